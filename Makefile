@@ -1,0 +1,66 @@
+# The environment comes from envs/requirements.lock alone. Where packages are fetched from is the machine's business:
+# uv's own variables count first, then what pip is told by its variables or its configuration file.
+
+PYTHON ?= python3
+VENV := .venv
+UV := $(VENV)/bin/uv
+MADE := $(VENV)/.made
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export UV_PYTHON_DOWNLOADS := never
+export UV_HTTP_TIMEOUT ?= 300
+
+define AS_PIP
+pip_setting() { $(VENV)/bin/python -m pip config list | sed -n "s/^[a-z:]*\.$$1='\(.*\)'$$/\1/p" | head -n 1; }; \
+index=$${UV_DEFAULT_INDEX:-$$(pip_setting index-url)}; \
+[ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"; \
+certificates=$${SSL_CERT_FILE:-$$(pip_setting cert)}; \
+[ -z "$$certificates" ] || export SSL_CERT_FILE="$$certificates";
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help env table1 test lint format encoder lock
+
+help: ## show this list
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+
+env: $(MADE) ## make the Python environment in .venv
+
+table1: env ## make results/table1.tex from nothing
+	snakemake --cores all results/table1.tex
+
+test: lint ## check the style and run all tests
+	pytest -n 2 --dist loadfile
+
+lint: env ## check the style of code and workflow
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
+
+format: env ## put code and workflow into the house style
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow/rules
+
+encoder: env ## train the embedded encoder again
+	snakemake --cores all encoder
+
+lock: env ## resolve envs/requirements.in again: the lock and the conda environment
+	@$(AS_PIP) $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+		envs/requirements.in --output-file envs/requirements.lock
+	python envs/make_conda.py
+
+# uv is taken from the lock too: its pin and hashes are cut out for pip, which then has nothing else to do.
+$(MADE): envs/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "FuseVAD needs Python 3.11 or newer; name one, as in: make $(or $(MAKECMDGOALS),env) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make environments; as root, run: apt-get install python3-venv" >&2; exit 1; }
+	@$(VENV)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@sed -n '/^uv==/,/[^\\]$$/p' envs/requirements.lock > $(VENV)/uv.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	@$(AS_PIP) $(UV) pip sync --python $(VENV)/bin/python --require-hashes envs/requirements.lock
+	@$(UV) pip install --quiet --python $(VENV)/bin/python --offline --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,254 @@
+"""Training on made-up embeddings: reproducible, resumable, honest about the test split."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+
+from fusevad.errors import FusevadError
+from fusevad.evaluate import PROTOCOLS, evaluate
+from fusevad.features import EmbeddingStore, Streams, pool_segments
+from fusevad.models import ModelSettings
+from fusevad.seed_run import EpochRecord, TrainSettings, best_epoch
+from fusevad.train import TrainData, train
+from fusevad.training_data import TrainVideo, epoch_batches, split_validation
+
+DIM, CROPS = 8, 2
+SETTINGS = TrainSettings(
+    method="student-t",
+    model=ModelSettings(heads=2, refinement_steps=2),
+    epochs=3,
+    batch_size=8,
+    learning_rate=3e-3,
+    milestones=(2,),
+    max_segments=10,
+    crops_per_epoch=1,
+    validation_share=0.2,
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> TrainData:
+    """Thirty-two videos whose anomalous segments are shifted in both streams."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    videos, intervals, streams = [], [], {"rgb": {}, "event": {}}
+    for i in range(32):
+        split, kind = ("train" if i < 20 else "test"), ("normal" if i % 2 else "fire")
+        frames = int(rng.integers(40, 230))
+        segments = -(-frames // 16)
+        name = f"{kind}_{i:02d}"
+        videos.append([name, f"{name}.mp4", split, kind, frames, 20.0, 320, 240, "0" * 64])
+        shift = np.zeros((segments, 1, 1))
+        if kind != "normal":
+            shift[:2] = 2.0
+            if split == "test":
+                intervals.append([name, kind, 0, 32])
+        for stream in streams.values():
+            noise = rng.normal(size=(segments, CROPS, DIM))
+            stream[name] = (noise + shift).astype(np.float16)
+    columns = "video path split classes frames fps width height sha256".split()
+    pd.DataFrame(videos, columns=columns).to_csv(folder / "manifest.csv", index=False)
+    pd.DataFrame(intervals, columns=["video", "class", "start", "end"]).to_csv(
+        folder / "intervals.csv", index=False
+    )
+    for stream, tensors in streams.items():
+        (folder / stream).mkdir()
+        save_file(tensors, folder / stream / "shard-0.safetensors")
+        rows = [(n, "shard-0.safetensors", len(t), CROPS, DIM) for n, t in tensors.items()]
+        pd.DataFrame(rows, columns=["video", "file", "segments", "crops", "dim"]).to_csv(
+            folder / stream / "index.csv", index=False
+        )
+    return TrainData(
+        folder / "manifest.csv", folder / "rgb" / "index.csv", folder / "event" / "index.csv"
+    )
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    train(SETTINGS, data, [0, 1, 2], folder, workers=2)
+    evaluate(folder, data.manifest, data.manifest.with_name("intervals.csv"), "AUC")
+    return folder
+
+
+def test_a_seed_alone_gives_the_numbers_of_its_group(data, run, tmp_path):
+    train(SETTINGS, data, [2], tmp_path, workers=1)
+    alone = load_file(tmp_path / "epoch-scores.safetensors")["seed-2"]
+    np.testing.assert_array_equal(alone, load_file(run / "epoch-scores.safetensors")["seed-2"])
+    for protocol in ("last", "validation"):
+        name = f"weights/seed-2-{protocol}.safetensors"
+        first, second = load_file(tmp_path / name), load_file(run / name)
+        assert all(np.array_equal(first[key], second[key]) for key in second)
+
+
+def test_seeds_differ(run):
+    scores = load_file(run / "epoch-scores.safetensors")
+    assert not np.allclose(scores["seed-0"], scores["seed-1"])
+
+
+def test_a_killed_training_resumes_to_the_same_numbers(data, run, tmp_path):
+    program = (
+        "import sys\nfrom pathlib import Path\n"
+        "from tests.test_train import SETTINGS, TrainData\nfrom fusevad.train import train\n"
+        "if __name__ == '__main__':\n"
+        "    train(SETTINGS, TrainData(*map(Path, sys.argv[2:])), [0, 1, 2], Path(sys.argv[1]), 2)\n"
+    )
+    script = tmp_path / "killed.py"
+    script.write_text(program)
+    paths = [str(path) for path in (data.manifest, data.rgb, data.event)]
+    root = Path(__file__).resolve().parents[1]
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "run"), *paths],
+        env=os.environ | {"PYTHONPATH": f"{root}"},
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    )
+    while not list(tmp_path.glob("run/.progress/*/seed-*.pt")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "run" / "history.csv").exists()
+    train(SETTINGS, data, [0, 1, 2], tmp_path / "run", workers=2)
+    resumed = load_file(tmp_path / "run" / "epoch-scores.safetensors")
+    whole = load_file(run / "epoch-scores.safetensors")
+    for seed in whole:
+        np.testing.assert_array_equal(resumed[seed], whole[seed])
+    assert (tmp_path / "run" / "history.csv").read_text() == (run / "history.csv").read_text()
+    assert not (tmp_path / "run" / ".progress").exists()
+
+
+def test_a_checkpoint_of_other_shapes_is_one_clear_line(data, tmp_path):
+    from dataclasses import asdict
+
+    from fusevad.files import settings_hash
+
+    key = settings_hash(asdict(SETTINGS) | {"data": data.fingerprint()})
+    checkpoint = tmp_path / ".progress" / key / "seed-0.pt"
+    checkpoint.parent.mkdir(parents=True)
+    torch.save({"model": {"classifier.weight": torch.zeros(1, 99)}}, checkpoint)
+    with pytest.raises(FusevadError, match=r"seed-0.pt: not a checkpoint of this run.*delete"):
+        train(SETTINGS, data, [0], tmp_path, workers=1)
+    assert not (tmp_path / "history.csv").exists()
+
+
+def test_training_learns_what_there_is_to_learn(run):
+    seeds = pd.read_csv(run / "seeds.csv")
+    last = seeds[(seeds.protocol == "last") & (seeds.metric == "AUC")]
+    assert last.value.mean() > 0.9
+
+
+def test_the_oracle_is_never_worse_than_the_other_protocols(run):
+    seeds = pd.read_csv(run / "seeds.csv")
+    auc = seeds[seeds.metric == "AUC"].pivot(index="seed", columns="protocol", values="value")
+    assert list(sorted(auc.columns)) == sorted(PROTOCOLS)
+    assert (auc.oracle >= auc[["last", "validation"]].max(axis=1)).all()
+
+
+def test_the_validation_epoch_is_the_one_that_history_names(run):
+    seeds, history = pd.read_csv(run / "seeds.csv"), pd.read_csv(run / "history.csv")
+    for seed, rows in history.groupby("seed"):
+        best = rows.sort_values(["validation_auc", "validation_loss"], ascending=[False, True])
+        chosen = seeds[(seeds.seed == seed) & (seeds.protocol == "validation")].epoch.unique()
+        assert chosen.tolist() == [best.epoch.iloc[0]]
+
+
+def test_scores_cover_every_segment_and_weights_sum_to_one(run, data):
+    scores = pd.read_parquet(run / "scores.parquet")
+    manifest = pd.read_csv(data.manifest).query("split == 'test'").set_index("video")
+    one = scores[(scores.seed == 0) & (scores.protocol == "last")]
+    assert one.groupby("video").end.max().to_dict() == manifest.frames.to_dict()
+    assert ((scores.score >= 0) & (scores.score <= 1)).all()
+    np.testing.assert_allclose(scores.weight_rgb + scores.weight_event, 1, atol=1e-5)
+
+
+def test_weights_carry_the_settings_that_made_them(run):
+    from safetensors import safe_open
+
+    with safe_open(run / "weights" / "seed-0-last.safetensors", "np") as file:
+        assert json.loads(file.metadata()["settings"])["method"] == "student-t"
+
+
+VIDEOS = [TrainVideo(f"{g}{i}", g != "normal", g) for g in ("normal", "fire", "fall") for i in range(12)]
+
+
+def test_validation_holds_out_a_share_of_each_class():
+    split = split_validation(VIDEOS, 0.25, seed=3)
+    assert {g: sum(v.group == g for v in split.validation) for g in ("normal", "fire", "fall")} == {
+        "normal": 3, "fire": 3, "fall": 3,
+    }  # fmt: skip
+    assert {v.name for v in split.fit}.isdisjoint(v.name for v in split.validation)
+    assert len(split.fit) + len(split.validation) == len(VIDEOS)
+
+
+def test_a_training_split_of_one_kind_is_an_error():
+    with pytest.raises(FusevadError, match="not both normal and anomalous"):
+        split_validation([v for v in VIDEOS if v.anomalous], 0.1, seed=0)
+
+
+def test_balanced_batches_are_half_anomalous_and_use_all_crops_once():
+    batches = list(epoch_batches(VIDEOS, 4, 4, 8, "balanced", seed=0, epoch=0))
+    assert all(sum(s.video.anomalous for s in b) * 2 == len(b) for b in batches)
+    samples = [(s.video.name, s.crop) for b in batches for s in b]
+    assert len(samples) == len(set(samples)) == 2 * 12 * 4  # the normal videos run out first
+
+
+def test_joint_batches_see_every_sample():
+    batches = list(epoch_batches(VIDEOS, 4, 2, 10, "joint", seed=0, epoch=0))
+    assert len({(s.video.name, s.crop) for b in batches for s in b}) == len(VIDEOS) * 2
+
+
+def test_epochs_draw_other_crops_and_seeds_other_orders():
+    def order(seed: int, epoch: int) -> list[tuple[str, int]]:
+        batches = epoch_batches(VIDEOS, 4, 1, 8, "balanced", seed=seed, epoch=epoch)
+        return [(s.video.name, s.crop) for b in batches for s in b]
+
+    assert order(0, 0) == order(0, 0)
+    assert order(0, 0) != order(0, 1)
+    assert order(0, 0) != order(1, 0)
+
+
+def test_ties_in_validation_auc_go_to_the_lower_loss_then_the_earlier_epoch():
+    def record(epoch: int, auc: float, loss: float) -> EpochRecord:
+        return EpochRecord(epoch, 0, 0, 0, 0, auc, loss)
+
+    rows = [record(0, 0.8, 0.1), record(1, 0.9, 0.5), record(2, 0.9, 0.4), record(3, 0.9, 0.4)]
+    assert best_epoch(rows) == 2
+
+
+@pytest.mark.parametrize("n", [11, 40, 299])
+def test_long_videos_are_pooled_by_the_mean_of_each_bin(n):
+    x = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)
+    borders = np.linspace(0, n, 11, dtype=np.int32)
+    expected = np.stack([x[a:b].mean(0) for a, b in zip(borders[:-1], borders[1:], strict=True)])
+    pooled = pool_segments(torch.tensor(x), 10)
+    np.testing.assert_allclose(pooled.numpy(), expected, atol=1e-6)
+
+
+def test_test_videos_are_cut_in_chunks_that_keep_every_segment(data):
+    device = torch.device("cpu")
+    streams = Streams(EmbeddingStore(data.rgb, device), EmbeddingStore(data.event, device))
+    names = [name for name in pd.read_csv(data.rgb)["video"] if len(streams.rgb[name]) > 10][:2]
+    batch = streams.test_batch(names, [1, 0], 10, pad_to_max=False)
+    kept = batch.rgb[batch.mask]
+    expected = torch.cat([streams.rgb[n][:, c].float() for n in names for c in (1, 0)])
+    assert torch.equal(kept, expected)
+    assert batch.rgb.shape[1] == 10
+
+
+def test_streams_of_other_widths_are_an_error(data, tmp_path):
+    save_file({"a": np.zeros((1, CROPS, 4), np.float16)}, tmp_path / "s.safetensors")
+    (tmp_path / "index.csv").write_text("video,file,segments,crops,dim\na,s.safetensors,1,2,4\n")
+    device = torch.device("cpu")
+    with pytest.raises(FusevadError, match="extract both streams"):
+        Streams(EmbeddingStore(data.rgb, device), EmbeddingStore(tmp_path / "index.csv", device))

@@ -1,0 +1,206 @@
+"""The configuration: `config/*.yaml` read, checked against `workflow/schemas/`, and resolved.
+
+Imports nothing heavy: the Snakefile reads it at every start.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+from referencing import Registry, Resource
+
+from fusevad.errors import FusevadError
+from fusevad.settings import read_yaml
+
+SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
+
+
+@dataclass(frozen=True, slots=True)
+class MotionCue:
+    """The cue that a motion stream is made of: definition, window T in frames, threshold tau."""
+
+    definition: str
+    window: int
+    threshold: int
+
+    @property
+    def stream(self) -> str:
+        """Name of the stream in paths; the paper's definition goes without saying."""
+        origin = "" if self.definition == "paper" else f"{self.definition}-"
+        return f"event-{origin}T{self.window}-thr{self.threshold}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A file of `config/datasets/`; fields as in its schema, `key` is the file's name."""
+
+    key: str
+    title: str
+    metrics: tuple[str, ...]
+    crops: tuple[int, ...]
+    frame_stride: int
+    shards: int
+    hyperparameters: str
+    render: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An entry of `config/experiments/`, with the motion cue resolved."""
+
+    name: str
+    label: str
+    method: str
+    hyperparameters: str | None
+    motion_cue: MotionCue
+    overrides: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that is run, checked: every name in it exists."""
+
+    datasets: dict[str, Dataset]
+    experiments: dict[str, Experiment]
+    encoder: str
+    encoder_settings: dict[str, Any]
+    seeds: tuple[int, ...]
+    protocol: str
+    cues: dict[str, Any]
+    on_bad_video: str
+    table1: tuple[str, ...]
+    classes: tuple[str, ...]
+    hyperparameters: str | None
+    folder: Path
+
+    def embedding_folder(self, dataset: str) -> str:
+        """Encoder and frame stride, as they stand in the path of embeddings."""
+        return f"{self.encoder}.stride-{self.datasets[dataset].frame_stride}"
+
+    def cue_settings(self, definition: str) -> dict[str, Any]:
+        """Settings of the stage `cues` for one definition."""
+        return {"definition": definition} | self.cues
+
+    def train_settings(self, dataset: str, experiment: str) -> dict[str, Any]:
+        """Settings of the stage `train`: the named set, its data set's part, the overrides."""
+        chosen = self.experiments[experiment]
+        name = chosen.hyperparameters or self.hyperparameters
+        name = name or self.datasets[dataset].hyperparameters
+        named = read_named(self.folder, "hyperparameters", name)
+        values = merge(named["all"], named.get("datasets", {}).get(dataset, {}))
+        return merge(values, chosen.overrides) | {"method": chosen.method}
+
+
+def load(values: Mapping[str, Any], folder: Path) -> Config:
+    """Check and resolve a configuration.
+
+    Args:
+        values: content of `config.yaml`, with whatever was laid over it.
+        folder: the folder `config/` with data sets, encoders, experiments, hyperparameters.
+
+    Raises:
+        FusevadError: one line with the file, the key and what is wrong.
+    """
+    check(values, "config", str(folder / "config.yaml"))
+    cue = MotionCue(**values["motion_cue"])
+    config = Config(
+        datasets={key: _dataset(folder, key) for key in values["datasets"]},
+        experiments=_experiments(folder, cue),
+        encoder=values["encoder"],
+        encoder_settings=read_named(folder, "encoders", values["encoder"]),
+        seeds=tuple(values["seeds"]),
+        protocol=values["protocol"],
+        cues=dict(values["cues"]),
+        on_bad_video=values["on_bad_video"],
+        table1=tuple(values["table1"]),
+        classes=tuple(values["classes"]),
+        hyperparameters=values.get("hyperparameters"),
+        folder=folder,
+    )
+    _check_references(config)
+    return config
+
+
+def read_named(folder: Path, kind: str, name: str) -> dict[str, Any]:
+    """Read and check `config/{kind}/{name}.yaml`."""
+    path = folder / kind / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in (folder / kind).glob("*.yaml")))
+        raise FusevadError(f"{path}: no such file; {kind} known: {known}")
+    values = read_yaml(path)
+    check(values, kind.removesuffix("s") if kind != "hyperparameters" else kind, str(path))
+    return values
+
+
+def check(values: Any, schema: str, source: str) -> None:
+    """Validate against `workflow/schemas/{schema}.schema.yaml`; `source` names the file in errors."""
+    resources = [
+        (path.name, Resource.from_contents(read_yaml(path)))
+        for path in SCHEMAS.glob("*.schema.yaml")
+    ]
+    registry: Registry = Registry().with_resources(resources)
+    validator = Draft202012Validator({"$ref": f"{schema}.schema.yaml"}, registry=registry)
+    error = best_match(validator.iter_errors(values))
+    if error is not None:
+        key = ".".join(str(part) for part in error.absolute_path) or "top level"
+        raise FusevadError(f"{source}: {key}: {error.message}; correct the file")
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `over` laid on it, mapping by mapping."""
+    result = dict(base)
+    for key, value in over.items():
+        nested = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merge(result[key], value) if nested else value
+    return result
+
+
+def _dataset(folder: Path, key: str) -> Dataset:
+    values = read_named(folder, "datasets", key)
+    lists = {name: tuple(values[name]) for name in ("metrics", "crops")}
+    return Dataset(key=key, **(values | lists))
+
+
+def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
+    result: dict[str, Experiment] = {}
+    for path in sorted((folder / "experiments").glob("*.yaml")):
+        entries = read_yaml(path) or {}
+        check(entries, "experiments", str(path))
+        for name, entry in entries.items():
+            if name in result:
+                raise FusevadError(f"{path}: experiment '{name}' is named twice; rename one")
+            cue = MotionCue(**entry["motion_cue"]) if "motion_cue" in entry else default_cue
+            result[name] = Experiment(
+                name,
+                entry["label"],
+                entry["method"],
+                entry.get("hyperparameters"),
+                cue,
+                entry.get("set", {}),
+            )
+    return result
+
+
+def _check_references(config: Config) -> None:
+    source = config.folder / "config.yaml"
+    for key in ("table1", "classes"):
+        for name in getattr(config, key):
+            if name not in config.experiments:
+                raise FusevadError(
+                    f"{source}: {key}: no experiment '{name}' in {config.folder / 'experiments'}; "
+                    "add it there or remove it here"
+                )
+    for name in {*config.table1, *config.classes}:
+        cue = config.experiments[name].motion_cue
+        made = cue.window in config.cues["windows"] and cue.threshold in config.cues["thresholds"]
+        if not made:
+            raise FusevadError(
+                f"{source}: experiment '{name}' needs motion cues {cue.stream}, which `cues` does "
+                "not make; add its window and threshold there"
+            )
+    for dataset in config.datasets:
+        for name in {*config.table1, *config.classes}:
+            config.train_settings(dataset, name)

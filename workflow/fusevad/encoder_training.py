@@ -1,0 +1,237 @@
+"""Training of a small CLIP on renders, and of a motion-cue tower aligned with its image tower.
+
+Image and text towers learn with open_clip's contrastive loss on frames and captions. The motion-cue
+tower starts from the image tower and learns, contrastively too, to give a segment's cue the
+embedding that the frozen image tower gives its frames (after Jeong et al. 2024).
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from numpy.typing import NDArray
+from open_clip.loss import ClipLoss
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from fusevad.encoder_data import EncoderData, read_encoder_data
+from fusevad.files import atomic_path, write_json
+from fusevad.settings import FORBID
+
+_RETRIEVAL_CANDIDATES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderTraining:
+    """Optimisation of both trainings: AdamW, linear warm-up over a tenth, then a cosine to zero."""
+
+    __pydantic_config__ = FORBID
+
+    seed: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    clip_epochs: int
+    cue_epochs: int
+
+
+def train_encoder(settings: EncoderTraining, model: Path, data: Path, out: Path) -> None:
+    """Train all towers; write `clip.safetensors`, `motion-cue.safetensors`, `report.json` to `out`.
+
+    Args:
+        settings: of both trainings.
+        model: open_clip JSON model configuration.
+        data: folder that `make_encoder_data` wrote.
+        out: folder of the float16 weights and of the report: last losses, retrieval accuracy on
+            held-out clips, counts.
+    """
+    torch.manual_seed(settings.seed)
+    open_clip.add_model_config(model)
+    clip = open_clip.create_model(model.stem)
+    tokenizer = open_clip.get_tokenizer(model.stem)
+    train, held_out = read_encoder_data(data, "train"), read_encoder_data(data, "held-out")
+
+    tokens = tokenizer(train.captions)
+    clip_loss = _train_clip(clip, tokens, train, settings)
+    cue_clip = copy.deepcopy(clip)
+    cue_loss = _train_cue_tower(clip, cue_clip.visual, train, settings)
+
+    # Judged as they are stored: in float16.
+    clip, cue_clip = clip.half().float().eval(), cue_clip.half().float().eval()
+    _save(clip.state_dict(), out / "clip.safetensors")
+    visual = {n: v for n, v in cue_clip.state_dict().items() if n.startswith("visual.")}
+    _save(visual, out / "motion-cue.safetensors")
+    report = {
+        "settings": asdict(settings),
+        "parameters": sum(p.numel() for p in clip.parameters()),
+        "training_segments": len(train.captions),
+        "distinct_captions": len(set(train.captions)),
+        "clip_loss": clip_loss,
+        "cue_loss": cue_loss,
+        "held_out": _judge(clip, cue_clip.visual, tokenizer(held_out.captions), held_out),
+    }
+    write_json(report, out / "report.json")
+
+
+def _train_clip(
+    clip: nn.Module, tokens: Tensor, data: EncoderData, settings: EncoderTraining
+) -> float:
+    """Contrastive training on frames and captions; returns the mean loss of the last epoch."""
+    loss_function = ClipLoss()
+
+    def loss(rows: NDArray[np.int64], generator: np.random.Generator) -> Tensor:
+        frames = data.frames[rows, generator.integers(0, 2, len(rows))]
+        image, text, scale = clip(
+            preprocess_frames(_crop(frames, generator), clip), tokens[torch.from_numpy(rows)]
+        )
+        return loss_function(image, text, scale)
+
+    def after_step() -> None:
+        with torch.no_grad():
+            clip.logit_scale.clamp_(0, math.log(100))
+
+    clip.train()
+    return _optimise(
+        "image and text", clip, loss, len(tokens), settings.clip_epochs, settings, after_step
+    )
+
+
+def _train_cue_tower(
+    clip: nn.Module, tower: nn.Module, data: EncoderData, settings: EncoderTraining
+) -> float:
+    """Align `tower` with the frozen image tower on the same crops of the same segments."""
+    clip.eval().requires_grad_(False)
+    loss_function = ClipLoss()
+
+    def loss(rows: NDArray[np.int64], generator: np.random.Generator) -> Tensor:
+        frames = data.frames[rows].transpose(0, 2, 3, 1, 4).reshape(len(rows), 128, 170, 6)
+        cues = data.cues[rows, generator.integers(0, 2, len(rows))][..., None]
+        crops = _crop(np.concatenate((frames, cues), axis=-1), generator)
+        with torch.no_grad():
+            both = [
+                clip.encode_image(preprocess_frames(np.ascontiguousarray(part), clip))
+                for part in (crops[..., :3], crops[..., 3:6])
+            ]
+            target = functional.normalize(both[0] + both[1], dim=-1)
+        embedded = functional.normalize(tower(preprocess_cues(crops[..., 6])), dim=-1)
+        return loss_function(embedded, target, clip.logit_scale.exp())
+
+    tower.requires_grad_(True).train()
+    return _optimise("motion cue", tower, loss, len(data.captions), settings.cue_epochs, settings)
+
+
+def _optimise(
+    name: str,
+    module: nn.Module,
+    loss: Callable[[NDArray[np.int64], np.random.Generator], Tensor],
+    count: int,
+    epochs: int,
+    settings: EncoderTraining,
+    after_step: Callable[[], None] = lambda: None,
+) -> float:
+    optimizer = torch.optim.AdamW(
+        module.parameters(),
+        lr=settings.learning_rate,
+        betas=(0.9, 0.98),
+        weight_decay=settings.weight_decay,
+    )
+    steps = epochs * (count // settings.batch_size)
+    warm_up = max(1, steps // 10)
+
+    def rate(step: int) -> float:
+        progress = (step - warm_up) / max(1, steps - warm_up)
+        return min((step + 1) / warm_up, 0.5 * (1 + math.cos(math.pi * max(0.0, progress))))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    generator = np.random.default_rng(settings.seed)
+    last: list[float] = []
+    with tqdm(total=steps, desc=name, unit="batch") as bar:
+        for _ in range(epochs):
+            last = []
+            for rows in _batches(count, settings.batch_size, generator):
+                value = loss(rows, generator)
+                optimizer.zero_grad()
+                value.backward()
+                optimizer.step()
+                schedule.step()
+                after_step()
+                last.append(float(value.detach()))
+                bar.update()
+            bar.set_postfix(loss=f"{np.mean(last):.3f}")
+    return float(np.mean(last))
+
+
+def _batches(
+    count: int, size: int, generator: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    order = generator.permutation(count)
+    for start in range(0, count - size + 1, size):
+        yield order[start : start + size]
+
+
+def _crop(images: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
+    """One random 112-pixel crop for the batch's images each, mirrored at random: B x H x W x C."""
+    size = 112
+    tops = generator.integers(0, images.shape[1] - size + 1, len(images))
+    lefts = generator.integers(0, images.shape[2] - size + 1, len(images))
+    mirror = generator.integers(0, 2, len(images))
+    crops = [
+        image[top : top + size, left : left + size][:, :: -1 if flip else 1]
+        for image, top, left, flip in zip(images, tops, lefts, mirror, strict=True)
+    ]
+    return np.stack(crops)
+
+
+def preprocess_frames(images: NDArray[np.uint8], clip: nn.Module) -> Tensor:
+    """B x H x W x 3 uint8 to normalised B x 3 x H x W."""
+    mean = torch.tensor(clip.visual.image_mean).view(3, 1, 1)
+    std = torch.tensor(clip.visual.image_std).view(3, 1, 1)
+    return (torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - mean) / std
+
+
+def preprocess_cues(cues: NDArray[np.uint8]) -> Tensor:
+    """B x H x W uint8 to B x 3 x H x W in 0..1 (`cue_normalisation: none`)."""
+    return torch.from_numpy(cues)[:, None].expand(-1, 3, -1, -1) / 255
+
+
+@torch.inference_mode()
+def _judge(
+    clip: nn.Module, tower: nn.Module, tokens: Tensor, data: EncoderData
+) -> dict[str, float]:
+    """Retrieval among one segment of each held-out clip, centre crops (chance is 1 / candidates)."""
+    _, rows = np.unique(data.captions, return_index=True)
+    rows = np.sort(rows)[:_RETRIEVAL_CANDIDATES]
+    centre = (slice(None), slice(8, 120), slice(29, 141))
+    frames = np.ascontiguousarray(data.frames[rows, 0][centre])
+    image = functional.normalize(clip.encode_image(preprocess_frames(frames, clip)), dim=-1)
+    text = functional.normalize(clip.encode_text(tokens[torch.from_numpy(rows)]), dim=-1)
+    cues = preprocess_cues(np.ascontiguousarray(data.cues[rows, 0][centre]))
+    cue = functional.normalize(tower(cues), dim=-1)
+    return {"candidates": float(len(rows))} | {
+        f"{name}_top{k}": _top_k(a, b, k)
+        for name, a, b in (
+            ("image_to_text", image, text),
+            ("text_to_image", text, image),
+            ("cue_to_image", cue, image),
+            ("cue_to_text", cue, text),
+        )
+        for k in (1, 5)
+    }
+
+
+def _top_k(queries: Tensor, candidates: Tensor, k: int) -> float:
+    nearest = (queries @ candidates.T).topk(k, dim=1).indices
+    return float((nearest == torch.arange(len(queries))[:, None]).any(dim=1).float().mean())
+
+
+def _save(state: dict[str, Tensor], final: Path) -> None:
+    halves = {name: value.half().contiguous() for name, value in state.items()}
+    with atomic_path(final) as temporary:
+        save_file(halves, temporary)

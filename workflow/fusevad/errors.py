@@ -1,0 +1,5 @@
+"""The one exception that users see."""
+
+
+class FusevadError(Exception):
+    """Bad input or environment; the message is one line: which file, what is wrong, what to do."""

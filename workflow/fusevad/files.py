@@ -1,0 +1,86 @@
+"""Reading and writing artifacts so that nothing half-written ever has a final name."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fusevad.errors import FusevadError
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextlib.contextmanager
+def atomic_path(final: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `final`; rename it to `final` if the block succeeds.
+
+    The temporary name keeps the suffix of `final`, for writers that look at it. If the block
+    fails the temporary file is removed; a full disk becomes a `FusevadError`.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        dir=final.parent, prefix=f".{final.stem}-", suffix=f".tmp{final.suffix}"
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(final)
+    except OSError as error:
+        if error.errno in _FULL_DISK:
+            raise FusevadError(
+                f"{final}: the disk is full; free some space and run the command again"
+            ) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_csv(frame: pd.DataFrame, final: Path) -> None:
+    """Write a table without its index, atomically, with floats that read back unchanged."""
+    with atomic_path(final) as temporary:
+        frame.to_csv(temporary, index=False)
+
+
+def write_json(value: Mapping[str, Any], final: Path) -> None:
+    """Write a JSON object, atomically."""
+    with atomic_path(final) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read a table and check that it has `columns`; `text` columns are kept as strings.
+
+    Raises:
+        FusevadError: the file is missing, is no CSV, or lacks a column.
+    """
+    if not path.is_file():
+        raise FusevadError(f"{path}: no such file; run the stage that makes it first")
+    try:
+        frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=True)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise FusevadError(f"{path}: not a CSV table ({error}); make it again") from error
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise FusevadError(f"{path}: no column {', '.join(missing)}; make it again")
+    return frame
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def settings_hash(settings: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits that change whenever any setting changes."""
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,58 @@
+"""Parts that several methods use: the temporal encoder and the refinement."""
+
+from torch import Tensor, nn
+
+from fusevad.models.base import ModelSettings
+
+
+class TemporalEncoder(nn.Module):
+    """Self-attention over the segments of one modality, then a layer norm ("whitening").
+
+    `layers` times `x <- LayerNorm(x + Attention(x, x, x))`, without feed-forward blocks
+    (IEF-VAD, section 3; the released code's `*_attn_layers`, `*_norms`, `whiten_*`).
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.mask_padding = settings.mask_padding
+        self.attention = nn.ModuleList(
+            nn.MultiheadAttention(
+                settings.dim, settings.heads, dropout=settings.dropout, batch_first=True
+            )
+            for _ in range(settings.layers)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(settings.dim) for _ in range(settings.layers))
+        self.whiten = nn.LayerNorm(settings.dim)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """`B x T x D` embeddings and `B x T` mask to `B x T x D`; padding is not attended to."""
+        padding = ~mask if self.mask_padding else None
+        for attention, norm in zip(self.attention, self.norms, strict=True):
+            attended, _ = attention(x, x, x, key_padding_mask=padding, need_weights=False)
+            x = norm(x + attended)
+        return self.whiten(x)
+
+
+class Refinement(nn.Module):
+    """`x <- x - rate * F(x)`, `steps` times (IEF-VAD, section 3, refinement).
+
+    F is Linear-ReLU-Linear; `shared` uses one F for all steps (the paper), `separate` one for each
+    step (the released code's `refinement_blocks`).
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.rate = settings.refinement_rate
+        self.steps = settings.refinement_steps
+        dim = settings.dim
+        networks = self.steps if settings.refinement_networks == "separate" else min(1, self.steps)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
+            for _ in range(networks)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`B x T x D` to `B x T x D`."""
+        for step in range(self.steps):
+            x = x - self.rate * self.blocks[step % len(self.blocks)](x)
+        return x

@@ -1,0 +1,22 @@
+"""IEF-VAD with Student-t noise (equations 2, 3 and 5)."""
+
+import math
+
+from torch import Tensor
+
+from fusevad.models.base import register
+from fusevad.models.gaussian import GaussianFusion
+
+
+@register("student-t")
+class StudentTFusion(GaussianFusion):
+    """Gaussian fusion with the Laplace-approximated variance of a Student-t distribution.
+
+    With one `nu` for both modalities the factor cancels in the normalised weights, so this fuses
+    exactly as `gaussian` does and differs in the KL term alone (docs/findings.md).
+    """
+
+    def effective_log_variance(self, log_variance: Tensor) -> Tensor:
+        """`log(variance) + log(nu / (nu + 1))` (IEF-VAD, equation 3)."""
+        nu = self.settings.nu
+        return log_variance + math.log(nu / (nu + 1))

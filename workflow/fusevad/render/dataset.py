@@ -1,0 +1,107 @@
+"""The embedded data set on disk: encoded videos, labels of both splits, intervals of the test."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import json
+import multiprocessing
+import shutil
+from pathlib import Path
+
+import cv2
+from tqdm import tqdm
+
+from fusevad.files import atomic_path
+from fusevad.render.encode import write_video
+from fusevad.render.frames import Stage, direct
+from fusevad.render.plan import VideoPlan, plan
+from fusevad.render.settings import RenderSettings
+from fusevad.render.sound import soundtrack
+
+VERSION = 1  # raise it when the same settings give other pictures
+
+
+def video_path(folder: Path, video: VideoPlan) -> Path:
+    """Where a video of the data set lies."""
+    return folder / "videos" / video.split / f"{video.name}.mp4"
+
+
+def render_video(video: VideoPlan, settings: RenderSettings, path: Path) -> None:
+    """Draw, encode and atomically write one video with its sound."""
+    cv2.setNumThreads(1)  # two workers share two cores; results don't depend on it
+    stage = Stage(direct(video, settings))
+    seconds = video.frames / video.fps
+    samples = soundtrack(stage.director.sounds, seconds, settings.sample_rate, video.seed)
+    images = (stage.image(index) for index in range(video.frames))
+    with atomic_path(path) as temporary:
+        write_video(temporary, images, samples, video.fps, settings)
+
+
+def _render(job: tuple[VideoPlan, RenderSettings, Path]) -> str:
+    render_video(*job)
+    return job[0].name
+
+
+def render_dataset(settings: RenderSettings, folder: Path, workers: int) -> None:
+    """Render every planned video into `folder`, then write labels.csv and intervals.csv.
+
+    Videos that are complete are skipped, so a killed run goes on where it was; when the settings
+    have changed everything is rendered again. Intervals are given for the test split only.
+    """
+    videos = plan(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    _forget_other_settings(settings, folder)
+    jobs = [(video, settings, video_path(folder, video)) for video in videos]
+    left = [job for job in jobs if not job[2].exists()]
+    left.sort(key=lambda job: -job[0].frames)  # the longest first, so that workers end together
+    with tqdm(total=len(jobs), initial=len(jobs) - len(left), desc="render", unit="video") as bar:
+        if workers <= 1:
+            for job in left:
+                _render(job)
+                bar.update()
+        else:
+            context = multiprocessing.get_context("spawn")
+            with context.Pool(workers) as pool:
+                for _ in pool.imap_unordered(_render, left):
+                    bar.update()
+    _write_tables(videos, folder)
+
+
+def _forget_other_settings(settings: RenderSettings, folder: Path) -> None:
+    """Remove videos made with other settings and note today's in render.json."""
+    content = json.dumps(dataclasses.asdict(settings), sort_keys=True)
+    digest = hashlib.sha256(f"{VERSION} {content}".encode()).hexdigest()
+    note = folder / "render.json"
+    if note.exists() and json.loads(note.read_text()).get("digest") == digest:
+        return
+    for name in ("labels.csv", "intervals.csv"):
+        (folder / name).unlink(missing_ok=True)
+    if (folder / "videos").exists():
+        shutil.rmtree(folder / "videos")
+    with atomic_path(note) as temporary:
+        text = {"digest": digest, "version": VERSION, "settings": json.loads(content)}
+        temporary.write_text(json.dumps(text, indent=1) + "\n")
+
+
+def _write_tables(videos: list[VideoPlan], folder: Path) -> None:
+    intervals = [
+        (video.name, video.label, start, stop)
+        for video in videos
+        if video.split == "test"
+        for start, stop in video.intervals
+    ]
+    labels = [
+        (video.name, video.split, video.label, video_path(folder, video).relative_to(folder))
+        for video in videos
+    ]
+    tables = {
+        "intervals.csv": (("video", "class", "start", "end"), intervals),
+        "labels.csv": (("video", "split", "class", "path"), labels),
+    }
+    for name, (header, rows) in tables.items():
+        with atomic_path(folder / name) as temporary, temporary.open("w", newline="") as handle:
+            writer = csv.writer(handle, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(rows)

@@ -1,0 +1,154 @@
+"""The per-class table: which anomaly classes each method detects."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fusevad.errors import FusevadError
+from fusevad.files import atomic_path, write_csv
+from fusevad.report import latex
+from fusevad.report.published import PAPER_INPUTS, read_published_classes
+from fusevad.report.runs import (
+    PROTOCOLS,
+    TableDataset,
+    TableRow,
+    check_protocol,
+    footnotes,
+    read_class_measurements,
+)
+from fusevad.report.statistics import ALPHA, summarize_table
+from fusevad.report.truth import class_video_counts
+
+_PAGE_COLUMNS = 4
+
+
+def make_classes(
+    experiments: Sequence[TableRow],
+    datasets: Sequence[TableDataset],
+    protocol: str,
+    published: Path,
+    seeds: Sequence[int],
+    out_tex: Path,
+    out_csv: Path,
+) -> None:
+    """Write the class x method table as LaTeX that compiles alone, and as a tidy CSV.
+
+    A class's AUC (or AP, as the data set says) ranks the frames of the test videos that show the
+    class. The CSV has a row a number: block (published|measured), method, experiment, dataset,
+    class, metric, protocol, videos (test videos of the class), mean, std (percent), n, bold,
+    leading, p.
+
+    Args:
+        experiments: columns, in order.
+        datasets: a table each, in order.
+        protocol: last, validation or oracle; the CSV holds all of them.
+        published: `config/published/table07.csv`, shown beside data sets of the paper.
+        seeds: the seeds that every run should have; missing ones become footnotes.
+
+    Raises:
+        FusevadError: an unknown protocol, or a run's file that is missing or wrong.
+    """
+    check_protocol(protocol)
+    values = read_class_measurements(experiments, datasets)
+    if protocol not in set(values["protocol"]):
+        raise FusevadError(f"classes: no run was evaluated under protocol {protocol}; train again")
+    counts = pd.DataFrame(
+        [
+            {"dataset": dataset.key, "class": name, "videos": videos}
+            for dataset in datasets
+            for name, videos in class_video_counts(dataset).items()
+        ]
+    )
+    summary = summarize_table(values, ["dataset", "class", "metric"])
+    summary = summary.merge(counts, on=["dataset", "class"], how="left")
+    paper = read_published_classes(published)
+    parts = []
+    for dataset in datasets:
+        parts.append(latex.caption(*_caption(dataset, protocol, len(seeds))))
+        parts.append(_tabular(experiments, dataset, summary, paper, protocol))
+    parts.append(latex.notes(footnotes(experiments, datasets, values, protocol, seeds)))
+    write_csv(_tidy(experiments, datasets, summary, paper), out_csv)
+    with atomic_path(out_tex) as temporary:
+        temporary.write_text(latex.document(parts, len(experiments) > _PAGE_COLUMNS))
+
+
+def _caption(dataset: TableDataset, protocol: str, seeds: int) -> tuple[str, str]:
+    title = f"{dataset.title}: {dataset.class_metric} of each anomaly class."
+    text = (
+        f"In percent, mean ± standard deviation of {seeds} seeds, over the frames of the test "
+        "videos that show the class (their number in brackets: with few videos a number says "
+        f"little). Protocol: {protocol}, {PROTOCOLS[protocol]}. Bold: the best mean of a row, if "
+        "a paired t-test over the shared seeds separates it from every other method "
+        f"(p < {ALPHA} after Holm's correction over all pairs in all rows); where nothing is "
+        "bold, a dagger marks the best and every method that the test cannot separate from it."
+    )
+    return title, text
+
+
+def _tabular(
+    experiments: Sequence[TableRow],
+    dataset: TableDataset,
+    summary: pd.DataFrame,
+    paper: pd.DataFrame,
+    protocol: str,
+) -> str:
+    shown = summary[(summary["dataset"] == dataset.key) & (summary["protocol"] == protocol)]
+    cells = {(cell["experiment"], cell["class"]): cell for cell in shown.to_dict("records")}
+    printed = {
+        (cell["class"], cell["input"]): cell["value"]
+        for cell in paper[paper["dataset"] == dataset.key].to_dict("records")
+    }
+    groups = [("Measured here", [row.label for row in experiments])]
+    if printed:
+        groups.append(("Published, not re-run", list(PAPER_INPUTS.values())))
+    lines = [*latex.grouped_head("Class (test videos)", groups), r"\midrule"]
+    for name, videos in sorted(class_video_counts(dataset).items()):
+        numbers = [_measured(cells.get((row.name, name))) for row in experiments]
+        if printed:
+            values = [printed.get((name, key), float("nan")) for key in PAPER_INPUTS]
+            numbers += [latex.published(value, float("nan")) for value in values]
+        title = f"{name.replace('_', ' ').replace('-', ' ')} ({videos})"
+        lines.append(latex.line([latex.escape(title), *numbers]))
+    return latex.tabular(sum(len(columns) for _, columns in groups), lines)
+
+
+def _measured(cell: dict | None) -> str:
+    if cell is None:
+        return latex.MISSING
+    return latex.measured(cell["mean"], cell["std"], cell["bold"], cell["leading"])
+
+
+def _tidy(
+    experiments: Sequence[TableRow],
+    datasets: Sequence[TableDataset],
+    summary: pd.DataFrame,
+    paper: pd.DataFrame,
+) -> pd.DataFrame:
+    labels = {row.name: row.label for row in experiments}
+    measured = summary.assign(
+        block="measured",
+        method=summary["experiment"].map(labels),
+        mean=100 * summary["mean"],
+        std=100 * summary["std"],
+    )
+    printed = paper[paper["dataset"].isin([dataset.key for dataset in datasets])]
+    printed = printed.assign(
+        block="published",
+        method=printed["input"].map(PAPER_INPUTS),
+        experiment="",
+        metric="not stated",
+        protocol="",
+        videos=pd.NA,
+        mean=printed["value"],
+        std=float("nan"),
+        n=pd.NA,
+        bold=False,
+        leading=False,
+        p=pd.NA,
+    )
+    columns = ["block", "method", "experiment", "dataset", "class", "metric", "protocol"]
+    columns += ["videos", "mean", "std", "n", "bold", "leading", "p"]
+    whole = {"videos": "Int64", "n": "Int64", "p": "Float64"}
+    parts = [part[columns].astype(whole) for part in (printed, measured)]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)

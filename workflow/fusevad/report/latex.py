@@ -1,0 +1,105 @@
+"""LaTeX that compiles alone with pdflatex, booktabs and geometry."""
+
+from collections.abc import Sequence
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "±": r"$\pm$",
+    "τ": r"$\tau$",
+    "ν": r"$\nu$",
+    "λ": r"$\lambda$",
+}
+MISSING = "--"
+
+
+def escape(text: str) -> str:
+    """Text as LaTeX prints it unchanged."""
+    return "".join(_SPECIAL.get(character, character) for character in text)
+
+
+def measured(mean: float, std: float, bold: bool = False, leading: bool = False) -> str:
+    """`mean ± std` of a fraction, in percent; bold or with a dagger, as the statistics say."""
+    if mean != mean:
+        return MISSING
+    number = f"{100 * mean:.2f}"
+    number = rf"\mathbf{{{number}}}" if bold else number
+    spread = "" if std != std else rf" \pm {100 * std:.2f}"
+    mark = r"^{\dagger}" if leading and not bold else r"^{\phantom{\dagger}}"
+    return f"${number}{spread}{mark}$"
+
+
+def published(mean: float, std: float) -> str:
+    """A printed percentage, in italics so that it is never taken for a measured one."""
+    if mean != mean:
+        return MISSING
+    spread = "" if std != std else rf" $\pm$ {std:.2f}"
+    return rf"\textit{{{mean:.2f}{spread}}}"
+
+
+def line(cells: Sequence[str]) -> str:
+    """One row of a tabular."""
+    return " & ".join(cells) + r" \\"
+
+
+def heading(text: str, columns: int) -> str:
+    """A heading across all columns of a tabular."""
+    return rf"\multicolumn{{{columns}}}{{@{{}}l}}{{{text}}} \\"
+
+
+def grouped_head(first: str, groups: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """Two head lines: groups with a rule under each, then the columns in them."""
+    top, rules, bottom, position = [""], [], [first], 2
+    for title, columns in groups:
+        width = len(columns)
+        top.append(rf"\multicolumn{{{width}}}{{c}}{{{escape(title)}}}")
+        rules.append(rf"\cmidrule(lr){{{position}-{position + width - 1}}}")
+        bottom += [escape(column) for column in columns]
+        position += width
+    return [line(top), "".join(rules), line(bottom)]
+
+
+def tabular(columns: int, lines: Sequence[str]) -> str:
+    """A booktabs tabular: one text column, then `columns` centred ones."""
+    begin = rf"\noindent\begin{{tabular}}{{@{{}}l{'c' * columns}@{{}}}}"
+    end = r"\end{tabular}\par\medskip"
+    return "\n".join([begin, r"\toprule", *lines, r"\bottomrule", end])
+
+
+def caption(title: str, text: str) -> str:
+    """A bold title and the text after it, as one paragraph."""
+    return rf"\medskip\noindent\textbf{{{escape(title)}}} {escape(text)}\par\medskip"
+
+
+def notes(items: Sequence[str]) -> str:
+    """Footnotes under a table, a line each."""
+    lines = [rf"\noindent {escape(item)}\par" for item in items]
+    return "\n".join([r"{\footnotesize", *lines, r"}\bigskip"])
+
+
+def document(body: Sequence[str], wide: bool) -> str:
+    """A complete document of the parts of `body`; `wide` turns the page."""
+    paper = "a4paper,landscape" if wide else "a4paper"
+    return "\n".join(
+        [
+            r"\documentclass[10pt]{article}",
+            rf"\usepackage[{paper},margin=15mm]{{geometry}}",
+            r"\usepackage{booktabs}",
+            r"\pagestyle{empty}",
+            r"\begin{document}",
+            r"\small",
+            "\n\n".join(body),
+            r"\end{document}",
+            "",
+        ]
+    )

@@ -1,0 +1,55 @@
+"""The numbers that the IEF-VAD paper (arXiv 2505.02393) printed, in percent; none is re-made."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from fusevad.errors import FusevadError
+from fusevad.files import read_csv
+
+# Titles of the paper's data sets, in the order of its Table 1.
+PAPER_DATASETS = {
+    "ucf-crime": "UCF-Crime",
+    "xd-violence": "XD-Violence",
+    "shanghaitech": "ShanghaiTech",
+    "msad": "MSAD",
+}
+# The paper's inputs of its Table 7, and what the per-class table calls them.
+PAPER_INPUTS = {"image": "Image only", "event": "Motion cue only", "fusion": "IEF-VAD"}
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """Table 1 of the paper: method, dataset, metric, mean, std (NaN where the paper gives none)."""
+    table = read_csv(
+        path, ["method", "dataset", "metric", "mean", "std"], text=("method", "dataset", "metric")
+    )
+    _check(table, path, "mean", ["method", "dataset", "metric"])
+    return table
+
+
+def read_published_classes(path: Path) -> pd.DataFrame:
+    """Table 7 of the paper: dataset, class, input (image|event|fusion), value.
+
+    The paper does not name the metric of the classes: AUC, for XD-Violence probably AP.
+    """
+    table = read_csv(
+        path,
+        ["dataset", "class", "metric", "input", "value"],
+        text=("dataset", "class", "metric", "input"),
+    )
+    classes = table[table["class"] != "overall"]
+    _check(classes, path, "value", ["dataset", "class", "input"])
+    return classes[["dataset", "class", "input", "value"]].reset_index(drop=True)
+
+
+def _check(table: pd.DataFrame, path: Path, value: str, keys: list[str]) -> None:
+    unknown = set(table["dataset"]) - set(PAPER_DATASETS)
+    if unknown:
+        raise FusevadError(
+            f"{path}: data set {', '.join(sorted(unknown))} is none of the paper's; use "
+            f"{', '.join(PAPER_DATASETS)}"
+        )
+    if table.duplicated(keys).any():
+        raise FusevadError(f"{path}: a number is given twice; keep one row of each")
+    if not table[value].between(0, 100).all():
+        raise FusevadError(f"{path}: {value} must be a percentage from 0 to 100; correct it")

@@ -1,0 +1,198 @@
+"""What the report is made from: data sets, the rows of a table, and their runs read and checked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fusevad.errors import FusevadError
+from fusevad.files import read_csv
+
+PROTOCOLS = {
+    "last": "the weights after the last epoch",
+    "validation": "the epoch chosen on validation videos, which are training videos held out with "
+    "their video-level labels only; the test set is opened once",
+    "oracle": "the best epoch ON THE TEST SET: the habit of the literature, too high by "
+    "construction",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TableDataset:
+    """One configured data set, as the report needs it.
+
+    Attributes:
+        key: name in the configuration and in the paths, e.g. `ucf-crime`.
+        title: name that readers see.
+        metrics: the data set's columns in Table 1, of AUC, AP, Ano-AUC, Ano-AP; the first is its
+            main metric.
+        manifest, intervals, skipped: the CSVs of the data stage.
+        crops: crops a frame.
+        frame_stride: every how many frames one is encoded.
+        class_metric: AUC or AP, for the per-class table and the radar figure.
+    """
+
+    key: str
+    title: str
+    metrics: tuple[str, ...]
+    manifest: Path
+    intervals: Path
+    skipped: Path
+    crops: int
+    frame_stride: int
+    class_metric: str = "AUC"
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One measured row.
+
+    Attributes:
+        label: what readers see, e.g. `IEF-VAD (Student-t)`.
+        name: the experiment, e.g. `student-t`.
+        runs: the experiment's run folder, by key of the data set.
+    """
+
+    label: str
+    name: str
+    runs: Mapping[str, Path]
+
+
+def check_protocol(protocol: str) -> None:
+    """Raise `FusevadError` unless `protocol` is known."""
+    if protocol not in PROTOCOLS:
+        raise FusevadError(
+            f"protocol {protocol!r}: not known; choose one of {', '.join(PROTOCOLS)}"
+        )
+
+
+def read_measurements(rows: Sequence[TableRow], datasets: Sequence[TableDataset]) -> pd.DataFrame:
+    """All values of the data sets' metrics: experiment, dataset, metric, protocol, seed, value.
+
+    Values are fractions. Experiments without a run on a data set have no rows there.
+
+    Raises:
+        FusevadError: a file is missing, a value is outside [0, 1] or is given twice, or a run has
+            no value of a metric that the table shows.
+    """
+    parts = []
+    for dataset in datasets:
+        for row in _with_run(rows, dataset):
+            path = row.runs[dataset.key] / "seeds.csv"
+            table = _read_values(path, ["seed", "protocol", "metric"])
+            for metric in dataset.metrics:
+                if metric not in set(table["metric"]):
+                    raise FusevadError(f"{path}: no metric {metric}; evaluate the run again")
+            wanted = table[table["metric"].isin(dataset.metrics)]
+            if wanted["value"].isna().any():
+                raise FusevadError(f"{path}: an empty value; evaluate the run again")
+            parts.append(wanted.assign(dataset=dataset.key, experiment=row.name))
+    return _joined(parts, ["experiment", "dataset", "metric", "protocol", "seed", "value"])
+
+
+def read_class_measurements(
+    rows: Sequence[TableRow], datasets: Sequence[TableDataset]
+) -> pd.DataFrame:
+    """Values by class: experiment, dataset, class, metric, protocol, seed, value (fractions).
+
+    Only each data set's `class_metric`. A value is NaN where a class has frames of one kind only.
+
+    Raises:
+        FusevadError: as `read_measurements`.
+    """
+    parts = []
+    for dataset in datasets:
+        for row in _with_run(rows, dataset):
+            path = row.runs[dataset.key] / "classes.csv"
+            table = _read_values(path, ["seed", "protocol", "class", "metric"])
+            wanted = table[table["metric"] == dataset.class_metric]
+            if wanted.empty:
+                raise FusevadError(
+                    f"{path}: no metric {dataset.class_metric}; evaluate the run again"
+                )
+            parts.append(wanted.assign(dataset=dataset.key, experiment=row.name))
+    return _joined(parts, ["experiment", "dataset", "class", "metric", "protocol", "seed", "value"])
+
+
+def read_scores(run: Path, protocol: str) -> pd.DataFrame:
+    """The segment scores of one protocol, sorted by seed, video and segment.
+
+    Columns: seed, video, segment, start, end (frames), score, weight_rgb, weight_event.
+    """
+    path = run / "scores.parquet"
+    if not path.is_file():
+        raise FusevadError(f"{path}: no such file; train the experiment first")
+    scores = pd.read_parquet(path, filters=[("protocol", "==", protocol)])
+    if scores.empty:
+        raise FusevadError(f"{path}: no scores under protocol {protocol}; train it again")
+    return scores.drop(columns="protocol").sort_values(
+        ["seed", "video", "segment"], ignore_index=True
+    )
+
+
+def footnotes(
+    rows: Sequence[TableRow],
+    datasets: Sequence[TableDataset],
+    values: pd.DataFrame,
+    protocol: str,
+    seeds: Sequence[int],
+) -> list[str]:
+    """What a reader must know of each data set: sampling, skipped videos, missing seeds."""
+    notes = []
+    shown = values[values["protocol"] == protocol]
+    for dataset in datasets:
+        notes.append(f"{dataset.title}: {_sampling(dataset)}; {_skipped(dataset)}.")
+        for row in rows:
+            own = shown[(shown["dataset"] == dataset.key) & (shown["experiment"] == row.name)]
+            notes += _missing_seeds(row, dataset, own, seeds)
+    return notes
+
+
+def _with_run(rows: Sequence[TableRow], dataset: TableDataset) -> list[TableRow]:
+    return [row for row in rows if dataset.key in row.runs]
+
+
+def _read_values(path: Path, keys: list[str]) -> pd.DataFrame:
+    text = tuple(key for key in keys if key != "seed")
+    table = read_csv(path, [*keys, "value"], text=text)
+    if table.duplicated(keys).any():
+        raise FusevadError(f"{path}: a value is given twice; evaluate the run again")
+    if not table["value"].dropna().between(0, 1).all():
+        raise FusevadError(f"{path}: a value is outside 0..1; evaluate the run again")
+    return table
+
+
+def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    if not parts:
+        raise FusevadError("tables: no experiment has a run on a configured data set; add one")
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def _sampling(dataset: TableDataset) -> str:
+    stride = dataset.frame_stride
+    frames = "every frame is encoded" if stride == 1 else f"1 frame in {stride} is encoded"
+    return f"{frames}, {dataset.crops} crop{'s' if dataset.crops > 1 else ''} a frame"
+
+
+def _skipped(dataset: TableDataset) -> str:
+    videos = read_csv(dataset.skipped, ["video", "path", "reason"], text=("video",))["video"]
+    if videos.empty:
+        return "no video was skipped"
+    named = ", ".join(videos[:5]) + (", ..." if len(videos) > 5 else "")
+    return f"{len(videos)} bad video{'s' if len(videos) > 1 else ''} skipped ({named})"
+
+
+def _missing_seeds(
+    row: TableRow, dataset: TableDataset, own: pd.DataFrame, seeds: Sequence[int]
+) -> list[str]:
+    if dataset.key not in row.runs:
+        return [f"{row.label} was not run on {dataset.title}."]
+    missing = sorted(set(seeds) - set(own["seed"]))
+    if not missing:
+        return []
+    listed = ", ".join(map(str, missing))
+    return [
+        f"{row.label} on {dataset.title}: seed{'s' if len(missing) > 1 else ''} {listed} missing, "
+        f"n = {own['seed'].nunique()}."
+    ]

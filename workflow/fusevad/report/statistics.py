@@ -1,0 +1,202 @@
+"""Mean and spread over seeds, and which differences between methods the seeds support.
+
+The paired test is Student's t-test on the per-seed differences of two methods, two-sided. Seeds
+fix the validation split and the order of the data, so runs with one seed belong together. The
+alternative, Wilcoxon's signed-rank test, cannot go below p = 2 / 2**10 = 0.002 with ten seeds:
+after Holm's correction it could support nothing in a table of more than 25 comparisons, and
+Table 1 has more. The price is the assumption of roughly normal differences.
+
+Holm's correction runs over ALL pairs of methods in ALL columns of a table. Correcting only the
+comparisons with the best method would ignore that the best was picked by looking at the same
+numbers.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import ttest_1samp
+
+ALPHA = 0.05
+# Below this, differences of metrics in [0, 1] are rounding and not a spread.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Mean and sample standard deviation (n - 1; NaN for one value) of `n` values."""
+
+    mean: float
+    std: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTest:
+    """Two methods compared on the seeds that both have.
+
+    Attributes:
+        n: number of shared seeds.
+        difference: mean of first minus second.
+        p: two-sided p-value, uncorrected; NaN with fewer than two shared seeds.
+    """
+
+    n: int
+    difference: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the seeds support about the best mean of one column.
+
+    Attributes:
+        best: method with the highest mean.
+        supported: the best differs from EVERY other method (corrected p below alpha).
+        leading: the best and all methods that the test cannot tell from it.
+        p: for each other method its corrected p-value against the best; for the best the largest
+            of these, which is what `supported` depends on (NaN where there is no other method).
+    """
+
+    best: str
+    supported: bool
+    leading: frozenset[str]
+    p: dict[str, float]
+
+
+def summarize(values: pd.Series) -> Summary:
+    """Mean and spread of the values that are there; missing values (NaN) are not counted."""
+    present = values.dropna()
+    std = float(present.std(ddof=1)) if len(present) > 1 else float("nan")
+    mean = float(present.mean()) if len(present) else float("nan")
+    return Summary(mean, std, len(present))
+
+
+def paired_test(first: pd.Series, second: pd.Series) -> PairedTest:
+    """Paired t-test on the seeds (the index) that both series have.
+
+    Differences without any spread would divide zero by zero: equal series give p = 1, a constant
+    difference gives p = 0.
+    """
+    both = pd.concat([first, second], axis="columns", join="inner").dropna()
+    differences = (both.iloc[:, 0] - both.iloc[:, 1]).to_numpy(dtype=float)
+    n = len(differences)
+    if n < 2:
+        mean = float(differences.mean()) if n else float("nan")
+        return PairedTest(n, mean, float("nan"))
+    mean = float(differences.mean())
+    if np.ptp(differences) < _ROUNDING:
+        return PairedTest(n, mean, 1.0 if abs(mean) < _ROUNDING else 0.0)
+    return PairedTest(n, mean, float(ttest_1samp(differences, 0.0).pvalue))
+
+
+def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """Holm's step-down correction (Holm 1979), in the order given.
+
+    The i-th smallest of m p-values is multiplied by m - i (i from 0), kept monotone and at most 1.
+    NaN marks a test that could not be made: it stays NaN and does not count.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    corrected = np.full(values.shape, np.nan)
+    made = np.flatnonzero(~np.isnan(values))
+    order = made[np.argsort(values[made], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0)
+    return corrected
+
+
+def best_supported(
+    columns: Mapping[Hashable, Mapping[str, pd.Series]], alpha: float = ALPHA
+) -> dict[Hashable, Verdict]:
+    """Judge the best mean of each column of a table.
+
+    Args:
+        columns: for each column the methods' values by seed (the index of the series). Higher is
+            better. Methods without any value take no part.
+        alpha: family-wise level over the whole table.
+    """
+    present = {
+        column: {name: values for name, values in methods.items() if values.notna().any()}
+        for column, methods in columns.items()
+    }
+    pairs = [
+        (column, first, second)
+        for column, methods in present.items()
+        for first, second in combinations(methods, 2)
+    ]
+    p_values = holm([paired_test(present[c][a], present[c][b]).p for c, a, b in pairs])
+    corrected = {
+        (column, frozenset((first, second))): float(p)
+        for (column, first, second), p in zip(pairs, p_values, strict=True)
+    }
+    return {
+        column: _judge(column, methods, corrected, alpha)
+        for column, methods in present.items()
+        if methods
+    }
+
+
+def _judge(
+    column: Hashable,
+    methods: Mapping[str, pd.Series],
+    corrected: Mapping[tuple[Hashable, frozenset[str]], float],
+    alpha: float,
+) -> Verdict:
+    best = max(methods, key=lambda name: summarize(methods[name]).mean)
+    p = {name: corrected[column, frozenset((best, name))] for name in methods if name != best}
+    # A test that could not be made (NaN) supports nothing: the method stays among the leading.
+    tied = {name for name, value in p.items() if not value < alpha}
+    worst = float(np.max(list(p.values()))) if p else float("nan")
+    return Verdict(
+        best=best,
+        supported=bool(p) and not tied,
+        leading=frozenset(tied | {best}),
+        p=p | {best: worst},
+    )
+
+
+def summarize_table(
+    values: pd.DataFrame, column_keys: list[str], alpha: float = ALPHA
+) -> pd.DataFrame:
+    """Mean, spread and verdict of every cell; each protocol is a table of its own.
+
+    Args:
+        values: long table `protocol, experiment, seed, value` and `column_keys`.
+        column_keys: the columns of `values` that together name a column of the table.
+
+    Returns:
+        A row a cell: `protocol`, `column_keys`, `experiment`, `mean`, `std`, `n`, `bold`,
+        `leading`, `p` (see `Verdict`), in the order of first appearance.
+    """
+    rows = []
+    for protocol, part in values.groupby("protocol", sort=False):
+        columns = {
+            key: {
+                str(name): cell.set_index("seed")["value"]
+                for name, cell in column.groupby("experiment", sort=False)
+            }
+            for key, column in part.groupby(column_keys, sort=False)
+        }
+        verdicts = best_supported(columns, alpha)
+        for key, methods in columns.items():
+            for name, series in methods.items():
+                cell = {"protocol": protocol} | dict(zip(column_keys, key, strict=True))
+                rows.append(cell | _cell(name, series, verdicts.get(key)))
+    return pd.DataFrame(rows)
+
+
+def _cell(name: str, values: pd.Series, verdict: Verdict | None) -> dict[str, object]:
+    summary = summarize(values)
+    known = verdict is not None and name in verdict.p
+    return {
+        "experiment": name,
+        "mean": summary.mean,
+        "std": summary.std,
+        "n": summary.n,
+        "bold": known and verdict.supported and verdict.best == name,
+        "leading": known and name in verdict.leading,
+        "p": verdict.p[name] if known else float("nan"),
+    }

@@ -1,0 +1,79 @@
+"""One look for all figures, without touching matplotlib's global state."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from fusevad.files import atomic_path
+
+# Okabe and Ito's colours, which stay apart for colour-blind readers, without the yellow.
+_BLACK, _ORANGE, _SKY, _GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+_BLUE, _VERMILION, _PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+IMAGE_COLOUR, MOTION_COLOUR, FUSION_COLOUR = _BLUE, _VERMILION, _BLACK
+TRUTH_COLOUR = "#F2C6C6"
+
+# Experiments keep their colour in every figure; others take the first free one.
+_KNOWN = {
+    "image-only": _BLUE,
+    "event-only": _VERMILION,
+    "concat": _PURPLE,
+    "cross-attention": _ORANGE,
+    "gating": _SKY,
+    "gaussian": _GREEN,
+    "student-t": _BLACK,
+}
+_DASHES = ("-", "--", ":", "-.")
+_SETTINGS = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.4,
+    "savefig.dpi": 150,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "fusevad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LineStyle:
+    """Colour and dashes of one method."""
+
+    colour: str
+    dashes: str
+
+
+def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
+    """A style for each experiment that no other of `names` has (up to 28 of them)."""
+    styles = {name: LineStyle(_KNOWN[name], "-") for name in names if name in _KNOWN}
+    free = [
+        LineStyle(colour, dashes)
+        for dashes in _DASHES
+        for colour in _KNOWN.values()
+        if LineStyle(colour, dashes) not in styles.values()
+    ]
+    others = [name for name in names if name not in _KNOWN]
+    return styles | {name: free[k % len(free)] for k, name in enumerate(others)}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """The project's settings inside the block, the caller's again after it."""
+    with matplotlib.rc_context(_SETTINGS):
+        yield
+
+
+def save_figure(figure: Figure, out_pdf: Path, out_png: Path) -> None:
+    """Write both files, without dates or version, so that equal figures are equal files."""
+    with atomic_path(out_pdf) as temporary:
+        figure.savefig(temporary, metadata={"CreationDate": None, "Creator": None})
+    with atomic_path(out_png) as temporary:
+        figure.savefig(temporary, metadata={"Software": None})

@@ -1,0 +1,227 @@
+"""Table 1: every method on every configured data set, and the published numbers kept apart."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fusevad.errors import FusevadError
+from fusevad.files import atomic_path, write_csv
+from fusevad.report import latex
+from fusevad.report.published import PAPER_DATASETS, read_published
+from fusevad.report.runs import (
+    PROTOCOLS,
+    TableDataset,
+    TableRow,
+    check_protocol,
+    footnotes,
+    read_measurements,
+)
+from fusevad.report.statistics import ALPHA, summarize_table
+
+_PUBLISHED_HEADING = r"\textit{PUBLISHED: printed in the IEF-VAD paper, nothing re-run here}"
+_PUBLISHED_NOTE = (
+    "Published numbers: only the two IEF-VAD rows have a spread (10 runs). The paper does not "
+    "state how the epoch was chosen; its released code keeps the best epoch on the test set."
+)
+_PUBLISHED_RUNS = 10
+_PAGE_COLUMNS = 6
+_PROTOCOL_DATASETS = 2
+STATISTICS = (
+    f"Bold: the best mean of a column, if a paired t-test over the shared seeds separates it from "
+    f"every other measured method (p < {ALPHA} after Holm's correction over all pairs of methods "
+    "in all columns). Where nothing is bold, a dagger marks the best mean and every method that "
+    "the test cannot separate from it. The spread is that of the seeds; what other test videos "
+    "would change is not in it."
+)
+
+Column = tuple[str, str]
+
+
+def make_table1(
+    experiments: Sequence[TableRow],
+    datasets: Sequence[TableDataset],
+    protocol: str,
+    published: Path,
+    seeds: Sequence[int],
+    out_tex: Path,
+    out_csv: Path,
+) -> None:
+    """Write Table 1 as LaTeX that compiles alone, and the same numbers as a tidy CSV.
+
+    The CSV has a row a number: block (published|measured), method, experiment, dataset, metric,
+    protocol, mean, std (both in percent, as printed), n, bold, leading, p (see
+    `statistics.Verdict`). It holds all protocols; the LaTeX judges `protocol` and sets the three
+    side by side below.
+
+    Args:
+        experiments: measured rows, in order.
+        datasets: columns, in order.
+        protocol: last, validation or oracle.
+        published: `config/published/table01.csv`.
+        seeds: the seeds that every run should have; missing ones become footnotes.
+
+    Raises:
+        FusevadError: an unknown protocol, or a run's file that is missing or wrong.
+    """
+    check_protocol(protocol)
+    values = read_measurements(experiments, datasets)
+    if protocol not in set(values["protocol"]):
+        raise FusevadError(f"table 1: no run was evaluated under protocol {protocol}; train again")
+    summary = summarize_table(values, ["dataset", "metric"])
+    paper = read_published(published)
+    notes = footnotes(experiments, datasets, values, protocol, seeds)
+    if {dataset.key for dataset in datasets} & set(paper["dataset"]):
+        notes.append(_PUBLISHED_NOTE)
+    parts = [
+        latex.caption("Table 1.", _caption(datasets, protocol, len(seeds))),
+        _main_tabular(experiments, datasets, summary, paper, protocol, len(seeds)),
+        latex.notes(notes),
+        latex.caption("The same runs under each protocol.", _protocol_caption()),
+        *(
+            _protocol_tabular(experiments, datasets[first : first + _PROTOCOL_DATASETS], summary)
+            for first in range(0, len(datasets), _PROTOCOL_DATASETS)
+        ),
+        *_orientation(datasets, paper),
+    ]
+    write_csv(_tidy(experiments, summary, paper), out_csv)
+    wide = sum(len(dataset.metrics) for dataset in datasets) > _PAGE_COLUMNS
+    with atomic_path(out_tex) as temporary:
+        temporary.write_text(latex.document(parts, wide))
+
+
+def _caption(datasets: Sequence[TableDataset], protocol: str, seeds: int) -> str:
+    titles = ", ".join(dataset.title for dataset in datasets)
+    return (
+        f"Frame-level detection on {titles}, in percent: mean ± standard deviation of {seeds} "
+        f"seeds. AUC and AP pool the frames of all test videos, Ano-AUC and Ano-AP those of the "
+        f"anomalous test videos only. Protocol: {protocol}, {PROTOCOLS[protocol]}. {STATISTICS}"
+    )
+
+
+def _protocol_caption() -> str:
+    return (
+        "Main metric of each data set. "
+        + "; ".join(f"{name}: {text}" for name, text in PROTOCOLS.items())
+        + "."
+    )
+
+
+def _columns(datasets: Sequence[TableDataset]) -> list[Column]:
+    return [(dataset.key, metric) for dataset in datasets for metric in dataset.metrics]
+
+
+def _main_tabular(
+    experiments: Sequence[TableRow],
+    datasets: Sequence[TableDataset],
+    summary: pd.DataFrame,
+    paper: pd.DataFrame,
+    protocol: str,
+    seeds: int,
+) -> str:
+    columns = _columns(datasets)
+    lines = latex.grouped_head("Method", [(d.title, d.metrics) for d in datasets])
+    published = _published_lines(paper, columns)
+    if published:
+        heading = latex.heading(_PUBLISHED_HEADING, len(columns) + 1)
+        lines += [r"\midrule", heading, r"\addlinespace", *published, r"\midrule"]
+    measured = rf"\textbf{{MEASURED here: mean $\pm$ std of {seeds} seeds, protocol {protocol}}}"
+    lines += [r"\midrule", latex.heading(measured, len(columns) + 1), r"\addlinespace"]
+    shown = summary[summary["protocol"] == protocol]
+    cells = {(c.experiment, c.dataset, c.metric): c for c in shown.itertuples()}
+    lines += [_measured_line(row, columns, cells) for row in experiments]
+    return latex.tabular(len(columns), lines)
+
+
+def _measured_line(row: TableRow, columns: Sequence[Column], cells: dict) -> str:
+    found = [cells.get((row.name, dataset, metric)) for dataset, metric in columns]
+    return latex.line(
+        [latex.escape(row.label)]
+        + [
+            latex.measured(cell.mean, cell.std, cell.bold, cell.leading) if cell else latex.MISSING
+            for cell in found
+        ]
+    )
+
+
+def _published_lines(paper: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
+    """Rows of the methods that the paper gives a number in one of `columns`; its own come last."""
+    cells = {(c.method, c.dataset, c.metric): c for c in paper.itertuples()}
+    methods = [
+        method
+        for method in paper["method"].unique()
+        if any((method, dataset, metric) in cells for dataset, metric in columns)
+    ]
+    lines = []
+    for method in sorted(methods, key=lambda name: name.startswith(("Fusion", "IEF-VAD"))):
+        found = [cells.get((method, dataset, metric)) for dataset, metric in columns]
+        numbers = [latex.published(c.mean, c.std) if c else latex.MISSING for c in found]
+        lines.append(latex.line([rf"\textit{{{latex.escape(method)}}}", *numbers]))
+    return lines
+
+
+def _protocol_tabular(
+    experiments: Sequence[TableRow], datasets: Sequence[TableDataset], summary: pd.DataFrame
+) -> str:
+    groups = [(f"{d.title}, {d.metrics[0]}", list(PROTOCOLS)) for d in datasets]
+    cells = {(c.experiment, c.dataset, c.metric, c.protocol): c for c in summary.itertuples()}
+    lines = [*latex.grouped_head("Method", groups), r"\midrule"]
+    for row in experiments:
+        found = [
+            cells.get((row.name, dataset.key, dataset.metrics[0], protocol))
+            for dataset in datasets
+            for protocol in PROTOCOLS
+        ]
+        numbers = [latex.measured(c.mean, c.std) if c else latex.MISSING for c in found]
+        lines.append(latex.line([latex.escape(row.label), *numbers]))
+    return latex.tabular(len(datasets) * len(PROTOCOLS), lines)
+
+
+def _orientation(datasets: Sequence[TableDataset], paper: pd.DataFrame) -> list[str]:
+    """The published numbers on data sets that are not configured, as a table of their own."""
+    configured = {dataset.key for dataset in datasets}
+    given = set(zip(paper["dataset"], paper["metric"], strict=True))
+    groups = {
+        key: [m for m in ("AUC", "AP", "Ano-AUC", "Ano-AP") if (key, m) in given]
+        for key in PAPER_DATASETS
+        if key not in configured
+    }
+    columns = [(key, metric) for key, metrics in groups.items() for metric in metrics]
+    if not columns:
+        return []
+    heads = [(PAPER_DATASETS[key], metrics) for key, metrics in groups.items() if metrics]
+    heading = latex.heading(_PUBLISHED_HEADING, len(columns) + 1)
+    lines = [*latex.grouped_head("Method", heads), r"\midrule", heading, r"\addlinespace"]
+    text = (
+        "Data sets that are not configured here: other videos, so NOT comparable with what is "
+        f"measured above. {_PUBLISHED_NOTE}"
+    )
+    return [
+        latex.caption("For orientation: published numbers.", text),
+        latex.tabular(len(columns), lines + _published_lines(paper, columns)),
+    ]
+
+
+def _tidy(
+    experiments: Sequence[TableRow], summary: pd.DataFrame, paper: pd.DataFrame
+) -> pd.DataFrame:
+    labels = {row.name: row.label for row in experiments}
+    measured = summary.assign(
+        block="measured",
+        method=summary["experiment"].map(labels),
+        mean=100 * summary["mean"],
+        std=100 * summary["std"],
+    )
+    printed = paper.assign(
+        block="published",
+        experiment="",
+        protocol="",
+        n=paper["std"].notna().map({True: _PUBLISHED_RUNS, False: pd.NA}),
+        bold=False,
+        leading=False,
+        p=pd.NA,
+    )
+    columns = ["block", "method", "experiment", "dataset", "metric", "protocol", "mean", "std"]
+    columns += ["n", "bold", "leading", "p"]
+    parts = [part[columns].astype({"n": "Int64", "p": "Float64"}) for part in (printed, measured)]
+    return pd.concat(parts, ignore_index=True)

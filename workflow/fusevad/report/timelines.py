@@ -1,0 +1,233 @@
+"""A page of score timelines: what the videos show, what the detector says, and the truth."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec, SubplotSpec
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from fusevad.cues import read_counts
+from fusevad.manifest import Video, read_manifest
+from fusevad.metrics import LabelledVideo
+from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_scores
+from fusevad.report.style import (
+    FUSION_COLOUR,
+    IMAGE_COLOUR,
+    MOTION_COLOUR,
+    TRUTH_COLOUR,
+    figure_style,
+    save_figure,
+)
+from fusevad.report.truth import scores_by_seed, test_videos
+from fusevad.video import SEGMENT_FRAMES, read_frames
+
+VIDEOS = 8
+_PICTURES = 6
+_COLUMNS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All that is drawn of one video.
+
+    Attributes:
+        title: class, name and length, for readers.
+        seconds: length of the video.
+        intervals: anomalies, in seconds.
+        frames: pictures at even times, each (height, width, 3) uint8 RGB.
+        cues: counts of the segments of these frames, each (height, width) uint8.
+        edges: begin of each segment and end of the last, in seconds.
+        scores, weight_rgb, weight_event: seeds x segments, in [0, 1]; weights may be NaN.
+    """
+
+    title: str
+    seconds: float
+    intervals: tuple[tuple[float, float], ...]
+    frames: list[NDArray[np.uint8]]
+    cues: list[NDArray[np.uint8]]
+    edges: NDArray[np.floating]
+    scores: NDArray[np.floating]
+    weight_rgb: NDArray[np.floating]
+    weight_event: NDArray[np.floating]
+
+
+def choose_videos(videos: Sequence[LabelledVideo], count: int = VIDEOS) -> list[LabelledVideo]:
+    """The first video of each class and the first normal one, in the manifest's order.
+
+    The classes come in the order in which they first appear, as many as leave room for the normal
+    video. No result decides.
+    """
+    first: dict[str, LabelledVideo] = {}
+    for video in videos:
+        label = video.intervals[0][0] if video.intervals else ""
+        first.setdefault(label, video)
+    normal = [first.pop("")] if "" in first else []
+    return [*list(first.values())[: count - len(normal)], *normal]
+
+
+def make_timelines(
+    experiment: TableRow,
+    dataset: TableDataset,
+    protocol: str,
+    cues: Path,
+    window: int,
+    threshold: int,
+    out_pdf: Path,
+    out_png: Path,
+) -> None:
+    """Draw the page for one experiment on one data set.
+
+    Args:
+        experiment: the detector; one that weighs its streams shows the weights too.
+        protocol: last, validation or oracle.
+        cues: folder with the motion cues of one definition, a HDF5 file a video.
+        window, threshold: which motion cue to show (T in frames, tau in gray levels).
+
+    Raises:
+        FusevadError: an unknown protocol, or an unreadable video, cue or score file.
+    """
+    check_protocol(protocol)
+    scores = read_scores(experiment.runs[dataset.key], protocol)
+    videos = {video.name: video for video in read_manifest(dataset.manifest)}
+    lines = []
+    for truth in choose_videos(test_videos(dataset)):
+        video = videos[truth.name]
+        counts = read_counts(cues / f"{video.name}.h5", window, threshold)
+        parts = [
+            scores_by_seed(scores, video.name, column)
+            for column in ("score", "weight_rgb", "weight_event")
+        ]
+        lines.append(_timeline(video, truth, counts, parts))
+    with figure_style():
+        figure = _draw_page(lines, window)
+        figure.suptitle(
+            f"{experiment.label} on {dataset.title}: first test video of each class and a normal "
+            f"one, in the manifest's order\n(protocol: {protocol}, {scores['seed'].nunique()} "
+            f"seeds; motion cue: T = {window} frames, threshold {threshold} gray levels)",
+            fontsize=12,
+            y=0.992,
+        )
+        save_figure(figure, out_pdf, out_png)
+
+
+def _timeline(
+    video: Video,
+    truth: LabelledVideo,
+    counts: Iterable[NDArray[np.uint8]],
+    parts: Sequence[NDArray[np.floating]],
+) -> Timeline:
+    total = len(truth.labels)
+    shown = [int((k + 0.5) / _PICTURES * total) for k in range(_PICTURES)]
+    segments = [k // SEGMENT_FRAMES for k in shown]
+    pictures = {k: frame for k, frame in enumerate(read_frames(video.path)) if k in set(shown)}
+    cues = {k: count for k, count in enumerate(counts) if k in set(segments)}
+    names = " + ".join(dict.fromkeys(label for label, _, _ in truth.intervals)) or "normal"
+    edges = np.minimum(np.arange(video.segments + 1) * SEGMENT_FRAMES, total) / video.fps
+    return Timeline(
+        title=f"{names.replace('_', ' ').replace('-', ' ')}  ({video.name})",
+        seconds=total / video.fps,
+        intervals=tuple((start / video.fps, end / video.fps) for _, start, end in truth.intervals),
+        frames=[pictures[k] for k in shown],
+        cues=[cues[k] for k in segments],
+        edges=edges,
+        scores=parts[0],
+        weight_rgb=parts[1],
+        weight_event=parts[2],
+    )
+
+
+def _draw_page(lines: Sequence[Timeline], window: int) -> Figure:
+    rows = -(-len(lines) // _COLUMNS)
+    height = 4.7 * rows + 1.7
+    figure = Figure(figsize=(15, height))
+    grid = GridSpec(
+        rows,
+        _COLUMNS,
+        figure=figure,
+        left=0.055,
+        right=0.99,
+        top=1 - 0.95 / height,
+        bottom=1.25 / height,
+        wspace=0.12,
+        hspace=0.2,
+    )
+    for place, line in zip(grid, lines, strict=False):
+        _draw_video(figure, place, line, window)
+    figure.legend(handles=_legend(), loc="lower center", ncols=3, fontsize=11)
+    return figure
+
+
+def _draw_video(figure: Figure, place: SubplotSpec, line: Timeline, window: int) -> None:
+    rows = place.subgridspec(4, 1, height_ratios=(1.25, 1.25, 1.3, 0.75), hspace=0.14)
+    pictures, cues, score, weights = (figure.add_subplot(row) for row in rows)
+    _strip(pictures, line.frames, line.seconds, "frames")
+    _strip(cues, [window - cue for cue in line.cues], line.seconds, "motion\ncues", window)
+    pictures.set_title(line.title, loc="left", fontweight="bold")
+    _shade(score, line)
+    _band(score, line.edges, line.scores, FUSION_COLOUR)
+    score.set(ylabel="score", ylim=(-0.04, 1.04), yticks=(0, 0.5, 1))
+    score.tick_params(labelbottom=False)
+    _shade(weights, line)
+    if np.isnan(line.weight_rgb).all():
+        weights.text(line.seconds / 2, 0.5, "no weights in this method", ha="center", va="center")
+    else:
+        _band(weights, line.edges, line.weight_rgb, IMAGE_COLOUR)
+        _band(weights, line.edges, line.weight_event, MOTION_COLOUR)
+    weights.set(ylabel="weights", ylim=(-0.04, 1.04), yticks=(0, 0.5, 1), xlabel="time in seconds")
+    for axis in (pictures, cues, score, weights):
+        axis.set_xlim(0, line.seconds)
+
+
+def _strip(
+    axis: Axes,
+    pictures: Sequence[NDArray[np.uint8]],
+    seconds: float,
+    label: str,
+    highest: int | None = None,
+) -> None:
+    """Pictures side by side, each over its part of the time axis."""
+    width = seconds / len(pictures)
+    for k, picture in enumerate(pictures):
+        extent = (k * width, (k + 1) * width, 0.0, 1.0)
+        limits = {} if highest is None else {"cmap": "gray", "vmin": 0, "vmax": highest}
+        axis.imshow(picture, extent=extent, aspect="auto", interpolation="antialiased", **limits)
+        if k:
+            axis.axvline(k * width, color="white" if highest is None else "0.7", linewidth=1.5)
+    axis.set(ylim=(0, 1), xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+    axis.set_ylabel(label, rotation=0, ha="right", va="center")
+
+
+def _shade(axis: Axes, line: Timeline) -> None:
+    for start, end in line.intervals:
+        axis.axvspan(start, end, color=TRUTH_COLOUR, linewidth=0)
+
+
+def _band(
+    axis: Axes, edges: NDArray[np.floating], values: NDArray[np.floating], colour: str
+) -> None:
+    """Mean over seeds as a step a segment, and ± 1 standard deviation around it."""
+    mean = values.mean(axis=0)
+    spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros_like(mean)
+    low, high = np.clip(mean - spread, 0, 1), np.clip(mean + spread, 0, 1)
+    axis.stairs(mean, edges, color=colour, linewidth=1.5, baseline=None)
+    axis.stairs(high, edges, baseline=low, fill=True, color=colour, alpha=0.2, linewidth=0)
+
+
+def _legend() -> list[Line2D | Patch]:
+    return [
+        Line2D([], [], color=FUSION_COLOUR, label="anomaly score, mean over seeds"),
+        Line2D([], [], color=IMAGE_COLOUR, label="weight of the image stream"),
+        Line2D([], [], color=MOTION_COLOUR, label="weight of the motion-cue stream"),
+        Patch(color="black", alpha=0.2, linewidth=0, label="± 1 standard deviation over seeds"),
+        Patch(color=TRUTH_COLOUR, linewidth=0, label="annotated anomaly"),
+        Patch(
+            facecolor="white", edgecolor="0.5", label="motion cues: the darker, the more changes"
+        ),
+    ]

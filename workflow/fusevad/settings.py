@@ -1,0 +1,55 @@
+"""From mappings (YAML, JSON) to typed settings, with one clear line when they do not fit."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from fusevad.errors import FusevadError
+
+T = TypeVar("T")
+
+FORBID = ConfigDict(extra="forbid")
+
+
+def parse(kind: type[T], values: Any, source: str) -> T:
+    """Make the dataclass `kind` from plain values; nested dataclasses and types are checked.
+
+    Dataclasses that set `__pydantic_config__ = FORBID` reject unknown keys.
+
+    Raises:
+        FusevadError: naming `source`, the key and what is wrong with it.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise FusevadError(f"{source}: {key}: {first['msg']}; correct the value") from error
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML (or JSON) file.
+
+    Raises:
+        FusevadError: the file is missing or is no YAML.
+    """
+    if not path.is_file():
+        raise FusevadError(f"{path}: no such file; check the name in the configuration")
+    try:
+        return yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = " ".join(str(error).split())
+        raise FusevadError(f"{path}: not valid YAML ({line}); correct the file") from error
+
+
+def from_text_or_file(value: str) -> dict[str, Any]:
+    """Settings given on the command line: inline JSON, or the path of a YAML or JSON file."""
+    if not value.lstrip().startswith("{"):
+        return read_yaml(Path(value))
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        raise FusevadError(f"--settings: not valid JSON ({error}); correct it") from error

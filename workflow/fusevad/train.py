@@ -1,0 +1,167 @@
+"""Training: all seeds of one experiment on one data set.
+
+A seed reads video-level labels of the training split and embeddings of both splits. It never sees a
+frame label: test videos are scored after every epoch, and `evaluate` chooses and judges later.
+"""
+
+import json
+import multiprocessing
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file as save_numpy
+from safetensors.torch import save_file
+from tqdm import tqdm
+
+from fusevad.errors import FusevadError
+from fusevad.features import EmbeddingStore, Streams
+from fusevad.files import atomic_path, settings_hash, sha256, write_csv
+from fusevad.manifest import read_manifest
+from fusevad.seed_run import EpochRecord, SeedRun, TrainSettings
+from fusevad.training_data import TrainVideo
+
+
+@dataclass(frozen=True, slots=True)
+class TrainData:
+    """Paths of what a run learns from: the manifest and the index of each stream."""
+
+    manifest: Path
+    rgb: Path
+    event: Path
+
+    def fingerprint(self) -> str:
+        """Changes whenever the content of the data changes."""
+        files = {str(path): sha256(path) for path in (self.manifest, self.rgb, self.event)}
+        return settings_hash(files)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSeed:
+    """What the parent process needs of a seed; its weights are on disk already."""
+
+    history: list[EpochRecord]
+    scores: NDArray[np.float32]
+
+
+def train(
+    settings: TrainSettings, data: TrainData, seeds: Sequence[int], folder: Path, workers: int
+) -> None:
+    """Train all seeds and write the run's `weights/`, `epoch-scores.safetensors`, `history.csv`.
+
+    On a CPU `workers` seeds run at a time, each in a process with one thread; on a GPU they run one
+    after another and share the data in device memory. Progress is kept in `folder/.progress/` by
+    epoch, so that a killed run goes on where it was; it is removed when all is written.
+    """
+    job = _Job(settings, data, folder)
+    with tqdm(total=len(seeds) * settings.epochs, desc=folder.name, unit="epoch") as bar:
+        if torch.cuda.is_available():
+            session = _Session(job, torch.device("cuda"))
+            results = [session.train(seed, bar.update) for seed in seeds]
+        else:
+            results = _train_in_processes(job, seeds, workers, bar.update)
+    _write(folder, seeds, results)
+    shutil.rmtree(folder / ".progress")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What all seeds of a run share; travels to worker processes."""
+
+    settings: TrainSettings
+    data: TrainData
+    folder: Path
+
+    def progress(self) -> Path:
+        key = settings_hash(asdict(self.settings) | {"data": self.data.fingerprint()})
+        return self.folder / ".progress" / key
+
+
+class _Session:
+    """The data of a job, loaded once (memory-mapped) for all seeds of one process."""
+
+    def __init__(self, job: _Job, device: torch.device) -> None:
+        self.job = job
+        manifest = read_manifest(job.data.manifest)
+        self.streams = Streams(
+            EmbeddingStore(job.data.rgb, device), EmbeddingStore(job.data.event, device)
+        )
+        self.test_videos = [video.name for video in manifest if video.split == "test"]
+        self.train_videos = [
+            TrainVideo(video.name, video.anomalous, ";".join(video.classes))
+            for video in manifest
+            if video.split == "train"
+        ]
+
+    def train(self, seed: int, after_epoch: Callable[[], object]) -> FinishedSeed:
+        """Train one seed, with the same numbers alone or among others, and save its weights."""
+        checkpoint = self.job.progress() / f"seed-{seed}.pt"
+        result = SeedRun(
+            self.job.settings, self.streams, self.train_videos, self.test_videos, seed, checkpoint
+        ).run(after_epoch)
+        for protocol, weights in (("last", result.last), ("validation", result.best)):
+            path = self.job.folder / "weights" / f"seed-{seed}-{protocol}.safetensors"
+            with atomic_path(path) as temporary:
+                save_file(weights, temporary, {"settings": json.dumps(asdict(self.job.settings))})
+        return FinishedSeed(result.history, result.scores.numpy())
+
+
+_session: _Session
+_epochs_done: multiprocessing.Queue
+
+
+def _start_worker(job: _Job, epochs_done: multiprocessing.Queue) -> None:
+    global _session, _epochs_done
+    torch.set_num_threads(1)
+    _session = _Session(job, torch.device("cpu"))
+    _epochs_done = epochs_done
+
+
+def _train_in_worker(seed: int) -> FinishedSeed:
+    return _session.train(seed, lambda: _epochs_done.put(seed))
+
+
+def _train_in_processes(
+    job: _Job, seeds: Sequence[int], workers: int, after_epoch: Callable[[], object]
+) -> list[FinishedSeed]:
+    # "spawn", since forking a process in which torch has threads can hang.
+    context = multiprocessing.get_context("spawn")
+    epochs_done = context.Queue()
+    workers = min(workers, len(seeds))
+    with ProcessPoolExecutor(workers, context, _start_worker, (job, epochs_done)) as pool:
+        futures = [pool.submit(_train_in_worker, seed) for seed in seeds]
+        running = set(futures)
+        while running:
+            done, running = wait(running, timeout=0.5)
+            while not epochs_done.empty():
+                epochs_done.get()
+                after_epoch()
+            if any(future.exception() for future in done):
+                pool.shutdown(wait=True, cancel_futures=True)
+                break
+        try:
+            return [future.result() for future in futures if not future.cancelled()]
+        except BrokenProcessPool as error:
+            raise FusevadError(
+                f"{job.folder}: a training process was killed (out of memory?); run the command "
+                "again: it goes on at the last epoch of each seed"
+            ) from error
+
+
+def _write(folder: Path, seeds: Sequence[int], results: Sequence[FinishedSeed]) -> None:
+    rows = [
+        {"seed": seed} | asdict(record)
+        for seed, result in zip(seeds, results, strict=True)
+        for record in result.history
+    ]
+    scores = {f"seed-{seed}": result.scores for seed, result in zip(seeds, results, strict=True)}
+    with atomic_path(folder / "epoch-scores.safetensors") as temporary:
+        save_numpy(scores, temporary)
+    write_csv(pd.DataFrame(rows), folder / "history.csv")

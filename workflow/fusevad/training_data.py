@@ -1,0 +1,92 @@
+"""Which training videos a seed learns from, and in which order it sees them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from fusevad.errors import FusevadError
+
+
+@dataclass(frozen=True, slots=True)
+class TrainVideo:
+    """A training video with its video-level label; `group` is the class it is stratified by."""
+
+    name: str
+    anomalous: bool
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Training videos that are learnt from, and those held out to choose an epoch."""
+
+    fit: tuple[TrainVideo, ...]
+    validation: tuple[TrainVideo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One crop of one training video."""
+
+    video: TrainVideo
+    crop: int
+
+
+def split_validation(videos: Sequence[TrainVideo], share: float, seed: int) -> Split:
+    """Hold out about `share` of each class (at least one video where it has two or more).
+
+    Raises:
+        FusevadError: either part lacks normal or anomalous videos.
+    """
+    generator = np.random.default_rng([seed, 0])
+    held_out: set[str] = set()
+    for group in sorted({video.group for video in videos}):
+        names = [video.name for video in videos if video.group == group]
+        count = max(1, round(share * len(names))) if len(names) > 1 else 0
+        held_out.update(generator.permutation(names)[:count].tolist())
+    split = Split(
+        tuple(v for v in videos if v.name not in held_out),
+        tuple(v for v in videos if v.name in held_out),
+    )
+    for part, members in (("training", split.fit), ("validation", split.validation)):
+        if len({video.anomalous for video in members}) < 2:
+            raise FusevadError(
+                f"the {part} part of {len(videos)} training videos has not both normal and "
+                "anomalous videos; add videos to the training split"
+            )
+    return split
+
+
+def epoch_batches(
+    videos: Sequence[TrainVideo],
+    crops: int,
+    crops_per_epoch: int,
+    batch_size: int,
+    sampling: Literal["balanced", "joint"],
+    seed: int,
+    epoch: int,
+) -> Iterator[list[Sample]]:
+    """Batches of one epoch, a function of `seed` and `epoch` alone.
+
+    Each video gives `crops_per_epoch` of its `crops`, drawn anew every epoch. `balanced` fills half
+    of each batch from normal and half from anomalous videos until the shorter list is used up (the
+    released code for UCF-Crime); `joint` shuffles all together (the released code for XD-Violence).
+    """
+    generator = np.random.default_rng([seed, 1, epoch])
+    samples = [
+        Sample(video, int(crop))
+        for video in videos
+        for crop in generator.permutation(crops)[:crops_per_epoch]
+    ]
+    order = [samples[i] for i in generator.permutation(len(samples))]
+    if sampling == "joint":
+        pools, take = [order], batch_size
+    else:
+        pools = [[s for s in order if s.video.anomalous == kind] for kind in (False, True)]
+        take = max(1, batch_size // 2)
+    shortest = min(len(pool) for pool in pools)
+    for start in range(0, shortest, take):
+        stop = min(start + take, shortest)
+        yield [sample for pool in pools for sample in pool[start:stop]]
