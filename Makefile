@@ -43,8 +43,9 @@ format: env ## put code and workflow into the house style
 	ruff format .
 	snakefmt Snakefile workflow/rules
 
-encoder: env ## train the embedded encoder again
+encoder: env ## train the embedded encoder again and put its weights in place
 	snakemake --cores all encoder
+	cp results/encoder/*.safetensors results/encoder/MODEL_CARD.md config/encoders/fusevad-small/
 
 lock: env ## resolve envs/requirements.in again: the lock and the conda environment
 	@$(AS_PIP) $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \

@@ -48,8 +48,10 @@ def test_the_objective_equals_a_loop_over_real_segments():
             alignment.append(0.7 * cosine + 0.2 * (a.norm() - b.norm()).abs())
             kl.append(
                 sum(
-                    kl_divergence(Normal(d.mean[video, t], (d.log_variance[video, t] / 2).exp()),
-                                  Normal(0.0, 1.0)).mean()
+                    kl_divergence(
+                        Normal(d.mean[video, t], (d.log_variance[video, t] / 2).exp()),
+                        Normal(0.0, 1.0),
+                    ).mean()
                     for d in (rgb, event)
                 )
             )

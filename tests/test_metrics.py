@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fusevad.errors import FusevadError
-from fusevad.metrics import LabelledVideo, class_metrics, frame_metrics, frame_scores
+from fusevad.metrics import class_metrics, frame_metrics, frame_scores
+from fusevad.truth import LabelledVideo
 
 
 def video(name: str, frames: int, *intervals: tuple[str, int, int]) -> LabelledVideo:

@@ -58,9 +58,7 @@ def test_every_parameter_learns(method):
     assert not idle
 
 
-@pytest.mark.parametrize(
-    ("method", "ignored"), [("image-only", "event"), ("event-only", "rgb")]
-)
+@pytest.mark.parametrize(("method", "ignored"), [("image-only", "event"), ("event-only", "rgb")])
 def test_single_streams_ignore_the_other(method, ignored):
     rgb, event, mask = batch(9)
     changed = (rgb, event + 1, mask) if ignored == "event" else (rgb + 1, event, mask)
@@ -135,9 +133,7 @@ def test_sequential_update_is_a_kalman_filter(process_noise):
         spread = (1 - gain) * predicted
         expected.append(state.copy())
     settings = replace(SETTINGS, process_noise=process_noise)
-    result = sequential_update(
-        torch.tensor(observed)[None], torch.tensor(variance)[None], settings
-    )
+    result = sequential_update(torch.tensor(observed)[None], torch.tensor(variance)[None], settings)
     np.testing.assert_allclose(result[0].numpy(), np.stack(expected), rtol=1e-4, atol=1e-6)
 
 

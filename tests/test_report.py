@@ -1,168 +1,31 @@
-"""Tables and figures of made-up runs, whose differences are known."""
+"""Tables of made-up runs, whose differences are known."""
 
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-import av
-import matplotlib
-import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from scipy import stats
-from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fusevad.cues import CueSettings, make_cues
 from fusevad.errors import FusevadError
-from fusevad.files import sha256, write_csv
-from fusevad.metrics import LabelledVideo
-from fusevad.report import curves, latex, radar, timelines
+from fusevad.files import write_csv
+from fusevad.report import latex
 from fusevad.report.classes import make_classes
-from fusevad.report.curves import make_curves, seed_curves
 from fusevad.report.published import read_published, read_published_classes
-from fusevad.report.radar import make_radar
-from fusevad.report.runs import TableDataset, TableRow
-from fusevad.report.style import line_styles
+from fusevad.report.runs import TableRow
 from fusevad.report.table1 import make_table1
-from fusevad.report.timelines import choose_videos, make_timelines
-from fusevad.report.truth import test_videos as read_truth
-
-PUBLISHED = Path(__file__).parents[1] / "config" / "published"
-METHODS = {
-    "image-only": ("Image only", 0.80),
-    "event-only": ("Motion cue only", 0.78),
-    "concat": ("Concatenation", 0.83),
-    "cross-attention": ("Cross-attention", 0.84),
-    "gating": ("Gating", 0.84),
-    "gaussian": ("IEF-VAD (Gaussian)", 0.87),
-    "student-t": ("IEF-VAD (Student-t)", 0.87),
-}
-CLASSES = ("abandoned_object", "fall", "fighting", "fire", "running")
-METRICS = ("AUC", "AP", "Ano-AUC", "Ano-AP")
-PROTOCOL_SHIFT = {"last": -0.01, "validation": 0.0, "oracle": 0.02}
-SEEDS = range(10)
-FRAMES, FPS = 90, 15
-
-
-@dataclass(frozen=True, slots=True)
-class MadeUp:
-    """A data set with its rows, and the values that its runs hold."""
-
-    dataset: TableDataset
-    rows: list[TableRow]
-
-
-def write_data(folder, videos_on_disk):
-    rows, intervals = [], []
-    for k, name in enumerate(["normal", *CLASSES, "normal", *CLASSES]):
-        video = f"test-{k:03d}"
-        path = folder / f"{video}.mp4"
-        if videos_on_disk:
-            write_video(path, brightness=20 * k, moving=slice(30, 60))
-        digest = sha256(path) if videos_on_disk else ""
-        rows.append((video, path, "test", name, FRAMES, FPS, 320, 240, digest or "0"))
-        if name != "normal":
-            intervals.append((video, name, 30 + k, 60 + k))
-    columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
-    write_csv(pd.DataFrame(rows, columns=columns), folder / "manifest.csv")
-    write_csv(
-        pd.DataFrame(intervals, columns=["video", "class", "start", "end"]),
-        folder / "intervals.csv",
-    )
-    write_csv(pd.DataFrame(columns=["video", "path", "reason"]), folder / "skipped.csv")
-    return TableDataset(
-        key="rendered",
-        title="Rendered",
-        metrics=METRICS,
-        manifest=folder / "manifest.csv",
-        intervals=folder / "intervals.csv",
-        skipped=folder / "skipped.csv",
-        crops=1,
-        frame_stride=2,
-    )
-
-
-def write_video(path, brightness, moving):
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS)
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        for k in range(FRAMES):
-            picture = np.full((240, 320, 3), brightness, dtype=np.uint8)
-            left = 20 + 4 * (k if moving.start <= k < moving.stop else moving.start)
-            picture[80:200, left : left + 40] = (250, 120, 40)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-
-
-def write_run(folder, name, mean, generator, videos, shared):
-    """Values of each method are its mean, what all methods share of a seed, and its own noise."""
-    keys = [(seed, protocol) for seed in SEEDS for protocol in PROTOCOL_SHIFT]
-
-    def value(protocol, seed, shift=0.0):
-        noise = shared[seed] + 0.002 * generator.standard_normal()
-        return float(np.clip(mean + shift + PROTOCOL_SHIFT[protocol] + noise, 0, 1))
-
-    write_csv(
-        pd.DataFrame(
-            [(s, p, 9, m, value(p, s, -0.05 * k)) for s, p in keys for k, m in enumerate(METRICS)],
-            columns=["seed", "protocol", "epoch", "metric", "value"],
-        ),
-        folder / "seeds.csv",
-    )
-    strength = dict(zip(CLASSES, np.linspace(-0.2, 0.1, len(CLASSES)), strict=True))
-    sign = -1 if name == "image-only" else 1
-    write_csv(
-        pd.DataFrame(
-            [
-                (s, p, c, m, value(p, s, sign * strength[c]))
-                for s, p in keys
-                for c in CLASSES
-                for m in ("AUC", "AP")
-            ],
-            columns=["seed", "protocol", "class", "metric", "value"],
-        ),
-        folder / "classes.csv",
-    )
-    weight = np.nan if name in ("image-only", "event-only", "concat") else 0.6
-    parts = [
-        scores_of(video, mean, weight, generator).assign(seed=s, protocol=p)
-        for s, p in keys
-        for video in videos
-    ]
-    pd.concat(parts, ignore_index=True).to_parquet(folder / "scores.parquet", index=False)
-
-
-def scores_of(video, mean, weight, generator):
-    starts = np.arange(0, len(video.labels), 16)
-    anomalous = np.add.reduceat(video.labels.astype(float), starts) / 16
-    noise = (1 - mean) * 1.5 * generator.standard_normal(len(starts))
-    weights = weight + 0.1 * np.sin(starts / 20)
-    return pd.DataFrame(
-        {
-            "video": video.name,
-            "segment": np.arange(len(starts)),
-            "start": starts,
-            "end": np.minimum(starts + 16, len(video.labels)),
-            "score": 1 / (1 + np.exp(-4 * (anomalous - 0.5 + noise))),
-            "weight_rgb": weights,
-            "weight_event": 1 - weights,
-        }
-    )
-
-
-def make_up(folder, videos_on_disk=False):
-    folder.mkdir(parents=True, exist_ok=True)
-    dataset = write_data(folder, videos_on_disk)
-    generator = np.random.default_rng(0)
-    shared = 0.01 * generator.standard_normal(len(SEEDS))
-    videos, rows = read_truth(dataset), []
-    for name, (label, mean) in METHODS.items():
-        write_run(folder / "runs" / name, name, mean, generator, videos, shared)
-        rows.append(TableRow(label, name, {"rendered": folder / "runs" / name}))
-    return MadeUp(dataset, rows)
+from tests.made_up_runs import (
+    CLASSES,
+    METHODS,
+    METRICS,
+    PROTOCOL_SHIFT,
+    PUBLISHED,
+    SEEDS,
+    changed_run,
+    make_up,
+)
 
 
 @pytest.fixture(scope="module")
@@ -189,14 +52,6 @@ def measured_line(text, label):
     """The cells of a method's first row."""
     line = next(line for line in text.splitlines() if line.startswith(latex.escape(label) + " & "))
     return line.removesuffix(r" \\").split(" & ")[1:]
-
-
-def changed_run(row, folder, change, file="seeds.csv"):
-    """A copy of a run in which `change` has altered the table in `file`."""
-    copy = folder / "changed"
-    shutil.copytree(row.runs["rendered"], copy)
-    change(pd.read_csv(copy / file)).to_csv(copy / file, index=False)
-    return replace(row, runs={"rendered": copy})
 
 
 # Table 1
@@ -450,155 +305,3 @@ def test_classes_of_a_data_set_of_the_paper_show_the_published_values(made_up, t
         "Motion cue only",
         "IEF-VAD",
     }
-
-
-# Figures
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """Figures as they are saved, for a look at their parts."""
-    figures: list[Figure] = []
-    for module in (radar, curves, timelines):
-        save = module.save_figure
-
-        def keep(figure, out_pdf, out_png, save=save):
-            figures.append(figure)
-            save(figure, out_pdf, out_png)
-
-        monkeypatch.setattr(module, "save_figure", keep)
-    return figures
-
-
-def test_the_radar_draws_each_inputs_mean_of_each_class(made_up, tmp_path, drawn):
-    rows = [row for row in made_up.rows if row.name in ("image-only", "event-only", "student-t")]
-    files = tmp_path / "radar.pdf", tmp_path / "radar.png"
-    make_radar(rows, [made_up.dataset], "validation", *files)
-    (axis,) = drawn[0].axes
-    assert [tick.get_text() for tick in axis.get_xticklabels()] == [
-        name.replace("_", " ") for name in CLASSES
-    ]
-    lines = {line.get_label(): line.get_ydata() for line in axis.get_lines()}
-    values = pd.read_csv(rows[1].runs["rendered"] / "classes.csv")
-    chosen = values[(values["protocol"] == "validation") & (values["metric"] == "AUC")]
-    expected = 100 * chosen.groupby("class")["value"].mean().loc[list(CLASSES)]
-    np.testing.assert_allclose(lines["Motion cue only"][:-1], expected)
-    assert {row.label for row in rows} <= set(lines)
-    assert "validation" in drawn[0].get_suptitle()
-    assert all(file.stat().st_size for file in files)
-
-
-def test_the_curves_pass_through_sklearns_areas(made_up):
-    truth = read_truth(made_up.dataset)
-    labels = np.concatenate([video.labels for video in truth])
-    run = made_up.rows[-1].runs["rendered"]
-    found = seed_curves(run, made_up.dataset, "validation", labels)
-    scores = pd.read_parquet(run / "scores.parquet").query("protocol == 'validation'")
-    for seed in SEEDS:
-        own = dict(list(scores[scores["seed"] == seed].groupby("video")))
-        parts = [own[video.name] for video in truth]
-        frames = np.concatenate([np.repeat(x["score"], x["end"] - x["start"]) for x in parts])
-        assert found.auc[seed] == pytest.approx(roc_auc_score(labels, frames))
-        assert found.ap[seed] == pytest.approx(average_precision_score(labels, frames))
-        grid = np.linspace(0, 1, found.roc.shape[1])
-        assert np.trapezoid(found.roc[seed], grid) == pytest.approx(found.auc[seed], abs=0.005)
-        assert found.precision[seed].mean() == pytest.approx(found.ap[seed], abs=0.01)
-
-
-def test_the_curves_have_a_line_a_method_with_its_area(made_up, tmp_path, drawn):
-    make_curves(
-        made_up.rows,
-        [made_up.dataset],
-        "validation",
-        tmp_path / "curves.pdf",
-        tmp_path / "curves.png",
-    )
-    for axis, metric in zip(drawn[0].axes, ("AUC", "AP"), strict=True):
-        labels = [text.get_text() for text in axis.get_legend().get_texts()]
-        for row in made_up.rows:
-            assert any(re.match(rf"{re.escape(row.label)}: {metric} \d", x) for x in labels)
-
-
-def test_scores_that_miss_a_video_are_refused(made_up, tmp_path):
-    run = tmp_path / "run"
-    run.mkdir()
-    scores = pd.read_parquet(made_up.rows[0].runs["rendered"] / "scores.parquet")
-    scores[scores["video"] != "test-004"].to_parquet(run / "scores.parquet", index=False)
-    row = replace(made_up.rows[0], runs={"rendered": run})
-    with pytest.raises(FusevadError, match=r"scores\.parquet: no scores of video test-004"):
-        make_curves(
-            [row], [made_up.dataset], "last", tmp_path / "curves.pdf", tmp_path / "curves.png"
-        )
-
-
-def test_videos_are_chosen_by_class_in_the_manifests_order_and_by_nothing_else():
-    def video(name, label=None):
-        return LabelledVideo(name, np.zeros(10, bool), ((label, 0, 5),) if label else ())
-
-    videos = [video("n1"), video("f1", "fire"), video("f2", "fire"), video("r1", "running")]
-    videos += [video("n2"), video("t1", "throwing")]
-    assert [v.name for v in choose_videos(videos)] == ["f1", "r1", "t1", "n1"]
-    assert [v.name for v in choose_videos(videos, count=3)] == ["f1", "r1", "n1"]
-
-
-def test_the_timelines_show_scores_weights_and_truth_in_seconds(made_up, tmp_path, drawn):
-    cues = tmp_path / "cues"
-    make_cues(made_up.dataset.manifest, 0, 1, CueSettings(), cues / "shard-0.csv")
-    row = made_up.rows[-1]
-    make_timelines(
-        row,
-        made_up.dataset,
-        "validation",
-        cues,
-        16,
-        10,
-        tmp_path / "timelines.pdf",
-        tmp_path / "timelines.png",
-    )
-    axes = drawn[0].axes
-    assert len(axes) == 4 * (len(CLASSES) + 1)
-    pictures, motion, score, weights = axes[:4]
-    assert pictures.get_title(loc="left") == "abandoned object  (test-001)"
-    assert len(pictures.images) == len(motion.images) == 6
-    (shade,) = [p for p in score.patches if isinstance(p, matplotlib.patches.Rectangle)]
-    assert (shade.get_x(), shade.get_width()) == pytest.approx((31 / FPS, 30 / FPS))
-    assert score.get_xlim() == pytest.approx((0, FRAMES / FPS))
-    scores = pd.read_parquet(row.runs["rendered"] / "scores.parquet")
-    own = scores.query("protocol == 'validation' and video == 'test-001'")
-    mean = own.groupby("segment")["score"].mean()
-    steps = [p for p in score.patches if isinstance(p, matplotlib.patches.StepPatch)]
-    np.testing.assert_allclose(steps[0].get_data().values, mean)
-    assert steps[0].get_data().edges[-1] == pytest.approx(FRAMES / FPS)
-    assert len(weights.patches) == 5, "two means, two bands, one shade"
-
-
-def test_equal_figures_are_equal_files(made_up, tmp_path):
-    for name in ("first", "second"):
-        make_radar(
-            made_up.rows[:3],
-            [made_up.dataset],
-            "last",
-            tmp_path / f"{name}.pdf",
-            tmp_path / f"{name}.png",
-        )
-    assert sha256(tmp_path / "first.pdf") == sha256(tmp_path / "second.pdf")
-    assert sha256(tmp_path / "first.png") == sha256(tmp_path / "second.png")
-
-
-def test_figures_leave_matplotlibs_settings_alone(made_up, tmp_path):
-    before = dict(matplotlib.rcParams)
-    make_radar(
-        made_up.rows[:3],
-        [made_up.dataset],
-        "last",
-        tmp_path / "radar.pdf",
-        tmp_path / "radar.png",
-    )
-    assert dict(matplotlib.rcParams) == before
-
-
-def test_no_two_methods_look_alike():
-    names = [*METHODS, "learned-nu", "low-rank", "process-noise"]
-    styles = line_styles(names)
-    assert len(set(styles.values())) == len(names)
-    assert line_styles(["student-t"])["student-t"] == styles["student-t"]

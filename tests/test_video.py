@@ -1,5 +1,8 @@
 """Decoding: what good files give, and one clear line for each kind of bad file."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 
 from fusevad.errors import FusevadError
-from fusevad.video import probe, read_frames, segment_count
+from fusevad.video import probe, read_frames, sampled_times, segment_count
 
 
 def write_video(
@@ -43,6 +46,17 @@ def cut(path: Path, share: float) -> Path:
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     return path
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Make longer writes fail, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def error_of(path: Path) -> str:
@@ -99,9 +113,8 @@ def test_frames_agree_with_a_float_conversion_and_resize(tmp_path):
         green = luma - 255 / 224 * (0.344136 * (u - 128) + 0.714136 * (v - 128))
         blue = luma + 255 / 224 * 1.772 * (u - 128)
         expected = np.stack([red, green, blue], axis=2).clip(0, 255)
-        difference = frame - expected
-        assert abs(np.median(difference)) < 0.6
-        assert np.abs(difference).mean() < 2
+        # Away from the blocks' edges, where it matters how colour samples lie between pixels.
+        assert np.quantile(np.abs(frame - expected), 0.6) < 0.75
 
 
 def test_decoding_twice_gives_the_same_frames(tmp_path):
@@ -180,11 +193,21 @@ def test_avi_and_mpeg4_decode_too(tmp_path):
     assert probe(write_video(tmp_path / "a.avi", 20, codec="mpeg4")).frames == 20
 
 
+def test_a_stride_samples_each_segment_alike(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 40)
+    frames = list(read_frames(path))
+    times = sampled_times(40, 6)
+    assert times == [0, 6, 12, 16, 22, 28, 32, 38]
+    sampled = list(read_frames(path, stride=6, expected=40))
+    np.testing.assert_array_equal(sampled, [frames[time] for time in times])
+
+
+@pytest.mark.parametrize("stride", [1, 4])
 @pytest.mark.parametrize("expected", [9, 11])
-def test_other_number_of_frames_than_the_manifest_is_an_error(tmp_path, expected):
+def test_other_number_of_frames_than_the_manifest_is_an_error(tmp_path, expected, stride):
     path = write_video(tmp_path / "a.mp4", 10)
     with pytest.raises(FusevadError, match="the manifest's"):
-        list(read_frames(path, expected=expected))
+        list(read_frames(path, expected=expected, stride=stride))
     assert len(list(read_frames(path, expected=10))) == 10
 
 

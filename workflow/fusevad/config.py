@@ -32,6 +32,13 @@ class MotionCue:
         origin = "" if self.definition == "paper" else f"{self.definition}-"
         return f"event-{origin}T{self.window}-thr{self.threshold}"
 
+    @classmethod
+    def from_stream(cls, stream: str) -> "MotionCue":
+        """The cue that a stream's name stands for."""
+        *origin, window, threshold = stream.removeprefix("event-").split("-")
+        definition = origin[0] if origin else "paper"
+        return cls(definition, int(window.removeprefix("T")), int(threshold.removeprefix("thr")))
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -79,10 +86,6 @@ class Config:
     def embedding_folder(self, dataset: str) -> str:
         """Encoder and frame stride, as they stand in the path of embeddings."""
         return f"{self.encoder}.stride-{self.datasets[dataset].frame_stride}"
-
-    def cue_settings(self, definition: str) -> dict[str, Any]:
-        """Settings of the stage `cues` for one definition."""
-        return {"definition": definition} | self.cues
 
     def train_settings(self, dataset: str, experiment: str) -> dict[str, Any]:
         """Settings of the stage `train`: the named set, its data set's part, the overrides."""
@@ -136,7 +139,7 @@ def read_named(folder: Path, kind: str, name: str) -> dict[str, Any]:
 
 
 def check(values: Any, schema: str, source: str) -> None:
-    """Validate against `workflow/schemas/{schema}.schema.yaml`; `source` names the file in errors."""
+    """Validate against `workflow/schemas/{schema}.schema.yaml`; errors name `source`."""
     resources = [
         (path.name, Resource.from_contents(read_yaml(path)))
         for path in SCHEMAS.glob("*.schema.yaml")

@@ -4,6 +4,7 @@ Source: the IEF-VAD paper (arXiv 2505.02393), event images, and its released ext
 and thresholds are made in one decode of the video, on the frame of 340x256 pixels.
 """
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,6 +192,7 @@ def make_cues(
     Raises:
         FusevadError: a video fails to decode, or has another number of frames than the manifest.
     """
+    cv2.setNumThreads(1)  # one job, one core
     videos = shard(read_manifest(manifest), shard_index, shard_count)
     rows = []
     for video in tqdm(videos, desc="motion cues", unit="video"):
@@ -243,19 +245,57 @@ def _is_current(file: Path, video: Video, settings: CueSettings) -> bool:
 
 
 def _write_cues(file: Path, video: Video, settings: CueSettings) -> None:
+    with atomic_path(file) as temporary, _Target(temporary) as target:
+        with h5py.File(target, "w") as store:
+            _fill(store, video, settings, target)
+        target.check()
+
+
+def _fill(store: h5py.File, video: Video, settings: CueSettings, target: "_Target") -> None:
     width, height = FRAME_SIZE
-    with atomic_path(file) as temporary, h5py.File(temporary, "w") as store:
-        store.attrs.update(_attributes(video, settings))
-        store.attrs["fusevad_version"] = fusevad.__version__
-        for window, threshold in _grid(settings):
-            store.create_dataset(
-                cue_name(window, threshold),
-                shape=(video.segments, height, width),
-                dtype=np.uint8,
-                chunks=(1, height, width),
-                **_COMPRESSION,
-            )
-        frames = read_frames(video.path, expected=video.frames)
-        for segment, counts in enumerate(cue_counts(frames, settings)):
-            for name, count in counts.items():
-                store[name][segment] = count
+    store.attrs.update(_attributes(video, settings))
+    store.attrs["fusevad_version"] = fusevad.__version__
+    for window, threshold in _grid(settings):
+        store.create_dataset(
+            cue_name(window, threshold),
+            shape=(video.segments, height, width),
+            dtype=np.uint8,
+            chunks=(1, height, width),
+            **_COMPRESSION,
+        )
+    frames = read_frames(video.path, expected=video.frames)
+    for segment, counts in enumerate(cue_counts(frames, settings)):
+        for name, count in counts.items():
+            store[name][segment] = count
+        target.check()
+
+
+class _Target(io.FileIO):
+    """A file that keeps its first failure, such as a full disk, for `check` to raise.
+
+    HDF5 can't close a file whose writes fail, and says so in many lines of its own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+")
+        self._failure: OSError | None = None
+
+    def write(self, data: memoryview) -> int:
+        written = 0
+        try:
+            while written < data.nbytes:
+                written += super().write(data[written:])
+        except OSError as error:
+            self._failure = self._failure or error
+        return data.nbytes
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self._failure = self._failure or error
+            return size or 0
+
+    def check(self) -> None:
+        if self._failure is not None:
+            raise self._failure

@@ -1,5 +1,6 @@
 """Embeddings of a data set: segments x crops x D for every video, in shards that can be resumed."""
 
+import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import load_file, save
 from tqdm import tqdm
 
 import fusevad
@@ -22,9 +23,10 @@ from fusevad.encoders import EncoderSettings, Tower, load_cue_tower, load_image_
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, settings_hash, sha256, write_csv
 from fusevad.manifest import Video, read_manifest, shard
-from fusevad.video import SEGMENT_FRAMES, read_frames
+from fusevad.video import SEGMENT_FRAMES, read_frames, sampled_times
 
 RGB = "rgb"
+_PART = "embeddings"  # the one tensor of a finished video
 _AGAIN = "delete the shard and run the embed stage again"
 _EVENT = re.compile(r"event-(?P<released>released-)?T(?P<window>\d+)-thr(?P<threshold>\d+)")
 
@@ -116,14 +118,15 @@ def embed_shard(
     progress = _progress_folder(out_file, provenance)
     parts: dict[str, Path] = {}
     for video in tqdm(videos, desc=f"embedding {settings.stream}", unit="video"):
-        part = progress / f"{embedder.key(video)}.npy"
+        part = progress / f"{embedder.key(video)}.safetensors"
         if not part.is_file():
             _save_part(part, video, embedder.embed(video))
         parts[video.name] = part
     with atomic_path(out_file) as temporary:
-        tensors = {name: np.load(part) for name, part in parts.items()}
+        tensors = {name: load_file(part)[_PART] for name, part in parts.items()}
         # Bytes first: so a full disk is an OSError that `atomic_path` explains.
-        temporary.write_bytes(save(tensors, provenance))
+        # One entry: safetensors writes several in random order, and the bytes shall be the same.
+        temporary.write_bytes(save(tensors, {"provenance": json.dumps(provenance)}))
     shutil.rmtree(progress)
 
 
@@ -197,9 +200,10 @@ class _RgbEmbedder:
         frames_at_once = max(1, self._settings.batch_size // len(self._settings.crops))
         segments: list[int] = []
         images: list[np.ndarray] = []
-        for time, frame in enumerate(read_frames(video.path, expected=video.frames)):
-            if time % SEGMENT_FRAMES % self._settings.frame_stride:
-                continue
+        stride = self._settings.frame_stride
+        times = sampled_times(video.frames, stride)
+        frames = read_frames(video.path, expected=video.frames, stride=stride)
+        for time, frame in zip(times, frames, strict=True):
             segments.append(time // SEGMENT_FRAMES)
             images.append(crop_images(frame, self._settings.crops, self.tower.image_size))
             if len(segments) == frames_at_once:
@@ -263,7 +267,7 @@ def _embedder(settings: EmbedSettings, cue_folder: Path | None) -> _RgbEmbedder 
 
 
 def _provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
-    """What a shard was made with; all text, as safetensors wants it."""
+    """What a shard was made with."""
     encoder = settings.encoder
     model = sha256(Path(encoder.model)) if encoder.model.endswith(".json") else encoder.model
     common = {
@@ -300,14 +304,14 @@ def _save_part(part: Path, video: Video, vectors: np.ndarray) -> None:
             f"{video.path}: its embeddings are not finite in float16; check the encoder's weights"
         )
     with atomic_path(part) as temporary:
-        np.save(temporary, halves)
+        temporary.write_bytes(save({_PART: halves}))
 
 
 def _read_shard(file: Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
     """Yield name, tensor and the shard's provenance, for each of its videos."""
     try:
         with safe_open(file, framework="numpy") as store:
-            provenance = store.metadata() or {}
+            provenance = json.loads((store.metadata() or {}).get("provenance", "{}"))
             for name in store.keys():  # noqa: SIM118 (not a dictionary: it can't be iterated)
                 yield name, store.get_tensor(name), provenance
     except (OSError, SafetensorError) as error:

@@ -70,15 +70,14 @@ def make_encoder_data(settings: EncoderDataSettings, folder: Path, workers: int)
     plans = encoder_plans(render, settings.clips, settings.seed)
     # Another seed draws other scenes, not only other people in the same ones.
     held_out = encoder_plans(render, settings.held_out_clips, settings.seed + 1)
+    jobs = [(plan, "train") for plan in plans] + [(plan, "held-out") for plan in held_out]
     rows: list[pd.DataFrame] = []
     work = partial(_make_clip, settings=settings, render=render, folder=folder)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context) as pool:
-        clips = pool.map(work, [*plans, *held_out], chunksize=4)
-        for plan, captions in tqdm(
-            zip([*plans, *held_out], clips), desc="encoder clips", total=len(plans) + len(held_out)
-        ):
-            part = "train" if len(rows) < len(plans) else "held-out"
+        clips = pool.map(work, [plan for plan, _ in jobs], chunksize=4)
+        progress = tqdm(clips, desc="encoder clips", total=len(jobs), unit="clip")
+        for (plan, part), captions in zip(jobs, progress, strict=True):
             table = {"clip": plan.name, "part": part, "segment": range(len(captions))}
             rows.append(pd.DataFrame(table | {"caption": captions}))
     write_csv(pd.concat(rows, ignore_index=True), folder / "segments.csv")

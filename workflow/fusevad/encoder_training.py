@@ -8,7 +8,7 @@ embedding that the frozen image tower gives its frames (after Jeong et al. 2024)
 import copy
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from fusevad.encoder_data import EncoderData, read_encoder_data
-from fusevad.files import atomic_path, write_json
+from fusevad.files import atomic_path
 from fusevad.settings import FORBID
 
 _RETRIEVAL_CANDIDATES = 100
@@ -42,15 +42,31 @@ class EncoderTraining:
     cue_epochs: int
 
 
-def train_encoder(settings: EncoderTraining, model: Path, data: Path, out: Path) -> None:
-    """Train all towers; write `clip.safetensors`, `motion-cue.safetensors`, `report.json` to `out`.
+@dataclass(frozen=True, slots=True)
+class EncoderReport:
+    """What the training measured; `retrieval` is accuracy on held-out segments by query and k."""
+
+    parameters: int
+    segments: int
+    distinct_captions: int
+    clip_loss: float
+    cue_loss: float
+    chance_loss: float
+    candidates: int
+    retrieval: dict[str, float]
+
+
+def train_encoder(settings: EncoderTraining, model: Path, data: Path, out: Path) -> EncoderReport:
+    """Train all towers; write `clip.safetensors` and `motion-cue.safetensors` (float16) to `out`.
 
     Args:
         settings: of both trainings.
         model: open_clip JSON model configuration.
         data: folder that `make_encoder_data` wrote.
-        out: folder of the float16 weights and of the report: last losses, retrieval accuracy on
-            held-out clips, counts.
+        out: folder of the weights.
+
+    Returns:
+        Losses of the last epochs and retrieval accuracy on the held-out clips.
     """
     torch.manual_seed(settings.seed)
     open_clip.add_model_config(model)
@@ -58,8 +74,7 @@ def train_encoder(settings: EncoderTraining, model: Path, data: Path, out: Path)
     tokenizer = open_clip.get_tokenizer(model.stem)
     train, held_out = read_encoder_data(data, "train"), read_encoder_data(data, "held-out")
 
-    tokens = tokenizer(train.captions)
-    clip_loss = _train_clip(clip, tokens, train, settings)
+    clip_loss = _train_clip(clip, tokenizer(train.captions), train, settings)
     cue_clip = copy.deepcopy(clip)
     cue_loss = _train_cue_tower(clip, cue_clip.visual, train, settings)
 
@@ -68,16 +83,17 @@ def train_encoder(settings: EncoderTraining, model: Path, data: Path, out: Path)
     _save(clip.state_dict(), out / "clip.safetensors")
     visual = {n: v for n, v in cue_clip.state_dict().items() if n.startswith("visual.")}
     _save(visual, out / "motion-cue.safetensors")
-    report = {
-        "settings": asdict(settings),
-        "parameters": sum(p.numel() for p in clip.parameters()),
-        "training_segments": len(train.captions),
-        "distinct_captions": len(set(train.captions)),
-        "clip_loss": clip_loss,
-        "cue_loss": cue_loss,
-        "held_out": _judge(clip, cue_clip.visual, tokenizer(held_out.captions), held_out),
-    }
-    write_json(report, out / "report.json")
+    rows = _distinct_captions(held_out)
+    return EncoderReport(
+        parameters=sum(p.numel() for p in clip.parameters()),
+        segments=len(train.captions),
+        distinct_captions=len(set(train.captions)),
+        clip_loss=clip_loss,
+        cue_loss=cue_loss,
+        chance_loss=math.log(settings.batch_size),
+        candidates=len(rows),
+        retrieval=_retrieval(clip, cue_clip.visual, tokenizer(held_out.captions), held_out, rows),
+    )
 
 
 def _train_clip(
@@ -168,9 +184,7 @@ def _optimise(
     return float(np.mean(last))
 
 
-def _batches(
-    count: int, size: int, generator: np.random.Generator
-) -> Iterator[NDArray[np.int64]]:
+def _batches(count: int, size: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     order = generator.permutation(count)
     for start in range(0, count - size + 1, size):
         yield order[start : start + size]
@@ -201,20 +215,29 @@ def preprocess_cues(cues: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(cues)[:, None].expand(-1, 3, -1, -1) / 255
 
 
-@torch.inference_mode()
-def _judge(
-    clip: nn.Module, tower: nn.Module, tokens: Tensor, data: EncoderData
-) -> dict[str, float]:
-    """Retrieval among one segment of each held-out clip, centre crops (chance is 1 / candidates)."""
+def _distinct_captions(data: EncoderData) -> NDArray[np.int64]:
+    """Rows of segments with distinct captions, in order, at most a hundred, over all clips."""
     _, rows = np.unique(data.captions, return_index=True)
-    rows = np.sort(rows)[:_RETRIEVAL_CANDIDATES]
+    rows = np.sort(rows)
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), _RETRIEVAL_CANDIDATES)).astype(int)]
+
+
+@torch.inference_mode()
+def _retrieval(
+    clip: nn.Module,
+    tower: nn.Module,
+    tokens: Tensor,
+    data: EncoderData,
+    rows: NDArray[np.int64],
+) -> dict[str, float]:
+    """Top-1 and top-5 accuracy among `rows`, on centre crops."""
     centre = (slice(None), slice(8, 120), slice(29, 141))
     frames = np.ascontiguousarray(data.frames[rows, 0][centre])
     image = functional.normalize(clip.encode_image(preprocess_frames(frames, clip)), dim=-1)
     text = functional.normalize(clip.encode_text(tokens[torch.from_numpy(rows)]), dim=-1)
     cues = preprocess_cues(np.ascontiguousarray(data.cues[rows, 0][centre]))
     cue = functional.normalize(tower(cues), dim=-1)
-    return {"candidates": float(len(rows))} | {
+    return {
         f"{name}_top{k}": _top_k(a, b, k)
         for name, a, b in (
             ("image_to_text", image, text),

@@ -81,7 +81,10 @@ class Tower:
         channels = images.unsqueeze(-1).expand(*images.shape, 3) if images.ndim == 3 else images
         mean = torch.tensor(self.mean, device=images.device).mul_(white).view(3, 1, 1)
         std = torch.tensor(self.std, device=images.device).mul_(white).view(3, 1, 1)
-        return ((channels.permute(0, 3, 1, 2).float() - mean) / std).contiguous()
+        shape = (len(images), 3, *images.shape[1:3])
+        pixels = torch.empty(shape, dtype=torch.float32, device=images.device)
+        pixels.copy_(channels.permute(0, 3, 1, 2))
+        return pixels.sub_(mean).div_(std)
 
 
 def load_clip(settings: EncoderSettings) -> nn.Module:

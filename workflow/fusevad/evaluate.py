@@ -1,8 +1,8 @@
 """Evaluation: from the scores of every epoch to metrics under three protocols.
 
-`last` takes the last epoch, `validation` the epoch that held-out training videos choose (video-level
-labels only), `oracle` the best epoch on the test set: the literature's habit, reported to measure
-what it adds and never to choose.
+`last` takes the last epoch, `validation` the epoch that held-out training videos choose (by
+video-level labels only), `oracle` the best epoch on the test set: the literature's habit, reported
+to measure what it adds and never to choose.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from safetensors.numpy import load_file
 
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, read_csv, write_csv
-from fusevad.manifest import frame_labels, read_intervals, read_manifest
-from fusevad.metrics import LabelledVideo, class_metrics, frame_metrics
+from fusevad.metrics import class_metrics, frame_metrics
 from fusevad.seed_run import SCORE_COLUMNS, EpochRecord, best_epoch
+from fusevad.truth import LabelledVideo, read_test_videos
 from fusevad.video import SEGMENT_FRAMES, segment_count
 
 PROTOCOLS = ("last", "validation", "oracle")
@@ -56,18 +56,6 @@ def evaluate(run: Path, manifest: Path, intervals: Path, headline: str) -> None:
     write_csv(pd.DataFrame(seeds), run / "seeds.csv")
 
 
-def read_test_videos(manifest: Path, intervals: Path) -> list[LabelledVideo]:
-    """Ground truth of the test split, in manifest order."""
-    rows = [video for video in read_manifest(manifest) if video.split == "test"]
-    by_video = read_intervals(intervals)
-    result = []
-    for row in rows:
-        anomalies = tuple((i.label, i.start, i.end) for i in by_video.get(row.name, ()))
-        labels = frame_labels(row.frames, by_video.get(row.name, ()))
-        result.append(LabelledVideo(row.name, labels, anomalies))
-    return result
-
-
 def _read_scores(path: Path) -> dict[str, NDArray[np.float32]]:
     try:
         return load_file(path)
@@ -86,9 +74,7 @@ def _split(
             " train this run again"
         )
     names = [video.name for video in videos]
-    return [
-        dict(zip(names, np.split(epoch, borders[:-1]), strict=True)) for epoch in scores
-    ]
+    return [dict(zip(names, np.split(epoch, borders[:-1]), strict=True)) for epoch in scores]
 
 
 def _chosen_epochs(

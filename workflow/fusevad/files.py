@@ -50,10 +50,15 @@ def write_csv(frame: pd.DataFrame, final: Path) -> None:
         frame.to_csv(temporary, index=False)
 
 
+def write_text(text: str, final: Path) -> None:
+    """Write a text file, atomically."""
+    with atomic_path(final) as temporary:
+        temporary.write_text(text)
+
+
 def write_json(value: Mapping[str, Any], final: Path) -> None:
     """Write a JSON object, atomically."""
-    with atomic_path(final) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n")
+    write_text(json.dumps(value, indent=2) + "\n", final)
 
 
 def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -279,21 +280,19 @@ def _warn_of_copies(videos: list[Video]) -> None:
 
 def _probe_all(paths: list[Path], workers: int) -> list[tuple[VideoInfo, str] | str]:
     """In the order of `paths`: what was found and the file's SHA-256, or why it can't be used."""
+    progress = partial(tqdm, total=len(paths), desc="decoding videos", unit="video")
+    if workers == 1:
+        return list(progress(map(_probe_one, paths)))
     # Not forked: the calling process may hold threads of OpenCV or torch.
     context = multiprocessing.get_context("spawn")
-    progress = tqdm(total=len(paths), desc="decoding videos", unit="video")
-    with progress, ProcessPoolExecutor(min(workers, len(paths)), mp_context=context) as pool:
-        outcomes = []
-        try:
-            for outcome in pool.map(_probe_one, paths):
-                outcomes.append(outcome)
-                progress.update()
-        except BrokenProcessPool as error:
-            raise FusevadError(
-                f"{paths[len(outcomes)]}: a decoding process died near this video; "
-                "check it and the free memory"
-            ) from error
-    return outcomes
+    try:
+        with ProcessPoolExecutor(min(workers, len(paths)), mp_context=context) as pool:
+            return list(progress(pool.map(_probe_one, paths)))
+    except BrokenProcessPool as error:
+        raise FusevadError(
+            f"{paths[0].parent}: a process that decodes these videos died; check the free memory, "
+            "then run with one worker to find the video"
+        ) from error
 
 
 def _probe_one(path: Path) -> tuple[VideoInfo, str] | str:

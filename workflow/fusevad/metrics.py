@@ -1,29 +1,14 @@
 """Frame-level metrics of video anomaly detection, as fractions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fusevad.errors import FusevadError
+from fusevad.truth import LabelledVideo
 from fusevad.video import SEGMENT_FRAMES, segment_count
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledVideo:
-    """Ground truth of one test video.
-
-    Attributes:
-        name: of the video.
-        labels: one boolean a frame.
-        intervals: class and half-open `[start, end)` frames of each anomaly.
-    """
-
-    name: str
-    labels: NDArray[np.bool_]
-    intervals: tuple[tuple[str, int, int], ...]
 
 
 def frame_scores(

@@ -201,7 +201,8 @@ class SeedRun:
                 names, s.test_crops, s.max_segments, pad_to_max=not s.model.mask_padding
             )
             output = self.model(batch.rgb, batch.event, batch.mask)
-            weights = output.weights or (output.logits.new_full((*output.logits.shape, 1), torch.nan),) * 2
+            absent = torch.full_like(output.logits, torch.nan)[..., None]
+            weights = output.weights or (absent, absent)
             columns = [output.logits.sigmoid(), *(weight.mean(dim=-1) for weight in weights)]
             rows = torch.stack(columns, dim=-1)[batch.mask].float().cpu()
             lengths = [len(self.streams.rgb[name]) * len(s.test_crops) for name in names]

@@ -38,8 +38,16 @@ def segment_count(frames: int) -> int:
     return -(-frames // SEGMENT_FRAMES)
 
 
+def sampled_times(frames: int, stride: int) -> list[int]:
+    """Frames 0, stride, 2 stride, ... of each segment of a video of so many frames."""
+    return [time for time in range(frames) if _is_sampled(time, stride)]
+
+
 def read_frames(
-    path: Path, size: tuple[int, int] = FRAME_SIZE, expected: int | None = None
+    path: Path,
+    size: tuple[int, int] = FRAME_SIZE,
+    expected: int | None = None,
+    stride: int = 1,
 ) -> Iterator[np.ndarray]:
     """Decode a video and resize its frames (bilinear, without keeping the aspect ratio).
 
@@ -47,6 +55,7 @@ def read_frames(
         path: a video file.
         size: width and height of the frames, in pixels.
         expected: number of frames that the manifest states, if it is to be checked.
+        stride: yield only the frames of `sampled_times`.
 
     Yields:
         RGB frames, (height, width, 3) uint8, each one the caller's own.
@@ -61,6 +70,8 @@ def read_frames(
         decoded += 1
         if expected is not None and decoded > expected:
             break
+        if not _is_sampled(decoded - 1, stride):
+            continue
         # Planar RGB: swscale then interpolates the colour too, and it is the faster way.
         planar = reformatter.reformat(
             frame, width, height, "gbrp", interpolation=_SCALING, threads=1
@@ -92,6 +103,10 @@ def probe(path: Path) -> VideoInfo:
     if not rate:
         raise FusevadError(f"{path}: the file states no frame rate; {_REPLACE}")
     return VideoInfo(frames=frames, fps=float(rate), width=width, height=height)
+
+
+def _is_sampled(time: int, stride: int) -> bool:
+    return time % SEGMENT_FRAMES % stride == 0
 
 
 def _pixels(plane: VideoPlane) -> np.ndarray:

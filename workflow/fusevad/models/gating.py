@@ -9,7 +9,7 @@ from fusevad.models.layers import Refinement, TemporalEncoder
 
 @register("gating")
 class GatingFusion(Detector):
-    """`gate * rgb + (1 - gate) * event` with `gate = sigmoid(Linear([rgb; event]))`, `B x T x D`."""
+    """`gate * rgb + (1 - gate) * event`, `gate = sigmoid(Linear([rgb; event]))`, element-wise."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)

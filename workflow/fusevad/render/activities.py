@@ -1,22 +1,19 @@
-"""Normal life: walkers, people who stand and talk, traffic, and things that only look odd."""
+"""Normal life: walkers, people who stand and talk, and things that only look odd."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from fusevad.render.director import Director, follow
+from fusevad.render.director import Director
 from fusevad.render.effects import Smoke
-from fusevad.render.gait import gait, idle, pedal, smooth_step, stoop
+from fusevad.render.gait import gait, idle, smooth_step, stoop
 from fusevad.render.people import random_body
-from fusevad.render.raster import Track
 from fusevad.render.skeleton import Angle
 from fusevad.render.solids import (
-    CAR_COLOURS,
-    bicycle_track,
     box_faces,
     solid_track,
-    vehicle_faces,
 )
+from fusevad.render.traffic import brake, traffic
 
 
 def crowd(director: Director) -> None:
@@ -27,8 +24,9 @@ def crowd(director: Director) -> None:
     standing = int(rng.binomial(people, 0.25))
     for _ in range(standing):
         stander(director)
-    walkers = int(np.ceil((people - standing) * (seconds + 9) / 11))
-    for enter in np.linspace(-8, seconds - 1, walkers) + rng.uniform(-1, 1, walkers):
+    stay = 13.0 if director.scene.layout.along else 9.0  # seconds on screen
+    walkers = int(np.ceil((people - standing) * (seconds + stay) / (stay + 2)))
+    for enter in np.linspace(1 - stay, seconds - 1, walkers) + rng.uniform(-1, 1, walkers):
         speed = float(rng.uniform(0.95, 1.6))
         path = director.crossing(director.lane(), bool(rng.random() < 0.5))
         start = int(enter * plan.fps)
@@ -43,9 +41,12 @@ def stander(director: Director, kind: str | None = None) -> None:
     """Somebody who waits, looks at a phone, or talks, for the whole video."""
     rng, plan = director.rng, director.plan
     kind = kind or str(rng.choice(["wait", "phone", "phone", "talk"]))
-    x, y = director.spot(0.2)
     lane = director.lane()
-    place = (lane, y + rng.uniform(-2, 2)) if director.scene.layout.along else (x, lane)
+    aside = (1.0 if rng.random() < 0.5 else -1.0) * rng.uniform(1.5, 3.0)
+    x, y = director.focus
+    place = (x + aside, lane)
+    if director.scene.layout.along:  # keep behind the middle, where nobody hides it
+        place = (lane, y + abs(aside))
     heading = np.full(plan.frames, rng.uniform(0, 6.28))
     position = np.tile(place, (plan.frames, 1))
     body = random_body(rng)
@@ -58,7 +59,7 @@ def group(director: Director) -> None:
     """Three or four people who talk in a circle."""
     rng, plan = director.rng, director.plan
     count = int(rng.integers(3, 5))
-    centre = np.array(director.spot(0.5))
+    centre = np.array(director.focus)
     turn = rng.uniform(0, 6.28)
     for index in range(count):
         angle = turn + index * 2 * np.pi / count
@@ -76,104 +77,6 @@ def group(director: Director) -> None:
             f"{words} people stand together in conversation {{where}}",
             "a small group of people stands and chats {where}",
         ),
-        2,
-    )
-
-
-def traffic(director: Director, busy: bool, cyclist: bool) -> None:
-    """Cars that keep to their lanes, and cyclists at the edge of the road."""
-    rng, plan = director.rng, director.plan
-    lanes = director.scene.layout.lanes
-    if not lanes:
-        return
-    seconds = plan.frames / plan.fps
-    for y, direction in lanes:
-        time = float(rng.uniform(-2, 3))
-        while time < seconds:
-            ride = cyclist and rng.random() < 0.6
-            speed = float(rng.uniform(4, 5.5) if ride else rng.uniform(7, 10))
-            path = _lane_path(director, y, direction)
-            if ride:
-                cycle(director, path, speed, int(time * plan.fps))
-            else:
-                drive(director, path, np.full(int(60 / speed * plan.fps), speed), time)
-            time += float(rng.uniform(3.5, 6) if busy or cyclist else rng.uniform(6, 13))
-
-
-def _lane_path(director: Director, y: float, direction: int) -> np.ndarray:
-    reach = director.scene.camera.half_width_at(y) + 4.0
-    path = np.array([[-reach, y], [reach, y]])
-    return path if direction > 0 else path[::-1]
-
-
-def drive(
-    director: Director,
-    path: np.ndarray,
-    speeds: np.ndarray,
-    start: float,
-    kind: str | None = None,
-) -> Track | None:
-    """A car or van along a path (m, 2) at speeds (n,), from `start` seconds on."""
-    rng, plan = director.rng, director.plan
-    position, heading, gone = follow(path, speeds, plan.fps)
-    length = np.linalg.norm(np.diff(path, axis=0), axis=1).sum()
-    moving = gone < length - 0.01
-    frames = np.arange(len(gone)) + int(start * plan.fps)
-    keep = np.flatnonzero(moving & (frames >= 0) & (frames < plan.frames))
-    if len(keep) < 2:
-        return None
-    name = str(rng.choice(list(CAR_COLOURS)))
-    kind = kind or ("van" if rng.random() < 0.2 else "car")
-    place = np.concatenate([position[keep], np.zeros((len(keep), 1))], axis=1)
-    light = director.scene.light
-    track = solid_track(
-        director.scene.camera,
-        kind,
-        vehicle_faces(kind, CAR_COLOURS[name]),
-        place,
-        heading[keep],
-        int(frames[keep[0]]),
-        light.gain,
-        light.sun,
-        words=f"a {name} {kind}",
-    )
-    director.add(track)
-    director.hear("engine", frames[keep[0]] / plan.fps, len(keep) / plan.fps, 0.5)
-    return track
-
-
-def cycle(director: Director, path: np.ndarray, speed: float, start: int) -> None:
-    """A bicycle with a rider."""
-    rng, plan = director.rng, director.plan
-    length = np.linalg.norm(np.diff(path, axis=0), axis=1).sum()
-    frames = int(length / speed * plan.fps)
-    position, heading, gone = follow(path, np.full(frames, speed), plan.fps)
-    first, last = max(-start, 0), min(frames, plan.frames - start)
-    if last - first < 2:
-        return
-    keep = slice(first, last)
-    ground = np.concatenate([position, np.zeros((frames, 1))], axis=1)
-    colour = list(CAR_COLOURS.values())[rng.integers(len(CAR_COLOURS))]
-    light = director.scene.light
-    bicycle = bicycle_track(
-        director.scene.camera,
-        ground[keep],
-        heading[keep],
-        start + first,
-        colour,
-        light.gain,
-        light.sun,
-    )
-    director.add(bicycle)
-    saddle = ground.copy()
-    saddle[:, 0] -= 0.2 * np.cos(heading)
-    saddle[:, 1] -= 0.2 * np.sin(heading)
-    saddle[:, 2] = 0.3
-    director.person(pedal(gone), saddle, heading, start)
-    director.say(
-        start + first,
-        start + last,
-        ("a cyclist rides on the road {where}", "somebody rides a bicycle {where}"),
         2,
     )
 
@@ -196,26 +99,6 @@ def hurry(director: Director, start: float, stop: float) -> None:
     director.hear("steps", begin, 4, 1.0)
 
 
-def brake(director: Director) -> None:
-    """A car brakes hard, waits and drives on."""
-    rng, plan = director.rng, director.plan
-    y, direction = director.scene.layout.lanes[-1]
-    seconds = plan.frames / plan.fps
-    begin = float(rng.uniform(0.5, seconds / 2))
-    times = np.arange(int(14 * plan.fps)) / plan.fps
-    reach = director.scene.camera.half_width_at(y) + 4
-    stop_at = (reach + rng.uniform(-1, 1)) / 9
-    speeds = 9 * (1 - smooth_step(times, stop_at - 0.45, 0.9) + smooth_step(times, stop_at + 2.5, 2))
-    drive(director, _lane_path(director, y, direction), speeds, begin, "car")
-    director.hear("brakes", begin + stop_at - 0.4, 0.9, 0.8)
-    director.say(
-        int((begin + stop_at - 1) * plan.fps),
-        int((begin + stop_at + 3) * plan.fps),
-        ("a car brakes hard on the road {where}", "a car stops on the road {where}"),
-        3,
-    )
-
-
 def flicker(director: Director, start: float, stop: float) -> None:
     """The lights flicker for a while."""
     rng = director.rng
@@ -228,7 +111,7 @@ def flicker(director: Director, start: float, stop: float) -> None:
 def bag(director: Director) -> None:
     """Somebody puts a bag down, waits beside it, and takes it along again."""
     rng, plan = director.rng, director.plan
-    place = np.array(director.spot(0.4))
+    place = np.array(director.focus)
     side = 1.0 if rng.random() < 0.5 else -1.0
     body = random_body(rng)
     seconds = plan.frames / plan.fps
@@ -242,8 +125,10 @@ def bag(director: Director) -> None:
     speed = np.where(walking, 1.3, 0.0)
     heading = np.full(plan.frames, 0.0 if side > 0 else np.pi)
     pose = np.where(walking[:, None], gait(reach - reach[0], speed), idle(times, rng, "phone"))
-    down = sum(smooth_step(times, t, 0.35) - smooth_step(times, t + 0.45, 0.35)
-               for t in (arrive, arrive + stay - 1.0))
+    down = sum(
+        smooth_step(times, t, 0.35) - smooth_step(times, t + 0.45, 0.35)
+        for t in (arrive, arrive + stay - 1.0)
+    )
     pose = pose * (1 - down[:, None]) + stoop(down) * down[:, None]
     pose[:, Angle.ARM_R] *= np.where(walking, 0.2, 1.0)
     director.person(pose, position, heading, 0, body)
@@ -275,17 +160,29 @@ def _hold_bag(director: Director, position: np.ndarray, heading: np.ndarray) -> 
 def steam(director: Director) -> None:
     """White steam from a vent in the ground."""
     rng, plan = director.rng, director.plan
-    x, y = director.spot(0.3)
+    x, y = director.focus
     place = (x + 1.2, min(y + 1.6, director.scene.layout.walk[3] + 0.6), 0.0)
     times = director.times
     puff = 0.42 * (0.6 + 0.4 * np.sin(times * rng.uniform(0.5, 1.0) + rng.uniform(0, 6)))
     director.effects.append(
-        Smoke(director.scene.camera, place, 1.5, 2.2, 0, puff, plan.fps, int(rng.integers(99)), 208,
-              "steam")
+        Smoke(
+            director.scene.camera,
+            place,
+            1.5,
+            2.2,
+            0,
+            puff,
+            plan.fps,
+            int(rng.integers(99)),
+            208,
+            "steam",
+        )
     )
     director.hear("hiss", 0, plan.frames / plan.fps, 0.35)
     director.say(
-        0, plan.frames, ("steam rises from a vent {where}", "people walk past a steaming vent {where}"),
+        0,
+        plan.frames,
+        ("steam rises from a vent {where}", "people walk past a steaming vent {where}"),
         2,
     )
 
@@ -323,5 +220,3 @@ def _quiet_part(director: Director) -> tuple[float, float]:
     gaps = list(zip(edges[0::2], edges[1::2], strict=True))
     start, stop = max(gaps, key=lambda gap: gap[1] - gap[0])
     return start / plan.fps, stop / plan.fps
-
-

@@ -47,7 +47,7 @@ def _everyday(director: Director, frame: int) -> list[str]:
         if 0 <= index < len(track.points) and track.on_screen[index]:
             if track.kind == "person":
                 people.append(track.words)
-            elif track.kind in ("car", "van"):
+            elif track.words and track.kind in ("car", "van"):  # one that burns has none
                 vehicles.append(track.words)
     if vehicles and people:
         return [
@@ -66,5 +66,5 @@ def _everyday(director: Director, frame: int) -> list[str]:
         f"{count} people walk {{where}}",
         f"{people[0]} and {people[1]} walk {{where}}",
         f"{people[-1]} walks among other people {{where}}",
-        f"pedestrians walk calmly {{where}}",
+        "pedestrians walk calmly {where}",
     ]

@@ -13,14 +13,15 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from fusevad.files import atomic_path
+from fusevad.files import atomic_path, write_json
 from fusevad.render.encode import write_video
 from fusevad.render.frames import Stage, direct
 from fusevad.render.plan import VideoPlan, plan
 from fusevad.render.settings import RenderSettings
 from fusevad.render.sound import soundtrack
 
-VERSION = 1  # raise it when the same settings give other pictures
+# sources that change no video
+WITHOUT_EFFECT = {"captions.py", "groundtruth.py", "sheet.py"}
 
 
 def video_path(folder: Path, video: VideoPlan) -> Path:
@@ -48,11 +49,11 @@ def render_dataset(settings: RenderSettings, folder: Path, workers: int) -> None
     """Render every planned video into `folder`, then write labels.csv and intervals.csv.
 
     Videos that are complete are skipped, so a killed run goes on where it was; when the settings
-    have changed everything is rendered again. Intervals are given for the test split only.
+    or the renderer have changed, everything is rendered again. Only the test split gets intervals.
     """
     videos = plan(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    _forget_other_settings(settings, folder)
+    _forget_others(settings, folder)
     jobs = [(video, settings, video_path(folder, video)) for video in videos]
     left = [job for job in jobs if not job[2].exists()]
     left.sort(key=lambda job: -job[0].frames)  # the longest first, so that workers end together
@@ -69,10 +70,18 @@ def render_dataset(settings: RenderSettings, folder: Path, workers: int) -> None
     _write_tables(videos, folder)
 
 
-def _forget_other_settings(settings: RenderSettings, folder: Path) -> None:
-    """Remove videos made with other settings and note today's in render.json."""
-    content = json.dumps(dataclasses.asdict(settings), sort_keys=True)
-    digest = hashlib.sha256(f"{VERSION} {content}".encode()).hexdigest()
+def _digest(settings: RenderSettings) -> str:
+    """A hash of the settings and of the renderer itself."""
+    digest = hashlib.sha256(json.dumps(dataclasses.asdict(settings), sort_keys=True).encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        if source.name not in WITHOUT_EFFECT:
+            digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _forget_others(settings: RenderSettings, folder: Path) -> None:
+    """Remove videos made with other settings or another renderer; note today's in render.json."""
+    digest = _digest(settings)
     note = folder / "render.json"
     if note.exists() and json.loads(note.read_text()).get("digest") == digest:
         return
@@ -80,9 +89,7 @@ def _forget_other_settings(settings: RenderSettings, folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     if (folder / "videos").exists():
         shutil.rmtree(folder / "videos")
-    with atomic_path(note) as temporary:
-        text = {"digest": digest, "version": VERSION, "settings": json.loads(content)}
-        temporary.write_text(json.dumps(text, indent=1) + "\n")
+    write_json({"digest": digest, "settings": dataclasses.asdict(settings)}, note)
 
 
 def _write_tables(videos: list[VideoPlan], folder: Path) -> None:

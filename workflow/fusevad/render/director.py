@@ -15,6 +15,8 @@ from fusevad.render.scenes import Scene, build_scene
 from fusevad.render.settings import RenderSettings
 from fusevad.render.skeleton import joints
 
+ANOMALY = 9  # priority of captions about an anomaly
+
 
 @dataclass(frozen=True, slots=True)
 class SoundEvent:
@@ -54,6 +56,7 @@ class Director:
     gain: np.ndarray = field(init=False)
     offset: np.ndarray = field(init=False)
     strength: float = field(init=False)
+    focus: tuple[float, float] = field(init=False)  # where the main thing happens, metres
 
     def __post_init__(self) -> None:
         plan, settings = self.plan, self.settings
@@ -72,6 +75,7 @@ class Director:
         x0, x1, y0, y1 = self.scene.layout.walk
         self._lanes: list[float] = []
         self._range = (x0, x1) if self.scene.layout.along else (y0, y1)
+        self.focus = self.spot(0.35)
 
     @property
     def times(self) -> np.ndarray:

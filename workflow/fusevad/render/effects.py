@@ -125,14 +125,17 @@ class Flames:
         heat = 1.15 - 1.1 * np.abs(x + sway) * (0.65 + 1.3 * up) - 1.05 * up
         heat += 0.34 * _noise(75 * time + self.seed, self.seed * 7)
         heat += 0.26 * _noise(130 * time, self.seed * 13 + 200)
-        heat *= np.clip(8 * up, 0.6, 1)
+        heat -= 6 * np.clip(0.13 - up + 0.16 * x * x, 0, 1)  # round off the base
+        heat *= np.clip((1 - np.abs(x)) * 6, 0, 1)
         index = np.clip(heat * 230, 0, 255).astype(np.uint8)
         lut = _fire_colours()[index]
         flicker = 0.88 + 0.12 * np.sin(time * 23 + self.seed) * np.sin(time * 11.3)
         width = self.width * self.metre * (0.55 + 0.45 * strength) * 1.5
         height = self.height * self.metre * strength * flicker * 1.35
         u, v = self.pixel
-        _glow(image, (u, v - height * 0.3), self.width * self.metre * 2.2, 0.42 * strength * flicker)
+        _glow(
+            image, (u, v - height * 0.3), self.width * self.metre * 2.2, 0.42 * strength * flicker
+        )
         blend(image, lut[..., :3], lut[..., 3], (u, v - height * 0.5 + 2), (width, height))
 
 
@@ -165,12 +168,13 @@ class Smoke:
             return
         time = frame / self.fps
         x, up = _grid()
-        lean = 0.35 * np.sin(0.5 * time + self.seed) * up
+        lean = 0.22 * np.sin(0.5 * time + self.seed) * up
         billow = _noise(34 * time + self.seed * 3, self.seed * 11)
         fine = _noise(52 * time, self.seed * 5 + 300)
-        plume = 1 - np.abs(x + lean + 0.09 * billow) / (0.26 + 0.6 * up)
-        alpha = np.clip(1.7 * plume + 0.22 * billow * (plume > 0), 0, 1)
+        plume = 1 - np.abs(x + lean + 0.09 * billow) / (0.3 + 0.55 * np.sqrt(up))
+        alpha = np.clip(2.2 * plume + 0.22 * billow * (plume > 0), 0, 1)
         alpha *= np.clip(up * 6, 0, 1) * np.clip((1 - up) * 2.2, 0, 1) * strength
+        alpha *= np.clip((1 - np.abs(x)) * 3.5, 0, 1)
         tone = np.clip(self.gray + 15 * billow + 9 * fine + 30 * up, 0, 255)
         colour = np.repeat(tone[..., None], 3, axis=2).astype(np.float32)
         u, v = self.pixel

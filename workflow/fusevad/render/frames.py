@@ -12,14 +12,27 @@ import numpy as np
 from fusevad.render.activities import daily_life
 from fusevad.render.captions import caption
 from fusevad.render.director import Director
-from fusevad.render.hazards import APPEARANCE_STAGES
+from fusevad.render.hazards import explosion, fire
+from fusevad.render.lighting import darken
+from fusevad.render.misplaced import abandoned, vandalism, vehicle
 from fusevad.render.plan import VideoPlan
 from fusevad.render.raster import ColourTarget, Track, TruthTarget
-from fusevad.render.scenes import darken
 from fusevad.render.settings import RenderSettings
-from fusevad.render.violence import MOTION_STAGES
+from fusevad.render.throwing import throwing
+from fusevad.render.violence import chase, fall, fighting, running
 
-STAGES = MOTION_STAGES | APPEARANCE_STAGES
+STAGES = {
+    "running": running,
+    "fighting": fighting,
+    "fall": fall,
+    "throwing": throwing,
+    "chase": chase,
+    "fire": fire,
+    "explosion": explosion,
+    "abandoned-object": abandoned,
+    "vandalism": vandalism,
+    "vehicle-on-pavement": vehicle,
+}
 NOISE_MARGIN = 64
 
 
@@ -52,13 +65,13 @@ class Stage:
     def __post_init__(self) -> None:
         scene, settings = self.director.scene, self.director.settings
         self._masks = []
-        for index, track in enumerate(scene.furniture):
+        for index, distance in enumerate(scene.standing):
             mask = np.where(scene.owners == index + 1, 255, 0).astype(np.uint8)
             left, top, width, height = cv2.boundingRect(mask)
             if width:
                 box = (left, top, left + width, top + height)
                 piece = mask[top : top + height, left : left + width].copy()
-                self._masks.append((float(track.distance[0]), box, piece))
+                self._masks.append((distance, box, piece))
         noise = np.round(_unit_noise(settings.height, settings.width) * scene.light.noise)
         self._noise = (
             np.clip(noise, 0, 255).astype(np.uint8),
@@ -105,9 +118,9 @@ class Stage:
         """Furniture that hides some of a track."""
         left, top, right, bottom = track.boxes[index].tolist()
         for depth, box, mask in self._masks:
-            if depth < distance and left < box[2] and right > box[0] and top < box[3]:
-                if bottom > box[1]:
-                    yield box, mask
+            beside = left >= box[2] or right <= box[0] or top >= box[3] or bottom <= box[1]
+            if depth < distance and not beside:
+                yield box, mask
 
     def _sensor(self, image: np.ndarray, frame: int) -> np.ndarray:
         """Shake, gain and noise of the camera."""
@@ -143,8 +156,11 @@ class Stage:
             shift = np.array([[1, 0, x], [0, 1, y]])
             for name in ("depth", "instances", "parts"):
                 moved = cv2.warpAffine(
-                    getattr(target, name).astype(np.float32), shift, (width, height),
-                    flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE,
+                    getattr(target, name).astype(np.float32),
+                    shift,
+                    (width, height),
+                    flags=cv2.INTER_NEAREST,
+                    borderMode=cv2.BORDER_REPLICATE,
                 )
                 setattr(target, name, moved.astype(getattr(target, name).dtype))
         return target

@@ -106,6 +106,8 @@ def _tree(
     green = np.array([46, 104, 66]) * rng.uniform(0.75, 1.15)
     for _ in range(70):
         x, y, z = rng.normal(0, 0.5, 3)
+        shrink = min(1.0, 1.0 / float(np.sqrt(x * x + y * y + z * z)))
+        x, y, z = x * shrink, y * shrink, z * shrink
         centre = (x * size, y * size, base + z * size * 0.8)
         colour = shaded(green, 0.85 + 0.3 * z + rng.uniform(-0.12, 0.12))
         tubes.append((centre, centre, size * rng.uniform(0.13, 0.3), colour))

@@ -84,13 +84,13 @@ def render_ground_truth(
     for kind, content in arrays.items():
         with atomic_path(folder / f"{plan.name}.{kind}.npz") as temporary:
             np.savez_compressed(temporary, **content)
-    with atomic_path(folder / f"{plan.name}.captions.csv") as temporary:
-        with temporary.open("w", newline="") as handle:
-            writer = csv.writer(handle, lineterminator="\n")
-            writer.writerow(("start", "end", "caption"))
-            for number, text in enumerate(captions(stage.director)):
-                start = number * SEGMENT
-                writer.writerow((start, min(start + SEGMENT, plan.frames), text))
+    path = folder / f"{plan.name}.captions.csv"
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(("start", "end", "caption"))
+        for number, text in enumerate(captions(stage.director)):
+            start = number * SEGMENT
+            writer.writerow((start, min(start + SEGMENT, plan.frames), text))
 
 
 def _keypoints(stage: Stage, frames: list[Frame]) -> dict[str, np.ndarray]:

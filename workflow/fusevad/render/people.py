@@ -53,6 +53,7 @@ def random_body(rng: np.random.Generator, colour: str | None = None) -> Body:
     woman = rng.random() < 0.5
     name = colour or str(rng.choice(list(CLOTH)))
     garment = str(rng.choice(GARMENTS))
+    article = "an" if name == "orange" else "a"
     backpack = None
     if rng.random() < 0.25:
         backpack = tuple(int(v) for v in rng.integers(20, 150, 3))
@@ -67,7 +68,7 @@ def random_body(rng: np.random.Generator, colour: str | None = None) -> Body:
         short_sleeves=garment == "shirt",
         long_coat=garment == "coat",
         backpack=backpack,
-        words=f"a {'woman' if woman else 'man'} in a {name} {garment}",
+        words=f"a {'woman' if woman else 'man'} in {article} {name} {garment}",
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fusevad.render.layouts import LAYOUTS
+from fusevad.render.places import LAYOUTS
 from fusevad.render.settings import RenderSettings
 
 CALM_ACTIVITIES = ("walking", "standing", "group", "cars", "cyclist")
@@ -16,6 +16,7 @@ ACTIVITIES = CALM_ACTIVITIES + HARD_NEGATIVES
 ON_ROAD = ("cars", "cyclist", "brake")
 REPEATABLE = ("running", "fighting", "throwing", "chase", "explosion")
 SPLITS = ("train", "test")
+MIN_SECONDS = 2.2  # of an anomaly, where the share allows it
 ENCODER = "encoder"
 ENCODER_SCENES = 1000  # scene ids of the encoder's namespace start here
 
@@ -61,16 +62,14 @@ def plan(settings: RenderSettings) -> list[VideoPlan]:
         for index, label in enumerate(labels):
             seed = _seed(settings.seed, split_index, index)
             rng = np.random.default_rng(seed)
-            activity = _activity(label, index, settings, rng)
-            allowed = [scene for scene in scenes if _suits(scene, label, activity)]
-            if not allowed:
-                allowed, activity = list(scenes), "walking"
+            allowed = [scene for scene in scenes if _suits(scene, label)] or list(scenes)
             scene = allowed[(index + index // len(allowed)) % len(allowed)]
+            activity = _activity(label, scene, settings, rng)
             fps = int(rng.choice(settings.fps))
             low, high = settings.seconds
             seconds = rng.triangular(low, settings.seconds_mode, high) if low < high else low
-            frames = int(round(seconds * fps))
-            intervals = _intervals(label, frames, settings, rng)
+            frames = round(float(seconds) * fps)
+            intervals = _intervals(label, frames, fps, settings, rng)
             name = f"{label}_{numbers[label]:03d}"
             numbers[label] += 1
             scene_seed = _seed(settings.seed, 2, scene)
@@ -94,7 +93,7 @@ def encoder_plans(settings: RenderSettings, count: int, seed: int) -> list[Video
         label, activity = kinds[index % len(kinds)]
         clip_seed = _seed(settings.seed, 3, seed, index)
         rng = np.random.default_rng(clip_seed)
-        allowed = [n for n in range(len(LAYOUTS)) if _suits(n, label, activity)]
+        allowed = [n for n in range(len(LAYOUTS)) if _suits(n, label) and _offers(n, activity)]
         place = int(rng.integers(1, 40))
         scene = ENCODER_SCENES + place * len(LAYOUTS) + int(rng.choice(allowed))
         scene -= ENCODER_SCENES % len(LAYOUTS)
@@ -120,33 +119,38 @@ def encoder_plans(settings: RenderSettings, count: int, seed: int) -> list[Video
     return clips
 
 
-def _suits(scene: int, label: str, activity: str) -> bool:
-    """Whether a class or an activity can take place in a scene."""
+def _suits(scene: int, label: str) -> bool:
+    """Whether a class can take place in a scene."""
     layout = LAYOUTS[scene % len(LAYOUTS)]
-    if label == "vehicle-on-pavement":
-        return layout.pavement and not layout.along
-    if activity in ON_ROAD:
-        return bool(layout.lanes)
-    return True
+    return label != "vehicle-on-pavement" or (layout.pavement and not layout.along)
 
 
-def _activity(label: str, index: int, settings: RenderSettings, rng: np.random.Generator) -> str:
+def _offers(scene: int, activity: str) -> bool:
+    """Whether a scene has the road that an activity may need."""
+    return activity not in ON_ROAD or bool(LAYOUTS[scene % len(LAYOUTS)].lanes)
+
+
+def _activity(label: str, scene: int, settings: RenderSettings, rng: np.random.Generator) -> str:
     """What happens besides walking; hard negatives in the configured share of normal videos."""
     hard = rng.random() < settings.hard_negatives * (1.0 if label == "normal" else 0.4)
     if label == "normal":
-        kinds = HARD_NEGATIVES if hard else CALM_ACTIVITIES
-        return kinds[index % len(kinds)]
+        kinds = [
+            kind for kind in (HARD_NEGATIVES if hard else CALM_ACTIVITIES) if _offers(scene, kind)
+        ]
+        return str(rng.choice(kinds))
     return str(rng.choice(("hurry", "flicker", "steam"))) if hard else "walking"
 
 
 def _intervals(
-    label: str, frames: int, settings: RenderSettings, rng: np.random.Generator
+    label: str, frames: int, fps: int, settings: RenderSettings, rng: np.random.Generator
 ) -> tuple[Interval, ...]:
     """One or two anomalous intervals that cover the configured share of the video."""
     if label == "normal":
         return ()
     low, high = settings.anomaly_share
-    total = int(np.clip(rng.uniform(low, high), low, high) * frames)
+    least = min(max(low, MIN_SECONDS * fps / frames), high)
+    total = int(np.ceil(rng.uniform(least, high) * frames))
+    total = min(total, int(0.4 * frames))
     free = frames - total
     if label == "vandalism":  # paint stays, so nothing normal can follow
         return ((frames - total, frames),)

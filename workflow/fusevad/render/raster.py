@@ -18,7 +18,7 @@ CAPSULE_ANGLES = np.concatenate([_ARC, _ARC + np.pi])
 Colour = tuple[int, int, int]
 
 
-@dataclass
+@dataclass(eq=False)
 class Track:
     """One thing that moves (or stands) from frame `start` on, as K convex polygons a frame.
 
@@ -89,9 +89,7 @@ class ColourTarget:
         )
         for part in track.order[index].tolist():
             if shown[part]:
-                cv2.fillConvexPoly(
-                    image, points[part], colours[part], cv2.LINE_AA, SUBPIXEL_BITS
-                )
+                cv2.fillConvexPoly(image, points[part], colours[part], cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 @dataclass

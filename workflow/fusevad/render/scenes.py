@@ -9,7 +9,9 @@ import numpy as np
 
 from fusevad.render.camera import Camera
 from fusevad.render.furniture import furnish
-from fusevad.render.layouts import LAYOUTS, Layout, Plan, Surface
+from fusevad.render.layouts import Layout, Plan, Surface
+from fusevad.render.lighting import Light, choose_light, darken, lamp_pools
+from fusevad.render.places import LAYOUTS
 from fusevad.render.raster import SUBPIXEL_BITS, ColourTarget, Track, TruthTarget
 from fusevad.render.settings import RenderSettings
 
@@ -19,25 +21,16 @@ FAR = 300.0  # metres; depth where nothing is drawn
 
 
 @dataclass(frozen=True)
-class Light:
-    """BGR factors, the sun's direction (ground metres a metre of height), shadow 0..1, noise."""
-
-    name: str
-    gain: np.ndarray
-    sun: tuple[float, float]
-    shadow: float
-    noise: float
-
-
-@dataclass(frozen=True)
 class Scene:
-    """Background (H, W, 3) BGR, index + 1 of the piece of furniture at each pixel, and the rest."""
+    """Background (H, W, 3) BGR; owners (H, W): which standing thing is seen at each pixel, 0 for
+    none; standing: the distance in metres of thing 1, 2, ..."""
 
     camera: Camera
     layout: Layout
     light: Light
     background: np.ndarray
     owners: np.ndarray
+    standing: tuple[float, ...]
     furniture: tuple[Track, ...]
     surfaces: tuple[Surface, ...]
 
@@ -45,56 +38,37 @@ class Scene:
         """Depth, ids and parts of the empty scene; furniture keeps id 0."""
         camera = self.camera
         depth = np.full((camera.height, camera.width), FAR, np.float32)
-        for surface in self.surfaces:
-            polygon = _outline(camera, surface)
-            if polygon is None:
-                continue
-            mask = np.zeros(depth.shape, np.uint8)
-            cv2.fillPoly(mask, [polygon], 1, cv2.LINE_8, SUBPIXEL_BITS)
-            rows, columns = np.nonzero(mask)
-            inverse = np.linalg.inv(_homography(camera, surface))
-            weight = inverse[2] @ np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))])
-            depth[rows, columns] = np.clip(1 / np.maximum(weight, 1 / FAR), 0, FAR)
         shape = depth.shape
         target = TruthTarget(depth, np.zeros(shape, np.uint16), np.zeros(shape, np.int32))
-        for track in self.furniture:
-            target.draw(track, 0)
+        for piece in _far_to_near(camera, self.surfaces, self.furniture):
+            if isinstance(piece, Track):
+                target.draw(piece, 0)
+            else:
+                _measure(depth, camera, piece)
         target.instances[:] = 0
         target.parts[:] = 0
         return target
 
 
-def build_scene(
-    settings: RenderSettings, number: int, scene_seed: int, video_seed: int
-) -> Scene:
+def build_scene(settings: RenderSettings, number: int, scene_seed: int, video_seed: int) -> Scene:
     """The place `scene_seed` describes (layout `number` modulo 12), in the weather of one video."""
     layout = LAYOUTS[number % len(LAYOUTS)]
     fixed = np.random.default_rng([scene_seed, 1])
     varying = np.random.default_rng([video_seed, 2])
     camera = _camera(layout, settings, fixed, varying)
-    light = _light(layout, settings, fixed, varying)
+    light = choose_light(layout, settings, fixed, varying)
     plan = Plan(fixed)
     layout.build(plan)
     large = camera.scaled(SUPERSAMPLING)
     canvas = np.full((large.height, large.width, 3), 200, np.uint8)
-    for surface in plan.surfaces:
-        _paint(canvas, large, surface, light.gain)
     tracks = [
         furnish(large, kind, place, heading, fixed, light.gain, light.sun)
         for kind, place, heading in plan.furniture
     ]
     tracks.sort(key=lambda track: -float(track.distance[0]))
-    darken(canvas, [(track, 0) for track in tracks], light.shadow, scale=2)
-    target = ColourTarget(canvas)
-    owners = np.zeros(canvas.shape[:2], np.uint8)
-    for number_, track in enumerate(tracks):
-        target.draw(track, 0)
-        for part in np.flatnonzero(track.shown[0]):
-            cv2.fillConvexPoly(
-                owners, track.fixed[0, part], number_ + 1, cv2.LINE_8, SUBPIXEL_BITS
-            )
+    owners, standing = _compose(canvas, large, plan, tracks, light)
     if light.name == "night":
-        _lamp_pools(canvas, large, plan)
+        lamp_pools(canvas, large, plan)
     size = (camera.width, camera.height)
     background = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA)
     small = tuple(_halved(track) for track in tracks)
@@ -104,9 +78,68 @@ def build_scene(
         light,
         _vignette(background),
         cv2.resize(owners, size, interpolation=cv2.INTER_NEAREST),
+        standing,
         small,
         tuple(plan.surfaces),
     )
+
+
+def _compose(
+    canvas: np.ndarray, camera: Camera, plan: Plan, tracks: list[Track], light: Light
+) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Paint surfaces, shadows and furniture; returns Scene's `owners` and `standing`."""
+    distances: list[float] = []
+    owners = np.zeros(canvas.shape[:2], np.uint8)
+    target = ColourTarget(canvas)
+    shadows = False
+    for piece in _far_to_near(camera, tuple(plan.surfaces), tuple(tracks)):
+        standing = isinstance(piece, Track) or piece.panel
+        if standing and not shadows:
+            darken(canvas, [(track, 0) for track in tracks], light.shadow, scale=2)
+            shadows = True
+        if standing:
+            distances.append(_distance(camera, piece))
+        number = len(distances)
+        if isinstance(piece, Track):
+            target.draw(piece, 0)
+            polygons = [piece.fixed[0, part] for part in np.flatnonzero(piece.shown[0])]
+        else:
+            _paint(canvas, camera, piece, light.gain)
+            outline = _outline(camera, piece)
+            polygons = [] if outline is None else [outline]
+        for polygon in polygons:
+            cv2.fillConvexPoly(owners, polygon, number, cv2.LINE_8, SUBPIXEL_BITS)
+    return owners, tuple(distances)
+
+
+def _distance(camera: Camera, piece: Surface | Track) -> float:
+    """Depth in metres of the foot of something that stands."""
+    if isinstance(piece, Track):
+        return float(piece.distance[0])
+    middle = piece.origin + piece.right * piece.texture.shape[1] / piece.scale / 2
+    return float(camera.project(middle * (1.0, 1.0, 0.0))[1])
+
+
+def _far_to_near(
+    camera: Camera, surfaces: tuple[Surface, ...], furniture: tuple[Track, ...]
+) -> list[Surface | Track]:
+    """Drawing order: fixed surfaces as listed, then panels and furniture by distance."""
+    standing = [*furniture, *(surface for surface in surfaces if surface.panel)]
+    standing.sort(key=lambda piece: -_distance(camera, piece))
+    return [*(surface for surface in surfaces if not surface.panel), *standing]
+
+
+def _measure(depth: np.ndarray, camera: Camera, surface: Surface) -> None:
+    """Write a surface's depth in metres where it's seen, in place."""
+    polygon = _outline(camera, surface)
+    if polygon is None:
+        return
+    mask = np.zeros(depth.shape, np.uint8)
+    cv2.fillPoly(mask, [polygon], 1, cv2.LINE_8, SUBPIXEL_BITS)
+    rows, columns = np.nonzero(mask)
+    inverse = np.linalg.inv(_homography(camera, surface))
+    weight = inverse[2] @ np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))])
+    depth[rows, columns] = np.clip(1 / np.maximum(weight, 1 / FAR), 0, FAR)
 
 
 def _halved(track: Track) -> Track:
@@ -141,29 +174,6 @@ def _camera(
     focal = pixels / 320 * distance / 1.75
     position = (float(x - np.tan(yaw) * middle), 0.0, float(height))
     return Camera(position, float(yaw), float(pitch), focal, settings.width, settings.height)
-
-
-def _light(
-    layout: Layout,
-    settings: RenderSettings,
-    fixed: np.random.Generator,
-    varying: np.random.Generator,
-) -> Light:
-    """Sun, clouds, evening or night; artificial light indoors."""
-    contrast = varying.uniform(*settings.contrast)
-    noise = varying.uniform(*settings.noise)
-    angle = fixed.uniform(-0.9, 0.9)
-    if layout.indoor:
-        return Light("indoor", np.array([0.94, 0.98, 1.0]) * contrast, (0.08, 0.1), 0.3, noise)
-    kind = str(varying.choice(["sun", "clouds", "evening", "night"], p=[0.42, 0.3, 0.16, 0.12]))
-    length, shadow, gain = {
-        "sun": (0.75, 0.55, (0.97, 1.0, 1.04)),
-        "clouds": (0.12, 0.32, (0.93, 0.91, 0.9)),
-        "evening": (1.3, 0.42, (0.66, 0.78, 0.92)),
-        "night": (0.3, 0.35, (0.56, 0.5, 0.47)),
-    }[kind]
-    sun = (float(np.sin(angle) * length), float(np.cos(angle) * length * 0.6))
-    return Light(kind, np.array(gain) * contrast, sun, shadow, noise * (1.5 if kind == "night" else 1))
 
 
 def _homography(camera: Camera, surface: Surface) -> np.ndarray:
@@ -220,39 +230,6 @@ def _paint(canvas: np.ndarray, camera: Camera, surface: Surface, gain: np.ndarra
     moved = polygon - (np.array([left, top]) << SUBPIXEL_BITS).astype(np.int32)
     cv2.fillPoly(mask, [moved], 255, cv2.LINE_8, SUBPIXEL_BITS)
     cv2.copyTo(warped, mask, canvas[top:bottom, left:right])
-
-
-def darken(
-    image: np.ndarray, casting: list[tuple[Track, int]], strength: float, scale: int = 1
-) -> None:
-    """Darken a picture, in place, where the tracks' shadows fall; `scale` as of the tracks."""
-    height, width = image.shape[:2]
-    shade = np.full((height // 2, width // 2), 255, np.uint8)
-    level = int(255 * (1 - strength))
-    drawn = False
-    for track, index in casting:
-        if track.shadow_fixed is None:
-            continue
-        for polygon in track.shadow_fixed[index]:
-            cv2.fillConvexPoly(shade, polygon, level, cv2.LINE_8, SUBPIXEL_BITS)
-            drawn = True
-    if drawn:
-        shade = cv2.blur(shade, (3 * scale, 3 * scale))
-        shade = cv2.resize(shade, (width, height), interpolation=cv2.INTER_LINEAR)
-        cv2.multiply(image, cv2.merge((shade, shade, shade)), image, 1 / 255)
-
-
-def _lamp_pools(canvas: np.ndarray, camera: Camera, plan: Plan) -> None:
-    """Warm pools of light under the lamps (or one in the middle), in place."""
-    places = [(x + 0.9, y) for kind, (x, y), _ in plan.furniture if kind == "lamp"] or [(0.0, 10.0)]
-    rows, columns = np.mgrid[0 : camera.height : 4, 0 : camera.width : 4]
-    glow = np.zeros(rows.shape, np.float32)
-    for x, y in places:
-        (u, v), _ = camera.project(np.array([x, y, 0.5]))
-        glow += np.exp(-(((columns - u) / 200) ** 2) - ((rows - v) / 120) ** 2)
-    glow = cv2.resize(glow, (camera.width, camera.height))[..., None]
-    gain = 1 + glow * np.array([0.55, 0.8, 0.95])
-    np.copyto(canvas, np.clip(canvas * gain, 0, 255).astype(np.uint8))
 
 
 def _vignette(image: np.ndarray) -> np.ndarray:

@@ -12,10 +12,10 @@ from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
 from fusevad.render.dataset import video_path
 from fusevad.render.plan import CALM_ACTIVITIES, HARD_NEGATIVES, VideoPlan, plan
-from fusevad.render.settings import RenderSettings, load_settings
+from fusevad.render.settings import load_settings
 
 CELL = (320, 240)
-MOMENTS = (0.12, 0.38, 0.62, 0.88)  # shares of the anomalous interval
+MOMENTS = (0.15, 0.38, 0.6, 0.8)  # shares of the anomalous interval
 HEADER = 26
 NORMAL, ANOMALOUS, PAPER = (96, 128, 60), (40, 44, 176), (250, 250, 250)
 
@@ -40,20 +40,25 @@ def contact_sheet(folder: Path, out: Path) -> None:
 
 
 def _class_row(folder: Path, videos: list[VideoPlan], label: str) -> np.ndarray:
-    """Four moments of one anomaly: two in each of two videos, one of each split."""
+    """Four moments of one anomaly: two of a test video and two of a training video."""
     pictures, names = [], []
     for split in ("test", "train"):
         chosen = [video for video in videos if (video.label, video.split) == (label, split)]
         if not chosen:
             continue
-        video = chosen[len(chosen) // 2]
-        start, stop = video.intervals[0]
-        frames = [start + int((stop - start) * share) for share in MOMENTS]
-        pictures += _pictures(folder, video, frames)
+        shown = [(video, _pictures(folder, video, _moments(video))) for video in chosen[:4]]
+        video, found = max(shown, key=lambda item: float(np.mean(item[1])))  # by daylight
+        pictures += found
         names.append(video.name)
     if len(pictures) > 4:
         pictures = [pictures[index] for index in (0, 2, 5, 7)]
     return _row(label.replace("-", " "), ", ".join(names), pictures, ANOMALOUS)
+
+
+def _moments(video: VideoPlan) -> list[int]:
+    """Frames spread over a video's longest interval."""
+    start, stop = max(video.intervals, key=lambda interval: interval[1] - interval[0])
+    return [start + int((stop - start) * share) for share in MOMENTS]
 
 
 def _normal_rows(folder: Path, videos: list[VideoPlan]) -> list[np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -112,8 +113,10 @@ def box_faces(
 
 def _disc(x: float, y: float, radius: float, colour: Colour, outward: int) -> Face:
     angles = np.linspace(0, 2 * np.pi, SIDES, endpoint=False) * outward
-    corners = tuple((x + radius * np.cos(t), y, radius_z + radius * np.sin(t)) for t, radius_z in
-                    ((t, max(radius, 0.32)) for t in angles))
+    corners = tuple(
+        (x + radius * np.cos(t), y, radius_z + radius * np.sin(t))
+        for t, radius_z in ((t, max(radius, 0.32)) for t in angles)
+    )
     return Face(corners, colour)
 
 
@@ -201,7 +204,7 @@ def bicycle_track(
     ring = np.linspace(0, 2 * np.pi, 11)
     first, second, radii, colours = [], [], [], []
     for hub in (-0.52, 0.52):
-        for a, b in zip(ring[:-1], ring[1:], strict=True):
+        for a, b in pairwise(ring):
             first.append((hub + 0.33 * np.cos(a), 0.0, 0.34 + 0.33 * np.sin(a)))
             second.append((hub + 0.33 * np.cos(b), 0.0, 0.34 + 0.33 * np.sin(b)))
             radii.append(0.028)
@@ -243,9 +246,7 @@ def ball_track(
     camera: Camera, path: np.ndarray, start: int, radius: float, colour: Colour, kind: str
 ) -> Track:
     """A small thing that flies along path (n, 3) metres."""
-    points, depths = capsules(
-        camera, path[:, None], path[:, None], np.array([[radius, radius]])
-    )
+    points, depths = capsules(camera, path[:, None], path[:, None], np.array([[radius, radius]]))
     return Track(
         kind=kind,
         start=start,
@@ -259,15 +260,14 @@ def ball_track(
 
 
 def suitcase_faces(colour: Colour) -> list[Face]:
-    """A large upright suitcase with a stripe and a pulled-out handle."""
-    faces = box_faces((-0.17, -0.29, 0.06), (0.17, 0.29, 0.8), colour)
-    bright = (220, 225, 228)
-    for x, sign in ((0.175, 1), (-0.175, -1)):
-        corners = [(x, -0.29 * sign, 0.38), (x, 0.29 * sign, 0.38), (x, 0.29 * sign, 0.48)]
-        corners.append((x, -0.29 * sign, 0.48))
-        faces.append(Face(tuple(corners), bright))
-    for y, sign in ((-0.295, -1), (0.295, 1)):
-        corners = [(0.17 * sign, y, 0.38), (-0.17 * sign, y, 0.38), (-0.17 * sign, y, 0.48)]
-        corners.append((0.17 * sign, y, 0.48))
-        faces.append(Face(tuple(corners), bright))
-    return faces + box_faces((-0.02, -0.14, 0.8), (0.02, 0.14, 1.02), (50, 50, 52))
+    """A large upright suitcase with dark ribs and a pulled-out handle."""
+    faces = box_faces((-0.2, -0.34, 0.07), (0.2, 0.34, 0.92), colour)
+    dark = shaded(colour, 0.45)
+    for x, sign in ((0.205, 1), (-0.205, -1)):
+        for y in (-0.18, 0.0, 0.18):
+            low, high = (y - 0.03) * sign, (y + 0.03) * sign
+            corners = ((x, low, 0.12), (x, high, 0.12), (x, high, 0.88), (x, low, 0.88))
+            faces.append(Face(corners, dark))
+    for side in (-0.14, 0.12):
+        faces += box_faces((-0.015, side, 0.92), (0.015, side + 0.025, 1.22), (60, 60, 62))
+    return faces + box_faces((-0.03, -0.16, 1.2), (0.03, 0.16, 1.27), (40, 40, 42))

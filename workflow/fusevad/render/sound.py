@@ -84,44 +84,53 @@ def _engine(samples: int, rate: int, rng: np.random.Generator) -> np.ndarray:
 
 MAKERS: dict[str, Maker] = {
     "outdoor": lambda n, rate, rng: 0.05 * _smooth(_noise(n, rng), 40),
-    "indoor": lambda n, rate, rng: 0.03 * _smooth(_noise(n, rng), 12)
-    + 0.012 * _tone(n, rate, 100, 200),
-    "steps": lambda n, rate, rng: 0.35
-    * _bursts(n, rate, 0.3, 0.012, rng)
-    * _smooth(_noise(n, rng), 6),
-    "running": lambda n, rate, rng: 0.55
-    * _bursts(n, rate, 0.09, 0.014, rng)
-    * _smooth(_noise(n, rng), 6),
-    "hubbub": lambda n, rate, rng: 0.05
-    * _band(n, 40, 9, rng)
-    * (0.4 + _smooth(np.abs(_noise(n, rng)), 900) / 24),
+    "indoor": lambda n, rate, rng: (
+        0.03 * _smooth(_noise(n, rng), 12) + 0.012 * _tone(n, rate, 100, 200)
+    ),
+    "steps": lambda n, rate, rng: (
+        0.35 * _bursts(n, rate, 0.3, 0.012, rng) * _smooth(_noise(n, rng), 6)
+    ),
+    "running": lambda n, rate, rng: (
+        0.55 * _bursts(n, rate, 0.09, 0.014, rng) * _smooth(_noise(n, rng), 6)
+    ),
+    "hubbub": lambda n, rate, rng: (
+        0.05 * _band(n, 40, 9, rng) * (0.4 + _smooth(np.abs(_noise(n, rng)), 900) / 24)
+    ),
     "engine": _engine,
-    "brakes": lambda n, rate, rng: 0.3
-    * (_tone(n, rate, 1830, 2410) + 0.3 * _noise(n, rng))
-    * _decay(n, rate, 0.4),
+    "brakes": lambda n, rate, rng: (
+        0.3 * (_tone(n, rate, 1830, 2410) + 0.3 * _noise(n, rng)) * _decay(n, rate, 0.4)
+    ),
     "horn": lambda n, rate, rng: 0.5 * _tone(n, rate, 392, 494, 784),
     "hiss": lambda n, rate, rng: 0.12 * (_noise(n, rng) - _smooth(_noise(n, rng), 3)),
-    "spray": lambda n, rate, rng: 0.25 * _noise(n, rng) * np.minimum(1, _bursts(n, rate, 0.6, 0.2, rng)),
-    "buzz": lambda n, rate, rng: 0.15 * np.sign(_tone(n, rate, 100)) * _bursts(n, rate, 0.3, 0.1, rng),
+    "spray": lambda n, rate, rng: (
+        0.25 * _noise(n, rng) * np.minimum(1, _bursts(n, rate, 0.6, 0.2, rng))
+    ),
+    "buzz": lambda n, rate, rng: (
+        0.15 * np.sign(_tone(n, rate, 100)) * _bursts(n, rate, 0.3, 0.1, rng)
+    ),
     "shouts": lambda n, rate, rng: 0.5 * _voices(n, rate, rng, 260, 0.5, 0.25),
     "screams": lambda n, rate, rng: 0.6 * _voices(n, rate, rng, 820, 0.5, 0.15),
     "cry": lambda n, rate, rng: 0.7 * _voices(n, rate, rng, 380, 0.35, 0.1),
-    "thud": lambda n, rate, rng: (0.8 * _tone(n, rate, 72) + 0.5 * _smooth(_noise(n, rng), 20))
-    * _decay(n, rate, 0.06),
-    "glass": lambda n, rate, rng: 0.5
-    * (_tone(n, rate, 3100, 4270, 5390) + 0.5 * _noise(n, rng))
-    * _bursts(n, rate, 0.08, 0.03, rng)
-    * _decay(n, rate, 0.2),
-    "fire": lambda n, rate, rng: 0.14 * _smooth(_noise(n, rng), 24)
-    + 0.7 * _noise(n, rng) * _bursts(n, rate, 0.06, 0.003, rng),
-    "boom": lambda n, rate, rng: (1.1 * _smooth(_noise(n, rng), 60) + 0.8 * _tone(n, rate, 42))
-    * _decay(n, rate, 0.5),
+    "thud": lambda n, rate, rng: (
+        (0.8 * _tone(n, rate, 72) + 0.5 * _smooth(_noise(n, rng), 20)) * _decay(n, rate, 0.06)
+    ),
+    "glass": lambda n, rate, rng: (
+        0.5
+        * (_tone(n, rate, 3100, 4270, 5390) + 0.5 * _noise(n, rng))
+        * _bursts(n, rate, 0.08, 0.03, rng)
+        * _decay(n, rate, 0.2)
+    ),
+    "fire": lambda n, rate, rng: (
+        0.14 * _smooth(_noise(n, rng), 24)
+        + 0.7 * _noise(n, rng) * _bursts(n, rate, 0.06, 0.003, rng)
+    ),
+    "boom": lambda n, rate, rng: (
+        (1.1 * _smooth(_noise(n, rng), 60) + 0.8 * _tone(n, rate, 42)) * _decay(n, rate, 0.5)
+    ),
 }
 
 
-def soundtrack(
-    events: list[SoundEvent], seconds: float, rate: int, seed: int
-) -> np.ndarray:
+def soundtrack(events: list[SoundEvent], seconds: float, rate: int, seed: int) -> np.ndarray:
     """Mono samples (int(seconds * rate),) float32 in -1..1 of all events over each other."""
     total = np.zeros(int(seconds * rate), np.float32)
     for number, event in enumerate(events):

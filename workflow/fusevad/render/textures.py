@@ -154,7 +154,9 @@ def _window(
     cv2.line(picture, (left - 2, top + height + 1), (left + width + 1, top + height + 1), sill, 2)
 
 
-def _door(picture: np.ndarray, left: int, bottom: int, scale: int, rng: np.random.Generator) -> None:
+def _door(
+    picture: np.ndarray, left: int, bottom: int, scale: int, rng: np.random.Generator
+) -> None:
     """Paint one door standing on the ground."""
     colour = tuple(int(v) for v in rng.integers(30, 140, 3))
     right = left + int(1.0 * scale)

@@ -1,23 +1,28 @@
-"""The anomalies that show mostly in motion: running, fighting, fall, throwing, chase."""
+"""The anomalies that are people's motion: running, fighting, fall, chase."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from fusevad.render.director import Director
-from fusevad.render.gait import collapsed, fall_between, fight, gait, grapple, idle, smooth_step
-from fusevad.render.gait import throw as throw_pose
+from fusevad.render.director import ANOMALY, Director
+from fusevad.render.gait import (
+    collapsed,
+    fall_between,
+    fight,
+    gait,
+    grapple,
+    idle,
+    smooth_step,
+    stoop,
+)
 from fusevad.render.people import random_body
 from fusevad.render.plan import Interval
-from fusevad.render.skeleton import Joint
-from fusevad.render.solids import ball_track
-
-ANOMALY = 9  # priority of an anomaly's captions
 
 
 def running(director: Director, intervals: tuple[Interval, ...]) -> None:
-    """A crowd runs across in panic."""
+    """A crowd runs across in panic; the first of them stood about until then."""
     rng, fps = director.rng, director.plan.fps
+    _startled(director, intervals[0])
     for start, stop in intervals:
         seconds = (stop - start) / fps
         forward = bool(rng.random() < 0.5)
@@ -49,11 +54,27 @@ def running(director: Director, intervals: tuple[Interval, ...]) -> None:
         )
 
 
+def _startled(director: Director, interval: Interval) -> None:
+    """People who stand in view and break into a run when the interval starts."""
+    rng, fps = director.rng, director.plan.fps
+    start, stop = interval
+    frames = np.arange(director.plan.frames)
+    forward = bool(rng.random() < 0.5)
+    for _ in range(4):
+        ends = director.crossing(director.lane(), forward)
+        here = ends[0] + rng.uniform(0.3, 0.55) * (ends[1] - ends[0])
+        late = start / fps + rng.uniform(0.0, 0.35)
+        speed = float(rng.uniform(4.2, 5.4)) * smooth_step(frames / fps, late, 0.35)
+        leave = np.linalg.norm(ends[1] - here) / 4.2
+        count = min(int((late + leave + 0.5) * fps), stop + int(0.4 * fps), len(frames))
+        director.walker(np.stack([here, ends[1]]), speed[:count], 0, frames=count)
+
+
 def fighting(director: Director, intervals: tuple[Interval, ...]) -> None:
     """Two people who stand and talk come to blows."""
     rng, plan = director.rng, director.plan
     times = director.times
-    centre = np.array(director.spot(0.5))
+    centre = np.array(director.focus)
     active = np.zeros(plan.frames)
     for start, stop in intervals:
         begin, end = start / plan.fps, stop / plan.fps
@@ -102,7 +123,7 @@ def fall(director: Director, intervals: tuple[Interval, ...]) -> None:
     """Somebody collapses while walking, lies there, and gets up at the end."""
     rng, plan = director.rng, director.plan
     times = director.times
-    place = np.array(director.spot(0.4))
+    place = np.array(director.focus)
     side = 1.0 if rng.random() < 0.5 else -1.0
     (start, stop), fps = intervals[0], plan.fps
     begin, end = start / fps, stop / fps
@@ -121,6 +142,8 @@ def fall(director: Director, intervals: tuple[Interval, ...]) -> None:
     pose = pose * (1 - up) + walking * up
     body = random_body(rng)
     director.person(pose, position, np.full(plan.frames, angle), 0, body)
+    if end - begin > 3:
+        _helper(director, place, begin + 2.0, end + 0.5)
     director.hear("thud", begin + 0.55, 0.4, 1.0)
     director.hear("cry", begin + 0.1, 0.8, 0.9)
     director.say(
@@ -136,63 +159,20 @@ def fall(director: Director, intervals: tuple[Interval, ...]) -> None:
     )
 
 
-def throwing(director: Director, intervals: tuple[Interval, ...]) -> None:
-    """Somebody throws stones at a wall or a window, again and again."""
-    rng, plan = director.rng, director.plan
-    times, fps = director.times, plan.fps
-    place = np.array(director.spot(0.4))
-    target_x = float(np.mean(director.scene.layout.wall[:2]))
-    target = np.array([target_x, director.scene.layout.wall[2] - 0.1, 1.5])
-    if abs(target_x - place[0]) < 1.5:
-        place[0] = np.clip(target_x - np.sign(target_x - place[0] + 0.01) * 2.4, -3.0, 3.0)
-    angle = float(np.arctan2(target[1] - place[1], target[0] - place[0]))
-    period = 1.3 / director.strength
-    active = np.zeros(plan.frames)
-    phase = np.zeros(plan.frames)
-    for start, stop in intervals:
-        begin, end = start / fps, stop / fps
-        active += smooth_step(times, begin, 0.2) - smooth_step(times, end - 0.2, 0.2)
-        phase = np.where(times >= begin, times - begin, phase)
-    pose = idle(times, rng, "wait") * (1 - active[:, None])
-    pose += throw_pose(phase, period) * active[:, None]
-    body = random_body(rng)
-    position = np.tile(place, (plan.frames, 1))
-    _, world = director.person(pose, position, np.full(plan.frames, angle), 0, body)
-    for start, stop in intervals:
-        for release in np.arange(start / fps + 0.52 * period, stop / fps - 0.7, period):
-            frame = int(release * fps)
-            hand = world[frame, Joint.HAND_R]
-            _stone(director, hand, target + rng.normal(0, 0.5, 3) * (1, 0, 0.5), frame)
-            director.hear("glass" if rng.random() < 0.5 else "thud", release + 0.6, 0.5, 0.9)
-        director.hear("shouts", start / fps, (stop - start) / fps, 0.6)
-        director.say(
-            start,
-            stop,
-            (
-                f"{body.words} throws stones at a wall {{where}}",
-                "somebody throws stones {where}",
-                "a rioter hurls objects {where}",
-                "a person is throwing things {where}",
-            ),
-            ANOMALY,
-        )
-
-
-def _stone(director: Director, hand: np.ndarray, target: np.ndarray, frame: int) -> None:
-    """A stone from hand to target that falls down and comes to rest."""
-    fps, rng = director.plan.fps, director.rng
-    flight = max(float(np.linalg.norm(target - hand)) / 9.0, 0.25)
-    times = np.arange(min(int(1.6 * fps), director.plan.frames - frame)) / fps
-    if len(times) < 2:
-        return
-    share = np.clip(times / flight, 0, 1)[:, None]
-    path = hand * (1 - share) + target * share
-    path[:, 2] += 4 * 0.35 * share[:, 0] * (1 - share[:, 0])
-    after = np.maximum(times - flight, 0)
-    path[:, 2] = np.maximum(path[:, 2] - 4.9 * after**2, 0.1)
-    path[:, 1] -= 1.2 * np.minimum(after, 0.6)
-    colour = ((40, 44, 50), (210, 214, 220), (40, 60, 150))[rng.integers(3)]
-    director.add(ball_track(director.scene.camera, path, frame, 0.11, colour, "stone"))
+def _helper(director: Director, place: np.ndarray, arrive: float, leave: float) -> None:
+    """A passer-by who comes, bends over somebody at `place`, and goes on; times in seconds."""
+    rng, times = director.rng, director.times
+    side = 1.0 if rng.random() < 0.5 else -1.0
+    way = np.where(times < arrive, arrive - times, np.minimum(leave - times, 0)) * 1.5
+    still = (times >= arrive) & (times < leave)
+    way = np.where(still, 0.0, way)
+    x = place[0] - side * (way + 0.1)
+    position = np.stack([x, np.full_like(x, place[1] + 0.75)], axis=1)
+    heading = np.where(still, -np.pi / 2, 0.0 if side > 0 else np.pi)
+    bent = smooth_step(times, arrive, 0.5) - smooth_step(times, leave - 0.5, 0.5)
+    pose = gait(way[0] - way, np.where(still, 0.0, 1.5)) * (1 - bent[:, None])
+    pose += stoop(0.8 * bent)
+    director.person(pose, position, heading, 0)
 
 
 def chase(director: Director, intervals: tuple[Interval, ...]) -> None:
@@ -219,9 +199,8 @@ def chase(director: Director, intervals: tuple[Interval, ...]) -> None:
         colours = rng.permutation(["red", "yellow", "white", "blue", "green", "orange"])
         for index, lag in ((0, 0.0), (1, 0.38)):
             begin = start + int(lag * fps)
-            frames = stop - begin
             body = random_body(rng, str(colours[index]))
-            track, _ = director.walker(path, speed, begin, body, frames)
+            director.walker(path, speed, begin, body, max(stop - begin, 1))
         director.hear("running", start / fps, seconds, 1.0)
         director.hear("shouts", start / fps, seconds, 0.8)
         director.say(
@@ -235,12 +214,3 @@ def chase(director: Director, intervals: tuple[Interval, ...]) -> None:
             ),
             ANOMALY,
         )
-
-
-MOTION_STAGES = {
-    "running": running,
-    "fighting": fighting,
-    "fall": fall,
-    "throwing": throwing,
-    "chase": chase,
-}

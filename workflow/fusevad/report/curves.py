@@ -59,7 +59,7 @@ def make_curves(
     check_protocol(protocol)
     styles = line_styles([row.name for row in experiments])
     with figure_style():
-        figure = Figure(figsize=(11, 5.2 * len(datasets)), layout="constrained")
+        figure = Figure(figsize=(11, 6.6 * len(datasets)), layout="constrained")
         panels = figure.subplots(len(datasets), 2, squeeze=False)
         for (left, right), dataset in zip(panels, datasets, strict=True):
             labels = np.concatenate([video.labels for video in test_videos(dataset)])
@@ -128,7 +128,6 @@ def _finish_roc(axis: Axes, dataset: TableDataset) -> None:
         ylabel="True-positive rate (share of anomalous frames)",
     )
     _frame(axis)
-    _legend_box(axis, "lower right")
 
 
 def _finish_precision(axis: Axes, dataset: TableDataset, base_rate: float) -> None:
@@ -140,14 +139,11 @@ def _finish_precision(axis: Axes, dataset: TableDataset, base_rate: float) -> No
         ylabel="Precision (share of found frames that are anomalous)",
     )
     _frame(axis)
-    _legend_box(axis, "lower left")
-
-
-def _legend_box(axis: Axes, place: str) -> None:
-    axis.legend(loc=place, frameon=True, facecolor="white", edgecolor="none", framealpha=0.85)
 
 
 def _frame(axis: Axes) -> None:
     axis.set(xlim=(0, 1), ylim=(0, 1.01))
     axis.grid(True, color="0.92", linewidth=0.7)
     axis.set_axisbelow(True)
+    # Below the panel: inside, some detector's curve would run behind it.
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=1)

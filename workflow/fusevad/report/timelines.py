@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from fusevad.cues import read_counts
 from fusevad.manifest import Video, read_manifest
-from fusevad.metrics import LabelledVideo
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_scores
 from fusevad.report.style import (
     FUSION_COLOUR,
@@ -25,6 +24,7 @@ from fusevad.report.style import (
     save_figure,
 )
 from fusevad.report.truth import scores_by_seed, test_videos
+from fusevad.truth import LabelledVideo
 from fusevad.video import SEGMENT_FRAMES, read_frames
 
 VIDEOS = 8
@@ -40,7 +40,7 @@ class Timeline:
         title: class, name and length, for readers.
         seconds: length of the video.
         intervals: anomalies, in seconds.
-        frames: pictures at even times, each (height, width, 3) uint8 RGB.
+        frames: one picture of each part of the video, each (height, width, 3) uint8 RGB.
         cues: counts of the segments of these frames, each (height, width) uint8.
         edges: begin of each segment and end of the last, in seconds.
         scores, weight_rgb, weight_event: seeds x segments, in [0, 1]; weights may be NaN.
@@ -123,7 +123,7 @@ def _timeline(
     parts: Sequence[NDArray[np.floating]],
 ) -> Timeline:
     total = len(truth.labels)
-    shown = [int((k + 0.5) / _PICTURES * total) for k in range(_PICTURES)]
+    shown = _shown_frames(truth)
     segments = [k // SEGMENT_FRAMES for k in shown]
     pictures = {k: frame for k, frame in enumerate(read_frames(video.path)) if k in set(shown)}
     cues = {k: count for k, count in enumerate(counts) if k in set(segments)}
@@ -142,9 +142,24 @@ def _timeline(
     )
 
 
+def _shown_frames(truth: LabelledVideo) -> list[int]:
+    """The middle frame of each of `_PICTURES` equal parts of a video.
+
+    The part that holds the middle of the first anomaly shows that frame instead, so that a short
+    anomaly does not fall between two pictures.
+    """
+    total = len(truth.labels)
+    shown = [int((k + 0.5) / _PICTURES * total) for k in range(_PICTURES)]
+    if truth.intervals:
+        _, start, end = truth.intervals[0]
+        middle = (start + end) // 2
+        shown[middle * _PICTURES // total] = middle
+    return shown
+
+
 def _draw_page(lines: Sequence[Timeline], window: int) -> Figure:
     rows = -(-len(lines) // _COLUMNS)
-    height = 4.7 * rows + 1.7
+    height = 4.35 * rows + 1.7
     figure = Figure(figsize=(15, height))
     grid = GridSpec(
         rows,
@@ -164,7 +179,7 @@ def _draw_page(lines: Sequence[Timeline], window: int) -> Figure:
 
 
 def _draw_video(figure: Figure, place: SubplotSpec, line: Timeline, window: int) -> None:
-    rows = place.subgridspec(4, 1, height_ratios=(1.25, 1.25, 1.3, 0.75), hspace=0.14)
+    rows = place.subgridspec(4, 1, height_ratios=(1.15, 1.15, 1.25, 0.75), hspace=0.14)
     pictures, cues, score, weights = (figure.add_subplot(row) for row in rows)
     _strip(pictures, line.frames, line.seconds, "frames")
     _strip(cues, [window - cue for cue in line.cues], line.seconds, "motion\ncues", window)

@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusevad.errors import FusevadError
-from fusevad.evaluate import read_test_videos
-from fusevad.metrics import LabelledVideo, frame_scores
+from fusevad.metrics import frame_scores
 from fusevad.report.runs import TableDataset, read_scores
+from fusevad.truth import LabelledVideo, read_test_videos
 
 
 def test_videos(dataset: TableDataset) -> list[LabelledVideo]:

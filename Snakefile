@@ -1,0 +1,52 @@
+# FuseVAD: from videos to the tables and figures of a paper. What is run stands in config/, when it
+# is run here and in workflow/rules/, how it is done in the package workflow/fusevad/.
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from fusevad.config import load
+from fusevad.errors import FusevadError
+from fusevad.jobs import Jobs
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+try:
+    CONFIG = load(config, Path("config"))
+except FusevadError as error:
+    raise WorkflowError(str(error))
+JOBS = Jobs(CONFIG)
+
+
+wildcard_constraints:
+    dataset="[^/]+",
+    definition="paper|released",
+    encoder="[^/]+",
+    stream="rgb|event-[^/]+",
+    shard="[0-9]+",
+    experiment="[^/]+",
+
+
+rule all:
+    input:
+        "results/table1.tex",
+        "results/classes.tex",
+        "results/figures/radar.pdf",
+        "results/figures/curves.pdf",
+        expand("results/figures/timelines-{dataset}.pdf", dataset=CONFIG.datasets),
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/cues.smk"
+include: "workflow/rules/embed.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/encoder.smk"

@@ -1,0 +1,130 @@
+"""What each job of the workflow reads and is told: paths and settings, from the configuration.
+
+Settings travel to the verbs as JSON text and hold just what the job's result depends on, so that
+Snakemake re-runs a job when, and only when, one of them changes.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fusevad.config import Config, MotionCue
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Paths and settings of all jobs of a configuration."""
+
+    config: Config
+
+    def render(self, dataset: str) -> str:
+        """Settings of `fusevad render`."""
+        return json.dumps(self.config.datasets[dataset].render)
+
+    def cues(self, definition: str) -> str:
+        """Settings of `fusevad cues`."""
+        return json.dumps({"definition": definition} | self.config.cues)
+
+    def embed(self, dataset: str, stream: str) -> str:
+        """Settings of `fusevad embed`."""
+        values: dict[str, Any] = {
+            "stream": stream,
+            "crops": self.config.datasets[dataset].crops,
+            "encoder": {"name": self.config.encoder} | self.config.encoder_settings,
+        }
+        if stream == "rgb":
+            values["frame_stride"] = self.config.datasets[dataset].frame_stride
+        else:
+            cue = MotionCue.from_stream(stream)
+            values["cues"] = {
+                "definition": cue.definition,
+                "windows": [cue.window],
+                "thresholds": [cue.threshold],
+                "clamp": self.config.cues["clamp"],
+            }
+        return json.dumps(values)
+
+    def train(self, dataset: str, experiment: str) -> str:
+        """Settings of `fusevad train`."""
+        return json.dumps(self.config.train_settings(dataset, experiment))
+
+    def encoder_weights(self, stream: str) -> list[str]:
+        """Files that an embedding job of `stream` depends on; none for downloaded weights."""
+        key = "pretrained" if stream == "rgb" else "motion_cue_weights"
+        values = [self.config.encoder_settings[name] for name in ("model", key)]
+        return [value for value in values if "/" in value]
+
+    def cue_index(self, dataset: str, stream: str, shard: str) -> list[str]:
+        """Index of the motion cues that an embedding shard needs; none for RGB."""
+        if stream == "rgb":
+            return []
+        definition = MotionCue.from_stream(stream).definition
+        return [f"results/{dataset}/cues/{definition}/shard-{shard}.csv"]
+
+    def shard_files(self, dataset: str, encoder: str, stream: str) -> list[str]:
+        """All shards of the embeddings of a stream."""
+        folder = f"results/{dataset}/embeddings/{encoder}/{stream}"
+        count = self.config.datasets[dataset].shards
+        return [f"{folder}/shard-{shard}.safetensors" for shard in range(count)]
+
+    def stream_index(self, dataset: str, experiment: str, kind: str) -> str:
+        """Index of the `rgb` or `event` embeddings that an experiment learns from."""
+        cue = self.config.experiments[experiment].motion_cue
+        stream = "rgb" if kind == "rgb" else cue.stream
+        folder = self.config.embedding_folder(dataset)
+        return f"results/{dataset}/embeddings/{folder}/{stream}/index.csv"
+
+    def run_files(self, experiments: tuple[str, ...], name: str) -> list[str]:
+        """The file `name` of the runs of `experiments` on all data sets."""
+        return [
+            f"results/{dataset}/runs/{experiment}/{name}"
+            for dataset in self.config.datasets
+            for experiment in experiments
+        ]
+
+    def dataset_files(self, name: str) -> list[str]:
+        """The file `name` (manifest.csv, ...) of all data sets."""
+        return [f"results/{dataset}/{name}" for dataset in self.config.datasets]
+
+    def report(self, experiments: tuple[str, ...], published: str | None = None) -> str:
+        """Settings of `fusevad report` for tables (with `published` numbers) and figures."""
+        values = {
+            "experiments": [self._row(name) for name in experiments],
+            "datasets": [self._table_dataset(key) for key in self.config.datasets],
+            "protocol": self.config.protocol,
+        }
+        if published:
+            values |= {"published": published, "seeds": self.config.seeds}
+        return json.dumps(values)
+
+    def timelines(self, dataset: str, experiment: str) -> str:
+        """Settings of `fusevad report timelines`."""
+        cue = self.config.experiments[experiment].motion_cue
+        return json.dumps(
+            {
+                "experiment": self._row(experiment),
+                "dataset": self._table_dataset(dataset),
+                "protocol": self.config.protocol,
+                "cues": f"results/{dataset}/cues/{cue.definition}",
+                "window": cue.window,
+                "threshold": cue.threshold,
+            }
+        )
+
+    def cue_indices(self, dataset: str, experiment: str) -> list[str]:
+        """Indices of all motion cues that an experiment's stream was embedded from."""
+        stream = self.config.experiments[experiment].motion_cue.stream
+        shards = range(self.config.datasets[dataset].shards)
+        return [file for s in shards for file in self.cue_index(dataset, stream, str(s))]
+
+    def _row(self, experiment: str) -> dict[str, Any]:
+        runs = {key: f"results/{key}/runs/{experiment}" for key in self.config.datasets}
+        label = self.config.experiments[experiment].label
+        return {"label": label, "name": experiment, "runs": runs}
+
+    def _table_dataset(self, key: str) -> dict[str, Any]:
+        dataset = self.config.datasets[key]
+        values = asdict(dataset)
+        files = {name: f"results/{key}/{name}.csv" for name in ("manifest", "intervals", "skipped")}
+        kept = {name: values[name] for name in ("key", "title", "metrics", "frame_stride")}
+        return kept | files | {"crops": len(dataset.crops), "class_metric": dataset.metrics[0]}

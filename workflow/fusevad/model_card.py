@@ -1,0 +1,76 @@
+"""The model card of the embedded encoder, filled in with what its training measured."""
+
+from fusevad.encoder_data import EncoderDataSettings
+from fusevad.encoder_training import EncoderReport, EncoderTraining
+
+_CARD = """\
+# fusevad-small
+
+A small CLIP for FuseVAD's rendered data set: image, text and motion-cue towers in open_clip's
+format. It makes the embedded path run offline and alike on every machine. It has seen nothing but
+renders: do not use it on real video.
+
+| | |
+|---|---|
+| architecture | `fusevad-small.json` (ViT, 112 pixels, patches of 16, 4 layers of 128; text: 2 layers of 48; embedding of 128) |
+| parameters | {parameters:,} in image and text towers; the motion-cue tower is a second image tower |
+| stored as | float16 safetensors; open_clip's own names |
+
+## Data
+
+{clips} clips of 4 to 6 s (seed {seed}), rendered, encoded to H.264 and decoded again: {segments:,}
+segments of 16 frames, {captions:,} distinct captions. Scenes and seeds come from a namespace that
+the data set never uses. {held_out} more clips, in scenes of their own, measure retrieval.
+
+## Training
+
+- Image and text: open_clip's contrastive loss on a random frame, crop and mirror image of a segment
+  and its caption. {clip_epochs} epochs, batches of {batch}, AdamW, learning rate {rate}, weight decay
+  {decay}, warm-up over a tenth of the steps, cosine to zero. Mean loss of the last epoch:
+  {clip_loss:.3f} (chance: {chance_loss:.3f}).
+- Motion cue: starts from the image tower; the same loss between the embedding of a segment's cue
+  (T = 16, tau = 10, or one of the nine other settings) and the mean embedding of its frames by the
+  frozen image tower, after Jeong et al. 2024. {cue_epochs} epochs, else the same. Last loss:
+  {cue_loss:.3f}.
+
+## Retrieval on unseen renders
+
+Among {candidates} held-out segments with distinct captions; chance is {chance:.1%} (top 1) and
+{chance5:.1%} (top 5). Captions tell less than pictures do: many fit several segments.
+
+| query | top 1 | top 5 |
+|---|---|---|
+{rows}
+
+Made again by `make encoder`; another machine's arithmetic gives slightly other weights.
+"""
+
+
+def model_card(data: EncoderDataSettings, training: EncoderTraining, report: EncoderReport) -> str:
+    """Markdown text of the card."""
+    queries = dict.fromkeys(name.rsplit("_", 1)[0] for name in report.retrieval)
+    rows = "\n".join(
+        f"| {query.replace('_', ' ')} | {report.retrieval[f'{query}_top1']:.1%} |"
+        f" {report.retrieval[f'{query}_top5']:.1%} |"
+        for query in queries
+    )
+    return _CARD.format(
+        parameters=report.parameters,
+        clips=data.clips,
+        seed=data.seed,
+        segments=report.segments,
+        captions=report.distinct_captions,
+        held_out=data.held_out_clips,
+        clip_epochs=training.clip_epochs,
+        cue_epochs=training.cue_epochs,
+        batch=training.batch_size,
+        rate=training.learning_rate,
+        decay=training.weight_decay,
+        clip_loss=report.clip_loss,
+        cue_loss=report.cue_loss,
+        chance_loss=report.chance_loss,
+        candidates=report.candidates,
+        chance=1 / report.candidates,
+        chance5=5 / report.candidates,
+        rows=rows,
+    )

@@ -1,0 +1,65 @@
+# Videos and what is known about them.
+
+
+rule render:
+    output:
+        labels="results/{dataset}/source/labels.csv",
+        intervals="results/{dataset}/source/intervals.csv",
+    params:
+        settings=lambda w: JOBS.render(w.dataset),
+        folder=subpath(output.labels, parent=True),
+    threads: workflow.cores
+    log:
+        "results/{dataset}/logs/render.log",
+    benchmark:
+        "results/{dataset}/benchmarks/render.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad render {params.folder} --settings {params.settings:q} --workers {threads}"
+        " 2> >(tee {log} >&2)"
+
+
+rule manifest:
+    input:
+        labels="results/{dataset}/source/labels.csv",
+        intervals="results/{dataset}/source/intervals.csv",
+    output:
+        manifest="results/{dataset}/manifest.csv",
+        intervals="results/{dataset}/intervals.csv",
+        skipped="results/{dataset}/skipped.csv",
+    params:
+        folder=subpath(output.manifest, parent=True),
+        on_bad_video=CONFIG.on_bad_video,
+    threads: workflow.cores
+    log:
+        "results/{dataset}/logs/manifest.log",
+    benchmark:
+        "results/{dataset}/benchmarks/manifest.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad manifest {input.labels} {input.intervals} {params.folder}"
+        " --on-bad-video {params.on_bad_video} --workers {threads} 2> >(tee {log} >&2)"
+
+
+rule contact_sheet:
+    input:
+        labels="results/rendered/source/labels.csv",
+        intervals="results/rendered/source/intervals.csv",
+    output:
+        report(
+            "results/figures/rendered.png",
+            caption="../report/rendered.rst",
+            category="Data",
+        ),
+    params:
+        folder=subpath(input.labels, parent=True),
+    log:
+        "results/logs/contact_sheet.log",
+    benchmark:
+        "results/benchmarks/contact_sheet.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad contact-sheet {params.folder} {output} 2> >(tee {log} >&2)"

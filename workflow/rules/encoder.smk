@@ -1,0 +1,46 @@
+# The embedded encoder, made again: snakemake --cores all encoder
+# Its weights are part of the repository; no other rule asks for these.
+
+
+rule encoder_data:
+    input:
+        settings="config/encoders/fusevad-small/data.yaml",
+    output:
+        "results/encoder/data/segments.csv",
+    params:
+        folder=subpath(output[0], parent=True),
+    threads: workflow.cores
+    log:
+        "results/logs/encoder_data.log",
+    benchmark:
+        "results/benchmarks/encoder_data.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad encoder-data {params.folder} --settings {input.settings} --workers {threads}"
+        " 2> >(tee {log} >&2)"
+
+
+rule encoder:
+    input:
+        settings="config/encoders/fusevad-small/training.yaml",
+        data_settings="config/encoders/fusevad-small/data.yaml",
+        model="config/encoders/fusevad-small/fusevad-small.json",
+        data="results/encoder/data/segments.csv",
+    output:
+        "results/encoder/clip.safetensors",
+        "results/encoder/motion-cue.safetensors",
+        "results/encoder/MODEL_CARD.md",
+    params:
+        data=subpath(input.data, parent=True),
+        folder=subpath(output[0], parent=True),
+    threads: workflow.cores
+    log:
+        "results/logs/encoder.log",
+    benchmark:
+        "results/benchmarks/encoder.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad train-encoder --settings {input.settings} --data-settings {input.data_settings}"
+        " --model {input.model} --data {params.data} {params.folder} 2> >(tee {log} >&2)"

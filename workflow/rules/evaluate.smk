@@ -1,0 +1,25 @@
+# Metrics of a run under all three protocols.
+
+
+rule evaluate:
+    input:
+        manifest="results/{dataset}/manifest.csv",
+        intervals="results/{dataset}/intervals.csv",
+        history="results/{dataset}/runs/{experiment}/history.csv",
+        scores="results/{dataset}/runs/{experiment}/epoch-scores.safetensors",
+    output:
+        seeds="results/{dataset}/runs/{experiment}/seeds.csv",
+        classes="results/{dataset}/runs/{experiment}/classes.csv",
+        scores="results/{dataset}/runs/{experiment}/scores.parquet",
+    params:
+        headline=lambda w: CONFIG.datasets[w.dataset].metrics[0],
+        folder=subpath(output.seeds, parent=True),
+    log:
+        "results/{dataset}/logs/evaluate-{experiment}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/evaluate-{experiment}.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad evaluate {params.folder} --manifest {input.manifest}"
+        " --intervals {input.intervals} --headline {params.headline} 2> >(tee {log} >&2)"

@@ -1,0 +1,122 @@
+# Tables and figures.
+
+
+rule table1:
+    input:
+        JOBS.run_files(CONFIG.table1, "seeds.csv"),
+        JOBS.dataset_files("skipped.csv"),
+        published="config/published/table01.csv",
+    output:
+        report(
+            "results/table1.tex",
+            caption="../report/table1.rst",
+            category="Results",
+        ),
+        "results/table1.csv",
+    params:
+        settings=lambda w, input: JOBS.report(CONFIG.table1, input.published),
+    log:
+        "results/logs/table1.log",
+    benchmark:
+        "results/benchmarks/table1.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad report table1 --settings {params.settings:q} {output} 2> >(tee {log} >&2)"
+
+
+rule classes:
+    input:
+        JOBS.run_files(CONFIG.table1, "classes.csv"),
+        JOBS.dataset_files("manifest.csv"),
+        JOBS.dataset_files("intervals.csv"),
+        JOBS.dataset_files("skipped.csv"),
+        published="config/published/table07.csv",
+    output:
+        report(
+            "results/classes.tex",
+            caption="../report/classes.rst",
+            category="Results",
+        ),
+        "results/classes.csv",
+    params:
+        settings=lambda w, input: JOBS.report(CONFIG.table1, input.published),
+    log:
+        "results/logs/classes.log",
+    benchmark:
+        "results/benchmarks/classes.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad report classes --settings {params.settings:q} {output} 2> >(tee {log} >&2)"
+
+
+rule radar:
+    input:
+        JOBS.run_files(CONFIG.classes, "classes.csv"),
+    output:
+        report(
+            "results/figures/radar.pdf",
+            caption="../report/radar.rst",
+            category="Results",
+        ),
+        "results/figures/radar.png",
+    params:
+        settings=JOBS.report(CONFIG.classes),
+    log:
+        "results/logs/radar.log",
+    benchmark:
+        "results/benchmarks/radar.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad report radar --settings {params.settings:q} {output} 2> >(tee {log} >&2)"
+
+
+rule curves:
+    input:
+        JOBS.run_files(CONFIG.table1, "scores.parquet"),
+        JOBS.dataset_files("manifest.csv"),
+        JOBS.dataset_files("intervals.csv"),
+    output:
+        report(
+            "results/figures/curves.pdf",
+            caption="../report/curves.rst",
+            category="Results",
+        ),
+        "results/figures/curves.png",
+    params:
+        settings=JOBS.report(CONFIG.table1),
+    log:
+        "results/logs/curves.log",
+    benchmark:
+        "results/benchmarks/curves.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad report curves --settings {params.settings:q} {output} 2> >(tee {log} >&2)"
+
+
+rule timelines:
+    input:
+        "results/{dataset}/manifest.csv",
+        "results/{dataset}/intervals.csv",
+        lambda w: JOBS.cue_indices(w.dataset, CONFIG.classes[-1]),
+        f"results/{{dataset}}/runs/{CONFIG.classes[-1]}/scores.parquet",
+    output:
+        report(
+            "results/figures/timelines-{dataset}.pdf",
+            caption="../report/timelines.rst",
+            category="Results",
+        ),
+        "results/figures/timelines-{dataset}.png",
+    params:
+        settings=lambda w: JOBS.timelines(w.dataset, CONFIG.classes[-1]),
+    log:
+        "results/logs/timelines-{dataset}.log",
+    benchmark:
+        "results/benchmarks/timelines-{dataset}.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad report timelines --settings {params.settings:q} {output} 2> >(tee {log} >&2)"

@@ -1,0 +1,33 @@
+# Training: all seeds of one experiment on one data set.
+
+
+rule train:
+    input:
+        manifest="results/{dataset}/manifest.csv",
+        rgb=lambda w: JOBS.stream_index(w.dataset, w.experiment, "rgb"),
+        event=lambda w: JOBS.stream_index(w.dataset, w.experiment, "event"),
+    output:
+        "results/{dataset}/runs/{experiment}/history.csv",
+        "results/{dataset}/runs/{experiment}/epoch-scores.safetensors",
+        expand(
+            "results/{{dataset}}/runs/{{experiment}}/weights/seed-{seed}-{protocol}.safetensors",
+            seed=CONFIG.seeds,
+            protocol=["last", "validation"],
+        ),
+    params:
+        settings=lambda w: JOBS.train(w.dataset, w.experiment),
+        seeds=",".join(map(str, CONFIG.seeds)),
+        folder=subpath(output[0], parent=True),
+    threads: len(CONFIG.seeds)
+    resources:
+        mem_mb=2000,
+    log:
+        "results/{dataset}/logs/train-{experiment}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/train-{experiment}.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad train --manifest {input.manifest} --rgb {input.rgb} --event {input.event}"
+        " --settings {params.settings:q} --seeds {params.seeds} --workers {threads}"
+        " {params.folder} 2> >(tee {log} >&2)"
