@@ -26,12 +26,12 @@ JOBS = Jobs(CONFIG)
 
 
 wildcard_constraints:
-    dataset="[^/]+",
+    dataset=JOBS.one_of(CONFIG.datasets),
     definition="paper|released",
-    encoder="[^/]+",
-    stream="rgb|event-[^/]+",
+    encoder=JOBS.one_of(map(CONFIG.embedding_folder, CONFIG.datasets)),
+    stream="rgb|event-(released-)?T[0-9]+-thr[0-9]+",
     shard="[0-9]+",
-    experiment="[^/]+",
+    experiment=JOBS.one_of(CONFIG.experiments),
 
 
 rule all:
@@ -41,6 +41,7 @@ rule all:
         "results/figures/radar.pdf",
         "results/figures/curves.pdf",
         expand("results/figures/timelines-{dataset}.pdf", dataset=CONFIG.datasets),
+        ["results/figures/rendered.png"] if "rendered" in CONFIG.datasets else [],
 
 
 include: "workflow/rules/data.smk"

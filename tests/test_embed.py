@@ -18,7 +18,8 @@ from fusevad import embed as embed_module
 from fusevad import encoders
 from fusevad.crops import crop_images
 from fusevad.cues import CueSettings, make_cues, normalise, read_counts
-from fusevad.embed import EmbedSettings, embed_shard, make_index
+from fusevad.embed import EmbedSettings, embed_shard
+from fusevad.embedding_index import make_index
 from fusevad.encoders import EncoderSettings, load_clip, load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
 from fusevad.files import sha256, write_csv

@@ -146,7 +146,7 @@ def test_shared_refinement_has_one_network_and_separate_has_one_a_step():
 
 def test_heads_that_do_not_divide_the_embedding_are_an_error():
     with pytest.raises(FusevadError, match="heads do not divide"):
-        ModelSettings(dim=10, heads=4)
+        build("gating", ModelSettings(dim=10, heads=4))
 
 
 def test_an_unknown_method_is_an_error_that_lists_the_known():

@@ -18,10 +18,11 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from fusevad.errors import FusevadError
-from fusevad.evaluate import PROTOCOLS, evaluate
+from fusevad.evaluate import evaluate
 from fusevad.features import EmbeddingStore, Streams, pool_segments
 from fusevad.files import settings_hash
 from fusevad.models import ModelSettings
+from fusevad.protocols import PROTOCOLS
 from fusevad.seed_run import EpochRecord, TrainSettings, best_epoch
 from fusevad.train import TrainData, train
 from fusevad.training_data import TrainVideo, epoch_batches, split_validation
@@ -133,6 +134,27 @@ def test_a_killed_training_resumes_to_the_same_numbers(data, run, tmp_path):
     assert not (tmp_path / "run" / ".progress").exists()
 
 
+def test_a_full_disk_is_one_clear_line_and_no_artifact(data, tmp_path):
+    program = (
+        "import resource, sys\nfrom fusevad.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+    script = tmp_path / "full.py"
+    script.write_text(program)
+    settings = '{"method": "concat", "epochs": 1, "model": {"heads": 2}, "validation_share": 0.2}'
+    paths = ["--manifest", data.manifest, "--rgb", data.rgb, "--event", data.event]
+    result = subprocess.run(
+        [sys.executable, script, "train", *paths, "--settings", settings, tmp_path / "run"],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    assert "the disk is full; free some space" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not [p for p in tmp_path.glob("run/**/*") if p.is_file()]
+
+
 def test_a_checkpoint_of_other_shapes_is_one_clear_line(data, tmp_path):
     key = settings_hash(asdict(SETTINGS) | {"data": data.fingerprint()})
     checkpoint = tmp_path / ".progress" / key / "seed-0.pt"
@@ -200,20 +222,25 @@ def test_a_training_split_of_one_kind_is_an_error():
 
 
 def test_balanced_batches_are_half_anomalous_and_use_all_crops_once():
-    batches = list(epoch_batches(VIDEOS, 4, 4, 8, "balanced", seed=0, epoch=0))
+    batches = list(epoch_batches(VIDEOS, 4, 4, 8, "balanced", False, seed=0, epoch=0))
     assert all(sum(s.video.anomalous for s in b) * 2 == len(b) for b in batches)
     samples = [(s.video.name, s.crop) for b in batches for s in b]
     assert len(samples) == len(set(samples)) == 2 * 12 * 4  # the normal videos run out first
 
 
 def test_joint_batches_see_every_sample():
-    batches = list(epoch_batches(VIDEOS, 4, 2, 10, "joint", seed=0, epoch=0))
+    batches = list(epoch_batches(VIDEOS, 4, 2, 10, "joint", False, seed=0, epoch=0))
     assert len({(s.video.name, s.crop) for b in batches for s in b}) == len(VIDEOS) * 2
+
+
+def test_a_last_batch_that_is_not_full_can_be_left_out():
+    sizes = [len(b) for b in epoch_batches(VIDEOS, 4, 1, 10, "balanced", True, seed=0, epoch=0)]
+    assert sizes == [10, 10]  # of 12 normal videos, two would be left for a third batch
 
 
 def test_epochs_draw_other_crops_and_seeds_other_orders():
     def order(seed: int, epoch: int) -> list[tuple[str, int]]:
-        batches = epoch_batches(VIDEOS, 4, 1, 8, "balanced", seed=seed, epoch=epoch)
+        batches = epoch_batches(VIDEOS, 4, 1, 8, "balanced", False, seed=seed, epoch=epoch)
         return [(s.video.name, s.crop) for b in batches for s in b]
 
     assert order(0, 0) == order(0, 0)

@@ -90,7 +90,7 @@ def embed(
 @app.command()
 def index(manifest: Manifest, out: Path, shard_files: list[Path]) -> None:
     """Embeddings: check the shards of a stream against the manifest and write their index OUT."""
-    from fusevad.embed import make_index
+    from fusevad.embedding_index import make_index
 
     make_index(manifest, shard_files, out)
 

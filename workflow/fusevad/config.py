@@ -13,31 +13,11 @@ from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 
 from fusevad.errors import FusevadError
+from fusevad.motion_cue import MotionCue
 from fusevad.settings import read_yaml
 
+_SOURCE = "configuration (config/config.yaml and what is laid over it)"
 SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
-
-
-@dataclass(frozen=True, slots=True)
-class MotionCue:
-    """The cue that a motion stream is made of: definition, window T in frames, threshold tau."""
-
-    definition: str
-    window: int
-    threshold: int
-
-    @property
-    def stream(self) -> str:
-        """Name of the stream in paths; the paper's definition goes without saying."""
-        origin = "" if self.definition == "paper" else f"{self.definition}-"
-        return f"event-{origin}T{self.window}-thr{self.threshold}"
-
-    @classmethod
-    def from_stream(cls, stream: str) -> "MotionCue":
-        """The cue that a stream's name stands for."""
-        *origin, window, threshold = stream.removeprefix("event-").split("-")
-        definition = origin[0] if origin else "paper"
-        return cls(definition, int(window.removeprefix("T")), int(threshold.removeprefix("thr")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +59,8 @@ class Config:
     cues: dict[str, Any]
     on_bad_video: str
     table1: tuple[str, ...]
-    classes: tuple[str, ...]
+    radar: tuple[str, ...]
+    timelines: str
     hyperparameters: str | None
     folder: Path
 
@@ -94,7 +75,17 @@ class Config:
         name = name or self.datasets[dataset].hyperparameters
         named = read_named(self.folder, "hyperparameters", name)
         values = merge(named["all"], named.get("datasets", {}).get(dataset, {}))
-        return merge(values, chosen.overrides) | {"method": chosen.method}
+        values = merge(values, chosen.overrides)
+        crops = self.datasets[dataset].crops
+        wanted = values.get("test_crops", crops[:1])
+        if not set(wanted) <= set(crops):
+            raise FusevadError(
+                f"hyperparameters '{name}': test_crops {list(wanted)} are not all among the crops"
+                f" {list(crops)} of data set '{dataset}'; add them there or change test_crops"
+            )
+        # Training knows crops by their place in the embeddings.
+        places = {"test_crops": [crops.index(crop) for crop in wanted]}
+        return values | places | {"method": chosen.method}
 
 
 def load(values: Mapping[str, Any], folder: Path) -> Config:
@@ -107,7 +98,7 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
     Raises:
         FusevadError: one line with the file, the key and what is wrong.
     """
-    check(values, "config", str(folder / "config.yaml"))
+    check(values, "config", _SOURCE)
     cue = MotionCue(**values["motion_cue"])
     config = Config(
         datasets={key: _dataset(folder, key) for key in values["datasets"]},
@@ -119,7 +110,8 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
         cues=dict(values["cues"]),
         on_bad_video=values["on_bad_video"],
         table1=tuple(values["table1"]),
-        classes=tuple(values["classes"]),
+        radar=tuple(values["radar"]),
+        timelines=values["timelines"],
         hyperparameters=values.get("hyperparameters"),
         folder=folder,
     )
@@ -188,22 +180,23 @@ def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
 
 
 def _check_references(config: Config) -> None:
-    source = config.folder / "config.yaml"
-    for key in ("table1", "classes"):
-        for name in getattr(config, key):
+    named = {"table1": config.table1, "radar": config.radar, "timelines": (config.timelines,)}
+    for key, names in named.items():
+        for name in names:
             if name not in config.experiments:
                 raise FusevadError(
-                    f"{source}: {key}: no experiment '{name}' in {config.folder / 'experiments'}; "
+                    f"{_SOURCE}: {key}: no experiment '{name}' in {config.folder / 'experiments'}; "
                     "add it there or remove it here"
                 )
-    for name in {*config.table1, *config.classes}:
+    used = {name for names in named.values() for name in names}
+    for name in used:
         cue = config.experiments[name].motion_cue
         made = cue.window in config.cues["windows"] and cue.threshold in config.cues["thresholds"]
         if not made:
             raise FusevadError(
-                f"{source}: experiment '{name}' needs motion cues {cue.stream}, which `cues` does "
+                f"{_SOURCE}: experiment '{name}' needs motion cues {cue.stream}, which `cues` does "
                 "not make; add its window and threshold there"
             )
     for dataset in config.datasets:
-        for name in {*config.table1, *config.classes}:
+        for name in used:
             config.train_settings(dataset, name)

@@ -21,6 +21,8 @@ import fusevad
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, write_csv
 from fusevad.manifest import Video, read_manifest, shard
+from fusevad.motion_cue import cue_name
+from fusevad.settings import FORBID
 from fusevad.video import FRAME_SIZE, SEGMENT_FRAMES, read_frames, segment_count
 
 Definition = Literal["paper", "released"]
@@ -49,6 +51,8 @@ class CueSettings:
         clamp: highest count of the `released` definition (16 in the code, idle for T = 16).
     """
 
+    __pydantic_config__ = FORBID
+
     definition: Definition = "paper"
     windows: tuple[int, ...] = (4, 8, 16, 32, 64)
     thresholds: tuple[int, ...] = (10, 25)
@@ -70,11 +74,6 @@ class CueSettings:
                 "motion cues: thresholds lie in 0..255 and the clamp is at least 1; "
                 "correct the configuration"
             )
-
-
-def cue_name(window: int, threshold: int) -> str:
-    """Name of a cue in files and streams, such as `T16-thr10`."""
-    return f"T{window}-thr{threshold}"
 
 
 def normalise(counts: np.ndarray, window: int, settings: CueSettings) -> np.ndarray:

@@ -1,18 +1,14 @@
 """Embeddings of a data set: segments x crops x D for every video, in shards that can be resumed."""
 
 import json
-import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
-import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 from tqdm import tqdm
 
@@ -21,14 +17,14 @@ from fusevad.crops import CROP_COUNT, crop_images
 from fusevad.cues import CueSettings, normalise, read_counts
 from fusevad.encoders import EncoderSettings, Tower, load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
-from fusevad.files import atomic_path, settings_hash, sha256, write_csv
+from fusevad.files import atomic_path, settings_hash, sha256
 from fusevad.manifest import Video, read_manifest, shard
+from fusevad.motion_cue import MotionCue
+from fusevad.settings import FORBID
 from fusevad.video import SEGMENT_FRAMES, read_frames, sampled_times
 
 RGB = "rgb"
 _PART = "embeddings"  # the one tensor of a finished video
-_AGAIN = "delete the shard and run the embed stage again"
-_EVENT = re.compile(r"event-(?P<released>released-)?T(?P<window>\d+)-thr(?P<threshold>\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +40,8 @@ class EmbedSettings:
         frame_stride: `rgb` embeds frames 0, s, 2s, ... of each segment; 1 is every frame.
         batch_size: images that the encoder gets at once.
     """
+
+    __pydantic_config__ = FORBID
 
     stream: str
     encoder: EncoderSettings
@@ -65,22 +63,15 @@ class EmbedSettings:
 
     def window_and_threshold(self) -> tuple[int, int]:
         """Window T and threshold of an `event` stream, checked against the cues' settings."""
-        match = _EVENT.fullmatch(self.stream)
-        if match is None:
-            raise FusevadError(
-                f"stream {self.stream!r}: unknown; use rgb, event-T16-thr10 or "
-                "event-released-T16-thr10"
-            )
-        window, threshold = int(match["window"]), int(match["threshold"])
-        definition = "released" if match["released"] else "paper"
-        known = window in self.cues.windows and threshold in self.cues.thresholds
-        if definition != self.cues.definition or not known:
+        cue = MotionCue.from_stream(self.stream)
+        known = cue.window in self.cues.windows and cue.threshold in self.cues.thresholds
+        if cue.definition != self.cues.definition or not known:
             raise FusevadError(
                 f"stream {self.stream}: the motion cues are made with definition "
                 f"{self.cues.definition}, windows {list(self.cues.windows)} and thresholds "
                 f"{list(self.cues.thresholds)}; change the stream or the cues"
             )
-        return window, threshold
+        return cue.window, cue.threshold
 
 
 def embed_shard(
@@ -128,47 +119,6 @@ def embed_shard(
         # One entry: safetensors writes several in random order, and the bytes shall be the same.
         temporary.write_bytes(save(tensors, {"provenance": json.dumps(provenance)}))
     shutil.rmtree(progress)
-
-
-def make_index(manifest: Path, shards: Sequence[Path], out_csv: Path) -> None:
-    """Check the shards of a stream against the manifest and write their index.
-
-    Raises:
-        FusevadError: a video is missing, occurs twice or has the wrong number of segments, values
-            are not finite, or shards were made with different settings.
-    """
-    videos = {video.name: video for video in read_manifest(manifest)}
-    rows: dict[str, _IndexRow] = {}
-    first: tuple[Path, dict[str, str], tuple[int, ...]] | None = None
-    for file in tqdm(shards, desc="checking embeddings", unit="shard"):
-        for name, tensor, provenance in _read_shard(file):
-            if name in rows:
-                raise FusevadError(f"{file}: video {name} is in {rows[name].file} too; {_AGAIN}")
-            if name not in videos:
-                raise FusevadError(f"{file}: video {name} is not in {manifest}; {_AGAIN}")
-            _check_tensor(file, videos[name], tensor)
-            first = first or (file, provenance, tensor.shape[1:])
-            if first[1:] != (provenance, tensor.shape[1:]):
-                raise FusevadError(
-                    f"{file}: made with other settings, weights, crops or features than "
-                    f"{first[0]}; {_AGAIN}"
-                )
-            rows[name] = _IndexRow(name, file.name, *tensor.shape)
-    missing = [name for name in videos if name not in rows]
-    if missing:
-        raise FusevadError(
-            f"{manifest}: {len(missing)} videos have no embeddings, such as {missing[0]}; "
-            "run the embed stage for all shards"
-        )
-    write_csv(pd.DataFrame([rows[name] for name in videos]), out_csv)
-
-
-class _IndexRow(NamedTuple):
-    video: str
-    file: str
-    segments: int
-    crops: int
-    dim: int
 
 
 class _RgbEmbedder:
@@ -282,7 +232,7 @@ def _provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
         return common | {"frame_stride": str(settings.frame_stride)}
     return common | {
         "cue_normalisation": encoder.cue_normalisation,
-        "cue_clamp": str(settings.cues.clamp),
+        "cue_clamp": str(settings.cues.clamp) if settings.cues.definition == "released" else "",
     }
 
 
@@ -305,24 +255,3 @@ def _save_part(part: Path, video: Video, vectors: np.ndarray) -> None:
         )
     with atomic_path(part) as temporary:
         temporary.write_bytes(save({_PART: halves}))
-
-
-def _read_shard(file: Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
-    """Yield name, tensor and the shard's provenance, for each of its videos."""
-    try:
-        with safe_open(file, framework="numpy") as store:
-            provenance = json.loads((store.metadata() or {}).get("provenance", "{}"))
-            for name in store.keys():  # noqa: SIM118 (not a dictionary: it can't be iterated)
-                yield name, store.get_tensor(name), provenance
-    except (OSError, SafetensorError) as error:
-        raise FusevadError(f"{file}: missing or damaged embeddings; {_AGAIN}") from error
-
-
-def _check_tensor(file: Path, video: Video, tensor: np.ndarray) -> None:
-    if tensor.ndim != 3 or len(tensor) != video.segments:
-        raise FusevadError(
-            f"{file}: embeddings of video {video.name} have shape {tensor.shape}, but it has "
-            f"{video.segments} segments; {_AGAIN}"
-        )
-    if not np.isfinite(tensor).all():
-        raise FusevadError(f"{file}: embeddings of video {video.name} are not finite; {_AGAIN}")

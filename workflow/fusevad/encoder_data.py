@@ -4,11 +4,9 @@ Clips come from a namespace of scenes and seeds that the data set never uses. Th
 H.264 and decoded again, so that the encoder sees the same compression as the data set.
 """
 
-import multiprocessing
 import tempfile
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,19 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from fusevad.cues import CueSettings, cue_counts, cue_name, normalise
-from fusevad.files import atomic_path, read_csv, write_csv
-from fusevad.render import RenderSettings, VideoPlan, encoder_plans, render_video, segment_captions
+from fusevad.cues import CueSettings, cue_counts, normalise
+from fusevad.files import atomic_path, read_csv, settings_hash, write_csv
+from fusevad.motion_cue import cue_name
+from fusevad.parallel import in_processes
+from fusevad.render import (
+    RenderSettings,
+    VideoPlan,
+    encoder_plans,
+    render_video,
+    renderer_digest,
+    segment_captions,
+)
 from fusevad.settings import FORBID
 from fusevad.video import SEGMENT_FRAMES, read_frames
 
@@ -71,23 +77,22 @@ def make_encoder_data(settings: EncoderDataSettings, folder: Path, workers: int)
     # Another seed draws other scenes, not only other people in the same ones.
     held_out = encoder_plans(render, settings.held_out_clips, settings.seed + 1)
     jobs = [(plan, "train") for plan in plans] + [(plan, "held-out") for plan in held_out]
-    rows: list[pd.DataFrame] = []
-    work = partial(_make_clip, settings=settings, render=render, folder=folder)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context) as pool:
-        clips = pool.map(work, [plan for plan, _ in jobs], chunksize=4)
-        progress = tqdm(clips, desc="encoder clips", total=len(jobs), unit="clip")
-        for (plan, part), captions in zip(jobs, progress, strict=True):
-            table = {"clip": plan.name, "part": part, "segment": range(len(captions))}
-            rows.append(pd.DataFrame(table | {"caption": captions}))
+    # Clips of other settings or another renderer are not those of today.
+    digest = settings_hash(asdict(settings) | {"renderer": renderer_digest(render)})
+    work = partial(_make_clip, settings=settings, render=render, folder=folder / digest)
+    results = in_processes(work, [plan for plan, _ in jobs], workers, "encoder clips", "clip")
+    rows = []
+    for (plan, part), captions in zip(jobs, results, strict=True):
+        place = {"file": f"{digest}/{plan.name}.npz", "part": part, "segment": range(len(captions))}
+        rows.append(pd.DataFrame(place | {"caption": captions}))
     write_csv(pd.concat(rows, ignore_index=True), folder / "segments.csv")
 
 
 def read_encoder_data(folder: Path, part: str) -> EncoderData:
     """All segments of `train` or `held-out` in memory (about 170 kB each)."""
-    table = read_csv(folder / "segments.csv", ["clip", "part", "segment", "caption"])
+    table = read_csv(folder / "segments.csv", ["file", "part", "segment", "caption"])
     table = table[table["part"] == part]
-    clips = [np.load(folder / f"{clip}.npz") for clip in table["clip"].unique()]
+    clips = [np.load(folder / file) for file in table["file"].unique()]
     frames = np.concatenate([clip["frames"] for clip in clips])
     cues = np.concatenate([clip["cues"] for clip in clips])
     return EncoderData(frames, cues, table["caption"].tolist())

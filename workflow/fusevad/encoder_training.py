@@ -16,7 +16,7 @@ import open_clip
 import torch
 from numpy.typing import NDArray
 from open_clip.loss import ClipLoss
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -257,4 +257,4 @@ def _top_k(queries: Tensor, candidates: Tensor, k: int) -> float:
 def _save(state: dict[str, Tensor], final: Path) -> None:
     halves = {name: value.half().contiguous() for name, value in state.items()}
     with atomic_path(final) as temporary:
-        save_file(halves, temporary)
+        temporary.write_bytes(save(halves))

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
+from fusevad.settings import FORBID
 
 _VISUAL = "visual."
 
@@ -35,6 +36,8 @@ class EncoderSettings:
         cue_normalisation: `none` feeds cues as 0..1 (as released); `clip` applies CLIP's mean and
             standard deviation to them.
     """
+
+    __pydantic_config__ = FORBID
 
     name: str
     model: str

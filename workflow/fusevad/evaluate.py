@@ -17,11 +17,10 @@ from safetensors.numpy import load_file
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, read_csv, write_csv
 from fusevad.metrics import class_metrics, frame_metrics
+from fusevad.protocols import PROTOCOLS
 from fusevad.seed_run import SCORE_COLUMNS, EpochRecord, best_epoch
 from fusevad.truth import LabelledVideo, read_test_videos
 from fusevad.video import SEGMENT_FRAMES, segment_count
-
-PROTOCOLS = ("last", "validation", "oracle")
 
 
 def evaluate(run: Path, manifest: Path, intervals: Path, headline: str) -> None:

@@ -118,6 +118,11 @@ def pool_segments(x: Tensor, bins: int) -> Tensor:
 
 def _pad(rgb: list[Tensor], event: list[Tensor], minimum: int) -> Batch:
     lengths = torch.tensor([len(x) for x in rgb])
+    if [len(x) for x in event] != lengths.tolist():
+        raise FusevadError(
+            "the embeddings of RGB and motion cue have different numbers of segments; extract both"
+            " streams from the same manifest"
+        )
     longest = max(int(lengths.max()), minimum)
     padded = []
     for stream in (rgb, event):

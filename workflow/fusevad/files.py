@@ -5,7 +5,6 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,18 +20,14 @@ _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def atomic_path(final: Path) -> Iterator[Path]:
     """Yield a temporary path beside `final`; rename it to `final` if the block succeeds.
 
-    The temporary name keeps the suffix of `final`, for writers that look at it. If the block
-    fails the temporary file is removed; a full disk becomes a `FusevadError`.
+    The temporary name keeps the suffix of `final`, for writers that look at it. If the block fails
+    the temporary file is removed; a full disk becomes a `FusevadError`. Writers whose errors are no
+    `OSError` (torch, safetensors) should make the bytes first.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=final.parent, prefix=f".{final.stem}-", suffix=f".tmp{final.suffix}"
-    )
-    os.close(handle)
-    temporary = Path(name)
+    temporary = final.with_name(f".{final.stem}.{os.getpid()}.tmp{final.suffix}")
     try:
+        final.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        temporary.chmod(0o644)
         temporary.replace(final)
     except OSError as error:
         if error.errno in _FULL_DISK:

@@ -1,14 +1,17 @@
 """What each job of the workflow reads and is told: paths and settings, from the configuration.
 
-Settings travel to the verbs as JSON text and hold just what the job's result depends on, so that
-Snakemake re-runs a job when, and only when, one of them changes.
+Settings travel to the verbs as JSON text and hold what the job's result depends on, so that
+Snakemake re-runs a job when one of them changes.
 """
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fusevad.config import Config, MotionCue
+from fusevad.config import Config
+from fusevad.motion_cue import MotionCue
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +20,19 @@ class Jobs:
 
     config: Config
 
+    @staticmethod
+    def one_of(names: Iterable[str]) -> str:
+        """Regular expression that matches the given names alone."""
+        return "|".join(sorted({re.escape(name) for name in names}))
+
     def render(self, dataset: str) -> str:
         """Settings of `fusevad render`."""
         return json.dumps(self.config.datasets[dataset].render)
 
     def cues(self, definition: str) -> str:
         """Settings of `fusevad cues`."""
-        return json.dumps({"definition": definition} | self.config.cues)
+        names = ("windows", "thresholds") if definition == "paper" else tuple(self.config.cues)
+        return json.dumps({"definition": definition} | {n: self.config.cues[n] for n in names})
 
     def embed(self, dataset: str, stream: str) -> str:
         """Settings of `fusevad embed`."""
@@ -40,8 +49,9 @@ class Jobs:
                 "definition": cue.definition,
                 "windows": [cue.window],
                 "thresholds": [cue.threshold],
-                "clamp": self.config.cues["clamp"],
             }
+            if cue.definition == "released":
+                values["cues"]["clamp"] = self.config.cues["clamp"]
         return json.dumps(values)
 
     def train(self, dataset: str, experiment: str) -> str:

@@ -34,7 +34,7 @@ class LossSettings:
 
 @dataclass(frozen=True, slots=True)
 class LossTerms:
-    """The weighted sum, and each term before its weight; scalars."""
+    """Total loss and its parts, scalars; `alignment` is weighted, `kl` is before its weight."""
 
     total: Tensor
     classification: Tensor

@@ -1,14 +1,10 @@
 """The manifest: which videos there are, what they show, and how many frames truly decode."""
 
-import multiprocessing
 import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +14,7 @@ from tqdm import tqdm
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv, sha256, write_csv
+from fusevad.parallel import in_processes
 from fusevad.video import VideoInfo, probe, segment_count
 
 NORMAL = "normal"
@@ -166,8 +163,8 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
 
 
 def frame_labels(frames: int, intervals: Iterable[Interval]) -> np.ndarray:
-    """Ground truth of a video: (frames,) uint8, 1 inside any of its intervals."""
-    labels = np.zeros(frames, np.uint8)
+    """Ground truth of a video: (frames,) bool, true inside any of its intervals."""
+    labels = np.zeros(frames, bool)
     for interval in intervals:
         labels[interval.start : interval.end] = 1
     return labels
@@ -280,19 +277,7 @@ def _warn_of_copies(videos: list[Video]) -> None:
 
 def _probe_all(paths: list[Path], workers: int) -> list[tuple[VideoInfo, str] | str]:
     """In the order of `paths`: what was found and the file's SHA-256, or why it can't be used."""
-    progress = partial(tqdm, total=len(paths), desc="decoding videos", unit="video")
-    if workers == 1:
-        return list(progress(map(_probe_one, paths)))
-    # Not forked: the calling process may hold threads of OpenCV or torch.
-    context = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(min(workers, len(paths)), mp_context=context) as pool:
-            return list(progress(pool.map(_probe_one, paths)))
-    except BrokenProcessPool as error:
-        raise FusevadError(
-            f"{paths[0].parent}: a process that decodes these videos died; check the free memory, "
-            "then run with one worker to find the video"
-        ) from error
+    return list(in_processes(_probe_one, paths, workers, "decoding videos", "video"))
 
 
 def _probe_one(path: Path) -> tuple[VideoInfo, str] | str:

@@ -10,33 +10,33 @@ A small CLIP for FuseVAD's rendered data set: image, text and motion-cue towers 
 format. It makes the embedded path run offline and alike on every machine. It has seen nothing but
 renders: do not use it on real video.
 
-| | |
-|---|---|
-| architecture | `fusevad-small.json` (ViT, 112 pixels, patches of 16, 4 layers of 128; text: 2 layers of 48; embedding of 128) |
-| parameters | {parameters:,} in image and text towers; the motion-cue tower is a second image tower |
-| stored as | float16 safetensors; open_clip's own names |
+- Architecture: `fusevad-small.json`. Image towers: ViT, 112 pixels, patches of 16, 4 layers of
+  width 128. Text tower: 2 layers of width 48. Embeddings of 128.
+- {parameters:,} parameters in image and text towers; the motion-cue tower is a second image tower.
+- Stored as float16 safetensors under open_clip's own names.
 
 ## Data
 
-{clips} clips of 4 to 6 s (seed {seed}), rendered, encoded to H.264 and decoded again: {segments:,}
-segments of 16 frames, {captions:,} distinct captions. Scenes and seeds come from a namespace that
-the data set never uses. {held_out} more clips, in scenes of their own, measure retrieval.
+{clips} clips of 4 to 6 s (seed {seed}), rendered, encoded to H.264 and decoded again:
+{segments:,} segments of 16 frames, {captions:,} distinct captions. Scenes and seeds come from a
+namespace that the data set never uses. {held_out} more clips, in scenes of their own, measure
+retrieval.
 
 ## Training
 
-- Image and text: open_clip's contrastive loss on a random frame, crop and mirror image of a segment
-  and its caption. {clip_epochs} epochs, batches of {batch}, AdamW, learning rate {rate}, weight decay
-  {decay}, warm-up over a tenth of the steps, cosine to zero. Mean loss of the last epoch:
-  {clip_loss:.3f} (chance: {chance_loss:.3f}).
-- Motion cue: starts from the image tower; the same loss between the embedding of a segment's cue
-  (T = 16, tau = 10, or one of the nine other settings) and the mean embedding of its frames by the
-  frozen image tower, after Jeong et al. 2024. {cue_epochs} epochs, else the same. Last loss:
-  {cue_loss:.3f}.
+Both trainings: batches of {batch}, AdamW, learning rate {rate}, weight decay {decay}, warm-up over
+a tenth of the steps, then a cosine to zero; random crops, mirrored at random.
+
+- Image and text, {clip_epochs} epochs: open_clip's contrastive loss on a frame of a segment and its
+  caption. Mean loss of the last epoch: {clip_loss:.3f} (chance: {chance_loss:.3f}).
+- Motion cue, {cue_epochs} epochs, from the image tower's weights: the same loss between a segment's
+  cue (T = 16, tau = 10, or one of the other settings) and the mean embedding of its frames by the
+  frozen image tower, after Jeong et al. 2024. Mean loss of the last epoch: {cue_loss:.3f}.
 
 ## Retrieval on unseen renders
 
 Among {candidates} held-out segments with distinct captions; chance is {chance:.1%} (top 1) and
-{chance5:.1%} (top 5). Captions tell less than pictures do: many fit several segments.
+{chance5:.1%} (top 5). Several captions fit a segment as often as not, so 100 % is out of reach.
 
 | query | top 1 | top 5 |
 |---|---|---|

@@ -1,5 +1,6 @@
 """Training of one seed: a function of settings, data and seed alone, resumable by epoch."""
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from fusevad.settings import FORBID
 from fusevad.training_data import Sample, Split, TrainVideo, epoch_batches, split_validation
 
 SCORE_COLUMNS = ("score", "weight_rgb", "weight_event")
-_VIDEOS_PER_BATCH = 16
+_ROWS_PER_BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,11 @@ class TrainSettings:
         method: name of a registered detector.
         max_segments: longer training videos are pooled to this, test videos cut in such chunks.
         crops_per_epoch: crops of each video in an epoch, drawn anew each time; 10 is all.
-        sampling: see `epoch_batches`.
+        sampling, drop_last: see `epoch_batches`.
         milestones: epochs after which the learning rate is multiplied by `learning_rate_decay`.
         validation_share: share of the training videos held out to choose an epoch.
-        test_crops: crops whose scores are averaged when scoring whole videos.
+        test_crops: crops whose scores are averaged when scoring whole videos, by their place in
+            the embeddings.
     """
 
     __pydantic_config__ = FORBID
@@ -44,6 +46,7 @@ class TrainSettings:
     epochs: int = 10
     batch_size: int = 64
     sampling: Literal["balanced", "joint"] = "balanced"
+    drop_last: bool = False
     learning_rate: float = 2e-5
     weight_decay: float = 0.01
     milestones: tuple[int, ...] = (4, 8)
@@ -156,6 +159,7 @@ class SeedRun:
             s.crops_per_epoch,
             s.batch_size,
             s.sampling,
+            s.drop_last,
             self.seed,
             epoch,
         ):
@@ -193,10 +197,8 @@ class SeedRun:
         """Score whole videos: `segments x 3` each (`SCORE_COLUMNS`), the mean over crops."""
         self.model.eval()
         s = self.settings
-        by_length = sorted(videos, key=lambda video: len(self.streams.rgb[video]))
         result: dict[str, Tensor] = {}
-        for start in range(0, len(by_length), _VIDEOS_PER_BATCH):
-            names = by_length[start : start + _VIDEOS_PER_BATCH]
+        for names in self._groups(videos):
             batch = self.streams.test_batch(
                 names, s.test_crops, s.max_segments, pad_to_max=not s.model.mask_padding
             )
@@ -210,6 +212,20 @@ class SeedRun:
                 result[name] = part.unflatten(0, (len(s.test_crops), -1)).mean(dim=0)
         return {name: result[name] for name in videos}
 
+    def _groups(self, videos: Sequence[str]) -> list[list[str]]:
+        """Videos of similar lengths together, about `_ROWS_PER_BATCH` chunks in a group."""
+        s = self.settings
+        groups: list[list[str]] = [[]]
+        rows = 0
+        for video in sorted(videos, key=lambda video: len(self.streams.rgb[video])):
+            chunks = len(s.test_crops) * -(-len(self.streams.rgb[video]) // s.max_segments)
+            if groups[-1] and rows + chunks > _ROWS_PER_BATCH:
+                groups.append([])
+                rows = 0
+            groups[-1].append(video)
+            rows += chunks
+        return groups
+
     def _save(self) -> None:
         state = {
             "model": self.model.state_dict(),
@@ -219,8 +235,10 @@ class SeedRun:
             "scores": self.scores,
             "best": self.best,
         }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
         with atomic_path(self.progress) as temporary:
-            torch.save(state, temporary)
+            temporary.write_bytes(buffer.getbuffer())
 
     def _resume(self) -> None:
         if not self.progress.exists():
@@ -231,14 +249,14 @@ class SeedRun:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.scheduler.load_state_dict(state["scheduler"])
+            self.history = [EpochRecord(**record) for record in state["history"]]
+            self.scores, self.best = [x.cpu() for x in state["scores"]], state["best"]
         except Exception as error:
             reason = str(error).split("\n\t")[-1].strip().splitlines()[0]
             raise FusevadError(
                 f"{self.progress}: not a checkpoint of this run ({reason}); delete the file to "
                 "train this seed from the start"
             ) from error
-        self.history = [EpochRecord(**record) for record in state["history"]]
-        self.scores, self.best = [x.cpu() for x in state["scores"]], state["best"]
 
 
 def _video_score(scores: Tensor, settings: TrainSettings) -> Tensor:

@@ -11,16 +11,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import save_file as save_numpy
-from safetensors.torch import save_file
+from safetensors.numpy import save as save_numpy
+from safetensors.torch import save
 from tqdm import tqdm
 
+import fusevad
 from fusevad.errors import FusevadError
 from fusevad.features import EmbeddingStore, Streams
 from fusevad.files import atomic_path, settings_hash, sha256, write_csv
@@ -38,9 +41,9 @@ class TrainData:
     event: Path
 
     def fingerprint(self) -> str:
-        """Changes whenever the content of the data changes."""
+        """Changes with the data (an index holds its shards' hashes) and the version."""
         files = {str(path): sha256(path) for path in (self.manifest, self.rgb, self.event)}
-        return settings_hash(files)
+        return settings_hash(files | {"version": fusevad.__version__})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,12 @@ class _Session:
             EmbeddingStore(job.data.rgb, device), EmbeddingStore(job.data.event, device)
         )
         self.test_videos = [video.name for video in manifest if video.split == "test"]
+        kinds = {video.anomalous for video in manifest if video.split == "test"}
+        if kinds != {True, False}:
+            raise FusevadError(
+                f"{job.data.manifest}: the test split has not both normal and anomalous videos;"
+                " there is nothing to measure"
+            )
         self.train_videos = [
             TrainVideo(video.name, video.anomalous, ";".join(video.classes))
             for video in manifest
@@ -108,24 +117,35 @@ class _Session:
         ).run(after_epoch)
         for protocol, weights in (("last", result.last), ("validation", result.best)):
             path = self.job.folder / "weights" / f"seed-{seed}-{protocol}.safetensors"
+            content = save(weights, {"settings": json.dumps(asdict(self.job.settings))})
             with atomic_path(path) as temporary:
-                save_file(weights, temporary, {"settings": json.dumps(asdict(self.job.settings))})
+                temporary.write_bytes(content)
         return FinishedSeed(result.history, result.scores.numpy())
 
 
 _session: _Session
 _epochs_done: multiprocessing.Queue
+_stop: multiprocessing.Event
 
 
-def _start_worker(job: _Job, epochs_done: multiprocessing.Queue) -> None:
-    global _session, _epochs_done
+def _start_worker(
+    job: _Job, epochs_done: multiprocessing.Queue, stop: multiprocessing.Event
+) -> None:
+    global _session, _epochs_done, _stop
     torch.set_num_threads(1)
     _session = _Session(job, torch.device("cpu"))
-    _epochs_done = epochs_done
+    _epochs_done, _stop = epochs_done, stop
 
 
 def _train_in_worker(seed: int) -> FinishedSeed:
-    return _session.train(seed, lambda: _epochs_done.put(seed))
+    return _session.train(seed, partial(_after_epoch, seed))
+
+
+def _after_epoch(seed: int) -> None:
+    _epochs_done.put(seed)
+    parent = multiprocessing.parent_process()
+    if _stop.is_set() or parent is None or not parent.is_alive():
+        raise FusevadError(f"seed {seed} was stopped; run the command again to go on")
 
 
 def _train_in_processes(
@@ -133,9 +153,9 @@ def _train_in_processes(
 ) -> list[FinishedSeed]:
     # "spawn", since forking a process in which torch has threads can hang.
     context = multiprocessing.get_context("spawn")
-    epochs_done = context.Queue()
+    epochs_done, stop = context.Queue(), context.Event()
     workers = min(workers, len(seeds))
-    with ProcessPoolExecutor(workers, context, _start_worker, (job, epochs_done)) as pool:
+    with ProcessPoolExecutor(workers, context, _start_worker, (job, epochs_done, stop)) as pool:
         futures = [pool.submit(_train_in_worker, seed) for seed in seeds]
         running = set(futures)
         while running:
@@ -143,16 +163,21 @@ def _train_in_processes(
             while not epochs_done.empty():
                 epochs_done.get()
                 after_epoch()
-            if any(future.exception() for future in done):
+            failed = next((future.exception() for future in done if future.exception()), None)
+            if failed:
+                stop.set()  # the other seeds end with their epoch, which is kept
                 pool.shutdown(wait=True, cancel_futures=True)
-                break
-        try:
-            return [future.result() for future in futures if not future.cancelled()]
-        except BrokenProcessPool as error:
-            raise FusevadError(
-                f"{job.folder}: a training process was killed (out of memory?); run the command "
-                "again: it goes on at the last epoch of each seed"
-            ) from error
+                _explain(failed, job)
+        return [future.result() for future in futures]
+
+
+def _explain(failure: BaseException, job: _Job) -> NoReturn:
+    if isinstance(failure, BrokenProcessPool):
+        raise FusevadError(
+            f"{job.folder}: a training process was killed (out of memory?); run the command "
+            "again: it goes on at the last epoch of each seed"
+        ) from failure
+    raise failure
 
 
 def _write(folder: Path, seeds: Sequence[int], results: Sequence[FinishedSeed]) -> None:
@@ -163,5 +188,5 @@ def _write(folder: Path, seeds: Sequence[int], results: Sequence[FinishedSeed]) 
     ]
     scores = {f"seed-{seed}": result.scores for seed, result in zip(seeds, results, strict=True)}
     with atomic_path(folder / "epoch-scores.safetensors") as temporary:
-        save_numpy(scores, temporary)
+        temporary.write_bytes(save_numpy(scores))
     write_csv(pd.DataFrame(rows), folder / "history.csv")

@@ -65,6 +65,7 @@ def epoch_batches(
     crops_per_epoch: int,
     batch_size: int,
     sampling: Literal["balanced", "joint"],
+    drop_last: bool,
     seed: int,
     epoch: int,
 ) -> Iterator[list[Sample]]:
@@ -73,6 +74,7 @@ def epoch_batches(
     Each video gives `crops_per_epoch` of its `crops`, drawn anew every epoch. `balanced` fills half
     of each batch from normal and half from anomalous videos until the shorter list is used up (the
     released code for UCF-Crime); `joint` shuffles all together (the released code for XD-Violence).
+    `drop_last` leaves a last batch out that is not full.
     """
     generator = np.random.default_rng([seed, 1, epoch])
     samples = [
@@ -89,4 +91,6 @@ def epoch_batches(
     shortest = min(len(pool) for pool in pools)
     for start in range(0, shortest, take):
         stop = min(start + take, shortest)
+        if drop_last and stop - start < take:
+            return
         yield [sample for pool in pools for sample in pool[start:stop]]

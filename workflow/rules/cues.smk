@@ -6,15 +6,15 @@ rule cues:
         manifest="results/{dataset}/manifest.csv",
     output:
         "results/{dataset}/cues/{definition}/shard-{shard}.csv",
-    params:
-        settings=lambda w: JOBS.cues(w.definition),
-        shards=lambda w: CONFIG.datasets[w.dataset].shards,
     log:
         "results/{dataset}/logs/cues-{definition}-{shard}.log",
     benchmark:
         "results/{dataset}/benchmarks/cues-{definition}-{shard}.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    params:
+        settings=lambda w: JOBS.cues(w.definition),
+        shards=lambda w: CONFIG.datasets[w.dataset].shards,
     shell:
         "fusevad cues --manifest {input.manifest} --settings {params.settings:q}"
-        " --shard {wildcards.shard} --shards {params.shards} {output} 2> >(tee {log} >&2)"
+        " --shard {wildcards.shard} --shards {params.shards} {output} 2>&1 | tee {log} >&2"

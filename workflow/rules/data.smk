@@ -5,19 +5,19 @@ rule render:
     output:
         labels="results/{dataset}/source/labels.csv",
         intervals="results/{dataset}/source/intervals.csv",
-    params:
-        settings=lambda w: JOBS.render(w.dataset),
-        folder=subpath(output.labels, parent=True),
-    threads: workflow.cores
     log:
         "results/{dataset}/logs/render.log",
     benchmark:
         "results/{dataset}/benchmarks/render.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    threads: 64
+    params:
+        settings=lambda w: JOBS.render(w.dataset),
+        folder=subpath(output.labels, parent=True),
     shell:
         "fusevad render {params.folder} --settings {params.settings:q} --workers {threads}"
-        " 2> >(tee {log} >&2)"
+        " 2>&1 | tee {log} >&2"
 
 
 rule manifest:
@@ -28,19 +28,21 @@ rule manifest:
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         skipped="results/{dataset}/skipped.csv",
-    params:
-        folder=subpath(output.manifest, parent=True),
-        on_bad_video=CONFIG.on_bad_video,
-    threads: workflow.cores
     log:
         "results/{dataset}/logs/manifest.log",
     benchmark:
         "results/{dataset}/benchmarks/manifest.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    threads: 64
+    params:
+        folder=subpath(output.manifest, parent=True),
+        on_bad_video=CONFIG.on_bad_video,
+        # Other pictures can leave labels and intervals as they were.
+        made_from=lambda w: JOBS.render(w.dataset),
     shell:
         "fusevad manifest {input.labels} {input.intervals} {params.folder}"
-        " --on-bad-video {params.on_bad_video} --workers {threads} 2> >(tee {log} >&2)"
+        " --on-bad-video {params.on_bad_video} --workers {threads} 2>&1 | tee {log} >&2"
 
 
 rule contact_sheet:
@@ -53,13 +55,13 @@ rule contact_sheet:
             caption="../report/rendered.rst",
             category="Data",
         ),
-    params:
-        folder=subpath(input.labels, parent=True),
     log:
         "results/logs/contact_sheet.log",
     benchmark:
         "results/benchmarks/contact_sheet.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    params:
+        folder=subpath(input.labels, parent=True),
     shell:
-        "fusevad contact-sheet {params.folder} {output} 2> >(tee {log} >&2)"
+        "fusevad contact-sheet {params.folder} {output} 2>&1 | tee {log} >&2"

@@ -8,25 +8,23 @@ rule embed:
         weights=lambda w: JOBS.encoder_weights(w.stream),
     output:
         "results/{dataset}/embeddings/{encoder}/{stream}/shard-{shard}.safetensors",
-    params:
-        settings=lambda w: JOBS.embed(w.dataset, w.stream),
-        shards=lambda w: CONFIG.datasets[w.dataset].shards,
-        cues=lambda w, input: (
-            f"--cue-folder {Path(input.cues[0]).parent}" if input.cues else ""
-        ),
-    threads: 1
-    resources:
-        mem_mb=2000,
     log:
         "results/{dataset}/logs/embed-{encoder}-{stream}-{shard}.log",
     benchmark:
         "results/{dataset}/benchmarks/embed-{encoder}-{stream}-{shard}.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        settings=lambda w: JOBS.embed(w.dataset, w.stream),
+        shards=lambda w: CONFIG.datasets[w.dataset].shards,
+        cues=lambda w, input: (f"--cue-folder {Path(input.cues[0]).parent}" if input.cues else ""),
     shell:
         "fusevad embed --manifest {input.manifest} --settings {params.settings:q} {params.cues}"
         " --shard {wildcards.shard} --shards {params.shards} --threads {threads} {output}"
-        " 2> >(tee {log} >&2)"
+        " 2>&1 | tee {log} >&2"
 
 
 rule index:
@@ -42,4 +40,4 @@ rule index:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad index --manifest {input.manifest} {output} {input.shards} 2> >(tee {log} >&2)"
+        "fusevad index --manifest {input.manifest} {output} {input.shards} 2>&1 | tee {log} >&2"

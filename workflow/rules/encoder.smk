@@ -7,18 +7,18 @@ rule encoder_data:
         settings="config/encoders/fusevad-small/data.yaml",
     output:
         "results/encoder/data/segments.csv",
-    params:
-        folder=subpath(output[0], parent=True),
-    threads: workflow.cores
     log:
         "results/logs/encoder_data.log",
     benchmark:
         "results/benchmarks/encoder_data.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    threads: 64
+    params:
+        folder=subpath(output[0], parent=True),
     shell:
         "fusevad encoder-data {params.folder} --settings {input.settings} --workers {threads}"
-        " 2> >(tee {log} >&2)"
+        " 2>&1 | tee {log} >&2"
 
 
 rule encoder:
@@ -31,16 +31,16 @@ rule encoder:
         "results/encoder/clip.safetensors",
         "results/encoder/motion-cue.safetensors",
         "results/encoder/MODEL_CARD.md",
-    params:
-        data=subpath(input.data, parent=True),
-        folder=subpath(output[0], parent=True),
-    threads: workflow.cores
     log:
         "results/logs/encoder.log",
     benchmark:
         "results/benchmarks/encoder.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    threads: 64
+    params:
+        data=subpath(input.data, parent=True),
+        folder=subpath(output[0], parent=True),
     shell:
         "fusevad train-encoder --settings {input.settings} --data-settings {input.data_settings}"
-        " --model {input.model} --data {params.data} {params.folder} 2> >(tee {log} >&2)"
+        " --model {input.model} --data {params.data} {params.folder} 2>&1 | tee {log} >&2"

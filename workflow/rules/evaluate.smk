@@ -11,15 +11,15 @@ rule evaluate:
         seeds="results/{dataset}/runs/{experiment}/seeds.csv",
         classes="results/{dataset}/runs/{experiment}/classes.csv",
         scores="results/{dataset}/runs/{experiment}/scores.parquet",
-    params:
-        headline=lambda w: CONFIG.datasets[w.dataset].metrics[0],
-        folder=subpath(output.seeds, parent=True),
     log:
         "results/{dataset}/logs/evaluate-{experiment}.log",
     benchmark:
         "results/{dataset}/benchmarks/evaluate-{experiment}.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    params:
+        headline=lambda w: CONFIG.datasets[w.dataset].metrics[0],
+        folder=subpath(output.seeds, parent=True),
     shell:
         "fusevad evaluate {params.folder} --manifest {input.manifest}"
-        " --intervals {input.intervals} --headline {params.headline} 2> >(tee {log} >&2)"
+        " --intervals {input.intervals} --headline {params.headline} 2>&1 | tee {log} >&2"

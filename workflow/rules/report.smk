@@ -13,16 +13,16 @@ rule table1:
             category="Results",
         ),
         "results/table1.csv",
-    params:
-        settings=lambda w, input: JOBS.report(CONFIG.table1, input.published),
     log:
         "results/logs/table1.log",
     benchmark:
         "results/benchmarks/table1.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    params:
+        settings=lambda w, input: JOBS.report(CONFIG.table1, input.published),
     shell:
-        "fusevad report table1 --settings {params.settings:q} {output} 2> >(tee {log} >&2)"
+        "fusevad report table1 --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
 
 
 rule classes:
@@ -39,21 +39,21 @@ rule classes:
             category="Results",
         ),
         "results/classes.csv",
-    params:
-        settings=lambda w, input: JOBS.report(CONFIG.table1, input.published),
     log:
         "results/logs/classes.log",
     benchmark:
         "results/benchmarks/classes.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    params:
+        settings=lambda w, input: JOBS.report(CONFIG.table1, input.published),
     shell:
-        "fusevad report classes --settings {params.settings:q} {output} 2> >(tee {log} >&2)"
+        "fusevad report classes --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
 
 
 rule radar:
     input:
-        JOBS.run_files(CONFIG.classes, "classes.csv"),
+        JOBS.run_files(CONFIG.radar, "classes.csv"),
     output:
         report(
             "results/figures/radar.pdf",
@@ -61,16 +61,16 @@ rule radar:
             category="Results",
         ),
         "results/figures/radar.png",
-    params:
-        settings=JOBS.report(CONFIG.classes),
     log:
         "results/logs/radar.log",
     benchmark:
         "results/benchmarks/radar.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    params:
+        settings=JOBS.report(CONFIG.radar),
     shell:
-        "fusevad report radar --settings {params.settings:q} {output} 2> >(tee {log} >&2)"
+        "fusevad report radar --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
 
 
 rule curves:
@@ -85,24 +85,24 @@ rule curves:
             category="Results",
         ),
         "results/figures/curves.png",
-    params:
-        settings=JOBS.report(CONFIG.table1),
     log:
         "results/logs/curves.log",
     benchmark:
         "results/benchmarks/curves.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    params:
+        settings=JOBS.report(CONFIG.table1),
     shell:
-        "fusevad report curves --settings {params.settings:q} {output} 2> >(tee {log} >&2)"
+        "fusevad report curves --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
 
 
 rule timelines:
     input:
         "results/{dataset}/manifest.csv",
         "results/{dataset}/intervals.csv",
-        lambda w: JOBS.cue_indices(w.dataset, CONFIG.classes[-1]),
-        f"results/{{dataset}}/runs/{CONFIG.classes[-1]}/scores.parquet",
+        lambda w: JOBS.cue_indices(w.dataset, CONFIG.timelines),
+        f"results/{{dataset}}/runs/{CONFIG.timelines}/scores.parquet",
     output:
         report(
             "results/figures/timelines-{dataset}.pdf",
@@ -110,13 +110,13 @@ rule timelines:
             category="Results",
         ),
         "results/figures/timelines-{dataset}.png",
-    params:
-        settings=lambda w: JOBS.timelines(w.dataset, CONFIG.classes[-1]),
     log:
         "results/logs/timelines-{dataset}.log",
     benchmark:
         "results/benchmarks/timelines-{dataset}.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    params:
+        settings=lambda w: JOBS.timelines(w.dataset, CONFIG.timelines),
     shell:
-        "fusevad report timelines --settings {params.settings:q} {output} 2> >(tee {log} >&2)"
+        "fusevad report timelines --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"

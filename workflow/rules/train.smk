@@ -14,20 +14,20 @@ rule train:
             seed=CONFIG.seeds,
             protocol=["last", "validation"],
         ),
-    params:
-        settings=lambda w: JOBS.train(w.dataset, w.experiment),
-        seeds=",".join(map(str, CONFIG.seeds)),
-        folder=subpath(output[0], parent=True),
-    threads: len(CONFIG.seeds)
-    resources:
-        mem_mb=2000,
     log:
         "results/{dataset}/logs/train-{experiment}.log",
     benchmark:
         "results/{dataset}/benchmarks/train-{experiment}.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    threads: len(CONFIG.seeds)
+    resources:
+        mem_mb=2000,
+    params:
+        settings=lambda w: JOBS.train(w.dataset, w.experiment),
+        seeds=",".join(map(str, CONFIG.seeds)),
+        folder=subpath(output[0], parent=True),
     shell:
         "fusevad train --manifest {input.manifest} --rgb {input.rgb} --event {input.event}"
         " --settings {params.settings:q} --seeds {params.seeds} --workers {threads}"
-        " {params.folder} 2> >(tee {log} >&2)"
+        " {params.folder} 2>&1 | tee {log} >&2"

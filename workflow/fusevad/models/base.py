@@ -36,13 +36,6 @@ class ModelSettings:
     process_noise: float = 0.0
     mask_padding: bool = True
 
-    def __post_init__(self) -> None:
-        if self.dim % self.heads:
-            raise FusevadError(
-                f"model settings: {self.heads} heads do not divide an embedding of {self.dim}; "
-                "choose another number of heads"
-            )
-
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
@@ -61,7 +54,7 @@ class Output:
         distributions: of RGB and motion cue, for the KL and alignment losses; empty for methods
             that do not model uncertainty.
         weights: of RGB and motion cue in the fusion, each `B x T x D`, non-negative and summing
-            to 1; empty for methods without.
+            to 1 (up to epsilon where it is added to them); empty for methods without.
     """
 
     logits: Tensor
@@ -109,4 +102,9 @@ def build(name: str, settings: ModelSettings) -> Detector:
     """Make the detector `name` with fresh weights from torch's global generator."""
     if name not in _METHODS:
         raise FusevadError(f"method '{name}' is unknown; choose one of {', '.join(method_names())}")
+    if settings.dim % settings.heads:
+        raise FusevadError(
+            f"method '{name}': {settings.heads} heads do not divide an embedding of "
+            f"{settings.dim}; choose another number of heads"
+        )
     return _METHODS[name](settings)

@@ -9,7 +9,7 @@ from fusevad.models.layers import Refinement, TemporalEncoder
 
 @register("concat")
 class ConcatFusion(Detector):
-    """`Linear([rgb; event])` in place of the weighted mean; the rest as in `gaussian`."""
+    """`Linear([rgb; event])`, then refinement and classifier as in `gaussian`; no uncertainty."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)

@@ -1,6 +1,6 @@
 """The renderer of the embedded data set: a synthetic surveillance benchmark with its truth."""
 
-from fusevad.render.dataset import render_dataset, render_video, video_path
+from fusevad.render.dataset import render_dataset, render_video, renderer_digest, video_path
 from fusevad.render.frames import Frame, iter_frames
 from fusevad.render.groundtruth import render_ground_truth, segment_captions
 from fusevad.render.plan import VideoPlan, encoder_plans, plan
@@ -19,6 +19,7 @@ __all__ = [
     "render_dataset",
     "render_ground_truth",
     "render_video",
+    "renderer_digest",
     "segment_captions",
     "video_path",
 ]

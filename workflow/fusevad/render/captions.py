@@ -27,7 +27,10 @@ def caption(director: Director, frame: int) -> str:
     place = where[rng.integers(len(where))]
     if rng.random() < 0.5:
         place += _WEATHER.get(director.scene.light.name, "")
-    return text.format(where=place)
+    # Most sentences leave the place out: what happens should matter more than where.
+    if rng.random() < 0.6:
+        place = ""
+    return " ".join(text.format(where=place).replace(" ,", ",").split())
 
 
 def captions(director: Director) -> list[str]:

@@ -6,14 +6,13 @@ import csv
 import dataclasses
 import hashlib
 import json
-import multiprocessing
 import shutil
 from pathlib import Path
 
 import cv2
-from tqdm import tqdm
 
 from fusevad.files import atomic_path, write_json
+from fusevad.parallel import in_processes
 from fusevad.render.encode import write_video
 from fusevad.render.frames import Stage, direct
 from fusevad.render.plan import VideoPlan, plan
@@ -57,20 +56,12 @@ def render_dataset(settings: RenderSettings, folder: Path, workers: int) -> None
     jobs = [(video, settings, video_path(folder, video)) for video in videos]
     left = [job for job in jobs if not job[2].exists()]
     left.sort(key=lambda job: -job[0].frames)  # the longest first, so that workers end together
-    with tqdm(total=len(jobs), initial=len(jobs) - len(left), desc="render", unit="video") as bar:
-        if workers <= 1:
-            for job in left:
-                _render(job)
-                bar.update()
-        else:
-            context = multiprocessing.get_context("spawn")
-            with context.Pool(workers) as pool:
-                for _ in pool.imap_unordered(_render, left):
-                    bar.update()
+    for _ in in_processes(_render, left, workers, "render", "video"):
+        pass
     _write_tables(videos, folder)
 
 
-def _digest(settings: RenderSettings) -> str:
+def renderer_digest(settings: RenderSettings) -> str:
     """A hash of the settings and of the renderer itself."""
     digest = hashlib.sha256(json.dumps(dataclasses.asdict(settings), sort_keys=True).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
@@ -81,7 +72,7 @@ def _digest(settings: RenderSettings) -> str:
 
 def _forget_others(settings: RenderSettings, folder: Path) -> None:
     """Remove videos made with other settings or another renderer; note today's in render.json."""
-    digest = _digest(settings)
+    digest = renderer_digest(settings)
     note = folder / "render.json"
     if note.exists() and json.loads(note.read_text()).get("digest") == digest:
         return

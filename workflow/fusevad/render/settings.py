@@ -43,9 +43,9 @@ class RenderSettings:
     anomaly_share: tuple[float, float] = (0.10, 0.38)
     two_intervals: float = 0.2
     hard_negatives: float = 0.5
-    people: tuple[int, int] = (3, 7)
-    figure_pixels: tuple[float, float] = (44.0, 64.0)
-    anomaly_strength: tuple[float, float] = (0.7, 1.2)
+    people: tuple[int, int] = (2, 5)
+    figure_pixels: tuple[float, float] = (72.0, 96.0)
+    anomaly_strength: tuple[float, float] = (1.1, 1.6)
     contrast: tuple[float, float] = (0.8, 1.0)
     noise: tuple[float, float] = (1.5, 4.0)
     light_drift: float = 0.05

@@ -8,14 +8,7 @@ import pandas as pd
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
-
-PROTOCOLS = {
-    "last": "the weights after the last epoch",
-    "validation": "the epoch chosen on validation videos, which are training videos held out with "
-    "their video-level labels only; the test set is opened once",
-    "oracle": "the best epoch ON THE TEST SET: the habit of the literature, too high by "
-    "construction",
-}
+from fusevad.protocols import PROTOCOLS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ import pandas as pd
 
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, write_csv
+from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
 from fusevad.report.published import PAPER_DATASETS, read_published
 from fusevad.report.runs import (
-    PROTOCOLS,
     TableDataset,
     TableRow,
     check_protocol,

@@ -1,0 +1,142 @@
+"""The configuration: complete, checked before any job, and wrong in one clear line."""
+
+import json
+import shutil
+from dataclasses import fields, replace
+
+import pytest
+import yaml
+
+from fusevad.config import load, merge
+from fusevad.errors import FusevadError
+from fusevad.jobs import Jobs
+from fusevad.losses import LossSettings
+from fusevad.models import ModelSettings, method_names
+from fusevad.motion_cue import MotionCue
+from fusevad.seed_run import TrainSettings
+from fusevad.settings import parse
+
+
+@pytest.fixture(scope="module")
+def folder(root):
+    return root / "config"
+
+
+@pytest.fixture
+def values(folder):
+    return yaml.safe_load((folder / "config.yaml").read_text())
+
+
+def test_the_default_configuration_names_only_what_exists(values, folder):
+    config = load(values, folder)
+    assert list(config.datasets) == ["rendered"]
+    assert {e.method for e in config.experiments.values()} <= set(method_names())
+
+
+def test_the_tiny_configuration_lays_over_the_default(values, folder):
+    over = yaml.safe_load((folder / "tiny.yaml").read_text())
+    assert list(load(merge(values, over), folder).datasets) == ["rendered-tiny"]
+
+
+@pytest.mark.parametrize("name", ["paper", "released", "rendered", "tiny"])
+def test_every_hyperparameter_set_makes_settings_of_training(values, folder, name):
+    config = load(values | {"hyperparameters": name}, folder)
+    for dataset in ("rendered", "shanghaitech", "xd-violence"):
+        settings = json.loads(Jobs(config).train(*_named(config, dataset), "student-t"))
+        assert parse(TrainSettings, settings, name).method == "student-t"
+
+
+def _named(config, dataset):
+    config.datasets.setdefault(dataset, config.datasets["rendered"])
+    return (dataset,)
+
+
+def test_released_values_differ_by_data_set(values, folder):
+    config = load(values | {"hyperparameters": "released"}, folder)
+    for dataset in ("ucf-crime", "xd-violence"):
+        _named(config, dataset)
+    assert config.train_settings("ucf-crime", "gaussian")["loss"]["kl"] == 1
+    xd = config.train_settings("xd-violence", "gaussian")
+    assert (xd["loss"]["kl"], xd["batch_size"], xd["loss"]["top_k_divisor"]) == (0.01, 2, 16)
+
+
+def test_the_schema_knows_exactly_the_fields_of_the_settings(root):
+    schema = yaml.safe_load((root / "workflow/schemas/hyperparameters.schema.yaml").read_text())
+    known = schema["$defs"]["values"]["properties"]
+    assert set(known) == {f.name for f in fields(TrainSettings)} - {"method"}
+    assert set(known["model"]["properties"]) == {f.name for f in fields(ModelSettings)} - {"dim"}
+    assert set(known["loss"]["properties"]) == {f.name for f in fields(LossSettings)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sedes": [1]}, r"config\.yaml.*: top level: .*'sedes' was unexpected"),
+        ({"seeds": []}, r"config\.yaml.*: seeds: \[\] "),
+        ({"seeds": [1, 1]}, r"config\.yaml.*: seeds: .*non-unique"),
+        ({"protocol": "best"}, r"config\.yaml.*: protocol: 'best' is not one of"),
+        ({"datasets": ["atlantis"]}, r"atlantis\.yaml: no such file; datasets known: rendered"),
+        ({"encoder": "none"}, r"none\.yaml: no such file; encoders known: fusevad-small"),
+        ({"table1": ["magic"]}, r"table1: no experiment 'magic'"),
+        (
+            {"motion_cue": {"definition": "paper", "window": 7, "threshold": 10}},
+            r"motion_cue\.window",
+        ),
+        (
+            {"cues": {"windows": [4], "thresholds": [10], "clamp": 16}},
+            r"needs motion cues event-T16-thr10, which `cues` does not make",
+        ),
+        ({"timelines": "magic"}, r"timelines: no experiment 'magic'"),
+        ({"hyperparameters": "secret"}, r"secret\.yaml: no such file"),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_key_and_remedy(values, folder, change, message):
+    with pytest.raises(FusevadError, match=message) as error:
+        load(values | change, folder)
+    assert "\n" not in str(error.value)
+
+
+def test_an_impossible_hyperparameter_names_its_file(values, tmp_path, folder):
+    copy = tmp_path / "config"
+    shutil.copytree(folder, copy)
+    (copy / "hyperparameters" / "rendered.yaml").write_text(
+        "source: x\nall: {epochs: -3}\n", encoding="utf-8"
+    )
+    with pytest.raises(FusevadError, match=r"rendered\.yaml: all\.epochs: -3 is less than"):
+        load(values, copy)
+
+
+def test_a_name_that_is_no_stream_is_an_error():
+    with pytest.raises(FusevadError, match="stream 'event-foo': unknown"):
+        MotionCue.from_stream("event-foo")
+
+
+def test_test_crops_are_numbers_of_crops_and_become_places_in_the_embeddings(values, folder):
+    config = load(values | {"datasets": ["rendered-tiny"]}, folder)
+    chosen = replace(config.experiments["gating"], overrides={"test_crops": [5]})
+    config.experiments["gating"] = chosen
+    assert config.train_settings("rendered-tiny", "gating")["test_crops"] == [1]
+    config.experiments["gating"] = replace(chosen, overrides={"test_crops": [7]})
+    with pytest.raises(FusevadError, match=r"\[7\] are not all among the crops \[0, 5\]"):
+        config.train_settings("rendered-tiny", "gating")
+
+
+def test_experiments_may_name_exactly_the_registered_methods(root):
+    schema = yaml.safe_load((root / "workflow/schemas/experiments.schema.yaml").read_text())
+    known = schema["additionalProperties"]["properties"]["method"]["enum"]
+    assert sorted(known) == method_names()
+
+
+@pytest.mark.parametrize("definition", ["paper", "released"])
+def test_a_stream_name_and_its_cue_are_one(definition):
+    cue = MotionCue(definition, 32, 25)
+    assert MotionCue.from_stream(cue.stream) == cue
+
+
+def test_a_job_is_told_only_what_its_result_depends_on(values, folder):
+    jobs = Jobs(load(values, folder))
+    more = values | {"cues": values["cues"] | {"windows": [16, 64]}, "protocol": "last"}
+    changed = Jobs(load(more, folder))
+    assert jobs.embed("rendered", "event-T16-thr10") == changed.embed("rendered", "event-T16-thr10")
+    assert jobs.train("rendered", "gating") == changed.train("rendered", "gating")
+    assert jobs.cues("paper") != changed.cues("paper")

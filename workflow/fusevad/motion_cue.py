@@ -1,0 +1,43 @@
+"""Names of motion cues: in files, in streams, in the configuration."""
+
+import re
+from dataclasses import dataclass
+
+from fusevad.errors import FusevadError
+
+_STREAM = re.compile(r"event-(?P<released>released-)?T(?P<window>\d+)-thr(?P<threshold>\d+)")
+
+
+def cue_name(window: int, threshold: int) -> str:
+    """Name of a cue in files and streams, such as `T16-thr10`."""
+    return f"T{window}-thr{threshold}"
+
+
+@dataclass(frozen=True, slots=True)
+class MotionCue:
+    """The cue of a motion stream: definition, window T in frames, threshold tau in gray levels."""
+
+    definition: str
+    window: int
+    threshold: int
+
+    @property
+    def stream(self) -> str:
+        """Name of the stream in paths; the paper's definition goes without saying."""
+        origin = "" if self.definition == "paper" else f"{self.definition}-"
+        return f"event-{origin}{cue_name(self.window, self.threshold)}"
+
+    @classmethod
+    def from_stream(cls, stream: str) -> "MotionCue":
+        """The cue that a stream's name stands for.
+
+        Raises:
+            FusevadError: it is no such name.
+        """
+        match = _STREAM.fullmatch(stream)
+        if match is None:
+            raise FusevadError(
+                f"stream {stream!r}: unknown; use rgb, event-T16-thr10 or event-released-T16-thr10"
+            )
+        definition = "released" if match["released"] else "paper"
+        return cls(definition, int(match["window"]), int(match["threshold"]))

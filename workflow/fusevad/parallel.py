@@ -1,0 +1,38 @@
+"""Work spread over processes, with progress, and one clear line when a process dies."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from fusevad.errors import FusevadError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_processes(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int, what: str, unit: str
+) -> Iterator[Result]:
+    """Yield `function(item)` for all items, in their order; one worker works in this process.
+
+    Raises:
+        FusevadError: a process was killed; finished items are not lost if `function` keeps them.
+    """
+    if workers == 1 or len(items) <= 1:
+        yield from tqdm(map(function, items), total=len(items), desc=what, unit=unit)
+        return
+    # "spawn": the calling process may hold threads of OpenCV or torch, which do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(min(workers, len(items)), context) as pool:
+            results = pool.map(function, items)
+            yield from tqdm(results, total=len(items), desc=what, unit=unit)
+    except BrokenProcessPool as error:
+        raise FusevadError(
+            f"{what}: a process was killed (out of memory?); run the command again, with fewer"
+            " --workers if it happens again"
+        ) from error
