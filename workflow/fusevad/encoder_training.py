@@ -255,6 +255,8 @@ def _top_k(queries: Tensor, candidates: Tensor, k: int) -> float:
 
 
 def _save(state: dict[str, Tensor], final: Path) -> None:
-    halves = {name: value.half().contiguous() for name, value in state.items()}
+    halves = {
+        name: value.half() if value.is_floating_point() else value for name, value in state.items()
+    }
     with atomic_path(final) as temporary:
         temporary.write_bytes(save(halves))

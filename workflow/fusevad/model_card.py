@@ -10,8 +10,8 @@ A small CLIP for FuseVAD's rendered data set: image, text and motion-cue towers 
 format. It makes the embedded path run offline and alike on every machine. It has seen nothing but
 renders: do not use it on real video.
 
-- Architecture: `fusevad-small.json`. Image towers: ViT, 112 pixels, patches of 16, 4 layers of
-  width 128. Text tower: 2 layers of width 48. Embeddings of 128.
+- Architecture: `fusevad-small.json`. Image towers: CLIP's modified ResNet, 112 pixels, one block a
+  stage, width 12, attention pooling. Text tower: 2 layers of width 48. Embeddings of 128.
 - {parameters:,} parameters in image and text towers; the motion-cue tower is a second image tower.
 - Stored as float16 safetensors under open_clip's own names.
 
