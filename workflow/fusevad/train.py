@@ -123,6 +123,8 @@ class _Session:
         return FinishedSeed(result.history, result.scores.numpy())
 
 
+tqdm.monitor_interval = 0
+
 _session: _Session
 _epochs_done: multiprocessing.Queue
 _stop: multiprocessing.Event
@@ -151,8 +153,9 @@ def _after_epoch(seed: int) -> None:
 def _train_in_processes(
     job: _Job, seeds: Sequence[int], workers: int, after_epoch: Callable[[], object]
 ) -> list[FinishedSeed]:
-    # "spawn", since forking a process in which torch has threads can hang.
-    context = multiprocessing.get_context("spawn")
+    # "fork" saves each worker the import of torch. It is safe here: on a CPU this process has done
+    # nothing with torch but import it, and tqdm is kept from starting its thread.
+    context = multiprocessing.get_context("fork")
     epochs_done, stop = context.Queue(), context.Event()
     workers = min(workers, len(seeds))
     with ProcessPoolExecutor(workers, context, _start_worker, (job, epochs_done, stop)) as pool:

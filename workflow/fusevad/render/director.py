@@ -110,7 +110,7 @@ class Director:
     def spot(self, spread: float = 0.5) -> tuple[float, float]:
         """A place near the middle of the picture, in metres."""
         x, y = self.middle
-        wide = 0.5 if self.scene.layout.along else 2.2
+        wide = 0.4 if self.scene.layout.along else 1.2
         return (
             x + float(self.rng.uniform(-wide, wide)),
             y + float(self.rng.uniform(-spread, spread)),

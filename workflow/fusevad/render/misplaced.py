@@ -168,7 +168,7 @@ def _paint(
     radius = 0.09 * director.strength
     points, depths = capsules(director.scene.camera, a, b, np.full((count, 2), radius))
     foot = float(director.scene.camera.project(np.array([left + width / 2, wall, 0.0]))[1])
-    appear = np.linspace(0.02, 0.8, count) * (stop - start)
+    appear = np.linspace(0.02, 0.5, count) * (stop - start)
     shown = np.arange(frames)[:, None] >= appear[None]
     director.add(
         Track(

@@ -40,7 +40,7 @@ class RenderSettings:
     fps: tuple[int, ...] = (15, 18, 20, 24, 25)
     seconds: tuple[float, float] = (10.0, 25.0)
     seconds_mode: float = 11.0
-    anomaly_share: tuple[float, float] = (0.10, 0.38)
+    anomaly_share: tuple[float, float] = (0.15, 0.39)
     two_intervals: float = 0.2
     hard_negatives: float = 0.5
     people: tuple[int, int] = (2, 5)
