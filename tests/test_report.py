@@ -161,7 +161,7 @@ def test_footnotes_state_sampling_skipped_videos_and_missing_seeds(made_up, tmp_
     dataset = replace(made_up.dataset, skipped=skipped, frame_stride=4, crops=10)
     short = changed_run(made_up.rows[0], tmp_path, lambda table: table[~table["seed"].isin([3, 7])])
     text, _ = table1(made_up, tmp_path, rows=[short, *made_up.rows[1:]], datasets=[dataset])
-    assert "1 frame in 4 is encoded, 10 crops a frame" in text
+    assert "1 frame in 4 is encoded, 10 crops a frame (0 is the centre), test videos" in text
     assert r"1 bad video skipped (bad\_1)" in text
     assert "Image only on Rendered: seeds 3, 7 missing, n = 8." in text
 

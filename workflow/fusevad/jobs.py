@@ -137,4 +137,10 @@ class Jobs:
         values = asdict(dataset)
         files = {name: f"results/{key}/{name}.csv" for name in ("manifest", "intervals", "skipped")}
         kept = {name: values[name] for name in ("key", "title", "metrics", "frame_stride")}
-        return kept | files | {"crops": len(dataset.crops), "class_metric": dataset.metrics[0]}
+        scored = {
+            dataset.crops[place]
+            for name in self.config.table1
+            for place in self.config.train_settings(key, name)["test_crops"]
+        }
+        crops = {"crops": len(dataset.crops), "scored_crops": sorted(scored)}
+        return kept | files | crops | {"class_metric": dataset.metrics[0]}

@@ -22,6 +22,7 @@ class TableDataset:
             main metric.
         manifest, intervals, skipped: the CSVs of the data stage.
         crops: crops a frame.
+        scored_crops: those whose scores are averaged on test videos, by number.
         frame_stride: every how many frames one is encoded.
         class_metric: AUC or AP, for the per-class table and the radar figure.
     """
@@ -34,6 +35,7 @@ class TableDataset:
     skipped: Path
     crops: int
     frame_stride: int
+    scored_crops: tuple[int, ...] = (0,)
     class_metric: str = "AUC"
 
 
@@ -165,7 +167,9 @@ def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 def _sampling(dataset: TableDataset) -> str:
     stride = dataset.frame_stride
     frames = "every frame is encoded" if stride == 1 else f"1 frame in {stride} is encoded"
-    return f"{frames}, {dataset.crops} crop{'s' if dataset.crops > 1 else ''} a frame"
+    scored = ", ".join(map(str, dataset.scored_crops))
+    crops = f"{dataset.crops} crop{'s' if dataset.crops > 1 else ''} a frame (0 is the centre)"
+    return f"{frames}, {crops}, test videos are scored on crop {scored}"
 
 
 def _skipped(dataset: TableDataset) -> str:
