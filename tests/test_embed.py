@@ -388,11 +388,12 @@ def rewrite(file, change):
 
 def test_index_lists_every_video_in_the_manifests_order(data, shards, tmp_path):
     make_index(data / "manifest.csv", shards, tmp_path / "index.csv")
+    first, second = (sha256(shard) for shard in shards)
     assert (tmp_path / "index.csv").read_text().split() == [
-        "video,file,segments,crops,dim",
-        "a,shard-0.safetensors,3,2,24",
-        "b,shard-1.safetensors,1,2,24",
-        "c,shard-0.safetensors,1,2,24",
+        "video,file,segments,crops,dim,sha256",
+        f"a,shard-0.safetensors,3,2,24,{first}",
+        f"b,shard-1.safetensors,1,2,24,{second}",
+        f"c,shard-0.safetensors,1,2,24,{first}",
     ]
 
 

@@ -228,7 +228,7 @@ def test_depth_of_people_is_that_of_their_feet_and_nearer_than_the_background(ca
 
 def test_ground_depth_agrees_with_the_camera(calm):
     camera, depth = calm.director.scene.camera, calm.director.scene.truth().depth
-    for point in ((0.0, 6.5, 0.0), (0.8, 7.5, 0.0)):
+    for point in ((0.0, 8.0, 0.0), (0.8, 9.0, 0.0)):
         pixel, expected = camera.project(np.array(point))
         column, row = np.floor(pixel).astype(int)
         assert depth[row, column] == pytest.approx(expected, rel=0.03)
@@ -305,4 +305,4 @@ def test_captions_are_whole_sentences():
         for text in segment_captions(clip, FULL):
             assert "  " not in text and "{" not in text
             assert "a orange" not in text
-            assert text == text.strip() and len(text.split()) >= 4
+            assert text == text.strip() and len(text.split()) >= 3

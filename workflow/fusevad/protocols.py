@@ -1,7 +1,7 @@
 """The three ways to choose the epoch that is judged, with what a reader must know of each."""
 
 PROTOCOLS = {
-    "last": "the weights after the last epoch",
+    "last": "the weights after the last epoch; like all three, trained without the held-out tenth",
     "validation": "the epoch chosen on validation videos, which are training videos held out with "
     "their video-level labels only; the test set is opened once",
     "oracle": "the best epoch ON THE TEST SET: the habit of the literature, too high by "
