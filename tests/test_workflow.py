@@ -48,7 +48,9 @@ def snakemake(folder: Path, *arguments: str, over: str = TINY) -> subprocess.Com
 
 def jobs(folder: Path, *arguments: str, over: str = TINY) -> dict[str, int]:
     """Rules and numbers of jobs that a dry run would execute."""
-    output = snakemake(folder, "--dry-run", *arguments, over=over).stdout.partition("Job stats:")[2]
+    output = snakemake(folder, "--dry-run", *arguments, over=over).stdout.rpartition("Job stats:")[
+        2
+    ]
     table = [line.split() for line in output.splitlines()]
     return {row[0]: int(row[1]) for row in table if len(row) == 2 and row[1].isdigit()}
 
