@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from fusevad.render.director import Director
+from fusevad.video import SEGMENT_FRAMES
 
-SEGMENT = 16  # frames
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
 _WEATHER = {"night": " at night", "evening": " in the evening"}
 
 
 def caption(director: Director, frame: int) -> str:
     """A sentence about one frame; its wording changes from segment to segment."""
-    rng = np.random.default_rng([director.plan.seed, 5, frame // SEGMENT])
+    rng = np.random.default_rng([director.plan.seed, 5, frame // SEGMENT_FRAMES])
     active = [span for span in director.spans if span.start <= frame < span.stop]
     phrases: list[str] = []
     if active:
@@ -37,8 +37,8 @@ def captions(director: Director) -> list[str]:
     """One sentence for every 16 frames, about the frame in the middle of each."""
     frames = director.plan.frames
     return [
-        caption(director, min(start + SEGMENT // 2, frames - 1))
-        for start in range(0, frames, SEGMENT)
+        caption(director, min(start + SEGMENT_FRAMES // 2, frames - 1))
+        for start in range(0, frames, SEGMENT_FRAMES)
     ]
 
 

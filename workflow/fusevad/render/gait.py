@@ -197,8 +197,3 @@ def pedal(distance: np.ndarray) -> np.ndarray:
     pose[:, [Angle.ELBOW_L, Angle.ELBOW_R]] = 0.35
     pose[:, Angle.LEAN] = 0.5
     return pose
-
-
-def recoil(times: np.ndarray, start: float) -> np.ndarray:
-    """A weight (n,) that jumps to 1 at `start` seconds and fades: for ducking from a blast."""
-    return smooth_step(times, start, 0.15) - smooth_step(times, start + 0.7, 0.6)

@@ -9,11 +9,12 @@ import numpy as np
 
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
-from fusevad.render.captions import SEGMENT, captions
+from fusevad.render.captions import captions
 from fusevad.render.frames import Frame, Stage, direct
 from fusevad.render.plan import VideoPlan
 from fusevad.render.settings import RenderSettings
 from fusevad.render.skeleton import KEYPOINTS
+from fusevad.video import SEGMENT_FRAMES
 
 KINDS = ("depth", "masks", "keypoints", "flow")
 
@@ -89,8 +90,8 @@ def render_ground_truth(
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(("start", "end", "caption"))
         for number, text in enumerate(captions(stage.director)):
-            start = number * SEGMENT
-            writer.writerow((start, min(start + SEGMENT, plan.frames), text))
+            start = number * SEGMENT_FRAMES
+            writer.writerow((start, min(start + SEGMENT_FRAMES, plan.frames), text))
 
 
 def _keypoints(stage: Stage, frames: list[Frame]) -> dict[str, np.ndarray]:

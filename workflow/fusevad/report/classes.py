@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.errors import FusevadError
-from fusevad.files import atomic_path, write_csv
+from fusevad.files import write_csv, write_text
 from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
 from fusevad.report.published import PAPER_INPUTS, read_published_classes
@@ -69,8 +69,7 @@ def make_classes(
         parts.append(_tabular(experiments, dataset, summary, paper, protocol))
     parts.append(latex.notes(footnotes(experiments, datasets, values, protocol, seeds)))
     write_csv(_tidy(experiments, datasets, summary, paper), out_csv)
-    with atomic_path(out_tex) as temporary:
-        temporary.write_text(latex.document(parts, len(experiments) > _PAGE_COLUMNS))
+    write_text(latex.document(parts, len(experiments) > _PAGE_COLUMNS), out_tex)
 
 
 def _caption(dataset: TableDataset, protocol: str, seeds: int) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.errors import FusevadError
-from fusevad.files import atomic_path, write_csv
+from fusevad.files import write_csv, write_text
 from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
 from fusevad.report.published import PAPER_DATASETS, read_published
@@ -86,8 +86,7 @@ def make_table1(
     ]
     write_csv(_tidy(experiments, summary, paper), out_csv)
     wide = sum(len(dataset.metrics) for dataset in datasets) > _PAGE_COLUMNS
-    with atomic_path(out_tex) as temporary:
-        temporary.write_text(latex.document(parts, wide))
+    write_text(latex.document(parts, wide), out_tex)
 
 
 def _caption(datasets: Sequence[TableDataset], protocol: str, seeds: int) -> str:
