@@ -47,7 +47,8 @@ def test_every_hyperparameter_set_makes_settings_of_training(values, folder, nam
 
 
 def _named(config, dataset):
-    config.datasets.setdefault(dataset, config.datasets["rendered"])
+    rendered = config.datasets["rendered"]
+    config.datasets.setdefault(dataset, replace(rendered, key=dataset, source=dataset))
     return (dataset,)
 
 

@@ -37,16 +37,16 @@ class Source:
         for number, (name, *_) in enumerate(LABELS):
             write_video(folder / f"videos/{name}.mp4", 20 + number, seed=number)
 
-    def make(self, on_bad_video: str = "stop", workers: int = 1) -> None:
+    def make(self, on_bad_video: str = "stop", workers: int = 1, past_end: str = "stop") -> None:
         labels = pd.DataFrame(self.labels, columns=["video", "split", "class", "path"])
         labels.to_csv(self.folder / "labels.csv", index=False)
         intervals = pd.DataFrame(self.intervals, columns=["video", "class", "start", "end"])
         intervals.to_csv(self.folder / "intervals.csv", index=False)
-        self.run(on_bad_video, workers)
+        self.run(on_bad_video, workers, past_end)
 
-    def run(self, on_bad_video: str = "stop", workers: int = 1) -> None:
+    def run(self, on_bad_video: str = "stop", workers: int = 1, past_end: str = "stop") -> None:
         tables = self.folder / "labels.csv", self.folder / "intervals.csv"
-        make_manifest(*tables, self.out, on_bad_video, workers)
+        make_manifest(*tables, self.out, on_bad_video, workers, past_end)
 
     @property
     def out(self) -> Path:
@@ -162,6 +162,31 @@ def test_inconsistent_intervals_are_named(source, row, message):
 def test_an_interval_may_end_with_the_video(source):
     source.intervals.append(("brawl", "fight", 22, 23))
     source.make()
+
+
+def test_intervals_past_the_end_are_clipped_or_dropped_where_that_is_asked_for(source, capsys):
+    source.intervals += [("brawl", "fight", 20, 30), ("brawl", "fire", 23, 25)]
+    source.make(past_end="clip")
+    spans = [
+        (each.start, each.end) for each in read_intervals(source.out / "intervals.csv")["brawl"]
+    ]
+    assert spans == [(3, 9), (12, 20), (20, 23)]
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(warnings) == 2
+    assert "interval 20-30 of video brawl: ends after the video's 23 frames, clipped" in warnings[0]
+    assert "interval 23-25 of video brawl: ends after the video's 23 frames, dropped" in warnings[1]
+
+
+def test_an_anomaly_is_not_dropped_as_a_whole(source):
+    source.intervals = [("brawl", "fight", 23, 30)]
+    with pytest.raises(FusevadError, match="all intervals of video brawl lie after its 23 frames"):
+        source.make(past_end="clip")
+
+
+def test_a_test_video_that_links_to_a_training_video_is_a_leak(source):
+    (source.folder / "videos/link.mp4").symlink_to(source.folder / "videos/walk.mp4")
+    source.labels.append(("link", "test", "normal", "videos/link.mp4"))
+    assert "walk.mp4 is in train and in test" in source.error()
 
 
 @pytest.mark.parametrize("name", ["labels.csv", "intervals.csv"])

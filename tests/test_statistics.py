@@ -161,3 +161,33 @@ def test_a_table_is_summarized_cell_by_cell_and_protocol_by_protocol():
     found = summary.set_index(["protocol", "experiment"]).loc[expected.index]
     np.testing.assert_allclose(found[["mean", "std", "n"]], expected)
     assert list(summary[summary["bold"]]["experiment"]) == ["a", "a"]
+
+
+@pytest.mark.parametrize("bound", [-0.01, 0.0, 0.02])
+def test_one_sided_p_values_are_scipys(bound):
+    generator = np.random.default_rng(8)
+    first, second = noisy(0.8, generator), noisy(0.79, generator)
+    test = paired_test(first, second)
+    above = stats.ttest_1samp(first - second, bound, alternative="greater").pvalue
+    below = stats.ttest_1samp(first - second, bound, alternative="less").pvalue
+    assert test.p_above(bound) == pytest.approx(above)
+    assert test.p_below(bound) == pytest.approx(below)
+
+
+def test_the_interval_of_a_difference_is_scipys():
+    generator = np.random.default_rng(9)
+    first, second = noisy(0.8, generator), noisy(0.79, generator)
+    expected = stats.ttest_rel(first, second).confidence_interval(0.9)
+    assert paired_test(first, second).interval(0.1) == pytest.approx(tuple(expected))
+
+
+def test_a_constant_difference_is_certain_on_either_side():
+    values = series([0.7, 0.8, 0.9])
+    test = paired_test(values + 0.01, values)
+    assert (test.p_above(0.005), test.p_below(0.005)) == (0.0, 1.0)
+    assert (test.p_above(0.01), test.p_below(0.02)) == (1.0, 0.0)
+
+
+def test_one_shared_seed_has_no_interval_and_no_p_value():
+    test = paired_test(series([0.7]), series([0.6]))
+    assert np.isnan([*test.interval(), test.p_above(0), test.p_below(0)]).all()

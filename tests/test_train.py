@@ -21,7 +21,9 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate import evaluate
 from fusevad.features import EmbeddingStore, Streams, pool_segments
 from fusevad.files import settings_hash
-from fusevad.models import ModelSettings
+from fusevad.import_features.shards import write_shard
+from fusevad.models import ModelSettings, method_names, needs_motion_cue
+from fusevad.motion_cue import METHODS_WITHOUT
 from fusevad.protocols import PROTOCOLS
 from fusevad.seed_run import EpochRecord, TrainSettings, best_epoch
 from fusevad.train import TrainData, train
@@ -132,6 +134,62 @@ def test_a_killed_training_resumes_to_the_same_numbers(data, run, tmp_path):
         np.testing.assert_array_equal(resumed[seed], whole[seed])
     assert (tmp_path / "run" / "history.csv").read_text() == (run / "history.csv").read_text()
     assert not (tmp_path / "run" / ".progress").exists()
+
+
+def test_image_only_needs_no_motion_cues_and_gives_the_same_numbers_without(data, tmp_path):
+    settings = replace(SETTINGS, method="image-only", epochs=1)
+    train(settings, data, [0], tmp_path / "both", workers=1)
+    train(settings, TrainData(data.manifest, data.rgb), [0], tmp_path / "rgb", workers=1)
+    both, alone = (load_file(tmp_path / n / "epoch-scores.safetensors") for n in ("both", "rgb"))
+    np.testing.assert_array_equal(alone["seed-0"], both["seed-0"])
+
+
+def test_a_fused_method_without_motion_cues_is_one_clear_line(data, tmp_path):
+    with pytest.raises(FusevadError, match="method 'student-t' needs motion cues too"):
+        train(SETTINGS, TrainData(data.manifest, data.rgb), [0], tmp_path, workers=1)
+    assert not (tmp_path / "history.csv").exists()
+
+
+def test_methods_without_motion_cues_are_listed_for_readers_without_torch():
+    without = [name for name in method_names() if not needs_motion_cue(name)]
+    assert without == list(METHODS_WITHOUT)
+
+
+def test_the_memory_of_a_seed_does_not_grow_with_the_data(tmp_path):
+    """What is no mapped file (and so can't be shared by seeds) stays, though all data are read."""
+    if not Path("/proc/self/smaps_rollup").exists():
+        pytest.skip("this system does not tell the memory of a process by kind")
+    videos = {f"video-{number}": (400, CROPS, 768) for number in range(40)}
+    for stream in ("rgb", "event"):
+        arrays = (np.ones(shape, np.float16) for shape in videos.values())
+        write_shard(tmp_path / stream / "shard-0.safetensors", videos, arrays, {})
+        rows = [(name, "shard-0.safetensors", *shape) for name, shape in videos.items()]
+        pd.DataFrame(rows, columns=["video", "file", "segments", "crops", "dim"]).to_csv(
+            tmp_path / stream / "index.csv", index=False
+        )
+    program = (
+        "import re, sys\nimport torch\nfrom pathlib import Path\n"
+        "from fusevad.features import EmbeddingStore, Streams\n"
+        "def unmapped():\n"
+        "    text = Path('/proc/self/smaps_rollup').read_text()\n"
+        "    return int(re.search(r'Anonymous: +(\\d+)', text)[1]) / 1024\n"
+        "torch.set_num_threads(1)\n"
+        "stores = [EmbeddingStore(Path(p), torch.device('cpu')) for p in sys.argv[1:]]\n"
+        "streams = Streams(*stores)\n"
+        "streams.training_batch([('video-0', 0)], 64, False)\n"
+        "before = unmapped()\n"
+        "for number in range(40):\n"
+        f"    for crop in range({CROPS}):\n"
+        "        streams.training_batch([(f'video-{number}', crop)], 64, False)\n"
+        "print(unmapped() - before)\n"
+    )
+    paths = [tmp_path / stream / "index.csv" for stream in ("rgb", "event")]
+    result = subprocess.run(
+        [sys.executable, "-c", program, *paths], capture_output=True, text=True, check=True
+    )
+    megabytes = sum(path.with_name("shard-0.safetensors").stat().st_size for path in paths) / 2**20
+    assert megabytes > 90
+    assert float(result.stdout) < 20
 
 
 def test_a_full_disk_is_one_clear_line_and_no_artifact(data, tmp_path):

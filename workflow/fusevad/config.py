@@ -5,6 +5,7 @@ Imports nothing heavy: the Snakefile reads it at every start.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 
+from fusevad.ablations import Ablation, Experiment, expand
 from fusevad.errors import FusevadError
 from fusevad.motion_cue import MotionCue
 from fusevad.settings import read_yaml
@@ -20,30 +22,32 @@ _SOURCE = "configuration (config/config.yaml and what is laid over it)"
 SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
 
 
+ORIGINS = ("render", "recorded", "splice")
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A file of `config/datasets/`; fields as in its schema, `key` is the file's name."""
+    """A file of `config/datasets/`; fields as in its schema, `key` is the file's name.
+
+    Attributes:
+        source: data set whose folder of raw data and hyperparameters this one shares: itself,
+            or the one that it is `based_on`.
+        origin: where its videos come from: `render`, `recorded` or `splice`.
+        settings: the section of that name.
+        fetch: what is downloaded; None for rendered videos.
+    """
 
     key: str
+    source: str
     title: str
     metrics: tuple[str, ...]
     crops: tuple[int, ...]
     frame_stride: int
     shards: int
     hyperparameters: str
-    render: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Experiment:
-    """An entry of `config/experiments/`, with the motion cue resolved."""
-
-    name: str
-    label: str
-    method: str
-    hyperparameters: str | None
-    motion_cue: MotionCue
-    overrides: dict[str, Any]
+    origin: str
+    settings: dict[str, Any]
+    fetch: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,19 @@ class Config:
     radar: tuple[str, ...]
     timelines: str
     hyperparameters: str | None
+    data_root: dict[str, str]
+    features: dict[str, dict[str, Any]]
+    ablations: dict[str, Ablation]
     folder: Path
 
+    def with_origin(self, *origins: str) -> list[str]:
+        """Keys of the data sets whose videos come from there."""
+        return [key for key, dataset in self.datasets.items() if dataset.origin in origins]
+
     def embedding_folder(self, dataset: str) -> str:
-        """Encoder and frame stride, as they stand in the path of embeddings."""
+        """Encoder and frame stride, or the layout of imported features, as they stand in paths."""
+        if dataset in self.features:
+            return f"imported-{self.features[dataset]['layout']}"
         return f"{self.encoder}.stride-{self.datasets[dataset].frame_stride}"
 
     def train_settings(self, dataset: str, experiment: str) -> dict[str, Any]:
@@ -74,7 +87,9 @@ class Config:
         name = chosen.hyperparameters or self.hyperparameters
         name = name or self.datasets[dataset].hyperparameters
         named = read_named(self.folder, "hyperparameters", name)
-        values = merge(named["all"], named.get("datasets", {}).get(dataset, {}))
+        values = merge(
+            named["all"], named.get("datasets", {}).get(self.datasets[dataset].source, {})
+        )
         values = merge(values, chosen.overrides)
         crops = self.datasets[dataset].crops
         wanted = values.get("test_crops", crops[:1])
@@ -86,6 +101,19 @@ class Config:
         # Training knows crops by their place in the embeddings.
         places = {"test_crops": [crops.index(crop) for crop in wanted]}
         return values | places | {"method": chosen.method}
+
+    def is_base_value(self, experiment: Experiment, key: str, value: Any) -> bool:
+        """Whether an experiment has this value of a dotted key anyway, on every data set."""
+        head, _, tail = key.partition(".")
+        if head == "motion_cue":
+            return getattr(experiment.motion_cue, tail) == value
+        for dataset in self.datasets:
+            found = self.train_settings(dataset, experiment.name)
+            for part in key.split("."):
+                found = found.get(part) if isinstance(found, dict) else None
+            if found != value:
+                return False
+        return True
 
 
 def load(values: Mapping[str, Any], folder: Path) -> Config:
@@ -101,7 +129,7 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
     check(values, "config", _SOURCE)
     cue = MotionCue(**values["motion_cue"])
     config = Config(
-        datasets={key: _dataset(folder, key) for key in values["datasets"]},
+        datasets={key: load_dataset(folder, key) for key in values["datasets"]},
         experiments=_experiments(folder, cue),
         encoder=values["encoder"],
         encoder_settings=read_named(folder, "encoders", values["encoder"]),
@@ -113,35 +141,52 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
         radar=tuple(values["radar"]),
         timelines=values["timelines"],
         hyperparameters=values.get("hyperparameters"),
+        data_root=dict(values["data_root"]),
+        features=dict(values["features"]),
+        ablations={},
         folder=folder,
     )
+    for path in sorted((folder / "tables").glob("*.yaml")):
+        table = read_named(folder, "tables", path.stem)
+        config.ablations[path.stem] = expand(
+            path.stem, table, config.experiments, config.is_base_value
+        )
     _check_references(config)
     return config
 
 
 def read_named(folder: Path, kind: str, name: str) -> dict[str, Any]:
     """Read and check `config/{kind}/{name}.yaml`."""
+    values = _read(folder, kind, name)
+    schema = kind.removesuffix("s") if kind != "hyperparameters" else kind
+    check(values, schema, str(folder / kind / f"{name}.yaml"))
+    return values
+
+
+def _read(folder: Path, kind: str, name: str) -> dict[str, Any]:
     path = folder / kind / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in (folder / kind).glob("*.yaml")))
         raise FusevadError(f"{path}: no such file; {kind} known: {known}")
-    values = read_yaml(path)
-    check(values, kind.removesuffix("s") if kind != "hyperparameters" else kind, str(path))
-    return values
+    return read_yaml(path)
 
 
 def check(values: Any, schema: str, source: str) -> None:
     """Validate against `workflow/schemas/{schema}.schema.yaml`; errors name `source`."""
+    error = best_match(_validator(schema).iter_errors(values))
+    if error is not None:
+        key = ".".join(str(part) for part in error.absolute_path) or "top level"
+        raise FusevadError(f"{source}: {key}: {error.message}; correct the file")
+
+
+@cache
+def _validator(schema: str) -> Draft202012Validator:
     resources = [
         (path.name, Resource.from_contents(read_yaml(path)))
         for path in SCHEMAS.glob("*.schema.yaml")
     ]
     registry: Registry = Registry().with_resources(resources)
-    validator = Draft202012Validator({"$ref": f"{schema}.schema.yaml"}, registry=registry)
-    error = best_match(validator.iter_errors(values))
-    if error is not None:
-        key = ".".join(str(part) for part in error.absolute_path) or "top level"
-        raise FusevadError(f"{source}: {key}: {error.message}; correct the file")
+    return Draft202012Validator({"$ref": f"{schema}.schema.yaml"}, registry=registry)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,10 +198,18 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _dataset(folder: Path, key: str) -> Dataset:
-    values = read_named(folder, "datasets", key)
-    lists = {name: tuple(values[name]) for name in ("metrics", "crops")}
-    return Dataset(key=key, **(values | lists))
+def load_dataset(folder: Path, key: str) -> Dataset:
+    """Read `config/datasets/{key}.yaml`, laid over the one that it is `based_on`."""
+    values = _read(folder, "datasets", key)
+    source = values.pop("based_on", key)
+    if source != key:
+        values = merge(_read(folder, "datasets", source), values)
+    check(values, "dataset", str(folder / "datasets" / f"{key}.yaml"))
+    origin = next(name for name in ORIGINS if name in values)
+    settings = values.pop(origin)
+    values |= {name: tuple(values[name]) for name in ("metrics", "crops")}
+    fetch = values.pop("fetch", None)
+    return Dataset(key=key, source=source, origin=origin, settings=settings, fetch=fetch, **values)
 
 
 def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
@@ -187,6 +240,16 @@ def _check_references(config: Config) -> None:
                 raise FusevadError(
                     f"{_SOURCE}: {key}: no experiment '{name}' in {config.folder / 'experiments'}; "
                     "add it there or remove it here"
+                )
+    sources = {dataset.source for dataset in config.datasets.values()}
+    for key, names, known in (
+        ("data_root", config.data_root, sources),
+        ("features", config.features, config.datasets),
+    ):
+        for name in names:
+            if name not in known:
+                raise FusevadError(
+                    f"{_SOURCE}: {key}: '{name}' is not among `datasets`; add it there or remove it"
                 )
     used = {name for names in named.values() for name in names}
     for name in used:

@@ -20,29 +20,37 @@ _CORNERS = (
 )
 
 
-def crop_images(image: np.ndarray, crops: tuple[int, ...], size: int) -> np.ndarray:
+def crop_images(
+    image: np.ndarray, crops: tuple[int, ...], size: int, out: np.ndarray | None = None
+) -> np.ndarray:
     """Cut crops out of a frame or a motion cue and resize them for an encoder.
 
     Crop 0 is the centre, 1 to 4 are the corners (top left, top right, bottom left, bottom right),
     5 to 9 the mirror images of 0 to 4.
 
     Args:
-        image: (256, 340, channels) uint8 or (256, 340) float32.
+        image: (256, 340, channels) uint8, (256, 340) float32, or, if `size` is 224, the uint8
+            counts of a motion cue.
         crops: numbers of the wanted crops, 0..9.
         size: side of the result in pixels; 224 keeps the pixels as they are.
+        out: where to write the result, such as a part of the encoder's batch; new memory costs more
+            than the crops themselves.
 
     Returns:
         (crops, size, size[, channels]) of the image's type. Shrinking averages areas
         (antialiased); enlarging is bicubic.
     """
-    result = np.empty((len(crops), size, size, *image.shape[2:]), image.dtype)
+    shape = (len(crops), size, size, *image.shape[2:])
+    result = np.empty(shape, image.dtype) if out is None else out
     resized: dict[int, np.ndarray] = {}
     for position, crop in enumerate(crops):
         corner = crop % len(_CORNERS)
         if corner not in resized:
             resized[corner] = _resize(_cut(image, corner), size)
-        picture = resized[corner]
-        result[position] = picture if crop < len(_CORNERS) else picture[:, ::-1]
+        if crop < len(_CORNERS):
+            result[position] = resized[corner]
+        else:
+            cv2.flip(resized[corner], 1, dst=result[position])
     return result
 
 

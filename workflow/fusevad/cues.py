@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import h5py
 import hdf5plugin
 import numpy as np
@@ -22,15 +21,11 @@ from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, write_csv
 from fusevad.manifest import Video, read_manifest, shard
 from fusevad.motion_cue import cue_name
+from fusevad.pixels import GRAY_SCALE, Picture, count_changes, gray_of_rgb
 from fusevad.settings import FORBID
-from fusevad.video import FRAME_SIZE, SEGMENT_FRAMES, read_frames, segment_count
+from fusevad.video import FRAME_SIZE, SEGMENT_FRAMES, read_pictures, segment_count
 
 Definition = Literal["paper", "released"]
-
-# Gray = 0.2989 R + 0.5870 G + 0.1140 B, times 10000: integers below 2**24, which float32 holds
-# exactly, so that the strict comparison with a threshold is exact too.
-_GRAY_SCALE = 10_000
-_GRAY_WEIGHTS = np.array([[2989, 5870, 1140]], np.float32)
 
 # Measured on real clips: 120 kB for ten cues of a segment, LZ4 200 kB, at nearly the same speed.
 _COMPRESSION = hdf5plugin.Zstd(clevel=1)
@@ -85,7 +80,7 @@ def normalise(counts: np.ndarray, window: int, settings: CueSettings) -> np.ndar
 
 
 def cue_counts(
-    frames: Iterable[np.ndarray], settings: CueSettings
+    frames: Iterable[Picture | np.ndarray], settings: CueSettings
 ) -> Iterator[dict[str, np.ndarray]]:
     """Count the differences above the thresholds in the window around each segment.
 
@@ -93,7 +88,7 @@ def cue_counts(
     begins and ends. The first frame of a video has no difference.
 
     Args:
-        frames: RGB frames, (height, width, 3) uint8.
+        frames: pictures, or RGB frames, (height, width, 3) uint8.
         settings: definition, windows and thresholds.
 
     Yields:
@@ -101,13 +96,18 @@ def cue_counts(
         uint8 counts.
     """
     half = max(settings.windows) // 2
-    total: np.ndarray | None = None
+    limits = np.array([GRAY_SCALE * threshold for threshold in settings.thresholds], np.int32)
     snapshots = _Snapshots(settings)
     segment = 0
     time = -1
-    for time, exceeds in enumerate(_differences(frames, settings.thresholds)):
+    for time, frame in enumerate(frames):
+        gray = frame.gray() if isinstance(frame, Picture) else gray_of_rgb(frame)
+        if time == 0:
+            previous = gray
+            total = np.zeros((len(limits), *gray.shape), np.uint8)
         # Modulo 256: exact for differences of totals, as no window is longer than 64.
-        total = exceeds.astype(np.uint8) if total is None else np.add(total, exceeds, out=total)
+        count_changes(gray, previous, limits, total)
+        previous = gray
         snapshots.keep(time, total)
         if time == SEGMENT_FRAMES * segment + _MIDDLE + half - 1:
             yield snapshots.counts(segment, time + 1)
@@ -115,29 +115,6 @@ def cue_counts(
     for last in range(segment, segment_count(time + 1)):
         snapshots.end(time, total)
         yield snapshots.counts(last, time + 1)
-
-
-def _differences(frames: Iterable[np.ndarray], thresholds: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """Yield (thresholds, height, width) uint8: 1 where the gray level changed by more.
-
-    The array is overwritten by the next one.
-    """
-    limits = [np.float32(_GRAY_SCALE * threshold) for threshold in thresholds]
-    exceeds: np.ndarray | None = None
-    for frame in frames:
-        if exceeds is None:
-            exceeds = np.zeros((len(limits), *frame.shape[:2]), np.bool_)
-            colour = frame.astype(np.float32)
-            gray = cv2.transform(colour, _GRAY_WEIGHTS)
-            previous, difference = np.empty_like(gray), np.empty_like(gray)
-        else:
-            previous, gray = gray, previous
-            np.copyto(colour, frame)
-            cv2.transform(colour, _GRAY_WEIGHTS, gray)
-            cv2.absdiff(gray, previous, difference)
-            for limit, result in zip(limits, exceeds, strict=True):
-                np.greater(difference, limit, out=result)
-        yield exceeds.view(np.uint8)
 
 
 class _Snapshots:
@@ -191,7 +168,6 @@ def make_cues(
     Raises:
         FusevadError: a video fails to decode, or has another number of frames than the manifest.
     """
-    cv2.setNumThreads(1)  # one job, one core
     videos = shard(read_manifest(manifest), shard_index, shard_count)
     rows = []
     for video in tqdm(videos, desc="motion cues", unit="video"):
@@ -262,8 +238,8 @@ def _fill(store: h5py.File, video: Video, settings: CueSettings, target: "_Targe
             chunks=(1, height, width),
             **_COMPRESSION,
         )
-    frames = read_frames(video.path, expected=video.frames)
-    for segment, counts in enumerate(cue_counts(frames, settings)):
+    pictures = read_pictures(video.path, expected=video.frames)
+    for segment, counts in enumerate(cue_counts(pictures, settings)):
         for name, count in counts.items():
             store[name][segment] = count
         target.check()

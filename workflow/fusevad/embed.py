@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,18 +10,27 @@ import cv2
 import numpy as np
 import torch
 from safetensors.numpy import load_file, save
+from torch import Tensor
 from tqdm import tqdm
 
 import fusevad
-from fusevad.crops import CROP_COUNT, crop_images
-from fusevad.cues import CueSettings, normalise, read_counts
-from fusevad.encoders import EncoderSettings, Tower, load_cue_tower, load_image_tower
+from fusevad.crops import CROP_COUNT
+from fusevad.cues import CueSettings
+from fusevad.encoders import (
+    BatchedTower,
+    EncoderSettings,
+    Tower,
+    load_cue_tower,
+    load_image_tower,
+)
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, settings_hash, sha256
+from fusevad.image_sources import Chunk, CueSource, FrameSource, ImageSource
 from fusevad.manifest import Video, read_manifest, shard
 from fusevad.motion_cue import MotionCue
+from fusevad.read_ahead import reading_ahead
 from fusevad.settings import FORBID
-from fusevad.video import SEGMENT_FRAMES, read_frames, sampled_times
+from fusevad.video import SEGMENT_FRAMES
 
 RGB = "rgb"
 _PART = "embeddings"  # the one tensor of a finished video
@@ -38,7 +47,7 @@ class EmbedSettings:
         cues: the settings that the motion cues were made with.
         crops: numbers of the crops (see `crops.crop_images`), in the order of the result.
         frame_stride: `rgb` embeds frames 0, s, 2s, ... of each segment; 1 is every frame.
-        batch_size: images that the encoder gets at once.
+        batch_size: images that the encoder gets at once; null: as many as are fast and fit.
     """
 
     __pydantic_config__ = FORBID
@@ -48,12 +57,14 @@ class EmbedSettings:
     cues: CueSettings = field(default_factory=CueSettings)
     crops: tuple[int, ...] = tuple(range(CROP_COUNT))
     frame_stride: int = 1
-    batch_size: int = 64
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         if not self.crops or not set(self.crops) <= set(range(CROP_COUNT)):
             raise FusevadError(f"crops {list(self.crops)}: use numbers of 0 to {CROP_COUNT - 1}")
-        if not 1 <= self.frame_stride <= SEGMENT_FRAMES or self.batch_size < 1:
+        if not 1 <= self.frame_stride <= SEGMENT_FRAMES or (
+            self.batch_size is not None and self.batch_size < 1
+        ):
             raise FusevadError(
                 f"frame_stride {self.frame_stride}, batch_size {self.batch_size}: use a stride of "
                 f"1 to {SEGMENT_FRAMES} and a batch of at least 1"
@@ -96,7 +107,8 @@ def embed_shard(
         settings: stream, encoder, crops.
         out_file: the shard to write.
         cue_folder: folder of the motion cues, for an `event` stream.
-        threads: threads of torch.
+        threads: of torch on a CPU, where beyond one a process decodes ahead; on a GPU all but one
+            are such processes.
 
     Raises:
         FusevadError: bad weights, videos or motion cues.
@@ -104,116 +116,90 @@ def embed_shard(
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
     videos = shard(read_manifest(manifest), shard_index, shard_count)
-    embedder = _embedder(settings, cue_folder)
-    provenance = _provenance(settings, embedder.tower)
+    tower = _load_tower(settings)
+    source = _source(settings, tower, cue_folder)
+    provenance = _provenance(settings, tower)
     progress = _progress_folder(out_file, provenance)
-    parts: dict[str, Path] = {}
-    for video in tqdm(videos, desc=f"embedding {settings.stream}", unit="video"):
-        part = progress / f"{embedder.key(video)}.safetensors"
-        if not part.is_file():
-            _save_part(part, video, embedder.embed(video))
-        parts[video.name] = part
-    with atomic_path(out_file) as temporary:
-        tensors = {name: load_file(part)[_PART] for name, part in parts.items()}
-        # Bytes first: so a full disk is an OSError that `atomic_path` explains.
-        # One entry: safetensors writes several in random order, and the bytes shall be the same.
-        temporary.write_bytes(save(tensors, {"provenance": json.dumps(provenance)}))
+    parts = {video.name: progress / f"{source.key(video)}.safetensors" for video in videos}
+    # One of several copies of a video is enough: their parts are the same file.
+    todo = {parts[video.name]: video for video in videos if not parts[video.name].is_file()}
+    workers = threads - 1 if tower.device.type == "cuda" else min(threads - 1, 1)
+    encoder = BatchedTower(tower, settings.batch_size)
+    with (
+        _progress_bar(settings.stream, videos, list(todo.values())) as bar,
+        reading_ahead(source, list(todo.values()), workers) as stream,
+    ):
+        for part, (video, chunks) in zip(todo, stream, strict=True):
+            _save_part(part, video, _embed_video(video, chunks, encoder, bar))
+    _join_parts(parts, provenance, out_file)
     shutil.rmtree(progress)
 
 
-class _RgbEmbedder:
-    """Embeds the frames of videos."""
-
-    def __init__(self, settings: EmbedSettings) -> None:
-        self._settings = settings
-        self.tower = load_image_tower(settings.encoder)
-
-    def key(self, video: Video) -> str:
-        """Changes whenever the video's bytes do."""
-        return video.sha256
-
-    def embed(self, video: Video) -> np.ndarray:
-        """(segments, crops, D) float32."""
-        crops = self._settings.crops
-        sums: np.ndarray | None = None
-        counts = np.zeros(video.segments, np.float32)
-        for segments, images in self._batches(video):
-            vectors = self.tower.embed(images).reshape(len(segments), len(crops), -1)
-            if sums is None:
-                sums = np.zeros((video.segments, *vectors.shape[1:]), np.float32)
-            np.add.at(sums, segments, vectors)
-            np.add.at(counts, segments, 1)
-        return sums / counts[:, None, None]
-
-    def _batches(self, video: Video) -> Iterator[tuple[list[int], np.ndarray]]:
-        """The segment of each sampled frame, and all their crops, up to `batch_size` images."""
-        frames_at_once = max(1, self._settings.batch_size // len(self._settings.crops))
-        segments: list[int] = []
-        images: list[np.ndarray] = []
-        stride = self._settings.frame_stride
-        times = sampled_times(video.frames, stride)
-        frames = read_frames(video.path, expected=video.frames, stride=stride)
-        for time, frame in zip(times, frames, strict=True):
-            segments.append(time // SEGMENT_FRAMES)
-            images.append(crop_images(frame, self._settings.crops, self.tower.image_size))
-            if len(segments) == frames_at_once:
-                yield segments, np.concatenate(images)
-                segments, images = [], []
-        if segments:
-            yield segments, np.concatenate(images)
+def _load_tower(settings: EmbedSettings) -> Tower:
+    load = load_image_tower if settings.stream == RGB else load_cue_tower
+    return load(settings.encoder)
 
 
-class _CueEmbedder:
-    """Embeds the motion cues of videos."""
-
-    def __init__(self, settings: EmbedSettings, cue_folder: Path) -> None:
-        self._settings = settings
-        self._folder = cue_folder
-        self._window, self._threshold = settings.window_and_threshold()
-        self.tower = load_cue_tower(settings.encoder)
-
-    def _file(self, video: Video) -> Path:
-        return self._folder / f"{video.name}.h5"
-
-    def key(self, video: Video) -> str:
-        """Changes whenever the motion cues do."""
-        file = self._file(video)
-        if not file.is_file():
-            raise FusevadError(f"{file}: no such motion cues; run the cues stage first")
-        return sha256(file)
-
-    def embed(self, video: Video) -> np.ndarray:
-        """(segments, crops, D) float32."""
-        vectors = [self.tower.embed(images) for images in self._batches(video)]
-        found = sum(map(len, vectors)) // len(self._settings.crops)
-        if found != video.segments:
-            raise FusevadError(
-                f"{self._file(video)}: {found} segments, but {video.name} has {video.segments}; "
-                "delete it and run the cues stage"
-            )
-        return np.concatenate(vectors).reshape(found, len(self._settings.crops), -1)
-
-    def _batches(self, video: Video) -> Iterator[np.ndarray]:
-        """Crops of consecutive segments, up to `batch_size` images."""
-        crops, size = self._settings.crops, self.tower.image_size
-        segments_at_once = max(1, self._settings.batch_size // len(crops))
-        images: list[np.ndarray] = []
-        for counts in read_counts(self._file(video), self._window, self._threshold):
-            cue = normalise(counts, self._window, self._settings.cues)
-            images.append(crop_images(cue, crops, size))
-            if len(images) == segments_at_once:
-                yield np.concatenate(images)
-                images = []
-        if images:
-            yield np.concatenate(images)
-
-
-def _embedder(settings: EmbedSettings, cue_folder: Path | None) -> _RgbEmbedder | _CueEmbedder:
+def _source(settings: EmbedSettings, tower: Tower, cue_folder: Path | None) -> ImageSource:
     if settings.stream == RGB:
-        return _RgbEmbedder(settings)
+        return FrameSource(settings.crops, tower.image_size, settings.frame_stride)
     if cue_folder is None:
         raise FusevadError(f"stream {settings.stream}: name the folder of its motion cues")
-    return _CueEmbedder(settings, cue_folder)
+    cue = settings.window_and_threshold()
+    return CueSource(settings.crops, tower.image_size, cue_folder, *cue, settings.cues)
+
+
+def _progress_bar(stream: str, videos: Sequence[Video], todo: Sequence[Video]) -> tqdm:
+    """Counts segments, as videos differ in length; finished videos don't enter its speed."""
+    total, left = (sum(video.segments for video in part) for part in (videos, todo))
+    return tqdm(
+        total=total, initial=total - left, desc=f"embedding {stream}", unit="segment", smoothing=0
+    )
+
+
+def _embed_video(
+    video: Video, chunks: Iterable[Chunk], encoder: BatchedTower, bar: tqdm
+) -> np.ndarray:
+    """(segments, crops, D) float32: the mean over the pictures of each segment.
+
+    Sums stay on the encoder's device, so that a GPU computes on while the next images are read.
+    """
+    bar.set_postfix_str(video.name)
+    sums: Tensor | None = None
+    pictures = np.zeros(video.segments, np.float32)
+    done = 0
+    for chunk in _batches(chunks, encoder):
+        vectors = encoder.embed(chunk.images).unflatten(0, (len(chunk.segments), -1))
+        if sums is None:
+            sums = vectors.new_zeros((video.segments, *vectors.shape[1:]))
+        segments, starts, counts = np.unique(chunk.segments, return_index=True, return_counts=True)
+        for segment, start, count in zip(segments, starts, counts, strict=True):
+            sums[segment] += vectors[start : start + count].sum(dim=0)
+        pictures[segments] += counts
+        bar.update(int(segments[-1]) + 1 - done)
+        done = int(segments[-1]) + 1
+    return sums.cpu().numpy() / pictures[:, None, None]
+
+
+def _batches(chunks: Iterable[Chunk], encoder: BatchedTower) -> Iterator[Chunk]:
+    """Chunks joined as long as the encoder takes them at once."""
+    joined: list[Chunk] = []
+    images = 0
+    for chunk in chunks:
+        if joined and images + len(chunk.images) > encoder.batch_size:
+            yield _join_chunks(joined)
+            joined, images = [], 0
+        joined.append(chunk)
+        images += len(chunk.images)
+    if joined:
+        yield _join_chunks(joined)
+
+
+def _join_chunks(chunks: Sequence[Chunk]) -> Chunk:
+    return Chunk(
+        np.concatenate([chunk.segments for chunk in chunks]),
+        np.concatenate([chunk.images for chunk in chunks]),
+    )
 
 
 def _provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
@@ -244,6 +230,14 @@ def _progress_folder(out_file: Path, provenance: dict[str, str]) -> Path:
             shutil.rmtree(other)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _join_parts(parts: dict[str, Path], provenance: dict[str, str], out_file: Path) -> None:
+    with atomic_path(out_file) as temporary:
+        tensors = {name: load_file(part)[_PART] for name, part in parts.items()}
+        # Bytes first: so a full disk is an OSError that `atomic_path` explains.
+        # One entry: safetensors writes several in random order, and the bytes shall be the same.
+        temporary.write_bytes(save(tensors, {"provenance": json.dumps(provenance)}))
 
 
 def _save_part(part: Path, video: Video, vectors: np.ndarray) -> None:

@@ -7,7 +7,6 @@ embedding that the frozen image tower gives its frames (after Jeong et al. 2024)
 
 import copy
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +15,12 @@ import open_clip
 import torch
 from numpy.typing import NDArray
 from open_clip.loss import ClipLoss
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm import tqdm
 
+from fusevad.contrastive import Optimisation, cue_loss, optimise
 from fusevad.encoder_data import EncoderData, read_encoder_data
-from fusevad.files import atomic_path
+from fusevad.encoder_weights import save_halves, visual_part
 from fusevad.settings import FORBID
 
 _RETRIEVAL_CANDIDATES = 100
@@ -30,7 +28,7 @@ _RETRIEVAL_CANDIDATES = 100
 
 @dataclass(frozen=True, slots=True)
 class EncoderTraining:
-    """Optimisation of both trainings: AdamW, linear warm-up over a tenth, then a cosine to zero."""
+    """Settings of both trainings, which differ in their epochs."""
 
     __pydantic_config__ = FORBID
 
@@ -40,6 +38,16 @@ class EncoderTraining:
     weight_decay: float
     clip_epochs: int
     cue_epochs: int
+
+    def optimisation(self, epochs: int) -> Optimisation:
+        """Of a training of so many epochs."""
+        return Optimisation(
+            seed=self.seed,
+            epochs=epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +88,8 @@ def train_encoder(settings: EncoderTraining, model: Path, data: Path, out: Path)
 
     # Judged as they are stored: in float16.
     clip, cue_clip = clip.half().float().eval(), cue_clip.half().float().eval()
-    _save(clip.state_dict(), out / "clip.safetensors")
-    visual = {n: v for n, v in cue_clip.state_dict().items() if n.startswith("visual.")}
-    _save(visual, out / "motion-cue.safetensors")
+    save_halves(clip.state_dict(), out / "clip.safetensors")
+    save_halves(visual_part(cue_clip.state_dict()), out / "motion-cue.safetensors")
     rows = _distinct_captions(held_out)
     return EncoderReport(
         parameters=sum(p.numel() for p in clip.parameters()),
@@ -114,9 +121,8 @@ def _train_clip(
             clip.logit_scale.clamp_(0, math.log(100))
 
     clip.train()
-    return _optimise(
-        "image and text", clip, loss, len(tokens), settings.clip_epochs, settings, after_step
-    )
+    plan = settings.optimisation(settings.clip_epochs)
+    return optimise("image and text", clip, loss, len(tokens), plan, after_step)
 
 
 def _train_cue_tower(
@@ -124,7 +130,6 @@ def _train_cue_tower(
 ) -> float:
     """Align `tower` with the frozen image tower on the same crops of the same segments."""
     clip.eval().requires_grad_(False)
-    loss_function = ClipLoss()
 
     def loss(rows: NDArray[np.int64], generator: np.random.Generator) -> Tensor:
         frames = data.frames[rows].transpose(0, 2, 3, 1, 4).reshape(len(rows), 128, 170, 6)
@@ -135,59 +140,12 @@ def _train_cue_tower(
                 clip.encode_image(preprocess_frames(np.ascontiguousarray(part), clip))
                 for part in (crops[..., :3], crops[..., 3:6])
             ]
-            target = functional.normalize(both[0] + both[1], dim=-1)
-        embedded = functional.normalize(tower(preprocess_cues(crops[..., 6])), dim=-1)
-        return loss_function(embedded, target, clip.logit_scale.exp())
+        embedded = tower(preprocess_cues(crops[..., 6]))
+        return cue_loss(embedded, both[0] + both[1], clip.logit_scale.exp())
 
     tower.requires_grad_(True).train()
-    return _optimise("motion cue", tower, loss, len(data.captions), settings.cue_epochs, settings)
-
-
-def _optimise(
-    name: str,
-    module: nn.Module,
-    loss: Callable[[NDArray[np.int64], np.random.Generator], Tensor],
-    count: int,
-    epochs: int,
-    settings: EncoderTraining,
-    after_step: Callable[[], None] = lambda: None,
-) -> float:
-    optimizer = torch.optim.AdamW(
-        module.parameters(),
-        lr=settings.learning_rate,
-        betas=(0.9, 0.98),
-        weight_decay=settings.weight_decay,
-    )
-    steps = epochs * (count // settings.batch_size)
-    warm_up = max(1, steps // 10)
-
-    def rate(step: int) -> float:
-        progress = (step - warm_up) / max(1, steps - warm_up)
-        return min((step + 1) / warm_up, 0.5 * (1 + math.cos(math.pi * max(0.0, progress))))
-
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-    generator = np.random.default_rng(settings.seed)
-    last: list[float] = []
-    with tqdm(total=steps, desc=name, unit="batch") as bar:
-        for _ in range(epochs):
-            last = []
-            for rows in _batches(count, settings.batch_size, generator):
-                value = loss(rows, generator)
-                optimizer.zero_grad()
-                value.backward()
-                optimizer.step()
-                schedule.step()
-                after_step()
-                last.append(float(value.detach()))
-                bar.update()
-            bar.set_postfix(loss=f"{np.mean(last):.3f}")
-    return float(np.mean(last))
-
-
-def _batches(count: int, size: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    order = generator.permutation(count)
-    for start in range(0, count - size + 1, size):
-        yield order[start : start + size]
+    plan = settings.optimisation(settings.cue_epochs)
+    return optimise("motion cue", tower, loss, len(data.captions), plan)
 
 
 def _crop(images: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
@@ -252,11 +210,3 @@ def _retrieval(
 def _top_k(queries: Tensor, candidates: Tensor, k: int) -> float:
     nearest = (queries @ candidates.T).topk(k, dim=1).indices
     return float((nearest == torch.arange(len(queries))[:, None]).any(dim=1).float().mean())
-
-
-def _save(state: dict[str, Tensor], final: Path) -> None:
-    halves = {
-        name: value.half() if value.is_floating_point() else value for name, value in state.items()
-    }
-    with atomic_path(final) as temporary:
-        temporary.write_bytes(save(halves))

@@ -40,21 +40,26 @@ class EmbeddingStore:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Padded samples: `rgb` and `event` `B x T x D` float32, `mask` `B x T` of real segments."""
+    """Padded samples: `rgb` and `event` `B x T x D` float32, `mask` `B x T` of real segments.
+
+    `event` is `None` where a method learns from RGB alone.
+    """
 
     rgb: Tensor
-    event: Tensor
+    event: Tensor | None
     mask: Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """The two streams of a data set, of equal width and lengths."""
+    """RGB and, for methods that need it, the motion cue; of equal width and lengths."""
 
     rgb: EmbeddingStore
-    event: EmbeddingStore
+    event: EmbeddingStore | None
 
     def __post_init__(self) -> None:
+        if self.event is None:
+            return
         if self.rgb.dim != self.event.dim or self.rgb.crops != self.event.crops:
             raise FusevadError(
                 f"{self.event.index}: {self.event.crops} crops of {self.event.dim} features, but "
@@ -70,11 +75,11 @@ class Streams:
         With `pad_to_max` the batch is `max_segments` long even if no sample is: padding counts
         where a model does not mask it.
         """
-        rgb, event = (
+        streams = [
             [pool_segments(stream[video][:, crop].float(), max_segments) for video, crop in samples]
-            for stream in (self.rgb, self.event)
-        )
-        return _pad(rgb, event, max_segments if pad_to_max else 0)
+            for stream in self._present()
+        ]
+        return _pad(streams, max_segments if pad_to_max else 0)
 
     def test_batch(
         self, videos: Sequence[str], crops: Sequence[int], max_segments: int, pad_to_max: bool
@@ -83,16 +88,19 @@ class Streams:
 
         Chunks are `max_segments` long, the last one zero-padded (IEF-VAD, section 2).
         """
-        rgb, event = (
+        streams = [
             [
                 chunk
                 for video in videos
                 for crop in stream[video][:, list(crops)].float().unbind(dim=1)
                 for chunk in crop.split(max_segments)
             ]
-            for stream in (self.rgb, self.event)
-        )
-        return _pad(rgb, event, max_segments if pad_to_max else 0)
+            for stream in self._present()
+        ]
+        return _pad(streams, max_segments if pad_to_max else 0)
+
+    def _present(self) -> list[EmbeddingStore]:
+        return [self.rgb] if self.event is None else [self.rgb, self.event]
 
 
 def pool_segments(x: Tensor, bins: int) -> Tensor:
@@ -116,22 +124,23 @@ def pool_segments(x: Tensor, bins: int) -> Tensor:
     return ((sums[borders[1:]] - sums[borders[:-1]]) / widths[:, None]).to(x.dtype)
 
 
-def _pad(rgb: list[Tensor], event: list[Tensor], minimum: int) -> Batch:
-    lengths = torch.tensor([len(x) for x in rgb])
-    if [len(x) for x in event] != lengths.tolist():
+def _pad(streams: list[list[Tensor]], minimum: int) -> Batch:
+    lengths = torch.tensor([len(x) for x in streams[0]])
+    if any([len(x) for x in stream] != lengths.tolist() for stream in streams):
         raise FusevadError(
             "the embeddings of RGB and motion cue have different numbers of segments; extract both"
             " streams from the same manifest"
         )
     longest = max(int(lengths.max()), minimum)
     padded = []
-    for stream in (rgb, event):
+    for stream in streams:
         out = stream[0].new_zeros(len(stream), longest, stream[0].shape[1])
         for row, x in zip(out, stream, strict=True):
             row[: len(x)] = x
         padded.append(out)
     mask = torch.arange(longest) < lengths[:, None]
-    return Batch(padded[0], padded[1], mask.to(padded[0].device))
+    event = padded[1] if len(padded) > 1 else None
+    return Batch(padded[0], event, mask.to(padded[0].device))
 
 
 def _read_shard(path: Path, device: torch.device) -> dict[str, Tensor]:

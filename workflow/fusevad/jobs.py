@@ -6,6 +6,7 @@ Snakemake re-runs a job when one of them changes.
 
 import json
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,12 +23,30 @@ class Jobs:
 
     @staticmethod
     def one_of(names: Iterable[str]) -> str:
-        """Regular expression that matches the given names alone."""
-        return "|".join(sorted({re.escape(name) for name in names}))
+        """Regular expression that matches the given names alone; without any, nothing."""
+        return "|".join(sorted({re.escape(name) for name in names})) or "(?!)"
 
-    def render(self, dataset: str) -> str:
-        """Settings of `fusevad render`."""
-        return json.dumps(self.config.datasets[dataset].render)
+    def origin(self, dataset: str) -> str:
+        """Settings of `fusevad render`, `labels` or `splice`, whichever makes the data set."""
+        return json.dumps(self.config.datasets[dataset].settings)
+
+    @property
+    def fetched(self) -> dict[str, dict[str, Any]]:
+        """What is downloaded, by the data set whose raw data it is."""
+        return {each.source: each.fetch for each in self.config.datasets.values() if each.fetch}
+
+    def fetch(self, source: str) -> str:
+        """Settings of `fusevad fetch`."""
+        return json.dumps(self.fetched[source])
+
+    def existing(self, source: str) -> str:
+        """Option of `fusevad fetch` for data that the user already has."""
+        folder = self.config.data_root.get(source)
+        return f"--data-root {shlex.quote(folder)}" if folder else ""
+
+    def data_folder(self, dataset: str) -> str:
+        """Where the raw data of a fetched data set lie."""
+        return f"data/{self.config.datasets[dataset].source}"
 
     def cues(self, definition: str) -> str:
         """Settings of `fusevad cues`."""
@@ -107,6 +126,48 @@ class Jobs:
             values |= {"published": published, "seeds": self.config.seeds}
         return json.dumps(values)
 
+    def ablation_datasets(self, table: str) -> list[str]:
+        """The paper's data sets of that table, and all configured ones that are not the paper's."""
+        paper = self.config.ablations[table].paper
+        elsewhere = {
+            name
+            for other in self.config.ablations.values()
+            for name in other.paper
+            if name not in paper
+        }
+        return [key for key, d in self.config.datasets.items() if d.source not in elsewhere]
+
+    def ablation_files(self, table: str) -> list[str]:
+        """The runs that a table of experiments shows, and what its footnotes need."""
+        names = dict.fromkeys(row.experiment for row in self.config.ablations[table].rows)
+        keys = self.ablation_datasets(table)
+        runs = [f"results/{key}/runs/{name}/seeds.csv" for key in keys for name in names]
+        return runs + [f"results/{key}/skipped.csv" for key in keys]
+
+    def ablation(self, table: str, published: list[str]) -> str:
+        """Settings of `fusevad report ablation`; `published` is one file or none."""
+        chosen = self.config.ablations[table]
+        rows = [
+            {"key": row.key, "labels": row.labels, "run": self._row(row.experiment)}
+            for row in chosen.rows
+        ]
+        return json.dumps(
+            {
+                "name": table,
+                "title": chosen.title,
+                "rows": rows,
+                "datasets": [self._table_dataset(key) for key in self.ablation_datasets(table)],
+                "protocol": self.config.protocol,
+                "published": published[0] if published else None,
+                "seeds": self.config.seeds,
+            }
+        )
+
+    def published(self, table: str) -> list[str]:
+        """The file of the paper's numbers of a table of experiments, if there is one."""
+        name = self.config.ablations[table].published
+        return [f"config/published/{name}"] if name else []
+
     def timelines(self, dataset: str, experiment: str) -> str:
         """Settings of `fusevad report timelines`."""
         cue = self.config.experiments[experiment].motion_cue
@@ -136,7 +197,9 @@ class Jobs:
         dataset = self.config.datasets[key]
         values = asdict(dataset)
         files = {name: f"results/{key}/{name}.csv" for name in ("manifest", "intervals", "skipped")}
-        kept = {name: values[name] for name in ("key", "title", "metrics", "frame_stride")}
+        kept = {
+            name: values[name] for name in ("key", "source", "title", "metrics", "frame_stride")
+        }
         scored = {
             dataset.crops[place]
             for name in self.config.table1

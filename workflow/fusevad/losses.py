@@ -61,9 +61,22 @@ def top_k_mean(scores: Tensor, mask: Tensor, divisor: int) -> Tensor:
 
 
 def kl_to_standard_normal(distribution: Distribution) -> Tensor:
-    """`KL(N(mean, variance) || N(0, 1))` for each element: `B x T x D`."""
+    """`KL(N(mean, covariance) || N(0, I))` by feature: `B x T x D`, to be summed over `D`.
+
+    With `factors`, what they add to the log-determinant belongs to no feature alone and is spread
+    evenly over them.
+    """
     mean, log_variance = distribution.mean, distribution.log_variance
-    return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance)
+    kl = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance)
+    factors = distribution.factors
+    if factors is None:
+        return kl
+    trace = log_variance.exp() * factors.square().sum(dim=-1)
+    identity = torch.eye(factors.shape[-1], dtype=factors.dtype, device=factors.device)
+    inner = identity + factors.mT @ factors
+    # `cholesky_ex` spares the check (a wait on GPUs): no eigenvalue is below 1.
+    log_determinant = 2 * torch.linalg.cholesky_ex(inner).L.diagonal(0, -2, -1).log().sum(dim=-1)
+    return kl + 0.5 * (trace - log_determinant[..., None] / mean.shape[-1])
 
 
 def objective(output: Output, labels: Tensor, mask: Tensor, settings: LossSettings) -> LossTerms:

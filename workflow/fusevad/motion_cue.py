@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from fusevad.errors import FusevadError
 
+# Methods that learn from RGB alone (`Detector.needs_motion_cue`), for readers without torch.
+METHODS_WITHOUT = ("image-only",)
+
 _STREAM = re.compile(r"event-(?P<released>released-)?T(?P<window>\d+)-thr(?P<threshold>\d+)")
 
 

@@ -13,6 +13,9 @@ T = TypeVar("T")
 
 FORBID = ConfigDict(extra="forbid")
 
+# The one in C where PyYAML brings it: Snakemake reads the configuration at every start.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 def parse(kind: type[T], values: Any, source: str) -> T:
     """Make the dataclass `kind` from plain values; nested dataclasses and types are checked.
@@ -39,7 +42,7 @@ def read_yaml(path: Path) -> Any:
     if not path.is_file():
         raise FusevadError(f"{path}: no such file; check the name in the configuration")
     try:
-        return yaml.safe_load(path.read_text())
+        return yaml.load(path.read_text(), _LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = " ".join(str(error).split())
         raise FusevadError(f"{path}: not valid YAML ({line}); correct the file") from error

@@ -28,21 +28,26 @@ from fusevad.errors import FusevadError
 from fusevad.features import EmbeddingStore, Streams
 from fusevad.files import atomic_path, settings_hash, sha256, write_csv
 from fusevad.manifest import read_manifest
+from fusevad.models import needs_motion_cue
 from fusevad.seed_run import EpochRecord, SeedRun, TrainSettings
 from fusevad.training_data import TrainVideo
 
 
 @dataclass(frozen=True, slots=True)
 class TrainData:
-    """Paths of what a run learns from: the manifest and the index of each stream."""
+    """Paths of what a run learns from: the manifest and the index of each stream.
+
+    `event` is read by methods that need motion cues, and may be `None` for the others.
+    """
 
     manifest: Path
     rgb: Path
-    event: Path
+    event: Path | None = None
 
     def fingerprint(self) -> str:
         """Changes with the data (an index holds its shards' hashes) and the version."""
-        files = {str(path): sha256(path) for path in (self.manifest, self.rgb, self.event)}
+        paths = [path for path in (self.manifest, self.rgb, self.event) if path is not None]
+        files = {str(path): sha256(path) for path in paths}
         return settings_hash(files | {"version": fusevad.__version__})
 
 
@@ -93,9 +98,7 @@ class _Session:
     def __init__(self, job: _Job, device: torch.device) -> None:
         self.job = job
         manifest = read_manifest(job.data.manifest)
-        self.streams = Streams(
-            EmbeddingStore(job.data.rgb, device), EmbeddingStore(job.data.event, device)
-        )
+        self.streams = _streams(job, device)
         self.test_videos = [video.name for video in manifest if video.split == "test"]
         kinds = {video.anomalous for video in manifest if video.split == "test"}
         if kinds != {True, False}:
@@ -121,6 +124,18 @@ class _Session:
             with atomic_path(path) as temporary:
                 temporary.write_bytes(content)
         return FinishedSeed(result.history, result.scores.numpy())
+
+
+def _streams(job: _Job, device: torch.device) -> Streams:
+    rgb = EmbeddingStore(job.data.rgb, device)
+    if not needs_motion_cue(job.settings.method):
+        return Streams(rgb, None)
+    if job.data.event is None:
+        raise FusevadError(
+            f"{job.data.rgb}: method '{job.settings.method}' needs motion cues too, and there is no"
+            " index of them; train image-only, or add their embeddings"
+        )
+    return Streams(rgb, EmbeddingStore(job.data.event, device))
 
 
 tqdm.monitor_interval = 0

@@ -3,23 +3,28 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
-import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from fusevad.errors import FusevadError
 
+if TYPE_CHECKING:
+    from fusevad.pixels import Picture
+
 FRAME_SIZE = (340, 256)
 SEGMENT_FRAMES = 16
 
+# Formats whose planes are read as they are; swscale turns all others into the last.
+_PLANAR = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuvj444p", "yuv444p")
 # Rounding that doesn't depend on the processor's vector instructions.
-_SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+_CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 _REPLACE = "replace it with an intact copy, or set on_bad_video: skip"
 
 
@@ -43,12 +48,12 @@ def sampled_times(frames: int, stride: int) -> list[int]:
     return [time for time in range(frames) if _is_sampled(time, stride)]
 
 
-def read_frames(
+def read_pictures(
     path: Path,
     size: tuple[int, int] = FRAME_SIZE,
     expected: int | None = None,
     stride: int = 1,
-) -> Iterator[np.ndarray]:
+) -> Iterator["Picture"]:
     """Decode a video and resize its frames (bilinear, without keeping the aspect ratio).
 
     Args:
@@ -58,12 +63,13 @@ def read_frames(
         stride: yield only the frames of `sampled_times`.
 
     Yields:
-        RGB frames, (height, width, 3) uint8, each one the caller's own.
+        pictures, from which RGB and gray levels are made.
 
     Raises:
         FusevadError: the file can't be decoded to its end, or has not `expected` frames.
     """
-    width, height = size
+    from fusevad.pixels import Picture, colour_coefficients, resize  # numba takes a second
+
     reformatter = VideoReformatter()
     decoded = 0
     for frame in _decode(path):
@@ -72,18 +78,30 @@ def read_frames(
             break
         if not _is_sampled(decoded - 1, stride):
             continue
-        # Planar RGB: swscale then interpolates the colour too, and it is the faster way.
-        planar = reformatter.reformat(
-            frame, width, height, "gbrp", interpolation=_SCALING, threads=1
-        )
-        green, blue, red = (_pixels(plane) for plane in planar.planes)
-        yield cv2.merge((red, green, blue))
+        if frame.format.name not in _PLANAR:
+            frame = reformatter.reformat(
+                frame, format=_PLANAR[-1], interpolation=_CONVERSION, threads=1
+            )
+        full_range = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
+        coefficients = colour_coefficients(int(frame.colorspace), full_range)
+        y, cb, cr = (resize(_pixels(plane), size) for plane in frame.planes)
+        yield Picture(y, cb, cr, coefficients)
     if expected is not None and decoded != expected:
         found = "more" if decoded > expected else decoded
         raise FusevadError(
             f"{path}: {found} frames instead of the manifest's {expected}, so the file changed; "
             "make the manifest again"
         )
+
+
+def read_frames(
+    path: Path,
+    size: tuple[int, int] = FRAME_SIZE,
+    expected: int | None = None,
+    stride: int = 1,
+) -> Iterator[np.ndarray]:
+    """The RGB frames, (height, width, 3) uint8, of `read_pictures`; each is the caller's own."""
+    return (picture.rgb() for picture in read_pictures(path, size, expected, stride))
 
 
 def probe(path: Path) -> VideoInfo:

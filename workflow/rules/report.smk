@@ -120,3 +120,28 @@ rule timelines:
         settings=lambda w: JOBS.timelines(w.dataset, CONFIG.timelines),
     shell:
         "fusevad report timelines --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
+
+
+rule ablation:
+    input:
+        lambda w: JOBS.ablation_files(w.table),
+        published=lambda w: JOBS.published(w.table),
+    output:
+        report(
+            "results/{table}.tex",
+            caption="../report/ablation.rst",
+            category="Ablations",
+        ),
+        "results/{table}.csv",
+    log:
+        "results/logs/{table}.log",
+    benchmark:
+        "results/benchmarks/{table}.tsv"
+    wildcard_constraints:
+        table=JOBS.one_of(CONFIG.ablations),
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        settings=lambda w, input: JOBS.ablation(w.table, input.published),
+    shell:
+        "fusevad report ablation --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"

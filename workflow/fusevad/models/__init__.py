@@ -5,10 +5,21 @@ from fusevad.models import (
     cross_attention,
     gating,
     gaussian,
+    learned_nu,
+    low_rank,
+    robust_student_t,
     single_stream,
     student_t,
+    uncertainty_gating,
 )
-from fusevad.models.base import Detector, ModelSettings, Output, build, method_names
+from fusevad.models.base import (
+    Detector,
+    ModelSettings,
+    Output,
+    build,
+    method_names,
+    needs_motion_cue,
+)
 
 __all__ = [
     "Detector",
@@ -19,7 +30,12 @@ __all__ = [
     "cross_attention",
     "gating",
     "gaussian",
+    "learned_nu",
+    "low_rank",
     "method_names",
+    "needs_motion_cue",
+    "robust_student_t",
     "single_stream",
     "student_t",
+    "uncertainty_gating",
 ]

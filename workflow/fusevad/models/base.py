@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -17,7 +17,8 @@ class ModelSettings:
 
     `mask_padding`, `refinement_networks` and `epsilon_in` name the three places where the
     released code computes something else than the paper (docs/released.md). `dim` is the width of
-    the embeddings: 768 for ViT-L/14.
+    the embeddings: 768 for ViT-L/14. Not of the paper: `robust_iterations` (`robust-student-t`)
+    and `covariance_rank` (`low-rank`).
     """
 
     __pydantic_config__ = FORBID
@@ -35,14 +36,24 @@ class ModelSettings:
     sequential_update: bool = False
     process_noise: float = 0.0
     mask_padding: bool = True
+    robust_iterations: int = 3
+    covariance_rank: int = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Mean and (effective) log-variance that a method gives one modality, each `B x T x D`."""
+    """What a method says of one modality.
+
+    Attributes:
+        mean: `B x T x D`.
+        log_variance: (effective) log-variance of each feature, `B x T x D`.
+        factors: `B x T x D x R` where features are correlated: with `S = diag(exp(log_variance /
+            2))` and `F` the factors of a segment, its covariance is `S (I + F F^T) S`.
+    """
 
     mean: Tensor
     log_variance: Tensor
+    factors: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,14 @@ class Output:
 
 
 class Detector(nn.Module, ABC):
-    """A method: RGB and motion-cue embeddings of a video in, a logit for each segment out."""
+    """A method: RGB and motion-cue embeddings of a video in, a logit for each segment out.
+
+    Attributes:
+        needs_motion_cue: false for a method that `forward` may give `None` for `event`; the same
+            names stand in `motion_cue.METHODS_WITHOUT`.
+    """
+
+    needs_motion_cue: ClassVar[bool] = True
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
@@ -80,7 +98,7 @@ class Detector(nn.Module, ABC):
         """
 
 
-_METHODS: dict[str, Callable[[ModelSettings], Detector]] = {}
+_METHODS: dict[str, type[Detector]] = {}
 
 
 def register(name: str) -> Callable[[type[Detector]], type[Detector]]:
@@ -98,13 +116,23 @@ def method_names() -> list[str]:
     return sorted(_METHODS)
 
 
+def needs_motion_cue(name: str) -> bool:
+    """Whether the detector `name` reads motion cues; see `Detector.needs_motion_cue`."""
+    return _method(name).needs_motion_cue
+
+
 def build(name: str, settings: ModelSettings) -> Detector:
     """Make the detector `name` with fresh weights from torch's global generator."""
-    if name not in _METHODS:
-        raise FusevadError(f"method '{name}' is unknown; choose one of {', '.join(method_names())}")
+    method = _method(name)
     if settings.dim % settings.heads:
         raise FusevadError(
             f"method '{name}': {settings.heads} heads do not divide an embedding of "
             f"{settings.dim}; choose another number of heads"
         )
-    return _METHODS[name](settings)
+    return method(settings)
+
+
+def _method(name: str) -> type[Detector]:
+    if name not in _METHODS:
+        raise FusevadError(f"method '{name}' is unknown; choose one of {', '.join(method_names())}")
+    return _METHODS[name]

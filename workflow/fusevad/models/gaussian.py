@@ -27,10 +27,9 @@ class GaussianFusion(Detector):
         """Log-variance that enters weights and KL; for a Gaussian the predicted one."""
         return log_variance
 
-    def forward(self, rgb: Tensor, event: Tensor, mask: Tensor) -> Output:
-        """See `Detector.forward`."""
-        rgb, event = self.rgb_encoder(rgb, mask), self.event_encoder(event, mask)
-        distributions = (
+    def distributions(self, rgb: Tensor, event: Tensor) -> tuple[Distribution, Distribution]:
+        """Heads of both modalities on encoded streams, `B x T x D` each (equation 1)."""
+        return (
             Distribution(
                 self.rgb_mean(rgb), self.effective_log_variance(self.rgb_log_variance(rgb))
             ),
@@ -38,7 +37,18 @@ class GaussianFusion(Detector):
                 self.event_mean(event), self.effective_log_variance(self.event_log_variance(event))
             ),
         )
-        fused, weights, precision = fuse(distributions, self.settings)
+
+    def combine(
+        self, distributions: tuple[Distribution, Distribution]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
+        """Fused mean, normalised weights and total precision, as `fuse`."""
+        return fuse(distributions, self.settings)
+
+    def forward(self, rgb: Tensor, event: Tensor, mask: Tensor) -> Output:
+        """See `Detector.forward`."""
+        rgb, event = self.rgb_encoder(rgb, mask), self.event_encoder(event, mask)
+        distributions = self.distributions(rgb, event)
+        fused, weights, precision = self.combine(distributions)
         if self.settings.sequential_update:
             fused = sequential_update(fused, 1 / precision, self.settings)
         logits = self.classifier(self.refinement(fused)).squeeze(-1)

@@ -26,7 +26,9 @@ class SingleStream(Detector):
 class ImageOnly(SingleStream):
     """RGB alone."""
 
-    def forward(self, rgb: Tensor, event: Tensor, mask: Tensor) -> Output:
+    needs_motion_cue = False
+
+    def forward(self, rgb: Tensor, event: Tensor | None, mask: Tensor) -> Output:
         """See `Detector.forward`; `event` is not used."""
         return self.score(rgb, mask)
 

@@ -75,7 +75,7 @@ def abandoned(director: Director, intervals: tuple[Interval, ...]) -> None:
         solid_track(
             director.scene.camera,
             "suitcase",
-            suitcase_faces(colour),
+            suitcase_faces(colour, 0.62 * director.strength),
             size,
             np.full(plan.frames, 1.1 * side),
             0,
@@ -104,10 +104,12 @@ def vandalism(director: Director, intervals: tuple[Interval, ...]) -> None:
     fps = plan.fps
     start, stop = intervals[0]
     x0, x1, wall = director.scene.layout.wall
-    reach = director.scene.camera.half_width_at(wall) * 0.72
+    reach = director.scene.camera.half_width_at(wall) * 0.95
     x0, x1 = max(x0, -reach), min(x1, reach)
-    left = float(rng.uniform(x0 + 0.2, max(x0 + 0.3, x1 - 3.0)))
-    width = min(x1 - left - 0.2, 3.0)
+    width = min(x1 - x0 - 0.2, 2.2 * director.strength)
+    # As near to the middle of the picture as the wall allows.
+    wanted = -width / 2 + float(rng.uniform(-0.8, 0.8))
+    left = min(max(wanted, x0 + 0.1), x1 - 0.1 - width)
     _paint(director, left, width, wall - 0.02, start, stop)
     arrive = start - int(0.2 * fps)
     walk = np.arange(arrive) / fps
@@ -144,18 +146,19 @@ def _paint(
 ) -> None:
     """Large letters of bright paint that appear from left to right during the interval."""
     rng, frames = director.rng, director.plan.frames - start
-    letters = max(int(width / 0.62), 2)
+    letters = max(round(width / (0.5 * director.strength)), 2)
+    pitch = width / letters
     first, second, colours = [], [], []
     paint = rng.permutation(len(PAINTS))[:3]
     names = rng.permutation(list(LETTERS))
     for letter in range(letters):
-        corner = np.array(LETTERS[str(names[letter % len(names)])]) * (0.5, 1.3)
+        corner = np.array(LETTERS[str(names[letter % len(names)])]) * (0.8 * pitch, 1.15 * director.strength)
         corner += rng.normal(0, 0.04, corner.shape)
         world = np.stack(
             [
-                left + letter * 0.62 + 0.1 + corner[:, 0],
+                left + (letter + 0.1) * pitch + corner[:, 0],
                 np.full(len(corner), wall),
-                0.55 + corner[:, 1] + 0.15 * rng.random(),
+                0.4 + corner[:, 1] + 0.15 * rng.random(),
             ],
             axis=1,
         )

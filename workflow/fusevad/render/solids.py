@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -259,8 +259,8 @@ def ball_track(
     )
 
 
-def suitcase_faces(colour: Colour) -> list[Face]:
-    """A large upright suitcase with dark ribs and a pulled-out handle."""
+def suitcase_faces(colour: Colour, size: float) -> list[Face]:
+    """A large upright suitcase with dark ribs and a pulled-out handle; at size 1 0.92 m high."""
     faces = box_faces((-0.2, -0.34, 0.07), (0.2, 0.34, 0.92), colour)
     dark = shaded(colour, 0.45)
     for x, sign in ((0.205, 1), (-0.205, -1)):
@@ -270,4 +270,8 @@ def suitcase_faces(colour: Colour) -> list[Face]:
             faces.append(Face(corners, dark))
     for side in (-0.14, 0.12):
         faces += box_faces((-0.015, side, 0.92), (0.015, side + 0.025, 1.22), (60, 60, 62))
-    return faces + box_faces((-0.03, -0.16, 1.2), (0.03, 0.16, 1.27), (40, 40, 42))
+    faces += box_faces((-0.03, -0.16, 1.2), (0.03, 0.16, 1.27), (40, 40, 42))
+    return [
+        replace(face, corners=tuple((size * x, size * y, size * z) for x, y, z in face.corners))
+        for face in faces
+    ]

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic_core import ArgsKwargs
 
 from fusevad.errors import FusevadError
+from fusevad.report.ablation import make_ablation
 from fusevad.report.classes import make_classes
 from fusevad.report.curves import make_curves
 from fusevad.report.radar import make_radar
@@ -15,6 +16,7 @@ from fusevad.report.timelines import make_timelines
 from fusevad.settings import parse
 
 REPORTS: dict[str, Callable[..., None]] = {
+    "ablation": make_ablation,
     "table1": make_table1,
     "classes": make_classes,
     "radar": make_radar,
@@ -27,6 +29,6 @@ def make_report(kind: str, settings: dict[str, Any], first: Path, second: Path) 
     """Make a table (LaTeX and CSV) or figure (PDF and PNG); `settings` are its arguments."""
     if kind not in REPORTS:
         raise FusevadError(f"report '{kind}' is unknown; choose one of {', '.join(REPORTS)}")
-    names = ("out_tex", "out_csv") if kind in ("table1", "classes") else ("out_pdf", "out_png")
+    names = ("out_tex", "out_csv") if kind in ("ablation", "table1", "classes") else ("out_pdf", "out_png")
     outputs = dict(zip(names, (first, second), strict=True))
     parse(REPORTS[kind], ArgsKwargs((), settings | outputs), f"report {kind}")

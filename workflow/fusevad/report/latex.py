@@ -69,9 +69,9 @@ def grouped_head(first: str, groups: Sequence[tuple[str, Sequence[str]]]) -> lis
     return [line(top), "".join(rules), line(bottom)]
 
 
-def tabular(columns: int, lines: Sequence[str]) -> str:
-    """A booktabs tabular: one text column, then `columns` centred ones."""
-    begin = rf"\noindent\begin{{tabular}}{{@{{}}l{'c' * columns}@{{}}}}"
+def tabular(columns: int, lines: Sequence[str], texts: int = 1) -> str:
+    """A booktabs tabular: `texts` text columns, then `columns` centred ones."""
+    begin = rf"\noindent\begin{{tabular}}{{@{{}}{'l' * texts}{'c' * columns}@{{}}}}"
     end = r"\end{tabular}\par\medskip"
     return "\n".join([begin, r"\toprule", *lines, r"\bottomrule", end])
 

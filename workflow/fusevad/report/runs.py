@@ -25,6 +25,8 @@ class TableDataset:
         scored_crops: those whose scores are averaged on test videos, by number.
         frame_stride: every how many frames one is encoded.
         class_metric: AUC or AP, for the per-class table and the radar figure.
+        source: key of the data set whose videos these are, by which published numbers are found;
+            by default `key`.
     """
 
     key: str
@@ -37,6 +39,11 @@ class TableDataset:
     frame_stride: int
     scored_crops: tuple[int, ...] = (0,)
     class_metric: str = "AUC"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            object.__setattr__(self, "source", self.key)
 
 
 @dataclass(frozen=True, slots=True)

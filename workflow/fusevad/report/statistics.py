@@ -1,4 +1,7 @@
-"""Mean and spread over seeds, and which differences between methods the seeds support.
+"""Statistics of the report: the one place that tables, figures and claims import them from.
+
+Here: mean and spread over seeds, and which differences between methods the seeds support. From
+`bootstrap`: the interquartile mean with its interval, and what other test videos would change.
 
 The paired test is Student's t-test on the per-seed differences of two methods, two-sided. Seeds
 fix the validation split and the order of the data, so runs with one seed belong together. The
@@ -18,7 +21,35 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import t as student_t
 from scipy.stats import ttest_1samp
+
+from fusevad.report.bootstrap import (
+    Aggregate,
+    LabelledSegments,
+    Resampled,
+    VideoBootstrap,
+    interquartile_mean,
+    segment_scores,
+)
+
+__all__ = [
+    "ALPHA",
+    "Aggregate",
+    "LabelledSegments",
+    "PairedTest",
+    "Resampled",
+    "Summary",
+    "Verdict",
+    "VideoBootstrap",
+    "best_supported",
+    "holm",
+    "interquartile_mean",
+    "paired_test",
+    "segment_scores",
+    "summarize",
+    "summarize_table",
+]
 
 ALPHA = 0.05
 # Below this, differences of metrics in [0, 1] are rounding and not a spread.
@@ -42,11 +73,33 @@ class PairedTest:
         n: number of shared seeds.
         difference: mean of first minus second.
         p: two-sided p-value, uncorrected; NaN with fewer than two shared seeds.
+        error: standard error of `difference`; NaN with fewer than two shared seeds.
     """
 
     n: int
     difference: float
     p: float
+    error: float
+
+    def interval(self, alpha: float = ALPHA) -> tuple[float, float]:
+        """The (1 - alpha) interval of the difference, from the t-distribution."""
+        half = float(student_t.isf(alpha / 2, self.n - 1)) * self.error if self.n > 1 else np.nan
+        return self.difference - half, self.difference + half
+
+    def p_above(self, bound: float) -> float:
+        """One-sided p-value for a difference above `bound` (null: at or below it)."""
+        return self._tail(self.difference - bound)
+
+    def p_below(self, bound: float) -> float:
+        """One-sided p-value for a difference below `bound` (null: at or above it)."""
+        return self._tail(bound - self.difference)
+
+    def _tail(self, distance: float) -> float:
+        if self.n < 2:
+            return float("nan")
+        if self.error < _ROUNDING:
+            return 0.0 if distance > _ROUNDING else 1.0
+        return float(student_t.sf(distance / self.error, self.n - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +139,12 @@ def paired_test(first: pd.Series, second: pd.Series) -> PairedTest:
     n = len(differences)
     if n < 2:
         mean = float(differences.mean()) if n else float("nan")
-        return PairedTest(n, mean, float("nan"))
+        return PairedTest(n, mean, float("nan"), float("nan"))
     mean = float(differences.mean())
     if np.ptp(differences) < _ROUNDING:
-        return PairedTest(n, mean, 1.0 if abs(mean) < _ROUNDING else 0.0)
-    return PairedTest(n, mean, float(ttest_1samp(differences, 0.0).pvalue))
+        return PairedTest(n, mean, 1.0 if abs(mean) < _ROUNDING else 0.0, 0.0)
+    error = float(differences.std(ddof=1) / np.sqrt(n))
+    return PairedTest(n, mean, float(ttest_1samp(differences, 0.0).pvalue), error)
 
 
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:

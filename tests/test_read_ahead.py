@@ -1,0 +1,92 @@
+"""Decoding ahead: the same chunks in the same order, little memory, and clear ends."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fusevad.errors import FusevadError
+from fusevad.image_sources import Chunk, FrameSource
+from fusevad.manifest import Video
+from fusevad.read_ahead import _CHUNKS_AHEAD, reading_ahead
+from tests.test_video import write_video
+
+
+def video(name: str, frames: int, path: Path = Path("none.mp4")) -> Video:
+    return Video(name, path, "train", ("normal",), frames, 20.0, 64, 48, name)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUp:
+    """Chunks of one number; writes down how far it is, and dies or fails where it is told."""
+
+    folder: Path
+    bad: str = ""
+
+    def chunks(self, video):
+        for number in range(video.frames):
+            if video.name == self.bad:
+                raise FusevadError(f"{video.name}: bad")
+            if video.name == "killer":
+                os.kill(os.getpid(), signal.SIGKILL)
+            (self.folder / video.name).write_text(str(number + 1))
+            yield Chunk(np.array([number]), np.full((1, 2, 2), hash_of(video.name) + number))
+
+
+def hash_of(name: str) -> int:
+    return 1000 * ord(name[-1])
+
+
+def read(source, videos, workers):
+    with reading_ahead(source, videos, workers) as stream:
+        return [
+            (video.name, [(chunk.segments.tolist(), chunk.images.tolist()) for chunk in chunks])
+            for video, chunks in stream
+        ]
+
+
+def test_processes_give_the_same_chunks_in_the_same_order(tmp_path):
+    videos = [video(name, frames) for name, frames in zip("abcde", (3, 1, 20, 2, 4), strict=True)]
+    here = read(MadeUp(tmp_path), videos, 0)
+    assert [name for name, _ in here] == list("abcde")
+    assert read(MadeUp(tmp_path), videos, 2) == here
+    assert read(MadeUp(tmp_path), videos, 9) == here
+
+
+def test_frames_of_videos_are_the_same_from_a_process(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 20, (160, 120))
+    source = FrameSource((0, 7), 32, 3)
+    assert read(source, [video("a", 20, path)], 1) == read(source, [video("a", 20, path)], 0)
+
+
+def test_a_process_stops_when_enough_waits(tmp_path):
+    with reading_ahead(MadeUp(tmp_path), [video("a", 500)], 1) as stream:
+        _, chunks = next(stream)
+        next(chunks)
+        before = 0
+        while (made := int((tmp_path / "a").read_text() or 0)) != before:
+            before = made
+            time.sleep(0.5)
+        # Besides the queue: one in each thread's hands, the one used, and a pipe of 64 kB.
+        assert made <= 4 + _CHUNKS_AHEAD + 64 * 1024 / 300
+
+
+def test_a_bad_video_is_named_when_its_turn_comes(tmp_path):
+    done = []
+    with (
+        pytest.raises(FusevadError, match="c: bad"),
+        reading_ahead(MadeUp(tmp_path, "c"), [video(n, 2) for n in "abcd"], 2) as stream,
+    ):
+        for each, chunks in stream:
+            list(chunks)
+            done.append(each.name)
+    assert done == ["a", "b"]
+
+
+def test_a_killed_process_is_said(tmp_path):
+    with pytest.raises(FusevadError, match=r"none\.mp4: the process that reads it was killed"):
+        read(MadeUp(tmp_path), [video("killer", 1)], 1)

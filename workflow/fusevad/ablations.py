@@ -1,0 +1,171 @@
+"""Ablation tables: `config/tables/*.yaml`, whose rows are experiments and whose sweeps make them.
+
+Imports nothing heavy: the Snakefile reads it at every start.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from fusevad.errors import FusevadError
+from fusevad.motion_cue import MotionCue
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An entry of `config/experiments/` or of a sweep, with the motion cue resolved."""
+
+    name: str
+    label: str
+    method: str
+    hyperparameters: str | None
+    motion_cue: MotionCue
+    overrides: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AblationRow:
+    """A row of an ablation table.
+
+    Attributes:
+        key: names the row in the table, as in the file of published numbers: `nu-4`.
+        labels: what stands in the columns that name it, by heading.
+        experiment: whose results it shows.
+    """
+
+    key: str
+    labels: dict[str, str]
+    experiment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """A table of experiments.
+
+    Attributes:
+        title: caption.
+        columns: headings of the columns that name a row.
+        rows: in the order of the file.
+        paper: data sets that the paper's table shows; others that are not the paper's are added.
+        published: file of `config/published/` with the paper's numbers, if it has any.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[AblationRow, ...]
+    paper: tuple[str, ...]
+    published: str | None
+
+
+def expand(
+    name: str,
+    values: Mapping[str, Any],
+    experiments: dict[str, Experiment],
+    is_base_value: Callable[[Experiment, str, Any], bool],
+) -> Ablation:
+    """Make the rows of a table; experiments that its sweeps name are added to `experiments`.
+
+    Args:
+        name: of the table's file.
+        values: its content, checked against `table.schema.yaml`.
+        experiments: all so far.
+        is_base_value: whether an experiment has a value (of a dotted key) anyway, on every
+            configured data set; that row is then the experiment itself.
+
+    Raises:
+        FusevadError: an experiment that does not exist.
+    """
+    make = _listed if "experiments" in values else _swept
+    columns, rows = make(name, values, experiments, is_base_value)
+    return Ablation(
+        name,
+        values["title"],
+        columns,
+        rows,
+        tuple(values.get("paper", ())),
+        values.get("published"),
+    )
+
+
+def _listed(
+    name: str,
+    values: Mapping[str, Any],
+    experiments: dict[str, Experiment],
+    _: Callable[[Experiment, str, Any], bool],
+) -> tuple[tuple[str, ...], tuple[AblationRow, ...]]:
+    rows = []
+    for row in values["experiments"]:
+        experiment = _known(name, row, experiments)
+        rows.append(AblationRow(row, {"Method": experiment.label}, row))
+    return ("Method",), tuple(rows)
+
+
+def _swept(
+    name: str,
+    values: Mapping[str, Any],
+    experiments: dict[str, Experiment],
+    is_base_value: Callable[[Experiment, str, Any], bool],
+) -> tuple[tuple[str, ...], tuple[AblationRow, ...]]:
+    base = _known(name, values["base"], experiments)
+    sweeps = values["sweeps"]
+    grid = values.get("grid", False)
+    rows = []
+    for point in _points(sweeps, grid):
+        experiment = base
+        changed = []
+        for key, value in point.items():
+            if not is_base_value(base, sweeps[key]["set"], value):
+                experiment = _with(experiment, sweeps[key]["set"], value)
+                changed.append(f"{key}-{_text(value)}")
+        if changed:
+            experiment = replace(experiment, name=f"{base.name}.{'-'.join(changed)}")
+            experiments.setdefault(experiment.name, experiment)
+        texts = {key: _text(value) for key, value in point.items()}
+        key = "-".join(f"{name}-{text}" for name, text in texts.items())
+        if grid:
+            labels = {sweeps[name]["label"]: text for name, text in texts.items()}
+        else:
+            ((parameter, text),) = texts.items()
+            labels = {"Parameter": sweeps[parameter]["label"], "Value": text}
+        rows.append(AblationRow(key, labels, experiment.name))
+    return tuple(rows[0].labels), tuple(rows)
+
+
+def _points(sweeps: Mapping[str, Any], grid: bool) -> list[dict[str, Any]]:
+    """The values of every row: one sweep after the other, or all combinations."""
+    if not grid:
+        return [{key: value} for key, sweep in sweeps.items() for value in sweep["values"]]
+    combinations = product(*(sweep["values"] for sweep in sweeps.values()))
+    return [dict(zip(sweeps, point, strict=True)) for point in combinations]
+
+
+def _with(experiment: Experiment, key: str, value: Any) -> Experiment:
+    """The experiment with one value set, by its dotted key; `motion_cue.window` is one too."""
+    label = f"{experiment.label}, {key.rpartition('.')[2]} {_text(value)}"
+    head, _, tail = key.partition(".")
+    if head == "motion_cue":
+        cue = replace(experiment.motion_cue, **{tail: value})
+        return replace(experiment, label=label, motion_cue=cue)
+    overrides = dict(experiment.overrides)
+    overrides[head] = {**overrides.get(head, {}), tail: value} if tail else value
+    return replace(experiment, label=label, overrides=overrides)
+
+
+def _text(value: Any) -> str:
+    """A value as it stands in names and tables: 8, 0.5, 1e-06."""
+    return (
+        f"{value:g}"
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else str(value)
+    )
+
+
+def _known(table: str, name: str, experiments: Mapping[str, Experiment]) -> Experiment:
+    if name not in experiments:
+        raise FusevadError(
+            f"config/tables/{table}.yaml: no experiment '{name}' in config/experiments; "
+            "add it there or correct the table"
+        )
+    return experiments[name]

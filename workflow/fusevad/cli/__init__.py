@@ -1,0 +1,9 @@
+"""The command `fusevad`: one verb a stage, the same ones that the workflow calls.
+
+Heavy imports stand inside the verbs, so that `fusevad --help` answers at once.
+"""
+
+from fusevad.cli import data, features, results
+from fusevad.cli.app import app, main
+
+__all__ = ["app", "data", "features", "main", "results"]

@@ -1,0 +1,40 @@
+"""The command `fusevad` itself; its verbs are in the modules beside this one.
+
+Heavy imports stand inside the verbs, so that `fusevad --help` answers at once.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fusevad.errors import FusevadError
+
+if not sys.stderr.isatty():
+    # In a log file a progress bar is a line every ten seconds, not ten a second.
+    os.environ.setdefault("TQDM_MININTERVAL", "10")
+
+app = typer.Typer(
+    help="Weakly supervised video anomaly detection, stage by stage. The workflow calls these"
+    " verbs for you: snakemake --cores all results/table1.tex",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Settings = Annotated[str, typer.Option(help="YAML or JSON file, or JSON text.")]
+Workers = Annotated[int, typer.Option(help="Processes at a time.", min=1)]
+Manifest = Annotated[Path, typer.Option(help="The data set's manifest.csv.")]
+Shard = Annotated[int, typer.Option(help="Number of this shard, from 0.", min=0)]
+Shards = Annotated[int, typer.Option(help="Number of shards.", min=1)]
+
+
+def main() -> None:
+    """Run the command; bad input ends it with one line and status 1."""
+    try:
+        app()
+    except FusevadError as error:
+        print(f"fusevad: {error}", file=sys.stderr)
+        sys.exit(1)

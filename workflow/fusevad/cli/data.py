@@ -1,0 +1,111 @@
+"""Verbs of the stage `data`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fusevad.cli.app import Settings, Workers, app
+from fusevad.config import load_dataset
+from fusevad.errors import FusevadError
+from fusevad.settings import from_text_or_file, parse
+
+# Of the working directory, which is the repository.
+CONFIG = Path("config")
+
+
+@app.command()
+def render(settings: Settings, out: Path, workers: Workers = 1) -> None:
+    """Data: render the embedded data set into the folder OUT (videos, labels, intervals)."""
+    from fusevad.render import RenderSettings, render_dataset
+
+    render_dataset(RenderSettings.from_mapping(from_text_or_file(settings)), out, workers)
+
+
+@app.command()
+def fetch(
+    dataset: str,
+    settings: Annotated[
+        str | None, typer.Option(help="Section `fetch`; else that of config/datasets.")
+    ] = None,
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder of data that you already have; it is linked.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="File to write when all is there.")] = None,
+) -> None:
+    """Data: download a data set into data/DATASET, or say how to get it by hand."""
+    from fusevad.fetch import FetchSettings
+    from fusevad.fetch import fetch as fetch_files
+    from fusevad.files import write_json
+
+    values = from_text_or_file(settings) if settings else load_dataset(CONFIG, dataset).fetch
+    if values is None:
+        raise FusevadError(f"data set {dataset}: rendered, so there is nothing to fetch")
+    parsed = parse(FetchSettings, values, f"{dataset}: fetch")
+    folder, lock = _data_folder(dataset), CONFIG / "checksums" / f"{dataset}.json"
+    fetch_files(dataset, parsed, folder, lock, data_root)
+    if record is not None:
+        write_json({"dataset": dataset, "folder": str(folder)}, record)
+
+
+@app.command()
+def labels(data: Path, out: Path, settings: Settings) -> None:
+    """Data: labels and intervals of the recorded videos in the folder DATA, written to OUT."""
+    from fusevad.recorded import RecordedSettings, make_labels
+
+    parsed = parse(RecordedSettings, from_text_or_file(settings), "recorded")
+    make_labels(data, parsed, parsed.split, out)
+
+
+@app.command()
+def verify(
+    dataset: str,
+    split: Annotated[str, typer.Option(help="official or released.")] = "official",
+    workers: Workers = 1,
+) -> None:
+    """Data: compare the files in data/DATASET with what is expected of the data set."""
+    from fusevad.recorded import RecordedSettings
+    from fusevad.recorded import verify as verify_files
+
+    configured = load_dataset(CONFIG, dataset)
+    if configured.origin != "recorded":
+        raise FusevadError(f"data set {dataset}: not a recorded one; verify checks those alone")
+    parsed = parse(RecordedSettings, configured.settings, f"{dataset}: recorded")
+    problems = verify_files(dataset, _data_folder(dataset), parsed, split, workers)
+    if problems:
+        raise FusevadError("\n".join([f"{dataset}: split {split}:", *problems]))
+    print(f"{dataset}: split {split}: all files are there and as expected")
+
+
+@app.command()
+def splice(data: Path, out: Path, settings: Settings, workers: Workers = 1) -> None:
+    """Data: join the short clips of surveillance-fight in DATA to untrimmed videos in OUT."""
+    from fusevad.splice import SpliceSettings
+    from fusevad.splice import splice as splice_clips
+
+    parsed = parse(SpliceSettings, from_text_or_file(settings), "splice")
+    splice_clips(data, parsed, out, workers)
+
+
+def _data_folder(dataset: str) -> Path:
+    return Path("data") / load_dataset(CONFIG, dataset).source
+
+
+@app.command()
+def manifest(
+    labels: Path, intervals: Path, out: Path, on_bad_video: str = "stop", workers: Workers = 1
+) -> None:
+    """Data: decode every video once and write manifest, intervals and skipped videos to OUT."""
+    from fusevad.manifest import make_manifest
+
+    if on_bad_video not in ("stop", "skip"):
+        raise FusevadError(f"--on-bad-video {on_bad_video}: choose stop or skip")
+    make_manifest(labels, intervals, out, on_bad_video, workers)
+
+
+@app.command()
+def contact_sheet(source: Path, out: Path) -> None:
+    """Data: a picture of every class of the rendered data set in SOURCE."""
+    from fusevad.render import contact_sheet as draw
+
+    draw(source, out)

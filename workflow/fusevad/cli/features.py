@@ -1,0 +1,73 @@
+"""Verbs of motion cues, embeddings and encoders."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fusevad.cli.app import Manifest, Settings, Shard, Shards, Workers, app
+from fusevad.settings import from_text_or_file, parse
+
+
+@app.command()
+def cues(manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, out: Path) -> None:
+    """Motion cues of all windows and thresholds, from one decode of each video of a shard."""
+    from fusevad.cues import CueSettings, make_cues
+
+    parsed = parse(CueSettings, from_text_or_file(settings), "cues")
+    make_cues(manifest, shard, shards, parsed, out)
+
+
+@app.command()
+def embed(
+    manifest: Manifest,
+    settings: Settings,
+    shard: Shard,
+    shards: Shards,
+    out: Path,
+    cue_folder: Annotated[Path | None, typer.Option(help="Motion cues, for their stream.")] = None,
+    threads: Annotated[int, typer.Option(help="Threads of torch.", min=1)] = 1,
+) -> None:
+    """Embeddings of one stream (RGB or a motion cue) of the videos of a shard."""
+    from fusevad.embed import EmbedSettings, embed_shard
+
+    parsed = parse(EmbedSettings, from_text_or_file(settings), "embed")
+    embed_shard(manifest, shard, shards, parsed, out, cue_folder, threads)
+
+
+@app.command()
+def index(manifest: Manifest, out: Path, shard_files: list[Path]) -> None:
+    """Embeddings: check the shards of a stream against the manifest and write their index OUT."""
+    from fusevad.embedding_index import make_index
+
+    make_index(manifest, shard_files, out)
+
+
+@app.command()
+def encoder_data(settings: Settings, out: Path, workers: Workers = 1) -> None:
+    """Embedded encoder: render the clips, motion cues and captions it learns from into OUT."""
+    from fusevad.encoder_data import EncoderDataSettings, make_encoder_data
+
+    parsed = parse(EncoderDataSettings, from_text_or_file(settings), "encoder-data")
+    make_encoder_data(parsed, out, workers)
+
+
+@app.command()
+def train_encoder(
+    settings: Settings,
+    data_settings: Annotated[str, typer.Option(help="Settings of encoder-data.")],
+    model: Annotated[Path, typer.Option(help="open_clip model configuration (JSON).")],
+    data: Annotated[Path, typer.Option(help="Folder written by encoder-data.")],
+    out: Path,
+) -> None:
+    """Embedded encoder: train image, text and motion-cue towers into OUT, with a model card."""
+    from fusevad.encoder_data import EncoderDataSettings
+    from fusevad.encoder_training import EncoderTraining
+    from fusevad.encoder_training import train_encoder as train_towers
+    from fusevad.files import write_text
+    from fusevad.model_card import model_card
+
+    training = parse(EncoderTraining, from_text_or_file(settings), "train-encoder")
+    clips = parse(EncoderDataSettings, from_text_or_file(data_settings), "encoder-data")
+    report = train_towers(training, model, data, out)
+    write_text(model_card(clips, training, report), out / "MODEL_CARD.md")

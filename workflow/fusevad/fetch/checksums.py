@@ -1,0 +1,71 @@
+"""Checksums: pinned in the configuration, or kept in a lock file since the first download."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from tqdm import tqdm
+
+from fusevad.errors import FusevadError
+from fusevad.files import write_json
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What a first download brought: a file's checksum and bytes, or a repository's commit."""
+
+    sha256: str | None = None
+    size: int | None = None
+    commit: str | None = None
+
+
+_ENTRIES = TypeAdapter(dict[str, Locked])
+
+
+@dataclass(frozen=True, slots=True)
+class LockFile:
+    """`config/checksums/{dataset}.json`: an object of file names, read anew each time."""
+
+    path: Path
+
+    def get(self, name: str) -> Locked:
+        """What is locked of a file; nothing before its first download.
+
+        Raises:
+            FusevadError: the lock file is broken.
+        """
+        return self._read().get(name, Locked())
+
+    def add(self, name: str, entry: Locked) -> None:
+        """Keep what a first download brought."""
+        entries = self._read() | {name: entry}
+        write_json({key: _as_json(entries[key]) for key in sorted(entries)}, self.path)
+
+    def _read(self) -> dict[str, Locked]:
+        if not self.path.exists():
+            return {}
+        try:
+            return _ENTRIES.validate_json(self.path.read_bytes())
+        except ValidationError as error:
+            raise FusevadError(
+                f"{self.path}: not a file of checksums; restore it, or delete it to trust the next"
+                " download"
+            ) from error
+
+
+def sha256_with_progress(path: Path, title: Path) -> str:
+    """Hexadecimal SHA-256 of a file, with a progress bar named after `title`."""
+    digest = hashlib.sha256()
+    bar = tqdm(total=path.stat().st_size, desc=f"check {title.name}", unit="B", unit_scale=True)
+    with bar, path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            bar.update(len(chunk))
+    return digest.hexdigest()
+
+
+def _as_json(entry: Locked) -> dict[str, str | int]:
+    return {key: value for key, value in asdict(entry).items() if value is not None}

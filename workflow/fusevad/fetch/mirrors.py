@@ -1,0 +1,117 @@
+"""What every kind of mirror has in common: where bytes go, and how it says that it failed."""
+
+import contextlib
+import errno
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fusevad.errors import FusevadError
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class MirrorError(Exception):
+    """A mirror did not give the file; the text is the reason, in a few words.
+
+    unreachable: nothing answered, as without a network.
+    """
+
+    def __init__(self, reason: str, unreachable: bool = False) -> None:
+        super().__init__(one_line(reason))
+        self.unreachable = unreachable
+
+
+class WrongFileError(MirrorError):
+    """A mirror gave a whole file that is not the right one."""
+
+
+class MismatchError(WrongFileError):
+    """A mirror gave a file with another checksum than expected."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(f"SHA-256 is {found}, expected {expected}")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where one file is on its way: a hidden folder that only this file uses.
+
+    title: the file's final path, for progress bars and messages.
+    """
+
+    folder: Path
+    title: Path
+
+    @property
+    def part(self) -> Path:
+        """Bytes that have come so far, or that wait for their check."""
+        return self.folder / "part"
+
+    @property
+    def note(self) -> Path:
+        """Which address the bytes of `part` are from."""
+        return self.folder / "part.json"
+
+    @property
+    def complete(self) -> Path:
+        """The checked archive, waiting to be unpacked."""
+        return self.folder / "complete"
+
+    @property
+    def unpacked(self) -> Path:
+        """What an archive or a git repository holds, before it goes to its place."""
+        return self.folder / "unpacked"
+
+    @property
+    def started(self) -> bool:
+        """Whether an earlier run left something to go on from."""
+        return self.folder.is_dir() and any(self.folder.iterdir())
+
+    def clear_part(self) -> None:
+        """Remove the bytes that have come, then the note on them."""
+        self.part.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove all that is on its way."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+
+def one_line(text: str, most: int = 200) -> str:
+    """`text` without line breaks, cut to at most `most` characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+@contextlib.contextmanager
+def writing(final: Path) -> Iterator[None]:
+    """Turn what the operating system says against writing `final` into one line.
+
+    Raises:
+        FusevadError: the disk is full, the folder cannot be written to, ...
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL_DISK:
+            raise FusevadError(
+                f"{final}: the disk is full; free some space and run the command again, which goes"
+                " on from here"
+            ) from error
+        raise FusevadError(
+            f"{final}: cannot be read or written ({error.strerror or error}); mend that and run"
+            " the command again"
+        ) from error
+
+
+def need_room(final: Path, folder: Path, size: int) -> None:
+    """Raise FusevadError unless `size` more bytes fit on the disk of `folder`."""
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise FusevadError(
+            f"{final}: {size / 1e9:.2f} GB are to come but the disk has {free / 1e9:.2f} GB free;"
+            " free some space and run the command again"
+        )

@@ -1,0 +1,56 @@
+"""The record of what was fetched: a small hidden file in the data folder."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from fusevad.files import write_json
+
+HIDDEN = ".fetch"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a file was when it was fetched and checked.
+
+    Of a file: its SHA-256, bytes and time of change (nanoseconds). Of an unpacked archive: its
+    SHA-256 and bytes, the folder it was unpacked into and what it held at its top.
+    """
+
+    sha256: str
+    size: int
+    changed: int | None = None
+    target: str | None = None
+    holds: tuple[str, ...] = ()
+
+
+_ENTRIES = TypeAdapter(dict[str, Entry])
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`.fetch/record.json` of a data folder."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The record's file."""
+        return self.folder / HIDDEN / "record.json"
+
+    def get(self, name: str) -> Entry | None:
+        """What is known of a file; None if it was not fetched, or the record is unreadable."""
+        return self._read().get(name)
+
+    def add(self, name: str, entry: Entry) -> None:
+        """Note that a file is in its place."""
+        entries = self._read() | {name: entry}
+        write_json({key: asdict(value) for key, value in entries.items()}, self.path)
+
+    def _read(self) -> dict[str, Entry]:
+        """All entries; a broken record only means that files are checked again."""
+        try:
+            return _ENTRIES.validate_json(self.path.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return {}

@@ -1,0 +1,194 @@
+"""The two tables that every origin of videos ends with: labels and intervals, read and checked."""
+
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from tqdm import tqdm
+
+from fusevad.errors import FusevadError
+from fusevad.files import read_csv
+
+NORMAL = "normal"
+SPLITS = ("train", "test")
+
+PastEnd = Literal["stop", "clip"]
+
+_LABEL_COLUMNS = ["video", "split", "class", "path"]
+INTERVAL_COLUMNS = ["video", "class", "start", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An anomaly of a test video: frames [start, end) that show `label`."""
+
+    video: str
+    label: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A row of `labels.csv`; `path` is relative to the working directory if below it."""
+
+    name: str
+    split: str
+    classes: tuple[str, ...]
+    path: Path
+
+
+def read_intervals(path: Path) -> dict[str, list[Interval]]:
+    """Read a table of anomalies: video, class, start, end in frames, half-open; grouped by video.
+
+    Raises:
+        FusevadError: the file is missing, or a cell is empty or no whole number.
+    """
+    frame = read_csv(path, INTERVAL_COLUMNS, ("video", "class"))
+    result: dict[str, list[Interval]] = {}
+    for number, row in enumerate(frame[INTERVAL_COLUMNS].itertuples(index=False), start=2):
+        video, name, start, end = row
+        try:
+            first, last = int(start), int(end)
+        except ValueError:  # empty, or text
+            first, last = -1, -1
+        if pd.isna(video) or pd.isna(name) or (first, last) != (start, end):
+            raise FusevadError(
+                f"{path}: line {number} is not video, class, start, end in whole frames; correct it"
+            )
+        result.setdefault(video, []).append(Interval(video, name, first, last))
+    return result
+
+
+def read_labels(path: Path) -> list[Label]:
+    """Read a table of videos: video, split, class, path relative to the table's folder.
+
+    Raises:
+        FusevadError: the file is missing, a cell is empty or has no meaning, or a name or file
+            occurs twice, in one split or, which is a leak, in both.
+    """
+    frame = read_csv(path, _LABEL_COLUMNS, tuple(_LABEL_COLUMNS))
+    if frame.empty:
+        raise FusevadError(f"{path}: no videos in the table; add some")
+    labels = []
+    for number, row in enumerate(frame[_LABEL_COLUMNS].itertuples(index=False), start=2):
+        if any(pd.isna(cell) for cell in row):
+            raise FusevadError(f"{path}: line {number} has an empty cell; fill it in")
+        name, split, classes, file = row
+        if "/" in name or name in (".", "..") or name != name.strip():
+            raise FusevadError(
+                f"{path}: video name {name!r} is no file name; use one without '/' or outer spaces"
+            )
+        if split not in SPLITS:
+            raise FusevadError(
+                f"{path}: video {name} has the unknown split {split!r}; use train or test"
+            )
+        names = tuple(part.strip() for part in classes.split(";"))
+        if "" in names or (NORMAL in names and len(names) > 1):
+            raise FusevadError(
+                f"{path}: video {name} has the class {classes!r}; use {NORMAL}, or anomaly classes "
+                "joined by ';'"
+            )
+        labels.append(Label(name, split, names, _relative(path.parent / file)))
+    _check_unique(path, labels)
+    return labels
+
+
+def _relative(path: Path) -> Path:
+    """Relative to the working directory if below it; links stay as they are."""
+    absolute = Path(os.path.abspath(path))
+    here = Path.cwd()
+    return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute
+
+
+def _check_unique(path: Path, labels: list[Label]) -> None:
+    for what, values in (
+        ("video name", [(label.name, label.split) for label in labels]),
+        ("file", [(os.path.realpath(label.path), label.split) for label in labels]),
+    ):
+        names = Counter(value for value, _ in values)
+        for name, count in names.items():
+            if count == 1:
+                continue
+            if len({split for value, split in values if value == name}) > 1:
+                raise FusevadError(
+                    f"{path}: {what} {name} is in train and in test; leave it in one of them"
+                )
+            raise FusevadError(f"{path}: {what} {name} occurs {count} times; remove the others")
+
+
+def check_intervals(path: Path, intervals: list[Interval], labels: list[Label]) -> None:
+    """Compare intervals with the videos' labels.
+
+    Raises:
+        FusevadError: an interval of no anomalous test video, of another class, or empty, or an
+            anomalous test video without one.
+    """
+    known = {label.name: label for label in labels}
+    for interval in intervals:
+        where = f"{path}: interval {interval.start}-{interval.end} of video {interval.video}"
+        label = known.get(interval.video)
+        if label is None:
+            raise FusevadError(f"{where}: no such video in the labels; remove it or correct it")
+        if label.split != "test":
+            raise FusevadError(f"{where}: a training video has no intervals; remove it")
+        if label.classes == (NORMAL,):
+            raise FusevadError(f"{where}: the video is labelled {NORMAL}; correct one of them")
+        if not set(interval.label.split(";")) <= set(label.classes):
+            raise FusevadError(
+                f"{where}: class {interval.label!r} is not among the video's labels "
+                f"({';'.join(label.classes)}); correct one of them"
+            )
+        if interval.start < 0:
+            raise FusevadError(f"{where}: starts before the video; frames count from 0")
+        if interval.end <= interval.start:
+            raise FusevadError(f"{where}: empty; the end is the first frame after the anomaly")
+    covered = {interval.video for interval in intervals}
+    for label in labels:
+        if label.split == "test" and label.classes != (NORMAL,) and label.name not in covered:
+            raise FusevadError(
+                f"{path}: no interval for the anomalous test video {label.name}; add at least one"
+            )
+
+
+def within_videos(
+    path: Path, intervals: list[Interval], frames: dict[str, int], past_end: PastEnd
+) -> list[Interval]:
+    """Deal with intervals that end after their video.
+
+    Args:
+        path: the table, for messages.
+        intervals: those of videos in `frames` are looked at, the others stay.
+        frames: number of frames by video.
+        past_end: `stop` raises; `clip` ends them with the video, or drops those that begin after
+            it, and says so on stderr.
+
+    Raises:
+        FusevadError: an interval ends after its video with `stop`, or none of a video is left.
+    """
+    kept = []
+    for interval in intervals:
+        count = frames.get(interval.video, interval.end)
+        if interval.end <= count:
+            kept.append(interval)
+            continue
+        where = f"{path}: interval {interval.start}-{interval.end} of video {interval.video}"
+        ends = f"ends after the video's {count} frames"
+        if past_end == "stop":
+            raise FusevadError(f"{where}: {ends}; correct it")
+        inside = interval.start < count
+        tqdm.write(f"warning: {where}: {ends}, {'clipped' if inside else 'dropped'}", sys.stderr)
+        if inside:
+            kept.append(replace(interval, end=count))
+    left = {interval.video for interval in kept}
+    for interval in intervals:
+        if interval.video not in left:
+            raise FusevadError(
+                f"{path}: all intervals of video {interval.video} lie after its"
+                f" {frames[interval.video]} frames; get the video or its annotations again"
+            )
+    return kept

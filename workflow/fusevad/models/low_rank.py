@@ -1,0 +1,88 @@
+"""Gaussian fusion with correlated features: low-rank plus diagonal covariance of each modality."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from fusevad.models.base import Distribution, ModelSettings, register
+from fusevad.models.gaussian import GaussianFusion, fuse
+
+
+@register("low-rank")
+class LowRankFusion(GaussianFusion):
+    """`gaussian` with a third head a modality for the `covariance_rank` factors of its covariance.
+
+    A modality's disagreement in one feature then moves the features that are correlated with it.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__(settings)
+        self.rgb_factors = nn.Linear(settings.dim, settings.dim * settings.covariance_rank)
+        self.event_factors = nn.Linear(settings.dim, settings.dim * settings.covariance_rank)
+
+    def distributions(self, rgb: Tensor, event: Tensor) -> tuple[Distribution, Distribution]:
+        """As `gaussian`, with factors `B x T x D x R`."""
+        plain_rgb, plain_event = super().distributions(rgb, event)
+        return (
+            replace(plain_rgb, factors=self._factors(self.rgb_factors(rgb))),
+            replace(plain_event, factors=self._factors(self.event_factors(event))),
+        )
+
+    def _factors(self, x: Tensor) -> Tensor:
+        # So scaled, the correlated share of a feature's variance does not grow with the rank.
+        rank = self.settings.covariance_rank
+        return x.unflatten(-1, (-1, rank)) / rank**0.5
+
+    def combine(
+        self, distributions: tuple[Distribution, Distribution]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
+        """Fused mean of the full covariances; weights and precision of their diagonals.
+
+        The true weights are `D x D` matrices whose diagonals need not lie in [0, 1]. Reported (and
+        taken by the sequential update) is what each feature by itself would get.
+        """
+        rgb, event = distributions
+        _, weights, precision = fuse((_marginal(rgb), _marginal(event)), self.settings)
+        return low_rank_fuse(rgb, event, self.settings.epsilon), weights, precision
+
+
+def _marginal(distribution: Distribution) -> Distribution:
+    added = distribution.factors.square().sum(dim=-1).log1p()
+    return Distribution(distribution.mean, distribution.log_variance + added)
+
+
+def low_rank_fuse(rgb: Distribution, event: Distribution, epsilon: float) -> Tensor:
+    """Mean of the normalised product of two normal densities with low-rank covariances.
+
+    With covariances `A` (RGB) and `B` (motion cue) it is `a + A (A + B)^-1 (b - a)`. The sum of the
+    diagonal parts, `V`, is taken out: `A + B = V^1/2 (I + G G^T) V^1/2` with `G` of `D x 2R`, so
+    that Woodbury's identity leaves one `2R x 2R` system a segment, with no eigenvalue below 1.
+
+    Args:
+        rgb: with factors `B x T x D x R`.
+        event: likewise.
+        epsilon: added to the diagonal variances.
+
+    Returns:
+        `B x T x D`.
+    """
+    log_rgb = (rgb.log_variance.exp() + epsilon).log()
+    log_event = (event.log_variance.exp() + epsilon).log()
+    log_total = torch.logaddexp(log_rgb, log_event)
+    root_rgb = ((log_rgb - log_total) / 2).exp()
+    root_event = ((log_event - log_total) / 2).exp()
+    scaled = torch.cat(
+        (root_rgb[..., None] * rgb.factors, root_event[..., None] * event.factors), dim=-1
+    )
+    difference = ((event.mean - rgb.mean) * (-log_total / 2).exp())[..., None]
+    identity = torch.eye(scaled.shape[-1], dtype=scaled.dtype, device=scaled.device)
+    inner = identity + scaled.mT @ scaled
+    # `cholesky_ex` spares the check (a wait on GPUs), which cannot fail here.
+    lower = torch.linalg.cholesky_ex(inner).L
+    found = torch.cholesky_solve(scaled.mT @ difference, lower)
+    # `A` has a term in `rgb.factors^T rest`. That product would magnify the rounding of `rest`, and
+    # is known already: by the push-through identity it is the first half of `found`.
+    rest = (difference - scaled @ found).squeeze(-1)
+    common = (rgb.factors @ found[..., : rgb.factors.shape[-1], :]).squeeze(-1)
+    return rgb.mean + (log_rgb / 2).exp() * (root_rgb * rest + common)

@@ -1,0 +1,85 @@
+"""What all formats share: the result, and lines of words and frame numbers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fusevad.errors import FusevadError
+
+_NONE = (-1, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Frames [start, end), from 0, that show `label` (None where the format does not say)."""
+
+    start: int
+    end: int
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What a file says of a video: its labels (none where it does not say) and its anomalies."""
+
+    labels: tuple[str, ...]
+    spans: tuple[Span, ...]
+
+
+def words(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and words of every line that is not blank.
+
+    Raises:
+        FusevadError: the file is missing or no text.
+    """
+    for number, line in enumerate(text_lines(path), start=1):
+        if line.strip():
+            yield number, line.split()
+
+
+def text_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 text file, with or without a byte order mark.
+
+    Raises:
+        FusevadError: the file is missing or no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FusevadError(f"{path}: not a readable text file ({error}); get it again") from error
+
+
+def pairs(path: Path, number: int, numbers: list[str], first: int) -> list[tuple[int, int]]:
+    """First and last frame of each anomaly of a line; pairs of -1 stand for none.
+
+    Raises:
+        FusevadError: no pairs of whole numbers, or one that ends before it begins or begins
+            before the video does, whose frames count from `first`.
+    """
+    try:
+        values = [int(each) for each in numbers]
+    except ValueError:
+        values = []
+    if not values or len(values) % 2:
+        raise FusevadError(
+            f"{path}: line {number} has no pairs of first and last frame; get the file again"
+        )
+    found = [pair for pair in zip(values[::2], values[1::2], strict=True) if pair != _NONE]
+    for start, end in found:
+        if not first <= start <= end:
+            raise FusevadError(
+                f"{path}: line {number}: frames {start} to {end} are no interval of a video whose "
+                f"frames count from {first}; get the file again"
+            )
+    return found
+
+
+def add(annotations: dict[str, Annotation], name: str, new: Annotation, where: str) -> None:
+    """Add a video.
+
+    Raises:
+        FusevadError: it is there already.
+    """
+    if name in annotations:
+        raise FusevadError(f"{where}: video {name} is annotated twice; get the file again")
+    annotations[name] = new

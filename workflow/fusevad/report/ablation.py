@@ -1,0 +1,190 @@
+"""Tables of experiments (config/tables): every row measured, with the paper's number beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from fusevad.errors import FusevadError
+from fusevad.files import read_csv, write_csv, write_text
+from fusevad.protocols import PROTOCOLS
+from fusevad.report import latex
+from fusevad.report.published import PAPER_DATASETS
+from fusevad.report.runs import (
+    TableDataset,
+    TableRow,
+    check_protocol,
+    footnotes,
+    read_measurements,
+)
+from fusevad.report.statistics import interquartile_mean, summarize_table
+from fusevad.report.table1 import STATISTICS
+
+_IQM = "IQM [95 %]"
+_PAPER = "paper"
+_IQM_NOTE = (
+    "IQM: interquartile mean over seeds of the first metric, with the 95 % interval of a stratified"
+    " bootstrap (Agarwal et al. 2021)."
+)
+_PAPER_NOTE = "In italics: printed in the IEF-VAD paper, nothing re-run."
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRow:
+    """A row: its key in the file of published numbers, its labels by column, what it shows."""
+
+    key: str
+    labels: dict[str, str]
+    run: TableRow
+
+
+class _Interval(NamedTuple):
+    value: float
+    low: float
+    high: float
+
+
+def make_ablation(
+    name: str,
+    title: str,
+    rows: Sequence[LabelledRow],
+    datasets: Sequence[TableDataset],
+    protocol: str,
+    published: Path | None,
+    seeds: Sequence[int],
+    out_tex: Path,
+    out_csv: Path,
+) -> None:
+    """Write a table of experiments as LaTeX that compiles alone, and as a tidy CSV.
+
+    The CSV has a row a number: block (published|measured), row, the row's labels, experiment,
+    dataset, metric, protocol, mean, std, iqm, iqm_low, iqm_high (in percent), n, bold, leading, p.
+
+    Args:
+        name: of the target, such as `table8`.
+        title: what the table varies.
+        rows: in order; several may show one experiment (the value that all rows share).
+        datasets: columns, in order.
+        protocol: last, validation or oracle; the CSV holds all.
+        published: the paper's numbers: row, dataset, metric, mean, std; None where it has none.
+        seeds: the seeds that every run should have; missing ones become footnotes.
+
+    Raises:
+        FusevadError: an unknown protocol, or a run's file that is missing or wrong.
+    """
+    check_protocol(protocol)
+    runs = list({row.run.name: row.run for row in rows}.values())
+    values = read_measurements(runs, datasets)
+    summary = summarize_table(values, ["dataset", "metric"])
+    paper = _read_paper(published)
+    intervals = _intervals(values, datasets)
+    caption = (
+        f"{title}. In percent: mean ± standard deviation of {len(seeds)} seeds. Protocol: "
+        f"{protocol}, {PROTOCOLS[protocol]}. {STATISTICS}"
+    )
+    notes = [*footnotes(runs, datasets, values, protocol, seeds), _IQM_NOTE]
+    if any(dataset.source in set(paper["dataset"]) for dataset in datasets):
+        notes.append(_PAPER_NOTE)
+    tables = [_tabular(rows, dataset, summary, paper, intervals, protocol) for dataset in datasets]
+    heading = latex.caption(f"{name.capitalize()}.", caption)
+    write_csv(_tidy(rows, datasets, summary, paper, intervals), out_csv)
+    write_text(latex.document([heading, *tables, latex.notes(notes)], wide=True), out_tex)
+
+
+def _read_paper(published: Path | None) -> pd.DataFrame:
+    columns = ["row", "dataset", "metric", "mean", "std"]
+    if published is None:
+        return pd.DataFrame(columns=columns)
+    paper = read_csv(published, columns, text=("row", "dataset", "metric"))
+    unknown = set(paper["dataset"]) - set(PAPER_DATASETS)
+    if unknown or paper.duplicated(["row", "dataset", "metric"]).any():
+        raise FusevadError(
+            f"{published}: a number stands twice, or a data set is none of the paper's; correct it"
+        )
+    return paper
+
+
+def _intervals(
+    values: pd.DataFrame, datasets: Sequence[TableDataset]
+) -> dict[tuple[str, str, str], _Interval]:
+    """Interquartile mean of each data set's main metric, by experiment, data set and protocol."""
+    result = {}
+    for dataset in datasets:
+        own = values[(values["dataset"] == dataset.key) & (values["metric"] == dataset.metrics[0])]
+        for (experiment, protocol), part in own.groupby(["experiment", "protocol"]):
+            found = interquartile_mean([part["value"]])
+            key = (str(experiment), dataset.key, str(protocol))
+            result[key] = _Interval(found.value, found.low, found.high)
+    return result
+
+
+def _tabular(
+    rows: Sequence[LabelledRow],
+    dataset: TableDataset,
+    summary: pd.DataFrame,
+    paper: pd.DataFrame,
+    intervals: dict[tuple[str, str, str], _Interval],
+    protocol: str,
+) -> str:
+    own = summary[(summary["dataset"] == dataset.key) & (summary["protocol"] == protocol)]
+    cells = {(c.experiment, c.metric): c for c in own.itertuples()}
+    printed = {(c.row, c.metric): c for c in paper[paper["dataset"] == dataset.source].itertuples()}
+    shown = [metric for metric in dataset.metrics if any(key[1] == metric for key in printed)]
+    names = [*rows[0].labels]
+    columns = [*dataset.metrics, _IQM, *(f"{metric}, {_PAPER}" for metric in shown)]
+    lines = [latex.heading(latex.escape(dataset.title), len(names) + len(columns))]
+    lines += [latex.line([latex.escape(text) for text in [*names, *columns]]), r"\midrule"]
+    before = ""
+    for row in rows:
+        first = next(iter(row.labels.values()))
+        if len(names) > 1 and before not in ("", first):
+            lines.append(r"\addlinespace")
+        before = first
+        found = [cells.get((row.run.name, metric)) for metric in dataset.metrics]
+        texts = [
+            latex.measured(c.mean, c.std, c.bold, c.leading) if c else latex.MISSING for c in found
+        ]
+        texts.append(_interval_text(intervals.get((row.run.name, dataset.key, protocol))))
+        matches = [printed.get((row.key, metric)) for metric in shown]
+        texts += [latex.published(c.mean, c.std) if c else latex.MISSING for c in matches]
+        lines.append(latex.line([*map(latex.escape, row.labels.values()), *texts]))
+    return latex.tabular(len(columns), lines, texts=len(names))
+
+
+def _interval_text(interval: _Interval | None) -> str:
+    if interval is None:
+        return latex.MISSING
+    value, low, high = (100 * number for number in interval)
+    bounds = f" [{low:.1f}, {high:.1f}]" if low == low else ""
+    return f"{value:.2f}{bounds}"
+
+
+def _tidy(
+    rows: Sequence[LabelledRow],
+    datasets: Sequence[TableDataset],
+    summary: pd.DataFrame,
+    paper: pd.DataFrame,
+    intervals: dict[tuple[str, str, str], _Interval],
+) -> pd.DataFrame:
+    main = {dataset.key: dataset.metrics[0] for dataset in datasets}
+    names = pd.DataFrame(
+        [{"row": row.key, **row.labels, "experiment": row.run.name} for row in rows]
+    )
+    measured = names.merge(summary, on="experiment").assign(block="measured")
+    found = [
+        intervals[c.experiment, c.dataset, c.protocol]
+        if c.metric == main[c.dataset]
+        else _Interval(float("nan"), float("nan"), float("nan"))
+        for c in measured.itertuples()
+    ]
+    for place, column in enumerate(("iqm", "iqm_low", "iqm_high")):
+        measured[column] = [interval[place] for interval in found]
+    for column in ("mean", "std", "iqm", "iqm_low", "iqm_high"):
+        measured[column] *= 100
+    sources = {dataset.source for dataset in datasets}
+    printed = paper[paper["dataset"].isin(sources)].assign(block="published")
+    columns = ["block", *names.columns, "dataset", "metric", "protocol", "mean", "std"]
+    columns += ["iqm", "iqm_low", "iqm_high", "n", "bold", "leading", "p"]
+    return pd.concat([printed.merge(names, on="row"), measured]).reindex(columns=columns)

@@ -1,0 +1,246 @@
+"""Bootstrap: the interquartile mean over seeds, and frame metrics over resampled test videos.
+
+Seeds say what another training on the same data would change. They are silent on another reason
+for doubt: the test set is a draw of videos, and a frame-level AUC pooled over a few hundred of
+them hangs on the long ones. `VideoBootstrap` draws the videos anew, with replacement and all
+frames of a video together, since frames of one video are anything but independent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import bootstrap, trim_mean
+
+from fusevad.errors import FusevadError
+from fusevad.report.runs import read_scores
+from fusevad.truth import LabelledVideo
+from fusevad.video import SEGMENT_FRAMES, segment_count
+
+_QUARTER = 0.25
+# Resamples at a time: keeps AP of the largest test sets within some hundred MB.
+_BLOCK = 64
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A value with the interval from `low` to `high`; NaN bounds where none can be given."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """A number and its values under resampling; p-values are shares of the resamples.
+
+    Attributes:
+        difference: the number on the data as they are.
+        values: finite values of the resamples.
+    """
+
+    difference: float
+    values: Floats
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """The (1 - alpha) percentile interval."""
+        low, high = np.quantile(self.values, (alpha / 2, 1 - alpha / 2))
+        return float(low), float(high)
+
+    def p_above(self, bound: float) -> float:
+        """One-sided p-value for a number above `bound`: the share of resamples at or below it."""
+        return self._share(self.values <= bound)
+
+    def p_below(self, bound: float) -> float:
+        """One-sided p-value for a number below `bound`: the share of resamples at or above it."""
+        return self._share(self.values >= bound)
+
+    @staticmethod
+    def _share(against: NDArray[np.bool_]) -> float:
+        # The data themselves count as one resample: no p-value is 0 (Davison and Hinkley 1997).
+        return float((1 + np.count_nonzero(against)) / (1 + len(against)))
+
+
+def interquartile_mean(
+    strata: Sequence[ArrayLike], alpha: float = 0.05, resamples: int = 9999, seed: int = 0
+) -> Aggregate:
+    """Mean of the middle half of all values, with a stratified bootstrap interval.
+
+    The practice of Agarwal et al. 2021 (rliable): within each stratum (a data set) runs are drawn
+    with replacement, all strata are pooled, and a percentile interval is taken.
+
+    Args:
+        strata: values of the seeds, one sequence a data set; a single one where there is one.
+        alpha: 1 minus the coverage.
+        resamples: number of bootstrap draws.
+        seed: of the draws.
+    """
+    samples = [np.asarray(values, dtype=np.float64) for values in strata]
+
+    def statistic(*parts: Floats, axis: int = -1) -> Floats:
+        return trim_mean(np.concatenate(parts, axis=axis), _QUARTER, axis=axis)
+
+    value = float(statistic(*samples))
+    if min(len(sample) for sample in samples) < 2:
+        return Aggregate(value, float("nan"), float("nan"))
+    interval = bootstrap(
+        samples,
+        statistic,
+        n_resamples=resamples,
+        confidence_level=1 - alpha,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Aggregate(value, float(interval.low), float(interval.high))
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSegments:
+    """Frames of the segments of some videos, one array entry a segment.
+
+    Attributes:
+        video: place of the segment's video among `videos`.
+        positive, negative: the segment's anomalous and normal frames that count.
+    """
+
+    video: NDArray[np.intp]
+    positive: Floats
+    negative: Floats
+
+    @classmethod
+    def of(cls, videos: Sequence[LabelledVideo], wanted: str | None = None) -> "LabelledSegments":
+        """All frames of `videos`, or those that `metrics.class_metrics` ranks for one class."""
+        place, positive, negative = [], [], []
+        for k, video in enumerate(videos):
+            own, normal = _frames(video, wanted)
+            starts = np.arange(0, len(own), SEGMENT_FRAMES)
+            place.append(np.full(len(starts), k))
+            positive.append(np.add.reduceat(own.astype(np.float64), starts))
+            negative.append(np.add.reduceat(normal.astype(np.float64), starts))
+        return cls(*(np.concatenate(parts) for parts in (place, positive, negative)))
+
+
+def _frames(
+    video: LabelledVideo, wanted: str | None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Positive and negative frames; for a class, nothing of videos that do not show it."""
+    if wanted is None:
+        return video.labels, ~video.labels
+    own = np.zeros(len(video.labels), dtype=bool)
+    for name, start, end in video.intervals:
+        own[start:end] |= name == wanted
+    return own, ~video.labels & own.any()
+
+
+class VideoBootstrap:
+    """Resamples of a test set; one object for all experiments makes their differences paired.
+
+    Anomalous and normal videos are drawn apart: a test set fixes how many it has of each.
+    Videos without any counted frame (of other classes) take no part.
+    """
+
+    def __init__(self, segments: LabelledSegments, resamples: int, seed: int = 0) -> None:
+        self.segments = segments
+        self.positive = np.bincount(segments.video, segments.positive)
+        self.negative = np.bincount(segments.video, segments.negative)
+        self.weights = self._draw(resamples, np.random.default_rng(seed))
+
+    @property
+    def videos(self) -> int:
+        """Videos that take part."""
+        return int(np.count_nonzero(self.positive + self.negative))
+
+    def metric(self, name: str, scores: Floats) -> Floats:
+        """The metric on the data as they are, then on every resample.
+
+        Args:
+            name: `AUC` or `AP`.
+            scores: one a segment; its frames share it.
+
+        Returns:
+            1 + resamples values; NaN where a resample has frames of one kind only.
+        """
+        weights = np.vstack([np.ones_like(self.weights[:1]), self.weights])
+        return {"AUC": self._auc, "AP": self._ap}[name](scores, weights)
+
+    def _draw(self, resamples: int, generator: np.random.Generator) -> Floats:
+        weights = np.zeros((resamples, len(self.positive)))
+        anomalous = self.positive > 0
+        for stratum in (anomalous, ~anomalous & (self.negative > 0)):
+            size = np.count_nonzero(stratum)
+            if size:
+                weights[:, stratum] = generator.multinomial(size, [1 / size] * size, resamples)
+        return weights
+
+    def _auc(self, scores: Floats, weights: Floats) -> Floats:
+        # A pooled AUC counts pairs of frames, so it is bilinear in how often each video occurs:
+        # one videos x videos matrix of won pairs serves all resamples.
+        won = ((weights @ self._won_pairs(scores)) * weights).sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return won / ((weights @ self.positive) * (weights @ self.negative))
+
+    def _won_pairs(self, scores: Floats) -> Floats:
+        """Pairs won by the positive frames of a video (row) over the negative ones of another."""
+        own = self.segments
+        count = len(self.positive)
+        chosen = own.positive > 0
+        won = np.zeros((count, count))
+        for rival in range(count):
+            members = np.flatnonzero((own.video == rival) & (own.negative > 0))
+            ranked = members[np.argsort(scores[members])]
+            below = np.concatenate([[0.0], np.cumsum(own.negative[ranked])])
+            left, right = (
+                below[np.searchsorted(scores[ranked], scores[chosen], side)]
+                for side in ("left", "right")
+            )
+            pairs = own.positive[chosen] * (left + right) / 2
+            won[:, rival] = np.bincount(own.video[chosen], pairs, minlength=count)
+        return won
+
+    def _ap(self, scores: Floats, weights: Floats) -> Floats:
+        order = np.argsort(-scores, kind="stable")
+        ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+        video = self.segments.video[order]
+        blocks = np.split(weights, range(_BLOCK, len(weights), _BLOCK))
+        return np.concatenate([self._ap_block(w[:, video], order, ends) for w in blocks])
+
+    def _ap_block(self, weights: Floats, order: NDArray[np.intp], ends: NDArray[np.intp]) -> Floats:
+        true = np.cumsum(weights * self.segments.positive[order], axis=1)[:, ends]
+        false = np.cumsum(weights * self.segments.negative[order], axis=1)[:, ends]
+        gained = np.diff(true, axis=1, prepend=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision = np.where(gained > 0, true / (true + false), 0)
+            value = (gained * precision).sum(axis=1) / true[:, -1]
+        return np.where(false[:, -1] > 0, value, np.nan)
+
+
+def segment_scores(
+    run: Path, protocol: str, videos: Sequence[LabelledVideo]
+) -> tuple[list[int], Floats]:
+    """Seeds, and their scores as seeds x segments in the order of `videos`.
+
+    Raises:
+        FusevadError: the scores do not cover exactly the segments of the videos.
+    """
+    places = {video.name: place for place, video in enumerate(videos)}
+    scores = read_scores(run, protocol)
+    scores = scores.assign(place=scores["video"].map(places)).sort_values(
+        ["seed", "place", "segment"]
+    )
+    counts = [segment_count(len(video.labels)) for video in videos]
+    expected = np.repeat(np.arange(len(videos)), counts)
+    seeds, rows = [], []
+    for seed, own in scores.groupby("seed"):
+        if not np.array_equal(own["place"].to_numpy(), expected):
+            raise FusevadError(
+                f"{run / 'scores.parquet'}: seed {seed} has not the segments of the test videos; "
+                "evaluate the run again"
+            )
+        seeds.append(int(str(seed)))
+        rows.append(own["score"].to_numpy(dtype=np.float64))
+    return seeds, np.stack(rows)

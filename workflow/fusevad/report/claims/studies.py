@@ -1,0 +1,105 @@
+"""Tests over the studies of trained runs: noise in the motion cues, and masked features."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from fusevad.files import read_csv
+from fusevad.report.claims.judge import Comparison, Finding, Missing
+from fusevad.report.claims.vocabulary import Robust, WeightsMove
+from fusevad.report.statistics import paired_test
+
+_STREAMS = {"rgb": "the image", "event": "the motion cue"}
+
+
+def study_findings(
+    test: Robust | WeightsMove, path: Path, protocol: str, metric: str, margin: float
+) -> list[Finding]:
+    """Findings of a test that reads a study; one that is absent makes the test untestable.
+
+    Columns: `noise.csv` experiment, seed, protocol, level, metric, value; `masking.csv` the same
+    with masked (rgb|event) and subset; `masking-dimensions.csv` experiment, seed, masked, level,
+    dimension, is_masked, weight_change (weight of the MASKED stream in the dimension, masked minus
+    clean).
+    """
+    if not path.is_file():
+        return [Missing(f"no {path.name}")]
+    match test.kind:
+        case "robust":
+            found = _robust(_own(path, test, ["metric", "value"], protocol), metric, margin)
+        case "weights-move":
+            columns = ["masked", "metric", "subset", "value"]
+            found = _weights_move(_own(path, test, columns, protocol), margin)
+        case "dimensions-move":
+            columns = ["masked", "dimension", "is_masked", "weight_change"]
+            found = _dimensions_move(_own(path, test, columns, None), margin)
+    return list(found) or [Missing(f"{test.experiment} is not in {path.name}")]
+
+
+def _own(
+    path: Path, test: Robust | WeightsMove, columns: list[str], protocol: str | None
+) -> pd.DataFrame:
+    """The rows of the test's experiment, under the protocol where the study tells them apart."""
+    needed = ["experiment", "seed", "level", *columns] + (["protocol"] if protocol else [])
+    table = read_csv(path, needed, text=("experiment",))
+    table = table[table["experiment"] == test.experiment]
+    return table[table["protocol"] == protocol] if protocol else table
+
+
+def _robust(table: pd.DataFrame, metric: str, margin: float) -> Iterator[Finding]:
+    by_level = _by_level(table[table["metric"] == metric])
+    if 0 not in by_level:
+        return
+    clean = by_level.pop(0)
+    for level, values in by_level.items():
+        yield Comparison(
+            label=f"background activity {level:g} − none, {metric}",
+            goal="not-worse",
+            margin=margin,
+            percent=True,
+            seeds=paired_test(values, clean),
+        )
+
+
+def _weights_move(table: pd.DataFrame, margin: float) -> Iterator[Finding]:
+    table = table[table["subset"] == "all"]
+    for stream, title in _STREAMS.items():
+        own = table[table["metric"] == f"weight_{stream}"]
+        # The clean weights may stand under either stream, or under none.
+        clean = own[own["level"] == 0].groupby("seed")["value"].first()
+        if clean.empty:
+            continue
+        masked = own[(own["masked"] == stream) & (own["level"] > 0)]
+        for level, values in _by_level(masked).items():
+            yield Comparison(
+                label=f"weight of {title}: clean − {100 * level:g} % of it masked",
+                goal="greater",
+                margin=margin,
+                percent=False,
+                seeds=paired_test(clean, values),
+            )
+
+
+def _dimensions_move(table: pd.DataFrame, margin: float) -> Iterator[Finding]:
+    table = table[table["level"] > 0]
+    for (stream, level), own in table.groupby(["masked", "level"], sort=True):
+        change = own.groupby(["is_masked", "seed"])["weight_change"].mean()
+        groups = {bool(flag): part.droplevel(0) for flag, part in change.groupby(level=0)}
+        if len(groups) < 2:
+            continue
+        yield Comparison(
+            label=f"change of the weight of {_STREAMS[str(stream)]}, {100 * level:g} % masked: "
+            "other − masked dimensions",
+            goal="greater",
+            margin=margin,
+            percent=False,
+            seeds=paired_test(groups[False], groups[True]),
+        )
+
+
+def _by_level(table: pd.DataFrame) -> dict[float, pd.Series]:
+    return {
+        float(str(level)): own.set_index("seed")["value"]
+        for level, own in table.groupby("level", sort=True)
+    }

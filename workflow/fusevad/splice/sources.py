@@ -1,0 +1,67 @@
+"""Which source video each clip was cut from, as `videos.txt` of the clips' authors tells it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from fusevad.errors import FusevadError
+
+_NAME = r"((?:no)?fi)(\d+)"
+_SOURCE = re.compile(r"https?://\S*[?&]v=([\w-]+)")
+_CLIP = re.compile(rf"{_NAME}\s*:")
+_RANGE = re.compile(rf"{_NAME}\s*-\s*{_NAME}\s*:\s*(\S.*)")
+
+
+def read_sources(path: Path) -> dict[str, tuple[str, ...]]:
+    """Sources of every clip that `videos.txt` names, in the order of its lines.
+
+    Three kinds of lines: the address of a source video; `fi001: 0.13.50 - 0.15.60`, a clip of the
+    source above; `nofi062 - nofi076 : CamNet Dataset`, clips of a source without address. The
+    times are not read: several are wrong, and the clips are cut already.
+
+    Returns:
+        By clip, the names of its sources: more than one where the file names the clip twice.
+
+    Raises:
+        FusevadError: a line is none of these.
+    """
+    result: dict[str, list[str]] = {}
+    current = None
+    for number, raw in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        line = raw.strip()
+        if source := _SOURCE.fullmatch(line):
+            current = source[1]
+        elif span := _RANGE.fullmatch(line):
+            for clip in _names(span, path, number):
+                result.setdefault(clip, []).append(span[5])
+        elif (clip := _CLIP.match(line)) and current is not None:
+            result.setdefault(clip[1] + clip[2], []).append(current)
+        elif line:
+            raise FusevadError(
+                f"{path}: line {number} ({line!r}) names neither a source nor a clip of one; "
+                "correct it"
+            )
+    return {clip: tuple(sources) for clip, sources in result.items()}
+
+
+def source_groups(sources: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """By clip, one name for all the sources that it may come from.
+
+    A clip that is listed under two sources ties them together, and all their clips with them: it
+    is not known which one is right, and clips of a group always stay in one split.
+    """
+    groups: list[set[str]] = []
+    for names in sources.values():
+        touching = [group for group in groups if group & set(names)]
+        merged = set(names).union(*touching)
+        groups = [group for group in groups if group not in touching] + [merged]
+    name_of = {source: "+".join(sorted(group)) for group in groups for source in group}
+    return {clip: name_of[next(iter(names))] for clip, names in sources.items()}
+
+
+def _names(span: re.Match[str], path: Path, number: int) -> list[str]:
+    """`nofi062`, ..., `nofi076`; both ends are part of the range."""
+    prefix, first, last_prefix, last, _ = span.groups()
+    if prefix != last_prefix or int(first) > int(last):
+        raise FusevadError(f"{path}: line {number} is no range of clips; correct it")
+    return [f"{prefix}{clip:0{len(first)}d}" for clip in range(int(first), int(last) + 1)]
