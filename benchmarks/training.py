@@ -16,6 +16,7 @@ videos are is assumed: log-normal, with a median of 140 segments.
 
 import argparse
 import multiprocessing
+import resource
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -111,11 +112,13 @@ def make_features(folder: Path, segments: dict[str, int]) -> None:
 
 def memory() -> dict[str, float]:
     """MB of this process: resident (RSS), with shared pages counted by share (PSS), its own alone
-    (USS), and what is no mapped file, which cannot be shared or dropped."""
+    (USS), what is no mapped file and so can't be shared or dropped, and the highest RSS so far."""
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
     used = {line.split(":")[0]: 1024 * int(line.split()[1]) / MB for line in lines}
     own = used["Private_Clean"] + used["Private_Dirty"]
-    return {"RSS": used["Rss"], "PSS": used["Pss"], "USS": own, "not mapped": used["Anonymous"]}
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB
+    now = {"RSS": used["Rss"], "PSS": used["Pss"], "USS": own, "not mapped": used["Anonymous"]}
+    return now | {"peak RSS": peak}
 
 
 _all_seeds: Barrier
@@ -173,8 +176,6 @@ def show(
         parts = [getattr(result, when) for result in results]
         mean = {name: np.mean([part[name] for part in parts]) for name in parts[0]}
         print(f"memory {when}: " + ", ".join(f"{k} {v:.0f} MB" for k, v in mean.items()))
-    if torch.cuda.is_available():
-        print(f"device memory: {torch.cuda.max_memory_allocated() / GB:.1f} GB")
 
 
 def main() -> None:

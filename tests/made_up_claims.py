@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from fusevad.files import write_csv
 from fusevad.metrics import class_metrics, frame_metrics
@@ -36,7 +37,19 @@ class World:
     studies: Path
 
 
-def make_world(folder, truths, videos=48):
+TRUTHS = {
+    "student-t": Truth(2.0),
+    "twin": Truth(2.0),
+    "poor": Truth(1.2),
+    "unstable": Truth(2.1, seed_spread=0.8),
+    "only-fire": Truth(2.0, by_class=(("fire", 1.5), ("fall", -1.5))),
+    "student-t.nu-2": Truth(1.5),
+    "student-t.nu-4": Truth(1.6),
+    "student-t.N-10": Truth(2.5),
+}
+
+
+def make_world(folder, truths=TRUTHS, videos=48):
     """Experiments see the same videos and the same noise; what differs is their skill alone."""
     folder.mkdir(parents=True)
     dataset = write_data(folder, videos)
@@ -123,14 +136,13 @@ def write_masking(studies, falls, spread=0.0005, experiment="student-t"):
     generator = np.random.default_rng(2)
     image = 0.5 + 0.01 * generator.standard_normal(len(SEEDS))
     rows = []
-    for masked, fall in falls.items():
-        for level in (0.0, 0.5):
-            for s in SEEDS:
-                moved = (fall + spread * generator.standard_normal()) * (level > 0)
-                own = image[s] - (moved if masked == "rgb" else -moved)
-                for metric, value in (("weight_rgb", own), ("weight_event", 1 - own)):
-                    key = (experiment, s, "validation", masked, level, metric)
-                    rows += [(*key, "all", value), (*key, "normal", 0.5)]
+    for masked, level, fall in [("none", 0.0, 0.0), *((name, 0.5, f) for name, f in falls.items())]:
+        for s in SEEDS:
+            moved = (fall + spread * generator.standard_normal()) * (level > 0)
+            own = image[s] - (moved if masked == "rgb" else -moved)
+            for metric, value in (("weight_rgb", own), ("weight_event", 1 - own)):
+                key = (experiment, s, "validation", masked, level, metric)
+                rows += [(*key, "all", value), (*key, "normal", 0.5)]
     columns = ["experiment", "seed", "protocol", "masked", "level", "metric", "subset", "value"]
     write_csv(pd.DataFrame(rows, columns=columns), studies / "masking.csv")
 
@@ -139,10 +151,36 @@ def write_dimensions(studies, masked_change, other_change, experiment="student-t
     """`masking-dimensions.csv` with eight dimensions, half of them masked."""
     generator = np.random.default_rng(3)
     rows = [
-        (experiment, s, "rgb", 0.5, d, d < 4, change + 0.0005 * generator.standard_normal())
+        (
+            experiment,
+            s,
+            "validation",
+            "rgb",
+            0.5,
+            d,
+            int(d < 4),
+            change + 0.0005 * generator.standard_normal(),
+        )
         for s in SEEDS
         for d in range(8)
         for change in [masked_change if d < 4 else other_change]
     ]
-    columns = ["experiment", "seed", "masked", "level", "dimension", "is_masked", "weight_change"]
+    columns = ["experiment", "seed", "protocol", "masked", "level", "dimension"]
+    columns += ["is_masked", "weight_change"]
     write_csv(pd.DataFrame(rows, columns=columns), studies / "masking-dimensions.csv")
+
+
+def claim_file(folder, *tests, **over):
+    """A file with a claim for each of the tests."""
+    values = {"alpha": 0.05, "margin": 0.01, "resamples": 400} | over
+    claims = [
+        {"claim": f"Claim {k}", "place": "Table 0", "tests": [t]} for k, t in enumerate(tests)
+    ]
+    path = folder / "claims.yaml"
+    path.write_text(yaml.safe_dump(values | {"claims": claims}))
+    return path
+
+
+def compare(kind, *against, experiment="student-t", **more):
+    """A test of `experiment` against others, as it stands in the file."""
+    return {"kind": kind, "experiment": experiment, "against": list(against)} | more

@@ -135,7 +135,7 @@ def ucf_crime(folder: Path, in_parts: bool = False) -> dict[str, Any]:
     lists = folder / ("UCF_Crimes-Train-Test-Split" if in_parts else "lists")
     named = {video.name: _ucf_folder(video, "Training", False) for video in UCF_TRAIN}
     write_lines(lists / "Anomaly_Train.txt", (f"{place}/{n}.mp4" for n, place in named.items()))
-    ucf_annotations(lists / "Temporal_Anomaly_Annotation_for_Testing_Videos.txt")
+    ucf_annotations(lists / "Temporal_Anomaly_Annotation.txt")
     released = _released_lists(folder, "UCFCrime_dataset", UCF_TRAIN, UCF_TEST)
     return _override("ucf-crime", {"official": (UCF_TRAIN, UCF_TEST), "released": released})
 

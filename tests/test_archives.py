@@ -153,6 +153,12 @@ def test_an_archive_that_leads_outside_is_refused_whole(unpack, place, way):
     assert not list(place.rglob("evil*"))
 
 
+def test_a_link_by_its_full_path_is_refused_wherever_it_leads(unpack, place):
+    staging = place / "data" / "set" / ".fetch" / "staging" / "a.archive" / "unpacked"
+    with pytest.raises(FusevadError, match="not unpacked: member"):
+        unpack(tarred(("a", b"a"), ("link", tarfile.SYMTYPE, str(staging / "a"))))
+
+
 def test_a_link_is_replaced_not_written_through(unpack, place):
     (place / "victim").write_text("whole")
     members = [("a", tarfile.SYMTYPE, str(place / "victim")), ("a", b"overwritten")]

@@ -5,10 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusevad.crops import crop_images
 from fusevad.cues import CueSettings, cue_counts, make_cues, normalise, read_counts
 from fusevad.errors import FusevadError
 from fusevad.files import sha256, write_csv
-from fusevad.video import probe, read_frames
+from fusevad.video import probe, read_frames, read_pictures
 from tests.test_video import CLIPS, cut, files_of_at_most, write_video
 
 WINDOWS = (4, 8, 16, 32, 64)
@@ -67,6 +68,32 @@ def test_counts_agree_with_float_gray_levels_on_coded_video(tmp_path):
             different += (fast[f"T{window}-thr{threshold}"] != slow).sum()
             pixels += slow.size
     assert different / pixels <= 1e-6
+
+
+@pytest.mark.parametrize("definition", ["paper", "released"])
+def test_counts_of_decoded_pictures_are_those_of_their_rgb_frames(tmp_path, definition):
+    path = write_video(tmp_path / "a.mp4", 40)
+    pictures = all_counts(read_pictures(path), definition)
+    for name, counts in all_counts(read_frames(path), definition).items():
+        np.testing.assert_array_equal(pictures[name], counts)
+    assert pictures["T16-thr25"].any()
+
+
+def test_a_coded_video_of_one_frame_gives_zero_cues(tmp_path):
+    counts = all_counts(read_pictures(write_video(tmp_path / "a.mp4", 1)))
+    assert all(count.shape == (1, 256, 340) and not count.any() for count in counts.values())
+
+
+def test_crops_of_counts_land_in_the_encoders_batch():
+    counts = np.random.default_rng(0).integers(0, 65, (256, 340), dtype=np.uint8)
+    batch = np.zeros((2, 10, 224, 224), np.uint8)
+    crop_images(counts, tuple(range(10)), 224, out=batch[1])
+    assert not batch[0].any()
+    corners = [counts[16:240, 58:282], counts[:224, :224], counts[:224, -224:]]
+    corners += [counts[-224:, :224], counts[-224:, -224:]]
+    for crop, corner in enumerate(corners):
+        np.testing.assert_array_equal(batch[1, crop], corner)
+        np.testing.assert_array_equal(batch[1, crop + 5], corner[:, ::-1])
 
 
 def test_no_long_video_loses_its_counts():

@@ -125,7 +125,12 @@ def test_killed_before_any_change_on_the_disk_it_ends_with_the_same_files(mirror
     mirror.files |= {name: (tmp_path / name).read_bytes() for name in ("a.zip", "b.tar.gz")}
     files = (
         {"name": "a.bin", "sources": [{"url": f"{mirror.url}/ok/a.bin"}]},
-        {"name": "a.zip", "sources": [{"url": f"{mirror.url}/ok/a.zip"}], "unpack": True},
+        {
+            "name": "a.zip",
+            "sources": [{"url": f"{mirror.url}/ok/a.zip"}],
+            "unpack": True,
+            "gives": ["in/a.txt"],  # which is there before the rest
+        },
         {
             "name": "x/b.tar.gz",
             "sources": [{"url": (tmp_path / "b.tar.gz").as_uri()}],

@@ -1,5 +1,6 @@
 """Decoding: what good files give, and one clear line for each kind of bad file."""
 
+import hashlib
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+import torch
+from av.video.reformatter import ColorRange, Colorspace
 
+from fusevad import pixels
 from fusevad.errors import FusevadError
-from fusevad.video import probe, read_frames, sampled_times, segment_count
+from fusevad.video import probe, read_frames, read_pictures, sampled_times, segment_count
 
 
 def write_video(
@@ -115,6 +119,104 @@ def test_frames_agree_with_a_float_conversion_and_resize(tmp_path):
         expected = np.stack([red, green, blue], axis=2).clip(0, 255)
         # Away from the blocks' edges, where it matters how colour samples lie between pixels.
         assert np.quantile(np.abs(frame - expected), 0.6) < 0.75
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixel_format", "matrix", "levels"),
+    [
+        ("libx264", "yuv420p", Colorspace.ITU709, ColorRange.MPEG),
+        ("libx264", "yuv420p", Colorspace.ITU601, ColorRange.JPEG),
+        ("libx264", "yuv444p", Colorspace.ITU709, ColorRange.JPEG),
+        ("libx264", "yuv422p", Colorspace.ITU601, ColorRange.MPEG),
+        ("libx264", "nv12", Colorspace.ITU709, ColorRange.MPEG),
+        ("libx264", "yuv420p10le", Colorspace.ITU709, ColorRange.MPEG),
+        ("mjpeg", "yuvj420p", Colorspace.ITU601, ColorRange.JPEG),
+        ("ffv1", "bgr0", Colorspace.DEFAULT, ColorRange.UNSPECIFIED),
+        ("ffv1", "gray", Colorspace.DEFAULT, ColorRange.UNSPECIFIED),
+    ],
+)
+def test_formats_and_their_colour_tags_are_respected(tmp_path, codec, pixel_format, matrix, levels):
+    colour = (110, 110, 110) if pixel_format == "gray" else (200, 40, 60)
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pixel_format
+        stream.codec_context.colorspace, stream.codec_context.color_range = matrix, levels
+        image = np.full((48, 64, 3), colour, np.uint8)
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
+            format=pixel_format, dst_colorspace=matrix, dst_color_range=levels
+        )
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    (frame,) = read_frames(path)
+    assert np.abs(frame.astype(int) - colour).max() <= 6
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ((320, 240), (340, 256)),
+        ((160, 120), (340, 256)),
+        ((855, 481), (340, 256)),
+        ((1920, 1080), (340, 256)),
+        ((340, 256), (340, 256)),
+        ((1, 3), (5, 7)),
+    ],
+)
+def test_resizing_agrees_with_torchs_antialiased_interpolation(source, target):
+    plane = np.random.default_rng(0).integers(0, 256, source[::-1], dtype=np.uint8)
+    resized = pixels.resize(plane, target)
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(plane)[None, None].double(), target[::-1], mode="bilinear", antialias=True
+    )[0, 0]
+    # Two roundings to 8 bits, and weights of 1/256.
+    assert np.abs(resized - expected.numpy()).max() <= 2
+    assert abs(float(resized.mean() - expected.mean())) <= 0.2
+
+
+@pytest.mark.parametrize("level", [0, 1, 254, 255])
+def test_resizing_keeps_a_flat_field(level):
+    for source in ((320, 240), (33, 500), (1, 1)):
+        plane = np.full(source[::-1], level, np.uint8)
+        assert (pixels.resize(plane, (340, 256)) == level).all()
+
+
+@pytest.mark.parametrize("matrix", [1, 2, 9])
+@pytest.mark.parametrize("full_range", [False, True])
+def test_every_colour_agrees_with_the_exact_matrix(matrix, full_range):
+    y, cb, cr = (
+        np.ascontiguousarray(plane.reshape(53, -1), np.uint8)
+        for plane in np.meshgrid(*[np.append(np.arange(0, 256, 5), [254])] * 3)
+    )
+    rgb = pixels.rgb_of_planes(y, cb, cr, pixels.colour_coefficients(matrix, full_range))
+    kr, kb = {1: (0.2126, 0.0722), 2: (0.299, 0.114), 9: (0.2627, 0.0593)}[matrix]
+    luma = y / 255 if full_range else (y - 16.0) / 219
+    blue, red = ((plane - 128.0) / (255 if full_range else 224) for plane in (cb, cr))
+    r, b = luma + 2 * (1 - kr) * red, luma + 2 * (1 - kb) * blue
+    g = (luma - kr * r - kb * b) / (1 - kr - kb)
+    expected = (np.stack([r, g, b], axis=-1) * 255).clip(0, 255)
+    assert np.abs(rgb - expected).max() <= 0.51
+
+
+def test_pixels_are_the_same_on_every_machine():
+    """Only integers are computed with, so that this digest holds for all processors."""
+    random = np.random.default_rng(0)
+    planes = [
+        pixels.resize(random.integers(0, 256, size, dtype=np.uint8), (340, 256))
+        for size in ((240, 320), (120, 160), (1080, 1920))
+    ]
+    rgb = pixels.rgb_of_planes(*planes, pixels.colour_coefficients(2, False))
+    assert hashlib.sha256(rgb.tobytes()).hexdigest() == (
+        "ba694103471cb67b71cf8752b4672b282b29f0aeb82cd895fd10bd3770840333"
+    )
+
+
+def test_gray_levels_are_those_of_the_rgb_frames(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 3, (320, 240))
+    for picture, frame in zip(read_pictures(path), read_frames(path), strict=True):
+        gray = frame.astype(np.int64) @ [2989, 5870, 1140]
+        np.testing.assert_array_equal(picture.gray(), gray)
+        np.testing.assert_array_equal(pixels.gray_of_rgb(frame), gray)
 
 
 def test_decoding_twice_gives_the_same_frames(tmp_path):

@@ -10,34 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from .workflow_runs import copy_project, planned_jobs, run
+
 TINY = "config/tiny.yaml"
-BLOCK = """
-import socket
-
-def _refuse(self, address, *rest):
-    if self.family != socket.AF_UNIX:
-        raise OSError("network is blocked in this test")
-    return _connect(self, address, *rest)
-
-_connect = socket.socket.connect
-socket.socket.connect = socket.socket.connect_ex = _refuse
-"""
-
-
-def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess:
-    """Run a command of the environment in `folder`, with connections refused."""
-    (folder / "block").mkdir(exist_ok=True)
-    (folder / "block" / "sitecustomize.py").write_text(BLOCK)
-    binaries = Path(sys.executable).parent
-    environment = os.environ | {
-        "PATH": f"{binaries}:{os.environ['PATH']}",
-        "PYTHONPATH": str(folder / "block"),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-    }
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    if check and result.returncode:
-        pytest.fail(f"{' '.join(command)}\n{result.stdout[-3000:]}\n{result.stderr[-6000:]}")
-    return result
 
 
 def snakemake(folder: Path, *arguments: str, over: str = TINY) -> subprocess.CompletedProcess:
@@ -48,20 +23,13 @@ def snakemake(folder: Path, *arguments: str, over: str = TINY) -> subprocess.Com
 
 def jobs(folder: Path, *arguments: str, over: str = TINY) -> dict[str, int]:
     """Rules and numbers of jobs that a dry run would execute."""
-    output = snakemake(folder, "--dry-run", *arguments, over=over).stdout.rpartition("Job stats:")[
-        2
-    ]
-    table = [line.split() for line in output.splitlines()]
-    return {row[0]: int(row[1]) for row in table if len(row) == 2 and row[1].isdigit()}
+    return planned_jobs(snakemake(folder, "--dry-run", *arguments, over=over).stdout)
 
 
 @pytest.fixture(scope="module")
 def project(root, tmp_path_factory) -> Path:
     """A copy of the project's workflow with Table 1 of the tiny data set made."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("workflow", "config", "envs"):
-        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(root / "Snakefile", folder)
+    folder = copy_project(root, tmp_path_factory.mktemp("project"))
     snakemake(folder, "results/table1.tex")
     return folder
 

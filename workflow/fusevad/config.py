@@ -75,6 +75,21 @@ class Config:
         """Keys of the data sets whose videos come from there."""
         return [key for key, dataset in self.datasets.items() if dataset.origin in origins]
 
+    @property
+    def without_videos(self) -> list[str]:
+        """Data sets whose features stand in for their videos; those of 32 bins need the videos."""
+        return [key for key, value in self.features.items() if value["layout"] != "c3d-txt"]
+
+    @property
+    def with_videos(self) -> list[str]:
+        """Data sets whose videos are read."""
+        return [key for key in self.datasets if key not in self.without_videos]
+
+    @property
+    def embedded(self) -> list[str]:
+        """Data sets whose embeddings are extracted here."""
+        return [key for key in self.datasets if key not in self.features]
+
     def embedding_folder(self, dataset: str) -> str:
         """Encoder and frame stride, or the layout of imported features, as they stand in paths."""
         if dataset in self.features:

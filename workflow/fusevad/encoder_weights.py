@@ -3,26 +3,28 @@
 import json
 import logging
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import open_clip
+from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 from open_clip.convert import convert_state_dict
 from open_clip.factory import load_state_dict
 from open_clip.model import convert_to_custom_text_state_dict
-from open_clip.pretrained import download_pretrained_from_hf
 from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
+from fusevad.model_hub import from_hub, one_line
 
 VISUAL = "visual."
 HUB = "hf-hub:"
 
 _HUB_CONFIGURATION = "open_clip_config.json"
+_HUB_WEIGHTS = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)
 # In place of a text tower that nobody asked for: some need packages and files of their own.
 _NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
 _UNREADABLE = (
@@ -89,7 +91,7 @@ def weights_file(model: str, pretrained: str | None) -> Path:
             raise FusevadError(
                 f"{model}: no `pretrained` weights are named; give a tag of open_clip or a file"
             )
-        return _from_hub(model)
+        return _from_hub(model, _HUB_WEIGHTS)
     name = _architecture(model)
     published = open_clip.get_pretrained_cfg(name, pretrained)
     if not published:
@@ -97,10 +99,8 @@ def weights_file(model: str, pretrained: str | None) -> Path:
         raise FusevadError(
             f"{pretrained}: no such weights file, nor a tag of {model} (it has: {tags}); correct it"
         )
-    try:
-        return Path(open_clip.download_pretrained(published))
-    except Exception as error:  # huggingface_hub and urllib raise many kinds
-        raise _download_failed(f"weights {pretrained} of {model}", error) from error
+    repository, _, file = published["hf_hub"].rpartition("/")
+    return from_hub(repository, [file] if file else _HUB_WEIGHTS)
 
 
 def load_weights(clip: nn.Module, file: Path, text: bool) -> None:
@@ -203,15 +203,10 @@ def local_file(name: str, what: str) -> Path:
     return Path(name)
 
 
-def one_line(error: Exception) -> str:
-    """The beginning of an error's message, without line breaks."""
-    return " ".join((str(error) or type(error).__name__).split())[:200]
-
-
 def _architecture(model: str) -> str:
     """Name for open_clip, after fetching or registering the configuration that it stands for."""
     if model.startswith(HUB):
-        return f"local-dir:{_from_hub(model, _HUB_CONFIGURATION).parent}"
+        return f"local-dir:{_from_hub(model, [_HUB_CONFIGURATION]).parent}"
     if model.endswith(".json"):
         return _local_architecture(local_file(model, "model configuration"))
     if model not in open_clip.list_models():
@@ -236,20 +231,10 @@ def _local_architecture(file: Path) -> str:
     return file.stem
 
 
-def _from_hub(model: str, filename: str | None = None) -> Path:
-    """A file of `hf-hub:org/name[@revision]`, by default its weights."""
+def _from_hub(model: str, names: Sequence[str]) -> Path:
+    """A file of `hf-hub:org/name[@revision]`."""
     repository, _, revision = model.removeprefix(HUB).partition("@")
-    try:
-        return Path(download_pretrained_from_hf(repository, filename, revision or None))
-    except Exception as error:  # huggingface_hub raises many kinds
-        raise _download_failed(f"{filename or 'weights'} of {model}", error) from error
-
-
-def _download_failed(what: str, error: Exception) -> FusevadError:
-    return FusevadError(
-        f"{what}: download failed ({one_line(error)}); connect to the network, or give the path "
-        "of a local file"
-    )
+    return from_hub(repository, names, revision or None)
 
 
 def _image_part(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

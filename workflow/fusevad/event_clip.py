@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download
 from torch import Tensor
 
 import fusevad
@@ -18,12 +17,12 @@ from fusevad.encoder_weights import (
     VISUAL,
     check_shapes,
     create_model,
-    one_line,
     save_halves,
     visual_part,
 )
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
+from fusevad.model_hub import from_hub, one_line
 
 _REPOSITORY = "Eavn/event-clip"
 _FILES = {"ViT-L-14": "vitl.pt", "ViT-B-32": "vitb.pt"}
@@ -47,13 +46,7 @@ def download_event_clip(model: str, revision: str | None = None) -> Path:
             f"{model}: no event-CLIP of this model is published, only of {', '.join(_FILES)}; "
             "let `fusevad align` make a motion-cue tower"
         )
-    try:
-        return Path(hf_hub_download(_REPOSITORY, _FILES[model], revision=revision))
-    except Exception as error:  # huggingface_hub raises many kinds
-        raise FusevadError(
-            f"{_FILES[model]} of huggingface.co/{_REPOSITORY}: download failed "
-            f"({one_line(error)}); connect to the network, or name a file that you have"
-        ) from error
+    return from_hub(_REPOSITORY, [_FILES[model]], revision)
 
 
 def convert_event_clip(checkpoint: Path, model: str, out: Path) -> None:

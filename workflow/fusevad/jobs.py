@@ -12,7 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fusevad.config import Config
-from fusevad.motion_cue import MotionCue
+from fusevad.motion_cue import METHODS_WITHOUT, MotionCue
+
+# The one motion cue of the embeddings released with IEF-VAD.
+RELEASED_STREAM = MotionCue("released", 16, 10).stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,18 @@ class Jobs:
         """What is downloaded, by the data set whose raw data it is."""
         return {each.source: each.fetch for each in self.config.datasets.values() if each.fetch}
 
+    def _needed(self, source: str) -> dict[str, Any]:
+        """Section `fetch`; its archives, which hold videos, only if those are needed."""
+        settings = self.fetched[source]
+        datasets = self.config.datasets
+        if any(datasets[key].source == source for key in self.config.with_videos):
+            return settings
+        files = [file for file in settings["files"] if not file.get("unpack")]
+        return settings | {"files": files}
+
     def fetch(self, source: str) -> str:
         """Settings of `fusevad fetch`."""
-        return json.dumps(self.fetched[source])
+        return json.dumps(self._needed(source))
 
     def existing(self, source: str) -> str:
         """Option of `fusevad fetch` for data that the user already has."""
@@ -58,7 +70,7 @@ class Jobs:
         values: dict[str, Any] = {
             "stream": stream,
             "crops": self.config.datasets[dataset].crops,
-            "encoder": {"name": self.config.encoder} | self.config.encoder_settings,
+            "encoder": self.encoder(dataset),
         }
         if stream == "rgb":
             values["frame_stride"] = self.config.datasets[dataset].frame_stride
@@ -77,18 +89,50 @@ class Jobs:
         """Settings of `fusevad train`."""
         return json.dumps(self.config.train_settings(dataset, experiment))
 
-    def encoder_weights(self, stream: str) -> list[str]:
+    def encoder(self, dataset: str) -> dict[str, Any]:
+        """The encoder's settings; a motion-cue tower that is learned lies with its data set."""
+        values = {"name": self.config.encoder} | self.config.encoder_settings
+        values.pop("align", None)
+        if values["motion_cue_weights"] is None:
+            tower = f"results/{dataset}/encoders/{self.config.encoder}/motion-cue.safetensors"
+            values["motion_cue_weights"] = tower
+        return values
+
+    def align(self, dataset: str) -> str:
+        """Settings of `fusevad align`."""
+        values = {
+            "encoder": self.encoder(dataset) | {"motion_cue_weights": None},
+            "crops": self.config.datasets[dataset].crops,
+            "cues": json.loads(self.cues("paper")),
+        }
+        return json.dumps(values | self.config.encoder_settings["align"])
+
+    def encoder_weights(self, dataset: str, stream: str) -> list[str]:
         """Files that an embedding job of `stream` depends on; none for downloaded weights."""
         key = "pretrained" if stream == "rgb" else "motion_cue_weights"
-        values = [self.config.encoder_settings[name] for name in ("model", key)]
-        return [value for value in values if "/" in value]
+        values = [self.encoder(dataset).get(name) for name in ("model", key)]
+        return [value for value in values if value and value.endswith((".json", ".safetensors"))]
+
+    def past_end(self, dataset: str) -> str:
+        """What intervals past the end of a video do: in published annotations they are usual."""
+        return "clip" if self.config.datasets[dataset].origin == "recorded" else "stop"
+
+    def features(self, dataset: str) -> str:
+        """Settings of `fusevad import-features`."""
+        values = self.config.features[dataset]
+        kept = {key: value for key, value in values.items() if key != "folder"}
+        return json.dumps({"crops": self.config.datasets[dataset].crops} | kept)
+
+    def cue_shards(self, dataset: str, definition: str) -> list[str]:
+        """All indices of the motion cues of a definition."""
+        shards = range(self.config.datasets[dataset].shards)
+        return [f"results/{dataset}/cues/{definition}/shard-{shard}.csv" for shard in shards]
 
     def cue_index(self, dataset: str, stream: str, shard: str) -> list[str]:
         """Index of the motion cues that an embedding shard needs; none for RGB."""
         if stream == "rgb":
             return []
-        definition = MotionCue.from_stream(stream).definition
-        return [f"results/{dataset}/cues/{definition}/shard-{shard}.csv"]
+        return [self.cue_shards(dataset, MotionCue.from_stream(stream).definition)[int(shard)]]
 
     def shard_files(self, dataset: str, encoder: str, stream: str) -> list[str]:
         """All shards of the embeddings of a stream."""
@@ -96,12 +140,19 @@ class Jobs:
         count = self.config.datasets[dataset].shards
         return [f"{folder}/shard-{shard}.safetensors" for shard in range(count)]
 
-    def stream_index(self, dataset: str, experiment: str, kind: str) -> str:
-        """Index of the `rgb` or `event` embeddings that an experiment learns from."""
-        cue = self.config.experiments[experiment].motion_cue
-        stream = "rgb" if kind == "rgb" else cue.stream
+    def index(self, dataset: str, stream: str) -> str:
+        """Index of the embeddings of a stream."""
         folder = self.config.embedding_folder(dataset)
         return f"results/{dataset}/embeddings/{folder}/{stream}/index.csv"
+
+    def event_index(self, dataset: str, experiment: str) -> list[str]:
+        """Index of the motion-cue embeddings that an experiment learns from; none for RGB alone."""
+        chosen = self.config.experiments[experiment]
+        if chosen.method in METHODS_WITHOUT:
+            return []
+        if self.config.features.get(dataset, {}).get("layout") == "released":
+            return [self.index(dataset, RELEASED_STREAM)]
+        return [self.index(dataset, chosen.motion_cue.stream)]
 
     def run_files(self, experiments: tuple[str, ...], name: str) -> list[str]:
         """The file `name` of the runs of `experiments` on all data sets."""
@@ -184,9 +235,7 @@ class Jobs:
 
     def cue_indices(self, dataset: str, experiment: str) -> list[str]:
         """Indices of all motion cues that an experiment's stream was embedded from."""
-        stream = self.config.experiments[experiment].motion_cue.stream
-        shards = range(self.config.datasets[dataset].shards)
-        return [file for s in shards for file in self.cue_index(dataset, stream, str(s))]
+        return self.cue_shards(dataset, self.config.experiments[experiment].motion_cue.definition)
 
     def _row(self, experiment: str) -> dict[str, Any]:
         runs = {key: f"results/{key}/runs/{experiment}" for key in self.config.datasets}

@@ -104,7 +104,7 @@ def _filter(source: int, target: int) -> tuple[np.ndarray, np.ndarray]:
     centre = (2 * np.arange(target) + 1) * source - target
     position = ((centre - reach) // unit + 1)[:, None] + np.arange(-(-reach * 2 // unit))
     weight = np.maximum(reach - np.abs(unit * position - centre[:, None]), 0)
-    # Beyond the edges lies the outermost sample.
+    weight[(position < 0) | (position >= source)] = 0
     taps = max(min(position.shape[1], source), 2)
     first = np.clip(position[:, 0], 0, max(source - taps, 0))
     place = np.clip(position, 0, source - 1) - first[:, None]

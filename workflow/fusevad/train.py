@@ -140,7 +140,8 @@ def _streams(job: _Job, device: torch.device) -> Streams:
 
 tqdm.monitor_interval = 0
 
-_session: _Session
+_job: _Job
+_session: _Session | None = None
 _epochs_done: multiprocessing.Queue
 _stop: multiprocessing.Event
 
@@ -148,13 +149,15 @@ _stop: multiprocessing.Event
 def _start_worker(
     job: _Job, epochs_done: multiprocessing.Queue, stop: multiprocessing.Event
 ) -> None:
-    global _session, _epochs_done, _stop
+    global _job, _epochs_done, _stop
     torch.set_num_threads(1)
-    _session = _Session(job, torch.device("cpu"))
-    _epochs_done, _stop = epochs_done, stop
+    _job, _epochs_done, _stop = job, epochs_done, stop
 
 
 def _train_in_worker(seed: int) -> FinishedSeed:
+    global _session
+    # Here and not when the worker starts: what is wrong with the data then reaches the parent.
+    _session = _session or _Session(_job, torch.device("cpu"))
     return _session.train(seed, partial(_after_epoch, seed))
 
 

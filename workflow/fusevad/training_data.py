@@ -1,5 +1,6 @@
 """Which training videos a seed learns from, and in which order it sees them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -37,13 +38,18 @@ class Sample:
 def split_validation(videos: Sequence[TrainVideo], share: float, seed: int) -> Split:
     """Hold out about `share` of each class (at least one video where it has two or more).
 
+    Classes of a single video count as one class together.
+
     Raises:
         FusevadError: either part lacks normal or anomalous videos.
     """
     generator = np.random.default_rng([seed, 0])
     held_out: set[str] = set()
-    for group in sorted({video.group for video in videos}):
-        names = [video.name for video in videos if video.group == group]
+    sizes = Counter(video.group for video in videos)
+    groups: dict[str, list[str]] = {}
+    for video in videos:
+        groups.setdefault(video.group if sizes[video.group] > 1 else "", []).append(video.name)
+    for _, names in sorted(groups.items()):
         count = max(1, round(share * len(names))) if len(names) > 1 else 0
         held_out.update(generator.permutation(names)[:count].tolist())
     split = Split(

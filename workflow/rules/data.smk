@@ -59,9 +59,10 @@ rule labels:
         data=lambda w: JOBS.data_folder(w.dataset),
         settings=lambda w: JOBS.origin(w.dataset),
         folder=subpath(output.labels, parent=True),
+        videos=lambda w: "--no-videos" if w.dataset in CONFIG.without_videos else "",
     shell:
         "fusevad labels {params.data} {params.folder} --settings {params.settings:q}"
-        " 2>&1 | tee {log} >&2"
+        " {params.videos} 2>&1 | tee {log} >&2"
 
 
 rule splice:
@@ -100,17 +101,48 @@ rule manifest:
         "results/{dataset}/logs/manifest.log",
     benchmark:
         "results/{dataset}/benchmarks/manifest.tsv"
+    wildcard_constraints:
+        dataset=JOBS.one_of(CONFIG.with_videos),
     conda:
         "../../envs/fusevad.yaml"
     threads: 64
     params:
         folder=subpath(output.manifest, parent=True),
         on_bad_video=CONFIG.on_bad_video,
+        past_end=lambda w: JOBS.past_end(w.dataset),
         # Other pictures can leave labels and intervals as they were.
         made_from=lambda w: JOBS.origin(w.dataset),
     shell:
         "fusevad manifest {input.labels} {input.intervals} {params.folder}"
-        " --on-bad-video {params.on_bad_video} --workers {threads} 2>&1 | tee {log} >&2"
+        " --on-bad-video {params.on_bad_video} --past-end {params.past_end}"
+        " --workers {threads} 2>&1 | tee {log} >&2"
+
+
+rule manifest_from_features:
+    input:
+        labels="results/{dataset}/source/labels.csv",
+        intervals="results/{dataset}/source/intervals.csv",
+    output:
+        manifest="results/{dataset}/manifest.csv",
+        intervals="results/{dataset}/intervals.csv",
+        skipped="results/{dataset}/skipped.csv",
+    log:
+        "results/{dataset}/logs/manifest.log",
+    benchmark:
+        "results/{dataset}/benchmarks/manifest.tsv"
+    wildcard_constraints:
+        dataset=JOBS.one_of(CONFIG.without_videos),
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        settings=lambda w: JOBS.features(w.dataset),
+        features=lambda w: CONFIG.features[w.dataset]["folder"],
+        folder=subpath(output.manifest, parent=True),
+        on_bad_video=CONFIG.on_bad_video,
+    shell:
+        "fusevad manifest-from-features {params.features:q} {input.labels} {input.intervals}"
+        " {params.folder} --settings {params.settings:q} --on-bad-video {params.on_bad_video}"
+        " 2>&1 | tee {log} >&2"
 
 
 rule contact_sheet:

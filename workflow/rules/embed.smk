@@ -5,13 +5,15 @@ rule embed:
     input:
         manifest="results/{dataset}/manifest.csv",
         cues=lambda w: JOBS.cue_index(w.dataset, w.stream, w.shard),
-        weights=lambda w: JOBS.encoder_weights(w.stream),
+        weights=lambda w: JOBS.encoder_weights(w.dataset, w.stream),
     output:
         "results/{dataset}/embeddings/{encoder}/{stream}/shard-{shard}.safetensors",
     log:
         "results/{dataset}/logs/embed-{encoder}-{stream}-{shard}.log",
     benchmark:
         "results/{dataset}/benchmarks/embed-{encoder}-{stream}-{shard}.tsv"
+    wildcard_constraints:
+        dataset=JOBS.one_of(CONFIG.embedded),
     conda:
         "../../envs/fusevad.yaml"
     threads: 1
@@ -37,7 +39,72 @@ rule index:
         "results/{dataset}/logs/index-{encoder}-{stream}.log",
     benchmark:
         "results/{dataset}/benchmarks/index-{encoder}-{stream}.tsv"
+    wildcard_constraints:
+        dataset=JOBS.one_of(CONFIG.embedded),
     conda:
         "../../envs/fusevad.yaml"
     shell:
         "fusevad index --manifest {input.manifest} {output} {input.shards} 2>&1 | tee {log} >&2"
+
+
+rule import_features:
+    input:
+        manifest="results/{dataset}/manifest.csv",
+    output:
+        "results/{dataset}/embeddings/{encoder}/{stream}/index.csv",
+    log:
+        "results/{dataset}/logs/import-{encoder}-{stream}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/import-{encoder}-{stream}.tsv"
+    wildcard_constraints:
+        dataset=JOBS.one_of(CONFIG.features),
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        settings=lambda w: JOBS.features(w.dataset),
+        features=lambda w: CONFIG.features[w.dataset]["folder"],
+        shards=lambda w: CONFIG.datasets[w.dataset].shards,
+        folder=subpath(output[0], parent=True),
+    shell:
+        "fusevad import-features {params.features:q} --manifest {input.manifest}"
+        " --stream {wildcards.stream} --settings {params.settings:q} --shards {params.shards}"
+        " {params.folder} 2>&1 | tee {log} >&2"
+
+
+rule align:
+    input:
+        manifest="results/{dataset}/manifest.csv",
+        rgb=lambda w: JOBS.index(w.dataset, "rgb"),
+        cues=lambda w: JOBS.cue_shards(w.dataset, "paper"),
+    output:
+        "results/{dataset}/encoders/{name}/motion-cue.safetensors",
+    log:
+        "results/{dataset}/logs/align-{name}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/align-{name}.tsv"
+    wildcard_constraints:
+        name=CONFIG.encoder,
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: 64
+    params:
+        settings=lambda w: JOBS.align(w.dataset),
+        cues=lambda w, input: Path(input.cues[0]).parent,
+    shell:
+        "fusevad align --manifest {input.manifest} --rgb {input.rgb} --cue-folder {params.cues}"
+        " --settings {params.settings:q} --threads {threads} {output} 2>&1 | tee {log} >&2"
+
+
+rule event_clip:
+    output:
+        "results/encoders/event-clip.safetensors",
+    log:
+        "results/logs/event-clip.log",
+    benchmark:
+        "results/benchmarks/event-clip.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        model=CONFIG.encoder_settings["model"],
+    shell:
+        "fusevad convert-event-clip --model {params.model} {output} 2>&1 | tee {log} >&2"

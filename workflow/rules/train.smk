@@ -4,8 +4,8 @@
 rule train:
     input:
         manifest="results/{dataset}/manifest.csv",
-        rgb=lambda w: JOBS.stream_index(w.dataset, w.experiment, "rgb"),
-        event=lambda w: JOBS.stream_index(w.dataset, w.experiment, "event"),
+        rgb=lambda w: JOBS.index(w.dataset, "rgb"),
+        event=lambda w: JOBS.event_index(w.dataset, w.experiment),
     output:
         "results/{dataset}/runs/{experiment}/history.csv",
         "results/{dataset}/runs/{experiment}/epoch-scores.safetensors",
@@ -25,9 +25,10 @@ rule train:
         mem_mb=2000,
     params:
         settings=lambda w: JOBS.train(w.dataset, w.experiment),
+        event=lambda w, input: f"--event {input.event}" if input.event else "",
         seeds=",".join(map(str, CONFIG.seeds)),
         folder=subpath(output[0], parent=True),
     shell:
-        "fusevad train --manifest {input.manifest} --rgb {input.rgb} --event {input.event}"
+        "fusevad train --manifest {input.manifest} --rgb {input.rgb} {params.event}"
         " --settings {params.settings:q} --seeds {params.seeds} --workers {threads}"
         " {params.folder} 2>&1 | tee {log} >&2"

@@ -6,7 +6,7 @@ Heavy imports stand inside the verbs, so that `fusevad --help` answers at once.
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,13 @@ Workers = Annotated[int, typer.Option(help="Processes at a time.", min=1)]
 Manifest = Annotated[Path, typer.Option(help="The data set's manifest.csv.")]
 Shard = Annotated[int, typer.Option(help="Number of this shard, from 0.", min=0)]
 Shards = Annotated[int, typer.Option(help="Number of shards.", min=1)]
+
+
+def bad_video_policy(value: str) -> Literal["stop", "skip"]:
+    """The value of --on-bad-video, checked."""
+    if value not in ("stop", "skip"):
+        raise FusevadError(f"--on-bad-video {value}: choose stop or skip")
+    return value
 
 
 def main() -> None:

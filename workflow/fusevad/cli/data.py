@@ -1,11 +1,11 @@
 """Verbs of the stage `data`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from fusevad.cli.app import Settings, Workers, app
+from fusevad.cli.app import Settings, Workers, app, bad_video_policy
 from fusevad.config import load_dataset
 from fusevad.errors import FusevadError
 from fusevad.settings import from_text_or_file, parse
@@ -49,12 +49,17 @@ def fetch(
 
 
 @app.command()
-def labels(data: Path, out: Path, settings: Settings) -> None:
+def labels(
+    data: Path,
+    out: Path,
+    settings: Settings,
+    videos: Annotated[bool, typer.Option(help="Whether the videos must be there.")] = True,
+) -> None:
     """Data: labels and intervals of the recorded videos in the folder DATA, written to OUT."""
     from fusevad.recorded import RecordedSettings, make_labels
 
     parsed = parse(RecordedSettings, from_text_or_file(settings), "recorded")
-    make_labels(data, parsed, parsed.split, out)
+    make_labels(data, parsed, parsed.split, out, videos)
 
 
 @app.command()
@@ -93,14 +98,20 @@ def _data_folder(dataset: str) -> Path:
 
 @app.command()
 def manifest(
-    labels: Path, intervals: Path, out: Path, on_bad_video: str = "stop", workers: Workers = 1
+    labels: Path,
+    intervals: Path,
+    out: Path,
+    on_bad_video: str = "stop",
+    past_end: Annotated[
+        Literal["stop", "clip"], typer.Option(help="What intervals past the end of a video do.")
+    ] = "stop",
+    workers: Workers = 1,
 ) -> None:
     """Data: decode every video once and write manifest, intervals and skipped videos to OUT."""
     from fusevad.manifest import make_manifest
 
-    if on_bad_video not in ("stop", "skip"):
-        raise FusevadError(f"--on-bad-video {on_bad_video}: choose stop or skip")
-    make_manifest(labels, intervals, out, on_bad_video, workers)
+    policy = bad_video_policy(on_bad_video)
+    make_manifest(labels, intervals, out, policy, workers, past_end)
 
 
 @app.command()

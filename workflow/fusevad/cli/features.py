@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import Manifest, Settings, Shard, Shards, Workers, app
+from fusevad.cli.app import Manifest, Settings, Shard, Shards, Workers, app, bad_video_policy
 from fusevad.settings import from_text_or_file, parse
 
 
@@ -71,3 +71,69 @@ def train_encoder(
     clips = parse(EncoderDataSettings, from_text_or_file(data_settings), "encoder-data")
     report = train_towers(training, model, data, out)
     write_text(model_card(clips, training, report), out / "MODEL_CARD.md")
+
+
+@app.command()
+def align(
+    manifest: Manifest,
+    rgb: Annotated[Path, typer.Option(help="Index of the RGB embeddings.")],
+    cue_folder: Annotated[Path, typer.Option(help="Folder of the motion cues.")],
+    settings: Settings,
+    out: Path,
+    threads: Annotated[int, typer.Option(help="Threads of torch.", min=1)] = 1,
+) -> None:
+    """Embeddings: learn a motion-cue tower from unlabelled training videos, written to OUT."""
+    from fusevad.align import AlignSettings
+    from fusevad.align import align as align_tower
+
+    parsed = parse(AlignSettings, from_text_or_file(settings), "align")
+    align_tower(manifest, rgb, cue_folder, parsed, out, threads)
+
+
+@app.command()
+def convert_event_clip(
+    out: Path,
+    model: Annotated[str, typer.Option(help="Architecture of open_clip.")] = "ViT-L-14",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="The published pickle; else it is downloaded.")
+    ] = None,
+) -> None:
+    """Embeddings: the published event-CLIP as safetensors of a motion-cue tower, written to OUT."""
+    from fusevad.event_clip import convert_event_clip as convert
+    from fusevad.event_clip import download_event_clip
+
+    convert(checkpoint or download_event_clip(model), model, out)
+
+
+@app.command()
+def import_features(
+    folder: Path,
+    manifest: Manifest,
+    stream: Annotated[str, typer.Option(help="rgb, or a motion cue's.")],
+    settings: Settings,
+    shards: Shards,
+    out: Path,
+) -> None:
+    """Embeddings: features that somebody else extracted, from FOLDER, as if extracted here."""
+    from fusevad.import_features import ImportSettings
+    from fusevad.import_features import import_features as import_stream
+
+    parsed = parse(ImportSettings, from_text_or_file(settings), "features")
+    import_stream(parsed, folder, manifest, stream, out, shards)
+
+
+@app.command()
+def manifest_from_features(
+    folder: Path,
+    labels: Path,
+    intervals: Path,
+    out: Path,
+    settings: Settings,
+    on_bad_video: str = "stop",
+) -> None:
+    """Data: a manifest of features in FOLDER whose videos are not at hand, written to OUT."""
+    from fusevad.import_features import ImportSettings
+    from fusevad.import_features import manifest_from_features as make
+
+    parsed = parse(ImportSettings, from_text_or_file(settings), "features")
+    make(parsed, folder, labels, intervals, out, bad_video_policy(on_bad_video))

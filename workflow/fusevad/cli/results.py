@@ -13,9 +13,11 @@ from fusevad.settings import from_text_or_file, parse
 def train(
     manifest: Manifest,
     rgb: Annotated[Path, typer.Option(help="Index of the RGB embeddings.")],
-    event: Annotated[Path, typer.Option(help="Index of the motion-cue embeddings.")],
     settings: Settings,
     out: Path,
+    event: Annotated[
+        Path | None, typer.Option(help="Index of the motion-cue embeddings, where needed.")
+    ] = None,
     seeds: Annotated[str, typer.Option(help="Numbers, separated by commas.")] = "0",
     workers: Workers = 1,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Student-t fusion with learned degrees of freedom: IEF-VAD's first point of future work."""
+"""Student-t fusion with learned degrees of freedom, by stream and feature."""
 
 import math
 from dataclasses import replace

@@ -20,7 +20,13 @@ from fusevad.recorded.split import Listed, class_of, read_split
 _INTERVAL_COLUMNS = ["video", "class", "start", "end"]
 
 
-def make_labels(folder: Path, settings: RecordedSettings, split: str, out_folder: Path) -> None:
+def make_labels(
+    folder: Path,
+    settings: RecordedSettings,
+    split: str,
+    out_folder: Path,
+    need_videos: bool = True,
+) -> None:
     """Write `labels.csv` and `intervals.csv` of a data set to `out_folder`.
 
     Frame folders and event streams become lossless videos in `out_folder/videos`; those that are
@@ -32,6 +38,7 @@ def make_labels(folder: Path, settings: RecordedSettings, split: str, out_folder
         settings: section `recorded:` of the data set.
         split: `official` or `released`.
         out_folder: where the tables go.
+        need_videos: false where features stand in for the videos: their paths are then the names.
 
     Raises:
         FusevadError: lists or annotations are missing or do not agree with each other or with the
@@ -45,21 +52,28 @@ def make_labels(folder: Path, settings: RecordedSettings, split: str, out_folder
     path = inventory.find(chosen.annotations.file)
     annotations = read_annotations(path, chosen.annotations)
     videos, spans = join(path, videos, annotations, settings.labels)
-    clips = inventory.clips(settings.layout)
-    missing = [video.name for video in videos if video.name not in clips]
-    if missing:
-        raise FusevadError(
-            f"{folder}: {len(missing)} of {len(videos)} videos are missing, the first is"
-            f" {missing[0]}; get them; fusevad verify names more"
-        )
-    files = _as_videos([clips[video.name] for video in videos], settings.layout, out_folder)
+    paths = [video.name for video in videos]
+    if need_videos:
+        clips = _clips(folder, videos, inventory.clips(settings.layout))
+        files = _as_videos(clips, settings.layout, out_folder)
+        paths = [_relative(file, out_folder) for file in files]
     labels = [
-        (video.name, video.part, ";".join(video.classes), _relative(file, out_folder))
-        for video, file in zip(videos, files, strict=True)
+        (video.name, video.part, ";".join(video.classes), path)
+        for video, path in zip(videos, paths, strict=True)
     ]
     write_csv(pd.DataFrame(spans, columns=_INTERVAL_COLUMNS), out_folder / "intervals.csv")
     columns = ["video", "split", "class", "path"]
     write_csv(pd.DataFrame(labels, columns=columns), out_folder / "labels.csv")
+
+
+def _clips(folder: Path, videos: list[Listed], found: dict[str, Clip]) -> list[Clip]:
+    missing = [video.name for video in videos if video.name not in found]
+    if missing:
+        raise FusevadError(
+            f"{folder}: {len(missing)} of {len(videos)} videos are missing, the first is"
+            f" {missing[0]}; get them, or run fusevad verify for all names"
+        )
+    return [found[video.name] for video in videos]
 
 
 def join(

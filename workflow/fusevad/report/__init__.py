@@ -10,9 +10,12 @@ from fusevad.errors import FusevadError
 from fusevad.report.ablation import make_ablation
 from fusevad.report.classes import make_classes
 from fusevad.report.curves import make_curves
+from fusevad.report.masking_table import make_masking_table
+from fusevad.report.noise_table import make_noise_table
 from fusevad.report.radar import make_radar
 from fusevad.report.table1 import make_table1
 from fusevad.report.timelines import make_timelines
+from fusevad.report.weight_surface import make_weight_surface
 from fusevad.settings import parse
 
 REPORTS: dict[str, Callable[..., None]] = {
@@ -22,13 +25,17 @@ REPORTS: dict[str, Callable[..., None]] = {
     "radar": make_radar,
     "curves": make_curves,
     "timelines": make_timelines,
+    "masking": make_masking_table,
+    "noise": make_noise_table,
+    "weight-surface": make_weight_surface,
 }
+_TABLES = ("ablation", "table1", "classes", "masking", "noise")
 
 
 def make_report(kind: str, settings: dict[str, Any], first: Path, second: Path) -> None:
     """Make a table (LaTeX and CSV) or figure (PDF and PNG); `settings` are its arguments."""
     if kind not in REPORTS:
         raise FusevadError(f"report '{kind}' is unknown; choose one of {', '.join(REPORTS)}")
-    names = ("out_tex", "out_csv") if kind in ("ablation", "table1", "classes") else ("out_pdf", "out_png")
+    names = ("out_tex", "out_csv") if kind in _TABLES else ("out_pdf", "out_png")
     outputs = dict(zip(names, (first, second), strict=True))
     parse(REPORTS[kind], ArgsKwargs((), settings | outputs), f"report {kind}")

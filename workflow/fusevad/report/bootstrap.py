@@ -20,8 +20,8 @@ from fusevad.truth import LabelledVideo
 from fusevad.video import SEGMENT_FRAMES, segment_count
 
 _QUARTER = 0.25
-# Resamples at a time: keeps AP of the largest test sets within some hundred MB.
-_BLOCK = 64
+# Steps of AP at a time: keeps a thousand resamples of the largest test sets below 100 MB.
+_BLOCK = 2048
 
 Floats = NDArray[np.float64]
 
@@ -192,6 +192,8 @@ class VideoBootstrap:
         won = np.zeros((count, count))
         for rival in range(count):
             members = np.flatnonzero((own.video == rival) & (own.negative > 0))
+            if not len(members):
+                continue
             ranked = members[np.argsort(scores[members])]
             below = np.concatenate([[0.0], np.cumsum(own.negative[ranked])])
             left, right = (
@@ -203,20 +205,35 @@ class VideoBootstrap:
         return won
 
     def _ap(self, scores: Floats, weights: Floats) -> Floats:
-        order = np.argsort(-scores, kind="stable")
-        ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
-        video = self.segments.video[order]
-        blocks = np.split(weights, range(_BLOCK, len(weights), _BLOCK))
-        return np.concatenate([self._ap_block(w[:, video], order, ends) for w in blocks])
+        # Precision is read where a score is reached that has positive frames (a step). How many
+        # frames of each video lie at or above a step does not depend on the resample, so that a
+        # matrix product counts them for all resamples; steps are taken in blocks to save memory.
+        _, rank = np.unique(-scores, return_inverse=True)
+        steps = np.unique(rank[self.segments.positive > 0])
+        step = np.searchsorted(steps, rank)
+        counts = np.zeros((2, len(self.positive)))
+        value, reached = np.zeros((2, len(weights)))
+        for first in range(0, len(steps), _BLOCK):
+            last = min(first + _BLOCK, len(steps))
+            above = self._counts_above(step, first, last) + counts[:, :, np.newaxis]
+            true, false = weights @ above
+            gained = np.diff(true, axis=1, prepend=reached[:, np.newaxis])
+            precision = np.divide(true, true + false, out=np.zeros_like(true), where=true > 0)
+            value += (gained * precision).sum(axis=1)
+            counts, reached = above[:, :, -1], true[:, -1]
+        with np.errstate(invalid="ignore"):
+            return np.where(weights @ self.negative > 0, value / reached, np.nan)
 
-    def _ap_block(self, weights: Floats, order: NDArray[np.intp], ends: NDArray[np.intp]) -> Floats:
-        true = np.cumsum(weights * self.segments.positive[order], axis=1)[:, ends]
-        false = np.cumsum(weights * self.segments.negative[order], axis=1)[:, ends]
-        gained = np.diff(true, axis=1, prepend=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            precision = np.where(gained > 0, true / (true + false), 0)
-            value = (gained * precision).sum(axis=1) / true[:, -1]
-        return np.where(false[:, -1] > 0, value, np.nan)
+    def _counts_above(self, step: NDArray[np.intp], first: int, last: int) -> Floats:
+        """Positive and negative frames x videos x steps, added up from step `first` on."""
+        shape = len(self.positive), last - first
+        inside = (step >= first) & (step < last)
+        cell = self.segments.video[inside] * shape[1] + step[inside] - first
+        kinds = [
+            np.bincount(cell, frames[inside], minlength=shape[0] * shape[1]).reshape(shape)
+            for frames in (self.segments.positive, self.segments.negative)
+        ]
+        return np.cumsum(kinds, axis=2)
 
 
 def segment_scores(

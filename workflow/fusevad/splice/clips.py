@@ -11,7 +11,7 @@ import numpy as np
 
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
-from fusevad.manifest import NORMAL
+from fusevad.label_tables import NORMAL
 from fusevad.parallel import in_processes
 from fusevad.splice.sources import read_sources, source_groups
 from fusevad.video import VideoInfo, probe, read_frames

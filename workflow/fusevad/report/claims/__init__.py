@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fusevad.files import write_text
-from fusevad.report.claims.evidence import Evidence
-from fusevad.report.claims.judge import Verdict, judge
-from fusevad.report.claims.page import ClaimOnDataset, claims_page
-from fusevad.report.claims.render import to_html, to_markdown
-from fusevad.report.claims.vocabulary import (
+from fusevad.claims import (
     ClaimFile,
     needed_experiments,
     needed_studies,
     read_claims,
 )
+from fusevad.files import write_text
+from fusevad.protocols import PROTOCOLS
+from fusevad.report.claims.evidence import Evidence
+from fusevad.report.claims.judge import Verdict, judge
+from fusevad.report.claims.page import ClaimOnDataset, claims_page
+from fusevad.report.claims.render import to_html, to_markdown
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 
 __all__ = ["Verdict", "judge_claims", "make_claims", "needed_experiments", "needed_studies"]
@@ -37,7 +38,7 @@ def make_claims(
         datasets: columns of the summary, in order.
         studies: folder with `noise.csv`, `masking.csv` and `masking-dimensions.csv` by key of the
             data set; a file that is absent makes the claims that need it untestable there.
-        protocol: last, validation or oracle.
+        protocol: last, validation or oracle; the verdicts of the others are shown beside its own.
 
     Raises:
         FusevadError: an unknown protocol, a claim that is not understood, or a run's file that is
@@ -45,7 +46,7 @@ def make_claims(
     """
     check_protocol(protocol)
     file = read_claims(claims)
-    judged = judge_claims(file, experiments, datasets, studies, protocol)
+    judged = {each: judge_claims(file, experiments, datasets, studies, each) for each in PROTOCOLS}
     page = claims_page(file, datasets, protocol, judged)
     write_text(to_markdown(page), out_md)
     write_text(to_html(page), out_html)

@@ -8,11 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fusevad.report.claims.exact import fusion_difference
-from fusevad.report.claims.judge import Comparison, Exact, Finding, Goal, Missing, Verdict
-from fusevad.report.claims.resampling import ResampledRuns
-from fusevad.report.claims.studies import study_findings
-from fusevad.report.claims.vocabulary import (
+from fusevad.claims import (
     MAIN,
     STUDIES,
     Classes,
@@ -21,6 +17,9 @@ from fusevad.report.claims.vocabulary import (
     Test,
     rivals,
 )
+from fusevad.report.claims.judge import Comparison, Exact, Finding, Goal, Missing, Verdict
+from fusevad.report.claims.resampling import ResampledRuns
+from fusevad.report.claims.studies import study_findings
 from fusevad.report.runs import (
     TableDataset,
     TableRow,
@@ -192,6 +191,9 @@ class Evidence:
         )
 
     def _exact(self, test: FusesDifferently) -> Finding:
+        # Brings torch, which no other report needs.
+        from fusevad.report.claims.exact import fusion_difference
+
         paths = sorted(self.runs[test.experiment].glob("weights/seed-*-last.safetensors"))
         if not paths:
             return Missing(f"no weights of {test.experiment}")

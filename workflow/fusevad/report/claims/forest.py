@@ -1,7 +1,7 @@
 """Forest plot of comparisons as SVG: each difference with its two intervals."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from fusevad.report.claims.judge import Comparison
@@ -49,7 +49,9 @@ def forest(comparisons: Sequence[Comparison], alpha: float) -> str:
     )
 
 
-def _row(comparison: Comparison, y: float, x, scale: float, alpha: float) -> list[str]:
+def _row(
+    comparison: Comparison, y: float, x: Callable[[float], float], scale: float, alpha: float
+) -> list[str]:
     parts = [_text(_LABEL - 10, y + 4, comparison.label, "end")]
     low, high = (x(scale * v) for v in comparison.seeds.interval(alpha))
     if comparison.videos:

@@ -1,32 +1,29 @@
 """The report on the claims: a summary, how to read it, and each claim with its numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from fusevad.claims import Claim, ClaimFile
 from fusevad.protocols import PROTOCOLS
 from fusevad.report.claims.document import Block, Bullets, Drawing, Heading, Paragraph, Table
 from fusevad.report.claims.evidence import RunSummary
 from fusevad.report.claims.forest import forest
 from fusevad.report.claims.judge import Comparison, Exact, Judged, Missing, Verdict, overall
 from fusevad.report.claims.reading import describe, interval, p_value, reading, signed
-from fusevad.report.claims.vocabulary import Claim, ClaimFile
 from fusevad.report.runs import TableDataset
 
-_COMPARISONS = Table(
-    head=(
-        "comparison",
-        "seeds",
-        "difference",
-        "interval over seeds",
-        "interval over test videos",
-        "p for",
-        "p against",
-        "verdict",
-    ),
-    rows=(),
-    numeric=frozenset(range(1, 7)),
+_COMPARISON_HEAD = (
+    "comparison",
+    "seeds",
+    "difference",
+    "interval over seeds",
+    "interval over test videos",
+    "p for",
+    "p against",
+    "verdict",
 )
+_RUN_HEAD = ("run", "metric", "seeds", "mean ± std", "IQM")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +44,16 @@ def claims_page(
     file: ClaimFile,
     datasets: Sequence[TableDataset],
     protocol: str,
-    judged: Sequence[Sequence[ClaimOnDataset]],
+    judged: Mapping[str, Sequence[Sequence[ClaimOnDataset]]],
 ) -> list[Block]:
-    """The whole report; `judged` has a row a claim and in it an entry a data set."""
+    """The whole report.
+
+    Args:
+        file: the claims.
+        datasets: in order.
+        protocol: the one whose numbers are shown.
+        judged: for each protocol a row a claim and in it an entry a data set.
+    """
     titles = ", ".join(dataset.title for dataset in datasets)
     blocks: list[Block] = [
         Heading(1, "Do the paper's claims hold?"),
@@ -62,15 +66,40 @@ def claims_page(
             ("", "claim", "where the paper makes it", *(dataset.title for dataset in datasets)),
             [
                 (f"{k}", claim.claim, claim.place, *(one.verdict for one in row))
-                for k, (claim, row) in enumerate(zip(file.claims, judged, strict=True), start=1)
+                for k, (claim, row) in enumerate(
+                    zip(file.claims, judged[protocol], strict=True), start=1
+                )
             ],
         ),
+        Heading(2, "The same claims under every protocol"),
+        Paragraph(
+            "A claim that holds under one way to choose the epoch, and under no other, rests on "
+            "that choice. oracle chooses on the test set."
+        ),
+        _by_protocol(file, datasets, judged),
         Heading(2, "How to read this"),
         Bullets(_how_to_read(file)),
     ]
-    for k, (claim, row) in enumerate(zip(file.claims, judged, strict=True), start=1):
+    for k, (claim, row) in enumerate(zip(file.claims, judged[protocol], strict=True), start=1):
         blocks += _claim(f"{k}. {claim.claim}", claim, row, file)
     return blocks
+
+
+def _by_protocol(
+    file: ClaimFile,
+    datasets: Sequence[TableDataset],
+    judged: Mapping[str, Sequence[Sequence[ClaimOnDataset]]],
+) -> Table:
+    head = ("", "claim", *(f"{d.title}, {name}" for d in datasets for name in judged))
+    rows = [
+        (
+            f"{k + 1}",
+            claim.claim,
+            *(judged[name][k][place].verdict for place in range(len(datasets)) for name in judged),
+        )
+        for k, claim in enumerate(file.claims)
+    ]
+    return Table(head, rows)
 
 
 def _how_to_read(file: ClaimFile) -> list[str]:
@@ -110,20 +139,15 @@ def _claim(
 
 
 def _numbers(one: ClaimOnDataset, alpha: float) -> Iterator[Block]:
-    rows = [_row(judged, alpha) for judged in one.judged if not _is_missing(judged)]
+    rows = [_row(j, alpha) for j in one.judged if not isinstance(j.finding, Missing)]
     if rows:
-        yield Table(_COMPARISONS.head, rows, _COMPARISONS.numeric)
+        yield Table(_COMPARISON_HEAD, rows, frozenset(range(1, 7)))
     drawn = [j.finding for j in one.judged if isinstance(j.finding, Comparison)]
     drawn = [comparison for comparison in drawn if comparison.seeds.n > 1]
     for _, group in groupby(drawn, key=lambda c: (c.percent, c.goal, c.margin)):
         yield Drawing(forest(list(group), alpha))
     if one.runs and drawn:
-        head = ("run", "metric", "seeds", "mean ± std", "IQM")
-        yield Table(head, [_run(run) for run in one.runs], frozenset({2, 3, 4}))
-
-
-def _is_missing(judged: Judged) -> bool:
-    return isinstance(judged.finding, Missing)
+        yield Table(_RUN_HEAD, [_run(run) for run in one.runs], frozenset({2, 3, 4}))
 
 
 def _row(judged: Judged, alpha: float) -> tuple[str, ...]:

@@ -2,6 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+from fusevad.claims import (
+    MAIN,
+    Classes,
+    Compare,
+    FusesDifferently,
+    Robust,
+    Test,
+    WeightsMove,
+)
 from fusevad.report.claims.judge import (
     Comparison,
     Evidence,
@@ -11,21 +20,13 @@ from fusevad.report.claims.judge import (
     Verdict,
     p_for,
 )
-from fusevad.report.claims.vocabulary import (
-    MAIN,
-    Classes,
-    Compare,
-    FusesDifferently,
-    Robust,
-    Test,
-    WeightsMove,
-)
 
 
 def describe(test: Test, default_margin: float) -> str:
     """What a test asks, in a sentence."""
     own = getattr(test, "margin", None)
-    margin = f"{100 * (default_margin if own is None else own):g} points"
+    points = 100 * (default_margin if own is None else own)
+    margin = f"{points:g} point{'' if points == 1 else 's'}"
     metric = getattr(test, "metric", MAIN)
     metric = "main metric" if metric == MAIN else metric
     match test:
@@ -72,7 +73,7 @@ def reading(judged: Sequence[Judged], alpha: float) -> str:
     tested = [j for j in judged if isinstance(j.finding, Comparison) and not _too_few_seeds(j)]
     parts = [f"{text[0].upper()}{text[1:]}." for text in exact]
     if tested:
-        parts += [_counts(tested), *_why(tested, alpha)]
+        parts += [*_counts(tested), *_telling(tested), *_by_seeds_alone(tested, alpha)]
     if missing:
         parts.append(f"Absent: {'; '.join(missing)}.")
     return " ".join(parts)
@@ -80,7 +81,11 @@ def reading(judged: Sequence[Judged], alpha: float) -> str:
 
 def signed(comparison: Comparison, value: float) -> str:
     """A difference in points, or in the unit of weights."""
-    return f"{100 * value:+.2f}" if comparison.percent else f"{value:+.4f}"
+    # Adding 0 after rounding turns -0.0 into 0.0.
+    text = (
+        f"{round(100 * value, 2) + 0:+.2f}" if comparison.percent else f"{round(value, 4) + 0:+.4f}"
+    )
+    return text.replace("-", "−")
 
 
 def interval(comparison: Comparison, evidence: Evidence, alpha: float) -> str:
@@ -107,7 +112,9 @@ def _too_few_seeds(judged: Judged) -> bool:
     return isinstance(judged.finding, Comparison) and judged.finding.seeds.n < 2
 
 
-def _counts(tested: Sequence[Judged]) -> str:
+def _counts(tested: Sequence[Judged]) -> list[str]:
+    if len(tested) == 1:
+        return []
     counts = [
         f"{sum(j.verdict == verdict for j in tested)} {words}"
         for verdict, words in (
@@ -117,26 +124,33 @@ def _counts(tested: Sequence[Judged]) -> str:
         )
         if any(j.verdict == verdict for j in tested)
     ]
-    comparisons = "1 comparison" if len(tested) == 1 else f"{len(tested)} comparisons"
-    return f"{comparisons}: {', '.join(counts)}."
+    return [f"{len(tested)} comparisons: {', '.join(counts)}."]
 
 
-def _why(tested: Sequence[Judged], alpha: float) -> Iterator[str]:
-    """The comparisons that say most, and whether seeds alone would say more."""
+def _telling(tested: Sequence[Judged]) -> Iterator[str]:
+    """The comparisons that say most about the verdict."""
     refuting = [j for j in tested if j.verdict == Verdict.FAILS]
     undecided = [j for j in tested if j.verdict == Verdict.OPEN]
+    if len(tested) == 1:
+        yield _quoted("Measured", tested[0])
+        return
     if refuting:
         yield _quoted("Most clearly against the claim", min(refuting, key=lambda j: j.p_fails))
     if undecided:
         yield _quoted("Least decided", max(undecided, key=lambda j: min(j.p_holds, j.p_fails)))
     if not refuting and not undecided:
         yield _quoted("Least certain", max(tested, key=lambda j: j.p_holds))
-    by_seeds = [j for j in undecided if _p_of_seeds(j) < alpha]
-    if by_seeds:
-        yield (
-            f"For {len(by_seeds)} of those not decided the seeds alone would do (p < {alpha:g} "
-            "before Holm's correction)."
-        )
+
+
+def _by_seeds_alone(tested: Sequence[Judged], alpha: float) -> list[str]:
+    """Whether seeds alone would say more than seeds, videos and Holm's correction together."""
+    count = sum(j.verdict == Verdict.OPEN and _p_of_seeds(j) < alpha for j in tested)
+    if not count:
+        return []
+    return [
+        f"For {count} of those not decided the seeds alone would support the claim (p < {alpha:g} "
+        "before Holm's correction)."
+    ]
 
 
 def _p_of_seeds(judged: Judged) -> float:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusevad.claims import Robust, WeightsMove
 from fusevad.files import read_csv
 from fusevad.report.claims.judge import Comparison, Finding, Missing
-from fusevad.report.claims.vocabulary import Robust, WeightsMove
 from fusevad.report.statistics import paired_test
 
 _STREAMS = {"rgb": "the image", "event": "the motion cue"}
@@ -18,10 +18,9 @@ def study_findings(
 ) -> list[Finding]:
     """Findings of a test that reads a study; one that is absent makes the test untestable.
 
-    Columns: `noise.csv` experiment, seed, protocol, level, metric, value; `masking.csv` the same
-    with masked (rgb|event) and subset; `masking-dimensions.csv` experiment, seed, masked, level,
-    dimension, is_masked, weight_change (weight of the MASKED stream in the dimension, masked minus
-    clean).
+    Columns, after experiment, seed, protocol and level (0 is clean): `noise.csv` metric, value;
+    `masking.csv` masked (none|rgb|event), metric, subset, value; `masking-dimensions.csv` masked,
+    dimension, is_masked, weight_change (of the masked stream in the dimension, masked minus clean).
     """
     if not path.is_file():
         return [Missing(f"no {path.name}")]
@@ -33,18 +32,15 @@ def study_findings(
             found = _weights_move(_own(path, test, columns, protocol), margin)
         case "dimensions-move":
             columns = ["masked", "dimension", "is_masked", "weight_change"]
-            found = _dimensions_move(_own(path, test, columns, None), margin)
-    return list(found) or [Missing(f"{test.experiment} is not in {path.name}")]
+            found = _dimensions_move(_own(path, test, columns, protocol), margin)
+    return list(found) or [Missing(f"{test.experiment} ({protocol}) is not in {path.name}")]
 
 
-def _own(
-    path: Path, test: Robust | WeightsMove, columns: list[str], protocol: str | None
-) -> pd.DataFrame:
-    """The rows of the test's experiment, under the protocol where the study tells them apart."""
-    needed = ["experiment", "seed", "level", *columns] + (["protocol"] if protocol else [])
-    table = read_csv(path, needed, text=("experiment",))
-    table = table[table["experiment"] == test.experiment]
-    return table[table["protocol"] == protocol] if protocol else table
+def _own(path: Path, test: Robust | WeightsMove, columns: list[str], protocol: str) -> pd.DataFrame:
+    """The rows of the test's experiment under the protocol."""
+    needed = ["experiment", "seed", "protocol", "level", *columns]
+    table = read_csv(path, needed, text=("experiment", "protocol"))
+    return table[(table["experiment"] == test.experiment) & (table["protocol"] == protocol)]
 
 
 def _robust(table: pd.DataFrame, metric: str, margin: float) -> Iterator[Finding]:
@@ -66,8 +62,7 @@ def _weights_move(table: pd.DataFrame, margin: float) -> Iterator[Finding]:
     table = table[table["subset"] == "all"]
     for stream, title in _STREAMS.items():
         own = table[table["metric"] == f"weight_{stream}"]
-        # The clean weights may stand under either stream, or under none.
-        clean = own[own["level"] == 0].groupby("seed")["value"].first()
+        clean = own[own["level"] == 0].set_index("seed")["value"]
         if clean.empty:
             continue
         masked = own[(own["masked"] == stream) & (own["level"] > 0)]

@@ -2,9 +2,11 @@
 
 Experiments may be named by a pattern (`student-t.nu-*`), which stands for all configured ones that
 match: a value added to a sweep is then tested too.
+
+Imports nothing heavy: the Snakefile asks at every start which runs the claims need.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -171,8 +173,3 @@ def needed_studies(path: Path) -> dict[str, list[str]]:
             if test.kind in STUDIES:
                 needed.setdefault(STUDIES[test.kind], []).append(test.experiment)
     return {study: sorted(set(names)) for study, names in sorted(needed.items())}
-
-
-def study_paths(folder: Path) -> Mapping[str, Path]:
-    """The files of all studies in a data set's folder of studies."""
-    return {name: folder / f"{name}.csv" for name in STUDIES.values()}

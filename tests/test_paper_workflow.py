@@ -1,0 +1,148 @@
+"""The paper's configuration on stand-ins of its four data sets, by the real `snakemake`."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from . import stand_ins
+from .workflow_runs import copy_project, planned_jobs, run
+
+DATASETS = ("ucf-crime", "xd-violence", "shanghaitech", "msad")
+PAPER = "config/paper.yaml"
+# What a test can afford: the embedded encoder, two crops, two seeds, two epochs, two methods.
+SMALL = """
+encoder: fusevad-small
+hyperparameters: few
+seeds: [0, 1]
+table1: [image-only, student-t]
+"""
+
+
+@pytest.fixture(scope="module")
+def project(root, tmp_path_factory) -> Path:
+    """A copy of the project with stand-ins of the data, as a user would have them in data/."""
+    folder = copy_project(root, tmp_path_factory.mktemp("paper"))
+    stand_ins.make(folder / "data", folder / "config", DATASETS)
+    for dataset in DATASETS:
+        file = folder / "config" / "datasets" / f"{dataset}.yaml"
+        values = yaml.safe_load(file.read_text())
+        file.write_text(yaml.safe_dump(values | {"shards": 1, "crops": [0, 5]}))
+    sets = folder / "config" / "hyperparameters"
+    # Of eight training videos, a tenth holds not both kinds.
+    tiny = (sets / "tiny.yaml").read_text()
+    (sets / "few.yaml").write_text(tiny.replace("all:\n", "all:\n  validation_share: 0.5\n"))
+    (folder / "small.yaml").write_text(SMALL)
+    return folder
+
+
+def snakemake(folder: Path, *arguments: str, over: tuple[str, ...] = (PAPER, "small.yaml")) -> str:
+    """Run the workflow; returns what it printed."""
+    result = run(folder, "snakemake", "--cores", "2", *arguments, "--configfile", *over)
+    return result.stdout + result.stderr
+
+
+def test_the_papers_table_1_resolves_within_seconds(project):
+    start = time.monotonic()
+    # As the documentation types it.
+    result = run(project, "snakemake", "--configfile", PAPER, "-n", "results/table1.tex")
+    assert time.monotonic() - start < 20
+    planned = planned_jobs(result.stdout)
+    assert planned["fetch"] == planned["labels"] == planned["manifest"] == 4
+    assert planned["train"] == planned["evaluate"] == 4 * 7
+    assert planned["event_clip"] == 1
+
+
+@pytest.fixture(scope="module")
+def finished(project) -> Path:
+    """The project with Table 1 of the four stand-ins made."""
+    snakemake(project, "results/table1.tex")
+    return project
+
+
+def test_all_four_data_sets_reach_table_1(finished):
+    table = pd.read_csv(finished / "results/table1.csv")
+    measured = table[(table.block == "measured") & (table.protocol == "validation")]
+    assert set(measured.dataset) == set(DATASETS)
+    assert measured.groupby("dataset").experiment.nunique().eq(2).all()
+    assert set(measured[measured.dataset == "xd-violence"].metric) == {"AP"}
+    published = table[table.block == "published"]
+    assert set(published.dataset) == set(DATASETS)
+
+
+def test_an_interval_past_the_end_is_clipped_and_said(finished):
+    manifest = pd.read_csv(finished / "results/ucf-crime/manifest.csv").set_index("video")
+    intervals = pd.read_csv(finished / "results/ucf-crime/intervals.csv")
+    ends = intervals.groupby("video").end.max()
+    assert ends["Fighting003_x264"] == manifest.frames["Fighting003_x264"] == 64
+    assert "Fighting003_x264" in (finished / "results/ucf-crime/logs/manifest.log").read_text()
+
+
+def test_a_released_split_stands_beside_the_official_one(finished):
+    (finished / "config/datasets/xd-violence.released.yaml").write_text(
+        "based_on: xd-violence\ntitle: XD-Violence (released split)\nrecorded: {split: released}\n"
+    )
+    (finished / "both.yaml").write_text("datasets: [xd-violence, xd-violence.released]\n")
+    over = (PAPER, "small.yaml", "both.yaml")
+    snakemake(finished, "results/xd-violence.released/manifest.csv", over=over)
+    manifests = [
+        pd.read_csv(finished / "results" / name / "manifest.csv").set_index("video").split
+        for name in ("xd-violence", "xd-violence.released")
+    ]
+    moved = (
+        manifests[0]
+        .index[manifests[0].eq("test")]
+        .intersection(manifests[1].index[manifests[1].eq("train")])
+    )
+    assert len(moved) > 0
+
+
+def test_verify_names_what_is_missing_and_fails(finished):
+    fine = run(finished, "fusevad", "verify", "ucf-crime", "--workers", "2")
+    assert "as expected" in fine.stdout
+    leaks = run(finished, "fusevad", "verify", "xd-violence", "--split", "released", check=False)
+    assert leaks.returncode == 1
+    assert "label_B1-B2-0" in leaks.stderr
+
+
+def test_a_tower_of_motion_cues_is_learned_where_none_is_published(finished):
+    encoder = (finished / "config/encoders/fusevad-small.yaml").read_text()
+    weights = "config/encoders/fusevad-small/motion-cue.safetensors"
+    (finished / "config/encoders/aligned.yaml").write_text(
+        encoder.replace(weights, "null")
+        + "align: {seed: 0, epochs: 1, batch_size: 4, learning_rate: 1.0e-4, weight_decay: 0.1,"
+        " segments_per_video: 2}\n"
+    )
+    (finished / "aligned.yaml").write_text("encoder: aligned\ndatasets: [msad]\n")
+    over = (PAPER, "small.yaml", "aligned.yaml")
+    target = "results/msad/embeddings/aligned.stride-1/event-T16-thr10/index.csv"
+    snakemake(finished, target, over=over)
+    assert (finished / "results/msad/encoders/aligned/motion-cue.safetensors").is_file()
+
+
+def test_released_features_take_the_place_of_videos(finished, tmp_path):
+    manifest = pd.read_csv(finished / "results/ucf-crime/manifest.csv")
+    random = np.random.default_rng(0)
+    for stream in ("rgb", "event_thr_10"):
+        for video in manifest.itertuples():
+            file = tmp_path / "features" / stream / video.classes
+            file.mkdir(parents=True, exist_ok=True)
+            for crop in range(10):
+                rows = random.normal(size=(max(1, video.frames // 16), 768)).astype(np.float32)
+                np.save(file / f"{video.video}__{crop}.npy", rows)
+    shutil_free = copy_project(finished, tmp_path / "project")
+    stand_ins.make(tmp_path / "videos", shutil_free / "config", ["ucf-crime"])
+    (shutil_free / "data" / "ucf-crime").mkdir(parents=True)
+    lists = shutil_free / "data" / "ucf-crime" / "lists"
+    lists.symlink_to(tmp_path / "videos" / "ucf-crime" / "lists")
+    (shutil_free / "features.yaml").write_text(
+        SMALL
+        + "datasets: [ucf-crime]\n"
+        + f"features: {{ucf-crime: {{layout: released, folder: {tmp_path / 'features'}}}}}\n"
+    )
+    snakemake(shutil_free, "results/table1.tex", over=(PAPER, "features.yaml"))
+    table = pd.read_csv(shutil_free / "results/table1.csv")
+    assert set(table[table.block == "measured"].experiment) == {"image-only", "student-t"}

@@ -1,0 +1,51 @@
+"""Running the real workflow in a copy of the project, with the network blocked."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BLOCK = """
+import socket
+
+def _refuse(self, address, *rest):
+    if self.family != socket.AF_UNIX:
+        raise OSError("network is blocked in this test")
+    return _connect(self, address, *rest)
+
+_connect = socket.socket.connect
+socket.socket.connect = socket.socket.connect_ex = _refuse
+"""
+
+
+def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess:
+    """Run a command of the environment in `folder`, with connections refused."""
+    (folder / "block").mkdir(exist_ok=True)
+    (folder / "block" / "sitecustomize.py").write_text(BLOCK)
+    binaries = Path(sys.executable).parent
+    environment = os.environ | {
+        "PATH": f"{binaries}:{os.environ['PATH']}",
+        "PYTHONPATH": str(folder / "block"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if check and result.returncode:
+        pytest.fail(f"{' '.join(command)}\n{result.stdout[-3000:]}\n{result.stderr[-6000:]}")
+    return result
+
+
+def copy_project(root: Path, folder: Path) -> Path:
+    """What a run needs of the project, copied to `folder`."""
+    for name in ("workflow", "config", "envs"):
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "Snakefile", folder)
+    return folder
+
+
+def planned_jobs(output: str) -> dict[str, int]:
+    """Rules and numbers of jobs in what `snakemake --dry-run` printed, which it does twice."""
+    table = [line.split() for line in output.rpartition("Job stats:")[2].splitlines()]
+    return {row[0]: int(row[1]) for row in table if len(row) == 2 and row[1].isdigit()}

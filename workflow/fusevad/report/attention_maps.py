@@ -1,0 +1,218 @@
+"""Heat maps of what the encoders attend to, over frames and motion cues (Figure 4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from fusevad.cues import read_counts
+from fusevad.errors import FusevadError
+from fusevad.files import read_csv
+from fusevad.label_tables import NORMAL
+from fusevad.manifest import Video, read_manifest
+from fusevad.report.attention_table import MODALITIES
+from fusevad.report.runs import TableDataset
+from fusevad.report.style import figure_style, save_figure
+from fusevad.video import FRAME_SIZE, read_frames
+
+EXAMPLES = 8
+_BLOCKS = 2
+_CROP = 224
+_LEFT, _TOP = (FRAME_SIZE[0] - _CROP) / 2, (FRAME_SIZE[1] - _CROP) / 2
+_MAP = "viridis"
+_TITLES = (
+    "frame",
+    "attention of the\nimage encoder",
+    "motion cue",
+    "attention of the\nmotion-cue encoder",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleMap:
+    """One attention map: weights and attended patches, (rows, columns), and a patch's side.
+
+    The side is a share of the crop's.
+    """
+
+    weights: NDArray[np.floating]
+    attended: NDArray[np.bool_]
+    patch: float
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """All that is drawn of one segment; pictures are (256, 340[, 3]) uint8."""
+
+    title: str
+    frame: NDArray[np.uint8]
+    cue: NDArray[np.uint8]
+    maps: dict[str, ExampleMap]
+
+
+def choose_classes(classes: Sequence[str], count: int = EXAMPLES) -> list[str]:
+    """The first classes in order and `normal` last, at most `count`. No result decides."""
+    normal = [NORMAL] if NORMAL in classes else []
+    return [*[name for name in classes if name != NORMAL][: count - len(normal)], *normal]
+
+
+def make_attention_maps(
+    dataset: TableDataset,
+    maps: Path,
+    cues: Path,
+    window: int,
+    threshold: int,
+    out_pdf: Path,
+    out_png: Path,
+) -> None:
+    """Draw, for some classes, a frame, its motion cue, and the encoders' attention over both.
+
+    Args:
+        dataset: whose videos they are.
+        maps: `attention-maps.csv` of the study.
+        cues: folder with the motion cues of one definition, a HDF5 file a video.
+        window, threshold: of the motion cue (T in frames, tau in gray levels).
+
+    Raises:
+        FusevadError: a missing or unreadable file.
+    """
+    keys = ("class", "frame_type", "video", "modality")
+    numbers = ["segment", "frame", "row", "column", "patch", "weight", "attended"]
+    table = read_csv(maps, [*keys, *numbers], text=keys)
+    if table.empty:
+        raise FusevadError(f"{maps}: no attention maps; run the attention study again")
+    videos = {video.name: video for video in read_manifest(dataset.manifest)}
+    examples = []
+    for name in choose_classes(list(table["class"].unique())):
+        own = table[table["class"] == name]
+        video = videos[own["video"].iloc[0]]
+        examples.append(_example(name, own, video, cues, window, threshold))
+    with figure_style():
+        figure = _draw(examples, window)
+        figure.suptitle(
+            f"What the encoders attend to on {dataset.title}: one segment of each class, the middle"
+            " one of the first test video's that show it\n"
+            f"(motion cue: T = {window} frames, threshold {threshold} gray levels)",
+            fontsize=12,
+        )
+        save_figure(figure, out_pdf, out_png)
+
+
+def _example(
+    name: str, own: pd.DataFrame, video: Video, cues: Path, window: int, threshold: int
+) -> Example:
+    time, segment = int(own["frame"].iloc[0]), int(own["segment"].iloc[0])
+    counts = read_counts(cues / f"{video.name}.h5", window, threshold)
+    label = "no anomaly" if name == NORMAL else name.replace("_", " ").replace("-", " ")
+    return Example(
+        title=f"{label}\n{video.name}, {time / video.fps:.1f} s",
+        frame=next(islice(read_frames(video.path), time, None)),
+        cue=next(islice(counts, segment, None)),
+        maps={key: _map(own[own["modality"] == key]) for key in MODALITIES},
+    )
+
+
+def _map(own: pd.DataFrame) -> ExampleMap:
+    grid = own.pivot(index="row", columns="column", values=["weight", "attended"])
+    return ExampleMap(
+        grid["weight"].to_numpy(dtype=float),
+        grid["attended"].to_numpy(dtype=bool),
+        float(own["patch"].iloc[0]),
+    )
+
+
+def _draw(examples: Sequence[Example], window: int) -> Figure:
+    rows = -(-len(examples) // _BLOCKS)
+    figure = Figure(figsize=(15, 1.55 * rows + 1.9), layout="constrained")
+    blocks = figure.subfigures(1, _BLOCKS, squeeze=False, wspace=0.03)[0]
+    for number, block in enumerate(blocks):
+        own = examples[number * rows : (number + 1) * rows]
+        axes = block.subplots(rows, len(_TITLES), squeeze=False)
+        for axis in axes[len(own) :].flat:
+            axis.set_visible(False)
+        for line, example in zip(axes, own, strict=False):
+            _draw_example(line, example, window)
+        for axis, title in zip(axes[0], _TITLES, strict=True):
+            axis.set_title(title, fontsize=9)
+    colours = ScalarMappable(Normalize(0, 1), _MAP)
+    figure.colorbar(
+        colours,
+        ax=list(figure.axes),
+        location="bottom",
+        aspect=60,
+        label="attention of a patch, as a share of the map's highest",
+    )
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def _draw_example(axes: Sequence[Axes], example: Example, window: int) -> None:
+    frame, over_frame, cue, over_cue = axes
+    frame.imshow(example.frame)
+    over_frame.imshow(example.frame.mean(axis=2), cmap="gray", vmin=0, vmax=255)
+    for axis in (cue, over_cue):
+        axis.imshow(window - example.cue.astype(int), cmap="gray", vmin=0, vmax=window)
+    for axis, shown in zip((over_frame, over_cue), example.maps.values(), strict=True):
+        _overlay(axis, shown)
+    for axis in axes:
+        axis.add_patch(
+            Rectangle((_LEFT, _TOP), _CROP, _CROP, fill=False, color="0.5", linestyle=":")
+        )
+        axis.set(xticks=[], yticks=[], xlim=(0, FRAME_SIZE[0]), ylim=(FRAME_SIZE[1], 0))
+        axis.spines[:].set_visible(False)
+    frame.set_ylabel(example.title, fontsize=8)
+
+
+def _overlay(axis: Axes, shown: ExampleMap) -> None:
+    """The map over the crop that the encoder sees, and lines around the attended patches."""
+    side = shown.patch * _CROP
+    rows, columns = shown.weights.shape
+    axis.imshow(
+        shown.weights / shown.weights.max(),
+        extent=(_LEFT, _LEFT + columns * side, _TOP + rows * side, _TOP),
+        cmap=_MAP,
+        vmin=0,
+        vmax=1,
+        alpha=0.5,
+        interpolation="nearest",
+    )
+    corner = np.array([_LEFT, _TOP])
+    lines = [corner + side * line for line in borders(shown.attended)]
+    axis.add_collection(LineCollection(lines, colors="red", linewidths=1.5, capstyle="round"))
+    axis.text(
+        _LEFT + 5, _TOP + 8, f"area {shown.attended.mean():.2f}", va="top", fontsize=7,
+        bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1.5},
+    )  # fmt: skip
+
+
+def borders(attended: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Lines between attended patches and others: (lines, 2 ends, (column, row)) of corners."""
+    inside = np.pad(attended, 1).astype(int)
+    lines = []
+    for axis, back in ((0, (0, 1)), (1, (1, 0))):
+        # Where a patch differs from the next one lies, thanks to the padding, the line's end.
+        ends = np.argwhere(np.diff(inside, axis=axis))
+        lines.append(np.stack([ends - np.array(back), ends], axis=1))
+    return np.concatenate(lines)[..., ::-1].astype(float)
+
+
+def _legend() -> list[Rectangle | Line2D]:
+    return [
+        Line2D([], [], color="red", label="attended area: patches above the table's threshold"),
+        Line2D([], [], color="0.5", linestyle=":", label="centre crop: all that the encoder sees"),
+        Rectangle(
+            (0, 0), 1, 1, facecolor="white", edgecolor="0.5",
+            label="motion cues: the darker, the more changes",
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,136 @@
+"""Tables 11 to 14: parts of one stream's embedding masked on test videos."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fusevad.files import write_csv, write_text
+from fusevad.protocols import PROTOCOLS
+from fusevad.report import latex
+from fusevad.report.runs import TableDataset, TableRow, check_protocol
+from fusevad.report.studies import (
+    PERCENT,
+    fraction,
+    percent,
+    printed,
+    read_paper,
+    read_studies,
+    study_notes,
+    summarize_study,
+    tidy,
+)
+
+_MASKED = {"none": "Clean", "event": "Motion cue masked", "rgb": "Image masked"}
+_KEYS = ["masked", "level", "metric", "subset"]
+_WEIGHTS = [("weight_rgb", "all"), ("weight_rgb", "abnormal"), ("weight_rgb", "normal")]
+_NOTES = (
+    "Masked: a share of the dimensions of one stream's input embedding is zero, the same ones in "
+    "all segments of all test videos, drawn anew for each seed. The paper says dimensions too; its "
+    "released code takes segments instead, multiplies them by 0.01 and draws anew for each video.",
+    "Brier: mean squared difference of score and label. KL: of the masked from the clean scores, "
+    "in nats. Both are means over frames.",
+    "Weight of the image: mean over latent dimensions, over all frames, the abnormal and the "
+    "normal ones. That of the motion cue is 1 minus it and stands in the CSV. The paper heads its "
+    "columns as changes; its numbers are weights.",
+)
+
+
+def make_masking_table(
+    name: str,
+    title: str,
+    experiment: TableRow,
+    studies: Mapping[str, Path],
+    datasets: Sequence[TableDataset],
+    protocol: str,
+    published: Path | None,
+    seeds: Sequence[int],
+    out_tex: Path,
+    out_csv: Path,
+) -> None:
+    """Write the table of masked levels as LaTeX that compiles alone, and as a tidy CSV.
+
+    Each measured row has the paper's below it where it has one. The CSV has a row a number: block
+    (published|measured), dataset, experiment, protocol, masked (none|rgb|event), subset
+    (all|abnormal|normal), level, metric (AUC and AP in percent; Brier, KL, weight_rgb and
+    weight_event as they are), mean, std, n, p (differs from clean, after Holm's correction).
+
+    Args:
+        name: of the target, such as `table11`.
+        title: what the table varies.
+        experiment: the detector that was studied.
+        studies: file of `studies.masking.study_masking`, by key of the data set.
+        datasets: a tabular each, with the data set's first metric (AP where that is AP, else AUC).
+        protocol: last or validation.
+        published: the paper's numbers: dataset, masked, level, metric, subset, mean; None where it
+            has none.
+        seeds: the seeds that the study should have; missing ones become footnotes.
+
+    Raises:
+        FusevadError: an unknown protocol, or a file that is missing or wrong.
+    """
+    check_protocol(protocol)
+    values = read_studies(experiment, studies, datasets, protocol, (*_KEYS, "value"))
+    shown = {(dataset.key, _headline(dataset)) for dataset in datasets}
+    keep = [
+        metric not in PERCENT or (key, metric) in shown
+        for key, metric in zip(values["dataset"], values["metric"], strict=True)
+    ]
+    summary = summarize_study(values[keep], ["masked", "subset"])
+    paper = read_paper(published, _KEYS)
+    caption = (
+        f"{title}. {experiment.label}: mean ± standard deviation of {len(seeds)} seeds, AUC and AP "
+        f"in percent. Protocol: {protocol}, {PROTOCOLS[protocol]}."
+    )
+    notes = [*_NOTES, *study_notes(experiment, datasets, values, protocol, seeds, paper)]
+    parts = [
+        latex.caption(f"{name.capitalize()}.", caption),
+        *(_tabular(dataset, summary, paper) for dataset in datasets),
+        latex.notes(notes),
+    ]
+    write_csv(tidy(summary, paper, experiment, datasets, protocol), out_csv)
+    write_text(latex.document(parts, wide=True), out_tex)
+
+
+def _headline(dataset: TableDataset) -> str:
+    return "AP" if dataset.metrics[0] == "AP" else "AUC"
+
+
+def _tabular(dataset: TableDataset, summary: pd.DataFrame, paper: pd.DataFrame) -> str:
+    metric = _headline(dataset)
+    columns = [(metric, "all"), ("Brier", "all"), ("KL", "all"), *_WEIGHTS]
+    own = summary[summary["dataset"] == dataset.key]
+    cells = {(c.masked, c.level, c.metric, c.subset): c for c in own.itertuples()}
+    numbers = paper[paper["dataset"] == dataset.source]
+    found = {(c.masked, c.level, c.metric, c.subset): c.mean for c in numbers.itertuples()}
+    groups = [
+        ("Scores, over frames", [metric, "Brier", "KL"]),
+        ("Weight of the image", ["all", "abnormal", "normal"]),
+    ]
+    head, rules, bottom = latex.grouped_head(dataset.title, [("", ["share"]), *groups])
+    lines = [head, rules.replace(r"\cmidrule(lr){2-2}", ""), bottom]
+    for masked, label in _MASKED.items():
+        levels = sorted(own.loc[own["masked"] == masked, "level"].unique())
+        lines += [r"\midrule"] if levels else []
+        for level in levels:
+            texts = [_text(cells.get((masked, level, *column))) for column in columns]
+            lines.append(latex.line([label, _share(level), *texts]))
+            keys = [(masked, level, *column) for column in columns]
+            if any(key in found for key in keys):
+                texts = [
+                    printed(key[2], found[key]) if key in found else latex.MISSING for key in keys
+                ]
+                lines.append(latex.line([r"\quad\textit{paper}", "", *texts]))
+    return latex.tabular(1 + len(columns), lines)
+
+
+def _share(level: float) -> str:
+    return rf"{100 * level:g}\,\%" if level else ""
+
+
+def _text(cell: object | None) -> str:
+    if cell is None:
+        return latex.MISSING
+    if cell.metric in PERCENT:
+        return percent(cell.mean, cell.std, cell.p)
+    return fraction(cell.mean, cell.std)

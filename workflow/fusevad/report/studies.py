@@ -1,0 +1,162 @@
+"""Studies of trained detectors as the report needs them: read, checked, summarised."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fusevad.errors import FusevadError
+from fusevad.files import read_csv
+from fusevad.report import latex
+from fusevad.report.runs import TableDataset, TableRow, footnotes
+from fusevad.report.statistics import ALPHA, holm, paired_test, summarize
+
+_TEXT = ("experiment", "protocol", "masked", "metric", "subset")
+PERCENT = ("AUC", "AP", "Ano-AUC", "Ano-AP")
+TEST_NOTE = (
+    "A dagger marks a metric (AUC, AP) that differs from the clean one: paired t-test over the "
+    f"shared seeds, p < {ALPHA} after Holm's correction over the table."
+)
+PAPER_NOTE = "In italics: printed in the IEF-VAD paper, one checkpoint, no spread; nothing re-run."
+
+
+def read_studies(
+    experiment: TableRow,
+    studies: Mapping[str, Path],
+    datasets: Sequence[TableDataset],
+    protocol: str,
+    columns: Sequence[str],
+) -> pd.DataFrame:
+    """The rows of one experiment and protocol in the studies of all data sets.
+
+    Args:
+        experiment: whose study is shown.
+        studies: the study's file, by key of the data set.
+        datasets: in order; each needs a file.
+        protocol: last or validation.
+        columns: what a row holds beside experiment, dataset, seed and protocol; the last is the
+            value.
+
+    Raises:
+        FusevadError: a file is missing or wrong, or has nothing of the experiment and protocol.
+    """
+    text = tuple(c for c in ("experiment", "protocol", *columns) if c in _TEXT)
+    parts = []
+    for dataset in datasets:
+        if dataset.key not in studies:
+            raise FusevadError(f"{dataset.key}: no study of {experiment.name}; name its file")
+        path = studies[dataset.key]
+        table = read_csv(path, ["experiment", "seed", "protocol", *columns], text=text)
+        own = table[(table["experiment"] == experiment.name) & (table["protocol"] == protocol)]
+        if own.empty:
+            raise FusevadError(
+                f"{path}: nothing of {experiment.name} under protocol {protocol}; run the study"
+            )
+        keys = ["seed", *columns[:-1]]
+        if own.duplicated(keys).any() or own[columns[-1]].isna().any():
+            raise FusevadError(f"{path}: a value is empty or given twice; run the study again")
+        parts.append(own.assign(dataset=dataset.key))
+    return pd.concat(parts, ignore_index=True)
+
+
+def summarize_study(values: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Mean, spread and n of every cell, and how sure it is that it is not the clean value.
+
+    Args:
+        values: long table `dataset, seed, level, metric, value` and `keys`; level 0 is clean.
+        keys: further columns that tell cells apart. Clean rows are compared with all cells of
+            their `metric` and, where there is one, `subset`.
+
+    Returns:
+        A row a cell: dataset, keys, level, metric, mean, std, n, p (of AUC and AP at levels above
+        0, Holm's correction over all of them; else NaN), in order of first appearance.
+    """
+    cells = ["dataset", *keys, "level", "metric"]
+    same = [name for name in ("dataset", "metric", "subset") if name in values]
+    clean = {
+        key: part.set_index("seed")["value"]
+        for key, part in values[values["level"] == 0].groupby(same)
+    }
+    rows, p_values = [], []
+    for key, part in values.groupby(cells, sort=False):
+        cell = dict(zip(cells, key, strict=True))
+        summary = summarize(part["value"])
+        reference = clean.get(tuple(cell[name] for name in same))
+        tested = cell["metric"] in PERCENT and cell["level"] > 0 and reference is not None
+        own = part.set_index("seed")["value"]
+        p_values.append(paired_test(own, reference).p if tested else np.nan)
+        rows.append(cell | {"mean": summary.mean, "std": summary.std, "n": summary.n})
+    return pd.DataFrame(rows).assign(p=holm(p_values))
+
+
+def read_paper(published: Path | None, keys: Sequence[str]) -> pd.DataFrame:
+    """The paper's numbers: dataset, keys, mean; AUC and AP in percent, the others as printed.
+
+    Raises:
+        FusevadError: the file is missing or wrong, or a number stands twice.
+    """
+    columns = ["dataset", *keys, "mean"]
+    if published is None:
+        return pd.DataFrame(columns=columns)
+    table = read_csv(published, columns, text=("dataset", *(key for key in keys if key in _TEXT)))
+    if table.duplicated(["dataset", *keys]).any():
+        raise FusevadError(f"{published}: a number is given twice; keep one row of each")
+    return table
+
+
+def tidy(
+    summary: pd.DataFrame,
+    paper: pd.DataFrame,
+    experiment: TableRow,
+    datasets: Sequence[TableDataset],
+    protocol: str,
+) -> pd.DataFrame:
+    """Measured and published numbers as one table; AUC and AP in percent, others as they are."""
+    factor = np.where(summary["metric"].isin(PERCENT), 100.0, 1.0)
+    measured = summary.assign(
+        block="measured",
+        experiment=experiment.name,
+        protocol=protocol,
+        mean=factor * summary["mean"],
+        std=factor * summary["std"],
+    )
+    keys = [c for c in summary.columns if c not in ("dataset", "mean", "std", "n", "p")]
+    keys = ["block", "dataset", "experiment", "protocol", *keys, "mean", "std", "n", "p"]
+    sources = {dataset.source for dataset in datasets}
+    printed = paper[paper["dataset"].isin(sources)].assign(block="published")
+    parts = [part for part in (printed, measured) if not part.empty]
+    return pd.concat(parts, ignore_index=True).reindex(columns=keys).astype({"n": "Int64"})
+
+
+def study_notes(
+    experiment: TableRow,
+    datasets: Sequence[TableDataset],
+    values: pd.DataFrame,
+    protocol: str,
+    seeds: Sequence[int],
+    paper: pd.DataFrame,
+) -> list[str]:
+    """Footnotes: what is known of the data sets, the test, and whose the italics are."""
+    notes = [*footnotes([experiment], datasets, values, protocol, seeds), TEST_NOTE]
+    if any(dataset.source in set(paper["dataset"]) for dataset in datasets):
+        notes.append(PAPER_NOTE)
+    return notes
+
+
+def percent(mean: float, std: float, p: float) -> str:
+    """A metric in percent, with a dagger where it differs from the clean one."""
+    return latex.measured(mean, std, leading=p < ALPHA)
+
+
+def fraction(mean: float, std: float) -> str:
+    """A number that is no percentage, with four decimals as the paper prints it."""
+    if mean != mean:
+        return latex.MISSING
+    return f"${mean:.4f}" + ("" if std != std else rf" \pm {std:.4f}") + "$"
+
+
+def printed(metric: str, mean: float) -> str:
+    """A number of the paper, in italics."""
+    decimals = 2 if metric in PERCENT else 4
+    return rf"\textit{{{mean:.{decimals}f}}}"

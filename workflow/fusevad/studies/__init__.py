@@ -1,0 +1,10 @@
+"""Studies of trained detectors: what they make of test videos that something was done to.
+
+`masking` takes feature dimensions away from one stream, `noise` adds background activity to the
+motion cues. Nothing is trained again.
+"""
+
+from fusevad.studies.masking import MaskingSettings, study_masking
+from fusevad.studies.noise import NoiseSettings, study_noise
+
+__all__ = ["MaskingSettings", "NoiseSettings", "study_masking", "study_noise"]

@@ -1,0 +1,249 @@
+"""Masked feature dimensions: part of one stream's embedding is zeroed (paper, Tables 11 to 14).
+
+The paper zeroes a random share of the feature dimensions; the released code takes positions on the
+axis of time instead. Here: columns of the INPUT embedding, the same ones in every segment of every
+test video, drawn once for a seed and stream. Larger shares hold the smaller ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from fusevad.features import Streams
+from fusevad.files import write_csv
+from fusevad.metrics import frame_metrics, frame_scores
+from fusevad.parallel import in_processes
+from fusevad.settings import FORBID
+from fusevad.studies.trained import (
+    ChangedStore,
+    Scored,
+    TrainedDetector,
+    default_device,
+    open_streams,
+    read_settings,
+    run_seeds,
+    weights_file,
+)
+from fusevad.truth import LabelledVideo, read_test_videos
+
+STREAMS = ("rgb", "event")
+CLEAN = "none"
+VALUE_COLUMNS = [
+    "experiment", "seed", "protocol", "masked", "level", "metric", "subset", "value",
+]  # fmt: skip
+DIMENSION_COLUMNS = [
+    "experiment", "seed", "protocol", "masked", "level", "dimension", "is_masked", "weight_change",
+]  # fmt: skip
+
+# Scores that round to 0 or 1 in float32 would make the divergence infinite.
+_SMALLEST = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class MaskingSettings:
+    """What is masked.
+
+    Attributes:
+        protocol: whose weights are studied; training keeps none for `oracle`.
+        levels: shares of the feature dimensions; 0, the clean embedding, is always measured.
+    """
+
+    __pydantic_config__ = FORBID
+
+    protocol: str = "validation"
+    levels: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0, 0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What all seeds share; travels to worker processes."""
+
+    run: Path
+    manifest: Path
+    intervals: Path
+    rgb: Path
+    event: Path | None
+    settings: MaskingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A setting of one seed and what came out."""
+
+    masked: str
+    level: float
+    scored: Scored
+
+
+def study_masking(
+    run: Path,
+    manifest: Path,
+    intervals: Path,
+    rgb: Path,
+    event: Path | None,
+    settings: MaskingSettings,
+    out_csv: Path,
+    out_dimensions_csv: Path,
+    workers: int,
+) -> None:
+    """Score the test videos with parts of either stream masked, for all seeds of a run.
+
+    `out_csv`: experiment, seed, protocol, masked (none|rgb|event), level, metric, subset, value.
+    AUC, AP, Brier and KL (of the clean from the masked scores) over all frames; weight_rgb and
+    weight_event over all frames, the abnormal and the normal ones, for methods that have weights.
+
+    `out_dimensions_csv`: experiment, seed, protocol, masked (rgb|event), level, dimension,
+    is_masked (0|1), weight_change. The change is that of the MASKED stream's weight in a latent
+    dimension, masked minus clean, averaged over the test segments. The dimension is that of the
+    latent space behind the linear heads; `is_masked` says whether the INPUT dimension of the same
+    number was zeroed. The residual encoder keeps the two related, but attention and heads mix all
+    dimensions: they are not the same thing.
+
+    Args:
+        run: folder of a finished run; its name is that of the experiment.
+        manifest: `manifest.csv` of the data set.
+        intervals: its `intervals.csv`.
+        rgb: index of the RGB embeddings.
+        event: index of the motion-cue embeddings; None for methods that need none.
+        settings: protocol and levels.
+        out_csv: table of metrics and weights.
+        out_dimensions_csv: table of weights by dimension; only a head for methods without weights.
+        workers: processes of one thread each, a seed at a time; a GPU takes the seeds in turn.
+
+    Raises:
+        FusevadError: weights or embeddings are missing or do not fit each other.
+    """
+    seeds = run_seeds(run)
+    job = _Job(run, manifest, intervals, rgb, event, settings)
+    if default_device().type == "cuda":
+        workers = 1
+    tables = list(in_processes(partial(_study, job), seeds, workers, f"masking {run.name}", "seed"))
+    values, dimensions = (
+        pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True)
+    )
+    write_csv(dimensions, out_dimensions_csv)
+    write_csv(values, out_csv)
+
+
+def masked_dimensions(seed: int, stream: str, level: float, dim: int) -> NDArray[np.intp]:
+    """Numbers of the zeroed dimensions: `round(level * dim)` of them, ascending."""
+    generator = np.random.default_rng([seed, STREAMS.index(stream)])
+    return np.sort(generator.permutation(dim)[: round(level * dim)])
+
+
+def masked_streams(streams: Streams, stream: str, dimensions: NDArray[np.intp]) -> Streams:
+    """The streams with some dimensions of one of them zeroed, in all segments and crops."""
+
+    def zero(_video: str, embeddings: Tensor) -> Tensor:
+        changed = embeddings.clone()
+        changed[..., torch.from_numpy(dimensions)] = 0
+        return changed
+
+    if stream == "rgb":
+        return Streams(ChangedStore(streams.rgb, zero), streams.event)
+    return Streams(streams.rgb, ChangedStore(streams.event, zero))
+
+
+def brier_score(labels: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
+    """Mean squared difference of scores and labels."""
+    return float(np.mean((scores.astype(np.float64) - labels) ** 2))
+
+
+def bernoulli_divergence(clean: NDArray[np.floating], masked: NDArray[np.floating]) -> float:
+    """Mean KL(clean || masked) of Bernoulli distributions in nats, scores kept 1e-7 off 0, 1."""
+    p, q = (np.clip(x.astype(np.float64), _SMALLEST, 1 - _SMALLEST) for x in (clean, masked))
+    return float(np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))))
+
+
+def _study(job: _Job, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    torch.set_num_threads(1)
+    protocol = job.settings.protocol
+    method = read_settings(weights_file(job.run, seed, protocol)).method
+    streams = open_streams(job.rgb, job.event, method, default_device())
+    detector = TrainedDetector(job.run, seed, protocol, job.manifest, streams)
+    videos = read_test_videos(job.manifest, job.intervals)
+    clean = detector.score(streams)
+    values = _values(videos, _Row(CLEAN, 0.0, clean), clean)
+    dimensions: list[pd.DataFrame] = []
+    for row in _masked_rows(detector, streams, job.settings.levels, seed):
+        values += _values(videos, row, clean)
+        if clean.weights is not None:
+            dimensions.append(_weight_changes(row, clean, seed))
+    key = {"experiment": job.run.name, "seed": seed, "protocol": protocol}
+    return (
+        pd.DataFrame([key | value for value in values], columns=VALUE_COLUMNS),
+        pd.concat(dimensions).assign(**key)[DIMENSION_COLUMNS]
+        if dimensions
+        else pd.DataFrame(columns=DIMENSION_COLUMNS),
+    )
+
+
+def _masked_rows(
+    detector: TrainedDetector, streams: Streams, levels: Sequence[float], seed: int
+) -> Iterator[_Row]:
+    for stream in STREAMS if streams.event else ("rgb",):
+        for level in levels:
+            if level > 0:
+                dimensions = masked_dimensions(seed, stream, level, streams.rgb.dim)
+                scored = detector.score(masked_streams(streams, stream, dimensions))
+                yield _Row(stream, level, scored)
+
+
+def _values(videos: Sequence[LabelledVideo], row: _Row, clean: Scored) -> list[dict[str, object]]:
+    labels = np.concatenate([video.labels for video in videos])
+    frames, clean_frames = _frames(videos, row.scored), _frames(videos, clean)
+    scores = {name: segments[:, 0] for name, segments in row.scored.segments.items()}
+    ranking = frame_metrics(videos, scores)
+    overall = {
+        "AUC": ranking["AUC"],
+        "AP": ranking["AP"],
+        "Brier": brier_score(labels, frames[:, 0]),
+        "KL": bernoulli_divergence(clean_frames[:, 0], frames[:, 0]),
+    }
+    found = [(metric, "all", value) for metric, value in overall.items()]
+    if row.scored.weights is not None:
+        subsets = {"all": np.ones_like(labels), "abnormal": labels, "normal": ~labels}
+        found += [
+            (f"weight_{stream}", subset, float(frames[chosen, 1 + place].mean(dtype=np.float64)))
+            for place, stream in enumerate(STREAMS)
+            for subset, chosen in subsets.items()
+        ]
+    return [
+        {"masked": row.masked, "level": row.level, "metric": m, "subset": s, "value": v}
+        for m, s, v in found
+    ]
+
+
+def _frames(videos: Sequence[LabelledVideo], scored: Scored) -> NDArray[np.float32]:
+    """`frames x 3` of all test videos, one after the other."""
+    return np.concatenate(
+        [
+            np.stack([frame_scores(x, len(v.labels), v.name) for x in scored.segments[v.name].T], 1)
+            for v in videos
+        ]
+    )
+
+
+def _weight_changes(row: _Row, clean: Scored, seed: int) -> pd.DataFrame:
+    stream = STREAMS.index(row.masked)
+    change = row.scored.weights[stream] - clean.weights[stream]
+    masked = masked_dimensions(seed, row.masked, row.level, len(change))
+    dimensions = np.arange(len(change))
+    return pd.DataFrame(
+        {
+            "masked": row.masked,
+            "level": row.level,
+            "dimension": dimensions,
+            "is_masked": np.isin(dimensions, masked).astype(int),
+            "weight_change": change,
+        }
+    )

@@ -1,0 +1,266 @@
+"""Background activity in the motion cues of test videos (paper, Table 5).
+
+The paper adds "Poisson background-activity noise lambda" to event images and says no more: neither
+its unit nor whether detectors are trained on it. Here lambda is the mean number of spurious events
+of a pixel in each frame difference, so that a window of T differences gets Poisson(lambda T) of
+them on top of its count, which stays at most T. In the normalised cue (0..1) it is a rise by lambda
+on average where nothing moves. Detectors learned from clean cues: this is a test of robustness.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+from tqdm import tqdm
+
+from fusevad.crops import crop_images
+from fusevad.cues import normalise, read_counts
+from fusevad.embed import EmbedSettings
+from fusevad.encoders import BatchedTower, EncoderSettings, Tower, load_cue_tower
+from fusevad.errors import FusevadError
+from fusevad.features import Streams
+from fusevad.files import write_csv
+from fusevad.manifest import Video, read_manifest
+from fusevad.metrics import frame_metrics
+from fusevad.parallel import in_processes
+from fusevad.settings import FORBID
+from fusevad.studies.trained import (
+    ChangedStore,
+    TrainedDetector,
+    default_device,
+    open_streams,
+    read_settings,
+    run_seeds,
+    weights_file,
+)
+from fusevad.truth import LabelledVideo, read_test_videos
+
+METRICS = ("AUC", "AP", "Ano-AUC", "Ano-AP")
+COLUMNS = ["experiment", "seed", "protocol", "level", "metric", "value"]
+
+# Embeddings are stored in float16, and a GPU multiplies in bfloat16: measured differences stay
+# below 0.01, while those of other weights are near 1.
+_SAME_ENCODER = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseSettings:
+    """How much background activity there is, and how noisy cues are embedded.
+
+    Attributes:
+        embed: as in `fusevad embed` of the motion-cue stream that the run learned from.
+        protocol: whose weights are studied; training keeps none for `oracle`.
+        levels: spurious events of a pixel and difference, on average, ascending; 0, the cues as
+            they are, is always measured, on the stored embeddings.
+        seed: of the noise, which is drawn once for a video: all detectors see the same.
+    """
+
+    __pydantic_config__ = FORBID
+
+    embed: EmbedSettings
+    protocol: str = "validation"
+    levels: tuple[Annotated[float, Field(ge=0)], ...] = (
+        0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5,
+    )  # fmt: skip
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if list(self.levels) != sorted(set(self.levels)):
+            raise FusevadError(f"noise levels {list(self.levels)}: give each once, ascending")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is embedded of each video; travels to worker processes.
+
+    Attributes:
+        crops: numbers of the crops that test videos are scored on.
+        levels: above 0.
+    """
+
+    embed: EmbedSettings
+    crops: tuple[int, ...]
+    cue_folder: Path
+    levels: tuple[float, ...]
+    seed: int
+
+
+def study_noise(
+    run: Path,
+    manifest: Path,
+    intervals: Path,
+    rgb: Path,
+    event: Path,
+    cue_folder: Path,
+    settings: NoiseSettings,
+    out_csv: Path,
+    workers: int,
+) -> None:
+    """Score the test videos with background activity in their motion cues, for all seeds of a run.
+
+    Writes experiment, seed, protocol, level, metric (AUC|AP|Ano-AUC|Ano-AP), value (fractions).
+    Only the crops that test videos are scored on are embedded.
+
+    Args:
+        run: folder of a finished run; its name is that of the experiment.
+        manifest: `manifest.csv` of the data set.
+        intervals: its `intervals.csv`.
+        rgb: index of the RGB embeddings.
+        event: index of the motion-cue embeddings.
+        cue_folder: folder of the motion cues that these were embedded from.
+        settings: levels, protocol and encoder.
+        out_csv: the table to write.
+        workers: processes that embed, of one thread each; on a GPU it is one.
+
+    Raises:
+        FusevadError: weights, cues or embeddings are missing or do not fit each other, or the
+            method reads no motion cues.
+    """
+    torch.set_num_threads(1)
+    seeds = run_seeds(run)
+    trained = read_settings(weights_file(run, seeds[0], settings.protocol))
+    streams = open_streams(rgb, event, trained.method, default_device())
+    if streams.event is None:
+        raise FusevadError(f"{run}: method {trained.method} reads no motion cues to add noise to")
+    crops = tuple(settings.embed.crops[place] for place in trained.test_crops)
+    levels = tuple(level for level in settings.levels if level > 0)
+    job = _Job(settings.embed, crops, cue_folder, levels, settings.seed)
+    tests = [video for video in read_manifest(manifest) if video.split == "test"]
+    _check_encoder(job, tests[0], streams.event[tests[0].name][:, list(trained.test_crops)])
+    noisy = _embed_all(job, tests, 1 if default_device().type == "cuda" else workers)
+    shown = {0.0: streams} | {
+        level: _noisy_streams(streams, noisy, place, trained.test_crops)
+        for place, level in enumerate(levels)
+    }
+    truth = read_test_videos(manifest, intervals)
+    rows = []
+    for seed in tqdm(seeds, desc=f"scoring {run.name}", unit="seed"):
+        detector = TrainedDetector(run, seed, settings.protocol, manifest, streams)
+        key = {"experiment": run.name, "seed": seed, "protocol": settings.protocol}
+        for level, seen in shown.items():
+            values = _metrics(truth, detector, seen)
+            rows += [key | {"level": level, "metric": m, "value": values[m]} for m in METRICS]
+    write_csv(pd.DataFrame(rows, columns=COLUMNS), out_csv)
+
+
+def noisy_counts(
+    counts: NDArray[np.uint8],
+    levels: Sequence[float],
+    differences: int,
+    generator: np.random.Generator,
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the counts of a window with Poisson(level x differences) events more at each pixel.
+
+    Each level adds to the events of the one before, so that noise grows and is not drawn anew.
+    Windows that the ends of a video cut off get the noise of a whole one.
+
+    Args:
+        counts: (height, width), how many differences exceeded the threshold.
+        levels: ascending.
+        differences: in the window: the highest count.
+        generator: draws the events.
+    """
+    events = np.zeros(counts.shape, np.int64)
+    before = 0.0
+    for level in levels:
+        events += generator.poisson((level - before) * differences, counts.shape)
+        before = level
+        yield np.minimum(counts + events, differences).astype(np.uint8)
+
+
+def _check_encoder(job: _Job, video: Video, stored: Tensor) -> None:
+    """Embed the cues of a video as they are: another encoder would pass for noise."""
+    made = torch.from_numpy(_embed_video(replace(job, levels=(0.0,)), video)[0]).float()
+    expected = stored.float().cpu()
+    fits = made.shape == expected.shape
+    if not fits or (made - expected).norm() > _SAME_ENCODER * expected.norm():
+        raise FusevadError(
+            f"{job.cue_folder}: the motion cues of {video.name} do not give the stored embeddings; "
+            "name the encoder, crops and cues that these were made with"
+        )
+
+
+def _embed_all(job: _Job, videos: Sequence[Video], workers: int) -> dict[str, NDArray[np.float16]]:
+    embedded = in_processes(
+        partial(_embed_video, job), videos, workers, "embedding noisy cues", "video"
+    )
+    return {video.name: vectors for video, vectors in zip(videos, embedded, strict=True)}
+
+
+def _embed_video(job: _Job, video: Video) -> NDArray[np.float16]:
+    """levels x segments x crops x D of a video's noisy motion cues."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    tower = _tower(job.embed.encoder)
+    encoder = BatchedTower(tower, job.embed.batch_size)
+    parts: list[Tensor] = []
+    waiting: list[NDArray[np.float32]] = []
+    segments = 0
+    for images in _images(job, video, tower.image_size):
+        segments += 1
+        waiting.append(images)
+        if len(waiting) * len(images) >= encoder.batch_size:
+            parts.append(encoder.embed(np.concatenate(waiting)).cpu())
+            waiting = []
+    if waiting:
+        parts.append(encoder.embed(np.concatenate(waiting)).cpu())
+    if segments != video.segments:
+        raise FusevadError(
+            f"{job.cue_folder}: {segments} segments of {video.name}, which has {video.segments}; "
+            "run the cues stage again"
+        )
+    vectors = torch.cat(parts).unflatten(0, (segments, len(job.levels), len(job.crops)))
+    return vectors.transpose(0, 1).numpy().astype(np.float16)
+
+
+def _images(job: _Job, video: Video, size: int) -> Iterator[NDArray[np.float32]]:
+    """(levels x crops, size, size) for each segment."""
+    window, threshold = job.embed.window_and_threshold()
+    cues = job.embed.cues
+    differences = window if cues.definition == "paper" else window - 1
+    generator = np.random.default_rng([job.seed, *video.name.encode()])
+    for counts in read_counts(job.cue_folder / f"{video.name}.h5", window, threshold):
+        yield np.concatenate(
+            [
+                crop_images(normalise(noisy, window, cues), job.crops, size)
+                for noisy in noisy_counts(counts, job.levels, differences, generator)
+            ]
+        )
+
+
+@cache
+def _tower(settings: EncoderSettings) -> Tower:
+    """Loaded once in each process."""
+    return load_cue_tower(settings)
+
+
+def _noisy_streams(
+    streams: Streams,
+    noisy: Mapping[str, NDArray[np.float16]],
+    place: int,
+    crops: Sequence[int],
+) -> Streams:
+    """The streams with the noisy embeddings of a level in the crops that are scored."""
+
+    def change(video: str, embeddings: Tensor) -> Tensor:
+        changed = embeddings.clone()
+        changed[:, list(crops)] = torch.from_numpy(noisy[video][place]).to(changed)
+        return changed
+
+    return Streams(streams.rgb, ChangedStore(streams.event, change))
+
+
+def _metrics(
+    truth: Sequence[LabelledVideo], detector: TrainedDetector, streams: Streams
+) -> dict[str, float]:
+    scored = detector.score(streams)
+    return frame_metrics(truth, {name: x[:, 0] for name, x in scored.segments.items()})
