@@ -8,6 +8,7 @@ from snakemake.utils import min_version
 from fusevad.config import load
 from fusevad.errors import FusevadError
 from fusevad.jobs import Jobs
+from fusevad.study_jobs import StudyJobs
 
 min_version("9.0")
 
@@ -23,6 +24,15 @@ try:
 except FusevadError as error:
     raise WorkflowError(str(error))
 JOBS = Jobs(CONFIG)
+STUDIES = StudyJobs(JOBS)
+# What results/all.pdf holds, in this order.
+BOOK_TABLES = [f"table{number}" for number in range(1, 15)] + ["beyond", "checks"]
+BOOK_FIGURES = [
+    "results/figures/figure2.pdf",
+    "results/figures/figure3.pdf",
+    *(f"results/figures/figure4-{dataset}.pdf" for dataset in CONFIG.with_videos),
+    "results/figures/curves.pdf",
+]
 
 
 wildcard_constraints:
@@ -38,7 +48,7 @@ rule all:
     input:
         "results/table1.tex",
         "results/classes.tex",
-        "results/figures/radar.pdf",
+        "results/figures/figure2.pdf",
         "results/figures/curves.pdf",
         expand("results/figures/timelines-{dataset}.pdf", dataset=CONFIG.datasets),
         ["results/figures/rendered.png"] if "rendered" in CONFIG.datasets else [],
@@ -50,4 +60,5 @@ include: "workflow/rules/embed.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/studies.smk"
 include: "workflow/rules/encoder.smk"

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import open_clip
 import pandas as pd
 import pytest
-import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -18,16 +16,12 @@ from fusevad import contrastive
 from fusevad.align import AlignSettings, align
 from fusevad.crops import crop_images
 from fusevad.cues import CueSettings
-from fusevad.encoders import EncoderSettings, load_cue_tower, new_cue_tower
+from fusevad.encoders import load_cue_tower, new_cue_tower
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
 from fusevad.manifest import read_manifest
+from tests.tiny_clip import make_encoder
 
-CONFIGURATION = {
-    "embed_dim": 24,
-    "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 16},
-    "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1},
-}
 CROPS = (0, 2, 6)
 CUES = CueSettings("paper", (8, 16), (10,))
 KINDS = 6
@@ -36,12 +30,8 @@ KINDS = 6
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
     """A tiny CLIP of random weights, without a motion-cue tower."""
-    folder = tmp_path_factory.mktemp("aligned")
-    (folder / "aligned.json").write_text(json.dumps(CONFIGURATION))
-    open_clip.add_model_config(folder / "aligned.json")
-    torch.manual_seed(0)
-    torch.save(open_clip.create_model("aligned").state_dict(), folder / "clip.pt")
-    return EncoderSettings("aligned", str(folder / "aligned.json"), str(folder / "clip.pt"))
+    whole = make_encoder(tmp_path_factory.mktemp("aligned"))
+    return dataclasses.replace(whole, motion_cue_weights=None)
 
 
 def settings_for(encoder, **others) -> AlignSettings:

@@ -71,9 +71,9 @@ def test_a_second_run_does_nothing_and_ends_at_once(project):
 
 
 def test_single_figures_are_targets(project):
-    snakemake(project, "results/figures/radar.pdf", "results/figures/curves.pdf")
+    snakemake(project, "results/figures/figure2.pdf", "results/figures/curves.pdf")
     snakemake(project, "results/figures/timelines-rendered-tiny.pdf", "results/classes.tex")
-    for name in ("radar", "curves", "timelines-rendered-tiny"):
+    for name in ("figure2", "curves", "timelines-rendered-tiny"):
         for suffix in (".pdf", ".png"):
             assert (project / "results" / "figures" / f"{name}{suffix}").stat().st_size > 5000
 

@@ -69,6 +69,9 @@ class Config:
     data_root: dict[str, str]
     features: dict[str, dict[str, Any]]
     ablations: dict[str, Ablation]
+    study_tables: dict[str, dict[str, Any]]
+    studied: str
+    studies: dict[str, Any]
     folder: Path
 
     def with_origin(self, *origins: str) -> list[str]:
@@ -159,10 +162,16 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
         data_root=dict(values["data_root"]),
         features=dict(values["features"]),
         ablations={},
+        study_tables={},
+        studied=values["studied"],
+        studies=values["studies"],
         folder=folder,
     )
     for path in sorted((folder / "tables").glob("*.yaml")):
         table = read_named(folder, "tables", path.stem)
+        if "study" in table:
+            config.study_tables[path.stem] = table
+            continue
         config.ablations[path.stem] = expand(
             path.stem, table, config.experiments, config.is_base_value
         )
@@ -248,7 +257,12 @@ def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
 
 
 def _check_references(config: Config) -> None:
-    named = {"table1": config.table1, "radar": config.radar, "timelines": (config.timelines,)}
+    named = {
+        "table1": config.table1,
+        "radar": config.radar,
+        "timelines": (config.timelines,),
+        "studied": (config.studied,),
+    }
     for key, names in named.items():
         for name in names:
             if name not in config.experiments:

@@ -107,14 +107,13 @@ def embed_shard(
         settings: stream, encoder, crops.
         out_file: the shard to write.
         cue_folder: folder of the motion cues, for an `event` stream.
-        threads: of torch on a CPU, where beyond one a process decodes ahead; on a GPU all but one
-            are such processes.
+        threads: cores to use. One decodes and embeds in turn. Of several, on a CPU one is a process
+            that decodes ahead and the others are torch's; on a GPU all but one decode ahead.
 
     Raises:
         FusevadError: bad weights, videos or motion cues.
     """
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
+    cv2.setNumThreads(1)
     videos = shard(read_manifest(manifest), shard_index, shard_count)
     tower = _load_tower(settings)
     source = _source(settings, tower, cue_folder)
@@ -124,6 +123,7 @@ def embed_shard(
     # One of several copies of a video is enough: their parts are the same file.
     todo = {parts[video.name]: video for video in videos if not parts[video.name].is_file()}
     workers = threads - 1 if tower.device.type == "cuda" else min(threads - 1, 1)
+    torch.set_num_threads(threads - workers)
     encoder = BatchedTower(tower, settings.batch_size)
     with (
         _progress_bar(settings.stream, videos, list(todo.values())) as bar,

@@ -21,7 +21,7 @@ from fusevad.settings import FORBID
 
 # The first try on a GPU, halved until it fits.
 _CUDA_BATCH = 1024
-# CPU time per image of ViT-B/32, ViT-B/16 and fusevad-small was least or within 4 % of it, of 1 to 64.
+# Of 1 to 64 images, least CPU time each (within 4 %) for ViT-B/32, ViT-B/16 and fusevad-small.
 _CPU_BATCH = 16
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from fusevad.config import Config
 from fusevad.motion_cue import METHODS_WITHOUT, MotionCue
 
+PAPER_DATASETS = ("ucf-crime", "xd-violence", "shanghaitech", "msad")
 # The one motion cue of the embeddings released with IEF-VAD.
 RELEASED_STREAM = MotionCue("released", 16, 10).stream
 
@@ -169,8 +170,8 @@ class Jobs:
     def report(self, experiments: tuple[str, ...], published: str | None = None) -> str:
         """Settings of `fusevad report` for tables (with `published` numbers) and figures."""
         values = {
-            "experiments": [self._row(name) for name in experiments],
-            "datasets": [self._table_dataset(key) for key in self.config.datasets],
+            "experiments": [self.row(name) for name in experiments],
+            "datasets": [self.table_dataset(key) for key in self.config.datasets],
             "protocol": self.config.protocol,
         }
         if published:
@@ -179,14 +180,13 @@ class Jobs:
 
     def ablation_datasets(self, table: str) -> list[str]:
         """The paper's data sets of that table, and all configured ones that are not the paper's."""
-        paper = self.config.ablations[table].paper
-        elsewhere = {
-            name
-            for other in self.config.ablations.values()
-            for name in other.paper
-            if name not in paper
-        }
-        return [key for key, d in self.config.datasets.items() if d.source not in elsewhere]
+        return self.shown(self.config.ablations[table].paper)
+
+    def shown(self, paper: Iterable[str]) -> list[str]:
+        """Of the paper's data sets those in `paper` (all, if it is empty), and all others."""
+        wanted = set(paper) or set(PAPER_DATASETS)
+        datasets = self.config.datasets.items()
+        return [key for key, d in datasets if d.source in wanted or d.source not in PAPER_DATASETS]
 
     def ablation_files(self, table: str) -> list[str]:
         """The runs that a table of experiments shows, and what its footnotes need."""
@@ -199,7 +199,7 @@ class Jobs:
         """Settings of `fusevad report ablation`; `published` is one file or none."""
         chosen = self.config.ablations[table]
         rows = [
-            {"key": row.key, "labels": row.labels, "run": self._row(row.experiment)}
+            {"key": row.key, "labels": row.labels, "run": self.row(row.experiment)}
             for row in chosen.rows
         ]
         return json.dumps(
@@ -207,7 +207,7 @@ class Jobs:
                 "name": table,
                 "title": chosen.title,
                 "rows": rows,
-                "datasets": [self._table_dataset(key) for key in self.ablation_datasets(table)],
+                "datasets": [self.table_dataset(key) for key in self.ablation_datasets(table)],
                 "protocol": self.config.protocol,
                 "published": published[0] if published else None,
                 "seeds": self.config.seeds,
@@ -224,8 +224,8 @@ class Jobs:
         cue = self.config.experiments[experiment].motion_cue
         return json.dumps(
             {
-                "experiment": self._row(experiment),
-                "dataset": self._table_dataset(dataset),
+                "experiment": self.row(experiment),
+                "dataset": self.table_dataset(dataset),
                 "protocol": self.config.protocol,
                 "cues": f"results/{dataset}/cues/{cue.definition}",
                 "window": cue.window,
@@ -237,12 +237,14 @@ class Jobs:
         """Indices of all motion cues that an experiment's stream was embedded from."""
         return self.cue_shards(dataset, self.config.experiments[experiment].motion_cue.definition)
 
-    def _row(self, experiment: str) -> dict[str, Any]:
+    def row(self, experiment: str) -> dict[str, Any]:
+        """An experiment as the report needs it (`report.runs.TableRow`)."""
         runs = {key: f"results/{key}/runs/{experiment}" for key in self.config.datasets}
         label = self.config.experiments[experiment].label
         return {"label": label, "name": experiment, "runs": runs}
 
-    def _table_dataset(self, key: str) -> dict[str, Any]:
+    def table_dataset(self, key: str) -> dict[str, Any]:
+        """A data set as the report needs it (`report.runs.TableDataset`)."""
         dataset = self.config.datasets[key]
         values = asdict(dataset)
         files = {name: f"results/{key}/{name}.csv" for name in ("manifest", "intervals", "skipped")}

@@ -51,20 +51,20 @@ rule classes:
         "fusevad report classes --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
 
 
-rule radar:
+rule figure2:
     input:
         JOBS.run_files(CONFIG.radar, "classes.csv"),
     output:
         report(
-            "results/figures/radar.pdf",
-            caption="../report/radar.rst",
+            "results/figures/figure2.pdf",
+            caption="../report/figure2.rst",
             category="Results",
         ),
-        "results/figures/radar.png",
+        "results/figures/figure2.png",
     log:
-        "results/logs/radar.log",
+        "results/logs/figure2.log",
     benchmark:
-        "results/benchmarks/radar.tsv"
+        "results/benchmarks/figure2.tsv"
     conda:
         "../../envs/fusevad.yaml"
     params:

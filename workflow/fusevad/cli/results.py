@@ -46,7 +46,7 @@ def evaluate(
 
 @app.command()
 def report(
-    kind: Annotated[str, typer.Argument(help="table1, classes, radar, curves or timelines.")],
+    kind: Annotated[str, typer.Argument(help="table1, ablation, claims, curves, ...")],
     settings: Settings,
     out: Annotated[tuple[Path, Path], typer.Argument(help="The two files to write.")],
 ) -> None:
@@ -54,3 +54,77 @@ def report(
     from fusevad.report import make_report
 
     make_report(kind, from_text_or_file(settings), *out)
+
+
+Intervals = Annotated[Path, typer.Option(help="The data set's intervals.csv.")]
+Rgb = Annotated[Path, typer.Option(help="Index of the RGB embeddings.")]
+Event = Annotated[Path, typer.Option(help="Index of the motion-cue embeddings.")]
+CueFolder = Annotated[Path, typer.Option(help="Folder of the motion cues.")]
+
+
+@app.command()
+def study_masking(
+    run: Path,
+    manifest: Manifest,
+    intervals: Intervals,
+    rgb: Rgb,
+    event: Event,
+    settings: Settings,
+    out: Annotated[tuple[Path, Path], typer.Argument(help="Values, and values by dimension.")],
+    workers: Workers = 1,
+) -> None:
+    """Studies: score test videos with part of one stream's features masked (tables 11 to 14)."""
+    from fusevad.studies.masking import MaskingSettings
+    from fusevad.studies.masking import study_masking as study
+
+    parsed = parse(MaskingSettings, from_text_or_file(settings), "masking")
+    study(run, manifest, intervals, rgb, event, parsed, *out, workers)
+
+
+@app.command()
+def study_noise(
+    run: Path,
+    manifest: Manifest,
+    intervals: Intervals,
+    rgb: Rgb,
+    event: Event,
+    cue_folder: CueFolder,
+    settings: Settings,
+    out: Path,
+    workers: Workers = 1,
+) -> None:
+    """Studies: score test videos with background activity in their motion cues (table 5)."""
+    from fusevad.studies.noise import NoiseSettings
+    from fusevad.studies.noise import study_noise as study
+
+    parsed = parse(NoiseSettings, from_text_or_file(settings), "noise")
+    study(run, manifest, intervals, rgb, event, cue_folder, parsed, out, workers)
+
+
+@app.command()
+def study_attention(
+    manifest: Manifest,
+    intervals: Intervals,
+    cue_folder: CueFolder,
+    settings: Settings,
+    out: Annotated[tuple[Path, Path], typer.Argument(help="Areas, and maps of examples.")],
+    threads: Annotated[int, typer.Option(help="Threads of torch.", min=1)] = 1,
+) -> None:
+    """Studies: how much of frames and motion cues the encoders attend to (table 6, figure 4)."""
+    from fusevad.studies.attention import AttentionSettings
+    from fusevad.studies.attention import study_attention as study
+
+    parsed = parse(AttentionSettings, from_text_or_file(settings), "attention")
+    study(manifest, intervals, cue_folder, parsed, *out, threads)
+
+
+@app.command()
+def book(
+    out: Path,
+    tables: list[Path],
+    figure: Annotated[list[Path] | None, typer.Option(help="A figure, after the tables.")] = None,
+) -> None:
+    """Tables and figures in one PDF, set by latexmk, which must be installed."""
+    from fusevad.report.book import make_book
+
+    make_book(tables, figure or [], out)

@@ -152,7 +152,10 @@ def _paint(
     paint = rng.permutation(len(PAINTS))[:3]
     names = rng.permutation(list(LETTERS))
     for letter in range(letters):
-        corner = np.array(LETTERS[str(names[letter % len(names)])]) * (0.8 * pitch, 1.15 * director.strength)
+        corner = np.array(LETTERS[str(names[letter % len(names)])]) * (
+            0.8 * pitch,
+            1.15 * director.strength,
+        )
         corner += rng.normal(0, 0.04, corner.shape)
         world = np.stack(
             [

@@ -1,6 +1,7 @@
 """Tables and figures, made from what the earlier stages wrote; nothing is computed twice."""
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from pydantic_core import ArgsKwargs
 
 from fusevad.errors import FusevadError
 from fusevad.report.ablation import make_ablation
+from fusevad.report.claims import make_claims
 from fusevad.report.classes import make_classes
 from fusevad.report.curves import make_curves
 from fusevad.report.masking_table import make_masking_table
@@ -20,6 +22,7 @@ from fusevad.settings import parse
 
 REPORTS: dict[str, Callable[..., None]] = {
     "ablation": make_ablation,
+    "claims": make_claims,
     "table1": make_table1,
     "classes": make_classes,
     "radar": make_radar,
@@ -29,13 +32,15 @@ REPORTS: dict[str, Callable[..., None]] = {
     "noise": make_noise_table,
     "weight-surface": make_weight_surface,
 }
-_TABLES = ("ablation", "table1", "classes", "masking", "noise")
 
 
 def make_report(kind: str, settings: dict[str, Any], first: Path, second: Path) -> None:
-    """Make a table (LaTeX and CSV) or figure (PDF and PNG); `settings` are its arguments."""
+    """Make a table (LaTeX and CSV), figure (PDF and PNG) or page; `settings` are its arguments.
+
+    The two files are the last two parameters of its function.
+    """
     if kind not in REPORTS:
         raise FusevadError(f"report '{kind}' is unknown; choose one of {', '.join(REPORTS)}")
-    names = ("out_tex", "out_csv") if kind in _TABLES else ("out_pdf", "out_png")
+    names = list(signature(REPORTS[kind]).parameters)[-2:]
     outputs = dict(zip(names, (first, second), strict=True))
     parse(REPORTS[kind], ArgsKwargs((), settings | outputs), f"report {kind}")

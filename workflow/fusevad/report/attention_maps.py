@@ -27,7 +27,7 @@ from fusevad.report.style import figure_style, save_figure
 from fusevad.video import FRAME_SIZE, read_frames
 
 EXAMPLES = 8
-_BLOCKS = 2
+_GAP = 0.25  # between the blocks, in pictures
 _CROP = 224
 _LEFT, _TOP = (FRAME_SIZE[0] - _CROP) / 2, (FRAME_SIZE[1] - _CROP) / 2
 _MAP = "viridis"
@@ -133,24 +133,26 @@ def _map(own: pd.DataFrame) -> ExampleMap:
 
 
 def _draw(examples: Sequence[Example], window: int) -> Figure:
-    rows = -(-len(examples) // _BLOCKS)
-    figure = Figure(figsize=(15, 1.55 * rows + 1.9), layout="constrained")
-    blocks = figure.subfigures(1, _BLOCKS, squeeze=False, wspace=0.03)[0]
-    for number, block in enumerate(blocks):
-        own = examples[number * rows : (number + 1) * rows]
-        axes = block.subplots(rows, len(_TITLES), squeeze=False)
-        for axis in axes[len(own) :].flat:
-            axis.set_visible(False)
-        for line, example in zip(axes, own, strict=False):
-            _draw_example(line, example, window)
-        for axis, title in zip(axes[0], _TITLES, strict=True):
+    """Two blocks of rows side by side, four pictures a row."""
+    rows = -(-len(examples) // 2)
+    pictures = len(_TITLES)
+    figure = Figure(figsize=(15, 1.4 * rows + 2.2), layout="constrained")
+    widths = [*[1.0] * pictures, _GAP, *[1.0] * pictures]
+    axes = figure.subplots(rows, len(widths), squeeze=False, width_ratios=widths)
+    lines = [*axes[:, :pictures], *axes[:, pictures + 1 :]]
+    for line, example in zip(lines, examples, strict=False):
+        _draw_example(line, example, window)
+    for line in lines[::rows]:
+        for axis, title in zip(line, _TITLES, strict=True):
             axis.set_title(title, fontsize=9)
-    colours = ScalarMappable(Normalize(0, 1), _MAP)
+    for axis in (*axes[:, pictures], *np.ravel(lines[len(examples) :])):
+        axis.set_axis_off()
     figure.colorbar(
-        colours,
-        ax=list(figure.axes),
+        ScalarMappable(Normalize(0, 1), _MAP),
+        ax=axes,
         location="bottom",
         aspect=60,
+        shrink=0.6,
         label="attention of a patch, as a share of the map's highest",
     )
     figure.legend(handles=_legend(), loc="outside lower center", ncols=3)

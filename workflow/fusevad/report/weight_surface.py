@@ -53,8 +53,8 @@ def make_weight_surface(
     norm = TwoSlopeNorm(0.0, -limit, limit)
     seeds = values["seed"].nunique()
     with figure_style():
-        figure = Figure(figsize=(10.4, 1.4 + 4.2 * len(datasets)))
-        top = 1 - 1.25 / figure.get_figheight()
+        figure = Figure(figsize=(10.4, 0.9 + 4.2 * len(datasets)))
+        top = 1 - 1.15 / figure.get_figheight()
         figure.subplots_adjust(left=0.02, right=0.88, bottom=0.05, top=top, wspace=0.1, hspace=0.3)
         axes = figure.subplots(len(datasets), 2, squeeze=False, subplot_kw={"projection": "3d"})
         for row, dataset in zip(axes, datasets, strict=True):
@@ -68,10 +68,13 @@ def make_weight_surface(
         figure.colorbar(axes[0][0].collections[0], cax=bar)
         bar.set_title("change of\nthe weight", fontsize=8)
         figure.suptitle(
-            f"{experiment.label}: how the weight of a stream changes, in each latent dimension, when "
-            f"part of its input is masked\nMasked minus clean, mean of {seeds} seeds, protocol "
-            f"{protocol}. Blue: the fusion turns away from the masked stream; red: towards it.",
-            fontsize=10,
+            f"{experiment.label}: change of a stream's weight in each latent dimension when part "
+            "of its input is masked\n"
+            f"Masked minus clean, mean of {seeds} seeds, protocol {protocol}. "
+            "Blue: the fusion turns away from the masked stream; red: towards it.\n"
+            "Dimensions are ranked by their change at the largest share, which alone tilts a "
+            "surface: compare with the mean change.",
+            fontsize=9.5,
         )
         save_figure(figure, out_pdf, out_png)
 

@@ -1,0 +1,82 @@
+"""All tables and figures in one document, set by latexmk."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from fusevad.errors import FusevadError
+from fusevad.files import atomic_path, write_text
+
+_HEAD = r"""\documentclass[10pt]{article}
+\usepackage[a4paper,landscape,margin=15mm]{geometry}
+\usepackage{booktabs,graphicx,adjustbox}
+\setlength{\parindent}{0pt}
+\begin{document}
+\small
+"""
+
+
+def make_book(tables: Sequence[Path], figures: Sequence[Path], out: Path) -> None:
+    """Write `out` (PDF) and its source beside it (.tex).
+
+    Args:
+        tables: LaTeX documents that compile alone; a page each, made smaller where one is too tall.
+        figures: PDF files, a page each, with their names as captions.
+        out: the document.
+
+    Raises:
+        FusevadError: latexmk is not installed, or LaTeX stops with an error.
+    """
+    source = book_source(tables, figures, out.parent)
+    write_text(source, out.with_suffix(".tex"))
+    if shutil.which("latexmk") is None:
+        raise FusevadError(
+            f"{out}: latexmk is not installed, so the PDF is not made; install it (Debian: latexmk"
+            f" texlive-latex-extra) and run this again, or set {out.with_suffix('.tex')} elsewhere"
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        name = out.with_suffix(".tex").name
+        command = ["latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error"]
+        result = subprocess.run(
+            [*command, f"-outdir={scratch}", name], cwd=out.parent, capture_output=True, text=True
+        )
+        made = Path(scratch) / out.name
+        if result.returncode or not made.is_file():
+            lines = [line for line in result.stdout.splitlines() if line.startswith("!")]
+            reason = lines[0] if lines else "see latexmk's own log"
+            raise FusevadError(f"{out}: LaTeX stops ({reason}); correct the table it names")
+        with atomic_path(out) as temporary:
+            shutil.copyfile(made, temporary)
+
+
+def book_source(tables: Sequence[Path], figures: Sequence[Path], folder: Path) -> str:
+    """The document's LaTeX; `folder` is where it is set, for the paths of figures."""
+    pages = [
+        "\n".join(
+            [
+                r"\begin{adjustbox}{max width=\textwidth,max totalheight=\textheight}",
+                r"\begin{minipage}{\textwidth}",
+                _body(table),
+                r"\end{minipage}",
+                r"\end{adjustbox}",
+            ]
+        )
+        for table in tables
+    ]
+    for figure in figures:
+        path = Path(os.path.relpath(figure, folder)).as_posix()
+        options = "width=\\textwidth,height=0.93\\textheight,keepaspectratio"
+        title = rf"\textbf{{{figure.stem.capitalize()}.}}\par\medskip"
+        pages.append(f"{title}\n\\centering\\includegraphics[{options}]{{{path}}}\\par")
+    return _HEAD + "\n\n\\clearpage\n".join(pages) + "\n\\end{document}\n"
+
+
+def _body(table: Path) -> str:
+    text = table.read_text()
+    begin, end = r"\begin{document}", r"\end{document}"
+    if begin not in text or end not in text:
+        raise FusevadError(f"{table}: not a LaTeX document; make the table again")
+    return text.partition(begin)[2].rpartition(end)[0].strip()

@@ -1,0 +1,201 @@
+# Studies of finished runs and encoders, their tables and figures, and the paper's claims.
+
+
+rule study_masking:
+    input:
+        manifest="results/{dataset}/manifest.csv",
+        intervals="results/{dataset}/intervals.csv",
+        rgb=lambda w: JOBS.index(w.dataset, "rgb"),
+        event=lambda w: JOBS.event_index(w.dataset, CONFIG.studied),
+        run=lambda w: STUDIES.run(w.dataset, "history.csv"),
+    output:
+        "results/{dataset}/studies/masking.csv",
+        "results/{dataset}/studies/masking-dimensions.csv",
+    log:
+        "results/{dataset}/logs/study-masking.log",
+    benchmark:
+        "results/{dataset}/benchmarks/study-masking.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: len(CONFIG.seeds)
+    params:
+        settings=lambda w: STUDIES.settings("masking", w.dataset),
+        run=subpath(input.run, parent=True),
+    shell:
+        "fusevad study-masking {params.run} --manifest {input.manifest}"
+        " --intervals {input.intervals} --rgb {input.rgb} --event {input.event}"
+        " --settings {params.settings:q} --workers {threads} {output} 2>&1 | tee {log} >&2"
+
+
+rule study_noise:
+    input:
+        manifest="results/{dataset}/manifest.csv",
+        intervals="results/{dataset}/intervals.csv",
+        rgb=lambda w: JOBS.index(w.dataset, "rgb"),
+        event=lambda w: JOBS.event_index(w.dataset, CONFIG.studied),
+        cues=lambda w: JOBS.cue_indices(w.dataset, CONFIG.studied),
+        run=lambda w: STUDIES.run(w.dataset, "history.csv"),
+    output:
+        "results/{dataset}/studies/noise.csv",
+    log:
+        "results/{dataset}/logs/study-noise.log",
+    benchmark:
+        "results/{dataset}/benchmarks/study-noise.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: 64
+    params:
+        settings=lambda w: STUDIES.settings("noise", w.dataset),
+        run=subpath(input.run, parent=True),
+        cues=lambda w, input: Path(input.cues[0]).parent,
+    shell:
+        "fusevad study-noise {params.run} --manifest {input.manifest}"
+        " --intervals {input.intervals} --rgb {input.rgb} --event {input.event}"
+        " --cue-folder {params.cues} --settings {params.settings:q} --workers {threads}"
+        " {output} 2>&1 | tee {log} >&2"
+
+
+rule study_attention:
+    input:
+        manifest="results/{dataset}/manifest.csv",
+        intervals="results/{dataset}/intervals.csv",
+        cues=lambda w: JOBS.cue_indices(w.dataset, CONFIG.studied),
+        weights=lambda w: JOBS.encoder_weights(w.dataset, "event"),
+    output:
+        "results/{dataset}/studies/attention.csv",
+        "results/{dataset}/studies/attention-maps.csv",
+    log:
+        "results/{dataset}/logs/study-attention.log",
+    benchmark:
+        "results/{dataset}/benchmarks/study-attention.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: 64
+    params:
+        settings=lambda w: STUDIES.settings("attention", w.dataset),
+        cues=lambda w, input: Path(input.cues[0]).parent,
+    shell:
+        "fusevad study-attention --manifest {input.manifest} --intervals {input.intervals}"
+        " --cue-folder {params.cues} --settings {params.settings:q} --threads {threads}"
+        " {output} 2>&1 | tee {log} >&2"
+
+
+rule study_table:
+    input:
+        lambda w: STUDIES.table_files(w.table),
+        published=lambda w: STUDIES.published(w.table),
+    output:
+        report(
+            "results/{table}.tex",
+            caption="../report/study.rst",
+            category="Studies",
+        ),
+        "results/{table}.csv",
+    log:
+        "results/logs/{table}.log",
+    benchmark:
+        "results/benchmarks/{table}.tsv"
+    wildcard_constraints:
+        table=JOBS.one_of(CONFIG.study_tables),
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        kind=lambda w: CONFIG.study_tables[w.table]["study"],
+        settings=lambda w: STUDIES.table(w.table),
+    shell:
+        "fusevad report {params.kind} --settings {params.settings:q} {output}"
+        " 2>&1 | tee {log} >&2"
+
+
+rule figure3:
+    input:
+        STUDIES.study_files("masking-dimensions.csv"),
+    output:
+        report(
+            "results/figures/figure3.pdf",
+            caption="../report/figure3.rst",
+            category="Studies",
+        ),
+        "results/figures/figure3.png",
+    log:
+        "results/logs/figure3.log",
+    benchmark:
+        "results/benchmarks/figure3.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        settings=STUDIES.surfaces(),
+    shell:
+        "fusevad report weight-surface --settings {params.settings:q} {output}"
+        " 2>&1 | tee {log} >&2"
+
+
+rule figure4:
+    input:
+        maps="results/{dataset}/studies/attention-maps.csv",
+        manifest="results/{dataset}/manifest.csv",
+        cues=lambda w: JOBS.cue_indices(w.dataset, CONFIG.studied),
+    output:
+        report(
+            "results/figures/figure4-{dataset}.pdf",
+            caption="../report/figure4.rst",
+            category="Studies",
+        ),
+        "results/figures/figure4-{dataset}.png",
+    log:
+        "results/logs/figure4-{dataset}.log",
+    benchmark:
+        "results/benchmarks/figure4-{dataset}.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        settings=lambda w: STUDIES.attention_maps(w.dataset),
+    shell:
+        "fusevad report attention-maps --settings {params.settings:q} {output}"
+        " 2>&1 | tee {log} >&2"
+
+
+rule claims:
+    input:
+        STUDIES.claim_files("config/claims.yaml"),
+        STUDIES.study_files("noise.csv"),
+        STUDIES.study_files("masking.csv"),
+        STUDIES.study_files("masking-dimensions.csv"),
+        JOBS.dataset_files("manifest.csv"),
+        JOBS.dataset_files("intervals.csv"),
+        claims="config/claims.yaml",
+    output:
+        "results/claims.md",
+        report(
+            "results/claims.html",
+            caption="../report/claims.rst",
+            category="Claims",
+        ),
+    log:
+        "results/logs/claims.log",
+    benchmark:
+        "results/benchmarks/claims.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        settings=lambda w, input: STUDIES.claims(input.claims),
+    shell:
+        "fusevad report claims --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
+
+
+rule book:
+    input:
+        tables=expand("results/{table}.tex", table=BOOK_TABLES),
+        figures=BOOK_FIGURES,
+    output:
+        "results/all.pdf",
+    log:
+        "results/logs/all.log",
+    benchmark:
+        "results/benchmarks/all.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        figures=lambda w, input: " ".join(f"--figure {file}" for file in input.figures),
+    shell:
+        "fusevad book {output} {input.tables} {params.figures} 2>&1 | tee {log} >&2"
