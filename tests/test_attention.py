@@ -357,7 +357,7 @@ def test_a_video_of_two_classes_counts_once_among_all_classes(measured, data, tm
         "studies": {"made-up": measured[0]},
         "published": None,
     }
-    make_report("attention_table", values, *files)
+    make_report("attention", values, *files)
     table = pd.read_csv(files[1]).set_index(["class", "modality", "frame_type"])
     assert table.loc[("all classes", "image", "Normal"), "videos"] == 3
     # The segment of both classes that is normal is one segment; the anomalous ones are two.

@@ -9,6 +9,8 @@ from pydantic_core import ArgsKwargs
 
 from fusevad.errors import FusevadError
 from fusevad.report.ablation import make_ablation
+from fusevad.report.attention_maps import make_attention_maps
+from fusevad.report.attention_table import make_attention_table
 from fusevad.report.claims import make_claims
 from fusevad.report.classes import make_classes
 from fusevad.report.curves import make_curves
@@ -22,6 +24,8 @@ from fusevad.settings import parse
 
 REPORTS: dict[str, Callable[..., None]] = {
     "ablation": make_ablation,
+    "attention": make_attention_table,
+    "attention-maps": make_attention_maps,
     "claims": make_claims,
     "table1": make_table1,
     "classes": make_classes,

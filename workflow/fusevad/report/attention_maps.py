@@ -30,7 +30,7 @@ EXAMPLES = 8
 _GAP = 0.25  # between the blocks, in pictures
 _CROP = 224
 _LEFT, _TOP = (FRAME_SIZE[0] - _CROP) / 2, (FRAME_SIZE[1] - _CROP) / 2
-_MAP = "viridis"
+_MAP, _OPACITY = "viridis", 0.5
 _TITLES = (
     "frame",
     "attention of the\nimage encoder",
@@ -101,8 +101,8 @@ def make_attention_maps(
     with figure_style():
         figure = _draw(examples, window)
         figure.suptitle(
-            f"What the encoders attend to on {dataset.title}: one segment of each class, the middle"
-            " one of the first test video's that show it\n"
+            f"What the encoders attend to on {dataset.title}: of the segments that show a class in "
+            "its first test video, the middle one\n"
             f"(motion cue: T = {window} frames, threshold {threshold} gray levels)",
             fontsize=12,
         )
@@ -153,6 +153,7 @@ def _draw(examples: Sequence[Example], window: int) -> Figure:
         location="bottom",
         aspect=60,
         shrink=0.6,
+        alpha=_OPACITY,
         label="attention of a patch, as a share of the map's highest",
     )
     figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
@@ -186,7 +187,7 @@ def _overlay(axis: Axes, shown: ExampleMap) -> None:
         cmap=_MAP,
         vmin=0,
         vmax=1,
-        alpha=0.5,
+        alpha=_OPACITY,
         interpolation="nearest",
     )
     corner = np.array([_LEFT, _TOP])
@@ -212,7 +213,7 @@ def borders(attended: NDArray[np.bool_]) -> NDArray[np.floating]:
 def _legend() -> list[Rectangle | Line2D]:
     return [
         Line2D([], [], color="red", label="attended area: patches above the table's threshold"),
-        Line2D([], [], color="0.5", linestyle=":", label="centre crop: all that the encoder sees"),
+        Line2D([], [], color="0.5", linestyle=":", label="centre crop that the encoder sees; its patches may end before the edges"),
         Rectangle(
             (0, 0), 1, 1, facecolor="white", edgecolor="0.5",
             label="motion cues: the darker, the more changes",

@@ -12,8 +12,11 @@ from fusevad.files import atomic_path, write_text
 
 _HEAD = r"""\documentclass[10pt]{article}
 \usepackage[a4paper,landscape,margin=15mm]{geometry}
-\usepackage{booktabs,graphicx,adjustbox}
+\usepackage{booktabs,graphicx}
 \setlength{\parindent}{0pt}
+\newsavebox{\onepage}
+\newcommand{\fitted}{\ifdim\dimexpr\ht\onepage+\dp\onepage>\textheight
+\resizebox*{!}{\textheight}{\usebox{\onepage}}\else\usebox{\onepage}\fi}
 \begin{document}
 \small
 """
@@ -35,7 +38,7 @@ def make_book(tables: Sequence[Path], figures: Sequence[Path], out: Path) -> Non
     if shutil.which("latexmk") is None:
         raise FusevadError(
             f"{out}: latexmk is not installed, so the PDF is not made; install it (Debian: latexmk"
-            f" texlive-latex-extra) and run this again, or set {out.with_suffix('.tex')} elsewhere"
+            " texlive-latex-recommended) and run this again, or set the .tex beside it elsewhere"
         )
     with tempfile.TemporaryDirectory() as scratch:
         name = out.with_suffix(".tex").name
@@ -57,11 +60,9 @@ def book_source(tables: Sequence[Path], figures: Sequence[Path], folder: Path) -
     pages = [
         "\n".join(
             [
-                r"\begin{adjustbox}{max width=\textwidth,max totalheight=\textheight}",
-                r"\begin{minipage}{\textwidth}",
+                r"\begin{lrbox}{\onepage}\begin{minipage}{\textwidth}",
                 _body(table),
-                r"\end{minipage}",
-                r"\end{adjustbox}",
+                r"\end{minipage}\end{lrbox}\fitted",
             ]
         )
         for table in tables
