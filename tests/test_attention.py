@@ -46,6 +46,15 @@ VIDEOS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Several threads on busy cores mostly wait for each other with such small towers."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def make_encoder(folder, kind):
     (folder / f"{kind}.json").write_text(
         json.dumps({"embed_dim": 24, "vision_cfg": VISION[kind], "text_cfg": TEXT})

@@ -211,11 +211,16 @@ def borders(attended: NDArray[np.bool_]) -> NDArray[np.floating]:
 
 
 def _legend() -> list[Rectangle | Line2D]:
+    crop = "centre crop that the encoder sees; its patches may end before the edges"
     return [
         Line2D([], [], color="red", label="attended area: patches above the table's threshold"),
-        Line2D([], [], color="0.5", linestyle=":", label="centre crop that the encoder sees; its patches may end before the edges"),
+        Line2D([], [], color="0.5", linestyle=":", label=crop),
         Rectangle(
-            (0, 0), 1, 1, facecolor="white", edgecolor="0.5",
+            (0, 0),
+            1,
+            1,
+            facecolor="white",
+            edgecolor="0.5",
             label="motion cues: the darker, the more changes",
         ),
-    ]  # fmt: skip
+    ]
