@@ -231,10 +231,10 @@ def data(tmp_path_factory):
     return folder
 
 
-def study(data, out, settings, threads=1):
+def study(data, out, settings):
     files = out / "attention.csv", out / "attention-maps.csv"
     inputs = data / "manifest.csv", data / "intervals.csv", data / "cues"
-    study_attention(*inputs, settings, *files, threads=threads)
+    study_attention(*inputs, settings, *files)
     return files
 
 
@@ -294,7 +294,7 @@ def test_long_videos_are_sampled_evenly_in_both_frame_types(data, encoders, tmp_
     settings = AttentionSettings(
         "event-T16-thr10", encoders["transformer"], CUES, method="rollout", segments_per_video=1
     )
-    table = pd.read_csv(study(data, tmp_path, settings, threads=2)[0])
+    table = pd.read_csv(study(data, tmp_path, settings)[0])
     assert set(table["segments"]) == {1} and set(table["patches"]) == {"3x3"}
     maps = pd.read_csv(tmp_path / "attention-maps.csv")
     assert set(maps.loc[maps["class"] == "normal", "segment"]) == {1}  # the middle of three

@@ -70,7 +70,7 @@ rule study_attention:
         "results/{dataset}/benchmarks/study-attention.tsv"
     conda:
         "../../envs/fusevad.yaml"
-    threads: 64
+    threads: 1
     params:
         settings=lambda w: STUDIES.settings("attention", w.dataset),
         cues=lambda w, input: Path(input.cues[0]).parent,
