@@ -13,8 +13,8 @@ from typing import Any
 
 from fusevad.config import Config
 from fusevad.motion_cue import METHODS_WITHOUT, MotionCue
+from fusevad.paper import PAPER_DATASETS
 
-PAPER_DATASETS = ("ucf-crime", "xd-violence", "shanghaitech", "msad")
 # The one motion cue of the embeddings released with IEF-VAD.
 RELEASED_STREAM = MotionCue("released", 16, 10).stream
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv, write_csv, write_text
+from fusevad.paper import PAPER_DATASETS
 from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
-from fusevad.report.published import PAPER_DATASETS
 from fusevad.report.runs import (
     TableDataset,
     TableRow,

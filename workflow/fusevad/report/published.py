@@ -6,14 +6,8 @@ import pandas as pd
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
+from fusevad.paper import PAPER_DATASETS
 
-# Titles of the paper's data sets, in the order of its Table 1.
-PAPER_DATASETS = {
-    "ucf-crime": "UCF-Crime",
-    "xd-violence": "XD-Violence",
-    "shanghaitech": "ShanghaiTech",
-    "msad": "MSAD",
-}
 # The paper's inputs of its Table 7, and what the per-class table calls them.
 PAPER_INPUTS = {"image": "Image only", "event": "Motion cue only", "fusion": "IEF-VAD"}
 

@@ -7,9 +7,10 @@ import pandas as pd
 
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv, write_text
+from fusevad.paper import PAPER_DATASETS
 from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
-from fusevad.report.published import PAPER_DATASETS, read_published
+from fusevad.report.published import read_published
 from fusevad.report.runs import (
     TableDataset,
     TableRow,
