@@ -3,7 +3,7 @@
 Imports nothing heavy: the Snakefile reads it at every start.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -45,7 +45,6 @@ class Ablation:
 
     Attributes:
         title: caption.
-        columns: headings of the columns that name a row.
         rows: in the order of the file.
         paper: data sets that the paper's table shows; others that are not the paper's are added.
         published: file of `config/published/` with the paper's numbers, if it has any.
@@ -53,7 +52,6 @@ class Ablation:
 
     name: str
     title: str
-    columns: tuple[str, ...]
     rows: tuple[AblationRow, ...]
     paper: tuple[str, ...]
     published: str | None
@@ -77,29 +75,19 @@ def expand(
     Raises:
         FusevadError: an experiment that does not exist.
     """
-    make = _listed if "experiments" in values else _swept
-    columns, rows = make(name, values, experiments, is_base_value)
-    return Ablation(
-        name,
-        values["title"],
-        columns,
-        rows,
-        tuple(values.get("paper", ())),
-        values.get("published"),
-    )
+    if "experiments" in values:
+        rows = _listed(name, values["experiments"], experiments)
+    else:
+        rows = _swept(name, values, experiments, is_base_value)
+    paper = tuple(values.get("paper", ()))
+    return Ablation(name, values["title"], rows, paper, values.get("published"))
 
 
 def _listed(
-    name: str,
-    values: Mapping[str, Any],
-    experiments: dict[str, Experiment],
-    _: Callable[[Experiment, str, Any], bool],
-) -> tuple[tuple[str, ...], tuple[AblationRow, ...]]:
-    rows = []
-    for row in values["experiments"]:
-        experiment = _known(name, row, experiments)
-        rows.append(AblationRow(row, {"Method": experiment.label}, row))
-    return ("Method",), tuple(rows)
+    table: str, names: Iterable[str], experiments: Mapping[str, Experiment]
+) -> tuple[AblationRow, ...]:
+    labels = {name: _known(table, name, experiments).label for name in names}
+    return tuple(AblationRow(name, {"Method": label}, name) for name, label in labels.items())
 
 
 def _swept(
@@ -107,7 +95,7 @@ def _swept(
     values: Mapping[str, Any],
     experiments: dict[str, Experiment],
     is_base_value: Callable[[Experiment, str, Any], bool],
-) -> tuple[tuple[str, ...], tuple[AblationRow, ...]]:
+) -> tuple[AblationRow, ...]:
     base = _known(name, values["base"], experiments)
     sweeps = values["sweeps"]
     grid = values.get("grid", False)
@@ -130,7 +118,7 @@ def _swept(
             ((parameter, text),) = texts.items()
             labels = {"Parameter": sweeps[parameter]["label"], "Value": text}
         rows.append(AblationRow(key, labels, experiment.name))
-    return tuple(rows[0].labels), tuple(rows)
+    return tuple(rows)
 
 
 def _points(sweeps: Mapping[str, Any], grid: bool) -> list[dict[str, Any]]:

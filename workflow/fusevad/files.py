@@ -13,7 +13,8 @@ import pandas as pd
 
 from fusevad.errors import FusevadError
 
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# What the operating system says when nothing more can be written.
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextlib.contextmanager
@@ -30,7 +31,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(final)
     except OSError as error:
-        if error.errno in _FULL_DISK:
+        if error.errno in FULL_DISK:
             raise FusevadError(
                 f"{final}: the disk is full; free some space and run the command again"
             ) from error

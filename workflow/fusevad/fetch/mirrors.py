@@ -1,15 +1,13 @@
 """What every kind of mirror has in common: where bytes go, and how it says that it failed."""
 
 import contextlib
-import errno
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fusevad.errors import FusevadError
-
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+from fusevad.files import FULL_DISK
 
 
 class MirrorError(Exception):
@@ -96,7 +94,7 @@ def writing(final: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL_DISK:
+        if error.errno in FULL_DISK:
             raise FusevadError(
                 f"{final}: the disk is full; free some space and run the command again, which goes"
                 " on from here"
