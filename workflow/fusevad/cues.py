@@ -160,10 +160,11 @@ class _Snapshots:
 
 def make_cues(
     manifest: Path, shard_index: int, shard_count: int, settings: CueSettings, out_csv: Path
-) -> None:
+) -> list[Path]:
     """Write the motion cues of a shard's videos, a HDF5 file each, and then the shard's index.
 
-    The files lie beside `out_csv`; a file that is there with the same settings and video is kept.
+    The files, which are returned, lie beside `out_csv`; a file that is there with the same settings
+    and video is kept.
 
     Raises:
         FusevadError: a video fails to decode, or has another number of frames than the manifest.
@@ -176,6 +177,7 @@ def make_cues(
             _write_cues(file, video, settings)
         rows.append((video.name, file.name, video.segments))
     write_csv(pd.DataFrame(rows, columns=["video", "file", "segments"]), out_csv)
+    return [out_csv.parent / file for _, file, _ in rows]
 
 
 def read_counts(file: Path, window: int, threshold: int) -> Iterator[np.ndarray]:
