@@ -192,7 +192,12 @@ class Jobs:
         """The runs that a table of experiments shows, and what its footnotes need."""
         names = dict.fromkeys(row.experiment for row in self.config.ablations[table].rows)
         keys = self.ablation_datasets(table)
-        runs = [f"results/{key}/runs/{name}/seeds.csv" for key in keys for name in names]
+        files = ["seeds.csv"]
+        if self.config.ablations[table].parameters:
+            files.append(f"weights/seed-{self.config.seeds[0]}-last.safetensors")
+        runs = [
+            f"results/{key}/runs/{name}/{file}" for key in keys for name in names for file in files
+        ]
         return runs + [f"results/{key}/skipped.csv" for key in keys]
 
     def ablation(self, table: str, published: list[str]) -> str:
@@ -211,6 +216,7 @@ class Jobs:
                 "protocol": self.config.protocol,
                 "published": published[0] if published else None,
                 "seeds": self.config.seeds,
+                "parameters": chosen.parameters,
             }
         )
 
