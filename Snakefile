@@ -26,7 +26,9 @@ except FusevadError as error:
 JOBS = Jobs(CONFIG)
 STUDIES = StudyJobs(JOBS)
 # What results/all.pdf holds, in this order.
-BOOK_TABLES = [f"table{number}" for number in range(1, 15)] + ["beyond", "checks"]
+BOOK_TABLES = [f"table{number}" for number in range(1, 15)]
+BOOK_TABLES += ["beyond", "checks", "equivalence", "selection"]
+BOOK_TABLES += ["leaks"] if STUDIES.with_released_split else []
 BOOK_FIGURES = [
     "results/figures/figure2.pdf",
     "results/figures/figure3.pdf",

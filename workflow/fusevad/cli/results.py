@@ -119,6 +119,34 @@ def study_attention(
 
 
 @app.command()
+def study_equivalence(
+    run: Path,
+    manifest: Manifest,
+    intervals: Intervals,
+    rgb: Rgb,
+    event: Event,
+    settings: Settings,
+    out: Path,
+    workers: Workers = 1,
+) -> None:
+    """Studies: compute with the parameters of a run as another method would."""
+    from fusevad.studies.equivalence import EquivalenceSettings
+    from fusevad.studies.equivalence import study_equivalence as study
+
+    parsed = parse(EquivalenceSettings, from_text_or_file(settings), "equivalence")
+    study(run, manifest, intervals, rgb, event, parsed, out, workers)
+
+
+@app.command()
+def study_leaks(data: Path, settings: Settings, out: Path) -> None:
+    """Studies: where the released split puts each video of the official one in the folder DATA."""
+    from fusevad.recorded import RecordedSettings
+    from fusevad.recorded.leaks import study_leaks as study
+
+    study(data, parse(RecordedSettings, from_text_or_file(settings), "recorded"), out)
+
+
+@app.command()
 def book(
     out: Path,
     tables: list[Path],

@@ -63,6 +63,23 @@ def published(mean: float, std: float) -> str:
     return rf"\textit{{{mean:.2f}{spread}}}"
 
 
+def p_value(value: float) -> str:
+    """A p-value to three digits, or that it is below what they show."""
+    if value != value:
+        return MISSING
+    return "$<$0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def scientific(value: float) -> str:
+    """Two digits and a power of ten, from 0.01 on two digits as they are."""
+    if value != value:
+        return MISSING
+    if value == 0 or abs(value) >= 0.01:
+        return f"{value:.2g}"
+    digits, exponent = f"{value:.1e}".split("e")
+    return rf"${digits}\cdot 10^{{{int(exponent)}}}$"
+
+
 def line(cells: Sequence[str]) -> str:
     """One row of a tabular."""
     return " & ".join(cells) + r" \\"
