@@ -11,6 +11,9 @@ import yaml
 from . import stand_ins
 from .workflow_runs import copy_project, planned_jobs, run
 
+# Whole runs of the workflow: a slow machine may need more than the usual ten minutes.
+pytestmark = pytest.mark.timeout(2400)
+
 DATASETS = ("ucf-crime", "xd-violence", "shanghaitech", "msad")
 PAPER = "config/paper.yaml"
 # What a test can afford: the embedded encoder, two crops, two seeds, two epochs, two methods.

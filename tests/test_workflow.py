@@ -12,6 +12,9 @@ import pytest
 
 from .workflow_runs import copy_project, planned_jobs, run
 
+# Whole runs of the workflow: a slow machine may need more than the usual ten minutes.
+pytestmark = pytest.mark.timeout(2400)
+
 TINY = "config/tiny.yaml"
 
 
