@@ -13,6 +13,9 @@ from fusevad.stages import plan
 
 from .workflow_runs import copy_project, run
 
+# Those that read a run.
+STUDIES = ("study-equivalence", "study-masking", "study-noise")
+
 
 @pytest.fixture
 def values(root) -> dict:
@@ -64,7 +67,7 @@ def test_jobs_stand_after_all_that_they_need(values, in_root):
 @pytest.mark.parametrize(
     ("over", "expected"),
     [
-        ({"seeds": [0, 1]}, {"train", "evaluate", "report", "study-masking", "study-noise"}),
+        ({"seeds": [0, 1]}, {"train", "evaluate", "report", *STUDIES}),
         ({"protocol": "last"}, {"report", "study-masking", "study-noise"}),
     ],
 )

@@ -282,6 +282,7 @@ def _check_references(config: Config) -> None:
         "radar": config.radar,
         "timelines": (config.timelines,),
         "studied": (config.studied,),
+        "studies.equivalence": tuple(config.studies["equivalence"].values()),
     }
     for key, names in named.items():
         for name in names:

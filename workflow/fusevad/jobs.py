@@ -201,7 +201,12 @@ class Jobs:
         """The runs that a table of experiments shows, and what its footnotes need."""
         names = self.ablation_experiments(table)
         keys = self.ablation_datasets(table)
-        runs = [f"results/{key}/runs/{name}/seeds.csv" for key in keys for name in names]
+        files = ["seeds.csv"]
+        if self.config.ablations[table].parameters:
+            files.append(f"weights/seed-{self.config.seeds[0]}-last.safetensors")
+        runs = [
+            f"results/{key}/runs/{name}/{file}" for key in keys for name in names for file in files
+        ]
         return runs + [f"results/{key}/skipped.csv" for key in keys]
 
     def ablation(self, table: str) -> dict[str, Any]:
@@ -219,6 +224,7 @@ class Jobs:
             "protocol": self.config.protocol,
             "published": next(iter(self.published(table)), None),
             "seeds": self.config.seeds,
+            "parameters": chosen.parameters,
         }
 
     def published(self, table: str) -> list[str]:

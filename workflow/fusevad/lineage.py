@@ -35,6 +35,8 @@ VERSIONS = {
     "report": 1,
     "splice": 1,
     "study-attention": 1,
+    "study-equivalence": 1,
+    "study-leaks": 1,
     "study-masking": 1,
     "study-noise": 1,
     "train": 1,

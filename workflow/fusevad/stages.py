@@ -15,7 +15,10 @@ from fusevad.study_jobs import StudyJobs
 
 CLAIMS = "config/claims.yaml"
 # What results/all.pdf holds beside the figures, in this order.
-BOOK_TABLES = (*(f"table{number}" for number in range(1, 15)), "beyond", "checks")
+BOOK_TABLES = (
+    *(f"table{number}" for number in range(1, 15)),
+    *("beyond", "checks", "equivalence", "selection"),
+)
 
 
 def plan(config: Config) -> Plan:
@@ -243,6 +246,8 @@ def _studies(studies: StudyJobs) -> Iterator[StageJob]:
     config = studies.jobs.config
     for key in config.datasets:
         yield from _studies_of(studies, key)
+    for key in studies.with_released_split:
+        yield _leaks(studies.jobs, key)
     for table, values in config.study_tables.items():
         files = [*studies.table_files(table), *studies.published(table)]
         yield _report(table, values["study"], studies.table(table), files, _table(table))
@@ -258,7 +263,7 @@ def _studies(studies: StudyJobs) -> Iterator[StageJob]:
         settings = studies.attention_maps(key)
         yield _report(figure, "attention-maps", settings, files, _figure(figure))
     yield _claims(studies)
-    yield _book(studies.jobs)
+    yield _book(studies)
 
 
 def _studies_of(studies: StudyJobs, key: str) -> Iterator[StageJob]:
@@ -267,17 +272,20 @@ def _studies_of(studies: StudyJobs, key: str) -> Iterator[StageJob]:
     streams = (jobs.index(key, "rgb"), *jobs.event_index(key, studied))
     run = studies.run(key, "history.csv")
     cues = jobs.cue_indices(key, studied)
+    paired = (jobs.index(key, "rgb"), *jobs.event_index(key, studies.paired))
     inputs = {
         "masking": (*truth, *streams, run),
+        "equivalence": (*truth, *paired, f"results/{key}/runs/{studies.paired}/history.csv"),
         "noise": (*truth, *streams, *cues, run),
         "attention": (*truth, *cues, *jobs.encoder_weights(key, "event")),
     }
     files = {
         "masking": ("masking", "masking-dimensions"),
+        "equivalence": ("equivalence",),
         "noise": ("noise",),
         "attention": ("attention", "attention-maps"),
     }
-    for study in inputs if key in jobs.config.with_videos else ("masking",):
+    for study in inputs if key in jobs.config.with_videos else ("masking", "equivalence"):
         yield StageJob(
             f"study-{study}/{key}",
             f"study-{study}",
@@ -285,6 +293,16 @@ def _studies_of(studies: StudyJobs, key: str) -> Iterator[StageJob]:
             inputs[study],
             tuple(f"results/{key}/studies/{name}.csv" for name in files[study]),
         )
+
+
+def _leaks(jobs: Jobs, key: str) -> StageJob:
+    return StageJob(
+        f"study-leaks/{key}",
+        "study-leaks",
+        jobs.origin(key),
+        (f"results/fetched/{jobs.config.datasets[key].source}.json",),
+        (f"results/{key}/studies/leaks.csv",),
+    )
 
 
 def _claims(studies: StudyJobs) -> StageJob:
@@ -302,13 +320,15 @@ def _claims(studies: StudyJobs) -> StageJob:
     return _report("claims", "claims", studies.claims(CLAIMS), inputs, outputs)
 
 
-def book_files(jobs: Jobs) -> tuple[list[str], list[str]]:
+def book_files(studies: StudyJobs) -> tuple[list[str], list[str]]:
     """Tables and figures of results/all.pdf, in their order."""
-    figures = ["figure2", "figure3", *(f"figure4-{key}" for key in jobs.config.with_videos)]
-    tables = [f"results/{table}.tex" for table in BOOK_TABLES]
-    return tables, [f"results/figures/{name}.pdf" for name in (*figures, "curves")]
+    videos = studies.jobs.config.with_videos
+    names = [*BOOK_TABLES, *(["leaks"] if studies.with_released_split else [])]
+    figures = ["figure2", "figure3", *(f"figure4-{key}" for key in videos), "curves"]
+    tables = [f"results/{table}.tex" for table in names]
+    return tables, [f"results/figures/{name}.pdf" for name in figures]
 
 
-def _book(jobs: Jobs) -> StageJob:
-    tables, figures = book_files(jobs)
+def _book(studies: StudyJobs) -> StageJob:
+    tables, figures = book_files(studies)
     return StageJob("book", "book", {}, (*tables, *figures), ("results/all.pdf",))

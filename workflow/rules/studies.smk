@@ -80,6 +80,52 @@ rule study_attention:
         " {output} 2>&1 | tee {log} >&2"
 
 
+rule study_equivalence:
+    input:
+        settings=lambda w: PLAN.settings(f"study-equivalence/{w.dataset}"),
+        manifest="results/{dataset}/manifest.csv",
+        intervals="results/{dataset}/intervals.csv",
+        rgb=lambda w: JOBS.index(w.dataset, "rgb"),
+        event=lambda w: JOBS.event_index(w.dataset, STUDIES.paired),
+        run=f"results/{{dataset}}/runs/{STUDIES.paired}/history.csv",
+    output:
+        "results/{dataset}/studies/equivalence.csv",
+    log:
+        "results/{dataset}/logs/study-equivalence.log",
+    benchmark:
+        "results/{dataset}/benchmarks/study-equivalence.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: len(CONFIG.seeds)
+    params:
+        run=subpath(input.run, parent=True),
+    shell:
+        "fusevad study-equivalence {params.run} --manifest {input.manifest}"
+        " --intervals {input.intervals} --rgb {input.rgb} --event {input.event}"
+        " --settings {input.settings} --workers {threads} {output} 2>&1 | tee {log} >&2"
+
+
+rule study_leaks:
+    input:
+        lambda w: f"results/fetched/{CONFIG.datasets[w.dataset].source}.json",
+        settings=lambda w: PLAN.settings(f"study-leaks/{w.dataset}"),
+    output:
+        "results/{dataset}/studies/leaks.csv",
+    log:
+        "results/{dataset}/logs/study-leaks.log",
+    benchmark:
+        "results/{dataset}/benchmarks/study-leaks.tsv"
+    wildcard_constraints:
+        dataset=JOBS.one_of(STUDIES.with_released_split),
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        data=lambda w: JOBS.data_folder(w.dataset),
+    shell:
+        "fusevad study-leaks {params.data} --settings {input.settings} {output}"
+        " 2>&1 | tee {log} >&2"
+
+
 rule study_table:
     input:
         lambda w: STUDIES.table_files(w.table),

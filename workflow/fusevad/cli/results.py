@@ -127,6 +127,36 @@ def study_attention(
 
 
 @app.command()
+def study_equivalence(
+    run: Path,
+    manifest: Manifest,
+    intervals: Intervals,
+    rgb: Rgb,
+    event: Event,
+    settings: Settings,
+    out: Path,
+    workers: Workers = 1,
+) -> None:
+    """Studies: compute with the parameters of a run as another method would."""
+    from fusevad.studies.equivalence import EquivalenceSettings
+    from fusevad.studies.equivalence import study_equivalence as study
+
+    with recorded(settings) as job:
+        parsed = parse(EquivalenceSettings, job.settings, "equivalence")
+        study(run, manifest, intervals, rgb, event, parsed, out, workers)
+
+
+@app.command()
+def study_leaks(data: Path, settings: Settings, out: Path) -> None:
+    """Studies: where the released split puts each video of the official one in the folder DATA."""
+    from fusevad.recorded import RecordedSettings
+    from fusevad.recorded.leaks import study_leaks as study
+
+    with recorded(settings) as job:
+        study(data, parse(RecordedSettings, job.settings, "recorded"), out)
+
+
+@app.command()
 def book(
     out: Path,
     tables: list[Path],

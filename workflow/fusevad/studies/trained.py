@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +54,19 @@ class Scored:
 
 
 class TrainedDetector:
-    """A seed of a finished run, scoring test videos exactly as it did in training."""
+    """A seed of a finished run, scoring test videos exactly as it did in training.
+
+    `method` has another method compute with what the run learned.
+    """
 
     def __init__(
-        self, run: Path, seed: int, protocol: str, manifest: Path, streams: Streams
+        self,
+        run: Path,
+        seed: int,
+        protocol: str,
+        manifest: Path,
+        streams: Streams,
+        method: str | None = None,
     ) -> None:
         path = weights_file(run, seed, protocol)
         videos = read_manifest(manifest)
@@ -68,15 +77,22 @@ class TrainedDetector:
             if video.split == "train"
         ]
         settings = read_settings(path)
+        if method is not None:
+            settings = replace(settings, method=method)
         # Only its `score` is used, which neither reads nor writes a checkpoint.
         self._run = SeedRun(settings, streams, training, self._tests, seed, run / ".progress")
         try:
             self._run.model.load_state_dict(load_file(path))
         except RuntimeError as error:
             raise FusevadError(
-                f"{path}: not the weights of a detector of {streams.rgb.dim} features; train this "
-                "run again with the embeddings of today"
+                f"{path}: not the weights of detector {settings.method} of {streams.rgb.dim} "
+                "features; train this run again with the embeddings of today"
             ) from error
+
+    @property
+    def model(self) -> nn.Module:
+        """The detector itself, in the state in which it scores."""
+        return self._run.model
 
     def score(self, streams: Streams) -> Scored:
         """Score the test videos as `streams` show them."""
