@@ -48,7 +48,7 @@ rule all:
         "results/classes.tex",
         "results/figures/figure2.pdf",
         "results/figures/curves.pdf",
-        expand("results/figures/timelines-{dataset}.pdf", dataset=CONFIG.datasets),
+        expand("results/figures/timelines-{dataset}.pdf", dataset=CONFIG.embedded),
         ["results/figures/rendered.png"] if "rendered" in CONFIG.datasets else [],
 
 

@@ -111,6 +111,9 @@ rule timelines:
         "results/logs/timelines-{dataset}.log",
     benchmark:
         "results/benchmarks/timelines-{dataset}.tsv"
+    wildcard_constraints:
+        # Frames and motion cues are drawn, over seconds.
+        dataset=JOBS.one_of(CONFIG.embedded),
     conda:
         "../../envs/fusevad.yaml"
     shell:
