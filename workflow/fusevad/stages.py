@@ -226,7 +226,7 @@ def _reports(jobs: Jobs) -> Iterator[StageJob]:
     yield _report("figure2", "radar", jobs.report(config.radar), runs, _figure("figure2"))
     files = [*jobs.run_files(config.table1, "scores.parquet"), *truth]
     yield _report("curves", "curves", jobs.report(config.table1), files, _figure("curves"))
-    for key in config.datasets:
+    for key in config.embedded:
         yield _timelines(jobs, key)
 
 
