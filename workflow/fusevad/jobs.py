@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fusevad.config import Config
-from fusevad.motion_cue import METHODS_WITHOUT, MotionCue
+from fusevad.motion_cue import CAMERA, METHODS_WITHOUT, MotionCue
 from fusevad.paper import PAPER_DATASETS
 
 # The one motion cue of the embeddings released with IEF-VAD.
@@ -37,13 +37,14 @@ class Jobs:
     @property
     def fetched(self) -> dict[str, dict[str, Any]]:
         """What is downloaded, by the data set whose raw data it is."""
-        return {each.source: each.fetch for each in self.config.datasets.values() if each.fetch}
+        read = (*self.config.datasets.values(), *self.config.events.values())
+        return {each.source: each.fetch for each in read if each.fetch}
 
     def _needed(self, source: str) -> dict[str, Any]:
         """Section `fetch`; its archives, which hold videos, only if those are needed."""
         settings = self.fetched[source]
-        datasets = self.config.datasets
-        if any(datasets[key].source == source for key in self.config.with_videos):
+        read = [self.config.datasets[key] for key in self.config.with_videos]
+        if any(each.source == source for each in (*read, *self.config.events.values())):
             return settings
         files = [file for file in settings["files"] if not file.get("unpack")]
         return settings | {"files": files}
@@ -65,6 +66,22 @@ class Jobs:
         """Settings of `fusevad cues`."""
         names = ("windows", "thresholds") if definition == "paper" else tuple(self.config.cues)
         return json.dumps({"definition": definition} | {n: self.config.cues[n] for n in names})
+
+    def camera_cues(self, dataset: str) -> str:
+        """Settings of `fusevad camera-cues`: all cues that an experiment names, in one reading."""
+        cues = [each.motion_cue for each in self.config.experiments.values()]
+        cues = [cue for cue in cues if cue.definition == CAMERA]
+        settings = {
+            "definition": CAMERA,
+            "windows": sorted({cue.window for cue in cues}),
+            "thresholds": sorted({cue.threshold for cue in cues}),
+        }
+        layout = self.config.events[dataset].settings["layout"]
+        return json.dumps({"cues": settings, "layout": layout})
+
+    def event_streams(self, dataset: str) -> str:
+        """Where the event streams of a data set's videos lie."""
+        return f"data/{self.config.events[dataset].source}"
 
     def embed(self, dataset: str, stream: str) -> str:
         """Settings of `fusevad embed`."""
@@ -151,7 +168,9 @@ class Jobs:
         chosen = self.config.experiments[experiment]
         if chosen.method in METHODS_WITHOUT:
             return []
-        if self.config.features.get(dataset, {}).get("layout") == "released":
+        imported = self.config.features.get(dataset, {})
+        named = chosen.motion_cue.stream in imported.get("streams", {})
+        if imported.get("layout") == "released" and not named:
             return [self.index(dataset, RELEASED_STREAM)]
         return [self.index(dataset, chosen.motion_cue.stream)]
 
@@ -192,7 +211,12 @@ class Jobs:
         """The runs that a table of experiments shows, and what its footnotes need."""
         names = dict.fromkeys(row.experiment for row in self.config.ablations[table].rows)
         keys = self.ablation_datasets(table)
-        runs = [f"results/{key}/runs/{name}/seeds.csv" for key in keys for name in names]
+        runs = [
+            f"results/{key}/runs/{name}/seeds.csv"
+            for key in keys
+            for name in names
+            if self.config.runs(key, name)
+        ]
         return runs + [f"results/{key}/skipped.csv" for key in keys]
 
     def ablation(self, table: str, published: list[str]) -> str:
@@ -239,7 +263,11 @@ class Jobs:
 
     def row(self, experiment: str) -> dict[str, Any]:
         """An experiment as the report needs it (`report.runs.TableRow`)."""
-        runs = {key: f"results/{key}/runs/{experiment}" for key in self.config.datasets}
+        runs = {
+            key: f"results/{key}/runs/{experiment}"
+            for key in self.config.datasets
+            if self.config.runs(key, experiment)
+        }
         label = self.config.experiments[experiment].label
         return {"label": label, "name": experiment, "runs": runs}
 

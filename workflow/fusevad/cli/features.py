@@ -19,6 +19,17 @@ def cues(manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, o
 
 
 @app.command()
+def camera_cues(
+    events: Path, manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, out: Path
+) -> None:
+    """Motion cues from the event streams of a real camera in the folder EVENTS."""
+    from fusevad.camera_cues import CameraCueSettings, make_camera_cues
+
+    parsed = parse(CameraCueSettings, from_text_or_file(settings), "camera-cues")
+    make_camera_cues(manifest, events, shard, shards, parsed, out)
+
+
+@app.command()
 def embed(
     manifest: Manifest,
     settings: Settings,
