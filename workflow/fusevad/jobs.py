@@ -14,6 +14,7 @@ from typing import Any
 from fusevad.config import Config
 from fusevad.motion_cue import CAMERA, METHODS_WITHOUT, MotionCue
 from fusevad.paper import PAPER_DATASETS
+from fusevad.training_memory import seed_memory_mb
 
 # The one motion cue of the embeddings released with IEF-VAD.
 RELEASED_STREAM = MotionCue("released", 16, 10).stream
@@ -106,6 +107,11 @@ class Jobs:
     def train(self, dataset: str, experiment: str) -> str:
         """Settings of `fusevad train`."""
         return json.dumps(self.config.train_settings(dataset, experiment))
+
+    def train_memory(self, dataset: str, experiment: str, workers: int) -> int:
+        """MB that a job of training asks for: a process a seed, as many at a time as workers."""
+        seeds = min(workers, len(self.config.seeds))
+        return seeds * seed_memory_mb(self.config.train_settings(dataset, experiment))
 
     def encoder(self, dataset: str) -> dict[str, Any]:
         """The encoder's settings; a motion-cue tower that is learned lies with its data set."""

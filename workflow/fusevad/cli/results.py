@@ -20,6 +20,9 @@ def train(
     ] = None,
     seeds: Annotated[str, typer.Option(help="Numbers, separated by commas.")] = "0",
     workers: Workers = 1,
+    memory_mb: Annotated[
+        int | None, typer.Option(help="Memory for all seeds at a time, in MB; else not limited.")
+    ] = None,
 ) -> None:
     """Train one experiment on one data set with all SEEDS; goes on where a killed run was."""
     from fusevad.seed_run import TrainSettings
@@ -28,7 +31,7 @@ def train(
 
     parsed = parse(TrainSettings, from_text_or_file(settings), "train")
     numbers = parse(list[int], seeds.split(","), "--seeds")
-    train_all(parsed, TrainData(manifest, rgb, event), numbers, out, workers)
+    train_all(parsed, TrainData(manifest, rgb, event), numbers, out, workers, memory_mb)
 
 
 @app.command()
