@@ -6,6 +6,9 @@ import yaml
 
 from .workflow_runs import copy_project, run
 
+# Whole runs of the workflow: a slow machine may need more than the usual ten minutes.
+pytestmark = pytest.mark.timeout(2400)
+
 FEW = {"train_normal": 6, "train_fight": 6, "test_normal": 3, "test_fight": 3, "clips": [3, 4]}
 
 

@@ -144,6 +144,23 @@ def test_shared_refinement_has_one_network_and_separate_has_one_a_step():
     assert [len(m.refinement.blocks) for m in (shared, separate, none)] == [1, 3, 0]
 
 
+@pytest.mark.parametrize(("dim", "steps"), [(128, 10), (768, 10), (768, 40), (32, 3)])
+def test_narrow_refinement_networks_have_the_parameters_of_the_shared_one(dim, steps):
+    def parameters(kind):
+        settings = replace(SETTINGS, dim=dim, refinement_steps=steps, refinement_networks=kind)
+        return sum(p.numel() for p in build("student-t", settings).refinement.parameters())
+
+    # One hidden unit more or less in every network is the smallest change there is.
+    unit = steps * (2 * dim + 1)
+    assert abs(parameters("narrow") - parameters("shared")) <= unit / 2
+    assert parameters("separate") == steps * parameters("shared")
+
+
+def test_without_refinement_steps_narrow_networks_are_none():
+    settings = replace(SETTINGS, refinement_steps=0, refinement_networks="narrow")
+    assert len(build("student-t", settings).refinement.blocks) == 0
+
+
 def test_heads_that_do_not_divide_the_embedding_are_an_error():
     with pytest.raises(FusevadError, match="heads do not divide"):
         build("gating", ModelSettings(dim=10, heads=4))

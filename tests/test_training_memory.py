@@ -1,6 +1,5 @@
 """The memory that training asks for, against what torch keeps for the backward pass."""
 
-import json
 from dataclasses import asdict
 
 import pytest
@@ -65,7 +64,7 @@ def test_a_job_asks_for_its_seeds_at_a_time_and_trains_as_many_as_fit(root):
     folder = root / "config"
     values = yaml.safe_load((folder / "config.yaml").read_text())
     jobs = Jobs(load(values | {"hyperparameters": "paper"}, folder))
-    settings = parse(TrainSettings, json.loads(jobs.train("rendered", "gaussian")), "paper")
+    settings = parse(TrainSettings, jobs.train("rendered", "gaussian"), "paper")
     one = seed_memory_mb(asdict(settings))
     assert 6500 < one < 10_000  # 6.4 GB measured
     assert jobs.train_memory("rendered", "gaussian", 4) == 4 * one

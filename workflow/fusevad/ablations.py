@@ -48,6 +48,7 @@ class Ablation:
         rows: in the order of the file.
         paper: data sets that the paper's table shows; others that are not the paper's are added.
         published: file of `config/published/` with the paper's numbers, if it has any.
+        parameters: whether the numbers of parameters are shown.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Ablation:
     rows: tuple[AblationRow, ...]
     paper: tuple[str, ...]
     published: str | None
+    parameters: bool
 
 
 def expand(
@@ -80,7 +82,8 @@ def expand(
     else:
         rows = _swept(name, values, experiments, is_base_value)
     paper = tuple(values.get("paper", ()))
-    return Ablation(name, values["title"], rows, paper, values.get("published"))
+    published, parameters = values.get("published"), values.get("parameters", False)
+    return Ablation(name, values["title"], rows, paper, published, parameters)
 
 
 def _listed(
@@ -105,7 +108,7 @@ def _swept(
         changed = []
         for key, value in point.items():
             if not is_base_value(base, sweeps[key]["set"], value):
-                experiment = _with(experiment, sweeps[key]["set"], value)
+                experiment = _with(experiment, sweeps[key], value)
                 changed.append(f"{key}-{_text(value)}")
         if changed:
             experiment = replace(experiment, name=f"{base.name}.{'-'.join(changed)}")
@@ -129,10 +132,10 @@ def _points(sweeps: Mapping[str, Any], grid: bool) -> list[dict[str, Any]]:
     return [dict(zip(sweeps, point, strict=True)) for point in combinations]
 
 
-def _with(experiment: Experiment, key: str, value: Any) -> Experiment:
-    """The experiment with one value set, by its dotted key; `motion_cue.window` is one too."""
-    label = f"{experiment.label}, {key.rpartition('.')[2]} {_text(value)}"
-    head, _, tail = key.partition(".")
+def _with(experiment: Experiment, sweep: Mapping[str, Any], value: Any) -> Experiment:
+    """The experiment with one value of a sweep, whose dotted key may be of the motion cue too."""
+    label = f"{experiment.label}, {sweep['label']} = {_text(value)}"
+    head, _, tail = sweep["set"].partition(".")
     if head == "motion_cue":
         cue = replace(experiment.motion_cue, **{tail: value})
         return replace(experiment, label=label, motion_cue=cue)

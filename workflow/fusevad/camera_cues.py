@@ -53,7 +53,7 @@ def make_camera_cues(
     shard_count: int,
     settings: CameraCueSettings,
     out_csv: Path,
-) -> None:
+) -> list[Path]:
     """Write the cues of a shard's videos from their event streams, as `make_cues` does from frames.
 
     Args:
@@ -81,7 +81,7 @@ def make_camera_cues(
         layout = repr(settings.layout.events)
         return settings_hash({"file": [file.name, file.stat().st_size], "layout": layout})
 
-    write_cues(videos, settings.cues, source, counts, out_csv)
+    return write_cues(videos, settings.cues, source, counts, out_csv)
 
 
 def camera_totals(

@@ -41,7 +41,7 @@ class CueSettings:
     Attributes:
         definition: `paper` counts the T differences of a window, the first of which crosses its
             leading edge; `released` counts the T-1 differences between frames of the window and
-            cuts the counts at `clamp`; `camera` counts frames with events (`camera_events`).
+            cuts the counts at `clamp`; `camera` counts frames with events (`camera_cues`).
         windows: lengths T in frames, even and at most 64, centred on the segment.
         thresholds: tau in gray levels of 255; a difference counts if it is larger. Of `camera`
             a number of events; a frame counts if it has more.
@@ -184,10 +184,11 @@ class _Snapshots:
 
 def make_cues(
     manifest: Path, shard_index: int, shard_count: int, settings: CueSettings, out_csv: Path
-) -> None:
+) -> list[Path]:
     """Write the motion cues of a shard's videos, a HDF5 file each, and then the shard's index.
 
-    The files lie beside `out_csv`; a file that is there with the same settings and video is kept.
+    The files, which are returned, lie beside `out_csv`; a file that is there with the same settings
+    and video is kept.
 
     Raises:
         FusevadError: a video fails to decode, or has another number of frames than the manifest.
@@ -197,7 +198,7 @@ def make_cues(
         return cue_counts(read_pictures(video.path, expected=video.frames), settings)
 
     videos = shard(read_manifest(manifest), shard_index, shard_count)
-    write_cues(videos, settings, lambda video: video.sha256, counts, out_csv)
+    return write_cues(videos, settings, lambda video: video.sha256, counts, out_csv)
 
 
 def write_cues(
@@ -206,8 +207,8 @@ def write_cues(
     source: Callable[[Video], str],
     counts: Callable[[Video], Iterator[dict[str, np.ndarray]]],
     out_csv: Path,
-) -> None:
-    """Write the files of some videos, and then the index, as `make_cues` does.
+) -> list[Path]:
+    """Write the files of some videos, and then the index; returns the files, as `make_cues`.
 
     Args:
         videos: of a shard.
@@ -227,6 +228,7 @@ def write_cues(
                 target.check()
         rows.append((video.name, file.name, video.segments))
     write_csv(pd.DataFrame(rows, columns=["video", "file", "segments"]), out_csv)
+    return [out_csv.parent / file for _, file, _ in rows]
 
 
 def read_counts(file: Path, window: int, threshold: int) -> Iterator[np.ndarray]:

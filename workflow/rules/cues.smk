@@ -3,6 +3,7 @@
 
 rule cues:
     input:
+        settings=lambda w: PLAN.settings(f"cues/{w.dataset}/{w.definition}/{w.shard}"),
         manifest="results/{dataset}/manifest.csv",
     output:
         "results/{dataset}/cues/{definition}/shard-{shard}.csv",
@@ -13,15 +14,15 @@ rule cues:
     conda:
         "../../envs/fusevad.yaml"
     params:
-        settings=lambda w: JOBS.cues(w.definition),
         shards=lambda w: CONFIG.datasets[w.dataset].shards,
     shell:
-        "fusevad cues --manifest {input.manifest} --settings {params.settings:q}"
+        "fusevad cues --manifest {input.manifest} --settings {input.settings}"
         " --shard {wildcards.shard} --shards {params.shards} {output} 2>&1 | tee {log} >&2"
 
 
 rule camera_cues:
     input:
+        settings=lambda w: PLAN.settings(f"cues/{w.dataset}/camera/{w.shard}"),
         manifest="results/{dataset}/manifest.csv",
         events=lambda w: f"results/fetched/{CONFIG.events[w.dataset].source}.json",
     output:
@@ -35,10 +36,9 @@ rule camera_cues:
     conda:
         "../../envs/fusevad.yaml"
     params:
-        settings=lambda w: JOBS.camera_cues(w.dataset),
         events=lambda w: JOBS.event_streams(w.dataset),
         shards=lambda w: CONFIG.datasets[w.dataset].shards,
     shell:
         "fusevad camera-cues {params.events} --manifest {input.manifest}"
-        " --settings {params.settings:q} --shard {wildcards.shard} --shards {params.shards}"
+        " --settings {input.settings} --shard {wildcards.shard} --shards {params.shards}"
         " {output} 2>&1 | tee {log} >&2"

@@ -17,8 +17,8 @@ class ModelSettings:
 
     `mask_padding`, `refinement_networks` and `epsilon_in` name the three places where the
     released code computes something else than the paper (docs/released.md). `dim` is the width of
-    the embeddings: 768 for ViT-L/14. Not of the paper: `robust_iterations` (`robust-student-t`)
-    and `covariance_rank` (`low-rank`).
+    the embeddings: 768 for ViT-L/14. Not of the paper: `refinement_networks: narrow`,
+    `robust_iterations` (`robust-student-t`) and `covariance_rank` (`low-rank`).
     """
 
     __pydantic_config__ = FORBID
@@ -32,7 +32,7 @@ class ModelSettings:
     epsilon_in: Literal["variance", "weights"] = "variance"
     refinement_steps: int = 10
     refinement_rate: float = 0.5
-    refinement_networks: Literal["shared", "separate"] = "shared"
+    refinement_networks: Literal["shared", "separate", "narrow"] = "shared"
     sequential_update: bool = False
     process_noise: float = 0.0
     mask_padding: bool = True

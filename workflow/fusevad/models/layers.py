@@ -37,7 +37,8 @@ class Refinement(nn.Module):
     """`x <- x - rate * F(x)`, `steps` times (IEF-VAD, section 3, refinement).
 
     F is Linear-ReLU-Linear; `shared` uses one F for all steps (the paper), `separate` one for each
-    step (the released code's `refinement_blocks`).
+    step (the released code's `refinement_blocks`), `narrow` one for each step with a hidden layer
+    so narrow that all of them have about the parameters of the shared one.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -45,9 +46,11 @@ class Refinement(nn.Module):
         self.rate = settings.refinement_rate
         self.steps = settings.refinement_steps
         dim = settings.dim
-        networks = self.steps if settings.refinement_networks == "separate" else min(1, self.steps)
+        kind = settings.refinement_networks
+        networks = min(1, self.steps) if kind == "shared" else self.steps
+        hidden = narrow_width(dim, networks) if kind == "narrow" and networks else dim
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
+            nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, dim))
             for _ in range(networks)
         )
 
@@ -56,3 +59,12 @@ class Refinement(nn.Module):
         for step in range(self.steps):
             x = x - self.rate * self.blocks[step % len(self.blocks)](x)
         return x
+
+
+def narrow_width(dim: int, networks: int) -> int:
+    """Hidden width with which `networks` have, as nearly as can be, the parameters of one of `dim`.
+
+    Linear-ReLU-Linear from `dim` features over `h` and back has `2 dim h + h + dim` parameters.
+    """
+    each = (2 * dim * dim + 2 * dim) / networks
+    return max(1, round((each - dim) / (2 * dim + 1)))

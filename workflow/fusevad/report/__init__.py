@@ -14,9 +14,12 @@ from fusevad.report.attention_table import make_attention_table
 from fusevad.report.claims import make_claims
 from fusevad.report.classes import make_classes
 from fusevad.report.curves import make_curves
+from fusevad.report.equivalence_table import make_equivalence_table
+from fusevad.report.leaks_table import make_leaks_table
 from fusevad.report.masking_table import make_masking_table
 from fusevad.report.noise_table import make_noise_table
 from fusevad.report.radar import make_radar
+from fusevad.report.selection import make_selection
 from fusevad.report.table1 import make_table1
 from fusevad.report.timelines import make_timelines
 from fusevad.report.weight_surface import make_weight_surface
@@ -32,8 +35,11 @@ REPORTS: dict[str, Callable[..., None]] = {
     "radar": make_radar,
     "curves": make_curves,
     "timelines": make_timelines,
+    "equivalence": make_equivalence_table,
+    "leaks": make_leaks_table,
     "masking": make_masking_table,
     "noise": make_noise_table,
+    "selection": make_selection,
     "weight-surface": make_weight_surface,
 }
 

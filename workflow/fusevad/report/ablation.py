@@ -16,6 +16,7 @@ from fusevad.report.runs import (
     TableDataset,
     TableRow,
     check_protocol,
+    count_parameters,
     footnotes,
     read_measurements,
 )
@@ -28,6 +29,8 @@ _IQM_NOTE = (
     "IQM: interquartile mean over seeds of the first metric, with the 95 % interval of a stratified"
     " bootstrap (Agarwal et al. 2021)."
 )
+_PARAMETERS = "Parameters"
+_PARAMETERS_NOTE = "Parameters: how many numbers training learns, all but the frozen encoders'."
 _PAPER_NOTE = "In italics: printed in the IEF-VAD paper, nothing re-run."
 
 
@@ -54,13 +57,15 @@ def make_ablation(
     protocol: str,
     published: Path | None,
     seeds: Sequence[int],
+    parameters: bool,
     out_tex: Path,
     out_csv: Path,
 ) -> None:
     """Write a table of experiments as LaTeX that compiles alone, and as a tidy CSV.
 
     The CSV has a row a number: block (published|measured), row, the row's labels, experiment,
-    dataset, metric, protocol, mean, std, iqm, iqm_low, iqm_high (in percent), n, bold, leading, p.
+    dataset, metric, protocol, mean, std, iqm, iqm_low, iqm_high (in percent), n, bold, leading, p,
+    and parameters, where they are asked for.
 
     Args:
         name: of the target, such as `table8`.
@@ -70,6 +75,7 @@ def make_ablation(
         protocol: last, validation or oracle; the CSV holds all.
         published: the paper's numbers: row, dataset, metric, mean, std; None where it has none.
         seeds: the seeds that every run should have; missing ones become footnotes.
+        parameters: show how many parameters the detector of each row has.
 
     Raises:
         FusevadError: an unknown protocol, or a run's file that is missing or wrong.
@@ -87,9 +93,18 @@ def make_ablation(
     notes = [*footnotes(runs, datasets, values, protocol, seeds), _IQM_NOTE]
     if any(dataset.source in set(paper["dataset"]) for dataset in datasets):
         notes.append(_PAPER_NOTE)
-    tables = [_tabular(rows, dataset, summary, paper, intervals, protocol) for dataset in datasets]
-    heading = latex.caption(f"{name.capitalize()}.", caption)
-    write_csv(_tidy(rows, datasets, summary, paper, intervals), out_csv)
+    counts = _counts(runs, datasets, seeds[0]) if parameters else {}
+    if counts:
+        notes.append(_PARAMETERS_NOTE)
+    tables = [
+        _tabular(rows, dataset, summary, paper, intervals, counts, protocol) for dataset in datasets
+    ]
+    heading = latex.caption(latex.numbered(name), caption)
+    tidy = _tidy(rows, datasets, summary, paper, intervals)
+    if counts:
+        keys = zip(tidy["experiment"], tidy["dataset"], strict=True)
+        tidy["parameters"] = pd.array([counts.get(key) for key in keys], dtype="Int64")
+    write_csv(tidy, out_csv)
     write_text(latex.document([heading, *tables, latex.notes(notes)], wide=True), out_tex)
 
 
@@ -120,12 +135,25 @@ def _intervals(
     return result
 
 
+def _counts(
+    runs: Sequence[TableRow], datasets: Sequence[TableDataset], seed: int
+) -> dict[tuple[str, str], int]:
+    """Numbers of parameters, by experiment and data set."""
+    return {
+        (run.name, dataset.key): count_parameters(run.runs[dataset.key], seed)
+        for dataset in datasets
+        for run in runs
+        if dataset.key in run.runs
+    }
+
+
 def _tabular(
     rows: Sequence[LabelledRow],
     dataset: TableDataset,
     summary: pd.DataFrame,
     paper: pd.DataFrame,
     intervals: dict[tuple[str, str, str], _Interval],
+    counts: dict[tuple[str, str], int],
     protocol: str,
 ) -> str:
     own = summary[(summary["dataset"] == dataset.key) & (summary["protocol"] == protocol)]
@@ -134,6 +162,7 @@ def _tabular(
     shown = [metric for metric in dataset.metrics if any(key[1] == metric for key in printed)]
     names = [*rows[0].labels]
     columns = [*dataset.metrics, _IQM, *(f"{metric}, {_PAPER}" for metric in shown)]
+    columns += [_PARAMETERS] if counts else []
     lines = [latex.heading(latex.escape(dataset.title), len(names) + len(columns))]
     lines += [latex.line([latex.escape(text) for text in [*names, *columns]]), r"\midrule"]
     before = ""
@@ -149,6 +178,9 @@ def _tabular(
         texts.append(_interval_text(intervals.get((row.run.name, dataset.key, protocol))))
         matches = [printed.get((row.key, metric)) for metric in shown]
         texts += [latex.published(c.mean, c.std) if c else latex.MISSING for c in matches]
+        if counts:
+            count = counts.get((row.run.name, dataset.key))
+            texts.append(latex.MISSING if count is None else f"{count:,}")
         lines.append(latex.line([*map(latex.escape, row.labels.values()), *texts]))
     return latex.tabular(len(columns), lines, texts=len(names))
 
@@ -187,4 +219,5 @@ def _tidy(
     printed = paper[paper["dataset"].isin(sources)].assign(block="published")
     columns = ["block", *names.columns, "dataset", "metric", "protocol", "mean", "std"]
     columns += ["iqm", "iqm_low", "iqm_high", "n", "bold", "leading", "p"]
-    return pd.concat([printed.merge(names, on="row"), measured]).reindex(columns=columns)
+    parts = [part for part in (printed.merge(names, on="row"), measured) if not part.empty]
+    return pd.concat(parts).reindex(columns=columns)

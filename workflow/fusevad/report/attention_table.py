@@ -86,7 +86,7 @@ def make_attention_table(
     columns = ["block", "dataset", *_KEYS, "mean", "standard_error", "videos", "segments"]
     tidy = pd.concat([table for table in tables if len(table)]).reindex(columns=columns)
     write_csv(tidy.astype({"videos": "Int64", "segments": "Int64"}), out_csv)
-    caption = latex.caption(f"{name.capitalize()}.", f"{title}. {_CAPTION}")
+    caption = latex.caption(latex.numbered(name), f"{title}. {_CAPTION}")
     write_text(latex.document([caption, *parts], wide=True), out_tex)
 
 

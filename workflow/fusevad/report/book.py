@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, write_text
+from fusevad.report import latex
 
 _HEAD = r"""\documentclass[10pt]{article}
 \usepackage[a4paper,landscape,margin=15mm]{geometry}
@@ -70,7 +71,7 @@ def book_source(tables: Sequence[Path], figures: Sequence[Path], folder: Path) -
     for figure in figures:
         path = Path(os.path.relpath(figure, folder)).as_posix()
         options = "width=\\textwidth,height=0.93\\textheight,keepaspectratio"
-        title = rf"\textbf{{{figure.stem.capitalize()}.}}\par\medskip"
+        title = rf"\textbf{{{latex.escape(latex.numbered(figure.stem))}}}\par\medskip"
         pages.append(f"{title}\n\\centering\\includegraphics[{options}]{{{path}}}\\par")
     return _HEAD + "\n\n\\clearpage\n".join(pages) + "\n\\end{document}\n"
 

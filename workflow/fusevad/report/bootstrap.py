@@ -6,7 +6,7 @@ them hangs on the long ones. `VideoBootstrap` draws the videos anew, with replac
 frames of a video together, since frames of one video are anything but independent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,11 +80,28 @@ def interquartile_mean(
         resamples: number of bootstrap draws.
         seed: of the draws.
     """
-    samples = [np.asarray(values, dtype=np.float64) for values in strata]
 
     def statistic(*parts: Floats, axis: int = -1) -> Floats:
         return trim_mean(np.concatenate(parts, axis=axis), _QUARTER, axis=axis)
 
+    return _aggregate(strata, statistic, alpha, resamples, seed)
+
+
+def mean_interval(
+    values: ArrayLike, alpha: float = 0.05, resamples: int = 9999, seed: int = 0
+) -> Aggregate:
+    """Mean with a percentile bootstrap interval; arguments as of `interquartile_mean`."""
+    return _aggregate([values], np.mean, alpha, resamples, seed)
+
+
+def _aggregate(
+    strata: Sequence[ArrayLike],
+    statistic: Callable[..., Floats],
+    alpha: float,
+    resamples: int,
+    seed: int,
+) -> Aggregate:
+    samples = [np.asarray(values, dtype=np.float64) for values in strata]
     value = float(statistic(*samples))
     if min(len(sample) for sample in samples) < 2:
         return Aggregate(value, float("nan"), float("nan"))

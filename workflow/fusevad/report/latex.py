@@ -1,5 +1,6 @@
 """LaTeX that compiles alone with pdflatex, booktabs and geometry."""
 
+import re
 from collections.abc import Sequence
 
 _SPECIAL = {
@@ -18,14 +19,29 @@ _SPECIAL = {
     "±": r"$\pm$",
     "τ": r"$\tau$",
     "ν": r"$\nu$",
+    "λ_r": r"$\lambda_r$",
     "λ": r"$\lambda$",
+    "ε": r"$\epsilon$",
+    "−": "$-$",
+    "Δ": r"$\Delta$",
 }
+# The longest first: the subscript of λ_r is no underscore.
+_PATTERN = re.compile("|".join(map(re.escape, sorted(_SPECIAL, key=len, reverse=True))))
 MISSING = "--"
 
 
 def escape(text: str) -> str:
     """Text as LaTeX prints it unchanged."""
-    return "".join(_SPECIAL.get(character, character) for character in text)
+    return _PATTERN.sub(lambda match: _SPECIAL[match[0]], text)
+
+
+def numbered(name: str) -> str:
+    """A target's name as a title: `Table 8.` of `table8`, `Figure 4, msad.` of `figure4-msad`."""
+    parts = re.fullmatch(r"(table|figure)(\d+)(?:-(.+))?", name)
+    if parts is None:
+        return f"{name.capitalize()}."
+    kind, number, rest = parts.groups()
+    return f"{kind.capitalize()} {number}, {rest}." if rest else f"{kind.capitalize()} {number}."
 
 
 def measured(mean: float, std: float, bold: bool = False, leading: bool = False) -> str:
@@ -45,6 +61,23 @@ def published(mean: float, std: float) -> str:
         return MISSING
     spread = "" if std != std else rf" $\pm$ {std:.2f}"
     return rf"\textit{{{mean:.2f}{spread}}}"
+
+
+def p_value(value: float) -> str:
+    """A p-value to three digits, or that it is below what they show."""
+    if value != value:
+        return MISSING
+    return "$<$0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def scientific(value: float) -> str:
+    """Two digits and a power of ten, from 0.01 on two digits as they are."""
+    if value != value:
+        return MISSING
+    if value == 0 or abs(value) >= 0.01:
+        return f"{value:.2g}"
+    digits, exponent = f"{value:.1e}".split("e")
+    return rf"${digits}\cdot 10^{{{int(exponent)}}}$"
 
 
 def line(cells: Sequence[str]) -> str:

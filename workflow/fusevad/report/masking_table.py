@@ -84,7 +84,7 @@ def make_masking_table(
     )
     notes = [*_NOTES, *study_notes(experiment, datasets, values, protocol, seeds, paper)]
     parts = [
-        latex.caption(f"{name.capitalize()}.", caption),
+        latex.caption(latex.numbered(name), caption),
         *(_tabular(dataset, summary, paper) for dataset in datasets),
         latex.notes(notes),
     ]

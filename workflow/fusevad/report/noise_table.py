@@ -71,7 +71,7 @@ def make_noise_table(
     )
     notes = [_DEFINITION_NOTE, *study_notes(experiment, datasets, values, protocol, seeds, paper)]
     parts = [
-        latex.caption(f"{name.capitalize()}.", caption),
+        latex.caption(latex.numbered(name), caption),
         *(_tabular(dataset, summary, paper) for dataset in datasets),
         latex.notes(notes),
     ]

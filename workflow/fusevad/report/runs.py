@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import pandas as pd
+from safetensors import SafetensorError, safe_open
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
@@ -131,6 +133,20 @@ def read_scores(run: Path, protocol: str) -> pd.DataFrame:
     return scores.drop(columns="protocol").sort_values(
         ["seed", "video", "segment"], ignore_index=True
     )
+
+
+def count_parameters(run: Path, seed: int) -> int:
+    """How many numbers a run's detector learned.
+
+    Raises:
+        FusevadError: the weights are missing or damaged.
+    """
+    path = run / "weights" / f"seed-{seed}-last.safetensors"
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise FusevadError(f"{path}: unreadable weights ({error}); train this run again") from error
 
 
 def footnotes(

@@ -30,6 +30,7 @@ from fusevad.report.bootstrap import (
     Resampled,
     VideoBootstrap,
     interquartile_mean,
+    mean_interval,
     segment_scores,
 )
 
@@ -45,6 +46,7 @@ __all__ = [
     "best_supported",
     "holm",
     "interquartile_mean",
+    "mean_interval",
     "paired_test",
     "segment_scores",
     "summarize",

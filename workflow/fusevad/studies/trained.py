@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from fusevad.features import EmbeddingStore, Streams
 from fusevad.files import read_csv
 from fusevad.manifest import read_manifest
 from fusevad.models import Output, needs_motion_cue
+from fusevad.protocols import KEPT_PROTOCOLS
 from fusevad.seed_run import SeedRun, TrainSettings
 from fusevad.settings import parse
 from fusevad.training_data import TrainVideo
@@ -53,10 +54,19 @@ class Scored:
 
 
 class TrainedDetector:
-    """A seed of a finished run, scoring test videos exactly as it did in training."""
+    """A seed of a finished run, scoring test videos exactly as it did in training.
+
+    `method` has another method compute with what the run learned.
+    """
 
     def __init__(
-        self, run: Path, seed: int, protocol: str, manifest: Path, streams: Streams
+        self,
+        run: Path,
+        seed: int,
+        protocol: str,
+        manifest: Path,
+        streams: Streams,
+        method: str | None = None,
     ) -> None:
         path = weights_file(run, seed, protocol)
         videos = read_manifest(manifest)
@@ -67,15 +77,22 @@ class TrainedDetector:
             if video.split == "train"
         ]
         settings = read_settings(path)
+        if method is not None:
+            settings = replace(settings, method=method)
         # Only its `score` is used, which neither reads nor writes a checkpoint.
         self._run = SeedRun(settings, streams, training, self._tests, seed, run / ".progress")
         try:
             self._run.model.load_state_dict(load_file(path))
         except RuntimeError as error:
             raise FusevadError(
-                f"{path}: not the weights of a detector of {streams.rgb.dim} features; train this "
-                "run again with the embeddings of today"
+                f"{path}: not the weights of detector {settings.method} of {streams.rgb.dim} "
+                "features; train this run again with the embeddings of today"
             ) from error
+
+    @property
+    def model(self) -> nn.Module:
+        """The detector itself, in the state in which it scores."""
+        return self._run.model
 
     def score(self, streams: Streams) -> Scored:
         """Score the test videos as `streams` show them."""
@@ -121,7 +138,7 @@ def weights_file(run: Path, seed: int, protocol: str) -> Path:
     Raises:
         FusevadError: a protocol whose weights training does not keep.
     """
-    if protocol not in ("last", "validation"):
+    if protocol not in KEPT_PROTOCOLS:
         raise FusevadError(
             f"protocol {protocol}: its weights are not kept; study last or validation"
         )

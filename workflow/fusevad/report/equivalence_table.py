@@ -1,0 +1,172 @@
+"""Two methods that ought to be one: with the same parameters, and trained apart."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fusevad.files import read_csv, write_csv, write_text
+from fusevad.protocols import PROTOCOLS
+from fusevad.report import latex
+from fusevad.report.runs import (
+    TableDataset,
+    TableRow,
+    footnotes,
+    read_measurements,
+    read_scores,
+)
+from fusevad.report.statistics import holm, paired_test, summarize
+
+_DIFFERENCES = ("weights_max", "weights_mean", "scores_max", "scores_mean")
+_PARAMETERS, _RUNS = "parameters", "runs"
+
+
+def make_equivalence_table(
+    name: str,
+    title: str,
+    experiment: TableRow,
+    rival: TableRow,
+    studies: Mapping[str, Path],
+    datasets: Sequence[TableDataset],
+    seeds: Sequence[int],
+    out_tex: Path,
+    out_csv: Path,
+) -> None:
+    """Write how far two methods differ as LaTeX that compiles alone, and as a tidy CSV.
+
+    The CSV has a row a comparison: block (measured), dataset, compared (parameters: those of
+    `experiment` computed by both methods; runs: both trained, seed by seed), protocol, the largest
+    and mean absolute differences of weights and scores, metric, difference and std (`experiment`
+    minus `rival`, in points), n, p (of runs), other_epoch (of runs: seeds that chose another one).
+
+    Args:
+        name: of the target.
+        title: what the table shows.
+        experiment: the run whose parameters both methods compute with.
+        rival: the run of the other method.
+        studies: file of `studies.equivalence.study_equivalence`, by key of the data set.
+        datasets: a tabular each, with the data set's first metric.
+        seeds: the seeds that both should have; missing ones become footnotes.
+
+    Raises:
+        FusevadError: a file is missing or wrong.
+    """
+    rows = [experiment, rival]
+    values = read_measurements(rows, datasets)
+    parts = []
+    for dataset in datasets:
+        parts.append(_same_parameters(studies[dataset.key], dataset, experiment.name))
+        parts.append(_trained_apart(rows, dataset, values))
+    found = pd.concat(parts, ignore_index=True)
+    found["p"] = holm(found["p"].to_list())
+    caption = (
+        f"{title}. {experiment.label} against {rival.label}: absolute differences, the largest of "
+        f"all seeds and the mean over {len(seeds)} seeds; of the metric the signed one, in points: "
+        "mean ± standard deviation."
+    )
+    notes = [
+        f"Same parameters: those that {experiment.label} learned, on the test videos, computed by "
+        "both methods. Weights by latent dimension.",
+        "Trained apart: two runs with the same seed, parameters drawn alike. Weights averaged over "
+        "latent dimensions. p: paired t-test over seeds, after Holm's correction over the table. "
+        "Epoch: seeds that chose another one.",
+        *dict.fromkeys(
+            note
+            for protocol in PROTOCOLS
+            for note in footnotes(rows, datasets, values, protocol, seeds)
+        ),
+    ]
+    tables = [_tabular(dataset, found[found["dataset"] == dataset.key]) for dataset in datasets]
+    heading = latex.caption(latex.numbered(name), caption)
+    write_csv(found.assign(block="measured"), out_csv)
+    write_text(latex.document([heading, *tables, latex.notes(notes)], wide=True), out_tex)
+
+
+def _same_parameters(path: Path, dataset: TableDataset, experiment: str) -> pd.DataFrame:
+    columns = ["experiment", "seed", "protocol", "quantity", "value"]
+    table = read_csv(path, columns, text=("experiment", "protocol", "quantity"))
+    own = table[table["experiment"] == experiment]
+    rows = []
+    for protocol, part in own.groupby("protocol", sort=False):
+        quantities = part.pivot(index="seed", columns="quantity", values="value")
+        metric = summarize(quantities[dataset.metrics[0]])
+        rows.append(
+            _row(dataset, _PARAMETERS, str(protocol))
+            | _largest_and_mean(quantities)
+            | {"difference": 100 * metric.mean, "std": 100 * metric.std}
+            | {"n": metric.n, "p": np.nan, "other_epoch": pd.NA}
+        )
+    return pd.DataFrame(rows)
+
+
+def _trained_apart(
+    runs: Sequence[TableRow], dataset: TableDataset, values: pd.DataFrame
+) -> pd.DataFrame:
+    own = values[(values["dataset"] == dataset.key) & (values["metric"] == dataset.metrics[0])]
+    folders = [run.runs[dataset.key] for run in runs]
+    rows = []
+    for protocol in PROTOCOLS:
+        first, second = (
+            own[(own["experiment"] == run.name) & (own["protocol"] == protocol)].set_index("seed")[
+                "value"
+            ]
+            for run in runs
+        )
+        test, spread = paired_test(first, second), summarize(first - second)
+        epochs = [_epochs(folder / "seeds.csv", protocol) for folder in folders]
+        shared = epochs[0].index.intersection(epochs[1].index)
+        rows.append(
+            _row(dataset, _RUNS, protocol)
+            | _largest_and_mean(_score_differences(folders, protocol))
+            | {"difference": 100 * test.difference, "std": 100 * spread.std, "n": test.n}
+            | {"p": test.p, "other_epoch": int((epochs[0][shared] != epochs[1][shared]).sum())}
+        )
+    return pd.DataFrame(rows)
+
+
+def _row(dataset: TableDataset, compared: str, protocol: str) -> dict[str, object]:
+    key = {"dataset": dataset.key, "compared": compared, "protocol": protocol}
+    return key | {"metric": dataset.metrics[0]}
+
+
+def _largest_and_mean(quantities: pd.DataFrame) -> dict[str, float]:
+    """Over seeds: the largest of the largest, the mean of the means."""
+    return {
+        name: float(getattr(quantities[name], "max" if name.endswith("_max") else "mean")())
+        for name in _DIFFERENCES
+    }
+
+
+def _score_differences(folders: Sequence[Path], protocol: str) -> pd.DataFrame:
+    """By seed, the quantities that the study has, from the scores of two runs."""
+    keys = ["seed", "video", "segment"]
+    first, second = (read_scores(folder, protocol).set_index(keys) for folder in folders)
+    difference = (first[["weight_rgb", "score"]] - second[["weight_rgb", "score"]]).abs()
+    by_seed = difference.groupby("seed")
+    largest, mean = by_seed.max(), by_seed.mean()
+    columns = (largest["weight_rgb"], mean["weight_rgb"], largest["score"], mean["score"])
+    return pd.DataFrame(dict(zip(_DIFFERENCES, columns, strict=True)))
+
+
+def _epochs(path: Path, protocol: str) -> pd.Series:
+    table = read_csv(path, ["seed", "protocol", "epoch"], text=("protocol",))
+    return table[table["protocol"] == protocol].groupby("seed")["epoch"].first()
+
+
+def _tabular(dataset: TableDataset, found: pd.DataFrame) -> str:
+    heads = [
+        ("Weights", ["largest", "mean"]),
+        ("Scores", ["largest", "mean"]),
+        (dataset.metrics[0], ["difference", "p"]),
+        ("Epoch", ["others"]),
+    ]
+    lines = latex.grouped_head(dataset.title, heads)
+    for compared, label in ((_PARAMETERS, "Same parameters"), (_RUNS, "Trained apart")):
+        lines.append(r"\midrule")
+        for row in found[found["compared"] == compared].itertuples():
+            others = latex.MISSING if pd.isna(row.other_epoch) else f"{row.other_epoch} of {row.n}"
+            texts = [latex.scientific(getattr(row, column)) for column in _DIFFERENCES]
+            texts += [f"${row.difference:.2f} \\pm {row.std:.2f}$", latex.p_value(row.p), others]
+            lines.append(latex.line([f"{label}, {row.protocol}", *texts]))
+    return latex.tabular(7, lines)

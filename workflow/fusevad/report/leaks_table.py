@@ -1,0 +1,220 @@
+"""The released splits' leaks: official test videos that they train on, and what that changes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from fusevad.files import read_csv, write_csv, write_text
+from fusevad.metrics import frame_metrics
+from fusevad.protocols import PROTOCOLS
+from fusevad.report import latex
+from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_scores
+from fusevad.report.statistics import holm, paired_test, summarize
+from fusevad.report.truth import test_videos
+from fusevad.truth import LabelledVideo
+
+Split = Literal["official", "released"]
+_SPLITS: tuple[Split, Split] = ("official", "released")
+_UNKNOWN = "unknown"
+# What becomes of a video: its part in the official and in the released split.
+_CHANGES = {
+    "leaked": ("test", "train"),
+    "moved": ("train", "test"),
+    "left_out_train": ("train", "none"),
+    "left_out_test": ("test", "none"),
+}
+_MOST_NAMES = 5
+_NO_SPLIT = "no released split"
+_COLUMNS = ["block", "dataset", "quantity", "videos", "experiment", "metric", "mean", "std", "n"]
+
+
+def make_leaks_table(
+    name: str,
+    title: str,
+    experiments: Sequence[TableRow],
+    datasets: Sequence[TableDataset],
+    studies: Mapping[str, Path],
+    variants: Mapping[str, Mapping[Split, str]],
+    protocol: str,
+    seeds: Sequence[int],
+    out_tex: Path,
+    out_csv: Path,
+) -> None:
+    """Write what the released splits change as LaTeX that compiles alone, and as a tidy CSV.
+
+    The CSV has a row a number: block (measured), dataset, quantity, videos, and for metrics
+    experiment, metric, mean, std (in percent), n, p. Quantities: no released split;
+    official_train, official_test, released_train, released_test (videos of each part); leaked
+    (official test videos that the released split trains on), moved (the reverse), left_out_train,
+    left_out_test; and, where both variants of a data set are configured, official_all,
+    released_all (the metric on the split's own test videos), official_common, released_common (on
+    those that both test, so without the leaked ones) and difference_common.
+
+    Args:
+        name: of the target.
+        title: what the table shows.
+        experiments: whose metrics are shown.
+        datasets: all configured ones.
+        studies: file of `recorded.leaks.study_leaks`, by source of a data set; those without have
+            no released split.
+        variants: the data set's key by split, by source.
+        protocol: last, validation or oracle.
+        seeds: all, for the caption.
+
+    Raises:
+        FusevadError: an unknown protocol, or a file that is missing or wrong.
+    """
+    check_protocol(protocol)
+    by_key = {dataset.key: dataset for dataset in datasets}
+    shown = {source: by_key[next(iter(keys.values()))] for source, keys in variants.items()}
+    parts = {source: _read_parts(path) for source, path in studies.items()}
+    counts = [_counts(shown[source], parts.get(source)) for source in variants]
+    metrics = [
+        _metrics(experiments, *(by_key[keys[split]] for split in _SPLITS), protocol)
+        for keys in variants.values()
+        if set(keys) == set(_SPLITS)
+    ]
+    table = pd.concat([*counts, *metrics], ignore_index=True)
+    table = table.assign(block="measured").reindex(columns=[*_COLUMNS, "p"])
+    table["p"] = holm(table["p"].to_list())
+    write_csv(table.astype({"videos": "Int64", "n": "Int64"}), out_csv)
+    body = [
+        latex.caption(latex.numbered(name), f"{title}. Numbers of videos."),
+        _count_tabular(shown, table),
+        latex.notes(_names(shown, parts)),
+    ]
+    if metrics:
+        caption = (
+            f"Both splits, in percent: mean ± standard deviation of {len(seeds)} seeds. Protocol: "
+            f"{protocol}, {PROTOCOLS[protocol]}. All: the split's own test videos. Common: those "
+            "that both splits test, so without the leaked ones. p: paired t-test over the shared "
+            "seeds, after Holm's correction over the table."
+        )
+        labels = {row.name: row.label for row in experiments}
+        body += [latex.caption("What it changes.", caption), _metric_tabular(shown, table, labels)]
+    write_text(latex.document(body, wide=True), out_tex)
+
+
+def _read_parts(path: Path) -> pd.DataFrame:
+    columns = ["video", *_SPLITS]
+    return read_csv(path, columns, text=tuple(columns))
+
+
+def _counts(dataset: TableDataset, parts: pd.DataFrame | None) -> pd.DataFrame:
+    if parts is None:
+        return pd.DataFrame([{"dataset": dataset.source, "quantity": _NO_SPLIT}])
+    known = not parts["official"].eq(_UNKNOWN).any()
+    counts = {
+        f"{split}_{part}": int(parts[split].eq(part).sum())
+        for split in (_SPLITS if known else _SPLITS[1:])
+        for part in ("train", "test")
+    }
+    if known:
+        pairs = list(zip(parts["official"], parts["released"], strict=True))
+        counts |= {change: pairs.count(pair) for change, pair in _CHANGES.items()}
+    rows = [{"quantity": quantity, "videos": count} for quantity, count in counts.items()]
+    return pd.DataFrame(rows).assign(dataset=dataset.source)
+
+
+def _metrics(
+    experiments: Sequence[TableRow], official: TableDataset, released: TableDataset, protocol: str
+) -> pd.DataFrame:
+    """Metrics of both splits' runs, on their own and on the common test videos."""
+    metric = official.metrics[0]
+    videos = {"official": test_videos(official), "released": test_videos(released)}
+    common = set.intersection(*({v.name for v in own} for own in videos.values()))
+    rows = []
+    for experiment in experiments:
+        values = {}
+        for split, dataset in (("official", official), ("released", released)):
+            run, own = experiment.runs[dataset.key], videos[split]
+            both = [video for video in own if video.name in common]
+            values[f"{split}_all"] = _by_seed(run, protocol, own, metric), len(own)
+            values[f"{split}_common"] = _by_seed(run, protocol, both, metric), len(both)
+        first, second = values["released_common"][0], values["official_common"][0]
+        values["difference_common"] = first - second, len(common)
+        for quantity, (series, count) in values.items():
+            summary = summarize(series)
+            p = paired_test(first, second).p if quantity == "difference_common" else float("nan")
+            rows.append(
+                {"dataset": official.source, "quantity": quantity, "videos": count}
+                | {"experiment": experiment.name, "metric": metric, "n": summary.n, "p": p}
+                | {"mean": 100 * summary.mean, "std": 100 * summary.std}
+            )
+    return pd.DataFrame(rows)
+
+
+def _by_seed(run: Path, protocol: str, videos: Sequence[LabelledVideo], metric: str) -> pd.Series:
+    wanted = {video.name for video in videos}
+    scores = read_scores(run, protocol)
+    values = {}
+    for seed, own in scores[scores["video"].isin(wanted)].groupby("seed"):
+        segments = {str(name): part["score"].to_numpy() for name, part in own.groupby("video")}
+        values[seed] = frame_metrics(videos, segments)[metric]
+    return pd.Series(values)
+
+
+def _count_tabular(shown: Mapping[str, TableDataset], table: pd.DataFrame) -> str:
+    heads = [
+        ("Official", ["training", "test"]),
+        ("Released", ["training", "test"]),
+        ("Test videos", ["trained on", "left out"]),
+        ("Training videos", ["tested on", "left out"]),
+    ]
+    quantities = [f"{split}_{part}" for split in _SPLITS for part in ("train", "test")]
+    quantities += ["leaked", "left_out_test", "moved", "left_out_train"]
+    lines = [*latex.grouped_head("Data set", heads), r"\midrule"]
+    for source, dataset in shown.items():
+        own = table[(table["dataset"] == source) & table["metric"].isna()]
+        counts = own.set_index("quantity")["videos"]
+        if _NO_SPLIT in counts.index:
+            none = rf"\multicolumn{{8}}{{c}}{{{_NO_SPLIT}}}"
+            lines.append(latex.line([latex.escape(dataset.title), none]))
+            continue
+        texts = [f"{counts[q]:g}" if q in counts.index else latex.MISSING for q in quantities]
+        lines.append(latex.line([latex.escape(dataset.title), *texts]))
+    return latex.tabular(len(quantities), lines)
+
+
+def _names(shown: Mapping[str, TableDataset], parts: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Which videos leak, of each data set."""
+    notes = []
+    for source, own in parts.items():
+        title = shown[source].title
+        if own["official"].eq(_UNKNOWN).any():
+            notes.append(f"{title}: the lists of the official split are not there.")
+            continue
+        leaked = own.loc[own["official"].eq("test") & own["released"].eq("train"), "video"]
+        named = ", ".join(leaked[:_MOST_NAMES]) + (", ..." if len(leaked) > _MOST_NAMES else "")
+        notes.append(f"{title}: trained on {named or 'none'}.")
+    return notes
+
+
+def _metric_tabular(
+    shown: Mapping[str, TableDataset], table: pd.DataFrame, labels: Mapping[str, str]
+) -> str:
+    heads = [
+        ("Official split", ["all", "common"]),
+        ("Released split", ["all", "common"]),
+        ("Released − official, common", ["points", "p"]),
+    ]
+    lines = latex.grouped_head("", heads)
+    measured = table[table["metric"].notna()]
+    for (source, metric), part in measured.groupby(["dataset", "metric"], sort=False):
+        videos = part.groupby("quantity")["videos"].first()
+        title = f"{shown[str(source)].title}, {metric}; {videos['official_common']} common videos"
+        lines += [r"\midrule", latex.heading(latex.escape(title), 7)]
+        for experiment, own in part.groupby("experiment", sort=False):
+            cells = own.set_index("quantity")
+            texts = [
+                f"${cells['mean'][quantity]:.2f} \\pm {cells['std'][quantity]:.2f}$"
+                for quantity in (
+                    *(f"{split}_{kind}" for split in _SPLITS for kind in ("all", "common")),
+                    "difference_common",
+                )
+            ]
+            p = latex.p_value(cells["p"]["difference_common"])
+            lines.append(latex.line([latex.escape(labels[str(experiment)]), *texts, p]))
+    return latex.tabular(6, lines)

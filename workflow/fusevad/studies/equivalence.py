@@ -1,0 +1,157 @@
+"""Whether two methods are one function: a run's parameters, computed as another method would.
+
+Asked of Student-t fusion with one nu, whose factor cancels in the weights (docs/findings.md).
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from fusevad.errors import FusevadError
+from fusevad.files import write_csv
+from fusevad.metrics import frame_metrics
+from fusevad.models import Output
+from fusevad.parallel import in_processes
+from fusevad.settings import FORBID
+from fusevad.studies.trained import (
+    TrainedDetector,
+    default_device,
+    open_streams,
+    read_settings,
+    run_seeds,
+    weights_file,
+)
+from fusevad.truth import read_test_videos
+
+# Training keeps no weights for `oracle`.
+PROTOCOLS = ("last", "validation")
+COLUMNS = ["experiment", "seed", "protocol", "quantity", "value"]
+
+
+@dataclass(frozen=True, slots=True)
+class EquivalenceSettings:
+    """The other method, whose parameters have the same names and shapes."""
+
+    __pydantic_config__ = FORBID
+
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What all seeds share; travels to worker processes."""
+
+    run: Path
+    manifest: Path
+    intervals: Path
+    rgb: Path
+    event: Path | None
+    settings: EquivalenceSettings
+
+
+def study_equivalence(
+    run: Path,
+    manifest: Path,
+    intervals: Path,
+    rgb: Path,
+    event: Path | None,
+    settings: EquivalenceSettings,
+    out_csv: Path,
+    workers: int,
+) -> None:
+    """Score the test videos with the parameters of a run, by its own method and by another.
+
+    `out_csv`: experiment, seed, protocol (last|validation), quantity, value. Quantities:
+    weights_max, weights_mean (absolute differences of the fusion weights, over test segments and
+    latent dimensions), scores_max, scores_mean (of the scores, over test segments), and AUC, AP,
+    Ano-AUC, Ano-AP (of the run's method minus that of the other).
+
+    Args:
+        run: folder of a finished run; its name is that of the experiment.
+        manifest: `manifest.csv` of the data set.
+        intervals: its `intervals.csv`.
+        rgb: index of the RGB embeddings.
+        event: index of the motion-cue embeddings; None for methods that need none.
+        settings: the other method.
+        out_csv: table of differences.
+        workers: processes of one thread each, a seed at a time; a GPU takes the seeds in turn.
+
+    Raises:
+        FusevadError: weights or embeddings are missing or do not fit each other, or one of the
+            methods has no fusion weights.
+    """
+    seeds = run_seeds(run)
+    job = _Job(run, manifest, intervals, rgb, event, settings)
+    if default_device().type == "cuda":
+        workers = 1
+    study = partial(_study, job)
+    tables = list(in_processes(study, seeds, workers, f"equivalence {run.name}", "seed"))
+    write_csv(pd.concat(tables, ignore_index=True), out_csv)
+
+
+def _study(job: _Job, seed: int) -> pd.DataFrame:
+    torch.set_num_threads(1)
+    rows: list[dict[str, object]] = []
+    for protocol in PROTOCOLS:
+        key = {"experiment": job.run.name, "seed": seed, "protocol": protocol}
+        rows += [
+            key | {"quantity": quantity, "value": value}
+            for quantity, value in _differences(job, seed, protocol).items()
+        ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _differences(job: _Job, seed: int, protocol: str) -> dict[str, float]:
+    method = read_settings(weights_file(job.run, seed, protocol)).method
+    streams = open_streams(job.rgb, job.event, method, default_device())
+    own = TrainedDetector(job.run, seed, protocol, job.manifest, streams)
+    other = TrainedDetector(
+        job.run, seed, protocol, job.manifest, streams, method=job.settings.method
+    )
+    weights = _WeightDifferences(other.model)
+    hook = own.model.register_forward_hook(weights.add)
+    first = own.score(streams).segments
+    hook.remove()
+    second = other.score(streams).segments
+    if not weights.values:
+        raise FusevadError(
+            f"{job.run}: methods {method} and {job.settings.method} have not both fusion weights; "
+            "compare two that have"
+        )
+    scores = np.concatenate([np.abs(first[name][:, 0] - second[name][:, 0]) for name in first])
+    videos = read_test_videos(job.manifest, job.intervals)
+    metrics, rivals = (
+        frame_metrics(videos, {name: part[:, 0] for name, part in segments.items()})
+        for segments in (first, second)
+    )
+    return {
+        "weights_max": weights.largest,
+        "weights_mean": weights.total / weights.values,
+        "scores_max": float(scores.max()),
+        "scores_mean": float(scores.mean(dtype=np.float64)),
+    } | {name: metrics[name] - rivals[name] for name in metrics}
+
+
+class _WeightDifferences:
+    """Absolute differences of the weights of two models, over all real segments they are shown."""
+
+    def __init__(self, other: nn.Module) -> None:
+        self._other = other.eval()
+        self.largest, self.total, self.values = 0.0, 0.0, 0
+
+    def add(self, _model: nn.Module, inputs: tuple[Tensor, ...], output: Output) -> None:
+        """Forward hook of the first model; `inputs` are RGB, motion cue and mask."""
+        rival = self._other(*inputs)
+        if not (output.weights and rival.weights):
+            return
+        mask = inputs[2]
+        for weight, rival_weight in zip(output.weights, rival.weights, strict=True):
+            difference = (weight[mask] - rival_weight[mask]).abs()
+            self.largest = max(self.largest, float(difference.max()))
+            self.total += float(difference.double().sum())
+            self.values += difference.numel()
