@@ -37,7 +37,7 @@ wildcard_constraints:
     dataset=JOBS.one_of(CONFIG.datasets),
     definition="paper|released",
     encoder=JOBS.one_of(map(CONFIG.embedding_folder, CONFIG.datasets)),
-    stream="rgb|event-(released-)?T[0-9]+-thr[0-9]+",
+    stream="rgb|event-(released-|camera-)?T[0-9]+-thr[0-9]+",
     shard="[0-9]+",
     experiment=JOBS.one_of(CONFIG.experiments),
 

@@ -18,9 +18,12 @@ import argparse
 import multiprocessing
 import resource
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -37,6 +40,7 @@ from fusevad.models import build
 from fusevad.seed_run import TrainSettings
 from fusevad.settings import parse, read_yaml
 from fusevad.training_data import Sample, TrainVideo, epoch_batches
+from fusevad.training_memory import seed_memory_mb
 
 VIDEOS, SEGMENTS = 1610, (13_741_393 - 1_111_808) // 16
 MEDIAN_SEGMENTS = 140
@@ -47,12 +51,13 @@ MB, GB = 1e6, 1e9
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of one seed: seconds to read an epoch and to train on a batch; MB before and after."""
+    """Of one seed: seconds to read an epoch and to train on a batch; MB before, after, highest."""
 
     reading: float
     step: float
     before: dict[str, float]
     after: dict[str, float]
+    highest: float
 
 
 class Seed:
@@ -121,6 +126,23 @@ def memory() -> dict[str, float]:
     return now | {"peak RSS": peak}
 
 
+@contextmanager
+def watching() -> Iterator[list[float]]:
+    """The highest memory of this process that is no mapped file, in MB, sampled all 20 ms."""
+    highest, done = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            status = Path("/proc/self/status").read_text().partition("RssAnon:")[2]
+            highest[0] = max(highest[0], 1024 * int(status.split()[0]) / MB)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    yield highest
+    done.set()
+    thread.join()
+
+
 _all_seeds: Barrier
 
 
@@ -143,17 +165,18 @@ def measure(
     for samples in batches:
         seed.read(samples)
     reading = clock() - start
-    seed.step(batches[0])  # the first step also allocates
-    start = clock()
-    for number in range(steps):
-        seed.step(batches[number % len(batches)])
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    step = (clock() - start) / steps
+    with watching() as highest:
+        seed.step(batches[0])  # the first step also allocates
+        start = clock()
+        for number in range(steps):
+            seed.step(batches[number % len(batches)])
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        step = (clock() - start) / steps
     _all_seeds.wait()
     after = memory()
     _all_seeds.wait()
-    return Measured(reading, step, before, after)
+    return Measured(reading, step, before, after, highest[0])
 
 
 def show(
@@ -176,6 +199,9 @@ def show(
         parts = [getattr(result, when) for result in results]
         mean = {name: np.mean([part[name] for part in parts]) for name in parts[0]}
         print(f"memory {when}: " + ", ".join(f"{k} {v:.0f} MB" for k, v in mean.items()))
+    highest = max(result.highest for result in results)
+    print(f"highest memory that is no mapped file: {highest:.0f} MB a seed", end="; ")
+    print(f"rule train asks for {seed_memory_mb(asdict(settings))} MB")
 
 
 def main() -> None:

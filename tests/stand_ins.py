@@ -152,18 +152,7 @@ def ucf_annotations(path: Path) -> None:
 
 def ucf_crime_dvs(folder: Path) -> dict[str, Any]:
     """UCF-Crime-DVS: event streams, some 100 events in each of a few frames."""
-    random = np.random.default_rng(0)
-    for video in UCF_TRAIN[:2] + UCF_TRAIN[-2:] + UCF_TEST[:1] + UCF_TEST[-1:]:
-        path = folder / "events" / video.label / f"{video.name}.npz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        count = 100 * video.frames // 16
-        np.savez_compressed(
-            path,
-            t=np.sort(random.integers(0, video.frames * 33_333 // 16, count)),
-            x=random.integers(0, 1280, count),
-            y=random.integers(0, 720, count),
-            p=random.integers(0, 2, count),
-        )
+    event_streams(folder, UCF_TRAIN[:2] + UCF_TRAIN[-2:] + UCF_TEST[:1] + UCF_TEST[-1:], 16)
     train, test = UCF_TRAIN[:2] + UCF_TRAIN[-2:], UCF_TEST[:1] + UCF_TEST[-1:]
     write_lines(folder / "lists/Anomaly_Train.txt", (f"x/{video.name}.mp4" for video in train))
     write_lines(
@@ -171,6 +160,22 @@ def ucf_crime_dvs(folder: Path) -> dict[str, Any]:
         ("Abuse028_x264.mp4  Abuse  2  3  -1  -1  ", f"{test[1].name}.mp4  Normal  -1  -1  -1  -1"),
     )
     return _override("ucf-crime-dvs", {"official": (train, test)})
+
+
+def event_streams(folder: Path, videos: Iterable[StandIn], shorter: int = 1) -> None:
+    """Event streams of videos, with as many frames of 1/30 s, or so many times fewer."""
+    random = np.random.default_rng(0)
+    for video in videos:
+        path = folder / "events" / video.label / f"{video.name}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        count = 100 * video.frames // shorter
+        np.savez_compressed(
+            path,
+            t=np.sort(random.integers(0, video.frames * 33_333 // shorter, count)),
+            x=random.integers(0, 1280, count),
+            y=random.integers(0, 720, count),
+            p=random.integers(0, 2, count),
+        )
 
 
 def xd_violence(folder: Path) -> dict[str, Any]:

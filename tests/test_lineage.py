@@ -128,14 +128,26 @@ def _snakemakes_jobs(output: str) -> dict[str, set[str]]:
     return found
 
 
-def test_the_plan_reads_and_makes_what_snakemake_does(root, tmp_path, values):
+WHOLE = ("results/table1.tex", "results/all.pdf", "results/claims.md", "all")
+WITH_EVENTS = {"datasets": ["ucf-crime"], "events": {"ucf-crime": "ucf-crime-dvs"}}
+
+
+@pytest.mark.parametrize(
+    ("over", "targets", "expected"),
+    [({}, WHOLE, 150), (WITH_EVENTS, ("results/table3.tex",), 5 * 32)],
+    ids=["default", "with-events"],
+)
+def test_the_plan_reads_and_makes_what_snakemake_does(
+    root, tmp_path, values, over, targets, expected
+):
     folder = copy_project(root, tmp_path)
-    targets = ["results/table1.tex", "results/all.pdf", "results/claims.md", "all"]
-    output = run(folder, "snakemake", "--dry-run", "--forceall", *targets).stdout
+    (folder / "over.yaml").write_text(yaml.safe_dump(over))
+    dry_run = ("snakemake", "--dry-run", "--forceall", *targets, "--configfile", "over.yaml")
+    output = run(folder, *dry_run).stdout
     found = _snakemakes_jobs(output)
     found.pop("", None)
-    whole = plan(load(values, folder / "config"))
-    assert len(found) > 150
+    whole = plan(load(merge(values, over), folder / "config"))
+    assert len(found) > expected
     for first, inputs in found.items():
         job = whole.producer(first)
         assert job is not None, first

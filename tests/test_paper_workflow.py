@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from safetensors.numpy import load_file
 
 from . import stand_ins
 from .workflow_runs import copy_project, planned_jobs, run
@@ -134,6 +135,32 @@ def test_a_tower_of_motion_cues_is_learned_where_none_is_published(finished):
     target = "results/msad/embeddings/aligned.stride-1/event-T16-thr10/index.csv"
     snakemake(finished, target, over=over)
     assert (finished / "results/msad/encoders/aligned/motion-cue.safetensors").is_file()
+
+
+def test_events_of_a_camera_are_a_row_of_table_3(finished):
+    streams = stand_ins.UCF_TRAIN + stand_ins.UCF_TEST
+    stand_ins.event_streams(finished / "data/ucf-crime-dvs", streams)
+    lists = finished / "data/ucf-crime-dvs/lists"
+    lists.symlink_to(finished / "data/ucf-crime/lists")
+    (finished / "camera.yaml").write_text(
+        "datasets: [ucf-crime]\nevents: {ucf-crime: ucf-crime-dvs}\n"
+    )
+    with_events, without = (PAPER, "small.yaml", "camera.yaml"), (PAPER, "small.yaml")
+    assert "camera_cues" not in planned_jobs(
+        snakemake(finished, "-n", "results/table3.tex", over=without)
+    )
+    snakemake(finished, "results/table3.tex", over=with_events)
+    table = pd.read_csv(finished / "results/table3.csv")
+    measured = table[(table.block == "measured") & (table.protocol == "validation")]
+    assert set(measured.row) == {"image-only", "student-t", "student-t.real-events"}
+    embeddings = [
+        load_file(file)
+        for file in sorted((finished / "results/ucf-crime/embeddings").glob("*/event*/shard-0*"))
+    ]
+    assert len(embeddings) == 2
+    name = "Abuse028_x264"
+    assert embeddings[0][name].shape == embeddings[1][name].shape
+    assert not np.array_equal(embeddings[0][name], embeddings[1][name])
 
 
 def test_released_features_take_the_place_of_videos(finished, tmp_path):

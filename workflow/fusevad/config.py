@@ -15,7 +15,7 @@ from referencing import Registry, Resource
 
 from fusevad.ablations import Ablation, Experiment, expand
 from fusevad.errors import FusevadError
-from fusevad.motion_cue import MotionCue
+from fusevad.motion_cue import CAMERA, MotionCue
 from fusevad.settings import read_yaml
 
 _SOURCE = "configuration (config/config.yaml and what is laid over it)"
@@ -68,6 +68,7 @@ class Config:
     hyperparameters: str | None
     data_root: dict[str, str]
     features: dict[str, dict[str, Any]]
+    events: dict[str, Dataset]
     ablations: dict[str, Ablation]
     study_tables: dict[str, dict[str, Any]]
     studied: str
@@ -92,6 +93,12 @@ class Config:
     def embedded(self) -> list[str]:
         """Data sets whose embeddings are extracted here."""
         return [key for key in self.datasets if key not in self.features]
+
+    def runs(self, dataset: str, experiment: str) -> bool:
+        """Whether a data set has what an experiment learns from; few have events of a camera."""
+        cue = self.experiments[experiment].motion_cue
+        imported = self.features.get(dataset, {}).get("streams", {})
+        return cue.definition != CAMERA or dataset in self.events or cue.stream in imported
 
     def embedding_folder(self, dataset: str) -> str:
         """Encoder and frame stride, or the layout of imported features, as they stand in paths."""
@@ -131,11 +138,14 @@ class Config:
             name
             for name, experiment in self.experiments.items()
             if self.makes(experiment.motion_cue)
+            and self.runs(dataset, name)
             and set(self._hyperparameters(dataset, name)[1].get("test_crops", ())) <= crops
         ]
 
     def makes(self, cue: MotionCue) -> bool:
-        """Whether a motion cue is among `cues`."""
+        """Whether a motion cue is among `cues`; those of a camera are as experiments name them."""
+        if cue.definition == CAMERA:
+            return True
         return cue.window in self.cues["windows"] and cue.threshold in self.cues["thresholds"]
 
     def is_base_value(self, experiment: Experiment, key: str, value: Any) -> bool:
@@ -180,6 +190,7 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
         hyperparameters=values.get("hyperparameters"),
         data_root=dict(values["data_root"]),
         features=dict(values["features"]),
+        events={key: load_dataset(folder, name) for key, name in values["events"].items()},
         ablations={},
         study_tables={},
         studied=values["studied"],
@@ -291,10 +302,11 @@ def _check_references(config: Config) -> None:
                     f"{_SOURCE}: {key}: no experiment '{name}' in {config.folder / 'experiments'}; "
                     "add it there or remove it here"
                 )
-    sources = {dataset.source for dataset in config.datasets.values()}
+    sources = {each.source for each in (*config.datasets.values(), *config.events.values())}
     for key, names, known in (
         ("data_root", config.data_root, sources),
         ("features", config.features, config.datasets),
+        ("events", config.events, config.datasets),
     ):
         for name in names:
             if name not in known:
@@ -302,8 +314,21 @@ def _check_references(config: Config) -> None:
                     f"{_SOURCE}: {key}: '{name}' is not among `datasets`; add it there or remove it"
                 )
     used = {name for names in named.values() for name in names}
+    for key, dataset in config.events.items():
+        if "events" not in dataset.settings.get("layout", {}):
+            raise FusevadError(
+                f"{_SOURCE}: events: data set '{dataset.key}' has no event streams; name one that"
+                f" films the videos of '{key}'"
+            )
     for name in used:
         cue = config.experiments[name].motion_cue
+        if cue.definition == CAMERA:
+            lacking = [key for key in config.datasets if not config.runs(key, name)]
+            if lacking:
+                raise FusevadError(
+                    f"{_SOURCE}: experiment '{name}' needs events of a camera, which data set"
+                    f" '{lacking[0]}' has not; name them under `events`, or leave it out"
+                )
         if not config.makes(cue):
             raise FusevadError(
                 f"{_SOURCE}: experiment '{name}' needs motion cues {cue.stream}, which `cues` does "

@@ -5,10 +5,10 @@ and thresholds are made in one decode of the video, on the frame of 340x256 pixe
 """
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import h5py
 import hdf5plugin
@@ -25,7 +25,7 @@ from fusevad.pixels import GRAY_SCALE, PIXELS_VERSION, Picture, count_changes, g
 from fusevad.settings import FORBID
 from fusevad.video import FRAME_SIZE, SEGMENT_FRAMES, read_pictures, segment_count
 
-Definition = Literal["paper", "released"]
+Definition = Literal["paper", "released", "camera"]
 
 # Measured on real clips: 120 kB for ten cues of a segment, LZ4 200 kB, at nearly the same speed.
 _COMPRESSION = hdf5plugin.Zstd(clevel=1)
@@ -41,9 +41,10 @@ class CueSettings:
     Attributes:
         definition: `paper` counts the T differences of a window, the first of which crosses its
             leading edge; `released` counts the T-1 differences between frames of the window and
-            cuts the counts at `clamp`.
+            cuts the counts at `clamp`; `camera` counts frames with events (`camera_cues`).
         windows: lengths T in frames, even and at most 64, centred on the segment.
-        thresholds: tau in gray levels of 255; a difference counts if it is larger.
+        thresholds: tau in gray levels of 255; a difference counts if it is larger. Of `camera`
+            a number of events; a frame counts if it has more.
         clamp: highest count of the `released` definition (16 in the code, idle for T = 16).
     """
 
@@ -55,9 +56,10 @@ class CueSettings:
     clamp: int = 16
 
     def __post_init__(self) -> None:
-        if self.definition not in ("paper", "released"):
+        if self.definition not in get_args(Definition):
+            known = ", ".join(get_args(Definition))
             raise FusevadError(
-                f"motion cues: unknown definition {self.definition!r}; use paper or released"
+                f"motion cues: unknown definition {self.definition!r}; use one of {known}"
             )
         for window in self.windows:
             if window % 2 or not 2 <= window <= 64:
@@ -74,7 +76,7 @@ class CueSettings:
 
 def normalise(counts: np.ndarray, window: int, settings: CueSettings) -> np.ndarray:
     """Counts to float32 in [0, 1], by a constant: never by what else is in the batch."""
-    if settings.definition == "paper":
+    if settings.definition != "released":
         return counts.astype(np.float32) / np.float32(window)
     highest = min(window - 1, settings.clamp)
     return np.minimum(counts, settings.clamp).astype(np.float32) / np.float32(highest)
@@ -96,19 +98,40 @@ def cue_counts(
         One dictionary a segment, also for an incomplete last one: `cue_name` to (height, width)
         uint8 counts.
     """
-    half = max(settings.windows) // 2
+    return window_counts(_running_changes(frames, settings), settings)
+
+
+def _running_changes(
+    frames: Iterable[Picture | np.ndarray], settings: CueSettings
+) -> Iterator[np.ndarray]:
     limits = np.array([GRAY_SCALE * threshold for threshold in settings.thresholds], np.int32)
+    previous = total = None
+    for frame in frames:
+        gray = frame.gray() if isinstance(frame, Picture) else gray_of_rgb(frame)
+        if previous is None:
+            previous = gray
+            total = np.zeros((len(limits), *gray.shape), np.uint8)
+        count_changes(gray, previous, limits, total)
+        previous = gray
+        yield total
+
+
+def window_counts(
+    totals: Iterable[np.ndarray], settings: CueSettings
+) -> Iterator[dict[str, np.ndarray]]:
+    """Counts in the window around each segment, as `cue_counts`, from running totals.
+
+    Args:
+        totals: after each frame, how often each pixel has counted so far, for each threshold:
+            (thresholds, height, width) uint8, modulo 256, which is exact for differences of totals
+            as no window is longer than 64. It may be one array that changes.
+        settings: definition, windows and thresholds.
+    """
+    half = max(settings.windows) // 2
     snapshots = _Snapshots(settings)
     segment = 0
     time = -1
-    for time, frame in enumerate(frames):
-        gray = frame.gray() if isinstance(frame, Picture) else gray_of_rgb(frame)
-        if time == 0:
-            previous = gray
-            total = np.zeros((len(limits), *gray.shape), np.uint8)
-        # Modulo 256: exact for differences of totals, as no window is longer than 64.
-        count_changes(gray, previous, limits, total)
-        previous = gray
+    for time, total in enumerate(totals):
         snapshots.keep(time, total)
         if time == SEGMENT_FRAMES * segment + _MIDDLE + half - 1:
             yield snapshots.counts(segment, time + 1)
@@ -135,7 +158,7 @@ class _Snapshots:
     def _boundaries(self, window: int, segment: int) -> tuple[int, int]:
         """Times whose totals bound a window's count: (last one before it, last one in it)."""
         begin = SEGMENT_FRAMES * segment + _MIDDLE - window // 2
-        before = begin - 1 if self._settings.definition == "paper" else begin
+        before = begin if self._settings.definition == "released" else begin - 1
         return before, begin + window - 1
 
     def keep(self, time: int, total: np.ndarray) -> None:
@@ -170,12 +193,39 @@ def make_cues(
     Raises:
         FusevadError: a video fails to decode, or has another number of frames than the manifest.
     """
+
+    def counts(video: Video) -> Iterator[dict[str, np.ndarray]]:
+        return cue_counts(read_pictures(video.path, expected=video.frames), settings)
+
     videos = shard(read_manifest(manifest), shard_index, shard_count)
+    return write_cues(videos, settings, lambda video: video.sha256, counts, out_csv)
+
+
+def write_cues(
+    videos: Sequence[Video],
+    settings: CueSettings,
+    source: Callable[[Video], str],
+    counts: Callable[[Video], Iterator[dict[str, np.ndarray]]],
+    out_csv: Path,
+) -> list[Path]:
+    """Write the files of some videos, and then the index; returns the files, as `make_cues`.
+
+    Args:
+        videos: of a shard.
+        settings: definition, windows and thresholds.
+        source: digest of what a video's cues are made from.
+        counts: makes them, as `cue_counts`.
+        out_csv: the index.
+    """
     rows = []
     for video in tqdm(videos, desc="motion cues", unit="video"):
         file = out_csv.parent / f"{video.name}.h5"
-        if not _is_current(file, video, settings):
-            _write_cues(file, video, settings)
+        attributes = _attributes(source(video), settings)
+        if not _is_current(file, attributes):
+            with atomic_path(file) as temporary, _Target(temporary) as target:
+                with h5py.File(target, "w") as store:
+                    _fill(store, attributes, settings, video.segments, counts(video), target)
+                target.check()
         rows.append((video.name, file.name, video.segments))
     write_csv(pd.DataFrame(rows, columns=["video", "file", "segments"]), out_csv)
     return [out_csv.parent / file for _, file, _ in rows]
@@ -216,12 +266,12 @@ def check_pixels(store: h5py.File, file: Path) -> None:
         )
 
 
-def _attributes(video: Video, settings: CueSettings) -> dict[str, str | int]:
+def _attributes(source: str, settings: CueSettings) -> dict[str, str | int]:
     return {
         _PIXELS: PIXELS_VERSION,
         "definition": settings.definition,
         "cues": ",".join(cue_name(*setting) for setting in _grid(settings)),
-        "video_sha256": video.sha256,
+        "video_sha256": source,
     }
 
 
@@ -229,39 +279,37 @@ def _grid(settings: CueSettings) -> list[tuple[int, int]]:
     return [(window, tau) for window in settings.windows for tau in settings.thresholds]
 
 
-def _is_current(file: Path, video: Video, settings: CueSettings) -> bool:
+def _is_current(file: Path, wanted: Mapping[str, str | int]) -> bool:
     if not file.is_file():
         return False
     try:
         with h5py.File(file, "r") as store:
-            wanted = _attributes(video, settings)
             return all(store.attrs.get(name) == value for name, value in wanted.items())
     except OSError:  # damaged: it is made again
         return False
 
 
-def _write_cues(file: Path, video: Video, settings: CueSettings) -> None:
-    with atomic_path(file) as temporary, _Target(temporary) as target:
-        with h5py.File(target, "w") as store:
-            _fill(store, video, settings, target)
-        target.check()
-
-
-def _fill(store: h5py.File, video: Video, settings: CueSettings, target: "_Target") -> None:
+def _fill(
+    store: h5py.File,
+    attributes: Mapping[str, str | int],
+    settings: CueSettings,
+    segments: int,
+    counts: Iterable[Mapping[str, np.ndarray]],
+    target: "_Target",
+) -> None:
     width, height = FRAME_SIZE
-    store.attrs.update(_attributes(video, settings))
+    store.attrs.update(attributes)
     store.attrs["fusevad_version"] = fusevad.__version__
     for window, threshold in _grid(settings):
         store.create_dataset(
             cue_name(window, threshold),
-            shape=(video.segments, height, width),
+            shape=(segments, height, width),
             dtype=np.uint8,
             chunks=(1, height, width),
             **_COMPRESSION,
         )
-    pictures = read_pictures(video.path, expected=video.frames)
-    for segment, counts in enumerate(cue_counts(pictures, settings)):
-        for name, count in counts.items():
+    for segment, found in enumerate(counts):
+        for name, count in found.items():
             store[name][segment] = count
         target.check()
 

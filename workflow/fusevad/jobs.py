@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fusevad.config import Config
-from fusevad.motion_cue import METHODS_WITHOUT, MotionCue
+from fusevad.motion_cue import CAMERA, METHODS_WITHOUT, MotionCue
 from fusevad.paper import PAPER_DATASETS
+from fusevad.training_memory import seed_memory_mb
 
 # The paper's numbers by class.
 PUBLISHED_CLASSES = "config/published/table07.csv"
@@ -42,13 +43,14 @@ class Jobs:
     @property
     def fetched(self) -> dict[str, dict[str, Any]]:
         """What is downloaded, by the data set whose raw data it is."""
-        return {each.source: each.fetch for each in self.config.datasets.values() if each.fetch}
+        read = (*self.config.datasets.values(), *self.config.events.values())
+        return {each.source: each.fetch for each in read if each.fetch}
 
     def _needed(self, source: str) -> dict[str, Any]:
         """Section `fetch`; its archives, which hold videos, only if those are needed."""
         settings = self.fetched[source]
-        datasets = self.config.datasets
-        if any(datasets[key].source == source for key in self.config.with_videos):
+        read = [self.config.datasets[key] for key in self.config.with_videos]
+        if any(each.source == source for each in (*read, *self.config.events.values())):
             return settings
         files = [file for file in settings["files"] if not file.get("unpack")]
         return settings | {"files": files}
@@ -70,6 +72,21 @@ class Jobs:
         """Settings of `fusevad cues`."""
         names = ("windows", "thresholds") if definition == "paper" else tuple(self.config.cues)
         return {"definition": definition} | {n: self.config.cues[n] for n in names}
+
+    def camera_cues(self, dataset: str) -> dict[str, Any]:
+        """Settings of `fusevad camera-cues`: all cues that an experiment names, in one reading."""
+        cues = [each.motion_cue for each in self.config.experiments.values()]
+        cues = [cue for cue in cues if cue.definition == CAMERA]
+        settings = {
+            "definition": CAMERA,
+            "windows": sorted({cue.window for cue in cues}),
+            "thresholds": sorted({cue.threshold for cue in cues}),
+        }
+        return {"cues": settings, "layout": self.config.events[dataset].settings["layout"]}
+
+    def event_streams(self, dataset: str) -> str:
+        """Where the event streams of a data set's videos lie."""
+        return f"data/{self.config.events[dataset].source}"
 
     def embed(self, dataset: str, stream: str) -> dict[str, Any]:
         """Settings of `fusevad embed`."""
@@ -94,6 +111,11 @@ class Jobs:
     def train(self, dataset: str, experiment: str) -> dict[str, Any]:
         """Settings of `fusevad train`."""
         return self.config.train_settings(dataset, experiment)
+
+    def train_memory(self, dataset: str, experiment: str, workers: int) -> int:
+        """MB that a job of training asks for: a process a seed, as many at a time as workers."""
+        seeds = min(workers, len(self.config.seeds))
+        return seeds * seed_memory_mb(self.config.train_settings(dataset, experiment))
 
     def encoder(self, dataset: str) -> dict[str, Any]:
         """The encoder's settings; a motion-cue tower that is learned lies with its data set."""
@@ -156,7 +178,9 @@ class Jobs:
         chosen = self.config.experiments[experiment]
         if chosen.method in METHODS_WITHOUT:
             return []
-        if self.config.features.get(dataset, {}).get("layout") == "released":
+        imported = self.config.features.get(dataset, {})
+        named = chosen.motion_cue.stream in imported.get("streams", {})
+        if imported.get("layout") == "released" and not named:
             return [self.index(dataset, RELEASED_STREAM)]
         return [self.index(dataset, chosen.motion_cue.stream)]
 
@@ -197,15 +221,23 @@ class Jobs:
         """Experiments in a table of experiments, each once."""
         return list(dict.fromkeys(row.experiment for row in self.config.ablations[table].rows))
 
+    def runs_of(self, table: str, dataset: str) -> set[str]:
+        """Experiments in a table of experiments that run on a data set."""
+        names = self.ablation_experiments(table)
+        return {name for name in names if self.config.runs(dataset, name)}
+
     def ablation_files(self, table: str) -> list[str]:
         """The runs that a table of experiments shows, and what its footnotes need."""
-        names = self.ablation_experiments(table)
         keys = self.ablation_datasets(table)
         files = ["seeds.csv"]
         if self.config.ablations[table].parameters:
             files.append(f"weights/seed-{self.config.seeds[0]}-last.safetensors")
         runs = [
-            f"results/{key}/runs/{name}/{file}" for key in keys for name in names for file in files
+            f"results/{key}/runs/{name}/{file}"
+            for key in keys
+            for name in self.ablation_experiments(table)
+            if name in self.runs_of(table, key)
+            for file in files
         ]
         return runs + [f"results/{key}/skipped.csv" for key in keys]
 
@@ -250,7 +282,11 @@ class Jobs:
 
     def row(self, experiment: str) -> dict[str, Any]:
         """An experiment as the report needs it (`report.runs.TableRow`)."""
-        runs = {key: f"results/{key}/runs/{experiment}" for key in self.config.datasets}
+        runs = {
+            key: f"results/{key}/runs/{experiment}"
+            for key in self.config.datasets
+            if self.config.runs(key, experiment)
+        }
         label = self.config.experiments[experiment].label
         return {"label": label, "name": experiment, "runs": runs}
 

@@ -20,6 +20,7 @@ from fusevad.files import sha256, write_text
 VERSIONS = {
     "align": 1,
     "book": 1,
+    "camera-cues": 1,
     "contact-sheet": 1,
     "cues": 1,
     "embed": 1,

@@ -8,7 +8,12 @@ from fusevad.errors import FusevadError
 # Methods that learn from RGB alone (`Detector.needs_motion_cue`), for readers without torch.
 METHODS_WITHOUT = ("image-only",)
 
-_STREAM = re.compile(r"event-(?P<released>released-)?T(?P<window>\d+)-thr(?P<threshold>\d+)")
+# Cues counted from the events of a real camera, in place of differences between frames.
+CAMERA = "camera"
+
+_STREAM = re.compile(
+    rf"event-((?P<definition>released|{CAMERA})-)?T(?P<window>\d+)-thr(?P<threshold>\d+)"
+)
 
 
 def cue_name(window: int, threshold: int) -> str:
@@ -18,7 +23,10 @@ def cue_name(window: int, threshold: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MotionCue:
-    """The cue of a motion stream: definition, window T in frames, threshold tau in gray levels."""
+    """The cue of a motion stream: definition, window T in frames, threshold tau in gray levels.
+
+    Of `camera` cues tau counts events: more than so many in a frame.
+    """
 
     definition: str
     window: int
@@ -42,5 +50,5 @@ class MotionCue:
             raise FusevadError(
                 f"stream {stream!r}: unknown; use rgb, event-T16-thr10 or event-released-T16-thr10"
             )
-        definition = "released" if match["released"] else "paper"
+        definition = match["definition"] or "paper"
         return cls(definition, int(match["window"]), int(match["threshold"]))

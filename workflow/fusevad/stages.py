@@ -10,6 +10,7 @@ from typing import Any
 from fusevad.config import Config, Dataset
 from fusevad.jobs import PUBLISHED_CLASSES, RELEASED_STREAM, Jobs
 from fusevad.lineage import Plan, StageJob
+from fusevad.motion_cue import CAMERA
 from fusevad.protocols import KEPT_PROTOCOLS
 from fusevad.study_jobs import StudyJobs
 
@@ -87,6 +88,17 @@ def _cues(jobs: Jobs) -> Iterator[StageJob]:
                     {"shards": shards},
                     step=f"cues/{key}/{definition}",
                 )
+    for key, events in jobs.config.events.items():
+        for shard, file in enumerate(jobs.cue_shards(key, CAMERA)):
+            yield StageJob(
+                f"cues/{key}/{CAMERA}/{shard}",
+                "camera-cues",
+                jobs.camera_cues(key),
+                (f"results/{key}/manifest.csv", f"results/fetched/{events.source}.json"),
+                (file,),
+                {"shards": jobs.config.datasets[key].shards},
+                step=f"cues/{key}/{CAMERA}",
+            )
 
 
 def _streams(jobs: Jobs, key: str) -> list[str]:
@@ -220,7 +232,7 @@ def _reports(jobs: Jobs) -> Iterator[StageJob]:
     for table in config.ablations:
         files = [*jobs.ablation_files(table), *jobs.published(table)]
         keys = jobs.ablation_datasets(table)
-        if all(set(jobs.ablation_experiments(table)) <= set(config.possible(key)) for key in keys):
+        if all(jobs.runs_of(table, key) <= set(config.possible(key)) for key in keys):
             yield _report(table, "ablation", jobs.ablation(table), files, _table(table))
     runs = jobs.run_files(config.radar, "classes.csv")
     yield _report("figure2", "radar", jobs.report(config.radar), runs, _figure("figure2"))

@@ -31,6 +31,7 @@ from fusevad.manifest import read_manifest
 from fusevad.models import needs_motion_cue
 from fusevad.seed_run import EpochRecord, SeedRun, TrainSettings
 from fusevad.training_data import TrainVideo
+from fusevad.training_memory import seeds_at_a_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,18 @@ class FinishedSeed:
 
 
 def train(
-    settings: TrainSettings, data: TrainData, seeds: Sequence[int], folder: Path, workers: int
+    settings: TrainSettings,
+    data: TrainData,
+    seeds: Sequence[int],
+    folder: Path,
+    workers: int,
+    memory_mb: int | None = None,
 ) -> None:
     """Train all seeds and write the run's `weights/`, `epoch-scores.safetensors`, `history.csv`.
 
     On a CPU `workers` seeds run at a time, each in a process with one thread; on a GPU they run one
-    after another and share the data in device memory. Progress is kept in `folder/.progress/` by
+    after another and share the data in device memory. With `memory_mb`, no more seeds run at a time
+    on a CPU than it is enough for (`training_memory`). Progress is kept in `folder/.progress/` by
     epoch, so that a killed run goes on where it was; it is removed when all is written.
     """
     job = _Job(settings, data, folder)
@@ -74,6 +81,8 @@ def train(
             session = _Session(job, torch.device("cuda"))
             results = [session.train(seed, bar.update) for seed in seeds]
         else:
+            if memory_mb is not None:
+                workers = seeds_at_a_time(workers, memory_mb, asdict(settings))
             results = _train_in_processes(job, seeds, workers, bar.update)
     _write(folder, seeds, results)
     shutil.rmtree(folder / ".progress")

@@ -18,3 +18,27 @@ rule cues:
     shell:
         "fusevad cues --manifest {input.manifest} --settings {input.settings}"
         " --shard {wildcards.shard} --shards {params.shards} {output} 2>&1 | tee {log} >&2"
+
+
+rule camera_cues:
+    input:
+        settings=lambda w: PLAN.settings(f"cues/{w.dataset}/camera/{w.shard}"),
+        manifest="results/{dataset}/manifest.csv",
+        events=lambda w: f"results/fetched/{CONFIG.events[w.dataset].source}.json",
+    output:
+        "results/{dataset}/cues/camera/shard-{shard}.csv",
+    log:
+        "results/{dataset}/logs/camera-cues-{shard}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/camera-cues-{shard}.tsv"
+    wildcard_constraints:
+        dataset=JOBS.one_of(CONFIG.events),
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        events=lambda w: JOBS.event_streams(w.dataset),
+        shards=lambda w: CONFIG.datasets[w.dataset].shards,
+    shell:
+        "fusevad camera-cues {params.events} --manifest {input.manifest}"
+        " --settings {input.settings} --shard {wildcards.shard} --shards {params.shards}"
+        " {output} 2>&1 | tee {log} >&2"

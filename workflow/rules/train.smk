@@ -23,7 +23,7 @@ rule train:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
     resources:
-        mem_mb=2000,
+        mem_mb=lambda w, threads: JOBS.train_memory(w.dataset, w.experiment, threads),
     params:
         event=lambda w, input: f"--event {input.event}" if input.event else "",
         seeds=",".join(map(str, CONFIG.seeds)),
@@ -31,4 +31,5 @@ rule train:
     shell:
         "fusevad train --manifest {input.manifest} --rgb {input.rgb} {params.event}"
         " --settings {input.settings} --seeds {params.seeds} --workers {threads}"
+        " --memory-mb {resources.mem_mb}"
         " {params.folder} 2>&1 | tee {log} >&2"

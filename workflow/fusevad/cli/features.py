@@ -31,6 +31,19 @@ def cues(manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, o
 
 
 @app.command()
+def camera_cues(
+    events: Path, manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, out: Path
+) -> None:
+    """Motion cues from the event streams of a real camera in the folder EVENTS."""
+    from fusevad.camera_cues import CameraCueSettings, make_camera_cues
+
+    with recorded(settings) as job:
+        parsed = parse(CameraCueSettings, job.settings, "camera-cues")
+        files = make_camera_cues(manifest, events, shard, shards, parsed, out)
+        job.outputs += map(str, files)
+
+
+@app.command()
 def embed(
     manifest: Manifest,
     settings: Settings,

@@ -21,6 +21,9 @@ def train(
     ] = None,
     seeds: Annotated[str, typer.Option(help="Numbers, separated by commas.")] = "0",
     workers: Workers = 1,
+    memory_mb: Annotated[
+        int | None, typer.Option(help="Memory for all seeds at a time, in MB; else not limited.")
+    ] = None,
 ) -> None:
     """Train one experiment on one data set with all SEEDS; goes on where a killed run was."""
     from fusevad.seed_run import TrainSettings
@@ -30,7 +33,7 @@ def train(
     numbers = parse(list[int], seeds.split(","), "--seeds")
     with recorded(settings) as job:
         parsed = parse(TrainSettings, job.settings, "train")
-        train_all(parsed, TrainData(manifest, rgb, event), numbers, out, workers)
+        train_all(parsed, TrainData(manifest, rgb, event), numbers, out, workers, memory_mb)
 
 
 @app.command()

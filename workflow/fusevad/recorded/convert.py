@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -70,8 +71,17 @@ def check_clip(clip: Clip, layout: LayoutSettings) -> None:
         _check_size(path, image.size, size)
 
 
-def event_counts(path: Path, settings: EventSettings) -> Iterator[np.ndarray]:
-    """Number of events at each pixel in each frame of a stream: (height, width) uint8, at most 255.
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Events of a stream in their order: times in microseconds, columns and rows of the sensor."""
+
+    times: np.ndarray
+    columns: np.ndarray
+    rows: np.ndarray
+
+
+def read_events(path: Path, settings: EventSettings) -> Events:
+    """All events of a file, of either polarity.
 
     Raises:
         FusevadError: the file has not the arrays t, x and y, or events lie outside the sensor.
@@ -87,9 +97,19 @@ def event_counts(path: Path, settings: EventSettings) -> Iterator[np.ndarray]:
         raise FusevadError(
             f"{path}: events outside {settings.width}x{settings.height}; correct width and height"
         )
-    pixels = rows.astype(np.int64) * settings.width + columns
-    frames = int(times[-1]) // settings.frame_microseconds + 1
-    edges = np.searchsorted(times, np.arange(frames + 1) * settings.frame_microseconds)
+    return Events(times, columns, rows)
+
+
+def event_counts(path: Path, settings: EventSettings) -> Iterator[np.ndarray]:
+    """Number of events at each pixel in each frame of a stream: (height, width) uint8, at most 255.
+
+    Raises:
+        FusevadError: as `read_events`.
+    """
+    events = read_events(path, settings)
+    pixels = events.rows.astype(np.int64) * settings.width + events.columns
+    frames = int(events.times[-1]) // settings.frame_microseconds + 1
+    edges = np.searchsorted(events.times, np.arange(frames + 1) * settings.frame_microseconds)
     for start, end in pairwise(edges):
         counts = np.bincount(pixels[start:end], minlength=settings.width * settings.height)
         yield np.minimum(counts, 255).astype(np.uint8).reshape(settings.height, settings.width)
