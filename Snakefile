@@ -8,6 +8,8 @@ from snakemake.utils import min_version
 from fusevad.config import load
 from fusevad.errors import FusevadError
 from fusevad.jobs import Jobs
+from fusevad.protocols import KEPT_PROTOCOLS
+from fusevad.stages import book_files, plan
 from fusevad.study_jobs import StudyJobs
 
 min_version("9.0")
@@ -25,16 +27,10 @@ except FusevadError as error:
     raise WorkflowError(str(error))
 JOBS = Jobs(CONFIG)
 STUDIES = StudyJobs(JOBS)
-# What results/all.pdf holds, in this order.
-BOOK_TABLES = [f"table{number}" for number in range(1, 15)]
-BOOK_TABLES += ["beyond", "checks", "equivalence", "selection"]
-BOOK_TABLES += ["leaks"] if STUDIES.with_released_split else []
-BOOK_FIGURES = [
-    "results/figures/figure2.pdf",
-    "results/figures/figure3.pdf",
-    *(f"results/figures/figure4-{dataset}.pdf" for dataset in CONFIG.with_videos),
-    "results/figures/curves.pdf",
-]
+BOOK_TABLES, BOOK_FIGURES = book_files(STUDIES)
+PLAN = plan(CONFIG)
+# All at once: Snakemake lists a folder once, and doesn't see what is written there later.
+PLAN.write_all_settings()
 
 
 wildcard_constraints:
@@ -52,7 +48,7 @@ rule all:
         "results/classes.tex",
         "results/figures/figure2.pdf",
         "results/figures/curves.pdf",
-        expand("results/figures/timelines-{dataset}.pdf", dataset=CONFIG.datasets),
+        expand("results/figures/timelines-{dataset}.pdf", dataset=CONFIG.embedded),
         ["results/figures/rendered.png"] if "rendered" in CONFIG.datasets else [],
 
 

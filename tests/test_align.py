@@ -20,6 +20,7 @@ from fusevad.encoders import load_cue_tower, new_cue_tower
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
 from fusevad.manifest import read_manifest
+from fusevad.pixels import PIXELS_VERSION
 from tests.tiny_clip import make_encoder
 
 CROPS = (0, 2, 6)
@@ -76,6 +77,7 @@ def data(tmp_path_factory):
             continue
         (folder / "cues").mkdir(exist_ok=True)
         with h5py.File(folder / f"cues/{name}.h5", "w") as store:
+            store.attrs["pixels_version"] = PIXELS_VERSION
             for window in CUES.windows:
                 store[f"T{window}-thr10"] = np.stack([counts_of(kind, window) for kind in kinds])
     columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]

@@ -1,6 +1,5 @@
 """The configuration: complete, checked before any job, and wrong in one clear line."""
 
-import json
 import shutil
 from dataclasses import fields, replace
 
@@ -42,7 +41,7 @@ def test_the_tiny_configuration_lays_over_the_default(values, folder):
 def test_every_hyperparameter_set_makes_settings_of_training(values, folder, name):
     config = load(values | {"hyperparameters": name}, folder)
     for dataset in ("rendered", "shanghaitech", "xd-violence"):
-        settings = json.loads(Jobs(config).train(*_named(config, dataset), "student-t"))
+        settings = Jobs(config).train(*_named(config, dataset), "student-t")
         assert parse(TrainSettings, settings, name).method == "student-t"
 
 

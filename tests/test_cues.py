@@ -232,6 +232,20 @@ def test_finished_files_are_kept_and_damaged_or_outdated_ones_made_again(manifes
     assert len(list(read_counts(folder / "a.h5", 16, 5))) == 3
 
 
+@pytest.mark.parametrize("version", [None, 0])
+def test_cues_of_other_pixels_are_refused_and_made_again(manifest, version):
+    index = manifest.parent / "cues/shard-0.csv"
+    make_cues(manifest, 0, 1, CueSettings(), index)
+    with h5py.File(index.parent / "a.h5", "r+") as store:
+        del store.attrs["pixels_version"]
+        if version is not None:
+            store.attrs["pixels_version"] = version
+    with pytest.raises(FusevadError, match=r"a\.h5: motion cues made with .* run the cues stage$"):
+        next(read_counts(index.parent / "a.h5", 16, 10))
+    make_cues(manifest, 0, 1, CueSettings(), index)
+    assert len(list(read_counts(index.parent / "a.h5", 16, 10))) == 3
+
+
 def test_a_video_that_changed_leaves_no_file(manifest):
     write_video(manifest.parent / "b.mp4", 20)
     with pytest.raises(FusevadError, match=r"b\.mp4.*manifest"):

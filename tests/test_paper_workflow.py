@@ -59,6 +59,16 @@ def test_the_papers_table_1_resolves_within_seconds(project):
     assert planned["event_clip"] == 1
 
 
+def test_data_sets_known_by_their_features_have_no_timelines(project):
+    (project / "some-features.yaml").write_text(
+        "datasets: [ucf-crime, msad]\nfeatures: {ucf-crime: {layout: released, folder: anywhere}}\n"
+    )
+    over = (PAPER, "small.yaml", "some-features.yaml")
+    planned = planned_jobs(snakemake(project, "-n", "all", over=over))
+    assert planned["timelines"] == planned["cues"] == 1  # those of msad
+    assert planned["import_features"] == 2
+
+
 @pytest.fixture(scope="module")
 def finished(project) -> Path:
     """The project with Table 1 of the four stand-ins made."""

@@ -24,6 +24,7 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate import evaluate
 from fusevad.features import EmbeddingStore, Streams
 from fusevad.models import ModelSettings, build
+from fusevad.pixels import PIXELS_VERSION
 from fusevad.seed_run import TrainSettings
 from fusevad.studies.masking import (
     MaskingSettings,
@@ -126,6 +127,7 @@ def write_data(folder: Path) -> None:
             if split == "test":
                 intervals.append([name, kind, 0, 32])
         with h5py.File(folder / "cues" / f"{name}.h5", "w") as store:
+            store.attrs["pixels_version"] = PIXELS_VERSION
             store["T16-thr10"] = counts
     columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
     pd.DataFrame(videos, columns=columns).to_csv(folder / "manifest.csv", index=False)

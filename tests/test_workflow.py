@@ -91,6 +91,31 @@ def test_a_changed_hyperparameter_reruns_training_and_what_follows_alone(project
     assert planned == {"train": 7, "evaluate": 7, "table1": 1, "total": 15}
 
 
+def test_snakemake_sees_changed_settings_without_its_own_notes(project, tmp_path):
+    """As in a clone that got its files from elsewhere: times alone would hide the change."""
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".snakemake"))
+    (copy / "seeds.yaml").write_text("seeds: [0, 2]\n")
+    planned = jobs(copy, "results/table1.tex", over="seeds.yaml")
+    assert planned == {"train": 7, "evaluate": 7, "table1": 1, "total": 15}
+    # The look at other seeds has not touched what there is.
+    assert jobs(copy, "results/table1.tex") == {}
+
+
+def test_results_passed_off_as_those_of_other_settings_are_refused(project, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy)
+    (copy / "config/hyperparameters/tiny.yaml").write_text(
+        (project / "config/hyperparameters/tiny.yaml").read_text().replace("1.0e-3", "2.0e-3")
+    )
+    snakemake(copy, "--touch", "results/table1.tex")
+    (copy / "results/table1.tex").unlink()
+    command = ("snakemake", "--cores", "2", "results/table1.tex", "--configfile", TINY)
+    result = run(copy, *command, check=False)
+    assert result.returncode != 0
+    assert "learning_rate: 0.001 recorded, 0.002 configured" in result.stdout + result.stderr
+
+
 def test_one_experiment_more_trains_that_one_alone(project):
     experiments = project / "config/experiments/more.yaml"
     experiments.write_text(

@@ -19,7 +19,7 @@ from torch import Tensor
 import fusevad
 from fusevad.contrastive import Optimisation, cue_loss, optimise
 from fusevad.crops import crop_images
-from fusevad.cues import CueSettings, normalise
+from fusevad.cues import CueSettings, check_pixels, normalise
 from fusevad.encoder_weights import save_halves, visual_part
 from fusevad.encoders import EncoderSettings, Tower, new_cue_tower
 from fusevad.errors import FusevadError
@@ -177,6 +177,7 @@ class _Samples:
         file = self._folder / f"{video.name}.h5"
         try:
             with h5py.File(file) as store:
+                check_pixels(store, file)
                 counts = store[cue_name(window, threshold)][segment]
         except (OSError, KeyError, ValueError, IndexError) as error:
             raise FusevadError(

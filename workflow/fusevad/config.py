@@ -101,14 +101,7 @@ class Config:
 
     def train_settings(self, dataset: str, experiment: str) -> dict[str, Any]:
         """Settings of the stage `train`: the named set, its data set's part, the overrides."""
-        chosen = self.experiments[experiment]
-        name = chosen.hyperparameters or self.hyperparameters
-        name = name or self.datasets[dataset].hyperparameters
-        named = read_named(self.folder, "hyperparameters", name)
-        values = merge(
-            named["all"], named.get("datasets", {}).get(self.datasets[dataset].source, {})
-        )
-        values = merge(values, chosen.overrides)
+        name, values = self._hyperparameters(dataset, experiment)
         crops = self.datasets[dataset].crops
         wanted = values.get("test_crops", crops[:1])
         if not set(wanted) <= set(crops):
@@ -118,7 +111,32 @@ class Config:
             )
         # Training knows crops by their place in the embeddings.
         places = {"test_crops": [crops.index(crop) for crop in wanted]}
-        return values | places | {"method": chosen.method}
+        return values | places | {"method": self.experiments[experiment].method}
+
+    def _hyperparameters(self, dataset: str, experiment: str) -> tuple[str, dict[str, Any]]:
+        """Name of the set that an experiment uses on a data set, and its values."""
+        chosen = self.experiments[experiment]
+        name = chosen.hyperparameters or self.hyperparameters
+        name = name or self.datasets[dataset].hyperparameters
+        named = read_named(self.folder, "hyperparameters", name)
+        values = merge(
+            named["all"], named.get("datasets", {}).get(self.datasets[dataset].source, {})
+        )
+        return name, merge(values, chosen.overrides)
+
+    def possible(self, dataset: str) -> list[str]:
+        """Experiments whose motion cues are made and whose test crops the data set has."""
+        crops = set(self.datasets[dataset].crops)
+        return [
+            name
+            for name, experiment in self.experiments.items()
+            if self.makes(experiment.motion_cue)
+            and set(self._hyperparameters(dataset, name)[1].get("test_crops", ())) <= crops
+        ]
+
+    def makes(self, cue: MotionCue) -> bool:
+        """Whether a motion cue is among `cues`."""
+        return cue.window in self.cues["windows"] and cue.threshold in self.cues["thresholds"]
 
     def is_base_value(self, experiment: Experiment, key: str, value: Any) -> bool:
         """Whether an experiment has this value of a dotted key anyway, on every data set."""
@@ -144,6 +162,7 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
     Raises:
         FusevadError: one line with the file, the key and what is wrong.
     """
+    read_named.cache_clear()
     check(values, "config", _SOURCE)
     cue = MotionCue(**values["motion_cue"])
     config = Config(
@@ -179,8 +198,9 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
     return config
 
 
+@cache
 def read_named(folder: Path, kind: str, name: str) -> dict[str, Any]:
-    """Read and check `config/{kind}/{name}.yaml`."""
+    """Read and check `config/{kind}/{name}.yaml`, once; nobody changes what it returns."""
     values = _read(folder, kind, name)
     schema = kind.removesuffix("s") if kind != "hyperparameters" else kind
     check(values, schema, str(folder / kind / f"{name}.yaml"))
@@ -284,8 +304,7 @@ def _check_references(config: Config) -> None:
     used = {name for names in named.values() for name in names}
     for name in used:
         cue = config.experiments[name].motion_cue
-        made = cue.window in config.cues["windows"] and cue.threshold in config.cues["thresholds"]
-        if not made:
+        if not config.makes(cue):
             raise FusevadError(
                 f"{_SOURCE}: experiment '{name}' needs motion cues {cue.stream}, which `cues` does "
                 "not make; add its window and threshold there"

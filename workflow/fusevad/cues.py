@@ -21,7 +21,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, write_csv
 from fusevad.manifest import Video, read_manifest, shard
 from fusevad.motion_cue import cue_name
-from fusevad.pixels import GRAY_SCALE, Picture, count_changes, gray_of_rgb
+from fusevad.pixels import GRAY_SCALE, PIXELS_VERSION, Picture, count_changes, gray_of_rgb
 from fusevad.settings import FORBID
 from fusevad.video import FRAME_SIZE, SEGMENT_FRAMES, read_pictures, segment_count
 
@@ -31,6 +31,7 @@ Definition = Literal["paper", "released"]
 _COMPRESSION = hdf5plugin.Zstd(clevel=1)
 
 _MIDDLE = SEGMENT_FRAMES // 2
+_PIXELS = "pixels_version"  # attribute of a file of cues
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +161,11 @@ class _Snapshots:
 
 def make_cues(
     manifest: Path, shard_index: int, shard_count: int, settings: CueSettings, out_csv: Path
-) -> None:
+) -> list[Path]:
     """Write the motion cues of a shard's videos, a HDF5 file each, and then the shard's index.
 
-    The files lie beside `out_csv`; a file that is there with the same settings and video is kept.
+    The files, which are returned, lie beside `out_csv`; a file that is there with the same settings
+    and video is kept.
 
     Raises:
         FusevadError: a video fails to decode, or has another number of frames than the manifest.
@@ -176,17 +178,20 @@ def make_cues(
             _write_cues(file, video, settings)
         rows.append((video.name, file.name, video.segments))
     write_csv(pd.DataFrame(rows, columns=["video", "file", "segments"]), out_csv)
+    return [out_csv.parent / file for _, file, _ in rows]
 
 
 def read_counts(file: Path, window: int, threshold: int) -> Iterator[np.ndarray]:
     """Yield one cue of a video, segment by segment: (256, 340) uint8 counts.
 
     Raises:
-        FusevadError: the file is missing or damaged, or lacks this window and threshold.
+        FusevadError: the file is missing or damaged, lacks this window and threshold, or was made
+            from other pixels.
     """
     name = cue_name(window, threshold)
     try:
         with h5py.File(file, "r") as store:
+            check_pixels(store, file)
             if name not in store:
                 raise FusevadError(f"{file}: no motion cue {name}; run the cues stage with it")
             yield from store[name]
@@ -196,8 +201,24 @@ def read_counts(file: Path, window: int, threshold: int) -> Iterator[np.ndarray]
         ) from error
 
 
-def _attributes(video: Video, settings: CueSettings) -> dict[str, str]:
+def check_pixels(store: h5py.File, file: Path) -> None:
+    """Refuse motion cues whose frames were resized or coloured in another way than now.
+
+    Raises:
+        FusevadError: they were.
+    """
+    found = store.attrs.get(_PIXELS)
+    if found != PIXELS_VERSION:
+        made_with = f"version {found}" if found is not None else "no stated version"
+        raise FusevadError(
+            f"{file}: motion cues made with {made_with} of the pixels, not {PIXELS_VERSION}; they"
+            " can't be mixed with others: delete the folder of the cues and run the cues stage"
+        )
+
+
+def _attributes(video: Video, settings: CueSettings) -> dict[str, str | int]:
     return {
+        _PIXELS: PIXELS_VERSION,
         "definition": settings.definition,
         "cues": ",".join(cue_name(*setting) for setting in _grid(settings)),
         "video_sha256": video.sha256,

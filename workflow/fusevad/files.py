@@ -1,4 +1,9 @@
-"""Reading and writing artifacts so that nothing half-written ever has a final name."""
+"""Reading and writing artifacts so that nothing half-written ever has a final name.
+
+pandas is imported where a table is read: the Snakefile imports this module at every start.
+"""
+
+from __future__ import annotations
 
 import contextlib
 import errno
@@ -7,11 +12,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from fusevad.errors import FusevadError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # What the operating system says when nothing more can be written.
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -63,6 +69,8 @@ def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.D
     Raises:
         FusevadError: the file is missing, is no CSV, or lacks a column.
     """
+    import pandas as pd
+
     if not path.is_file():
         raise FusevadError(f"{path}: no such file; run the stage that makes it first")
     try:

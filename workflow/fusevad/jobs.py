@@ -1,10 +1,8 @@
 """What each job of the workflow reads and is told: paths and settings, from the configuration.
 
-Settings travel to the verbs as JSON text and hold what the job's result depends on, so that
-Snakemake re-runs a job when one of them changes.
+Settings hold what the job's result depends on; `stages` makes the plan of all jobs from them.
 """
 
-import json
 import re
 import shlex
 from collections.abc import Iterable
@@ -15,6 +13,8 @@ from fusevad.config import Config
 from fusevad.motion_cue import METHODS_WITHOUT, MotionCue
 from fusevad.paper import PAPER_DATASETS
 
+# The paper's numbers by class.
+PUBLISHED_CLASSES = "config/published/table07.csv"
 # The one motion cue of the embeddings released with IEF-VAD.
 RELEASED_STREAM = MotionCue("released", 16, 10).stream
 
@@ -30,9 +30,14 @@ class Jobs:
         """Regular expression that matches the given names alone; without any, nothing."""
         return "|".join(sorted({re.escape(name) for name in names})) or "(?!)"
 
-    def origin(self, dataset: str) -> str:
+    def origin(self, dataset: str) -> dict[str, Any]:
         """Settings of `fusevad render`, `labels` or `splice`, whichever makes the data set."""
-        return json.dumps(self.config.datasets[dataset].settings)
+        return self.config.datasets[dataset].settings
+
+    @staticmethod
+    def source_tables(dataset: str) -> tuple[str, str]:
+        """Labels and intervals, as the data set came with them or was rendered."""
+        return f"results/{dataset}/source/labels.csv", f"results/{dataset}/source/intervals.csv"
 
     @property
     def fetched(self) -> dict[str, dict[str, Any]]:
@@ -48,9 +53,9 @@ class Jobs:
         files = [file for file in settings["files"] if not file.get("unpack")]
         return settings | {"files": files}
 
-    def fetch(self, source: str) -> str:
+    def fetch(self, source: str) -> dict[str, Any]:
         """Settings of `fusevad fetch`."""
-        return json.dumps(self._needed(source))
+        return self._needed(source)
 
     def existing(self, source: str) -> str:
         """Option of `fusevad fetch` for data that the user already has."""
@@ -61,12 +66,12 @@ class Jobs:
         """Where the raw data of a fetched data set lie."""
         return f"data/{self.config.datasets[dataset].source}"
 
-    def cues(self, definition: str) -> str:
+    def cues(self, definition: str) -> dict[str, Any]:
         """Settings of `fusevad cues`."""
         names = ("windows", "thresholds") if definition == "paper" else tuple(self.config.cues)
-        return json.dumps({"definition": definition} | {n: self.config.cues[n] for n in names})
+        return {"definition": definition} | {n: self.config.cues[n] for n in names}
 
-    def embed(self, dataset: str, stream: str) -> str:
+    def embed(self, dataset: str, stream: str) -> dict[str, Any]:
         """Settings of `fusevad embed`."""
         values: dict[str, Any] = {
             "stream": stream,
@@ -84,11 +89,11 @@ class Jobs:
             }
             if cue.definition == "released":
                 values["cues"]["clamp"] = self.config.cues["clamp"]
-        return json.dumps(values)
+        return values
 
-    def train(self, dataset: str, experiment: str) -> str:
+    def train(self, dataset: str, experiment: str) -> dict[str, Any]:
         """Settings of `fusevad train`."""
-        return json.dumps(self.config.train_settings(dataset, experiment))
+        return self.config.train_settings(dataset, experiment)
 
     def encoder(self, dataset: str) -> dict[str, Any]:
         """The encoder's settings; a motion-cue tower that is learned lies with its data set."""
@@ -99,14 +104,14 @@ class Jobs:
             values["motion_cue_weights"] = tower
         return values
 
-    def align(self, dataset: str) -> str:
+    def align(self, dataset: str) -> dict[str, Any]:
         """Settings of `fusevad align`."""
         values = {
             "encoder": self.encoder(dataset) | {"motion_cue_weights": None},
             "crops": self.config.datasets[dataset].crops,
-            "cues": json.loads(self.cues("paper")),
+            "cues": self.cues("paper"),
         }
-        return json.dumps(values | self.config.encoder_settings["align"])
+        return values | self.config.encoder_settings["align"]
 
     def encoder_weights(self, dataset: str, stream: str) -> list[str]:
         """Files that an embedding job of `stream` depends on; none for downloaded weights."""
@@ -118,11 +123,11 @@ class Jobs:
         """What intervals past the end of a video do: in published annotations they are usual."""
         return "clip" if self.config.datasets[dataset].origin == "recorded" else "stop"
 
-    def features(self, dataset: str) -> str:
+    def features(self, dataset: str) -> dict[str, Any]:
         """Settings of `fusevad import-features`."""
         values = self.config.features[dataset]
         kept = {key: value for key, value in values.items() if key != "folder"}
-        return json.dumps({"crops": self.config.datasets[dataset].crops} | kept)
+        return {"crops": self.config.datasets[dataset].crops} | kept
 
     def cue_shards(self, dataset: str, definition: str) -> list[str]:
         """All indices of the motion cues of a definition."""
@@ -167,7 +172,7 @@ class Jobs:
         """The file `name` (manifest.csv, ...) of all data sets."""
         return [f"results/{dataset}/{name}" for dataset in self.config.datasets]
 
-    def report(self, experiments: tuple[str, ...], published: str | None = None) -> str:
+    def report(self, experiments: tuple[str, ...], published: str | None = None) -> dict[str, Any]:
         """Settings of `fusevad report` for tables (with `published` numbers) and figures."""
         values = {
             "experiments": [self.row(name) for name in experiments],
@@ -176,7 +181,7 @@ class Jobs:
         }
         if published:
             values |= {"published": published, "seeds": self.config.seeds}
-        return json.dumps(values)
+        return values
 
     def ablation_datasets(self, table: str) -> list[str]:
         """The paper's data sets of that table, and all configured ones that are not the paper's."""
@@ -188,9 +193,13 @@ class Jobs:
         datasets = self.config.datasets.items()
         return [key for key, d in datasets if d.source in wanted or d.source not in PAPER_DATASETS]
 
+    def ablation_experiments(self, table: str) -> list[str]:
+        """Experiments in a table of experiments, each once."""
+        return list(dict.fromkeys(row.experiment for row in self.config.ablations[table].rows))
+
     def ablation_files(self, table: str) -> list[str]:
         """The runs that a table of experiments shows, and what its footnotes need."""
-        names = dict.fromkeys(row.experiment for row in self.config.ablations[table].rows)
+        names = self.ablation_experiments(table)
         keys = self.ablation_datasets(table)
         files = ["seeds.csv"]
         if self.config.ablations[table].parameters:
@@ -200,44 +209,40 @@ class Jobs:
         ]
         return runs + [f"results/{key}/skipped.csv" for key in keys]
 
-    def ablation(self, table: str, published: list[str]) -> str:
-        """Settings of `fusevad report ablation`; `published` is one file or none."""
+    def ablation(self, table: str) -> dict[str, Any]:
+        """Settings of `fusevad report ablation`."""
         chosen = self.config.ablations[table]
         rows = [
             {"key": row.key, "labels": row.labels, "run": self.row(row.experiment)}
             for row in chosen.rows
         ]
-        return json.dumps(
-            {
-                "name": table,
-                "title": chosen.title,
-                "rows": rows,
-                "datasets": [self.table_dataset(key) for key in self.ablation_datasets(table)],
-                "protocol": self.config.protocol,
-                "published": published[0] if published else None,
-                "seeds": self.config.seeds,
-                "parameters": chosen.parameters,
-            }
-        )
+        return {
+            "name": table,
+            "title": chosen.title,
+            "rows": rows,
+            "datasets": [self.table_dataset(key) for key in self.ablation_datasets(table)],
+            "protocol": self.config.protocol,
+            "published": next(iter(self.published(table)), None),
+            "seeds": self.config.seeds,
+            "parameters": chosen.parameters,
+        }
 
     def published(self, table: str) -> list[str]:
         """The file of the paper's numbers of a table of experiments, if there is one."""
         name = self.config.ablations[table].published
         return [f"config/published/{name}"] if name else []
 
-    def timelines(self, dataset: str, experiment: str) -> str:
+    def timelines(self, dataset: str, experiment: str) -> dict[str, Any]:
         """Settings of `fusevad report timelines`."""
         cue = self.config.experiments[experiment].motion_cue
-        return json.dumps(
-            {
-                "experiment": self.row(experiment),
-                "dataset": self.table_dataset(dataset),
-                "protocol": self.config.protocol,
-                "cues": f"results/{dataset}/cues/{cue.definition}",
-                "window": cue.window,
-                "threshold": cue.threshold,
-            }
-        )
+        return {
+            "experiment": self.row(experiment),
+            "dataset": self.table_dataset(dataset),
+            "protocol": self.config.protocol,
+            "cues": f"results/{dataset}/cues/{cue.definition}",
+            "window": cue.window,
+            "threshold": cue.threshold,
+        }
 
     def cue_indices(self, dataset: str, experiment: str) -> list[str]:
         """Indices of all motion cues that an experiment's stream was embedded from."""

@@ -7,3 +7,6 @@ PROTOCOLS = {
     "oracle": "the best epoch ON THE TEST SET: the habit of the literature, too high by "
     "construction",
 }
+
+# Those whose weights a run keeps.
+KEPT_PROTOCOLS = ("last", "validation")

@@ -1,6 +1,5 @@
 """What the jobs of studies and of the claims read and are told, as `jobs` does for the others."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,21 +32,21 @@ class StudyJobs:
 
     jobs: Jobs
 
-    def settings(self, study: str, dataset: str) -> str:
+    def settings(self, study: str, dataset: str) -> dict[str, Any]:
         """Settings of `fusevad study-masking`, `study-noise` or `study-attention`."""
         config = self.jobs.config
         if study == "equivalence":
-            return json.dumps({"method": config.experiments[self.rival].method})
+            return {"method": config.experiments[self.rival].method}
         values: dict[str, Any] = dict(config.studies[study])
         stream = config.experiments[config.studied].motion_cue.stream
         if study == "attention":
-            embed = json.loads(self.jobs.embed(dataset, stream))
+            embed = self.jobs.embed(dataset, stream)
             values |= {name: embed[name] for name in ("stream", "encoder", "cues")}
         else:
             values["protocol"] = self._studied_protocol
         if study == "noise":
-            values["embed"] = json.loads(self.jobs.embed(dataset, stream))
-        return json.dumps(values)
+            values["embed"] = self.jobs.embed(dataset, stream)
+        return values
 
     def run(self, dataset: str, name: str) -> str:
         """A file of the studied run."""
@@ -126,7 +125,7 @@ class StudyJobs:
     def _both_splits(self) -> list[list[str]]:
         return [list(keys.values()) for keys in self.variants.values() if len(keys) > 1]
 
-    def table(self, table: str) -> str:
+    def table(self, table: str) -> dict[str, Any]:
         """Settings of `fusevad report` for a table of a study."""
         config = self.jobs.config
         values = config.study_tables[table]
@@ -142,7 +141,7 @@ class StudyJobs:
             settings["experiments"] = [self.jobs.row(name) for name in values["experiments"]]
         if study in _STUDY_FILES:
             settings["studies"] = {key: self._study_file(key, _STUDY_FILES[study]) for key in keys}
-        return json.dumps(settings | self._table_extras(study, table))
+        return settings | self._table_extras(study, table)
 
     def _table_extras(self, study: str, table: str) -> dict[str, Any]:
         """What one study's table alone is told."""
@@ -172,7 +171,7 @@ class StudyJobs:
         name = self.jobs.config.study_tables[table].get("published")
         return [f"config/published/{name}"] if name else []
 
-    def surfaces(self) -> str:
+    def surfaces(self) -> dict[str, Any]:
         """Settings of figure 3."""
         config = self.jobs.config
         values = {
@@ -183,9 +182,9 @@ class StudyJobs:
             "datasets": [self.jobs.table_dataset(key) for key in config.datasets],
             "protocol": self._studied_protocol,
         }
-        return json.dumps(values)
+        return values
 
-    def attention_maps(self, dataset: str) -> str:
+    def attention_maps(self, dataset: str) -> dict[str, Any]:
         """Settings of figure 4."""
         config = self.jobs.config
         cue = config.experiments[config.studied].motion_cue
@@ -196,7 +195,7 @@ class StudyJobs:
             "window": cue.window,
             "threshold": cue.threshold,
         }
-        return json.dumps(values)
+        return values
 
     def study_files(self, name: str) -> list[str]:
         """A file of a study, of all data sets."""
@@ -205,13 +204,8 @@ class StudyJobs:
     def claim_experiments(self, claims: str) -> list[str]:
         """Experiments that the claims need, as far as their motion cues are made."""
         config = self.jobs.config
-        windows, thresholds = config.cues["windows"], config.cues["thresholds"]
-        return [
-            name
-            for name in needed_experiments(Path(claims), config.experiments)
-            if (cue := config.experiments[name].motion_cue).window in windows
-            and cue.threshold in thresholds
-        ]
+        needed = needed_experiments(Path(claims), config.experiments)
+        return [name for name in needed if config.makes(config.experiments[name].motion_cue)]
 
     def claim_files(self, claims: str) -> list[str]:
         """What judging the claims reads."""
@@ -223,7 +217,7 @@ class StudyJobs:
             for file in ("seeds.csv", "classes.csv", "scores.parquet")
         ]
 
-    def claims(self, claims: str) -> str:
+    def claims(self, claims: str) -> dict[str, Any]:
         """Settings of `fusevad report claims`."""
         config = self.jobs.config
         values = {
@@ -233,7 +227,7 @@ class StudyJobs:
             "studies": {key: f"results/{key}/studies" for key in config.datasets},
             "protocol": config.protocol,
         }
-        return json.dumps(values)
+        return values
 
     @property
     def _studied_protocol(self) -> str:

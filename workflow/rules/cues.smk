@@ -3,6 +3,7 @@
 
 rule cues:
     input:
+        settings=lambda w: PLAN.settings(f"cues/{w.dataset}/{w.definition}/{w.shard}"),
         manifest="results/{dataset}/manifest.csv",
     output:
         "results/{dataset}/cues/{definition}/shard-{shard}.csv",
@@ -13,8 +14,7 @@ rule cues:
     conda:
         "../../envs/fusevad.yaml"
     params:
-        settings=lambda w: JOBS.cues(w.definition),
         shards=lambda w: CONFIG.datasets[w.dataset].shards,
     shell:
-        "fusevad cues --manifest {input.manifest} --settings {params.settings:q}"
+        "fusevad cues --manifest {input.manifest} --settings {input.settings}"
         " --shard {wildcards.shard} --shards {params.shards} {output} 2>&1 | tee {log} >&2"

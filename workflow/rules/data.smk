@@ -2,6 +2,8 @@
 
 
 rule render:
+    input:
+        settings=lambda w: PLAN.settings(f"render/{w.dataset}"),
     output:
         labels="results/{dataset}/source/labels.csv",
         intervals="results/{dataset}/source/intervals.csv",
@@ -15,14 +17,15 @@ rule render:
         "../../envs/fusevad.yaml"
     threads: 64
     params:
-        settings=lambda w: JOBS.origin(w.dataset),
         folder=subpath(output.labels, parent=True),
     shell:
-        "fusevad render {params.folder} --settings {params.settings:q} --workers {threads}"
+        "fusevad render {params.folder} --settings {input.settings} --workers {threads}"
         " 2>&1 | tee {log} >&2"
 
 
 rule fetch:
+    input:
+        settings=lambda w: PLAN.settings(f"fetch/{w.source}"),
     output:
         "results/fetched/{source}.json",
     log:
@@ -34,16 +37,16 @@ rule fetch:
     conda:
         "../../envs/fusevad.yaml"
     params:
-        settings=lambda w: JOBS.fetch(w.source),
         existing=lambda w: JOBS.existing(w.source),
     shell:
-        "fusevad fetch {wildcards.source} --settings {params.settings:q} {params.existing}"
+        "fusevad fetch {wildcards.source} --settings {input.settings} {params.existing}"
         " --record {output} 2>&1 | tee {log} >&2"
 
 
 rule labels:
     input:
         lambda w: f"results/fetched/{CONFIG.datasets[w.dataset].source}.json",
+        settings=lambda w: PLAN.settings(f"labels/{w.dataset}"),
     output:
         labels="results/{dataset}/source/labels.csv",
         intervals="results/{dataset}/source/intervals.csv",
@@ -57,17 +60,17 @@ rule labels:
         "../../envs/fusevad.yaml"
     params:
         data=lambda w: JOBS.data_folder(w.dataset),
-        settings=lambda w: JOBS.origin(w.dataset),
         folder=subpath(output.labels, parent=True),
         videos=lambda w: "--no-videos" if w.dataset in CONFIG.without_videos else "",
     shell:
-        "fusevad labels {params.data} {params.folder} --settings {params.settings:q}"
+        "fusevad labels {params.data} {params.folder} --settings {input.settings}"
         " {params.videos} 2>&1 | tee {log} >&2"
 
 
 rule splice:
     input:
         lambda w: f"results/fetched/{CONFIG.datasets[w.dataset].source}.json",
+        settings=lambda w: PLAN.settings(f"splice/{w.dataset}"),
     output:
         labels="results/{dataset}/source/labels.csv",
         intervals="results/{dataset}/source/intervals.csv",
@@ -82,15 +85,15 @@ rule splice:
     threads: 64
     params:
         data=lambda w: JOBS.data_folder(w.dataset),
-        settings=lambda w: JOBS.origin(w.dataset),
         folder=subpath(output.labels, parent=True),
     shell:
-        "fusevad splice {params.data} {params.folder} --settings {params.settings:q}"
+        "fusevad splice {params.data} {params.folder} --settings {input.settings}"
         " --workers {threads} 2>&1 | tee {log} >&2"
 
 
 rule manifest:
     input:
+        settings=lambda w: PLAN.settings(f"manifest/{w.dataset}"),
         labels="results/{dataset}/source/labels.csv",
         intervals="results/{dataset}/source/intervals.csv",
     output:
@@ -110,16 +113,15 @@ rule manifest:
         folder=subpath(output.manifest, parent=True),
         on_bad_video=CONFIG.on_bad_video,
         past_end=lambda w: JOBS.past_end(w.dataset),
-        # Other pictures can leave labels and intervals as they were.
-        made_from=lambda w: JOBS.origin(w.dataset),
     shell:
-        "fusevad manifest {input.labels} {input.intervals} {params.folder}"
+        "fusevad manifest {input.labels} {input.intervals} {params.folder} --job {input.settings}"
         " --on-bad-video {params.on_bad_video} --past-end {params.past_end}"
         " --workers {threads} 2>&1 | tee {log} >&2"
 
 
 rule manifest_from_features:
     input:
+        settings=lambda w: PLAN.settings(f"manifest/{w.dataset}"),
         labels="results/{dataset}/source/labels.csv",
         intervals="results/{dataset}/source/intervals.csv",
     output:
@@ -135,18 +137,18 @@ rule manifest_from_features:
     conda:
         "../../envs/fusevad.yaml"
     params:
-        settings=lambda w: JOBS.features(w.dataset),
         features=lambda w: CONFIG.features[w.dataset]["folder"],
         folder=subpath(output.manifest, parent=True),
         on_bad_video=CONFIG.on_bad_video,
     shell:
         "fusevad manifest-from-features {params.features:q} {input.labels} {input.intervals}"
-        " {params.folder} --settings {params.settings:q} --on-bad-video {params.on_bad_video}"
+        " {params.folder} --settings {input.settings} --on-bad-video {params.on_bad_video}"
         " 2>&1 | tee {log} >&2"
 
 
 rule contact_sheet:
     input:
+        settings=lambda w: PLAN.settings("contact-sheet/rendered"),
         labels="results/rendered/source/labels.csv",
         intervals="results/rendered/source/intervals.csv",
     output:
@@ -164,4 +166,4 @@ rule contact_sheet:
     params:
         folder=subpath(input.labels, parent=True),
     shell:
-        "fusevad contact-sheet {params.folder} {output} 2>&1 | tee {log} >&2"
+        "fusevad contact-sheet {params.folder} {output} --job {input.settings} 2>&1 | tee {log} >&2"

@@ -3,6 +3,7 @@
 
 rule embed:
     input:
+        settings=lambda w: PLAN.settings(f"embed/{w.dataset}/{w.encoder}/{w.stream}/{w.shard}"),
         manifest="results/{dataset}/manifest.csv",
         cues=lambda w: JOBS.cue_index(w.dataset, w.stream, w.shard),
         weights=lambda w: JOBS.encoder_weights(w.dataset, w.stream),
@@ -20,17 +21,17 @@ rule embed:
     resources:
         mem_mb=2000,
     params:
-        settings=lambda w: JOBS.embed(w.dataset, w.stream),
         shards=lambda w: CONFIG.datasets[w.dataset].shards,
         cues=lambda w, input: (f"--cue-folder {Path(input.cues[0]).parent}" if input.cues else ""),
     shell:
-        "fusevad embed --manifest {input.manifest} --settings {params.settings:q} {params.cues}"
+        "fusevad embed --manifest {input.manifest} --settings {input.settings} {params.cues}"
         " --shard {wildcards.shard} --shards {params.shards} --threads {threads} {output}"
         " 2>&1 | tee {log} >&2"
 
 
 rule index:
     input:
+        settings=lambda w: PLAN.settings(f"index/{w.dataset}/{w.encoder}/{w.stream}"),
         manifest="results/{dataset}/manifest.csv",
         shards=lambda w: JOBS.shard_files(w.dataset, w.encoder, w.stream),
     output:
@@ -44,11 +45,13 @@ rule index:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad index --manifest {input.manifest} {output} {input.shards} 2>&1 | tee {log} >&2"
+        "fusevad index --manifest {input.manifest} --job {input.settings} {output} {input.shards}"
+        " 2>&1 | tee {log} >&2"
 
 
 rule import_features:
     input:
+        settings=lambda w: PLAN.settings(f"index/{w.dataset}/{w.encoder}/{w.stream}"),
         manifest="results/{dataset}/manifest.csv",
     output:
         "results/{dataset}/embeddings/{encoder}/{stream}/index.csv",
@@ -61,18 +64,18 @@ rule import_features:
     conda:
         "../../envs/fusevad.yaml"
     params:
-        settings=lambda w: JOBS.features(w.dataset),
         features=lambda w: CONFIG.features[w.dataset]["folder"],
         shards=lambda w: CONFIG.datasets[w.dataset].shards,
         folder=subpath(output[0], parent=True),
     shell:
         "fusevad import-features {params.features:q} --manifest {input.manifest}"
-        " --stream {wildcards.stream} --settings {params.settings:q} --shards {params.shards}"
+        " --stream {wildcards.stream} --settings {input.settings} --shards {params.shards}"
         " {params.folder} 2>&1 | tee {log} >&2"
 
 
 rule align:
     input:
+        settings=lambda w: PLAN.settings(f"align/{w.dataset}/{w.name}"),
         manifest="results/{dataset}/manifest.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
         cues=lambda w: JOBS.cue_shards(w.dataset, "paper"),
@@ -88,14 +91,15 @@ rule align:
         "../../envs/fusevad.yaml"
     threads: 64
     params:
-        settings=lambda w: JOBS.align(w.dataset),
         cues=lambda w, input: Path(input.cues[0]).parent,
     shell:
         "fusevad align --manifest {input.manifest} --rgb {input.rgb} --cue-folder {params.cues}"
-        " --settings {params.settings:q} --threads {threads} {output} 2>&1 | tee {log} >&2"
+        " --settings {input.settings} --threads {threads} {output} 2>&1 | tee {log} >&2"
 
 
 rule event_clip:
+    input:
+        settings=lambda w: PLAN.settings("event-clip"),
     output:
         "results/encoders/event-clip.safetensors",
     log:
@@ -107,4 +111,5 @@ rule event_clip:
     params:
         model=CONFIG.encoder_settings["model"],
     shell:
-        "fusevad convert-event-clip --model {params.model} {output} 2>&1 | tee {log} >&2"
+        "fusevad convert-event-clip --model {params.model} --job {input.settings} {output}"
+        " 2>&1 | tee {log} >&2"

@@ -3,6 +3,7 @@
 
 rule evaluate:
     input:
+        settings=lambda w: PLAN.settings(f"evaluate/{w.dataset}/{w.experiment}"),
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         history="results/{dataset}/runs/{experiment}/history.csv",
@@ -22,4 +23,5 @@ rule evaluate:
         folder=subpath(output.seeds, parent=True),
     shell:
         "fusevad evaluate {params.folder} --manifest {input.manifest}"
-        " --intervals {input.intervals} --headline {params.headline} 2>&1 | tee {log} >&2"
+        " --intervals {input.intervals} --headline {params.headline}"
+        " --job {input.settings} 2>&1 | tee {log} >&2"

@@ -6,6 +6,7 @@ rule table1:
         JOBS.run_files(CONFIG.table1, "seeds.csv"),
         JOBS.dataset_files("skipped.csv"),
         published="config/published/table01.csv",
+        settings=lambda w: PLAN.settings("report/table1"),
     output:
         report(
             "results/table1.tex",
@@ -19,10 +20,8 @@ rule table1:
         "results/benchmarks/table1.tsv"
     conda:
         "../../envs/fusevad.yaml"
-    params:
-        settings=lambda w, input: JOBS.report(CONFIG.table1, input.published),
     shell:
-        "fusevad report table1 --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
+        "fusevad report table1 --settings {input.settings} {output} 2>&1 | tee {log} >&2"
 
 
 rule classes:
@@ -32,6 +31,7 @@ rule classes:
         JOBS.dataset_files("intervals.csv"),
         JOBS.dataset_files("skipped.csv"),
         published="config/published/table07.csv",
+        settings=lambda w: PLAN.settings("report/classes"),
     output:
         report(
             "results/classes.tex",
@@ -45,15 +45,14 @@ rule classes:
         "results/benchmarks/classes.tsv"
     conda:
         "../../envs/fusevad.yaml"
-    params:
-        settings=lambda w, input: JOBS.report(CONFIG.table1, input.published),
     shell:
-        "fusevad report classes --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
+        "fusevad report classes --settings {input.settings} {output} 2>&1 | tee {log} >&2"
 
 
 rule figure2:
     input:
         JOBS.run_files(CONFIG.radar, "classes.csv"),
+        settings=lambda w: PLAN.settings("report/figure2"),
     output:
         report(
             "results/figures/figure2.pdf",
@@ -67,10 +66,8 @@ rule figure2:
         "results/benchmarks/figure2.tsv"
     conda:
         "../../envs/fusevad.yaml"
-    params:
-        settings=JOBS.report(CONFIG.radar),
     shell:
-        "fusevad report radar --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
+        "fusevad report radar --settings {input.settings} {output} 2>&1 | tee {log} >&2"
 
 
 rule curves:
@@ -78,6 +75,7 @@ rule curves:
         JOBS.run_files(CONFIG.table1, "scores.parquet"),
         JOBS.dataset_files("manifest.csv"),
         JOBS.dataset_files("intervals.csv"),
+        settings=lambda w: PLAN.settings("report/curves"),
     output:
         report(
             "results/figures/curves.pdf",
@@ -91,10 +89,8 @@ rule curves:
         "results/benchmarks/curves.tsv"
     conda:
         "../../envs/fusevad.yaml"
-    params:
-        settings=JOBS.report(CONFIG.table1),
     shell:
-        "fusevad report curves --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
+        "fusevad report curves --settings {input.settings} {output} 2>&1 | tee {log} >&2"
 
 
 rule timelines:
@@ -103,6 +99,7 @@ rule timelines:
         "results/{dataset}/intervals.csv",
         lambda w: JOBS.cue_indices(w.dataset, CONFIG.timelines),
         f"results/{{dataset}}/runs/{CONFIG.timelines}/scores.parquet",
+        settings=lambda w: PLAN.settings(f"report/timelines-{w.dataset}"),
     output:
         report(
             "results/figures/timelines-{dataset}.pdf",
@@ -114,18 +111,20 @@ rule timelines:
         "results/logs/timelines-{dataset}.log",
     benchmark:
         "results/benchmarks/timelines-{dataset}.tsv"
+    wildcard_constraints:
+        # Frames and motion cues are drawn, over seconds.
+        dataset=JOBS.one_of(CONFIG.embedded),
     conda:
         "../../envs/fusevad.yaml"
-    params:
-        settings=lambda w: JOBS.timelines(w.dataset, CONFIG.timelines),
     shell:
-        "fusevad report timelines --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
+        "fusevad report timelines --settings {input.settings} {output} 2>&1 | tee {log} >&2"
 
 
 rule ablation:
     input:
         lambda w: JOBS.ablation_files(w.table),
         published=lambda w: JOBS.published(w.table),
+        settings=lambda w: PLAN.settings(f"report/{w.table}"),
     output:
         report(
             "results/{table}.tex",
@@ -141,7 +140,5 @@ rule ablation:
         table=JOBS.one_of(CONFIG.ablations),
     conda:
         "../../envs/fusevad.yaml"
-    params:
-        settings=lambda w, input: JOBS.ablation(w.table, input.published),
     shell:
-        "fusevad report ablation --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
+        "fusevad report ablation --settings {input.settings} {output} 2>&1 | tee {log} >&2"

@@ -3,6 +3,7 @@
 
 rule study_masking:
     input:
+        settings=lambda w: PLAN.settings(f"study-masking/{w.dataset}"),
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
@@ -19,16 +20,16 @@ rule study_masking:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
     params:
-        settings=lambda w: STUDIES.settings("masking", w.dataset),
         run=subpath(input.run, parent=True),
     shell:
         "fusevad study-masking {params.run} --manifest {input.manifest}"
         " --intervals {input.intervals} --rgb {input.rgb} --event {input.event}"
-        " --settings {params.settings:q} --workers {threads} {output} 2>&1 | tee {log} >&2"
+        " --settings {input.settings} --workers {threads} {output} 2>&1 | tee {log} >&2"
 
 
 rule study_noise:
     input:
+        settings=lambda w: PLAN.settings(f"study-noise/{w.dataset}"),
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
@@ -45,18 +46,18 @@ rule study_noise:
         "../../envs/fusevad.yaml"
     threads: 64
     params:
-        settings=lambda w: STUDIES.settings("noise", w.dataset),
         run=subpath(input.run, parent=True),
         cues=lambda w, input: Path(input.cues[0]).parent,
     shell:
         "fusevad study-noise {params.run} --manifest {input.manifest}"
         " --intervals {input.intervals} --rgb {input.rgb} --event {input.event}"
-        " --cue-folder {params.cues} --settings {params.settings:q} --workers {threads}"
+        " --cue-folder {params.cues} --settings {input.settings} --workers {threads}"
         " {output} 2>&1 | tee {log} >&2"
 
 
 rule study_attention:
     input:
+        settings=lambda w: PLAN.settings(f"study-attention/{w.dataset}"),
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         cues=lambda w: JOBS.cue_indices(w.dataset, CONFIG.studied),
@@ -72,16 +73,16 @@ rule study_attention:
         "../../envs/fusevad.yaml"
     threads: 1
     params:
-        settings=lambda w: STUDIES.settings("attention", w.dataset),
         cues=lambda w, input: Path(input.cues[0]).parent,
     shell:
         "fusevad study-attention --manifest {input.manifest} --intervals {input.intervals}"
-        " --cue-folder {params.cues} --settings {params.settings:q} --threads {threads}"
+        " --cue-folder {params.cues} --settings {input.settings} --threads {threads}"
         " {output} 2>&1 | tee {log} >&2"
 
 
 rule study_equivalence:
     input:
+        settings=lambda w: PLAN.settings(f"study-equivalence/{w.dataset}"),
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
@@ -97,17 +98,17 @@ rule study_equivalence:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
     params:
-        settings=lambda w: STUDIES.settings("equivalence", w.dataset),
         run=subpath(input.run, parent=True),
     shell:
         "fusevad study-equivalence {params.run} --manifest {input.manifest}"
         " --intervals {input.intervals} --rgb {input.rgb} --event {input.event}"
-        " --settings {params.settings:q} --workers {threads} {output} 2>&1 | tee {log} >&2"
+        " --settings {input.settings} --workers {threads} {output} 2>&1 | tee {log} >&2"
 
 
 rule study_leaks:
     input:
         lambda w: f"results/fetched/{CONFIG.datasets[w.dataset].source}.json",
+        settings=lambda w: PLAN.settings(f"study-leaks/{w.dataset}"),
     output:
         "results/{dataset}/studies/leaks.csv",
     log:
@@ -120,9 +121,8 @@ rule study_leaks:
         "../../envs/fusevad.yaml"
     params:
         data=lambda w: JOBS.data_folder(w.dataset),
-        settings=lambda w: JOBS.origin(w.dataset),
     shell:
-        "fusevad study-leaks {params.data} --settings {params.settings:q} {output}"
+        "fusevad study-leaks {params.data} --settings {input.settings} {output}"
         " 2>&1 | tee {log} >&2"
 
 
@@ -130,6 +130,7 @@ rule study_table:
     input:
         lambda w: STUDIES.table_files(w.table),
         published=lambda w: STUDIES.published(w.table),
+        settings=lambda w: PLAN.settings(f"report/{w.table}"),
     output:
         report(
             "results/{table}.tex",
@@ -147,15 +148,14 @@ rule study_table:
         "../../envs/fusevad.yaml"
     params:
         kind=lambda w: CONFIG.study_tables[w.table]["study"],
-        settings=lambda w: STUDIES.table(w.table),
     shell:
-        "fusevad report {params.kind} --settings {params.settings:q} {output}"
-        " 2>&1 | tee {log} >&2"
+        "fusevad report {params.kind} --settings {input.settings} {output}" " 2>&1 | tee {log} >&2"
 
 
 rule figure3:
     input:
         STUDIES.study_files("masking-dimensions.csv"),
+        settings=lambda w: PLAN.settings("report/figure3"),
     output:
         report(
             "results/figures/figure3.pdf",
@@ -169,11 +169,8 @@ rule figure3:
         "results/benchmarks/figure3.tsv"
     conda:
         "../../envs/fusevad.yaml"
-    params:
-        settings=STUDIES.surfaces(),
     shell:
-        "fusevad report weight-surface --settings {params.settings:q} {output}"
-        " 2>&1 | tee {log} >&2"
+        "fusevad report weight-surface --settings {input.settings} {output}" " 2>&1 | tee {log} >&2"
 
 
 rule figure4:
@@ -181,6 +178,7 @@ rule figure4:
         maps="results/{dataset}/studies/attention-maps.csv",
         manifest="results/{dataset}/manifest.csv",
         cues=lambda w: JOBS.cue_indices(w.dataset, CONFIG.studied),
+        settings=lambda w: PLAN.settings(f"report/figure4-{w.dataset}"),
     output:
         report(
             "results/figures/figure4-{dataset}.pdf",
@@ -194,11 +192,8 @@ rule figure4:
         "results/benchmarks/figure4-{dataset}.tsv"
     conda:
         "../../envs/fusevad.yaml"
-    params:
-        settings=lambda w: STUDIES.attention_maps(w.dataset),
     shell:
-        "fusevad report attention-maps --settings {params.settings:q} {output}"
-        " 2>&1 | tee {log} >&2"
+        "fusevad report attention-maps --settings {input.settings} {output}" " 2>&1 | tee {log} >&2"
 
 
 rule claims:
@@ -210,6 +205,7 @@ rule claims:
         JOBS.dataset_files("manifest.csv"),
         JOBS.dataset_files("intervals.csv"),
         claims="config/claims.yaml",
+        settings=lambda w: PLAN.settings("report/claims"),
     output:
         "results/claims.md",
         report(
@@ -223,16 +219,15 @@ rule claims:
         "results/benchmarks/claims.tsv"
     conda:
         "../../envs/fusevad.yaml"
-    params:
-        settings=lambda w, input: STUDIES.claims(input.claims),
     shell:
-        "fusevad report claims --settings {params.settings:q} {output} 2>&1 | tee {log} >&2"
+        "fusevad report claims --settings {input.settings} {output} 2>&1 | tee {log} >&2"
 
 
 rule book:
     input:
-        tables=expand("results/{table}.tex", table=BOOK_TABLES),
+        tables=BOOK_TABLES,
         figures=BOOK_FIGURES,
+        settings=lambda w: PLAN.settings("book"),
     output:
         "results/all.pdf",
     log:
@@ -244,4 +239,4 @@ rule book:
     params:
         figures=lambda w, input: " ".join(f"--figure {file}" for file in input.figures),
     shell:
-        "fusevad book {output} {input.tables} {params.figures} 2>&1 | tee {log} >&2"
+        "fusevad book {output} {input.tables} {params.figures} --job {input.settings} 2>&1 | tee {log} >&2"

@@ -3,6 +3,7 @@
 
 rule train:
     input:
+        settings=lambda w: PLAN.settings(f"train/{w.dataset}/{w.experiment}"),
         manifest="results/{dataset}/manifest.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
         event=lambda w: JOBS.event_index(w.dataset, w.experiment),
@@ -12,7 +13,7 @@ rule train:
         expand(
             "results/{{dataset}}/runs/{{experiment}}/weights/seed-{seed}-{protocol}.safetensors",
             seed=CONFIG.seeds,
-            protocol=["last", "validation"],
+            protocol=KEPT_PROTOCOLS,
         ),
     log:
         "results/{dataset}/logs/train-{experiment}.log",
@@ -24,11 +25,10 @@ rule train:
     resources:
         mem_mb=2000,
     params:
-        settings=lambda w: JOBS.train(w.dataset, w.experiment),
         event=lambda w, input: f"--event {input.event}" if input.event else "",
         seeds=",".join(map(str, CONFIG.seeds)),
         folder=subpath(output[0], parent=True),
     shell:
         "fusevad train --manifest {input.manifest} --rgb {input.rgb} {params.event}"
-        " --settings {params.settings:q} --seeds {params.seeds} --workers {threads}"
+        " --settings {input.settings} --seeds {params.seeds} --workers {threads}"
         " {params.folder} 2>&1 | tee {log} >&2"

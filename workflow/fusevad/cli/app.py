@@ -24,7 +24,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Settings = Annotated[str, typer.Option(help="YAML or JSON file, or JSON text.")]
+Settings = Annotated[
+    str, typer.Option(help="File of results/settings, YAML or JSON file, or JSON text.")
+]
+JobFile = Annotated[
+    str | None, typer.Option(help="File of results/settings: how it was made is recorded.")
+]
 Workers = Annotated[int, typer.Option(help="Processes at a time.", min=1)]
 Manifest = Annotated[Path, typer.Option(help="The data set's manifest.csv.")]
 Shard = Annotated[int, typer.Option(help="Number of this shard, from 0.", min=0)]

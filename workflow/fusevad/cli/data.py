@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from fusevad.cli.app import Settings, Workers, app, bad_video_policy
+from fusevad.cli.app import JobFile, Settings, Workers, app, bad_video_policy
 from fusevad.config import load_dataset
 from fusevad.errors import FusevadError
-from fusevad.settings import from_text_or_file, parse
+from fusevad.provenance import recorded
+from fusevad.settings import parse
 
 # Of the working directory, which is the repository.
 CONFIG = Path("config")
@@ -19,7 +20,8 @@ def render(settings: Settings, out: Path, workers: Workers = 1) -> None:
     """Data: render the embedded data set into the folder OUT (videos, labels, intervals)."""
     from fusevad.render import RenderSettings, render_dataset
 
-    render_dataset(RenderSettings.from_mapping(from_text_or_file(settings)), out, workers)
+    with recorded(settings) as job:
+        render_dataset(RenderSettings.from_mapping(job.settings), out, workers)
 
 
 @app.command()
@@ -38,14 +40,15 @@ def fetch(
     from fusevad.fetch import fetch as fetch_files
     from fusevad.files import write_json
 
-    values = from_text_or_file(settings) if settings else load_dataset(CONFIG, dataset).fetch
-    if values is None:
-        raise FusevadError(f"data set {dataset}: rendered, so there is nothing to fetch")
-    parsed = parse(FetchSettings, values, f"{dataset}: fetch")
-    folder, lock = _data_folder(dataset), CONFIG / "checksums" / f"{dataset}.json"
-    fetch_files(dataset, parsed, folder, lock, data_root)
-    if record is not None:
-        write_json({"dataset": dataset, "folder": str(folder)}, record)
+    with recorded(settings) as job:
+        values = job.settings if settings else load_dataset(CONFIG, dataset).fetch
+        if values is None:
+            raise FusevadError(f"data set {dataset}: rendered, so there is nothing to fetch")
+        parsed = parse(FetchSettings, values, f"{dataset}: fetch")
+        folder, lock = _data_folder(dataset), CONFIG / "checksums" / f"{dataset}.json"
+        fetch_files(dataset, parsed, folder, lock, data_root)
+        if record is not None:
+            write_json({"dataset": dataset, "folder": str(folder)}, record)
 
 
 @app.command()
@@ -58,8 +61,9 @@ def labels(
     """Data: labels and intervals of the recorded videos in the folder DATA, written to OUT."""
     from fusevad.recorded import RecordedSettings, make_labels
 
-    parsed = parse(RecordedSettings, from_text_or_file(settings), "recorded")
-    make_labels(data, parsed, parsed.split, out, videos)
+    with recorded(settings) as job:
+        parsed = parse(RecordedSettings, job.settings, "recorded")
+        make_labels(data, parsed, parsed.split, out, videos)
 
 
 @app.command()
@@ -88,8 +92,9 @@ def splice(data: Path, out: Path, settings: Settings, workers: Workers = 1) -> N
     from fusevad.splice import SpliceSettings
     from fusevad.splice import splice as splice_clips
 
-    parsed = parse(SpliceSettings, from_text_or_file(settings), "splice")
-    splice_clips(data, parsed, out, workers)
+    with recorded(settings) as job:
+        parsed = parse(SpliceSettings, job.settings, "splice")
+        splice_clips(data, parsed, out, workers)
 
 
 def _data_folder(dataset: str) -> Path:
@@ -106,17 +111,20 @@ def manifest(
         Literal["stop", "clip"], typer.Option(help="What intervals past the end of a video do.")
     ] = "stop",
     workers: Workers = 1,
+    job: JobFile = None,
 ) -> None:
     """Data: decode every video once and write manifest, intervals and skipped videos to OUT."""
     from fusevad.manifest import make_manifest
 
     policy = bad_video_policy(on_bad_video)
-    make_manifest(labels, intervals, out, policy, workers, past_end)
+    with recorded(job):
+        make_manifest(labels, intervals, out, policy, workers, past_end)
 
 
 @app.command()
-def contact_sheet(source: Path, out: Path) -> None:
+def contact_sheet(source: Path, out: Path, job: JobFile = None) -> None:
     """Data: a picture of every class of the rendered data set in SOURCE."""
     from fusevad.render import contact_sheet as draw
 
-    draw(source, out)
+    with recorded(job):
+        draw(source, out)

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import Manifest, Settings, Shard, Shards, Workers, app, bad_video_policy
+from fusevad.cli.app import (
+    JobFile,
+    Manifest,
+    Settings,
+    Shard,
+    Shards,
+    Workers,
+    app,
+    bad_video_policy,
+)
+from fusevad.provenance import recorded
 from fusevad.settings import from_text_or_file, parse
 
 
@@ -14,8 +24,10 @@ def cues(manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, o
     """Motion cues of all windows and thresholds, from one decode of each video of a shard."""
     from fusevad.cues import CueSettings, make_cues
 
-    parsed = parse(CueSettings, from_text_or_file(settings), "cues")
-    make_cues(manifest, shard, shards, parsed, out)
+    with recorded(settings) as job:
+        parsed = parse(CueSettings, job.settings, "cues")
+        files = make_cues(manifest, shard, shards, parsed, out)
+        job.outputs += map(str, files)
 
 
 @app.command()
@@ -31,16 +43,18 @@ def embed(
     """Embeddings of one stream (RGB or a motion cue) of the videos of a shard."""
     from fusevad.embed import EmbedSettings, embed_shard
 
-    parsed = parse(EmbedSettings, from_text_or_file(settings), "embed")
-    embed_shard(manifest, shard, shards, parsed, out, cue_folder, threads)
+    with recorded(settings) as job:
+        parsed = parse(EmbedSettings, job.settings, "embed")
+        embed_shard(manifest, shard, shards, parsed, out, cue_folder, threads)
 
 
 @app.command()
-def index(manifest: Manifest, out: Path, shard_files: list[Path]) -> None:
+def index(manifest: Manifest, out: Path, shard_files: list[Path], job: JobFile = None) -> None:
     """Embeddings: check the shards of a stream against the manifest and write their index OUT."""
     from fusevad.embedding_index import make_index
 
-    make_index(manifest, shard_files, out)
+    with recorded(job):
+        make_index(manifest, shard_files, out)
 
 
 @app.command()
@@ -86,8 +100,9 @@ def align(
     from fusevad.align import AlignSettings
     from fusevad.align import align as align_tower
 
-    parsed = parse(AlignSettings, from_text_or_file(settings), "align")
-    align_tower(manifest, rgb, cue_folder, parsed, out, threads)
+    with recorded(settings) as job:
+        parsed = parse(AlignSettings, job.settings, "align")
+        align_tower(manifest, rgb, cue_folder, parsed, out, threads)
 
 
 @app.command()
@@ -97,12 +112,14 @@ def convert_event_clip(
     checkpoint: Annotated[
         Path | None, typer.Option(help="The published pickle; else it is downloaded.")
     ] = None,
+    job: JobFile = None,
 ) -> None:
     """Embeddings: the published event-CLIP as safetensors of a motion-cue tower, written to OUT."""
     from fusevad.event_clip import convert_event_clip as convert
     from fusevad.event_clip import download_event_clip
 
-    convert(checkpoint or download_event_clip(model), model, out)
+    with recorded(job):
+        convert(checkpoint or download_event_clip(model), model, out)
 
 
 @app.command()
@@ -118,8 +135,10 @@ def import_features(
     from fusevad.import_features import ImportSettings
     from fusevad.import_features import import_features as import_stream
 
-    parsed = parse(ImportSettings, from_text_or_file(settings), "features")
-    import_stream(parsed, folder, manifest, stream, out, shards)
+    with recorded(settings) as job:
+        parsed = parse(ImportSettings, job.settings, "features")
+        import_stream(parsed, folder, manifest, stream, out, shards)
+        job.outputs += map(str, sorted(out.glob("shard-*.safetensors")))
 
 
 @app.command()
@@ -135,5 +154,6 @@ def manifest_from_features(
     from fusevad.import_features import ImportSettings
     from fusevad.import_features import manifest_from_features as make
 
-    parsed = parse(ImportSettings, from_text_or_file(settings), "features")
-    make(parsed, folder, labels, intervals, out, bad_video_policy(on_bad_video))
+    with recorded(settings) as job:
+        parsed = parse(ImportSettings, job.settings, "features")
+        make(parsed, folder, labels, intervals, out, bad_video_policy(on_bad_video))

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import Manifest, Settings, Workers, app
-from fusevad.settings import from_text_or_file, parse
+from fusevad.cli.app import JobFile, Manifest, Settings, Workers, app
+from fusevad.provenance import recorded
+from fusevad.settings import parse
 
 
 @app.command()
@@ -26,9 +27,10 @@ def train(
     from fusevad.train import TrainData
     from fusevad.train import train as train_all
 
-    parsed = parse(TrainSettings, from_text_or_file(settings), "train")
     numbers = parse(list[int], seeds.split(","), "--seeds")
-    train_all(parsed, TrainData(manifest, rgb, event), numbers, out, workers)
+    with recorded(settings) as job:
+        parsed = parse(TrainSettings, job.settings, "train")
+        train_all(parsed, TrainData(manifest, rgb, event), numbers, out, workers)
 
 
 @app.command()
@@ -37,11 +39,13 @@ def evaluate(
     manifest: Manifest,
     intervals: Annotated[Path, typer.Option(help="The data set's intervals.csv.")],
     headline: Annotated[str, typer.Option(help="Metric by which `oracle` chooses.")] = "AUC",
+    job: JobFile = None,
 ) -> None:
     """Frame-level metrics of a run under the protocols last, validation and oracle."""
     from fusevad.evaluate import evaluate as evaluate_run
 
-    evaluate_run(run, manifest, intervals, headline)
+    with recorded(job):
+        evaluate_run(run, manifest, intervals, headline)
 
 
 @app.command()
@@ -53,7 +57,8 @@ def report(
     """Tables (.tex and .csv) and figures (.pdf and .png) from finished runs."""
     from fusevad.report import make_report
 
-    make_report(kind, from_text_or_file(settings), *out)
+    with recorded(settings) as job:
+        make_report(kind, job.settings, *out)
 
 
 Intervals = Annotated[Path, typer.Option(help="The data set's intervals.csv.")]
@@ -77,8 +82,9 @@ def study_masking(
     from fusevad.studies.masking import MaskingSettings
     from fusevad.studies.masking import study_masking as study
 
-    parsed = parse(MaskingSettings, from_text_or_file(settings), "masking")
-    study(run, manifest, intervals, rgb, event, parsed, *out, workers)
+    with recorded(settings) as job:
+        parsed = parse(MaskingSettings, job.settings, "masking")
+        study(run, manifest, intervals, rgb, event, parsed, *out, workers)
 
 
 @app.command()
@@ -97,8 +103,9 @@ def study_noise(
     from fusevad.studies.noise import NoiseSettings
     from fusevad.studies.noise import study_noise as study
 
-    parsed = parse(NoiseSettings, from_text_or_file(settings), "noise")
-    study(run, manifest, intervals, rgb, event, cue_folder, parsed, out, workers)
+    with recorded(settings) as job:
+        parsed = parse(NoiseSettings, job.settings, "noise")
+        study(run, manifest, intervals, rgb, event, cue_folder, parsed, out, workers)
 
 
 @app.command()
@@ -114,8 +121,9 @@ def study_attention(
     from fusevad.studies.attention import AttentionSettings
     from fusevad.studies.attention import study_attention as study
 
-    parsed = parse(AttentionSettings, from_text_or_file(settings), "attention")
-    study(manifest, intervals, cue_folder, parsed, *out, threads)
+    with recorded(settings) as job:
+        parsed = parse(AttentionSettings, job.settings, "attention")
+        study(manifest, intervals, cue_folder, parsed, *out, threads)
 
 
 @app.command()
@@ -133,8 +141,9 @@ def study_equivalence(
     from fusevad.studies.equivalence import EquivalenceSettings
     from fusevad.studies.equivalence import study_equivalence as study
 
-    parsed = parse(EquivalenceSettings, from_text_or_file(settings), "equivalence")
-    study(run, manifest, intervals, rgb, event, parsed, out, workers)
+    with recorded(settings) as job:
+        parsed = parse(EquivalenceSettings, job.settings, "equivalence")
+        study(run, manifest, intervals, rgb, event, parsed, out, workers)
 
 
 @app.command()
@@ -143,7 +152,8 @@ def study_leaks(data: Path, settings: Settings, out: Path) -> None:
     from fusevad.recorded import RecordedSettings
     from fusevad.recorded.leaks import study_leaks as study
 
-    study(data, parse(RecordedSettings, from_text_or_file(settings), "recorded"), out)
+    with recorded(settings) as job:
+        study(data, parse(RecordedSettings, job.settings, "recorded"), out)
 
 
 @app.command()
@@ -151,8 +161,10 @@ def book(
     out: Path,
     tables: list[Path],
     figure: Annotated[list[Path] | None, typer.Option(help="A figure, after the tables.")] = None,
+    job: JobFile = None,
 ) -> None:
     """Tables and figures in one PDF, set by latexmk, which must be installed."""
     from fusevad.report.book import make_book
 
-    make_book(tables, figure or [], out)
+    with recorded(job):
+        make_book(tables, figure or [], out)

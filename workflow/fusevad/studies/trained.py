@@ -17,6 +17,7 @@ from fusevad.features import EmbeddingStore, Streams
 from fusevad.files import read_csv
 from fusevad.manifest import read_manifest
 from fusevad.models import Output, needs_motion_cue
+from fusevad.protocols import KEPT_PROTOCOLS
 from fusevad.seed_run import SeedRun, TrainSettings
 from fusevad.settings import parse
 from fusevad.training_data import TrainVideo
@@ -137,7 +138,7 @@ def weights_file(run: Path, seed: int, protocol: str) -> Path:
     Raises:
         FusevadError: a protocol whose weights training does not keep.
     """
-    if protocol not in ("last", "validation"):
+    if protocol not in KEPT_PROTOCOLS:
         raise FusevadError(
             f"protocol {protocol}: its weights are not kept; study last or validation"
         )

@@ -1,0 +1,207 @@
+"""What an artifact is made from: the jobs of a configuration, and the lineage of each.
+
+A lineage is known from the configuration alone, without any data: the settings of a job and of all
+jobs before it. An artifact that records the lineage which the configuration expects is the one that
+the workflow would make. Imports nothing heavy: the Snakefile reads it at every start.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fusevad.errors import FusevadError
+from fusevad.files import sha256, write_text
+
+# Raise a stage's number when it makes something else from the same settings and inputs.
+VERSIONS = {
+    "align": 1,
+    "book": 1,
+    "contact-sheet": 1,
+    "cues": 1,
+    "embed": 1,
+    "evaluate": 1,
+    "event-clip": 1,
+    "fetch": 1,
+    "import-features": 1,
+    "index": 1,
+    "labels": 1,
+    "manifest": 1,
+    "manifest-from-features": 1,
+    "render": 1,
+    "report": 1,
+    "splice": 1,
+    "study-attention": 1,
+    "study-equivalence": 1,
+    "study-leaks": 1,
+    "study-masking": 1,
+    "study-noise": 1,
+    "train": 1,
+}
+
+SETTINGS_FOLDER = "results/settings"
+
+
+@dataclass(frozen=True)
+class StageJob:
+    """One job of the workflow. Paths are relative to the repository, as Snakemake has them.
+
+    Attributes:
+        name: stage and what it is for, `train/rendered/student-t`.
+        stage: the verb of `fusevad` that does it.
+        settings: the verb's settings.
+        options: other values that its result depends on, such as the seeds.
+        inputs: files that it reads: of other jobs, or sources such as encoder weights.
+        outputs: files that it makes; its record lies beside the first.
+        step: name that jobs share which differ in their share of the videos alone; else `name`.
+    """
+
+    name: str
+    stage: str
+    settings: dict[str, Any]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    step: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "step", self.step or self.name)
+
+    @property
+    def record(self) -> str:
+        """Where the verb writes how it made the outputs."""
+        return record_path(self.outputs[0])
+
+
+def record_path(first_output: str) -> str:
+    """Path of the provenance record of a job whose first output that is."""
+    return str(Path(first_output).with_suffix(".provenance.json"))
+
+
+class Plan:
+    """All jobs of a configuration, upstream before downstream.
+
+    Raises:
+        FusevadError: two jobs make the same file.
+    """
+
+    def __init__(self, jobs: Iterable[StageJob]) -> None:
+        given = {job.name: job for job in jobs}
+        self._producers: dict[str, str] = {}
+        for job in given.values():
+            for path in job.outputs:
+                other = self._producers.setdefault(path, job.name)
+                if other != job.name:
+                    raise FusevadError(f"{path}: made by both {other} and {job.name}; rename one")
+        self._given = given
+        self._lineages: dict[str, dict[str, Any]] = {}
+
+    @cached_property
+    def jobs(self) -> dict[str, StageJob]:
+        """By name, each after all that it needs."""
+        ordered: dict[str, StageJob] = {}
+        for job in self._given.values():
+            self._place(job, ordered)
+        return ordered
+
+    def _place(self, job: StageJob, ordered: dict[str, StageJob]) -> None:
+        if job.name not in ordered:
+            for other in self.upstream(job):
+                self._place(other, ordered)
+            ordered[job.name] = job
+
+    def producer(self, path: str) -> StageJob | None:
+        """The job that makes a file; None for sources."""
+        name = self._producers.get(path)
+        return self._given[name] if name else None
+
+    def upstream(self, job: StageJob) -> list[StageJob]:
+        """The jobs that make a job's inputs."""
+        found = filter(None, map(self.producer, job.inputs))
+        return list({each.name: each for each in found}.values())
+
+    def lineage(self, job: StageJob) -> dict[str, Any]:
+        """Stage, version, settings and source files of the job's step and of all before it."""
+        if job.name not in self._lineages:
+            steps: dict[str, Any] = {}
+            for other in self.upstream(job):
+                steps |= self.lineage(other)
+            steps[job.step] = {
+                "stage": job.stage,
+                "version": VERSIONS[job.stage],
+                # As they will be read back: JSON knows no tuples.
+                "settings": json.loads(json.dumps(job.settings | job.options)),
+                "sources": {path: _digest(path) for path in self._sources(job)},
+            }
+            self._lineages[job.name] = steps
+        return self._lineages[job.name]
+
+    def _sources(self, job: StageJob) -> Iterator[str]:
+        return (path for path in job.inputs if path not in self._producers)
+
+    def settings_file(self, job: StageJob) -> str:
+        """The input by which Snakemake sees that settings have changed: other ones, another file.
+
+        So a look at other settings leaves no trace on the files of these.
+        """
+        digest = hashlib.sha256(self._settings_text(job).encode()).hexdigest()[:12]
+        return f"{SETTINGS_FOLDER}/{job.name}.{digest}.json"
+
+    def write_settings(self, job: StageJob) -> str:
+        """Write the job's settings file unless it is there; returns its path.
+
+        The verb reads from it what to do, what its inputs must be, and what to record.
+        """
+        path = self.settings_file(job)
+        if not Path(path).is_file():
+            write_text(self._settings_text(job), Path(path))
+        return path
+
+    def write_all_settings(self) -> None:
+        """Write the settings files of all jobs."""
+        for job in self.jobs.values():
+            self.write_settings(job)
+
+    def settings(self, name: str) -> str:
+        """Path of the settings file of the job of that name.
+
+        Raises:
+            FusevadError: the configuration has no such job.
+        """
+        if name not in self.jobs:
+            raise FusevadError(
+                f"{name}: needs motion cues or crops that the configuration lacks; add them there"
+            )
+        return self.settings_file(self.jobs[name])
+
+    def _settings_text(self, job: StageJob) -> str:
+        made = {path: self.producer(path) for path in job.inputs}
+        content = {
+            "job": job.name,
+            "stage": job.stage,
+            "settings": job.settings,
+            "inputs": {path: other.record if other else None for path, other in made.items()},
+            "outputs": job.outputs,
+            "lineage": self.lineage(job),
+        }
+        return json.dumps(content, indent=1) + "\n"
+
+
+def _digest(path: str) -> str | None:
+    """Hash of a source file; None if it isn't there, which the job itself will say."""
+    file = Path(path)
+    if not file.is_file():
+        return None
+    return _digest_at(path, file.stat().st_mtime_ns)
+
+
+_DIGESTS: dict[tuple[str, int], str] = {}
+
+
+def _digest_at(path: str, time: int) -> str:
+    if (path, time) not in _DIGESTS:
+        _DIGESTS[path, time] = sha256(Path(path))
+    return _DIGESTS[path, time]
