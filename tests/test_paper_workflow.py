@@ -101,7 +101,7 @@ def test_a_released_split_stands_beside_the_official_one(finished):
     )
     (finished / "both.yaml").write_text("datasets: [xd-violence, xd-violence.released]\n")
     over = (PAPER, "small.yaml", "both.yaml")
-    snakemake(finished, "results/xd-violence.released/manifest.csv", over=over)
+    snakemake(finished, "results/leaks.tex", over=over)
     manifests = [
         pd.read_csv(finished / "results" / name / "manifest.csv").set_index("video").split
         for name in ("xd-violence", "xd-violence.released")
@@ -112,6 +112,18 @@ def test_a_released_split_stands_beside_the_official_one(finished):
         .intersection(manifests[1].index[manifests[1].eq("train")])
     )
     assert len(moved) > 0
+    leaks = pd.read_csv(finished / "results/leaks.csv").set_index("quantity")
+    assert leaks.videos["leaked"] == len(moved)
+    on_all, on_common = (leaks.videos[f"official_{kind}"] for kind in ("all", "common"))
+    assert (on_all.to_numpy() - on_common.to_numpy() == len(moved)).all()
+    assert set(leaks.experiment["difference_common"]) == {"image-only", "student-t"}
+    assert r"label\_B1-B2-0" in (finished / "results/leaks.tex").read_text()
+
+
+def test_leaks_are_counted_without_training_anything(finished):
+    over = ("--configfile", PAPER, "small.yaml")
+    planned = planned_jobs(run(finished, "snakemake", "-nF", "results/leaks.tex", *over).stdout)
+    assert planned == {"fetch": 4, "study_leaks": 4, "study_table": 1, "total": 9}
 
 
 def test_verify_names_what_is_missing_and_fails(finished):

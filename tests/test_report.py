@@ -4,6 +4,8 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from importlib import import_module
+from inspect import signature
 
 import pandas as pd
 import pytest
@@ -11,7 +13,7 @@ from scipy import stats
 
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
-from fusevad.report import latex
+from fusevad.report import REPORTS, latex
 from fusevad.report.classes import make_classes
 from fusevad.report.published import read_published, read_published_classes
 from fusevad.report.runs import TableRow
@@ -52,6 +54,12 @@ def measured_line(text, label):
     """The cells of a method's first row."""
     line = next(line for line in text.splitlines() if line.startswith(latex.escape(label) + " & "))
     return line.removesuffix(r" \\").split(" & ")[1:]
+
+
+def test_every_report_ends_with_the_two_files_that_it_writes():
+    for module, name in REPORTS.values():
+        make = getattr(import_module(f"fusevad.report.{module}"), name)
+        assert all(each.startswith("out_") for each in list(signature(make).parameters)[-2:])
 
 
 # Table 1
