@@ -1,6 +1,7 @@
 """From mappings (YAML, JSON) to typed settings, with one clear line when they do not fit."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,11 +27,17 @@ def parse(kind: type[T], values: Any, source: str) -> T:
         FusevadError: naming `source`, the key and what is wrong with it.
     """
     try:
-        return TypeAdapter(kind).validate_python(values)
+        return _adapter(kind).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "settings"
         raise FusevadError(f"{source}: {key}: {first['msg']}; correct the value") from error
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    """Making one takes milliseconds, and records are read by the thousand."""
+    return TypeAdapter(kind)
 
 
 def read_yaml(path: Path) -> Any:
