@@ -64,4 +64,6 @@ $(MADE): envs/requirements.lock pyproject.toml
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	@$(AS_PIP) $(UV) pip sync --python $(VENV)/bin/python --require-hashes envs/requirements.lock
 	@$(UV) pip install --quiet --python $(VENV)/bin/python --offline --no-deps --no-build-isolation --editable .
+	@! git rev-parse --git-dir >/dev/null 2>&1 || \
+		git config merge.fusevad.driver "PATH=$(VENV)/bin:\$$PATH fusevad merge-records %O %A %B %P"
 	@touch $@

@@ -3,7 +3,7 @@
 Imports nothing heavy: the Snakefile reads it at every start.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -207,6 +207,14 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
         )
     _check_references(config)
     return config
+
+
+def load_files(configfiles: Iterable[Path], folder: Path = Path("config")) -> Config:
+    """`config.yaml` of `folder` with other files laid over it in order, as Snakemake does."""
+    values = read_yaml(folder / "config.yaml")
+    for path in configfiles:
+        values = merge(values, read_yaml(path) or {})
+    return load(values, folder)
 
 
 @cache

@@ -1,0 +1,120 @@
+"""A small plan with the shape of the real one, and made-up artifacts that fit it."""
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from fusevad.lineage import Plan, StageJob
+from fusevad.provenance import FileRecord, Record, write_record
+
+DATA = "results/tiny"
+EMBEDDINGS = f"{DATA}/embeddings/clip/rgb"
+SOURCE = "config/published.csv"
+
+
+def made_up_plan(
+    rate: float = 0.001, crops: int = 1, shards: int = 2, runs: Iterable[str] = ("ours",)
+) -> Plan:
+    """Rendered videos, motion cues, embeddings of `shards` shards, `runs` and their table."""
+    tables = (f"{DATA}/source/labels.csv", f"{DATA}/source/intervals.csv")
+    manifest = f"{DATA}/manifest.csv"
+    jobs = [
+        StageJob("render/tiny", "render", {"videos": 2}, (), tables),
+        StageJob("manifest/tiny", "manifest", {}, tables, (manifest,)),
+    ]
+    files = []
+    for shard in range(shards):
+        cue, file = (
+            f"{DATA}/cues/paper/shard-{shard}.csv",
+            f"{EMBEDDINGS}/shard-{shard}.safetensors",
+        )
+        step = "cues/tiny/paper"
+        jobs.append(
+            StageJob(f"{step}/{shard}", "cues", {"clamp": 16}, (manifest,), (cue,), step=step)
+        )
+        step = "embed/tiny/clip/rgb"
+        settings = {"crops": crops, "stream": "event"}
+        jobs.append(
+            StageJob(f"{step}/{shard}", "embed", settings, (manifest, cue), (file,), step=step)
+        )
+        files.append(file)
+    index = f"{EMBEDDINGS}/index.csv"
+    jobs.append(StageJob("index/tiny/clip/rgb", "index", {}, (manifest, *files), (index,)))
+    for run in runs:
+        folder = f"{DATA}/runs/{run}"
+        trained = (f"{folder}/history.csv", f"{folder}/weights/seed-0.safetensors")
+        settings = {"run": run, "lr": rate}
+        jobs.append(StageJob(f"train/tiny/{run}", "train", settings, (manifest, index), trained))
+        seeds = (f"{folder}/seeds.csv",)
+        jobs.append(StageJob(f"evaluate/tiny/{run}", "evaluate", {}, (manifest, *trained), seeds))
+    seeds = tuple(f"{DATA}/runs/{run}/seeds.csv" for run in runs)
+    table = ("results/table1.tex", "results/table1.csv")
+    jobs.append(StageJob("report/table1", "report", {}, (*seeds, SOURCE), table))
+    return Plan(jobs)
+
+
+def unlisted(job: StageJob) -> tuple[str, ...]:
+    """What a job writes and Snakemake doesn't list: motion cues, videos."""
+    if job.stage == "render":
+        return (f"{DATA}/source/videos/a.mp4",)
+    if job.stage == "cues":
+        return (str(Path(job.outputs[0]).with_suffix(".h5")),)
+    return ()
+
+
+def make(plan: Plan, jobs: Iterable[str] | None = None, content: str = "") -> None:
+    """Do jobs (all, without any) in the working directory, as verbs do: outputs, then record."""
+    if not Path(SOURCE).is_file():
+        write(SOURCE, "the paper's numbers")
+    for name in plan.jobs if jobs is None else jobs:
+        job = plan.jobs[name]
+        inputs = {path: _sha256(path) for path in job.inputs if Path(path).is_file()}
+        for path in (*job.outputs, *unlisted(job)):
+            write(path, f"{path} {content} {plan.lineage(job)} {inputs}")
+        outputs = {path: FileRecord.of(Path(path)) for path in (*job.outputs, *unlisted(job))}
+        record = Record(job.name, job.stage, plan.lineage(job), inputs, outputs, {})
+        write_record(record, Path(job.record))
+
+
+def write(path: str, text: str) -> None:
+    """Write a file and its folders."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text)
+
+
+def remove(plan: Plan, *jobs: str) -> None:
+    """Remove everything of jobs."""
+    for name in jobs:
+        job = plan.jobs[name]
+        for path in (*job.outputs, *unlisted(job), job.record):
+            Path(path).unlink()
+
+
+def named(plan: Plan, *stages: str) -> list[str]:
+    """Names of the jobs of stages."""
+    return [name for name, job in plan.jobs.items() if job.stage in stages]
+
+
+def rerun(plan: Plan, command: str = "exit 1", dry: bool = True) -> set[str]:
+    """Jobs that the real Snakemake would run for the table (or runs, if not `dry`)."""
+    rules = []
+    for number, job in enumerate(plan.jobs.values()):
+        plan.write_settings(job)
+        inputs = (*job.inputs, plan.settings_file(job))
+        rules.append(
+            f"rule:\n    name: 'rule{number}'\n    input: {list(inputs)}\n"
+            f"    output: {list(job.outputs)}\n    shell: '{command}'\n"
+        )
+    Path("Snakefile").write_text("\n".join(rules))
+    program = [Path(sys.executable).with_name("snakemake"), "--cores", "1", "results/table1.tex"]
+    options = ["--dry-run"] if dry else []
+    done = subprocess.run([*program, *options], capture_output=True, text=True, check=True)
+    names = dict(enumerate(plan.jobs))
+    lines = done.stdout.splitlines()
+    return {names[int(line[9:-1])] for line in lines if line.startswith("rule rule")}
+
+
+def _sha256(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,75 @@
+"""A clone of the project with made-up artifacts of a few units, and DVC remotes for it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from fusevad.artifacts.store import Store
+from fusevad.artifacts.units import Unit, units_of
+from fusevad.config import Config, load, merge
+from fusevad.settings import read_yaml
+from fusevad.stages import plan
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGFILE = Path("config/tiny.yaml")
+RUN = "results/rendered-tiny/runs/student-t"
+CUES = "results/rendered-tiny/cues/paper"
+MANIFEST = "results/rendered-tiny/manifest.csv"
+
+
+def clone(folder: Path, remote: str, **options: str) -> Path:
+    """The tracked files that DVC needs, in a git repository whose default remote is `remote`."""
+    shutil.copytree(ROOT / "config", folder / "config")
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    lines = ["[core]", "remote = test", "['remote \"test\"']", f"url = {remote}"]
+    lines += [f"{key} = {value}" for key, value in options.items()]
+    (folder / ".dvc/config.local").write_text("\n".join(lines) + "\n")
+    (folder / ".dvc/config").chmod(0o644)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    return folder
+
+
+def share(source: Path, target: Path) -> None:
+    """What git would carry from one clone to another."""
+    for name in ("dvc.lock", "config/tracked.yaml"):
+        shutil.copy(source / name, target / name)
+
+
+def configuration(folder: Path = ROOT) -> Config:
+    values = merge(read_yaml(folder / "config/config.yaml"), read_yaml(folder / CONFIGFILE))
+    return load(values, folder / "config")
+
+
+def unit(name: str) -> Unit:
+    return next(each for each in units_of(plan(configuration())) if each.name == name)
+
+
+def write(folder: Path, path: str, text: str) -> None:
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_text(text)
+
+
+def make(folder: Path, name: str, text: str = "made up") -> Unit:
+    """Write every file that the jobs of a unit list, each with a content of its own."""
+    made = unit(name)
+    for job in made.jobs:
+        for path in (*job.outputs, job.record):
+            write(folder, path, f"{text} {path}")
+    return made
+
+
+def published(folder: Path, remote: str, *names: str, **options: str) -> Path:
+    """A clone that has made, recorded and pushed the named units."""
+    first = clone(folder, remote, **options)
+    store = Store(first)
+    units = [make(first, name) for name in names]
+    store.record(units, configuration(), [CONFIGFILE])
+    store.push(units)
+    return first
+
+
+def workspace(folder: Path) -> dict[str, str]:
+    files = (path for path in (folder / "results").rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_text() for path in files}

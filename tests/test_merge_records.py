@@ -1,0 +1,73 @@
+"""Two people push different runs, and git keeps both."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fusevad.artifacts.merge import merge_records
+from fusevad.artifacts.tracked import tracked_text
+from fusevad.errors import FusevadError
+
+
+def lock(folder: Path, name: str, **units: str) -> Path:
+    stages = {key: {"cmd": "make", "outs": [{"md5": md5}]} for key, md5 in units.items()}
+    path = folder / name
+    path.write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    return path
+
+
+def recorded(path: Path) -> dict[str, str]:
+    stages = yaml.safe_load(path.read_text())["stages"]
+    return {name: stage["outs"][0]["md5"] for name, stage in stages.items()}
+
+
+def test_runs_of_both_sides_are_kept(tmp_path: Path) -> None:
+    base = lock(tmp_path, "base", data="1", table="1")
+    ours = lock(tmp_path, "ours", data="1", table="1", run_a="2")
+    theirs = lock(tmp_path, "theirs", data="1", table="3", run_b="4")
+    merge_records(base, ours, theirs)
+    assert recorded(ours) == {"data": "1", "table": "3", "run_a": "2", "run_b": "4"}
+    assert list(recorded(ours)) == sorted(recorded(ours))
+
+
+def test_a_unit_that_one_side_removed_is_gone(tmp_path: Path) -> None:
+    base = lock(tmp_path, "base", data="1", old="1")
+    ours = lock(tmp_path, "ours", data="1")
+    theirs = lock(tmp_path, "theirs", data="2", old="1")
+    merge_records(base, ours, theirs)
+    assert recorded(ours) == {"data": "2"}
+
+
+@pytest.mark.parametrize("side", ["base", "ours"])
+def test_a_file_that_is_new_to_one_side_is_taken(tmp_path: Path, side: str) -> None:
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    files = {name: lock(tmp_path, name, data="1") for name in ("base", "ours", "theirs")}
+    files |= {"base": empty, side: empty}
+    merge_records(files["base"], files["ours"], files["theirs"])
+    assert recorded(files["ours"]) == {"data": "1"}
+
+
+def test_the_same_unit_changed_on_both_sides_is_named(tmp_path: Path) -> None:
+    base = lock(tmp_path, "base", data="1")
+    ours = lock(tmp_path, "ours", data="2")
+    theirs = lock(tmp_path, "theirs", data="3")
+    with pytest.raises(FusevadError, match=r"dvc\.lock: data: changed on both sides"):
+        merge_records(base, ours, theirs)
+    assert recorded(ours) == {"data": "2"}
+
+
+def test_lists_of_units_merge_line_by_line(tmp_path: Path) -> None:
+    entry = {"dataset": "rendered"}
+    sides = {
+        "base": {"runs": {"a": entry}},
+        "ours": {"runs": {"a": entry, "b": entry}, "tables": {"table1": entry}},
+        "theirs": {"runs": {"a": entry, "c": entry}},
+    }
+    for name, values in sides.items():
+        (tmp_path / name).write_text(tracked_text(values))
+    ours = tmp_path / "ours"
+    merge_records(tmp_path / "base", ours, tmp_path / "theirs", "config/tracked.yaml")
+    both = {"runs": {"a": entry, "b": entry, "c": entry}, "tables": {"table1": entry}}
+    assert ours.read_text() == tracked_text(both)

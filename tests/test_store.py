@@ -1,0 +1,244 @@
+"""DVC's cache and remotes, a file at a time, and what happens when they fail."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fusevad.artifacts.store import Store
+from fusevad.errors import FusevadError
+from tests.made_up_store import (
+    CONFIGFILE,
+    CUES,
+    MANIFEST,
+    RUN,
+    clone,
+    configuration,
+    make,
+    published,
+    share,
+    workspace,
+    write,
+)
+
+DATA = "data@rendered-tiny"
+TRAINED = "runs@rendered-tiny.student-t"
+HISTORY = f"{RUN}/history.csv"
+
+
+@pytest.fixture
+def clones(tmp_path: Path) -> tuple[Path, Path]:
+    """One that has pushed its data and a run to a folder, and one that has nothing yet."""
+    remote = str(tmp_path / "remote")
+    first = published(tmp_path / "first", remote, DATA, TRAINED)
+    second = clone(tmp_path / "second", remote)
+    share(first, second)
+    return first, second
+
+
+def cached(folder: Path, path: str) -> Path:
+    (oid,) = Store(folder)._hashes([path]).values()
+    return folder / ".dvc/cache/files/md5" / oid[:2] / oid[2:]
+
+
+def on_remote(folder: Path, path: str) -> Path:
+    (oid,) = Store(folder)._hashes([path]).values()
+    return folder.parent / "remote/files/md5" / oid[:2] / oid[2:]
+
+
+def damage(path: Path) -> None:
+    """Other bytes of the same length, with the times and rights that DVC trusts."""
+    status = path.stat()
+    path.chmod(0o644)
+    path.write_bytes(b"#" * status.st_size)
+    path.chmod(status.st_mode)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_recording_leaves_files_and_their_times_alone(tmp_path: Path) -> None:
+    first = clone(tmp_path / "first", str(tmp_path / "remote"))
+    made = make(first, TRAINED)
+    file = first / HISTORY
+    os.utime(file, ns=(10**18, 10**18))
+    before = file.stat()
+    assert Store(first).record([made], configuration(), [CONFIGFILE]) == [TRAINED]
+    after = file.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_a_unit_is_recorded_once_and_again_when_it_changes(tmp_path: Path) -> None:
+    first = clone(tmp_path / "first", str(tmp_path / "remote"))
+    made = make(first, TRAINED)
+    store = Store(first)
+    store.record([made], configuration(), [CONFIGFILE])
+    assert store.record([made], configuration(), [CONFIGFILE]) == []
+    write(first, HISTORY, "other")
+    assert store.record([made], configuration(), [CONFIGFILE]) == [TRAINED]
+
+
+def test_the_record_is_sorted_and_each_unit_has_its_line(clones: tuple[Path, Path]) -> None:
+    first, _ = clones
+    names = list(yaml.safe_load((first / "dvc.lock").read_text())["stages"])
+    assert names == sorted(names) and set(names) == {DATA, TRAINED} == Store(first).units()
+    assert "\n  rendered-tiny.student-t: {" in (first / "config/tracked.yaml").read_text()
+
+
+def test_a_unit_that_is_not_whole_is_not_recorded(tmp_path: Path) -> None:
+    first = clone(tmp_path / "first", str(tmp_path / "remote"))
+    made = make(first, DATA)
+    (first / MANIFEST).unlink()
+    before = (first / "config/tracked.yaml").read_text()
+    with pytest.raises(FusevadError, match=rf"{MANIFEST}: isn't there"):
+        Store(first).record([made], configuration(), [CONFIGFILE])
+    assert (first / "config/tracked.yaml").read_text() == before
+    assert not (first / "dvc.lock").exists()
+
+
+def test_half_written_files_are_no_part_of_a_unit(tmp_path: Path) -> None:
+    first = clone(tmp_path / "first", str(tmp_path / "remote"))
+    made = make(first, TRAINED)
+    stray = [f"{RUN}/.history.1.tmp.csv", f"{RUN}/.history.csv.2.restored.tmp"]
+    stray += [f"{RUN}/.progress/seed-0.pt", f"{RUN}/.snakemake_timestamp"]
+    for path in stray:
+        write(first, path, "half")
+    store = Store(first)
+    store.record([made], configuration(), [CONFIGFILE])
+    assert store.tracked([*stray, HISTORY]) == {HISTORY}
+
+
+def test_what_is_tracked_is_known_file_by_file(clones: tuple[Path, Path]) -> None:
+    _, second = clones
+    asked = [HISTORY, MANIFEST, f"{RUN}/other.csv", f"{CUES}/shard-0.csv", "README.md"]
+    assert Store(second).tracked(asked) == {HISTORY, MANIFEST}
+
+
+def test_fetching_leaves_the_workspace_alone(clones: tuple[Path, Path]) -> None:
+    first, second = clones
+    store, arrived = Store(second), []
+    store.fetch([HISTORY, MANIFEST], arrived.append)
+    assert sorted(arrived) == sorted([HISTORY, MANIFEST])
+    assert workspace(second) == {}
+    assert store.read(HISTORY) == (first / HISTORY).read_bytes()
+
+
+def test_restoring_touches_the_named_files_alone(clones: tuple[Path, Path]) -> None:
+    first, second = clones
+    write(second, f"{RUN}/seeds.csv", "my own")
+    Store(second).restore([HISTORY, MANIFEST])
+    expected = {path: workspace(first)[path] for path in (HISTORY, MANIFEST)}
+    assert workspace(second) == expected | {f"{RUN}/seeds.csv": "my own"}
+
+
+def test_restored_files_are_no_links_into_the_cache(clones: tuple[Path, Path]) -> None:
+    _, second = clones
+    Store(second).restore([HISTORY])
+    kept = cached(second, HISTORY).stat()
+    os.utime(second / HISTORY, (1, 1))
+    assert (second / HISTORY).stat().st_nlink == 1 and not (second / HISTORY).is_symlink()
+    assert cached(second, HISTORY).stat().st_mtime_ns == kept.st_mtime_ns
+    assert os.access(second / HISTORY, os.W_OK)
+
+
+def test_a_file_that_nobody_recorded_is_named(clones: tuple[Path, Path]) -> None:
+    with pytest.raises(FusevadError, match=r"other\.csv: no such file in dvc\.lock"):
+        Store(clones[1]).fetch([f"{RUN}/other.csv"])
+
+
+def test_a_damaged_file_in_the_cache_is_found_and_then_fetched_anew(
+    clones: tuple[Path, Path],
+) -> None:
+    first, second = clones
+    Store(second).fetch([HISTORY, MANIFEST])
+    damage(cached(second, HISTORY))
+    with pytest.raises(FusevadError, match=rf"damaged copy of {HISTORY}") as caught:
+        Store(second).restore([HISTORY, MANIFEST])
+    assert "\n" not in str(caught.value)
+    assert workspace(second) == {}
+    Store(second).restore([HISTORY, MANIFEST])
+    assert (second / HISTORY).read_bytes() == (first / HISTORY).read_bytes()
+
+
+@pytest.mark.parametrize("rights", [0o644, 0o444])
+def test_a_wrong_object_on_the_remote_never_gets_into_the_cache(
+    clones: tuple[Path, Path], rights: int
+) -> None:
+    first, second = clones
+    wrong = on_remote(second, HISTORY)
+    right = wrong.read_bytes()
+    damage(wrong)
+    wrong.chmod(rights)
+    with pytest.raises(FusevadError, match=rf"wrong content for {HISTORY}"):
+        Store(second).restore([HISTORY, MANIFEST])
+    assert workspace(second) == {} and not cached(second, HISTORY).exists()
+    wrong.chmod(0o644)
+    wrong.write_bytes(right)
+    Store(second).restore([HISTORY, MANIFEST])
+    assert (second / HISTORY).read_bytes() == (first / HISTORY).read_bytes()
+
+
+def test_a_file_that_was_recorded_and_not_pushed_is_named(clones: tuple[Path, Path]) -> None:
+    _, second = clones
+    on_remote(second, HISTORY).unlink()
+    with pytest.raises(FusevadError, match=rf"{HISTORY} isn't there; ask who recorded it"):
+        Store(second).fetch([HISTORY])
+
+
+def test_a_remote_folder_that_is_gone_is_one_line(clones: tuple[Path, Path]) -> None:
+    _, second = clones
+    (second.parent / "remote").rename(second.parent / "elsewhere")
+    with pytest.raises(FusevadError, match="remote 'test'") as caught:
+        Store(second).fetch([HISTORY])
+    assert "\n" not in str(caught.value)
+
+
+def test_pushing_what_is_nowhere_is_refused(clones: tuple[Path, Path]) -> None:
+    first, _ = clones
+    object_ = on_remote(first, HISTORY)
+    object_.unlink()
+    cached(first, HISTORY).unlink()
+    with pytest.raises(FusevadError, match="1 files of the units are neither there nor"):
+        Store(first).push([make(first, TRAINED)])
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from fusevad.artifacts.store import Store
+from fusevad.errors import FusevadError
+store = Store(Path(sys.argv[1]))
+if sys.argv[3] == "restore":
+    store.fetch([sys.argv[2]])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+try:
+    getattr(store, sys.argv[3])([sys.argv[2]])
+except FusevadError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("action", ["fetch", "restore"])
+def test_a_full_disk_is_one_line_and_a_second_try_completes(tmp_path: Path, action: str) -> None:
+    remote = str(tmp_path / "remote")
+    first = clone(tmp_path / "first", remote)
+    made = make(first, TRAINED)
+    write(first, HISTORY, "x" * 3_000_000)
+    store = Store(first)
+    store.record([made], configuration(), [CONFIGFILE])
+    store.push([made])
+    second = clone(tmp_path / "second", remote)
+    share(first, second)
+    said = subprocess.run(
+        [sys.executable, "-c", FULL, str(second), HISTORY, action],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "the disk is full; free some space" in said.stdout
+    assert said.stdout.count("\n") == 1 and "Traceback" not in said.stderr
+    assert [path for path in (second / "results").rglob("*") if path.is_file()] == []
+    Store(second).restore([HISTORY])
+    assert (second / HISTORY).stat().st_size == 3_000_000

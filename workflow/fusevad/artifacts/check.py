@@ -1,0 +1,281 @@
+"""Which artifacts of the workspace fit the configuration, and why others don't.
+
+Paths are relative to the working directory, which is the repository, as in the plan.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
+
+from fusevad.errors import FusevadError
+from fusevad.files import sha256
+from fusevad.lineage import Plan, StageJob
+from fusevad.provenance import Record, differences, read_record
+
+# They make or find videos, which are recorded but no artifacts to keep: their tables can lie alone.
+VIDEO_SOURCES = ("fetch", "labels", "render", "splice")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What lies in the workspace of a job.
+
+    Attributes:
+        job: the job.
+        record: how it says that it was made; None without a record that can be read.
+        made_otherwise: lines on values or inputs that differ from what the configuration expects.
+        damaged: lines on files that aren't as recorded, or whose necessary companions are missing.
+        missing: recorded outputs that aren't there and can be.
+        hashes: of those that are there.
+    """
+
+    job: StageJob
+    record: Record | None
+    made_otherwise: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def fits(self) -> bool:
+        """Whether what is there can be believed."""
+        return not self.made_otherwise and not self.damaged
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything is there and can be believed."""
+        return self.fits and not self.missing
+
+    @property
+    def reason(self) -> str:
+        """The first thing that doesn't fit, and how many more there are."""
+        lines = [*self.made_otherwise, *self.damaged]
+        more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+        return f"{lines[0]}{more}" if lines else ""
+
+    @property
+    def files(self) -> list[str]:
+        """Outputs and record, as far as they are there."""
+        recorded = self.record.outputs if self.record else {}
+        paths = dict.fromkeys([*self.job.outputs, *recorded, self.job.record])
+        return [path for path in paths if os.path.lexists(path)]
+
+
+def companions(plan: Plan, job: StageJob) -> list[StageJob]:
+    """Jobs without whose outputs those of `job` are useless: the shards that an index lists."""
+    if job.stage != "index":
+        return []
+    return [other for other in plan.upstream(job) if other.stage == "embed"]
+
+
+def lineage_differences(plan: Plan, job: StageJob, record: Record) -> list[str]:
+    """One line for each value by which a record differs from what the configuration expects."""
+    expected = plan.lineage(job)
+    return [] if record.lineage == expected else differences(record.lineage, expected)
+
+
+def input_differences(
+    plan: Plan, job: StageJob, record: Record, *known: Mapping[str, Record]
+) -> list[str]:
+    """One line for each input of which the first of the `known` records has another hash.
+
+    Args:
+        plan: of the configuration.
+        job: the job that read the inputs.
+        record: what it says about them.
+        known: records of the jobs that made them, by job name; the first that has one counts.
+    """
+    lines = []
+    for path in job.inputs:
+        maker = plan.producer(path)
+        makers = [records[maker.name] for records in known if maker and maker.name in records]
+        if not makers:
+            continue
+        here, found = makers[0].outputs.get(path), record.inputs.get(path)
+        if here is None or here.sha256 != found:
+            text = here.sha256[:12] if here else "not recorded"
+            lines.append(f"{path}: {(found or 'nothing')[:12]} recorded as input, {text} here")
+    return lines
+
+
+def check(plan: Plan, jobs: Iterable[StageJob]) -> dict[str, Finding]:
+    """What is there of `jobs` and of their companions, in plan order.
+
+    Jobs of which nothing is there are left out.
+    """
+    chosen = dict.fromkeys(job.name for job in jobs)
+    for name in list(chosen):
+        chosen |= dict.fromkeys(other.name for other in companions(plan, plan.jobs[name]))
+    ordered = [job for job in plan.jobs.values() if job.name in chosen]
+    read = {job.name: found for job in ordered if (found := _read(job))}
+    hashes = _hash(
+        path
+        for found in read.values()
+        if found.record
+        for path, made in found.record.outputs.items()
+        if _size(path) == made.size
+    )
+    findings: dict[str, Finding] = {}
+    upstream: dict[str, Record | None] = {}
+    for name, found in read.items():
+        findings[name] = _judge(plan, found, hashes, findings, upstream)
+    return findings
+
+
+def _read(job: StageJob) -> Finding | None:
+    """The record of a job and whether it is one; None if nothing of the job is there."""
+    if not os.path.lexists(job.record):
+        there = [path for path in job.outputs if os.path.lexists(path)]
+        if not there:
+            return None
+        return Finding(job, None, (f"{there[0]}: no record of how it was made ({job.record})",))
+    try:
+        record = read_record(Path(job.record))
+        check_paths(job, record)
+    except FusevadError as error:
+        return Finding(job, None, damaged=(str(error),))
+    return Finding(job, record)
+
+
+def check_paths(job: StageJob, record: Record) -> None:
+    """Refuse a record that names files outside `results/`, or not all that its job makes.
+
+    Raises:
+        FusevadError: it does.
+    """
+    for path in record.outputs:
+        parts = PurePosixPath(path).parts
+        if parts[:1] != ("results",) or ".." in parts:
+            raise FusevadError(f"{job.record}: names {path}, outside results; delete the record")
+    for path in job.outputs:
+        if path not in record.outputs:
+            raise FusevadError(f"{job.record}: nothing about {path}; delete the record")
+
+
+def _size(path: str) -> int | None:
+    """Size of a file; None if it isn't there."""
+    try:
+        return os.stat(path).st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+# By path, with what shows that a file was replaced since: size, time and inode.
+_HASHES: dict[str, tuple[tuple[int, int, int], str]] = {}
+
+
+def _hash(paths: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of files, each read once. Threads: hashing and reading leave Python alone."""
+    names = list(paths)
+    new = [name for name in names if _HASHES.get(name, (None,))[0] != _state(name)]
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        found = pool.map(_hash_one, new)
+        for name, entry in zip(new, tqdm(found, "checking", len(new), unit="file"), strict=True):
+            _HASHES[name] = entry
+    return {name: _HASHES[name][1] for name in names}
+
+
+def _hash_one(path: str) -> tuple[tuple[int, int, int], str]:
+    return _state(path), sha256(Path(path))
+
+
+def _state(path: str) -> tuple[int, int, int]:
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _judge(
+    plan: Plan,
+    found: Finding,
+    hashes: Mapping[str, str],
+    findings: Mapping[str, Finding],
+    upstream: dict[str, Record | None],
+) -> Finding:
+    """The finding, complete; `findings` has all jobs upstream that are looked at."""
+    job, record = found.job, found.record
+    if record is None:
+        return found
+    otherwise = [f"{job.outputs[0]}: {line}" for line in lineage_differences(plan, job, record)]
+    if not otherwise:
+        otherwise = [
+            f"{job.outputs[0]}: made from another {line}"
+            for line in _other_inputs(plan, job, record, findings, upstream)
+        ]
+    there = {path: hashes[path] for path in record.outputs if path in hashes}
+    missing = [path for path in record.outputs if _size(path) is None]
+    if job.stage in VIDEO_SOURCES:
+        missing = [path for path in missing if path in job.outputs]
+    damaged = [
+        f"{path}: {made.sha256[:12]} recorded, {there.get(path, f'{_size(path)} bytes')[:12]} found"
+        for path, made in record.outputs.items()
+        if path not in missing and _size(path) is not None and there.get(path) != made.sha256
+    ]
+    if len(missing) < len(record.outputs):
+        damaged += _missing_companions(plan, job, missing, findings)
+    return Finding(job, record, tuple(otherwise), tuple(damaged), tuple(missing), there)
+
+
+def _other_inputs(
+    plan: Plan,
+    job: StageJob,
+    record: Record,
+    findings: Mapping[str, Finding],
+    upstream: dict[str, Record | None],
+) -> list[str]:
+    """Inputs that aren't those which this one was made from, or that were made from others."""
+    lines = []
+    known = {}
+    for other in plan.upstream(job):
+        if other.name not in upstream:
+            upstream[other.name] = _believed(plan, other, findings)
+        made = upstream[other.name]
+        if made is not None:
+            known[other.name] = made
+            finding = findings.get(other.name)
+            if finding is not None and finding.made_otherwise:
+                path = next(path for path in job.inputs if path in other.outputs)
+                lines.append(f"{path}, which doesn't fit either: {finding.reason}")
+    return input_differences(plan, job, record, known) or lines
+
+
+def _believed(plan: Plan, job: StageJob, findings: Mapping[str, Finding]) -> Record | None:
+    """The record of a job upstream, of which something is there that could be of the plan."""
+    if job.name not in findings:
+        return believed_records(plan, [job]).get(job.name)
+    record = findings[job.name].record
+    if record is None or not findings[job.name].hashes:
+        return None
+    return None if lineage_differences(plan, job, record) else record
+
+
+def believed_records(plan: Plan, jobs: Iterable[StageJob]) -> dict[str, Record]:
+    """Records that are as the configuration expects, of jobs of which something is there.
+
+    Says nothing about the files themselves, and passes over damaged records: `check` finds those.
+    """
+    found = {}
+    for job in jobs:
+        if not os.path.lexists(job.record) or not any(map(os.path.lexists, job.outputs)):
+            continue
+        with contextlib.suppress(FusevadError):
+            record = read_record(Path(job.record))
+            if not lineage_differences(plan, job, record):
+                found[job.name] = record
+    return found
+
+
+def _missing_companions(
+    plan: Plan, job: StageJob, missing: Iterable[str], findings: Mapping[str, Finding]
+) -> list[str]:
+    """Files that readers of the outputs will want, and Snakemake doesn't know."""
+    lines = [f"{path}: missing" for path in missing if path not in job.outputs]
+    for other in companions(plan, job):
+        found = findings.get(other.name)
+        if found is None or not found.whole:
+            lines.append(f"{other.outputs[0]}: missing, or doesn't fit")
+    return lines

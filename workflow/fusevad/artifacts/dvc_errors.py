@@ -1,0 +1,56 @@
+"""What goes wrong in DVC, at a remote or on the disk, as one line."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+from fusevad.errors import FusevadError
+from fusevad.files import FULL_DISK
+
+
+@contextlib.contextmanager
+def one_line(
+    doing: str, advice: str = "put that right and run the command again"
+) -> Iterator[None]:
+    """Turn every error of DVC and of what it uses into a `FusevadError` of one line.
+
+    Args:
+        doing: what was being done, in words: `remote 'folder' (s3://...)`.
+        advice: what to do about errors other than a full disk.
+    """
+    with _quiet_dvc():
+        try:
+            yield
+        except FusevadError:
+            raise
+        # DVC passes on whatever its many libraries raise; they share no class.
+        except Exception as error:
+            raise explained(doing, error, advice) from error
+
+
+def explained(doing: str, error: BaseException, advice: str) -> FusevadError:
+    """The error as one line; the innermost cause says most."""
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(cause)
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.errno in FULL_DISK:
+            return FusevadError(
+                f"{doing}: the disk is full; free some space and run the command again"
+            )
+    text = " ".join(str(error).split()) or type(error).__name__
+    return FusevadError(f"{doing}: {text}; {advice}")
+
+
+@contextlib.contextmanager
+def _quiet_dvc() -> Iterator[None]:
+    """No log lines and tracebacks from DVC: what matters of them is in the error."""
+    loggers = [logging.getLogger(name) for name in ("dvc", "dvc_data", "dvc_objects", "asyncio")]
+    levels = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)

@@ -1,0 +1,118 @@
+"""What lies in `results/` that no configuration refers to."""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fusevad.artifacts.adopt import UNFIT
+from fusevad.errors import FusevadError
+from fusevad.lineage import SETTINGS_FOLDER, Plan
+from fusevad.provenance import read_record
+
+# Folders of a data set in whose depth one thing lies: runs/EXPERIMENT, embeddings/ENCODER/STREAM.
+_DEPTHS = {"cues": 1, "embeddings": 2, "encoders": 1, "runs": 1, "studies": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A file or folder that nothing refers to, and its size in bytes."""
+
+    path: str
+    size: int
+
+
+def unused(plans: Iterable[Plan]) -> list[Unused]:
+    """What no job of any plan makes, largest first.
+
+    A folder is listed if no job makes anything in it; of the others, files that no job makes. Where
+    outputs have no record, what belongs to them isn't known, and nothing of the folder is listed.
+    """
+    plans = list(plans)
+    referred = _referred(plans)
+    found = [*_settings(referred), *_of_datasets(referred, _unsure(plans))]
+    if Path(UNFIT).is_dir():
+        found.append(UNFIT)
+    sized = [Unused(path, _size(Path(path))) for path in found]
+    return sorted(sized, key=lambda each: (-each.size, each.path))
+
+
+def delete(found: Iterable[Unused]) -> None:
+    """Remove files and folders, and folders that are empty then."""
+    for each in found:
+        path = Path(each.path)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        parent = path.parent
+        while parent != Path("results") and not any(parent.iterdir()):
+            parent.rmdir()
+            parent = parent.parent
+
+
+def _referred(plans: Iterable[Plan]) -> set[str]:
+    """All files of all jobs: outputs, what their records name, records and settings."""
+    paths: set[str] = set()
+    for plan in plans:
+        for job in plan.jobs.values():
+            paths.update((*job.outputs, job.record, plan.settings_file(job)))
+            paths.update(_recorded(Path(job.record)))
+    return paths
+
+
+def _unsure(plans: Iterable[Plan]) -> set[str]:
+    """Folders that hold outputs without a record, or with a damaged one."""
+    return {
+        str(parent)
+        for plan in plans
+        for job in plan.jobs.values()
+        if not _recorded(Path(job.record))
+        for path in job.outputs
+        if os.path.lexists(path)
+        for parent in Path(path).parents
+    }
+
+
+def _recorded(record: Path) -> list[str]:
+    """Files that a record names; none where it is not there or damaged."""
+    if not record.is_file():
+        return []
+    try:
+        return list(read_record(record).outputs)
+    except FusevadError:
+        return []  # `adopt` reports it
+
+
+def _settings(referred: set[str]) -> Iterator[str]:
+    for path in sorted(Path(SETTINGS_FOLDER).rglob("*.json")):
+        if str(path) not in referred:
+            yield str(path)
+
+
+def _of_datasets(referred: set[str], unsure: set[str]) -> Iterator[str]:
+    folders = {str(parent) for path in referred for parent in Path(path).parents}
+    for kind, depth in _DEPTHS.items():
+        for path in sorted(Path("results").glob("/".join(["*", kind, *["*"] * depth]))):
+            if path.parts[1].startswith("."):
+                continue
+            if str(path) not in folders and str(path) not in referred:
+                yield str(path)
+            elif path.is_dir() and str(path) not in unsure:
+                yield from _leftovers(path, referred)
+
+
+def _leftovers(folder: Path, referred: set[str]) -> Iterator[str]:
+    """Files of jobs that are no more; hidden ones are progress of jobs that were killed."""
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and str(path) not in referred and (path.is_symlink() or not path.is_dir()):
+            yield str(path)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file or of all files in a folder; links count as themselves."""
+    if path.is_symlink() or not path.is_dir():
+        return path.lstat().st_size
+    return sum(inner.lstat().st_size for inner in path.rglob("*") if not inner.is_dir())

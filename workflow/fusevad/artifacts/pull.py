@@ -1,0 +1,178 @@
+"""Getting what a target needs from DVC, as far as it fits the configuration."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from fusevad.artifacts.adopt import (
+    Adopted,
+    adopt,
+    move_away,
+    refuse_while_running,
+    with_upstream,
+)
+from fusevad.artifacts.check import VIDEO_SOURCES, Finding, believed_records, check, check_paths
+from fusevad.artifacts.pull_plan import Known, PullPlan, plan_pull, target_jobs, videos_needed
+from fusevad.errors import FusevadError
+from fusevad.lineage import Plan, StageJob
+from fusevad.provenance import Record
+from fusevad.settings import parse
+
+if TYPE_CHECKING:
+    from fusevad.artifacts.store import Store
+
+
+_OLD = 10**18  # nanoseconds: the year 2001
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull before any data move.
+
+    Attributes:
+        planned: what will be fetched, and what will be made again.
+        files: what will be fetched, with sizes in bytes; records count as one of 0 bytes.
+        replaced: what lies in the workspace where another version is fetched.
+    """
+
+    planned: PullPlan
+    files: dict[str, int]
+    replaced: dict[str, Finding]
+
+
+def prepare(plan: Plan, store: "Store", targets: Iterable[str]) -> Pull:
+    """Look at what is here and what DVC keeps; gets records, which are small, and no data.
+
+    Raises:
+        FusevadError: Snakemake is running, a target is unknown, or the remote fails.
+    """
+    refuse_while_running()
+    chosen = target_jobs(plan, targets)
+    upstream = with_upstream(plan, (job.name for job in chosen))
+    workspace = believed_records(plan, upstream.values())
+    known: dict[str, Known] = {}
+    findings: dict[str, Finding] = {}
+    while True:
+        planned = plan_pull(plan, chosen, known, workspace)
+        if not planned.unknown:
+            break
+        _look_at(plan, store, planned.unknown, known, findings)
+    files: dict[str, int] = {}
+    replaced: dict[str, Finding] = {}
+    for name, record in planned.fetch.items():
+        finding = findings.get(name)
+        if finding is not None and not (finding.fits and finding.record == record):
+            replaced[name] = finding
+            finding = None
+        files |= _lacking(plan.jobs[name], record, finding)
+    return Pull(planned, files, replaced)
+
+
+def carry_out(plan: Plan, store: "Store", pull: Pull) -> Adopted:
+    """Fetch, put into the workspace, and adopt.
+
+    Raises:
+        FusevadError: the remote fails or the disk is full; the workspace is as it was.
+    """
+    with tqdm(total=sum(pull.files.values()), desc="fetching", unit="B", unit_scale=True) as bar:
+
+        def arrived(path: str) -> None:
+            bar.update(pull.files[path])
+
+        store.fetch(pull.files, arrived)
+    moved: dict[Path, Path] = {}
+    try:
+        for finding in pull.replaced.values():
+            moved |= move_away(finding)
+        store.restore(pull.files)
+    except BaseException:
+        for path, aside in moved.items():
+            aside.replace(path)
+        raise
+    for path in pull.files:
+        # Older than what was made from them before, so that `adopt` need not look at that.
+        os.utime(path, ns=(_OLD, _OLD))
+    wanted = [plan.jobs[name] for name in (*pull.planned.fetch, *pull.planned.here)]
+    return adopt(plan, wanted)
+
+
+def _look_at(
+    plan: Plan,
+    store: "Store",
+    jobs: list[StageJob],
+    known: dict[str, Known],
+    findings: dict[str, Finding],
+) -> None:
+    """Find out about jobs: from the workspace first, then from the records that DVC keeps."""
+    found = check(plan, jobs)
+    findings |= found
+    elsewhere = [job for job in jobs if job.name not in found or not found[job.name].whole]
+    records = sorted(store.tracked(job.record for job in elsewhere))
+    store.fetch(records)
+    kept = {path: _parse(store.read(path), path) for path in records}
+    outputs = store.tracked(path for record in kept.values() for path in record.outputs)
+    for job in jobs:
+        if job not in elsewhere:
+            known[job.name] = Known(here=found[job.name].record)
+        elif job.record in kept:
+            known[job.name] = _kept(job, kept[job.record], outputs)
+        elif job.name in found:
+            finding = found[job.name]
+            known[job.name] = Known(reason=finding.reason or f"{finding.missing[0]}: not here")
+        else:
+            known[job.name] = Known()
+
+
+def _parse(content: bytes, path: str) -> Record:
+    try:
+        return parse(Record, json.loads(content), path)
+    except ValueError as error:
+        raise FusevadError(f"{path}: damaged record in DVC; push its files again") from error
+
+
+def _kept(job: StageJob, record: Record, tracked: set[str]) -> Known:
+    """What DVC keeps of a job, if that is everything but videos."""
+    check_paths(job, record)
+    outputs = {path: made for path, made in record.outputs.items() if path in tracked}
+    lost = [path for path in record.outputs if path not in outputs]
+    if job.stage in VIDEO_SOURCES:
+        lost = [path for path in lost if path in job.outputs]
+    if lost:
+        return Known(reason=f"{lost[0]}: recorded, but not kept by DVC")
+    return Known(kept=replace(record, outputs=outputs))
+
+
+def _lacking(job: StageJob, record: Record, finding: Finding | None) -> dict[str, int]:
+    """Files of a record that aren't in the workspace, with their sizes."""
+    here = finding.hashes if finding is not None else {}
+    lacking = {path: made.size for path, made in record.outputs.items() if path not in here}
+    return lacking if finding is not None else lacking | {job.record: 0}
+
+
+def advice_on_videos(plan: Plan, pull: Pull) -> list[str]:
+    """Lines on videos that jobs to be made will read and that aren't here, with what gets them."""
+    remade = pull.planned.remade
+    # Snakemake gets the videos of labels that it makes again by itself.
+    sources = [job for job in videos_needed(plan, remade) if job.name not in remade]
+    return [line for job in sources if (line := _advice(plan, job, pull))]
+
+
+def _advice(plan: Plan, job: StageJob, pull: Pull) -> str:
+    dataset = job.name.partition("/")[2]
+    fetched = [other for other in plan.upstream(job) if other.stage == "fetch"]
+    raw = [other.name.partition("/")[2] for other in fetched]
+    steps = [f"fusevad fetch {name}" for name in raw if not Path("data", name).is_dir()]
+    if job.stage != "labels":
+        if (Path(job.outputs[0]).parent / "videos").is_dir():
+            return ""
+        lies = job.name in pull.planned.fetch or os.path.lexists(job.outputs[0])
+        steps.append(f"snakemake --cores all {'--force ' if lies else ''}{job.outputs[0]}")
+        steps.append("fusevad adopt")
+    if not steps:
+        return ""
+    return f"the videos of {dataset} are needed and not here; run: {' && '.join(steps)}"

@@ -1,0 +1,242 @@
+"""What to fetch for some targets, and what will be made again and why: known before any data move.
+
+Files are wanted of the jobs that make the targets. A job whose artifacts don't fit will be done
+again, so the jobs before it are looked at in the same way. A job that a target reads from comes
+along if it fits, so that the target itself can be made again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from fusevad.artifacts.check import companions, input_differences, lineage_differences
+from fusevad.errors import FusevadError
+from fusevad.lineage import Plan, StageJob
+from fusevad.provenance import Record
+
+_VIDEO_STAGES = ("contact-sheet", "cues", "manifest", "study-attention")
+_VIDEO_REPORTS = ("timelines", "attention-maps")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a job's artifacts.
+
+    Attributes:
+        here: the record, if they lie in the workspace, whole and fitting.
+        kept: the record, if DVC keeps them.
+        reason: why there is neither.
+    """
+
+    here: Record | None = None
+    kept: Record | None = None
+    reason: str = "not kept by DVC"
+
+
+@dataclass(frozen=True, slots=True)
+class PullPlan:
+    """What a pull will do.
+
+    Attributes:
+        fetch: jobs whose artifacts DVC keeps and fit, with their records.
+        here: jobs whose artifacts are wanted, lie in the workspace and fit.
+        remade: jobs that Snakemake will do, with the reason.
+        unknown: jobs that have to be looked at before this plan is one.
+    """
+
+    fetch: dict[str, Record]
+    here: set[str]
+    remade: dict[str, str]
+    unknown: list[StageJob]
+
+
+def target_jobs(plan: Plan, targets: Iterable[str]) -> list[StageJob]:
+    """The jobs that make `targets`, files or folders; without any, the tables.
+
+    Raises:
+        FusevadError: no job of the configuration makes a target.
+    """
+    found: dict[str, StageJob] = {}
+    for target in targets:
+        name = str(PurePosixPath(target))
+        jobs = [
+            job
+            for job in plan.jobs.values()
+            if any(path == name or path.startswith(f"{name}/") for path in job.outputs)
+        ]
+        if not jobs:
+            raise FusevadError(
+                f"{target}: no job of the configuration makes it; name a file or a folder that is"
+                " made, as for snakemake, or another --configfile"
+            )
+        found |= {job.name: job for job in jobs}
+    return list(found.values()) or [job for job in plan.jobs.values() if _is_table(job)]
+
+
+def _is_table(job: StageJob) -> bool:
+    path = PurePosixPath(job.outputs[0])
+    return job.stage == "report" and path.suffix == ".tex"
+
+
+def plan_pull(
+    plan: Plan,
+    targets: Iterable[StageJob],
+    known: Mapping[str, Known],
+    workspace: Mapping[str, Record],
+) -> PullPlan:
+    """What to fetch for the jobs `targets`.
+
+    Args:
+        plan: of the configuration.
+        targets: jobs whose artifacts are wanted.
+        known: all that is known so far, by job name.
+        workspace: records of all jobs of which something fitting is here. What was made from
+            other files than these is not wanted: it would not fit.
+    """
+    return _PullPlanner(plan, list(targets), known, workspace).plan_pull()
+
+
+class _PullPlanner:
+    """Visits jobs from the targets up, and settles each after those before it."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        targets: list[StageJob],
+        known: Mapping[str, Known],
+        workspace: Mapping[str, Record],
+    ) -> None:
+        self.plan = plan
+        self.targets = targets
+        self.known = known
+        self.workspace = workspace
+        self.unknown: dict[str, StageJob] = {}
+        self.remade = dict[str, str]()
+
+    def plan_pull(self) -> PullPlan:
+        """Visit again as long as a job turns out not to fit with others that are wanted."""
+        while True:
+            visited = self._visit()
+            believed = self._settle(visited)
+            if believed is not None:
+                break
+        self._add_inputs_of_targets(believed)
+        fetch = {name: made for name, made in believed.items() if self.known[name].here is None}
+        here = believed.keys() - fetch.keys()
+        return PullPlan(fetch, set(here), self.remade, list(self.unknown.values()))
+
+    def _visit(self) -> set[str]:
+        """Targets, their companions, and what comes before jobs that will be remade."""
+        visited: set[str] = set()
+        waiting = list(self.targets)
+        while waiting:
+            job = waiting.pop()
+            if job.name in visited:
+                continue
+            visited.add(job.name)
+            if job.name not in self.known:
+                self.unknown[job.name] = job
+                continue
+            if job.name not in self.remade:
+                reason = self._misfit(job)
+                if reason:
+                    self.remade[job.name] = reason
+            if job.name in self.remade:
+                waiting += self.plan.upstream(job)
+            else:
+                waiting += companions(self.plan, job)
+        return visited
+
+    def _misfit(self, job: StageJob) -> str:
+        """Why a job's artifacts can't be wanted, from its own record; else empty."""
+        known = self.known[job.name]
+        if known.here is not None:
+            return ""
+        if known.kept is None:
+            return known.reason
+        return _first(lineage_differences(self.plan, job, known.kept))
+
+    def _settle(self, visited: set[str]) -> dict[str, Record] | None:
+        """Records of all wanted jobs, upstream first; None if others have to be remade."""
+        believed: dict[str, Record] = {}
+        settled = True
+        for name, job in self.plan.jobs.items():
+            if name not in visited or name in self.remade or name in self.unknown:
+                continue
+            record = self._record(name)
+            reason = self._conflict(job, record, believed)
+            if reason:
+                self.remade[name] = reason
+                settled = False
+            else:
+                believed[name] = record
+        return believed if settled else None
+
+    def _conflict(self, job: StageJob, record: Record, believed: Mapping[str, Record]) -> str:
+        """Why a job doesn't fit with the others; else empty."""
+        reason = _first(input_differences(self.plan, job, record, believed, self.workspace))
+        if reason:
+            return f"made from another {reason}"
+        for other in companions(self.plan, job):
+            if other.name in self.remade:
+                return f"{other.outputs[0]}, which it lists, will be remade"
+        return ""
+
+    def _add_inputs_of_targets(self, believed: dict[str, Record]) -> None:
+        """Jobs that believed targets read from, with their companions, as far as they fit."""
+        for target in self.targets:
+            if target.name not in believed:
+                continue
+            for job in self.plan.upstream(target):
+                group = [job, *companions(self.plan, job)]
+                new = [each for each in group if each.name not in believed]
+                if any(each.name in self.remade for each in group):
+                    continue
+                unknown = [each for each in new if each.name not in self.known]
+                self.unknown |= {each.name: each for each in unknown}
+                if unknown or any(self._misfit(each) for each in new):
+                    continue
+                added = {each.name: self._record(each.name) for each in new}
+                if self._agree(believed | added):
+                    believed |= added
+
+    def _agree(self, records: Mapping[str, Record]) -> bool:
+        """Whether each record's inputs are the outputs that the others say."""
+        return not any(
+            input_differences(self.plan, self.plan.jobs[name], record, records, self.workspace)
+            for name, record in records.items()
+        )
+
+    def _record(self, name: str) -> Record:
+        record = self.known[name].here or self.known[name].kept
+        assert record is not None  # `_misfit` has looked
+        return record
+
+
+def _first(lines: list[str]) -> str:
+    return lines[0] if lines else ""
+
+
+def videos_needed(plan: Plan, remade: Iterable[str]) -> list[StageJob]:
+    """The jobs that know where the videos are which those to be remade will read."""
+    found: dict[str, StageJob] = {}
+    for name in remade:
+        job = plan.jobs[name]
+        if _reads_videos(job):
+            found |= {each.name: each for each in _sources(plan, job)}
+    return list(found.values())
+
+
+def _reads_videos(job: StageJob) -> bool:
+    if job.stage == "embed":
+        return job.settings.get("stream") == "rgb"
+    if job.stage == "report":
+        return job.options.get("kind") in _VIDEO_REPORTS
+    return job.stage in _VIDEO_STAGES
+
+
+def _sources(plan: Plan, job: StageJob) -> list[StageJob]:
+    """Jobs of the labels that a job's manifest was made from, or that it reads itself."""
+    manifests = [each for each in plan.upstream(job) if each.stage == "manifest"]
+    found = [each for near in (job, *manifests) for each in plan.upstream(near)]
+    return [each for each in found if each.stage in ("labels", "render", "splice")]

@@ -1,0 +1,87 @@
+"""Giving artifacts to DVC and its remote: whole units that fit the configuration."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fusevad.artifacts.adopt import refuse_while_running
+from fusevad.artifacts.check import Finding, check
+from fusevad.artifacts.gc import unused
+from fusevad.artifacts.units import Unit, units_of
+from fusevad.config import Config
+from fusevad.lineage import Plan
+
+if TYPE_CHECKING:
+    from fusevad.artifacts.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What was pushed and what wasn't.
+
+    Attributes:
+        new: units whose content DVC didn't know, with their size in bytes.
+        unchanged: how many whole units it knew.
+        sent: objects that the remote lacked.
+        left: units that can't be recorded, with the reason.
+        partial: units of which a part isn't here; if DVC has them, that stays.
+    """
+
+    new: dict[str, int]
+    unchanged: int
+    sent: int
+    left: dict[str, str]
+    partial: dict[str, str]
+
+
+def push(plan: Plan, store: "Store", config: Config, configfiles: Iterable[Path] = ()) -> Push:
+    """Record and send all units that are whole and fit.
+
+    Raises:
+        FusevadError: Snakemake is running, the remote fails, or the disk is full.
+    """
+    refuse_while_running()
+    findings = check(plan, plan.jobs.values())
+    strays = [each.path for each in unused([plan])]
+    units = [unit for unit in units_of(plan) if any(job.name in findings for job in unit.jobs)]
+    left = {unit.name: line for unit in units if (line := _unfit(unit, findings, strays))}
+    fitting = [unit for unit in units if unit.name not in left]
+    partial = {unit.name: line for unit in fitting if (line := _lacking(unit, findings))}
+    whole = [unit for unit in fitting if unit.name not in partial]
+    changed = store.record(whole, config, configfiles) if whole else []
+    sent = store.push(whole) if whole else 0
+    new = {unit.name: _size(unit, findings) for unit in whole if unit.name in changed}
+    return Push(new, len(whole) - len(new), sent, left, partial)
+
+
+def _unfit(unit: Unit, findings: Mapping[str, Finding], strays: list[str]) -> str:
+    """Why a unit must not be recorded; else empty."""
+    for job in unit.jobs:
+        if job.name in findings and not findings[job.name].fits:
+            return f"{findings[job.name].reason}; run 'fusevad adopt', then the workflow"
+    for path in strays:
+        if unit.holds(path):
+            return f"{path}: no job makes it; 'fusevad gc --delete' removes it"
+    return ""
+
+
+def _lacking(unit: Unit, findings: Mapping[str, Finding]) -> str:
+    """What isn't there of a unit, an example; else empty."""
+    for job in unit.jobs:
+        missing = findings[job.name].missing if job.name in findings else job.outputs
+        if missing:
+            return missing[0]
+    return ""
+
+
+def _size(unit: Unit, findings: Mapping[str, Finding]) -> int:
+    """Bytes of what is recorded of a unit."""
+    records = (findings[job.name].record for job in unit.jobs)
+    return sum(
+        made.size
+        for record in records
+        if record
+        for path, made in record.outputs.items()
+        if unit.holds(path)
+    )

@@ -1,0 +1,58 @@
+"""What Snakemake remembers of files, where that is about other files of the same name.
+
+A run with other settings leaves notes about its outputs. If those are then replaced by pulled ones,
+Snakemake would compare the notes with the configuration, and run jobs whose outputs fit.
+"""
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from fusevad.lineage import SETTINGS_FOLDER
+
+METADATA = Path(".snakemake/metadata")
+_LONGEST_NAME = 255
+
+
+def forget_other_settings(settings: Mapping[str, Iterable[str]]) -> None:
+    """Remove notes and settings files of other settings than those that outputs were made with.
+
+    Without its settings file a configuration that is chosen again later writes a new one, which is
+    newer than these outputs: so Snakemake sees that they aren't of that configuration.
+
+    Args:
+        settings: the files that jobs made, by the job's settings file.
+    """
+    for file, outputs in settings.items():
+        for path in outputs:
+            _forget(path, file)
+    current = {_job(file): file for file in settings}
+    for other in Path(SETTINGS_FOLDER).rglob("*.json"):
+        if current.get(_job(str(other)), str(other)) != str(other):
+            other.unlink()
+
+
+def _job(settings_file: str) -> str:
+    """What comes before the hash in the name of a settings file."""
+    return settings_file.rsplit(".", 2)[0]
+
+
+def _forget(path: str, settings_file: str) -> None:
+    note = METADATA.joinpath(*_parts(path))
+    try:
+        inputs = json.loads(note.read_text()).get("input") or []
+    except FileNotFoundError:
+        return
+    except ValueError:
+        inputs = []
+    if settings_file not in inputs:
+        note.unlink()
+
+
+def _parts(path: str) -> list[str]:
+    """As Snakemake names its notes: the path in base 64, in folders where that is too long."""
+    text = urlsafe_b64encode(path.encode()).decode()
+    size = _LONGEST_NAME - 1
+    parts = [text[start : start + size] for start in range(0, len(text), size)]
+    return [*(f"@{part}" for part in parts[:-1]), parts[-1]]

@@ -1,0 +1,342 @@
+"""Files that DVC keeps: which there are, fetching, restoring, recording and pushing them.
+
+Uses DVC's cache and remotes a file at a time: `dvc pull` and `dvc checkout` treat a folder as a
+whole, and put what they get into the workspace before anybody has judged it.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from dvc.dvcfile import LOCK_FILE
+from dvc.utils.serialize import dumps_yaml
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.transfer import transfer
+from dvc_data.hashfile.tree import Tree
+from dvc_objects.fs.generic import transfer as copy_files
+from dvc_objects.fs.local import localfs
+
+from fusevad.artifacts.dvc_errors import explained, one_line
+from fusevad.artifacts.tracked import TRACKED, read_records, with_units
+from fusevad.artifacts.units import Unit
+from fusevad.config import Config
+from fusevad.errors import FusevadError
+from fusevad.files import write_text
+
+if TYPE_CHECKING:
+    from dvc_data.hashfile.db import HashFileDB
+
+# Files in a batch: after a batch with a failure nothing more is asked of the remote.
+_BATCH = 256
+_HASH_THREADS = 4
+_AGAIN = "check the remote and run the command again: what has arrived is kept"
+
+
+def ignore(path: str) -> None:
+    """Progress that nobody watches."""
+
+
+class Store:
+    """DVC's cache and one of its remotes, for the files of a repository.
+
+    Paths are relative to `root`, as in `dvc.lock`.
+
+    Args:
+        root: the repository, with `.dvc/`.
+        remote: a name of `.dvc/config`; None for the default.
+
+    Raises:
+        FusevadError: `root` is no DVC repository.
+    """
+
+    def __init__(self, root: Path = Path(), remote: str | None = None) -> None:
+        from dvc.repo import Repo
+
+        self.root = root
+        self._remote_name = remote
+        self._verified: set[str] = set()
+        self._listings: dict[str, dict[str, str]] = {}
+        with one_line(f"{root}", "run it in the repository's folder"):
+            self._repo: Repo = Repo(str(root))
+            self._cache: HashFileDB = self._repo.cache.local
+
+    @cached_property
+    def _remote(self) -> "HashFileDB":
+        with one_line(f"remote '{self._remote_name or 'default'}'", "see docs/artifacts.md"):
+            remote = self._repo.cloud.get_remote_odb(self._remote_name)
+        # Whatever its configuration says: a wrong object must never get into the cache.
+        remote.verify = True
+        return remote
+
+    @property
+    def _remote_text(self) -> str:
+        name = self._remote_name or self._repo.config["core"].get("remote")
+        return f"remote '{name}' ({self._remote.fs.unstrip_protocol(self._remote.path)})"
+
+    # What is recorded
+
+    def _locked(self) -> dict[str, Any]:
+        """Stages of `dvc.lock`, by name."""
+        return read_records(self.root / LOCK_FILE).get("stages", {})
+
+    @cached_property
+    def _outs(self) -> dict[str, str]:
+        """MD5 of every recorded file and folder; that of a folder ends in `.dir`."""
+        stages = self._locked().values()
+        return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", ())}
+
+    def units(self) -> set[str]:
+        """Names of the units that are recorded."""
+        return set(self._locked())
+
+    def tracked(self, paths: Iterable[str]) -> set[str]:
+        """Those of the paths that are recorded, alone or within a folder.
+
+        Gets the lists of the folders in question from the remote if they aren't in the cache.
+        """
+        return set(self._hashes(paths))
+
+    def _hashes(self, paths: Iterable[str]) -> dict[str, str]:
+        """MD5 of those of the paths that are recorded."""
+        folders: dict[str, list[str]] = {}
+        found: dict[str, str] = {}
+        for path in paths:
+            if path in self._outs:
+                found[path] = self._outs[path]
+                continue
+            for parent in map(str, PurePosixPath(path).parents):
+                if parent in self._outs:
+                    folders.setdefault(parent, []).append(path)
+                    break
+        self._load_listings(folders)
+        for folder, inside in folders.items():
+            listing = self._listings[folder]
+            found |= {path: listing[path] for path in inside if path in listing}
+        return found
+
+    def _load_listings(self, folders: Iterable[str]) -> None:
+        new = {folder: self._outs[folder] for folder in folders if folder not in self._listings}
+        self._obtain({folder: md5 for folder, md5 in new.items()}, ignore)
+        for folder, md5 in new.items():
+            tree = Tree.load(self._cache, HashInfo("md5", md5))
+            self._listings[folder] = {
+                "/".join((folder, *key)): str(info.value) for key, _, info in tree
+            }
+
+    # Getting files
+
+    def fetch(self, paths: Iterable[str], progress: Callable[[str], None] = ignore) -> None:
+        """Get files into DVC's cache, verified; the workspace stays as it is.
+
+        Args:
+            paths: recorded files.
+            progress: called with each path when its file is there.
+
+        Raises:
+            FusevadError: a file isn't recorded, the remote fails or holds a wrong file, one in the
+                cache is damaged (it is removed), or the disk is full. Trying again gets the rest.
+        """
+        self._obtain(self._required(paths), progress)
+
+    def read(self, path: str) -> bytes:
+        """Content of a recorded file that has been fetched; of a small one."""
+        return self._cached(self._required([path])[path]).read_bytes()
+
+    def restore(self, paths: Iterable[str]) -> None:
+        """Put fetched files into the workspace: all or, after an error, none of them.
+
+        They are copies (or share blocks where the file system can), never links: each has times of
+        its own. Other files of the same folders stay as they are.
+        """
+        wanted = self._required(paths)
+        self._obtain(wanted, ignore)
+        finals = [self.root / path for path in wanted]
+        temporary = [
+            final.with_name(f".{final.name}.{os.getpid()}.restored.tmp") for final in finals
+        ]
+        try:
+            with one_line("copying from DVC's cache into the workspace"):
+                for folder in {final.parent for final in finals}:
+                    folder.mkdir(parents=True, exist_ok=True)
+                sources = [str(self._cached(md5)) for md5 in wanted.values()]
+                copy_files(localfs, sources, localfs, list(map(str, temporary)))
+                for path, final in zip(temporary, finals, strict=True):
+                    path.replace(final)
+        finally:
+            for path in temporary:
+                path.unlink(missing_ok=True)
+
+    def _required(self, paths: Iterable[str]) -> dict[str, str]:
+        wanted = list(paths)
+        found = self._hashes(wanted)
+        for path in wanted:
+            if path not in found or found[path].endswith(".dir"):
+                raise FusevadError(f"{path}: no such file in {LOCK_FILE}; pull a newer version")
+        return found
+
+    def _cached(self, md5: str) -> Path:
+        return Path(self._cache.oid_to_path(md5))
+
+    def _obtain(self, wanted: dict[str, str], progress: Callable[[str], None]) -> None:
+        """See that the objects of the paths are in the cache and what they should be."""
+        waiting: dict[str, list[str]] = {}
+        for path, md5 in wanted.items():
+            waiting.setdefault(md5, []).append(path)
+        here = [md5 for md5 in waiting if self._cached(md5).is_file()]
+        self._check_cached([md5 for md5 in here if md5 not in self._verified], waiting)
+        for md5 in here:
+            for path in waiting.pop(md5):
+                progress(path)
+        missing = list(waiting)
+        for start in range(0, len(missing), _BATCH):
+            batch = missing[start : start + _BATCH]
+            self._download(batch, waiting)
+            for path in (path for md5 in batch for path in waiting[md5]):
+                progress(path)
+
+    def _check_cached(self, objects: list[str], waiting: dict[str, list[str]]) -> None:
+        """Hash cached objects: DVC believes those that are read-only without looking."""
+        with ThreadPoolExecutor(_HASH_THREADS) as pool:
+            hashes = pool.map(lambda md5: _md5(self._cached(md5)), objects)
+            damaged = [md5 for md5, actual in zip(objects, hashes, strict=True) if actual != md5]
+        for md5 in damaged:
+            self._cached(md5).unlink()
+        self._verified |= set(objects).difference(damaged)
+        if damaged:
+            raise FusevadError(
+                f"{self._cached(damaged[0])}: damaged copy of {waiting[damaged[0]][0]} in DVC's"
+                f" cache{_others(damaged)}; it has been removed, run the command again"
+            )
+
+    def _download(self, objects: list[str], waiting: dict[str, list[str]]) -> None:
+        failed: dict[str, BaseException] = {}
+        remote, doing = self._remote, self._remote_text
+        with one_line(doing, _AGAIN):
+            self._cache.add(
+                [remote.oid_to_path(md5) for md5 in objects],
+                remote.fs,
+                objects,
+                verify=True,
+                check_exists=False,
+                batch_size=remote.fs.jobs,
+                on_error=failed.setdefault,
+            )
+        # DVC removes what it has verified and found wrong, and says nothing.
+        here = {md5 for md5 in objects if self._cached(md5).is_file()}
+        self._verified |= here
+        for md5, error in failed.items():
+            path = waiting[md5][0]
+            if isinstance(error, FileNotFoundError):
+                raise FusevadError(
+                    f"{doing}: {path} isn't there{_others(failed)}; ask who recorded it to run"
+                    " 'fusevad push'"
+                )
+            raise explained(f"{doing}: {path}", error, _AGAIN)
+        if wrong := [md5 for md5 in objects if md5 not in here]:
+            raise FusevadError(
+                f"{doing}: wrong content for {waiting[wrong[0]][0]} (object {wrong[0]})"
+                f"{_others(wrong)}; have it pushed anew, then run the command again"
+            )
+
+    # Giving files
+
+    def record(
+        self, units: Iterable[Unit], config: Config, configfiles: Iterable[Path] = ()
+    ) -> list[str]:
+        """Record units as they lie in the workspace: `config/tracked.yaml`, `dvc.lock`, the cache.
+
+        A unit is recorded whole, with whatever lies in its folder. Nothing in the workspace
+        changes. After an error both files are as before.
+
+        Returns:
+            Names of the units whose record is new or changed.
+        """
+        chosen = list(units)
+        files = [self.root / TRACKED, self.root / LOCK_FILE]
+        before = [path.read_text() if path.is_file() else None for path in files]
+        old = self._locked()
+        try:
+            write_text(with_units(before[0] or "", chosen, config, configfiles), files[0])
+            for unit in chosen:
+                self._commit(unit)
+            new = self._locked()
+            write_text(_sorted_lock(new), files[1])
+        except BaseException:
+            for path, text in zip(files, before, strict=True):
+                if text is not None:
+                    write_text(text, path)
+                else:
+                    path.unlink(missing_ok=True)
+            raise
+        finally:
+            self._forget()
+        return [unit.name for unit in chosen if new[unit.name] != old.get(unit.name)]
+
+    def _commit(self, unit: Unit) -> None:
+        for out in unit.outs:
+            if not (self.root / out).exists():
+                raise FusevadError(f"{out}: isn't there; make it before {unit.name} is recorded")
+        with one_line(unit.name):
+            # Without `relink` DVC would replace the files, whose times Snakemake looks at.
+            target = f"{self.root.absolute()}/dvc.yaml:{unit.name}"
+            self._repo.commit(target, force=True, allow_missing=True, relink=False)
+
+    def _forget(self) -> None:
+        self.__dict__.pop("_outs", None)
+        self._listings.clear()
+
+    def push(self, units: Iterable[Unit]) -> int:
+        """Send what the remote lacks of recorded units.
+
+        Returns:
+            How many objects were sent.
+
+        Raises:
+            FusevadError: the remote fails, or a file is neither there nor in the cache.
+        """
+        locked = self._locked()
+        objects = [
+            HashInfo("md5", out["md5"]) for unit in units for out in locked[unit.name]["outs"]
+        ]
+        with one_line(self._remote_text, _AGAIN):
+            result = transfer(
+                self._cache,
+                self._remote,
+                objects,
+                jobs=self._remote.fs.jobs,
+                cache_odb=self._cache,
+                shallow=False,
+                validate_status=self._refuse_missing,
+            )
+        if result.failed:
+            raise FusevadError(
+                f"{self._remote_text}: {len(result.failed)} objects could not be sent; {_AGAIN}"
+            )
+        return len(result.transferred)
+
+    def _refuse_missing(self, status: Any) -> None:
+        if status.missing:
+            raise FusevadError(
+                f"{self._remote_text}: {len(status.missing)} files of the units are neither there"
+                " nor in DVC's cache; pull them from where they are, then push again"
+            )
+
+
+def _md5(path: Path) -> str:
+    """As DVC names its objects: a folder's list has a suffix beside the hash."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "md5").hexdigest() + path.suffix
+
+
+def _others(objects: Iterable[str]) -> str:
+    count = len(list(objects)) - 1
+    return f" (and {count} more)" if count else ""
+
+
+def _sorted_lock(stages: dict[str, Any]) -> str:
+    """Text of `dvc.lock`, sorted, so that what two people add meets as rarely as possible."""
+    return dumps_yaml({"schema": "2.0", "stages": dict(sorted(stages.items()))})

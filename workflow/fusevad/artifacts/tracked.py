@@ -1,0 +1,144 @@
+"""`config/tracked.yaml`: the units that DVC keeps, which `dvc.yaml` makes its stages of."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fusevad.artifacts.units import Unit
+from fusevad.config import Config
+from fusevad.errors import FusevadError
+
+TRACKED = "config/tracked.yaml"
+HEAD = """\
+# What DVC keeps: each line is a stage of dvc.yaml, `runs@rendered.student-t` and so on.
+# `fusevad push` adds what it pushes. A line may be removed by hand, with its part of dvc.lock.
+"""
+STAGES = (
+    "fetched",
+    "data",
+    "cues",
+    "encoders",
+    "embeddings",
+    "runs",
+    "studies",
+    "tables",
+    "figures",
+    "claims",
+    "pages",
+    "metrics",
+)
+_MAIN = "config/config.yaml"
+
+
+def read_records(path: Path) -> dict[str, Any]:
+    """Content of `dvc.lock` or `config/tracked.yaml`; empty if there is no such file."""
+    return parse_records(path.read_text(), str(path)) if path.is_file() else {}
+
+
+def parse_records(text: str, source: str) -> dict[str, Any]:
+    """The YAML mapping that a text holds.
+
+    Raises:
+        FusevadError: it holds none, such as after an unfinished merge.
+    """
+    try:
+        values = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+    except yaml.YAMLError as error:
+        values = str(error)
+    if not isinstance(values, dict):
+        raise FusevadError(
+            f"{source}: not a YAML mapping; finish its merge or take it from git again"
+        )
+    return values
+
+
+def tracked_text(values: Mapping[str, Mapping[str, Any]]) -> str:
+    """Text of `config/tracked.yaml`: one line a unit, sorted, so that git merges it well."""
+    lines = [HEAD.rstrip()]
+    for stage in STAGES:
+        units = values.get(stage) or {}
+        lines.append("" if units else f"\n{stage}: {{}}")
+        if units:
+            lines.append(f"{stage}:")
+        lines += [f"  {key}: {_flow(units[key])}" for key in sorted(units)]
+    return "\n".join(lines) + "\n"
+
+
+def _flow(entry: Mapping[str, str]) -> str:
+    return yaml.safe_dump(dict(entry), default_flow_style=True, sort_keys=False, width=1e9).strip()
+
+
+def with_units(
+    text: str, units: Iterable[Unit], config: Config, configfiles: Iterable[Path]
+) -> str:
+    """The text of `config/tracked.yaml` with units added."""
+    values = parse_records(text, TRACKED)
+    for unit in units:
+        entries = values.get(unit.stage) or {}
+        values[unit.stage] = entries | {unit.key: entry(unit, config, configfiles)}
+    return tracked_text(values)
+
+
+def entry(unit: Unit, config: Config, configfiles: Iterable[Path]) -> dict[str, str]:
+    """What `dvc.yaml` needs to know of a unit.
+
+    Args:
+        unit: which one.
+        config: of the plan that it is from.
+        configfiles: those laid over `config/config.yaml`.
+    """
+    job = unit.jobs[0]
+    path = job.outputs[0].split("/")
+    dataset = path[1] if path[1] in config.datasets else next(iter(config.datasets))
+    # DVC takes a parameter file for each place; one that is named twice is read once.
+    files = [str(file) for file in configfiles] or [_MAIN]
+    values = {"dataset": dataset, "source": config.datasets[dataset].source}
+    values |= _of_stage(unit, config, dataset, path)
+    laid_over = files[-1] if files[-1] != _MAIN else f"config/datasets/{dataset}.yaml"
+    return values | {"configfile": " ".join(files), "laid_over": laid_over}
+
+
+def _of_stage(unit: Unit, config: Config, dataset: str, path: list[str]) -> dict[str, str]:
+    if unit.stage == "cues":
+        files = (file for job in unit.jobs for file in job.outputs)
+        return {"definition": path[3], "shards": " ".join(files)}
+    if unit.stage == "encoders":
+        return {"encoder": config.encoder, "weights": unit.outs[0].removesuffix(".safetensors")}
+    if unit.stage == "embeddings":
+        stream = path[4]
+        cues = next((file for file in unit.jobs[0].inputs if "/cues/" in file), None)
+        reads = str(Path(cues).parent) if cues else f"results/{dataset}/manifest.csv"
+        return {"encoder": path[3], "stream": stream, "config": config.encoder, "reads": reads}
+    if unit.stage in ("runs", "studies"):
+        name = path[3] if unit.stage == "runs" else config.studied
+        return _run(unit, config, dataset, name)
+    if unit.stage == "pages":
+        return {"page": unit.outs[0], "record": unit.outs[1]}
+    return {"name": unit.key} if unit.stage in ("tables", "figures", "claims") else {}
+
+
+def _run(unit: Unit, config: Config, dataset: str, name: str) -> dict[str, str]:
+    experiment = config.experiments[name]
+    chosen = experiment.hyperparameters or config.hyperparameters
+    chosen = chosen or config.datasets[dataset].hyperparameters
+    indices = [file for job in unit.jobs for file in job.inputs if file.endswith("/index.csv")]
+    streams = sorted({str(Path(file).parent) for file in indices}) or [f"results/{dataset}/runs"]
+    return {
+        "experiment": name,
+        "defined": _definition(config, name),
+        "hyperparameters": chosen,
+        "first": streams[0],
+        "second": streams[-1],
+    }
+
+
+def _definition(config: Config, name: str) -> str:
+    """The file that names an experiment, or the table whose sweep makes it."""
+    for path in sorted((config.folder / "experiments").glob("*.yaml")):
+        if name in read_records(path):
+            return str(path)
+    tables = config.ablations.items()
+    makers = (key for key, table in tables if name in (row.experiment for row in table.rows))
+    return f"config/tables/{next(makers)}.yaml"

@@ -1,0 +1,143 @@
+"""Verbs that fetch, push, adopt and remove artifacts, with DVC underneath."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fusevad.cli.app import app
+
+if TYPE_CHECKING:
+    from fusevad.artifacts.adopt import Adopted
+    from fusevad.config import Config
+
+ConfigFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--configfile", help="Laid over config/config.yaml, as snakemake does; repeat."),
+]
+Remote = Annotated[str | None, typer.Option(help="A remote of .dvc/config; else its default one.")]
+# Of a long list these are printed; the rest is counted.
+_SHOWN = 20
+
+
+def _config(configfiles: list[Path] | None) -> "Config":
+    from fusevad.config import load_files
+
+    return load_files(configfiles or [])
+
+
+@app.command()
+def pull(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Files or folders, as for snakemake; else tables.")
+    ] = None,
+    configfile: ConfigFiles = None,
+    remote: Remote = None,
+) -> None:
+    """Artifacts: fetch what TARGETS need and fits; say what will be made again, and why."""
+    from fusevad.artifacts.pull import advice_on_videos, carry_out, prepare
+    from fusevad.artifacts.store import Store
+    from fusevad.stages import plan
+
+    jobs = plan(_config(configfile))
+    store = Store(remote=remote)
+    pulled = prepare(jobs, store, targets or [])
+    _list("will be made again", pulled.planned.remade)
+    for line in advice_on_videos(jobs, pulled):
+        print(line)
+    size = sum(pulled.files.values())
+    print(f"to fetch: {len(pulled.files)} files, {_bytes(size)}")
+    _report(carry_out(jobs, store, pulled))
+
+
+@app.command()
+def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
+    """Artifacts: record and send everything that is whole and fits the configuration."""
+    from fusevad.artifacts.push import push as push_units
+    from fusevad.artifacts.store import Store
+    from fusevad.stages import plan
+
+    config = _config(configfile)
+    done = push_units(plan(config), Store(remote=remote), config, configfile or [])
+    _list("not pushed", done.left)
+    _list("only a part is here, so not pushed", done.partial)
+    for name, size in done.new.items():
+        print(f"recorded: {name}, {_bytes(size)}")
+    print(f"{len(done.new)} units recorded, {done.unchanged} unchanged, {done.sent} objects sent")
+    if done.new:
+        print("commit dvc.lock and config/tracked.yaml with git, so that others find them")
+
+
+@app.command()
+def adopt(configfile: ConfigFiles = None) -> None:
+    """Artifacts: make snakemake believe what fits the configuration, as after a plain dvc pull."""
+    from fusevad.artifacts.adopt import adopt as adopt_all
+    from fusevad.stages import plan
+
+    _report(adopt_all(plan(_config(configfile))))
+
+
+@app.command()
+def gc(
+    configfile: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another configuration that is in use; repeat. Files laid on each other"
+            " are joined by commas."
+        ),
+    ] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove what is listed.")] = False,
+) -> None:
+    """Artifacts: list what config/config.yaml and no CONFIGFILE refers to, with sizes."""
+    from fusevad.artifacts.adopt import refuse_while_running
+    from fusevad.artifacts.gc import delete as remove
+    from fusevad.artifacts.gc import unused
+    from fusevad.stages import plan
+
+    used = [[], *([Path(file) for file in each.split(",")] for each in configfile or [])]
+    found = unused(plan(_config(files)) for files in used)
+    for each in found:
+        print(f"{_bytes(each.size):>9}  {each.path}")
+    total = _bytes(sum(each.size for each in found))
+    if delete:
+        refuse_while_running()
+        remove(found)
+        print(f"removed: {len(found)} files and folders, {total}")
+    else:
+        advice = "; --delete removes them" if found else ""
+        print(f"unused: {len(found)} files and folders, {total}{advice}")
+
+
+@app.command("merge-records", hidden=True)
+def merge_records(base: Path, ours: Path, theirs: Path, name: str) -> None:
+    """Artifacts: git's driver for dvc.lock and config/tracked.yaml; `make env` registers it."""
+    from fusevad.artifacts.merge import merge_records as merge
+
+    merge(base, ours, theirs, name)
+
+
+def _report(adopted: "Adopted") -> None:
+    from fusevad.artifacts.adopt import UNFIT
+
+    _list(f"doesn't fit, moved to {UNFIT}", adopted.moved)
+    _list("not all here", adopted.incomplete)
+    print(f"{len(adopted.fitting)} jobs fit: snakemake will not run them again")
+
+
+def _list(what: str, reasons: Mapping[str, str]) -> None:
+    """One line for each job or unit, with its reason."""
+    for name, reason in list(reasons.items())[:_SHOWN]:
+        print(f"{what}: {name}: {reason}")
+    if len(reasons) > _SHOWN:
+        print(f"{what}: {len(reasons) - _SHOWN} more")
+
+
+def _bytes(size: int) -> str:
+    """A size as people read it."""
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB"
