@@ -1,1 +1,1 @@
-"""Artifacts that DVC keeps: what is recorded, how it is fetched, pushed, believed and thrown away."""
+"""Artifacts that DVC keeps: recorded, fetched, pushed, believed and thrown away."""

@@ -120,7 +120,7 @@ class Store:
 
     def _load_listings(self, folders: Iterable[str]) -> None:
         new = {folder: self._outs[folder] for folder in folders if folder not in self._listings}
-        self._obtain({folder: md5 for folder, md5 in new.items()}, ignore)
+        self._obtain(new, ignore)
         for folder, md5 in new.items():
             tree = Tree.load(self._cache, HashInfo("md5", md5))
             self._listings[folder] = {
