@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from fusevad.artifacts.store import Store
 from tests.made_up_store import (
     CONFIGFILE,
     CUES,
@@ -29,8 +30,6 @@ from tests.made_up_store import (
     share,
     unit,
 )
-
-from fusevad.artifacts.store import Store
 
 EMBEDDINGS = "embeddings@rendered-tiny.fusevad-small.stride-16.rgb"
 
