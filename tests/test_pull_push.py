@@ -42,8 +42,7 @@ class Recorder(Store):
     def record(self, units, config, configfiles=()):
         chosen = list(units)
         before = self._locked()
-        for unit in chosen:
-            self._commit(unit)
+        self._commit(chosen)
         self._forget()
         after = self._locked()
         return [unit.name for unit in chosen if after[unit.name] != before.get(unit.name)]

@@ -6,6 +6,7 @@ whole, and put what they get into the workspace before anybody has judged it.
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -17,8 +18,8 @@ from dvc.utils.serialize import dumps_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.transfer import transfer
 from dvc_data.hashfile.tree import Tree
-from dvc_objects.fs.generic import transfer as copy_files
 from dvc_objects.fs.local import localfs
+from tqdm import tqdm
 
 from fusevad.artifacts.dvc_errors import explained, one_line
 from fusevad.artifacts.tracked import TRACKED, read_records, with_units
@@ -162,8 +163,8 @@ class Store:
             with one_line("copying from DVC's cache into the workspace"):
                 for folder in {final.parent for final in finals}:
                     folder.mkdir(parents=True, exist_ok=True)
-                sources = [str(self._cached(md5)) for md5 in wanted.values()]
-                copy_files(localfs, sources, localfs, list(map(str, temporary)))
+                for md5, path in zip(wanted.values(), temporary, strict=True):
+                    _copy(self._cached(md5), path)
                 for path, final in zip(temporary, finals, strict=True):
                     path.replace(final)
         finally:
@@ -261,8 +262,7 @@ class Store:
         old = self._locked()
         try:
             write_text(with_units(before[0] or "", chosen, config, configfiles), files[0])
-            for unit in chosen:
-                self._commit(unit)
+            self._commit(chosen)
             new = self._locked()
             write_text(_sorted_lock(new), files[1])
         except BaseException:
@@ -276,14 +276,26 @@ class Store:
             self._forget()
         return [unit.name for unit in chosen if new[unit.name] != old.get(unit.name)]
 
-    def _commit(self, unit: Unit) -> None:
-        for out in unit.outs:
-            if not (self.root / out).exists():
-                raise FusevadError(f"{out}: isn't there; make it before {unit.name} is recorded")
-        with one_line(unit.name):
-            # Without `relink` DVC would replace the files, whose times Snakemake looks at.
-            target = f"{self.root.absolute()}/dvc.yaml:{unit.name}"
-            self._repo.commit(target, force=True, allow_missing=True, relink=False)
+    def _commit(self, units: list[Unit]) -> None:
+        """As `dvc commit`, but where dependencies are absent: whoever pulled results has none."""
+        from dvc.repo import lock_repo
+
+        for unit in units:
+            for out in unit.outs:
+                if not (self.root / out).exists():
+                    raise FusevadError(
+                        f"{out}: isn't there; make it before {unit.name} is recorded"
+                    )
+        names = {unit.name for unit in units}
+        with one_line("recording in dvc.lock"), lock_repo(self._repo):
+            loaded = self._repo.stage.load_all(f"{self.root.absolute()}/dvc.yaml")
+            stages = [stage for stage in loaded if stage.name in names]
+            for stage in tqdm(stages, "recording", unit="unit"):
+                # DVC's own cache of runs would hash all dependencies.
+                stage.save(allow_missing=True, run_cache=False)
+                # Without `relink` DVC would replace the files, whose times Snakemake looks at.
+                stage.commit(allow_missing=True, relink=False)
+            stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
 
     def _forget(self) -> None:
         self.__dict__.pop("_outs", None)
@@ -330,6 +342,14 @@ def _md5(path: Path) -> str:
     """As DVC names its objects: a folder's list has a suffix beside the hash."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "md5").hexdigest() + path.suffix
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Share blocks where the file system can; else copy them."""
+    try:
+        localfs.reflink(str(source), str(target))
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _others(objects: Iterable[str]) -> str:
