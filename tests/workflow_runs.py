@@ -39,7 +39,7 @@ def run(folder: Path, *command: str, check: bool = True) -> subprocess.Completed
 
 def copy_project(root: Path, folder: Path) -> Path:
     """What a run needs of the project, copied to `folder`."""
-    for name in ("workflow", "config", "envs"):
+    for name in ("workflow", "config", "envs", "profiles"):
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "Snakefile", folder)
     return folder

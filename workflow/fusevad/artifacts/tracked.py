@@ -125,10 +125,14 @@ def _run(unit: Unit, config: Config, dataset: str, name: str) -> dict[str, str]:
     chosen = chosen or config.datasets[dataset].hyperparameters
     indices = [file for job in unit.jobs for file in job.inputs if file.endswith("/index.csv")]
     streams = sorted({str(Path(file).parent) for file in indices}) or [f"results/{dataset}/runs"]
+    defined = _definition(config, name)
+    named = name in read_records(Path(defined)) and "." not in name
     return {
         "experiment": name,
-        "defined": _definition(config, name),
         "hyperparameters": chosen,
+        "defined": defined if named else _MAIN,
+        "key": name if named else "seeds",
+        "whole": f"config/hyperparameters/{chosen}.yaml" if named else defined,
         "first": streams[0],
         "second": streams[-1],
     }
