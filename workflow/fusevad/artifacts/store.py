@@ -261,7 +261,7 @@ class Store:
         before = [path.read_text() if path.is_file() else None for path in files]
         old = self._locked()
         try:
-            write_text(with_units(before[0] or "", chosen, config, configfiles), files[0])
+            write_text(with_units(before[0] or "", chosen, old, config, configfiles), files[0])
             self._commit(chosen)
             new = self._locked()
             write_text(_sorted_lock(new), files[1])
