@@ -12,7 +12,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from dvc.dvcfile import LOCK_FILE
+from dvc.dvcfile import LOCK_FILE, ProjectFile
+from dvc.repo import lock_repo
+from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import dumps_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.transfer import transfer
@@ -256,15 +258,20 @@ class Store:
             Names of the units whose record is new or changed.
         """
         chosen = list(units)
+        for unit in chosen:
+            for out in unit.outs:
+                if not (self.root / out).exists():
+                    raise FusevadError(
+                        f"{out}: isn't there; make it before {unit.name} is recorded"
+                    )
         files = [self.root / TRACKED, self.root / LOCK_FILE]
         before = [path.read_text() if path.is_file() else None for path in files]
-        old = self._locked()
         try:
             write_text(with_units(before[0] or "", chosen, config, configfiles), files[0])
-            for unit in chosen:
-                self._commit(unit)
-            new = self._locked()
-            write_text(_sorted_lock(new), files[1])
+            old, new = self._committed(chosen)
+            changed = [name for name in new if new[name] != old.get(name)]
+            if changed:
+                write_text(_sorted_lock(old | new), files[1])
         except BaseException:
             for path, text in zip(files, before, strict=True):
                 if text is not None:
@@ -274,16 +281,25 @@ class Store:
             raise
         finally:
             self._forget()
-        return [unit.name for unit in chosen if new[unit.name] != old.get(unit.name)]
+        return changed
 
-    def _commit(self, unit: Unit) -> None:
-        for out in unit.outs:
-            if not (self.root / out).exists():
-                raise FusevadError(f"{out}: isn't there; make it before {unit.name} is recorded")
-        with one_line(unit.name):
-            # Without `relink` DVC would replace the files, whose times Snakemake looks at.
-            target = f"{self.root.absolute()}/dvc.yaml:{unit.name}"
-            self._repo.commit(target, force=True, allow_missing=True, relink=False)
+    def _committed(self, units: Iterable[Unit]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Stages of `dvc.lock` as it is, and those of `units`, whose files are in the cache then.
+
+        In one go: DVC's `commit` reads and writes all records again for every stage.
+        """
+        new: dict[str, Any] = {}
+        with one_line("dvc.yaml"), lock_repo(self._repo):
+            pipeline = ProjectFile(self._repo, f"{self.root.absolute()}/dvc.yaml")
+            stages = pipeline.stages
+            for unit in units:
+                with one_line(unit.name):
+                    stage = stages[unit.name]
+                    stage.save(allow_missing=True)
+                    # Without `relink` DVC would replace the files, whose times Snakemake looks at.
+                    stage.commit(allow_missing=True, relink=False)
+                    new |= to_lockfile(stage)
+            return pipeline.lockfile_contents.get("stages", {}), new
 
     def _forget(self) -> None:
         self.__dict__.pop("_outs", None)
