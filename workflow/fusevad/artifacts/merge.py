@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dvc.utils.serialize import dumps_yaml
+from dvc.utils.serialize import dumps_yaml, loads_yaml
 
 from fusevad.artifacts.tracked import parse_records, tracked_text
 from fusevad.errors import FusevadError
@@ -29,7 +29,7 @@ def merge_records(base: Path, ours: Path, theirs: Path, name: str = "dvc.lock") 
     Raises:
         FusevadError: both sides changed the same unit, each otherwise; `ours` stays as it is.
     """
-    sides = [parse_records(path.read_text(), name) for path in (base, ours, theirs)]
+    sides = [_parsed(path.read_text(), name) for path in (base, ours, theirs)]
     if name.endswith(".lock"):
         stages = [side.get("stages") or {} for side in sides]
         merged: dict[str, Any] = _merged(*stages, name, depth=1)
@@ -37,6 +37,12 @@ def merge_records(base: Path, ours: Path, theirs: Path, name: str = "dvc.lock") 
     else:
         text = tracked_text(_merged(*sides, name, depth=2))
     write_text(text, ours)
+
+
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    values = parse_records(text, name)
+    # As DVC reads it: to PyYAML 1e-06 is a text.
+    return loads_yaml(text) if values and name.endswith(".lock") else values
 
 
 def _merged(
