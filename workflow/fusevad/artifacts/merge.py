@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dvc.utils.serialize import dumps_yaml
+from dvc.utils.serialize import dumps_yaml, loads_yaml
 
 from fusevad.artifacts.tracked import parse_records, tracked_text
 from fusevad.errors import FusevadError
@@ -30,7 +30,7 @@ def merge_records(base: Path, ours: Path, theirs: Path, name: str = "dvc.lock") 
         FusevadError: both sides changed the same units, each otherwise; of those `ours` keeps ours.
     """
     conflicts: list[str] = []
-    sides = [parse_records(path.read_text(), name) for path in (base, ours, theirs)]
+    sides = [_parsed(path.read_text(), name) for path in (base, ours, theirs)]
     if name.endswith(".lock"):
         stages = [side.get("stages") or {} for side in sides]
         merged: dict[str, Any] = _merged(*stages, conflicts, depth=1)
@@ -43,6 +43,12 @@ def merge_records(base: Path, ours: Path, theirs: Path, name: str = "dvc.lock") 
             f"{name}: changed on both sides: {', '.join(conflicts)}; ours was kept, the rest is"
             f" merged: git add {name}, make them again, then run 'fusevad push'"
         )
+
+
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    values = parse_records(text, name)
+    # As DVC reads it: to PyYAML 1e-06 is a text.
+    return loads_yaml(text) if values and name.endswith(".lock") else values
 
 
 def _merged(

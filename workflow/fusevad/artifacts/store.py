@@ -13,7 +13,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from dvc.dvcfile import LOCK_FILE
+from dvc.dvcfile import LOCK_FILE, ProjectFile
+from dvc.repo import lock_repo
+from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import dumps_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.transfer import transfer
@@ -259,12 +261,10 @@ class Store:
         chosen = list(units)
         files = [self.root / TRACKED, self.root / LOCK_FILE]
         before = [path.read_text() if path.is_file() else None for path in files]
-        old = self._locked()
         try:
-            write_text(with_units(before[0] or "", chosen, old, config, configfiles), files[0])
-            self._commit(chosen)
-            new = self._locked()
-            write_text(_sorted_lock(new), files[1])
+            text = with_units(before[0] or "", chosen, self.units(), config, configfiles)
+            write_text(text, files[0])
+            return self._commit(chosen)
         except BaseException:
             for path, text in zip(files, before, strict=True):
                 if text is not None:
@@ -274,28 +274,35 @@ class Store:
             raise
         finally:
             self._forget()
-        return [unit.name for unit in chosen if new[unit.name] != old.get(unit.name)]
 
-    def _commit(self, units: list[Unit]) -> None:
-        """As `dvc commit`, but where dependencies are absent: whoever pulled results has none."""
-        from dvc.repo import lock_repo
+    def _commit(self, units: list[Unit]) -> list[str]:
+        """As `dvc commit`, but where dependencies are absent: whoever pulled results has none.
 
+        And in one go: DVC reads and writes all records again for every stage.
+        """
         for unit in units:
             for out in unit.outs:
                 if not (self.root / out).exists():
                     raise FusevadError(
                         f"{out}: isn't there; make it before {unit.name} is recorded"
                     )
-        names = {unit.name for unit in units}
+        new: dict[str, Any] = {}
         with one_line("recording in dvc.lock"), lock_repo(self._repo):
-            loaded = self._repo.stage.load_all(f"{self.root.absolute()}/dvc.yaml")
-            stages = [stage for stage in loaded if stage.name in names]
-            for stage in tqdm(stages, "recording", unit="unit"):
+            pipeline = ProjectFile(self._repo, f"{self.root.absolute()}/dvc.yaml")
+            stages = pipeline.stages
+            for unit in tqdm(units, "recording", unit="unit"):
+                stage = stages[unit.name]
                 # DVC's own cache of runs would hash all dependencies.
                 stage.save(allow_missing=True, run_cache=False)
                 # Without `relink` DVC would replace the files, whose times Snakemake looks at.
                 stage.commit(allow_missing=True, relink=False)
-            stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
+                new |= to_lockfile(stage)
+            # As DVC reads it: to PyYAML 1e-06 is a text.
+            old = pipeline.lockfile_contents.get("stages", {})
+        changed = [name for name in new if new[name] != old.get(name)]
+        if changed:
+            write_text(lock_text(old | new), self.root / LOCK_FILE)
+        return changed
 
     def _forget(self) -> None:
         self.__dict__.pop("_outs", None)
@@ -357,6 +364,6 @@ def _others(objects: Iterable[str]) -> str:
     return f" (and {count} more)" if count else ""
 
 
-def _sorted_lock(stages: dict[str, Any]) -> str:
+def lock_text(stages: dict[str, Any]) -> str:
     """Text of `dvc.lock`, sorted, so that what two people add meets as rarely as possible."""
     return dumps_yaml({"schema": "2.0", "stages": dict(sorted(stages.items()))})
