@@ -70,13 +70,15 @@ def write_events(path: Path, times: list[int], columns: list[int], rows: list[in
     return path
 
 
-def test_events_are_counted_at_each_pixel_of_each_frame(tmp_path):
+@pytest.mark.parametrize("kind", ["int64", "uint16", "uint64"])
+def test_events_are_counted_at_each_pixel_of_each_frame(tmp_path, kind):
     random = np.random.default_rng(1)
     times = np.sort(random.integers(0, 5000, 400))
     columns, lines = random.integers(0, 8, 400), random.integers(0, 6, 400)
     expected = np.zeros((5, 6, 8), int)
     np.add.at(expected, (times // 1000, lines, columns), 1)
-    path = write_events(tmp_path / "a.npz", times, columns, lines)
+    arrays = (array.astype(kind) for array in (times, columns, lines))
+    path = write_events(tmp_path / "a.npz", *arrays)
     assert np.array_equal(np.stack(list(event_counts(path, SENSOR))), expected)
 
 
@@ -96,11 +98,15 @@ def test_an_event_stream_becomes_a_video_without_loss(tmp_path):
     [
         ([], [], "empty or not in order"),
         ([5, 3], [0, 0], "empty or not in order"),
+        (np.array([5, 3], np.uint64), [0, 0], "empty or not in order"),
+        ([3, 5], [0], "not lists of one length"),
+        ([[3, 5], [6, 7]], [[0, 0], [0, 0]], "not lists of one length"),
         ([3, 5], [0, 8], "events outside 8x6"),
+        ([3, 5], [0, -1], "events outside 8x6"),
     ],
 )
 def test_an_event_stream_that_makes_no_sense_is_named(tmp_path, times, columns, message):
-    path = write_events(tmp_path / "a.npz", times, columns, [0] * len(times))
+    path = write_events(tmp_path / "a.npz", times, columns, np.zeros_like(times))
     with pytest.raises(FusevadError, match=message):
         list(event_counts(path, SENSOR))
 
@@ -108,6 +114,13 @@ def test_an_event_stream_that_makes_no_sense_is_named(tmp_path, times, columns, 
 def test_a_file_that_is_no_event_stream_is_named(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"not an archive")
     np.savez(tmp_path / "b.npz", t=[1], x=[1])
-    for name in "ab":
+    (tmp_path / "c.npz").touch()
+    with (tmp_path / "d.npz").open("wb") as file:
+        np.save(file, [1])
+    np.savez_compressed(tmp_path / "e.npz", t=np.arange(1000), x=[1] * 1000, y=[1] * 1000)
+    content = bytearray((tmp_path / "e.npz").read_bytes())
+    content[200:300] = b"\xff" * 100
+    (tmp_path / "e.npz").write_bytes(content)
+    for name in "abcde":
         with pytest.raises(FusevadError, match=f"{name}.npz: not an event stream"):
             list(event_counts(tmp_path / f"{name}.npz", SENSOR))

@@ -1,6 +1,7 @@
 """Frame folders and event streams as lossless videos, so that one decoder reads everything."""
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, settings_hash
@@ -17,6 +18,16 @@ from fusevad.recorded.inventory import Clip
 from fusevad.recorded.settings import EventSettings, LayoutSettings
 
 _SOURCE = "FUSEVAD_SOURCE"
+# What numpy raises of files that are empty, cut off, damaged, or hold one array without a name.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def to_video(clip: Clip, layout: LayoutSettings, folder: Path) -> Path:
@@ -84,16 +95,24 @@ def read_events(path: Path, settings: EventSettings) -> Events:
     """All events of a file, of either polarity.
 
     Raises:
-        FusevadError: the file has not the arrays t, x and y, or events lie outside the sensor.
+        FusevadError: the file has not the arrays t, x and y, a value for each event, or its times
+            are not in order, or events lie outside the sensor.
     """
     try:
         with np.load(path) as arrays:
             times, columns, rows = (np.asarray(arrays[key]) for key in ("t", "x", "y"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise FusevadError(f"{path}: not an event stream ({error}); get it again") from error
-    if not len(times) or np.any(np.diff(times) < 0):
+    if times.ndim != 1 or not times.shape == columns.shape == rows.shape:
+        raise FusevadError(f"{path}: t, x and y are not lists of one length; get it again")
+    # Not by their differences: those of unsigned numbers are never negative.
+    if not len(times) or np.any(times[1:] < times[:-1]):
         raise FusevadError(f"{path}: its times are empty or not in order; get it again")
-    if columns.max() >= settings.width or rows.max() >= settings.height:
+    if (
+        min(columns.min(), rows.min()) < 0
+        or columns.max() >= settings.width
+        or rows.max() >= settings.height
+    ):
         raise FusevadError(
             f"{path}: events outside {settings.width}x{settings.height}; correct width and height"
         )
@@ -107,7 +126,7 @@ def event_counts(path: Path, settings: EventSettings) -> Iterator[np.ndarray]:
         FusevadError: as `read_events`.
     """
     events = read_events(path, settings)
-    pixels = events.rows.astype(np.int64) * settings.width + events.columns
+    pixels = events.rows.astype(np.int64) * settings.width + events.columns.astype(np.int64)
     frames = int(events.times[-1]) // settings.frame_microseconds + 1
     edges = np.searchsorted(events.times, np.arange(frames + 1) * settings.frame_microseconds)
     for start, end in pairwise(edges):
@@ -154,7 +173,7 @@ def _jpeg_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path, formats=["JPEG"]) as image:
             return image.size
-    except (OSError, UnidentifiedImageError) as error:
+    except OSError as error:
         raise FusevadError(f"{path}: not a JPEG image ({error}); get it again") from error
 
 
