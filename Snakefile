@@ -23,14 +23,14 @@ report: "workflow/report/workflow.rst"
 
 try:
     CONFIG = load(config, Path("config"))
+    JOBS = Jobs(CONFIG)
+    STUDIES = StudyJobs(JOBS)
+    BOOK_TABLES, BOOK_FIGURES = book_files(STUDIES)
+    PLAN = plan(CONFIG)
+    # All at once: Snakemake lists a folder once, and doesn't see what is written there later.
+    PLAN.write_all_settings()
 except FusevadError as error:
     raise WorkflowError(str(error))
-JOBS = Jobs(CONFIG)
-STUDIES = StudyJobs(JOBS)
-BOOK_TABLES, BOOK_FIGURES = book_files(STUDIES)
-PLAN = plan(CONFIG)
-# All at once: Snakemake lists a folder once, and doesn't see what is written there later.
-PLAN.write_all_settings()
 
 
 wildcard_constraints:

@@ -6,14 +6,14 @@ from dataclasses import fields, replace
 import pytest
 import yaml
 
-from fusevad.config import load, merge
+from fusevad.config import load, load_files, merge
 from fusevad.errors import FusevadError
 from fusevad.jobs import Jobs
 from fusevad.losses import LossSettings
 from fusevad.models import ModelSettings, method_names
 from fusevad.motion_cue import MotionCue
 from fusevad.seed_run import TrainSettings
-from fusevad.settings import parse
+from fusevad.settings import from_text_or_file, parse
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,7 @@ def test_the_schema_knows_exactly_the_fields_of_the_settings(root):
         ),
         ({"timelines": "magic"}, r"timelines: no experiment 'magic'"),
         ({"hyperparameters": "secret"}, r"secret\.yaml: no such file"),
+        ({"studied": "image-only"}, r"studied: experiment 'image-only' learns without motion cues"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_key_and_remedy(values, folder, change, message):
@@ -104,6 +105,50 @@ def test_an_impossible_hyperparameter_names_its_file(values, tmp_path, folder):
     )
     with pytest.raises(FusevadError, match=r"rendered\.yaml: all\.epochs: -3 is less than"):
         load(values, copy)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("datasets/rendered.yaml", "", r"rendered\.yaml: top level: .* is a required property"),
+        ("datasets/rendered.yaml", "- a\n", r"rendered\.yaml: not keys and values"),
+        ("experiments/table1.yaml", "[a, b]\n", r"table1\.yaml: not keys and values"),
+        (
+            "tables/selection.yaml",
+            "title: x\nstudy: selection\nexperiments: [magic]\n",
+            r"selection\.yaml: no experiment 'magic' in",
+        ),
+        (
+            "tables/mine.yaml",
+            "title: x\nbase: student-t\n"
+            "sweeps: {nu: {label: ν of mine, set: model.epsilon, values: [4]}}\n",
+            r"table8\.yaml: experiment 'student-t\.nu-4' is another one elsewhere",
+        ),
+    ],
+)
+def test_a_mistake_in_a_file_that_is_named_is_one_line(
+    values, folder, tmp_path, file, content, message
+):
+    copy = tmp_path / "config"
+    shutil.copytree(folder, copy)
+    (copy / file).write_text(content)
+    with pytest.raises(FusevadError, match=message) as error:
+        load(values, copy)
+    assert "\n" not in str(error.value)
+
+
+def test_a_configuration_that_is_no_mapping_is_one_line(folder, tmp_path):
+    (tmp_path / "mine.yaml").write_text("- student-t\n")
+    with pytest.raises(FusevadError, match=r"mine\.yaml: not keys and values; correct the file"):
+        load_files([tmp_path / "mine.yaml"], folder)
+
+
+def test_settings_of_a_verb_that_are_no_mapping_are_one_line(tmp_path):
+    (tmp_path / "settings.yaml").write_text("- 1\n")
+    with pytest.raises(FusevadError, match=r"settings\.yaml: not keys and values"):
+        from_text_or_file(str(tmp_path / "settings.yaml"))
+    (tmp_path / "settings.yaml").write_text("# nothing: all defaults\n")
+    assert from_text_or_file(str(tmp_path / "settings.yaml")) == {}
 
 
 def test_a_name_that_is_no_stream_is_an_error():
@@ -127,7 +172,7 @@ def test_experiments_may_name_exactly_the_registered_methods(root):
     assert sorted(known) == method_names()
 
 
-@pytest.mark.parametrize("definition", ["paper", "released"])
+@pytest.mark.parametrize("definition", ["paper", "released", "camera"])
 def test_a_stream_name_and_its_cue_are_one(definition):
     cue = MotionCue(definition, 32, 25)
     assert MotionCue.from_stream(cue.stream) == cue

@@ -75,7 +75,7 @@ def expand(
             configured data set; that row is then the experiment itself.
 
     Raises:
-        FusevadError: an experiment that does not exist.
+        FusevadError: an experiment that does not exist, or two that would have one name.
     """
     if "experiments" in values:
         rows = _listed(name, values["experiments"], experiments)
@@ -112,7 +112,12 @@ def _swept(
                 changed.append(f"{key}-{_text(value)}")
         if changed:
             experiment = replace(experiment, name=f"{base.name}.{'-'.join(changed)}")
-            experiments.setdefault(experiment.name, experiment)
+            known = experiments.setdefault(experiment.name, experiment)
+            if replace(known, label=experiment.label) != experiment:
+                raise FusevadError(
+                    f"config/tables/{name}.yaml: experiment '{known.name}' is another one"
+                    " elsewhere; give the sweep another short name"
+                )
         texts = {key: _text(value) for key, value in point.items()}
         key = "-".join(f"{name}-{text}" for name, text in texts.items())
         if grid:

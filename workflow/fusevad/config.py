@@ -15,12 +15,11 @@ from referencing import Registry, Resource
 
 from fusevad.ablations import Ablation, Experiment, expand
 from fusevad.errors import FusevadError
-from fusevad.motion_cue import CAMERA, MotionCue
-from fusevad.settings import read_yaml
+from fusevad.motion_cue import CAMERA, METHODS_WITHOUT, MotionCue
+from fusevad.settings import read_mapping
 
 _SOURCE = "configuration (config/config.yaml and what is laid over it)"
 SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
-
 
 ORIGINS = ("render", "recorded", "splice")
 
@@ -75,9 +74,9 @@ class Config:
     studies: dict[str, Any]
     folder: Path
 
-    def with_origin(self, *origins: str) -> list[str]:
+    def with_origin(self, origin: str) -> list[str]:
         """Keys of the data sets whose videos come from there."""
-        return [key for key, dataset in self.datasets.items() if dataset.origin in origins]
+        return [key for key, dataset in self.datasets.items() if dataset.origin == origin]
 
     @property
     def without_videos(self) -> list[str]:
@@ -211,9 +210,9 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
 
 def load_files(configfiles: Iterable[Path], folder: Path = Path("config")) -> Config:
     """`config.yaml` of `folder` with other files laid over it in order, as Snakemake does."""
-    values = read_yaml(folder / "config.yaml")
+    values = read_mapping(folder / "config.yaml")
     for path in configfiles:
-        values = merge(values, read_yaml(path) or {})
+        values = merge(values, read_mapping(path))
     return load(values, folder)
 
 
@@ -231,7 +230,7 @@ def _read(folder: Path, kind: str, name: str) -> dict[str, Any]:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in (folder / kind).glob("*.yaml")))
         raise FusevadError(f"{path}: no such file; {kind} known: {known}")
-    return read_yaml(path)
+    return read_mapping(path)
 
 
 def check(values: Any, schema: str, source: str) -> None:
@@ -245,7 +244,7 @@ def check(values: Any, schema: str, source: str) -> None:
 @cache
 def _validator(schema: str) -> Draft202012Validator:
     resources = [
-        (path.name, Resource.from_contents(read_yaml(path)))
+        (path.name, Resource.from_contents(read_mapping(path)))
         for path in SCHEMAS.glob("*.schema.yaml")
     ]
     registry: Registry = Registry().with_resources(resources)
@@ -278,7 +277,7 @@ def load_dataset(folder: Path, key: str) -> Dataset:
 def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
     result: dict[str, Experiment] = {}
     for path in sorted((folder / "experiments").glob("*.yaml")):
-        entries = read_yaml(path) or {}
+        entries = read_mapping(path)
         check(entries, "experiments", str(path))
         for name, entry in entries.items():
             if name in result:
@@ -296,20 +295,57 @@ def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
 
 
 def _check_references(config: Config) -> None:
-    named = {
-        "table1": config.table1,
-        "radar": config.radar,
-        "timelines": (config.timelines,),
-        "studied": (config.studied,),
-        "studies.equivalence": tuple(config.studies["equivalence"].values()),
-    }
-    for key, names in named.items():
-        for name in names:
-            if name not in config.experiments:
-                raise FusevadError(
-                    f"{_SOURCE}: {key}: no experiment '{name}' in {config.folder / 'experiments'}; "
-                    "add it there or remove it here"
-                )
+    """Every name exists, and what is run by name has what it needs.
+
+    Raises:
+        FusevadError: naming the key, the name and what to do.
+    """
+    used = _check_experiments(config)
+    _check_datasets(config)
+    for name in used:
+        _check_cue(config, name)
+    for key, name in (("studied", config.studied), *_compared(config)):
+        method = config.experiments[name].method
+        if method in METHODS_WITHOUT:
+            raise FusevadError(
+                f"{_SOURCE}: {key}: experiment '{name}' learns without motion cues, and the study"
+                " is of both streams; name another one"
+            )
+    for dataset in config.datasets:
+        for name in used:
+            config.train_settings(dataset, name)
+
+
+def _compared(config: Config) -> list[tuple[str, str]]:
+    """The two experiments of the study of equivalence, each with its key."""
+    return [(f"studies.equivalence.{key}", n) for key, n in config.studies["equivalence"].items()]
+
+
+def _check_experiments(config: Config) -> list[str]:
+    """Experiments that the configuration names, once each; all of them exist, as in tables."""
+    named: list[tuple[str, str]] = [
+        *(("table1", name) for name in config.table1),
+        *(("radar", name) for name in config.radar),
+        ("timelines", config.timelines),
+        ("studied", config.studied),
+        *_compared(config),
+    ]
+    in_tables = [
+        (str(config.folder / "tables" / f"{table}.yaml"), name)
+        for table, values in config.study_tables.items()
+        for name in values.get("experiments", ())
+    ]
+    for place, name in [*((f"{_SOURCE}: {key}", name) for key, name in named), *in_tables]:
+        if name not in config.experiments:
+            raise FusevadError(
+                f"{place}: no experiment '{name}' in {config.folder / 'experiments'}; "
+                "add it there or remove it here"
+            )
+    return list(dict.fromkeys(name for _, name in named))
+
+
+def _check_datasets(config: Config) -> None:
+    """Data sets that keys stand for are configured, and those of events have some."""
     sources = {each.source for each in (*config.datasets.values(), *config.events.values())}
     for key, names, known in (
         ("data_root", config.data_root, sources),
@@ -321,27 +357,25 @@ def _check_references(config: Config) -> None:
                 raise FusevadError(
                     f"{_SOURCE}: {key}: '{name}' is not among `datasets`; add it there or remove it"
                 )
-    used = {name for names in named.values() for name in names}
     for key, dataset in config.events.items():
         if "events" not in dataset.settings.get("layout", {}):
             raise FusevadError(
                 f"{_SOURCE}: events: data set '{dataset.key}' has no event streams; name one that"
                 f" films the videos of '{key}'"
             )
-    for name in used:
-        cue = config.experiments[name].motion_cue
-        if cue.definition == CAMERA:
-            lacking = [key for key in config.datasets if not config.runs(key, name)]
-            if lacking:
-                raise FusevadError(
-                    f"{_SOURCE}: experiment '{name}' needs events of a camera, which data set"
-                    f" '{lacking[0]}' has not; name them under `events`, or leave it out"
-                )
-        if not config.makes(cue):
-            raise FusevadError(
-                f"{_SOURCE}: experiment '{name}' needs motion cues {cue.stream}, which `cues` does "
-                "not make; add its window and threshold there"
-            )
-    for dataset in config.datasets:
-        for name in used:
-            config.train_settings(dataset, name)
+
+
+def _check_cue(config: Config, experiment: str) -> None:
+    """The motion cue of an experiment is made, on all data sets."""
+    cue = config.experiments[experiment].motion_cue
+    lacking = [key for key in config.datasets if not config.runs(key, experiment)]
+    if lacking:
+        raise FusevadError(
+            f"{_SOURCE}: experiment '{experiment}' needs events of a camera, which data set"
+            f" '{lacking[0]}' has not; name them under `events`, or leave it out"
+        )
+    if not config.makes(cue):
+        raise FusevadError(
+            f"{_SOURCE}: experiment '{experiment}' needs motion cues {cue.stream}, which `cues`"
+            " does not make; add its window and threshold there"
+        )

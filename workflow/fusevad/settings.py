@@ -55,10 +55,28 @@ def read_yaml(path: Path) -> Any:
         raise FusevadError(f"{path}: not valid YAML ({line}); correct the file") from error
 
 
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML (or JSON) file of keys and values; an empty file has none.
+
+    Raises:
+        FusevadError: the file is missing, is no YAML, or holds something else.
+    """
+    values = read_yaml(path)
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise FusevadError(f"{path}: not keys and values; correct the file")
+    return values
+
+
 def from_text_or_file(value: str) -> dict[str, Any]:
-    """Settings given on the command line: inline JSON, or the path of a YAML or JSON file."""
+    """Settings given on the command line: inline JSON, or the path of a YAML or JSON file.
+
+    Raises:
+        FusevadError: as `read_mapping`, or the text is no JSON.
+    """
     if not value.lstrip().startswith("{"):
-        return read_yaml(Path(value))
+        return read_mapping(Path(value))
     try:
         return json.loads(value)
     except json.JSONDecodeError as error:
