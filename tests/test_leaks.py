@@ -161,3 +161,21 @@ def test_an_unknown_official_split_leaves_the_counts_open(both, tmp_path):
     )
     assert set(table["quantity"]) == {"released_train", "released_test"}
     assert "the lists of the official split are not there" in text
+
+
+def test_one_seed_has_a_mean_and_no_spread(both, tmp_path):
+    official, released, rows, path = both
+    first = []
+    for row in rows:
+        runs = {}
+        for key, run in row.runs.items():
+            scores = pd.read_parquet(run / "scores.parquet")
+            runs[key] = tmp_path / row.name / key
+            runs[key].mkdir(parents=True)
+            scores[scores["seed"] == 0].to_parquet(runs[key] / "scores.parquet", index=False)
+        first.append(replace(row, runs=runs))
+    variants = {"set": {"official": "set", "released": "set.released"}}
+    text, table = table_of((official, released, first, path), tmp_path, variants, {"set": path})
+    cells = table[table["experiment"] == rows[0].name].set_index("quantity")
+    assert f"& ${cells['mean']['official_all']:.2f}$ &" in text
+    assert "nan" not in text

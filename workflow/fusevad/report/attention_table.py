@@ -170,8 +170,7 @@ def _label(name: str, cells: Mapping[tuple[str, str, str], _Cell]) -> str:
 def _text(cell: _Cell | None) -> str:
     if cell is None:
         return latex.MISSING
-    error = "" if np.isnan(cell.error) else rf" \pm {cell.error:.2f}"
-    return f"${cell.mean:.2f}{error}$"
+    return latex.spread(cell.mean, cell.error)
 
 
 def _notes(areas: pd.DataFrame, printed: pd.DataFrame) -> list[str]:

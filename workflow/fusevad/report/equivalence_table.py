@@ -133,8 +133,8 @@ def _row(dataset: TableDataset, compared: str, protocol: str) -> dict[str, objec
 def _largest_and_mean(quantities: pd.DataFrame) -> dict[str, float]:
     """Over seeds: the largest of the largest, the mean of the means."""
     return {
-        name: float(getattr(quantities[name], "max" if name.endswith("_max") else "mean")())
-        for name in _DIFFERENCES
+        name: float(values.max() if name.endswith("_max") else values.mean())
+        for name, values in quantities[list(_DIFFERENCES)].items()
     }
 
 
@@ -167,6 +167,6 @@ def _tabular(dataset: TableDataset, found: pd.DataFrame) -> str:
         for row in found[found["compared"] == compared].itertuples():
             others = latex.MISSING if pd.isna(row.other_epoch) else f"{row.other_epoch} of {row.n}"
             texts = [latex.scientific(getattr(row, column)) for column in _DIFFERENCES]
-            texts += [f"${row.difference:.2f} \\pm {row.std:.2f}$", latex.p_value(row.p), others]
+            texts += [latex.spread(row.difference, row.std), latex.p_value(row.p), others]
             lines.append(latex.line([f"{label}, {row.protocol}", *texts]))
     return latex.tabular(7, lines)

@@ -55,6 +55,14 @@ def measured(mean: float, std: float, bold: bool = False, leading: bool = False)
     return f"${number}{spread}{mark}$"
 
 
+def spread(mean: float, std: float, decimals: int = 2) -> str:
+    """`mean ± std` of numbers as they are; without the spread where it is not known."""
+    if mean != mean:
+        return MISSING
+    error = "" if std != std else rf" \pm {std:.{decimals}f}"
+    return f"${mean:.{decimals}f}{error}$"
+
+
 def published(mean: float, std: float) -> str:
     """A printed percentage, in italics so that it is never taken for a measured one."""
     if mean != mean:

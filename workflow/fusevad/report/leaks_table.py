@@ -209,7 +209,7 @@ def _metric_tabular(
         for experiment, own in part.groupby("experiment", sort=False):
             cells = own.set_index("quantity")
             texts = [
-                f"${cells['mean'][quantity]:.2f} \\pm {cells['std'][quantity]:.2f}$"
+                latex.spread(cells["mean"][quantity], cells["std"][quantity])
                 for quantity in (
                     *(f"{split}_{kind}" for split in _SPLITS for kind in ("all", "common")),
                     "difference_common",

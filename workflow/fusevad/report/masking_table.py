@@ -11,7 +11,6 @@ from fusevad.report import latex
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import (
     PERCENT,
-    fraction,
     percent,
     printed,
     read_paper,
@@ -133,4 +132,4 @@ def _text(cell: object | None) -> str:
         return latex.MISSING
     if cell.metric in PERCENT:
         return percent(cell.mean, cell.std, cell.p)
-    return fraction(cell.mean, cell.std)
+    return latex.spread(cell.mean, cell.std, decimals=4)  # as the paper prints them

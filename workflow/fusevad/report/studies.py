@@ -149,13 +149,6 @@ def percent(mean: float, std: float, p: float) -> str:
     return latex.measured(mean, std, leading=p < ALPHA)
 
 
-def fraction(mean: float, std: float) -> str:
-    """A number that is no percentage, with four decimals as the paper prints it."""
-    if mean != mean:
-        return latex.MISSING
-    return f"${mean:.4f}" + ("" if std != std else rf" \pm {std:.4f}") + "$"
-
-
 def printed(metric: str, mean: float) -> str:
     """A number of the paper, in italics."""
     decimals = 2 if metric in PERCENT else 4
