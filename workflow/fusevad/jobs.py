@@ -46,18 +46,14 @@ class Jobs:
         read = (*self.config.datasets.values(), *self.config.events.values())
         return {each.source: each.fetch for each in read if each.fetch}
 
-    def _needed(self, source: str) -> dict[str, Any]:
-        """Section `fetch`; its archives, which hold videos, only if those are needed."""
+    def fetch(self, source: str) -> dict[str, Any]:
+        """Settings of `fusevad fetch`: archives, which hold videos, only if those are needed."""
         settings = self.fetched[source]
         read = [self.config.datasets[key] for key in self.config.with_videos]
         if any(each.source == source for each in (*read, *self.config.events.values())):
             return settings
         files = [file for file in settings["files"] if not file.get("unpack")]
         return settings | {"files": files}
-
-    def fetch(self, source: str) -> dict[str, Any]:
-        """Settings of `fusevad fetch`."""
-        return self._needed(source)
 
     def existing(self, source: str) -> str:
         """Option of `fusevad fetch` for data that the user already has."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -196,13 +196,10 @@ def _digest(path: str) -> str | None:
     file = Path(path)
     if not file.is_file():
         return None
-    return _digest_at(path, file.stat().st_mtime_ns)
+    return _digest_at(file, file.stat().st_mtime_ns)
 
 
-_DIGESTS: dict[tuple[str, int], str] = {}
-
-
-def _digest_at(path: str, time: int) -> str:
-    if (path, time) not in _DIGESTS:
-        _DIGESTS[path, time] = sha256(Path(path))
-    return _DIGESTS[path, time]
+@cache
+def _digest_at(file: Path, _time: int) -> str:
+    """Hash of a file last changed at that time: encoder weights are inputs of many jobs."""
+    return sha256(file)

@@ -33,7 +33,7 @@ class StudyJobs:
     jobs: Jobs
 
     def settings(self, study: str, dataset: str) -> dict[str, Any]:
-        """Settings of `fusevad study-masking`, `study-noise` or `study-attention`."""
+        """Settings of `fusevad study-STUDY`: masking, noise, attention or equivalence."""
         config = self.jobs.config
         if study == "equivalence":
             return {"method": config.experiments[self.rival].method}
@@ -174,7 +174,7 @@ class StudyJobs:
     def surfaces(self) -> dict[str, Any]:
         """Settings of figure 3."""
         config = self.jobs.config
-        values = {
+        return {
             "experiment": self.jobs.row(config.studied),
             "studies": {
                 key: self._study_file(key, "masking-dimensions.csv") for key in config.datasets
@@ -182,20 +182,18 @@ class StudyJobs:
             "datasets": [self.jobs.table_dataset(key) for key in config.datasets],
             "protocol": self._studied_protocol,
         }
-        return values
 
     def attention_maps(self, dataset: str) -> dict[str, Any]:
         """Settings of figure 4."""
         config = self.jobs.config
         cue = config.experiments[config.studied].motion_cue
-        values = {
+        return {
             "dataset": self.jobs.table_dataset(dataset),
             "maps": self._study_file(dataset, "attention-maps.csv"),
             "cues": f"results/{dataset}/cues/{cue.definition}",
             "window": cue.window,
             "threshold": cue.threshold,
         }
-        return values
 
     def study_files(self, name: str) -> list[str]:
         """A file of a study, of all data sets."""
@@ -220,14 +218,13 @@ class StudyJobs:
     def claims(self, claims: str) -> dict[str, Any]:
         """Settings of `fusevad report claims`."""
         config = self.jobs.config
-        values = {
+        return {
             "claims": claims,
             "experiments": [self.jobs.row(name) for name in self.claim_experiments(claims)],
             "datasets": [self.jobs.table_dataset(key) for key in config.datasets],
             "studies": {key: f"results/{key}/studies" for key in config.datasets},
             "protocol": config.protocol,
         }
-        return values
 
     @property
     def _studied_protocol(self) -> str:

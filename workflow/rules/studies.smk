@@ -149,7 +149,7 @@ rule study_table:
     params:
         kind=lambda w: CONFIG.study_tables[w.table]["study"],
     shell:
-        "fusevad report {params.kind} --settings {input.settings} {output}" " 2>&1 | tee {log} >&2"
+        "fusevad report {params.kind} --settings {input.settings} {output} 2>&1 | tee {log} >&2"
 
 
 rule figure3:
@@ -170,7 +170,7 @@ rule figure3:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report weight-surface --settings {input.settings} {output}" " 2>&1 | tee {log} >&2"
+        "fusevad report weight-surface --settings {input.settings} {output} 2>&1 | tee {log} >&2"
 
 
 rule figure4:
@@ -193,7 +193,7 @@ rule figure4:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report attention-maps --settings {input.settings} {output}" " 2>&1 | tee {log} >&2"
+        "fusevad report attention-maps --settings {input.settings} {output} 2>&1 | tee {log} >&2"
 
 
 rule claims:
@@ -239,4 +239,5 @@ rule book:
     params:
         figures=lambda w, input: " ".join(f"--figure {file}" for file in input.figures),
     shell:
-        "fusevad book {output} {input.tables} {params.figures} --job {input.settings} 2>&1 | tee {log} >&2"
+        "fusevad book {output} {input.tables} {params.figures} --job {input.settings}"
+        " 2>&1 | tee {log} >&2"

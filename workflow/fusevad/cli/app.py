@@ -31,16 +31,17 @@ JobFile = Annotated[
     str | None, typer.Option(help="File of results/settings: how it was made is recorded.")
 ]
 Workers = Annotated[int, typer.Option(help="Processes at a time.", min=1)]
+Threads = Annotated[int, typer.Option(help="Threads of torch.", min=1)]
 Manifest = Annotated[Path, typer.Option(help="The data set's manifest.csv.")]
+Intervals = Annotated[Path, typer.Option(help="The data set's intervals.csv.")]
+OnBadVideo = Annotated[
+    Literal["stop", "skip"], typer.Option(help="Whether bad videos stop all or are left out.")
+]
+CueFolder = Annotated[Path, typer.Option(help="Folder of the motion cues.")]
+Rgb = Annotated[Path, typer.Option(help="Index of the RGB embeddings.")]
+Event = Annotated[Path, typer.Option(help="Index of the motion-cue embeddings.")]
 Shard = Annotated[int, typer.Option(help="Number of this shard, from 0.", min=0)]
 Shards = Annotated[int, typer.Option(help="Number of shards.", min=1)]
-
-
-def bad_video_policy(value: str) -> Literal["stop", "skip"]:
-    """The value of --on-bad-video, checked."""
-    if value not in ("stop", "skip"):
-        raise FusevadError(f"--on-bad-video {value}: choose stop or skip")
-    return value
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from fusevad.cli.app import JobFile, Settings, Workers, app, bad_video_policy
+from fusevad.cli.app import JobFile, OnBadVideo, Settings, Workers, app
 from fusevad.config import load_dataset
 from fusevad.errors import FusevadError
 from fusevad.provenance import recorded
@@ -106,7 +106,7 @@ def manifest(
     labels: Path,
     intervals: Path,
     out: Path,
-    on_bad_video: str = "stop",
+    on_bad_video: OnBadVideo = "stop",
     past_end: Annotated[
         Literal["stop", "clip"], typer.Option(help="What intervals past the end of a video do.")
     ] = "stop",
@@ -116,9 +116,8 @@ def manifest(
     """Data: decode every video once and write manifest, intervals and skipped videos to OUT."""
     from fusevad.manifest import make_manifest
 
-    policy = bad_video_policy(on_bad_video)
     with recorded(job):
-        make_manifest(labels, intervals, out, policy, workers, past_end)
+        make_manifest(labels, intervals, out, on_bad_video, workers, past_end)
 
 
 @app.command()

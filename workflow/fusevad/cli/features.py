@@ -6,14 +6,17 @@ from typing import Annotated
 import typer
 
 from fusevad.cli.app import (
+    CueFolder,
     JobFile,
     Manifest,
+    OnBadVideo,
+    Rgb,
     Settings,
     Shard,
     Shards,
+    Threads,
     Workers,
     app,
-    bad_video_policy,
 )
 from fusevad.provenance import recorded
 from fusevad.settings import from_text_or_file, parse
@@ -51,7 +54,7 @@ def embed(
     shards: Shards,
     out: Path,
     cue_folder: Annotated[Path | None, typer.Option(help="Motion cues, for their stream.")] = None,
-    threads: Annotated[int, typer.Option(help="Threads of torch.", min=1)] = 1,
+    threads: Threads = 1,
 ) -> None:
     """Embeddings of one stream (RGB or a motion cue) of the videos of a shard."""
     from fusevad.embed import EmbedSettings, embed_shard
@@ -103,11 +106,11 @@ def train_encoder(
 @app.command()
 def align(
     manifest: Manifest,
-    rgb: Annotated[Path, typer.Option(help="Index of the RGB embeddings.")],
-    cue_folder: Annotated[Path, typer.Option(help="Folder of the motion cues.")],
+    rgb: Rgb,
+    cue_folder: CueFolder,
     settings: Settings,
     out: Path,
-    threads: Annotated[int, typer.Option(help="Threads of torch.", min=1)] = 1,
+    threads: Threads = 1,
 ) -> None:
     """Embeddings: learn a motion-cue tower from unlabelled training videos, written to OUT."""
     from fusevad.align import AlignSettings
@@ -161,7 +164,7 @@ def manifest_from_features(
     intervals: Path,
     out: Path,
     settings: Settings,
-    on_bad_video: str = "stop",
+    on_bad_video: OnBadVideo = "stop",
 ) -> None:
     """Data: a manifest of features in FOLDER whose videos are not at hand, written to OUT."""
     from fusevad.import_features import ImportSettings
@@ -169,4 +172,4 @@ def manifest_from_features(
 
     with recorded(settings) as job:
         parsed = parse(ImportSettings, job.settings, "features")
-        make(parsed, folder, labels, intervals, out, bad_video_policy(on_bad_video))
+        make(parsed, folder, labels, intervals, out, on_bad_video)

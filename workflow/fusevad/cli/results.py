@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import JobFile, Manifest, Settings, Workers, app
+from fusevad.cli.app import (
+    CueFolder,
+    Event,
+    Intervals,
+    JobFile,
+    Manifest,
+    Rgb,
+    Settings,
+    Threads,
+    Workers,
+    app,
+)
 from fusevad.provenance import recorded
 from fusevad.settings import parse
 
@@ -13,7 +24,7 @@ from fusevad.settings import parse
 @app.command()
 def train(
     manifest: Manifest,
-    rgb: Annotated[Path, typer.Option(help="Index of the RGB embeddings.")],
+    rgb: Rgb,
     settings: Settings,
     out: Path,
     event: Annotated[
@@ -40,7 +51,7 @@ def train(
 def evaluate(
     run: Path,
     manifest: Manifest,
-    intervals: Annotated[Path, typer.Option(help="The data set's intervals.csv.")],
+    intervals: Intervals,
     headline: Annotated[str, typer.Option(help="Metric by which `oracle` chooses.")] = "AUC",
     job: JobFile = None,
 ) -> None:
@@ -62,12 +73,6 @@ def report(
 
     with recorded(settings) as job:
         make_report(kind, job.settings, *out)
-
-
-Intervals = Annotated[Path, typer.Option(help="The data set's intervals.csv.")]
-Rgb = Annotated[Path, typer.Option(help="Index of the RGB embeddings.")]
-Event = Annotated[Path, typer.Option(help="Index of the motion-cue embeddings.")]
-CueFolder = Annotated[Path, typer.Option(help="Folder of the motion cues.")]
 
 
 @app.command()
@@ -118,7 +123,7 @@ def study_attention(
     cue_folder: CueFolder,
     settings: Settings,
     out: Annotated[tuple[Path, Path], typer.Argument(help="Areas, and maps of examples.")],
-    threads: Annotated[int, typer.Option(help="Threads of torch.", min=1)] = 1,
+    threads: Threads = 1,
 ) -> None:
     """Studies: how much of frames and motion cues the encoders attend to (table 6, figure 4)."""
     from fusevad.studies.attention import AttentionSettings
