@@ -59,11 +59,15 @@ def test_without_the_official_lists_leaks_are_unknown_and_it_says_so(tmp_path, c
     assert "not known without the official split" in capsys.readouterr().err
 
 
-def test_a_list_that_is_not_the_expected_one_is_an_error(tmp_path):
+@pytest.mark.parametrize(
+    ("split", "file"),
+    [("released", "iefvad/train.csv"), ("official", "shanghai-i3d-test-10crop.list")],
+)
+def test_a_list_that_is_not_the_expected_one_is_an_error(tmp_path, split, file):
     over = stand_ins.shanghaitech(tmp_path / "data")
-    path = tmp_path / "data/lists/iefvad/train.csv"
+    (path,) = (tmp_path / "data").rglob(file)
     path.write_text("".join(line for line in path.open() if "04_0012" not in line))
-    with pytest.raises(FusevadError, match=r"split released: .*get the lists again"):
+    with pytest.raises(FusevadError, match=rf"split {split}: .*get the lists again"):
         study_leaks(tmp_path / "data", settings_of("shanghaitech", over), tmp_path / "leaks.csv")
 
 
