@@ -119,6 +119,16 @@ def test_an_impossible_hyperparameter_names_its_file(values, tmp_path, folder):
             r"selection\.yaml: no experiment 'magic' in",
         ),
         (
+            "tables/leaks.yaml",
+            "title: x\nstudy: leaks\n",
+            r"leaks\.yaml: top level: 'experiments' is a required property",
+        ),
+        (
+            "tables/table5.yaml",
+            "title: x\nstudy: noise\nexperiments: [gating]\n",
+            r"table5\.yaml: experiments: \['gating'\] is expected to be empty",
+        ),
+        (
             "tables/mine.yaml",
             "title: x\nbase: student-t\n"
             "sweeps: {nu: {label: ν of mine, set: model.epsilon, values: [4]}}\n",
