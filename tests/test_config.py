@@ -119,6 +119,11 @@ def test_an_impossible_hyperparameter_names_its_file(values, tmp_path, folder):
             r"selection\.yaml: no experiment 'magic' in",
         ),
         (
+            "encoders/fusevad-small.yaml",
+            "{model: a, pretrained: b, motion_cue_weights: null, cue_normalisation: none}\n",
+            r"fusevad-small\.yaml: top level: 'align' is a required property",
+        ),
+        (
             "tables/leaks.yaml",
             "title: x\nstudy: leaks\n",
             r"leaks\.yaml: top level: 'experiments' is a required property",
