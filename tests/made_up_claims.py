@@ -11,6 +11,7 @@ from fusevad.files import write_csv
 from fusevad.metrics import class_metrics, frame_metrics
 from fusevad.report.runs import TableDataset, TableRow
 from fusevad.report.truth import test_videos as read_truth
+from tests.made_up_tables import write_table
 
 CLASSES = ("fall", "fire")
 SEEDS = range(10)
@@ -70,11 +71,9 @@ def write_data(folder, count):
         rows.append((f"v{k:03d}", f"v{k:03d}.mp4", "test", label, frames, 15, 320, 240, "0"))
         if k % 2:
             intervals.append((f"v{k:03d}", label, 24, 72))
-    columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
-    write_csv(pd.DataFrame(rows, columns=columns), folder / "manifest.csv")
-    columns = ["video", "class", "start", "end"]
-    write_csv(pd.DataFrame(intervals, columns=columns), folder / "intervals.csv")
-    write_csv(pd.DataFrame(columns=["video", "path", "reason"]), folder / "skipped.csv")
+    write_table(folder, "manifest", rows)
+    write_table(folder, "intervals", intervals)
+    write_table(folder, "skipped")
     files = {name: folder / f"{name}.csv" for name in ("manifest", "intervals", "skipped")}
     return TableDataset(
         "rendered", "Rendered", ("AUC", "Ano-AUC"), crops=1, frame_stride=2, **files

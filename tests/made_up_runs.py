@@ -11,6 +11,7 @@ import pandas as pd
 from fusevad.files import sha256, write_csv
 from fusevad.report.runs import TableDataset, TableRow
 from fusevad.report.truth import test_videos as read_truth
+from tests.made_up_tables import write_table
 
 PUBLISHED = Path(__file__).parents[1] / "config" / "published"
 METHODS = {
@@ -48,13 +49,9 @@ def write_data(folder, videos_on_disk):
         rows.append((video, path, "test", name, FRAMES, FPS, 320, 240, digest or "0"))
         if name != "normal":
             intervals.append((video, name, 30 + k, 60 + k))
-    columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
-    write_csv(pd.DataFrame(rows, columns=columns), folder / "manifest.csv")
-    write_csv(
-        pd.DataFrame(intervals, columns=["video", "class", "start", "end"]),
-        folder / "intervals.csv",
-    )
-    write_csv(pd.DataFrame(columns=["video", "path", "reason"]), folder / "skipped.csv")
+    write_table(folder, "manifest", rows)
+    write_table(folder, "intervals", intervals)
+    write_table(folder, "skipped")
     return TableDataset(
         key="rendered",
         title="Rendered",

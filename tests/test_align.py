@@ -21,6 +21,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import write_csv
 from fusevad.manifest import read_manifest
 from fusevad.pixels import PIXELS_VERSION
+from tests.made_up_tables import write_table
 from tests.tiny_clip import make_encoder
 
 CROPS = (0, 2, 6)
@@ -80,8 +81,7 @@ def data(tmp_path_factory):
             store.attrs["pixels_version"] = PIXELS_VERSION
             for window in CUES.windows:
                 store[f"T{window}-thr10"] = np.stack([counts_of(kind, window) for kind in kinds])
-    columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
-    write_csv(pd.DataFrame(rows, columns=columns), folder / "manifest.csv")
+    write_table(folder, "manifest", rows)
     save_file(tensors, folder / "shard-0.safetensors")
     index = [(name, "shard-0.safetensors", *x.shape, "-") for name, x in tensors.items()]
     columns = ["video", "file", "segments", "crops", "dim", "sha256"]

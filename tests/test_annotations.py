@@ -1,6 +1,5 @@
 """Annotations, splits and labels of real data sets, in the files that their publishers give."""
 
-import csv
 import re
 import shutil
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from fusevad.recorded.settings import (
 from fusevad.recorded.split import names_sha256, read_classes, read_split
 from fusevad.settings import parse, read_yaml
 from tests import stand_ins
+from tests.made_up_tables import rows
 
 PUBLISHED = {
     "ucf-crime": "Temporal_Anomaly_Annotation_for_Testing_Videos.txt",
@@ -44,11 +44,6 @@ def settings_of(dataset: str, config: Path = stand_ins.CONFIG) -> RecordedSettin
 
 def read(dataset: str, path: Path) -> dict[str, Annotation]:
     return read_annotations(path, AnnotationSettings(dataset, path.name))
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open() as stream:
-        return list(csv.DictReader(stream))
 
 
 def split_rows(published: Path, dataset: str, split: str) -> list[dict[str, str]]:

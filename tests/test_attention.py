@@ -24,6 +24,7 @@ from fusevad.report.attention_table import make_attention_table
 from fusevad.report.runs import TableDataset
 from fusevad.studies.attention import AttentionSettings, attended, study_attention
 from fusevad.tower_attention import attention_maps
+from tests.made_up_tables import write_table
 
 TEXT = {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1}
 VISION = {
@@ -222,11 +223,9 @@ def data(tmp_path_factory):
         rows.append((name, path, "test", classes, frames, 20.0, 160, 120, sha256(path)))
         names = classes.split(";") if len(anomalies) > 1 else [classes]
         spans += [(name, c, *span) for c, span in zip(names, anomalies, strict=False)]
-    columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
-    write_csv(pd.DataFrame(rows, columns=columns), folder / "manifest.csv")
-    spans = pd.DataFrame(spans, columns=["video", "class", "start", "end"])
-    write_csv(spans, folder / "intervals.csv")
-    write_csv(pd.DataFrame(columns=["video", "path", "reason"]), folder / "skipped.csv")
+    write_table(folder, "manifest", rows)
+    write_table(folder, "intervals", spans)
+    write_table(folder, "skipped")
     make_cues(folder / "manifest.csv", 0, 1, CUES, folder / "cues/shard-0.csv")
     return folder
 

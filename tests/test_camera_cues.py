@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from fusevad.camera_cues import CameraCueSettings, make_camera_cues
 from fusevad.cues import CueSettings, cue_counts, read_counts
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv
 from fusevad.recorded.settings import EventSettings, LayoutSettings
+from tests.made_up_tables import write_table
 
 FPS = 30
 
@@ -21,18 +20,7 @@ class Stream:
     def __init__(self, folder: Path, frames: int) -> None:
         self.folder = folder
         row = ("a", folder / "a.mp4", "test", "normal", frames, FPS, 320, 240, "0" * 64)
-        columns = [
-            "video",
-            "path",
-            "split",
-            "classes",
-            "frames",
-            "fps",
-            "width",
-            "height",
-            "sha256",
-        ]
-        write_csv(pd.DataFrame([row], columns=columns), folder / "manifest.csv")
+        write_table(folder, "manifest", [row])
 
     def write(self, times, columns, rows) -> None:
         """Events in any order; times in microseconds."""

@@ -8,8 +8,9 @@ import pytest
 from fusevad.crops import crop_images
 from fusevad.cues import CueSettings, cue_counts, make_cues, normalise, read_counts
 from fusevad.errors import FusevadError
-from fusevad.files import sha256, write_csv
+from fusevad.files import sha256
 from fusevad.video import probe, read_frames, read_pictures
+from tests.made_up_tables import write_table
 from tests.test_video import CLIPS, cut, files_of_at_most, write_video
 
 WINDOWS = (4, 8, 16, 32, 64)
@@ -190,8 +191,7 @@ def manifest(tmp_path):
         path = write_video(tmp_path / f"{name}.mp4", frames, seed=frames)
         info = probe(path)
         rows.append((name, path, "train", "normal", frames, info.fps, 64, 48, sha256(path)))
-    columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
-    write_csv(pd.DataFrame(rows, columns=columns), tmp_path / "manifest.csv")
+    write_table(tmp_path, "manifest", rows)
     return tmp_path / "manifest.csv"
 
 

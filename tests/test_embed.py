@@ -19,8 +19,9 @@ from fusevad.encoders import (
     load_image_tower,
 )
 from fusevad.errors import FusevadError
-from fusevad.files import sha256, write_csv
+from fusevad.files import sha256
 from fusevad.video import read_frames
+from tests.made_up_tables import write_table
 from tests.test_video import files_of_at_most, write_video
 from tests.tiny_clip import changed, make_encoder
 
@@ -40,8 +41,7 @@ def data(tmp_path_factory):
     for name, frames in VIDEOS.items():
         path = write_video(folder / f"{name}.mp4", frames, (160, 120), seed=frames)
         rows.append((name, path, "train", "normal", frames, 20.0, 160, 120, sha256(path)))
-    columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
-    write_csv(pd.DataFrame(rows, columns=columns), folder / "manifest.csv")
+    write_table(folder, "manifest", rows)
     make_cues(folder / "manifest.csv", 0, 1, CueSettings(), folder / "cues/shard-0.csv")
     return folder
 

@@ -20,6 +20,7 @@ from fusevad.manifest import read_intervals, read_manifest
 from fusevad.models import ModelSettings
 from fusevad.seed_run import TrainSettings
 from fusevad.train import TrainData, train
+from tests.made_up_tables import write_table
 
 MOTION = "event-released-T16-thr10"
 FRAMES = {
@@ -42,18 +43,7 @@ class Features:
             [name, f"{name}.mp4", "train", "normal", frames, 30.0, 320, 240, "0" * 64]
             for name, frames in FRAMES.items()
         ]
-        columns = [
-            "video",
-            "path",
-            "split",
-            "classes",
-            "frames",
-            "fps",
-            "width",
-            "height",
-            "sha256",
-        ]
-        pd.DataFrame(rows, columns=columns).to_csv(self.manifest, index=False)
+        write_table(folder, "manifest", rows)
         self.random = np.random.default_rng(0)
 
     def save(self, path: str, *shape: int) -> np.ndarray:
@@ -359,9 +349,7 @@ def videoless(features) -> Features:
     # fight3 has 10 rows, so 160 frames
     intervals = [("fight3", "fight", 10, 50), ("fight3", "fight", 150, 165)]
     intervals.append(("fight3", "fight", 160, 170))
-    pd.DataFrame(intervals, columns=["video", "class", "start", "end"]).to_csv(
-        features.folder / "intervals.csv", index=False
-    )
+    write_table(features.folder, "intervals", intervals)
     return features
 
 

@@ -1,6 +1,5 @@
 """The renderer of the embedded data set."""
 
-import csv
 import dataclasses
 import os
 from pathlib import Path
@@ -25,6 +24,7 @@ from fusevad.render import (
 from fusevad.render.frames import Stage, direct
 from fusevad.render.groundtruth import optical_flow
 from fusevad.render.plan import HARD_NEGATIVES
+from tests.made_up_tables import rows
 
 FULL = RenderSettings()
 SMALL = RenderSettings(
@@ -46,11 +46,6 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rendered")
     render_dataset(SMALL, folder, workers=1)
     return folder
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as handle:
-        return list(csv.DictReader(handle))
 
 
 def test_plan_is_half_normal_and_names_are_unique():

@@ -28,6 +28,7 @@ from tests.made_up_runs import (
     changed_run,
     make_up,
 )
+from tests.made_up_tables import write_table
 
 
 @pytest.fixture(scope="module")
@@ -162,11 +163,8 @@ def test_the_protocols_stand_side_by_side(made_up, tmp_path):
 
 
 def test_footnotes_state_sampling_skipped_videos_and_missing_seeds(made_up, tmp_path):
-    skipped = tmp_path / "skipped.csv"
-    write_csv(
-        pd.DataFrame([("bad_1", "bad_1.mp4", "cut")], columns=["video", "path", "reason"]), skipped
-    )
-    dataset = replace(made_up.dataset, skipped=skipped, frame_stride=4, crops=10)
+    write_table(tmp_path, "skipped", [("bad_1", "bad_1.mp4", "cut")])
+    dataset = replace(made_up.dataset, skipped=tmp_path / "skipped.csv", frame_stride=4, crops=10)
     short = changed_run(made_up.rows[0], tmp_path, lambda table: table[~table["seed"].isin([3, 7])])
     text, _ = table1(made_up, tmp_path, rows=[short, *made_up.rows[1:]], datasets=[dataset])
     assert "1 frame in 4 is encoded, 10 crops a frame (0 is the centre), test videos" in text

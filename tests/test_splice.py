@@ -1,6 +1,5 @@
 """Videos spliced from the short clips of surveillance-fight."""
 
-import csv
 import dataclasses
 import hashlib
 import itertools
@@ -36,6 +35,7 @@ from fusevad.splice import (
     splice,
 )
 from fusevad.video import read_frames
+from tests.made_up_tables import rows
 
 SMALL = SpliceSettings(
     seed=3,
@@ -92,11 +92,6 @@ def real(root: Path) -> Path:
     if not folder.is_dir():
         pytest.skip("the real clips are not beside the repository (../shared/data)")
     return folder
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as handle:
-        return list(csv.DictReader(handle))
 
 
 def digests(folder: Path) -> dict[str, str]:

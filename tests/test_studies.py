@@ -37,6 +37,7 @@ from fusevad.studies.masking import (
 from fusevad.studies.noise import NoiseSettings, noisy_counts, study_noise
 from fusevad.train import TrainData, train
 from fusevad.truth import read_test_videos
+from tests.made_up_tables import write_table
 
 CONFIGURATION = {
     "embed_dim": 24,
@@ -129,11 +130,8 @@ def write_data(folder: Path) -> None:
         with h5py.File(folder / "cues" / f"{name}.h5", "w") as store:
             store.attrs["pixels_version"] = PIXELS_VERSION
             store["T16-thr10"] = counts
-    columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
-    pd.DataFrame(videos, columns=columns).to_csv(folder / "manifest.csv", index=False)
-    pd.DataFrame(intervals, columns=["video", "class", "start", "end"]).to_csv(
-        folder / "intervals.csv", index=False
-    )
+    write_table(folder, "manifest", videos)
+    write_table(folder, "intervals", intervals)
     save_file(rgb, folder / "rgb" / "shard-0.safetensors")
     rows = [(name, "shard-0.safetensors", *x.shape) for name, x in rgb.items()]
     pd.DataFrame(rows, columns=["video", "file", "segments", "crops", "dim"]).to_csv(

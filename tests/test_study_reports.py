@@ -14,6 +14,7 @@ from fusevad.report.noise_table import make_noise_table
 from fusevad.report.runs import TableDataset, TableRow
 from fusevad.report.weight_surface import make_weight_surface, ranked_changes
 from tests.made_up_runs import PUBLISHED
+from tests.made_up_tables import write_table
 
 SEEDS = range(6)
 EXPERIMENT = TableRow("IEF-VAD (Student-t)", "student-t", {"rendered": Path("student-t")})
@@ -21,7 +22,7 @@ FALL = 0.03
 
 
 def dataset_in(folder, source="rendered", metrics=("AUC", "AP")):
-    write_csv(pd.DataFrame(columns=["video", "path", "reason"]), folder / "skipped.csv")
+    write_table(folder, "skipped")
     files = (folder / f"{name}.csv" for name in ("manifest", "intervals", "skipped"))
     return TableDataset("rendered", "Rendered", metrics, *files, 1, 2, source=source)
 

@@ -28,6 +28,7 @@ from fusevad.protocols import PROTOCOLS
 from fusevad.seed_run import EpochRecord, TrainSettings, best_epoch
 from fusevad.train import TrainData, train
 from fusevad.training_data import TrainVideo, epoch_batches, split_validation
+from tests.made_up_tables import write_table
 
 DIM, CROPS = 8, 2
 SETTINGS = TrainSettings(
@@ -63,11 +64,8 @@ def data(tmp_path_factory) -> TrainData:
         for stream in streams.values():
             noise = rng.normal(size=(segments, CROPS, DIM))
             stream[name] = (noise + shift).astype(np.float16)
-    columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
-    pd.DataFrame(videos, columns=columns).to_csv(folder / "manifest.csv", index=False)
-    pd.DataFrame(intervals, columns=["video", "class", "start", "end"]).to_csv(
-        folder / "intervals.csv", index=False
-    )
+    write_table(folder, "manifest", videos)
+    write_table(folder, "intervals", intervals)
     for stream, tensors in streams.items():
         (folder / stream).mkdir()
         save_file(tensors, folder / stream / "shard-0.safetensors")

@@ -1,0 +1,26 @@
+"""Tables of the data stage with rows that a test makes up, and tables read row by row."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fusevad.files import write_csv
+
+_COLUMNS = {
+    "manifest": ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"],
+    "intervals": ["video", "class", "start", "end"],
+    "skipped": ["video", "path", "reason"],
+}
+
+
+def write_table(folder: Path, name: str, rows: Iterable[Sequence[object]] = ()) -> None:
+    """Write `folder/NAME.csv`; its columns are those of `manifest`, `intervals` or `skipped`."""
+    write_csv(pd.DataFrame(list(rows), columns=_COLUMNS[name]), folder / f"{name}.csv")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table, all cells as text."""
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
