@@ -16,16 +16,8 @@ from fusevad.errors import FusevadError
 from fusevad.files import write_csv
 from fusevad.metrics import frame_metrics
 from fusevad.models import Output
-from fusevad.parallel import in_processes
 from fusevad.settings import FORBID
-from fusevad.studies.trained import (
-    TrainedDetector,
-    default_device,
-    open_streams,
-    read_settings,
-    run_seeds,
-    weights_file,
-)
+from fusevad.studies.trained import RunFiles, TrainedDetector, for_all_seeds
 from fusevad.truth import read_test_videos
 
 # Training keeps no weights for `oracle`.
@@ -40,18 +32,6 @@ class EquivalenceSettings:
     __pydantic_config__ = FORBID
 
     method: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What all seeds share; travels to worker processes."""
-
-    run: Path
-    manifest: Path
-    intervals: Path
-    rgb: Path
-    event: Path | None
-    settings: EquivalenceSettings
 
 
 def study_equivalence(
@@ -85,46 +65,40 @@ def study_equivalence(
         FusevadError: weights or embeddings are missing or do not fit each other, or one of the
             methods has no fusion weights.
     """
-    seeds = run_seeds(run)
-    job = _Job(run, manifest, intervals, rgb, event, settings)
-    if default_device().type == "cuda":
-        workers = 1
-    study = partial(_study, job)
-    tables = list(in_processes(study, seeds, workers, f"equivalence {run.name}", "seed"))
+    files = RunFiles(run, manifest, intervals, rgb, event)
+    tables = for_all_seeds(partial(_study, files, settings.method), run, workers, "equivalence")
     write_csv(pd.concat(tables, ignore_index=True), out_csv)
 
 
-def _study(job: _Job, seed: int) -> pd.DataFrame:
+def _study(files: RunFiles, rival: str, seed: int) -> pd.DataFrame:
     torch.set_num_threads(1)
     rows: list[dict[str, object]] = []
     for protocol in PROTOCOLS:
-        key = {"experiment": job.run.name, "seed": seed, "protocol": protocol}
+        key = {"experiment": files.run.name, "seed": seed, "protocol": protocol}
         rows += [
             key | {"quantity": quantity, "value": value}
-            for quantity, value in _differences(job, seed, protocol).items()
+            for quantity, value in _differences(files, rival, seed, protocol).items()
         ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _differences(job: _Job, seed: int, protocol: str) -> dict[str, float]:
-    method = read_settings(weights_file(job.run, seed, protocol)).method
-    streams = open_streams(job.rgb, job.event, method, default_device())
-    own = TrainedDetector(job.run, seed, protocol, job.manifest, streams)
-    other = TrainedDetector(
-        job.run, seed, protocol, job.manifest, streams, method=job.settings.method
+def _differences(files: RunFiles, rival: str, seed: int, protocol: str) -> dict[str, float]:
+    streams = files.streams(seed, protocol)
+    own, other = (
+        TrainedDetector(files.run, seed, protocol, files.manifest, streams, method)
+        for method in (None, rival)
     )
     weights = _WeightDifferences(other.model)
-    hook = own.model.register_forward_hook(weights.add)
-    first = own.score(streams).segments
-    hook.remove()
+    with own.model.register_forward_hook(weights.add):
+        first = own.score(streams).segments
     second = other.score(streams).segments
     if not weights.values:
         raise FusevadError(
-            f"{job.run}: methods {method} and {job.settings.method} have not both fusion weights; "
-            "compare two that have"
+            f"{files.run}: its method and {rival} have not both fusion weights; compare two that"
+            " have"
         )
     scores = np.concatenate([np.abs(first[name][:, 0] - second[name][:, 0]) for name in first])
-    videos = read_test_videos(job.manifest, job.intervals)
+    videos = read_test_videos(files.manifest, files.intervals)
     metrics, rivals = (
         frame_metrics(videos, {name: part[:, 0] for name, part in segments.items()})
         for segments in (first, second)

@@ -21,17 +21,13 @@ from torch import Tensor
 from fusevad.features import Streams
 from fusevad.files import write_csv
 from fusevad.metrics import frame_metrics, frame_scores
-from fusevad.parallel import in_processes
 from fusevad.settings import FORBID
 from fusevad.studies.trained import (
     ChangedStore,
+    RunFiles,
     Scored,
     TrainedDetector,
-    default_device,
-    open_streams,
-    read_settings,
-    run_seeds,
-    weights_file,
+    for_all_seeds,
 )
 from fusevad.truth import LabelledVideo, read_test_videos
 
@@ -61,18 +57,6 @@ class MaskingSettings:
 
     protocol: str = "validation"
     levels: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0, 0.05, 0.1, 0.2, 0.3, 0.5)
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What all seeds share; travels to worker processes."""
-
-    run: Path
-    manifest: Path
-    intervals: Path
-    rgb: Path
-    event: Path | None
-    settings: MaskingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +106,8 @@ def study_masking(
     Raises:
         FusevadError: weights or embeddings are missing or do not fit each other.
     """
-    seeds = run_seeds(run)
-    job = _Job(run, manifest, intervals, rgb, event, settings)
-    if default_device().type == "cuda":
-        workers = 1
-    tables = list(in_processes(partial(_study, job), seeds, workers, f"masking {run.name}", "seed"))
+    files = RunFiles(run, manifest, intervals, rgb, event)
+    tables = for_all_seeds(partial(_study, files, settings), run, workers, "masking")
     values, dimensions = (
         pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True)
     )
@@ -164,21 +145,22 @@ def bernoulli_divergence(clean: NDArray[np.floating], masked: NDArray[np.floatin
     return float(np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))))
 
 
-def _study(job: _Job, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _study(
+    files: RunFiles, settings: MaskingSettings, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     torch.set_num_threads(1)
-    protocol = job.settings.protocol
-    method = read_settings(weights_file(job.run, seed, protocol)).method
-    streams = open_streams(job.rgb, job.event, method, default_device())
-    detector = TrainedDetector(job.run, seed, protocol, job.manifest, streams)
-    videos = read_test_videos(job.manifest, job.intervals)
+    protocol = settings.protocol
+    streams = files.streams(seed, protocol)
+    detector = TrainedDetector(files.run, seed, protocol, files.manifest, streams)
+    videos = read_test_videos(files.manifest, files.intervals)
     clean = detector.score(streams)
     values = _values(videos, _Row(CLEAN, 0.0, clean), clean)
     dimensions: list[pd.DataFrame] = []
-    for row in _masked_rows(detector, streams, job.settings.levels, seed):
+    for row in _masked_rows(detector, streams, settings.levels, seed):
         values += _values(videos, row, clean)
         if clean.weights is not None:
             dimensions.append(_weight_changes(row, clean, seed))
-    key = {"experiment": job.run.name, "seed": seed, "protocol": protocol}
+    key = {"experiment": files.run.name, "seed": seed, "protocol": protocol}
     return (
         pd.DataFrame([key | value for value in values], columns=VALUE_COLUMNS),
         pd.concat(dimensions).assign(**key)[DIMENSION_COLUMNS]

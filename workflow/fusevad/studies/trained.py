@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,10 +18,13 @@ from fusevad.features import EmbeddingStore, Streams
 from fusevad.files import read_csv
 from fusevad.manifest import read_manifest
 from fusevad.models import Output, needs_motion_cue
+from fusevad.parallel import in_processes
 from fusevad.protocols import KEPT_PROTOCOLS
 from fusevad.seed_run import SeedRun, TrainSettings
 from fusevad.settings import parse
 from fusevad.training_data import TrainVideo
+
+T = TypeVar("T")
 
 
 class ChangedStore(EmbeddingStore):
@@ -51,6 +55,32 @@ class Scored:
 
     segments: Mapping[str, NDArray[np.float32]]
     weights: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """A finished run and what it scores; travels to worker processes.
+
+    Attributes:
+        run: its folder.
+        manifest, intervals: of the data set.
+        rgb, event: indices of the embeddings; no motion cues for methods that need none.
+    """
+
+    run: Path
+    manifest: Path
+    intervals: Path
+    rgb: Path
+    event: Path | None
+
+    def streams(self, seed: int, protocol: str) -> Streams:
+        """The streams that the run's method reads.
+
+        Raises:
+            FusevadError: the seed's weights or the embeddings are missing or damaged.
+        """
+        method = read_settings(weights_file(self.run, seed, protocol)).method
+        return open_streams(self.rgb, self.event, method, default_device())
 
 
 class TrainedDetector:
@@ -98,11 +128,8 @@ class TrainedDetector:
         """Score the test videos as `streams` show them."""
         self._run.streams = streams
         observed = _Weights()
-        hook = self._run.model.register_forward_hook(observed.add)
-        try:
+        with self._run.model.register_forward_hook(observed.add):
             scores = self._run.score(self._tests)
-        finally:
-            hook.remove()
         return Scored({name: x.numpy() for name, x in scores.items()}, observed.mean())
 
 
@@ -130,6 +157,13 @@ def run_seeds(run: Path) -> list[int]:
     """The seeds of a finished run."""
     history = read_csv(run / "history.csv", ["seed"])
     return sorted(int(seed) for seed in history["seed"].unique())
+
+
+def for_all_seeds(study: Callable[[int], T], run: Path, workers: int, what: str) -> list[T]:
+    """`study(seed)` for all seeds of a run: as many at a time as workers, on a GPU one."""
+    if default_device().type == "cuda":
+        workers = 1
+    return list(in_processes(study, run_seeds(run), workers, f"{what} {run.name}", "seed"))
 
 
 def weights_file(run: Path, seed: int, protocol: str) -> Path:
