@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import dump_yaml, load_yaml
 
 from fusevad.artifacts.merge import merge_records
 from fusevad.artifacts.tracked import tracked_text
@@ -31,6 +32,17 @@ def test_runs_of_both_sides_are_kept(tmp_path: Path) -> None:
     assert list(recorded(ours)) == sorted(recorded(ours))
 
 
+def test_numbers_stay_numbers_as_dvc_reads_them(tmp_path: Path) -> None:
+    base, ours, theirs = (tmp_path / name for name in ("base", "ours", "theirs"))
+    params = {"config/paper.yaml": {"eps": 1e-06, "names": ["1e-06", "on", "012"]}}
+    stages = {"data": {"cmd": "make", "params": params, "outs": [{"md5": "1"}]}}
+    dump_yaml(ours, {"schema": "2.0", "stages": stages})
+    dump_yaml(base, {"schema": "2.0", "stages": stages})
+    dump_yaml(theirs, {"schema": "2.0", "stages": stages | {"run": stages["data"]}})
+    merge_records(base, ours, theirs)
+    assert load_yaml(ours)["stages"] == stages | {"run": stages["data"]}
+
+
 def test_a_unit_that_one_side_removed_is_gone(tmp_path: Path) -> None:
     base = lock(tmp_path, "base", data="1", old="1")
     ours = lock(tmp_path, "ours", data="1")
@@ -49,13 +61,15 @@ def test_a_file_that_is_new_to_one_side_is_taken(tmp_path: Path, side: str) -> N
     assert recorded(files["ours"]) == {"data": "1"}
 
 
-def test_the_same_unit_changed_on_both_sides_is_named(tmp_path: Path) -> None:
-    base = lock(tmp_path, "base", data="1")
-    ours = lock(tmp_path, "ours", data="2")
-    theirs = lock(tmp_path, "theirs", data="3")
-    with pytest.raises(FusevadError, match=r"dvc\.lock: data: changed on both sides"):
+def test_a_unit_changed_on_both_sides_is_named_and_ours_while_the_others_are_merged(
+    tmp_path: Path,
+) -> None:
+    base = lock(tmp_path, "base", data="1", table="1")
+    ours = lock(tmp_path, "ours", data="2", table="1")
+    theirs = lock(tmp_path, "theirs", data="3", table="2", run="1")
+    with pytest.raises(FusevadError, match=r"dvc\.lock: changed on both sides: data; ours"):
         merge_records(base, ours, theirs)
-    assert recorded(ours) == {"data": "2"}
+    assert recorded(ours) == {"data": "2", "run": "1", "table": "2"}
 
 
 def test_lists_of_units_merge_line_by_line(tmp_path: Path) -> None:

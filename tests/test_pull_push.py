@@ -40,13 +40,9 @@ class Recorder(Store):
     """The real store; units are named in dvc.yaml by hand instead of by the configuration."""
 
     def record(self, units, config, configfiles=()):
-        chosen = list(units)
-        before = self._locked()
-        for unit in chosen:
-            self._commit(unit)
+        changed = self._commit(list(units))
         self._forget()
-        after = self._locked()
-        return [unit.name for unit in chosen if after[unit.name] != before.get(unit.name)]
+        return changed
 
 
 def pushed(plan: Plan) -> Push:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import load_yaml
 
 from fusevad.artifacts.store import Store
 from fusevad.errors import FusevadError
@@ -96,6 +97,17 @@ def test_a_unit_is_recorded_once_and_again_when_it_changes(tmp_path: Path) -> No
     assert store.record([made], configuration(), [CONFIGFILE]) == []
     write(first, HISTORY, "other")
     assert store.record([made], configuration(), [CONFIGFILE]) == [TRAINED]
+
+
+def test_small_numbers_of_the_configuration_are_recorded_as_dvc_reads_them(tmp_path: Path) -> None:
+    first = clone(tmp_path / "first", str(tmp_path / "remote"))
+    file = first / "config/hyperparameters/tiny.yaml"
+    file.write_text(file.read_text() + "added: [1e-06]\n")
+    made = make(first, TRAINED)
+    Store(first).record([made], configuration(), [CONFIGFILE])
+    Store(first).record([make(first, DATA)], configuration(), [CONFIGFILE])
+    stage = load_yaml(first / "dvc.lock")["stages"][TRAINED]
+    assert stage["params"]["config/hyperparameters/tiny.yaml"]["added"] == [1e-06]
 
 
 def test_the_record_is_sorted_and_each_unit_has_its_line(clones: tuple[Path, Path]) -> None:

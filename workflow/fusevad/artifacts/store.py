@@ -6,19 +6,22 @@ whole, and put what they get into the workspace before anybody has judged it.
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from dvc.dvcfile import LOCK_FILE
+from dvc.dvcfile import LOCK_FILE, ProjectFile
+from dvc.repo import lock_repo
+from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import dumps_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.transfer import transfer
 from dvc_data.hashfile.tree import Tree
-from dvc_objects.fs.generic import transfer as copy_files
 from dvc_objects.fs.local import localfs
+from tqdm import tqdm
 
 from fusevad.artifacts.dvc_errors import explained, one_line
 from fusevad.artifacts.tracked import TRACKED, read_records, with_units
@@ -162,8 +165,8 @@ class Store:
             with one_line("copying from DVC's cache into the workspace"):
                 for folder in {final.parent for final in finals}:
                     folder.mkdir(parents=True, exist_ok=True)
-                sources = [str(self._cached(md5)) for md5 in wanted.values()]
-                copy_files(localfs, sources, localfs, list(map(str, temporary)))
+                for md5, path in zip(wanted.values(), temporary, strict=True):
+                    _copy(self._cached(md5), path)
                 for path, final in zip(temporary, finals, strict=True):
                     path.replace(final)
         finally:
@@ -258,13 +261,10 @@ class Store:
         chosen = list(units)
         files = [self.root / TRACKED, self.root / LOCK_FILE]
         before = [path.read_text() if path.is_file() else None for path in files]
-        old = self._locked()
         try:
-            write_text(with_units(before[0] or "", chosen, config, configfiles), files[0])
-            for unit in chosen:
-                self._commit(unit)
-            new = self._locked()
-            write_text(_sorted_lock(new), files[1])
+            text = with_units(before[0] or "", chosen, self.units(), config, configfiles)
+            write_text(text, files[0])
+            return self._commit(chosen)
         except BaseException:
             for path, text in zip(files, before, strict=True):
                 if text is not None:
@@ -274,16 +274,35 @@ class Store:
             raise
         finally:
             self._forget()
-        return [unit.name for unit in chosen if new[unit.name] != old.get(unit.name)]
 
-    def _commit(self, unit: Unit) -> None:
-        for out in unit.outs:
-            if not (self.root / out).exists():
-                raise FusevadError(f"{out}: isn't there; make it before {unit.name} is recorded")
-        with one_line(unit.name):
-            # Without `relink` DVC would replace the files, whose times Snakemake looks at.
-            target = f"{self.root.absolute()}/dvc.yaml:{unit.name}"
-            self._repo.commit(target, force=True, allow_missing=True, relink=False)
+    def _commit(self, units: list[Unit]) -> list[str]:
+        """As `dvc commit`, but where dependencies are absent: whoever pulled results has none.
+
+        And in one go: DVC reads and writes all records again for every stage.
+        """
+        for unit in units:
+            for out in unit.outs:
+                if not (self.root / out).exists():
+                    raise FusevadError(
+                        f"{out}: isn't there; make it before {unit.name} is recorded"
+                    )
+        new: dict[str, Any] = {}
+        with one_line("recording in dvc.lock"), lock_repo(self._repo):
+            pipeline = ProjectFile(self._repo, f"{self.root.absolute()}/dvc.yaml")
+            stages = pipeline.stages
+            for unit in tqdm(units, "recording", unit="unit"):
+                stage = stages[unit.name]
+                # DVC's own cache of runs would hash all dependencies.
+                stage.save(allow_missing=True, run_cache=False)
+                # Without `relink` DVC would replace the files, whose times Snakemake looks at.
+                stage.commit(allow_missing=True, relink=False)
+                new |= to_lockfile(stage)
+            # As DVC reads it: to PyYAML 1e-06 is a text.
+            old = pipeline.lockfile_contents.get("stages", {})
+        changed = [name for name in new if new[name] != old.get(name)]
+        if changed:
+            write_text(lock_text(old | new), self.root / LOCK_FILE)
+        return changed
 
     def _forget(self) -> None:
         self.__dict__.pop("_outs", None)
@@ -332,11 +351,19 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(stream, "md5").hexdigest() + path.suffix
 
 
+def _copy(source: Path, target: Path) -> None:
+    """Share blocks where the file system can; else copy them."""
+    try:
+        localfs.reflink(str(source), str(target))
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def _others(objects: Iterable[str]) -> str:
     count = len(list(objects)) - 1
     return f" (and {count} more)" if count else ""
 
 
-def _sorted_lock(stages: dict[str, Any]) -> str:
+def lock_text(stages: dict[str, Any]) -> str:
     """Text of `dvc.lock`, sorted, so that what two people add meets as rarely as possible."""
     return dumps_yaml({"schema": "2.0", "stages": dict(sorted(stages.items()))})
