@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from fusevad.artifacts.tracked import TRACKED, parse_records, tracked_text, with_units
+from fusevad.artifacts.tracked import TRACKED, parse_records, with_units
 from fusevad.artifacts.units import units_of
 from fusevad.config import load_files
-from fusevad.files import sha256
 from fusevad.lineage import Plan
-from fusevad.provenance import FileRecord, Record, write_record
 from fusevad.stages import plan
 
+from .made_up_clone import fill, plan_in
 from .workflow_runs import copy_project, planned_jobs, run
 
 pytestmark = pytest.mark.timeout(2400)
@@ -29,6 +28,7 @@ RUNS = {"runs@rendered-tiny.image-only", "runs@rendered-tiny.student-t"}
 AUTHOR = ("-c", "user.name=a", "-c", "user.email=a@b")
 PROTOCOLS = {"last": 0.0, "validation": 0.1, "oracle": 0.2}
 METRICS = ("AUC", "AP", "Ano-AUC")
+_SEEDS = "/seeds.csv"
 
 
 def _needed(whole: Plan, targets: tuple[str, ...]) -> set[str]:
@@ -54,23 +54,6 @@ def _values(path: str) -> str:
     return "\n".join(["seed,protocol,epoch,metric,value", *rows]) + "\n"
 
 
-def _make_up(targets: tuple[str, ...]) -> None:
-    """All that the targets are made from, with records that fit, in the order of the stages."""
-    whole = plan(load_files([Path(TINY[1])]))
-    whole.write_all_settings()
-    for job in (job for job in whole.jobs.values() if job.name in _needed(whole, targets)):
-        if job.outputs[0] in targets:
-            continue
-        for path in job.outputs:
-            text = {"seeds.csv": _values(path), "skipped.csv": "video,path,reason\n"}
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).write_text(text.get(Path(path).name, f"made up: {path}\n"))
-        inputs = {path: sha256(Path(path)) for path in job.inputs}
-        outputs = {path: FileRecord.of(Path(path)) for path in job.outputs}
-        record = Record(job.name, job.stage, whole.lineage(job), inputs, outputs, {})
-        write_record(record, Path(job.record))
-
-
 def _clone(root: Path, folder: Path) -> Path:
     """A git and DVC repository of the project with a folder as its remote."""
     copy_project(root, folder)
@@ -91,9 +74,15 @@ def first(root, tmp_path_factory) -> Path:
     folder = _clone(root, tmp_path_factory.mktemp("dvc") / "first")
     with (folder / TINY[1]).open("a") as file:
         file.write("table1: [image-only, student-t]\n")
-    (folder / TRACKED).write_text(tracked_text({}))
+    whole = plan_in(folder, *TINY[1:])
     with contextlib.chdir(folder):
-        _make_up(TARGETS)
+        whole.write_all_settings()
+    jobs = [name for name in whole.jobs if name in _needed(whole, TARGETS)]
+    contents = {f"{DATA}/skipped.csv": "video,path,reason\n"} | {
+        path: _values(path) for name in jobs for path in whole.jobs[name].outputs if _SEEDS in path
+    }
+    made = {producer.name for path in TARGETS if (producer := whole.producer(path))}
+    fill(folder, whole, [name for name in jobs if name not in made], contents=contents)
     run(folder, "snakemake", "--cores", "2", *TARGETS, *TINY)
     run(folder, "fusevad", "push", *TINY)
     for command in (["add", "."], [*AUTHOR, "commit", "--quiet", "-m", "made"]):
@@ -165,8 +154,8 @@ def test_after_a_push_nothing_differs(first):
         ),
         (
             f"{DATA}/cues/paper/shard-0.csv",
-            "made up",
-            "other",
+            "shard-0.csv",
+            "shard-X.csv",
             {"cues@rendered-tiny.paper", f"{EMBEDDINGS}.event-T16-thr10"},
         ),
     ],
@@ -266,4 +255,4 @@ def test_the_shipped_units_are_those_of_table_1_as_a_push_would_write_them(root,
         f"{stage}@{key}" for stage, keys in parse_records(text, TRACKED).items() for key in keys
     }
     assert shipped == {unit.name for unit in units}
-    assert with_units("", units, config, []) == text
+    assert with_units("", units, (), config, []) == text
