@@ -194,11 +194,13 @@ def test_the_metrics_are_the_tables_numbers(first):
 def test_another_protocol_is_evaluated_alone_and_its_change_shown(clone):
     _replace(clone / "config/config.yaml", "protocol: validation", "protocol: last")
     assert _repro(clone) == (list(MADE), ["metrics", "table1"])
+    assert _status(clone) == {}
+    shutil.rmtree(clone / ".dvc/cache")
+    _dvc(clone, "fetch", "-A", "metrics@metrics")
     changes = json.loads(_dvc(clone, "metrics", "diff", "--json"))["results/metrics.json"]
     change = changes["rendered-tiny.student-t.AUC"]
     assert change == {"old": 0.61, "new": 0.51, "diff": pytest.approx(-0.1)}
     assert len(changes) == 2 * len(METRICS)
-    assert _status(clone) == {}
     page = _plots(clone, "diff", "HEAD", "workspace")
     assert {row["rev"] for row in page["data"]["values"]} == {"HEAD", "workspace"}
 
