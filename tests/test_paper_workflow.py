@@ -167,7 +167,7 @@ def test_events_of_a_camera_are_a_row_of_table_3(finished):
     assert set(measured.row) == {"image-only", "student-t", "student-t.real-events"}
     embeddings = [
         load_file(file)
-        for file in sorted((finished / "results/ucf-crime/embeddings").glob("*/event*/shard-0*"))
+        for file in sorted((finished / "results/ucf-crime/embeddings").glob("*/event*/shard-0.safetensors"))
     ]
     assert len(embeddings) == 2
     name = "Abuse028_x264"
