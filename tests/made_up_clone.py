@@ -4,8 +4,9 @@ import contextlib
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from fusevad.config import load_files
 from fusevad.lineage import Plan, StageJob
@@ -27,7 +28,12 @@ def plan_in(folder: Path, *configfiles: Path | str) -> Plan:
 
 
 def fill(
-    folder: Path, plan: Plan, jobs: Iterable[str] | None = None, videos: int = 2, text: str = ""
+    folder: Path,
+    plan: Plan,
+    jobs: Iterable[str] | None = None,
+    videos: int = 2,
+    text: str = "",
+    contents: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Write what jobs (all, without any) would have made, with records; returns how many files.
 
@@ -37,19 +43,28 @@ def fill(
         jobs: names.
         videos: of each shard of motion cues, which has a file for each.
         text: other content for another text.
+        contents: of files that are to be read, by path.
     """
     with contextlib.chdir(folder):
         files = 0
         hashes: dict[str, FileRecord] = {}
         for name in plan.jobs if jobs is None else jobs:
-            files += _do(plan, plan.jobs[name], videos, text, hashes)
+            files += _do(plan, plan.jobs[name], videos, text, contents, hashes)
     return files
 
 
-def _do(plan: Plan, job: StageJob, videos: int, text: str, hashes: dict[str, FileRecord]) -> int:
+def _do(
+    plan: Plan,
+    job: StageJob,
+    videos: int,
+    text: str,
+    contents: Mapping[str, str],
+    hashes: dict[str, FileRecord],
+) -> int:
     outputs = {}
     for path in (*job.outputs, *_unlisted(job, videos)):
         content = f"{path} {text} ".encode() * (2000 // len(path))
+        content = contents[path].encode() if path in contents else content
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(content)
         outputs[path] = FileRecord(hashlib.sha256(content).hexdigest(), len(content))
