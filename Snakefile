@@ -46,6 +46,7 @@ rule all:
     input:
         "results/table1.tex",
         "results/classes.tex",
+        "results/metrics.json",
         "results/figures/figure2.pdf",
         "results/figures/curves.pdf",
         expand("results/figures/timelines-{dataset}.pdf", dataset=CONFIG.embedded),

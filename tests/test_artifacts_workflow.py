@@ -1,101 +1,193 @@
-"""Two clones and a remote: what one made, the other pulls, and Snakemake has nothing left to do."""
+"""Clones and remotes: what one made, others pull, and Snakemake has nothing left to do."""
 
+import functools
 import os
 import shutil
 import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import boto3
 import pytest
+import yaml
+from moto.server import ThreadedMotoServer
 
 from .workflow_runs import copy_project, planned_jobs, run
 
 pytestmark = pytest.mark.timeout(2400)
 TINY = ("--configfile", "config/tiny.yaml")
 TABLE = "results/table1.tex"
+RUNS = "results/rendered-tiny/runs"
+METHODS = ["image-only", "event-only", "student-t"]
 NAME = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
-def _git(folder: Path, *arguments: str) -> None:
-    subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True, env=os.environ | NAME
+def git(folder: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, env=os.environ | NAME
     )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _planned(folder: Path, target: str = TABLE) -> dict[str, int]:
+def planned(folder: Path, target: str = TABLE) -> dict[str, int]:
+    """Jobs that Snakemake would run."""
     return planned_jobs(run(folder, "snakemake", "--dry-run", target, *TINY).stdout)
 
 
+def change(path: Path, **values: object) -> None:
+    """Set values of a YAML file, section by section."""
+    content = yaml.safe_load(path.read_text())
+    for key, value in values.items():
+        content[key] = content[key] | value if isinstance(value, dict) else value
+    path.write_text(yaml.safe_dump(content))
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A web server that only gives, without a line for each file."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
-def first(root, tmp_path_factory) -> Path:
-    """A clone that has made Table 1 and pushed it to a folder."""
+def servers(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """S3 on loopback, and a web server for the folder that is the default remote."""
     base = tmp_path_factory.mktemp("clones")
-    folder = copy_project(root, base / "first")
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+    (base / "fusevad-artifacts").mkdir()
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    s3 = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    s3.start()
+    endpoint = "http://{}:{}".format(*s3.get_host_and_port())
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(base / "fusevad-artifacts"))
+    web = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in keys.items():
+            patch.setenv(name, value)
+        boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(
+            Bucket="fusevad-artifacts"
+        )
+        yield {"base": str(base), "s3": endpoint, "web": f"http://127.0.0.1:{web.server_port}"}
+    web.shutdown()
+    s3.stop()
+
+
+@pytest.fixture(scope="module")
+def first(root, servers) -> Path:
+    """A clone that has made Table 1, and pushed it to a folder and to S3."""
+    folder = copy_project(root, Path(servers["base"]) / "first")
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".gitattributes"):
         shutil.copy(root / name, folder)
     (folder / ".dvc").mkdir()
-    (folder / ".dvc/config").write_text(
-        f"[core]\n    analytics = false\n    remote = folder\n"
-        f"['remote \"folder\"']\n    url = {base / 'remote'}\n"
-    )
-    _git(folder, "init", "--quiet")
+    for name in ("config", ".gitignore"):
+        shutil.copy(root / ".dvc" / name, folder / ".dvc")
+    change(folder / "config/tiny.yaml", table1=METHODS)
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    point_at(servers, folder)
     run(folder, "snakemake", "--cores", "2", TABLE, *TINY)
     run(folder, "fusevad", "push", *TINY)
-    _git(folder, "add", ".")
-    _git(folder, "commit", "--quiet", "-m", "made")
+    run(folder, "fusevad", "push", "--remote", "s3", *TINY)
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "made")
+    return folder
+
+
+def point_at(servers: dict[str, str], folder: Path) -> None:
+    """What a user says of the remotes, where only git on this machine sees it."""
+    local = ("dvc", "remote", "modify", "--local")
+    run(folder, *local, "s3", "endpointurl", servers["s3"])
+    run(folder, *local, "public", "url", servers["web"])
+    driver = "fusevad merge-records %O %A %B %P"
+    git(folder, "config", "merge.fusevad.driver", driver)
+
+
+def clone(servers: dict[str, str], first: Path, name: str) -> Path:
+    """A fresh clone of the first one's commit, beside it, without any results."""
+    folder = Path(servers["base"]) / name
+    git(folder.parent, "clone", "--quiet", str(first), name)
+    point_at(servers, folder)
     return folder
 
 
 @pytest.fixture
-def second(first, tmp_path) -> Path:
-    """A fresh clone of the first one's commit, without any results."""
-    _git(tmp_path, "clone", "--quiet", str(first), "second")
-    return tmp_path / "second"
+def second(first, servers, request) -> Iterator[Path]:
+    """A fresh clone for one test."""
+    folder = clone(servers, first, "second")
+    yield folder
+    shutil.rmtree(folder)
 
 
-def test_a_clone_pulls_the_table_and_has_nothing_to_do(first, second):
-    run(second, "fusevad", "pull", TABLE, *TINY)
+@pytest.mark.parametrize("remote", ["folder", "s3", "public"])
+def test_a_clone_pulls_the_table_and_has_nothing_to_do(first, second, remote):
+    said = run(second, "fusevad", "pull", TABLE, "--remote", remote, *TINY).stdout
+    assert "to fetch:" in said and "will be made again" not in said
     assert (second / TABLE).read_bytes() == (first / TABLE).read_bytes()
-    assert (second / "results/rendered-tiny/runs/student-t/seeds.csv").is_file()
-    assert not (second / "results/rendered-tiny/cues").exists()
-    assert _planned(second) == {}
-
-
-def test_without_its_table_a_clone_makes_that_alone_and_it_is_the_same(first, second):
-    run(second, "fusevad", "pull", TABLE, *TINY)
+    assert (second / RUNS / "student-t/seeds.csv").is_file()
+    for absent in ("cues", "embeddings", "source/videos"):
+        assert not (second / "results/rendered-tiny" / absent).exists()
+    assert planned(second) == {}
     (second / TABLE).unlink()
-    assert _planned(second) == {"table1": 1, "total": 1}
+    assert planned(second) == {"table1": 1, "total": 1}
     run(second, "snakemake", "--cores", "2", TABLE, *TINY)
     assert (second / TABLE).read_bytes() == (first / TABLE).read_bytes()
 
 
 def test_plain_dvc_pull_and_adopt_do_the_same(second):
     run(second, "dvc", "pull")
+    assert planned(second)["total"] > len(METHODS)
     run(second, "fusevad", "adopt", *TINY)
-    assert _planned(second) == {}
+    assert planned(second) == {}
 
 
 def test_a_changed_parameter_of_training_reruns_training_and_later_alone(second):
-    run(second, "dvc", "pull")
-    run(second, "fusevad", "adopt", *TINY)
-    path = second / "config/hyperparameters/tiny.yaml"
-    path.write_text(path.read_text().replace("1.0e-3", "2.0e-3"))
-    assert _planned(second) == {"train": 7, "evaluate": 7, "table1": 1, "total": 15}
-
-
-def test_one_experiment_more_is_trained_from_pulled_embeddings(second):
-    (second / "config/experiments/more.yaml").write_text(
-        "student-t.nu-3: {label: nu 3, method: student-t, set: {model: {nu: 3}}}\n"
-    )
-    target = "results/rendered-tiny/runs/student-t.nu-3/seeds.csv"
-    run(second, "fusevad", "pull", target, *TINY)
-    assert _planned(second, target) == {"train": 1, "evaluate": 1, "total": 2}
-    run(second, "snakemake", "--cores", "2", target, *TINY)
+    run(second, "fusevad", "pull", TABLE, *TINY)
+    change(second / "config/hyperparameters/tiny.yaml", all={"learning_rate": 2.0e-3})
+    said = run(second, "fusevad", "pull", TABLE, *TINY).stdout
+    (line,) = (line for line in said.splitlines() if "again: train/rendered-tiny/student-t" in line)
+    assert line.endswith("settings: learning_rate: 0.001 recorded, 0.002 configured")
+    assert planned(second) == {"train": 3, "evaluate": 3, "table1": 1, "total": 7}
+    run(second, "snakemake", "--cores", "2", TABLE, *TINY)
+    assert not (second / "results/rendered-tiny/source/videos").exists()
 
 
 def test_changed_motion_cues_need_videos_and_it_says_how_to_get_them(second):
-    path = second / "config/tiny.yaml"
-    path.write_text(path.read_text().replace("windows: [8, 16]", "windows: [4, 8, 16]"))
-    result = run(second, "fusevad", "pull", TABLE, *TINY)
-    output = result.stdout + result.stderr
-    assert "the videos of rendered-tiny are needed" in output
-    assert "snakemake --cores all" in output
+    change(second / "config/tiny.yaml", cues={"windows": [4, 8, 16]})
+    said = run(second, "fusevad", "pull", TABLE, *TINY).stdout
+    (advice,) = (line for line in said.splitlines() if "are needed and not here" in line)
+    for command in advice.partition("run: ")[2].split(" && "):
+        run(second, *command.split(), *TINY)
+    assert (second / "results/rendered-tiny/source/videos").is_dir()
+    jobs = planned(second)
+    assert set(jobs) == {"cues", "embed", "index", "train", "evaluate", "table1", "total"}
+    # What sees no motion cue is not made again.
+    assert jobs["train"] == 2
+
+
+def test_two_people_push_different_runs_and_both_are_there(first, servers):
+    people = [clone(servers, first, f"person-{nu}") for nu in (3, 5)]
+    for nu, folder in zip((3, 5), people, strict=True):
+        target = f"{RUNS}/student-t.nu-{nu}/seeds.csv"
+        (folder / f"config/experiments/nu-{nu}.yaml").write_text(
+            f"student-t.nu-{nu}: {{label: nu, method: student-t, set: {{model: {{nu: {nu}}}}}}}\n"
+        )
+        run(folder, "fusevad", "pull", target, *TINY)
+        assert planned(folder, target) == {"train": 1, "evaluate": 1, "total": 2}
+        run(folder, "snakemake", "--cores", "2", target, *TINY)
+        refused = run(folder, "fusevad", "push", "--remote", "public", *TINY, check=False)
+        assert refused.returncode == 1
+        assert "remote 'public' (http" in refused.stderr.splitlines()[-1]
+        run(folder, "fusevad", "push", *TINY)
+        assert f"runs@rendered-tiny.student-t.nu-{nu}:" in (folder / "dvc.lock").read_text()
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "-m", f"nu {nu}")
+    git(people[1], "pull", "--quiet", "--no-rebase", "--no-edit", str(people[0]), "main")
+    third = clone(servers, people[1], "third")
+    targets = [f"{RUNS}/student-t.nu-{nu}/seeds.csv" for nu in (3, 5)]
+    run(third, "fusevad", "pull", *targets, *TINY)
+    for target, folder in zip(targets, people, strict=True):
+        assert (third / target).read_bytes() == (folder / target).read_bytes()
+        assert planned(third, target) == {}
+    run(third, "fusevad", "pull", TABLE, *TINY)
+    assert planned(third) == {}

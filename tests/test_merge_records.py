@@ -61,13 +61,15 @@ def test_a_file_that_is_new_to_one_side_is_taken(tmp_path: Path, side: str) -> N
     assert recorded(files["ours"]) == {"data": "1"}
 
 
-def test_the_same_unit_changed_on_both_sides_is_named(tmp_path: Path) -> None:
-    base = lock(tmp_path, "base", data="1")
-    ours = lock(tmp_path, "ours", data="2")
-    theirs = lock(tmp_path, "theirs", data="3")
-    with pytest.raises(FusevadError, match=r"dvc\.lock: data: changed on both sides"):
+def test_a_unit_changed_on_both_sides_is_named_and_ours_while_the_others_are_merged(
+    tmp_path: Path,
+) -> None:
+    base = lock(tmp_path, "base", data="1", table="1")
+    ours = lock(tmp_path, "ours", data="2", table="1")
+    theirs = lock(tmp_path, "theirs", data="3", table="2", run="1")
+    with pytest.raises(FusevadError, match=r"dvc\.lock: changed on both sides: data; ours"):
         merge_records(base, ours, theirs)
-    assert recorded(ours) == {"data": "2"}
+    assert recorded(ours) == {"data": "2", "run": "1", "table": "2"}
 
 
 def test_lists_of_units_merge_line_by_line(tmp_path: Path) -> None:

@@ -234,6 +234,9 @@ def _reports(jobs: Jobs) -> Iterator[StageJob]:
         keys = jobs.ablation_datasets(table)
         if all(jobs.runs_of(table, key) <= set(config.possible(key)) for key in keys):
             yield _report(table, "ablation", jobs.ablation(table), files, _table(table))
+    files = jobs.run_files(config.table1, "seeds.csv")
+    metrics = ("results/metrics.json", "results/metrics.csv")
+    yield _report("metrics", "metrics", jobs.report(config.table1), files, metrics)
     runs = jobs.run_files(config.radar, "classes.csv")
     yield _report("figure2", "radar", jobs.report(config.radar), runs, _figure("figure2"))
     files = [*jobs.run_files(config.table1, "scores.parquet"), *truth]

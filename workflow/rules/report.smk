@@ -24,6 +24,23 @@ rule table1:
         "fusevad report table1 --settings {input.settings} {output} 2>&1 | tee {log} >&2"
 
 
+rule metrics:
+    input:
+        JOBS.run_files(CONFIG.table1, "seeds.csv"),
+        settings=lambda w: PLAN.settings("report/metrics"),
+    output:
+        "results/metrics.json",
+        "results/metrics.csv",
+    log:
+        "results/logs/metrics.log",
+    benchmark:
+        "results/benchmarks/metrics.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad report metrics --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+
+
 rule classes:
     input:
         JOBS.run_files(CONFIG.table1, "classes.csv"),

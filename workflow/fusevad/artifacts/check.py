@@ -175,7 +175,8 @@ def _hash(paths: Iterable[str]) -> dict[str, str]:
     new = [name for name in names if _HASHES.get(name, (None,))[0] != _state(name)]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = pool.map(_hash_one, new)
-        for name, entry in zip(new, tqdm(found, "checking", len(new), unit="file"), strict=True):
+        bar = tqdm(found, "checking", len(new), unit="file", disable=not new)
+        for name, entry in zip(new, bar, strict=True):
             _HASHES[name] = entry
     return {name: _HASHES[name][1] for name in names}
 

@@ -27,16 +27,22 @@ def merge_records(base: Path, ours: Path, theirs: Path, name: str = "dvc.lock") 
         name: of the file in the repository.
 
     Raises:
-        FusevadError: both sides changed the same unit, each otherwise; `ours` stays as it is.
+        FusevadError: both sides changed the same units, each otherwise; of those `ours` keeps ours.
     """
+    conflicts: list[str] = []
     sides = [_parsed(path.read_text(), name) for path in (base, ours, theirs)]
     if name.endswith(".lock"):
         stages = [side.get("stages") or {} for side in sides]
-        merged: dict[str, Any] = _merged(*stages, name, depth=1)
+        merged: dict[str, Any] = _merged(*stages, conflicts, depth=1)
         text = dumps_yaml({"schema": "2.0", "stages": merged})
     else:
-        text = tracked_text(_merged(*sides, name, depth=2))
+        text = tracked_text(_merged(*sides, conflicts, depth=2))
     write_text(text, ours)
+    if conflicts:
+        raise FusevadError(
+            f"{name}: changed on both sides: {', '.join(conflicts)}; ours was kept, the rest is"
+            f" merged: git add {name}, make them again, then run 'fusevad push'"
+        )
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
@@ -49,28 +55,20 @@ def _merged(
     base: Mapping[str, Any],
     ours: Mapping[str, Any],
     theirs: Mapping[str, Any],
-    name: str,
+    conflicts: list[str],
     depth: int,
 ) -> dict[str, Any]:
+    """Both sides' units, `depth` levels down; of those in `conflicts`, which are added, ours."""
     result = {}
     for key in sorted({*ours, *theirs}):
         values = [side.get(key, _ABSENT) for side in (base, ours, theirs)]
         if depth > 1:
             parts = [value if isinstance(value, Mapping) else {} for value in values]
-            chosen: Any = _merged(*parts, name, depth - 1)
+            chosen: Any = _merged(*parts, conflicts, depth - 1)
         else:
-            chosen = _chosen(*values, f"{name}: {key}")
+            chosen = values[2] if values[1] == values[0] else values[1]
+            if values[2] not in (values[0], chosen):
+                conflicts.append(key)
         if chosen is not _ABSENT:
             result[key] = chosen
     return result
-
-
-def _chosen(base: Any, ours: Any, theirs: Any, unit: str) -> Any:
-    if ours == theirs or theirs == base:
-        return ours
-    if ours == base:
-        return theirs
-    raise FusevadError(
-        f"{unit}: changed on both sides; take one side's file (git checkout --ours or --theirs),"
-        " then run 'fusevad push'"
-    )

@@ -80,7 +80,8 @@ def carry_out(plan: Plan, store: "Store", pull: Pull) -> Adopted:
     Raises:
         FusevadError: the remote fails or the disk is full; the workspace is as it was.
     """
-    with tqdm(total=sum(pull.files.values()), desc="fetching", unit="B", unit_scale=True) as bar:
+    size = sum(pull.files.values())
+    with tqdm(None, "fetching", size, unit="B", unit_scale=True, disable=not size) as bar:
 
         def arrived(path: str) -> None:
             bar.update(pull.files[path])

@@ -264,7 +264,8 @@ class Store:
         files = [self.root / TRACKED, self.root / LOCK_FILE]
         before = [path.read_text() if path.is_file() else None for path in files]
         try:
-            write_text(with_units(before[0] or "", chosen, config, configfiles), files[0])
+            text = with_units(before[0] or "", chosen, self.units(), config, configfiles)
+            write_text(text, files[0])
             return self._commit(chosen)
         except BaseException:
             for path, text in zip(files, before, strict=True):

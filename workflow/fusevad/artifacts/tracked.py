@@ -1,6 +1,6 @@
 """`config/tracked.yaml`: the units that DVC keeps, which `dvc.yaml` makes its stages of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from fusevad.errors import FusevadError
 TRACKED = "config/tracked.yaml"
 HEAD = """\
 # What DVC keeps: each line is a stage of dvc.yaml, `runs@rendered.student-t` and so on.
-# `fusevad push` adds what it pushes. A line may be removed by hand, with its part of dvc.lock.
+# `fusevad push` adds what it pushes, and drops what nobody has pushed yet. A line may be removed by
+# hand, with its part of dvc.lock.
 """
 STAGES = (
     "fetched",
@@ -71,10 +72,21 @@ def _flow(entry: Mapping[str, str]) -> str:
 
 
 def with_units(
-    text: str, units: Iterable[Unit], config: Config, configfiles: Iterable[Path]
+    text: str,
+    units: Iterable[Unit],
+    recorded: Container[str],
+    config: Config,
+    configfiles: Iterable[Path],
 ) -> str:
-    """The text of `config/tracked.yaml` with units added."""
-    values = parse_records(text, TRACKED)
+    """The text of `config/tracked.yaml` with units added.
+
+    Of the others those stay that are `recorded`, by name: for the rest, such as the default data
+    set's where another one is made, `dvc pull` would find nothing, and fail.
+    """
+    values = {
+        stage: {key: each for key, each in (entries or {}).items() if f"{stage}@{key}" in recorded}
+        for stage, entries in parse_records(text, TRACKED).items()
+    }
     for unit in units:
         entries = values.get(unit.stage) or {}
         values[unit.stage] = entries | {unit.key: entry(unit, config, configfiles)}
@@ -125,10 +137,14 @@ def _run(unit: Unit, config: Config, dataset: str, name: str) -> dict[str, str]:
     chosen = chosen or config.datasets[dataset].hyperparameters
     indices = [file for job in unit.jobs for file in job.inputs if file.endswith("/index.csv")]
     streams = sorted({str(Path(file).parent) for file in indices}) or [f"results/{dataset}/runs"]
+    defined = _definition(config, name)
+    named = name in read_records(Path(defined)) and "." not in name
     return {
         "experiment": name,
-        "defined": _definition(config, name),
         "hyperparameters": chosen,
+        "defined": defined if named else _MAIN,
+        "key": name if named else "seeds",
+        "whole": f"config/hyperparameters/{chosen}.yaml" if named else defined,
         "first": streams[0],
         "second": streams[-1],
     }

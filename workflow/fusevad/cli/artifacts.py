@@ -17,8 +17,9 @@ ConfigFiles = Annotated[
     typer.Option("--configfile", help="Laid over config/config.yaml, as snakemake does; repeat."),
 ]
 Remote = Annotated[str | None, typer.Option(help="A remote of .dvc/config; else its default one.")]
-# Of a long list these are printed; the rest is counted.
+# Of many reasons, and of many jobs of one reason, these are printed; the rest is counted.
 _SHOWN = 20
+_NAMED = 3
 
 
 def _config(configfiles: list[Path] | None) -> "Config":
@@ -42,6 +43,8 @@ def pull(
 
     jobs = plan(_config(configfile))
     store = Store(remote=remote)
+    if not store.units():
+        print("dvc.lock: nothing has been pushed yet; 'fusevad push' gives what you made to others")
     pulled = prepare(jobs, store, targets or [])
     _list("will be made again", pulled.planned.remade)
     for line in advice_on_videos(jobs, pulled):
@@ -126,11 +129,15 @@ def _report(adopted: "Adopted") -> None:
 
 
 def _list(what: str, reasons: Mapping[str, str]) -> None:
-    """One line for each job or unit, with its reason."""
-    for name, reason in list(reasons.items())[:_SHOWN]:
-        print(f"{what}: {name}: {reason}")
-    if len(reasons) > _SHOWN:
-        print(f"{what}: {len(reasons) - _SHOWN} more")
+    """One line for each reason, with the jobs or units that it is of."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(reason, []).append(name)
+    for reason, found in list(names.items())[:_SHOWN]:
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        print(f"{what}: {', '.join(found[:_NAMED])}{more}: {reason}")
+    if len(names) > _SHOWN:
+        print(f"{what}: {sum(map(len, list(names.values())[_SHOWN:]))} more, for other reasons")
 
 
 def _bytes(size: int) -> str:

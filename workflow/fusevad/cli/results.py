@@ -57,7 +57,7 @@ def report(
     settings: Settings,
     out: Annotated[tuple[Path, Path], typer.Argument(help="The two files to write.")],
 ) -> None:
-    """Tables (.tex and .csv) and figures (.pdf and .png) from finished runs."""
+    """Tables (.tex and .csv), figures (.pdf and .png) and numbers from finished runs."""
     from fusevad.report import make_report
 
     with recorded(settings) as job:

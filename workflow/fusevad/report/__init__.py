@@ -22,6 +22,7 @@ REPORTS = {
     "equivalence": ("equivalence_table", "make_equivalence_table"),
     "leaks": ("leaks_table", "make_leaks_table"),
     "masking": ("masking_table", "make_masking_table"),
+    "metrics": ("run_metrics", "make_run_metrics"),
     "noise": ("noise_table", "make_noise_table"),
     "radar": ("radar", "make_radar"),
     "selection": ("selection", "make_selection"),
@@ -32,7 +33,7 @@ REPORTS = {
 
 
 def make_report(kind: str, settings: dict[str, Any], first: Path, second: Path) -> None:
-    """Make a table (LaTeX and CSV), figure (PDF and PNG) or page; `settings` are its arguments.
+    """Make a table (LaTeX and CSV), figure (PDF and PNG), page or numbers from its `settings`.
 
     The two files are the last two parameters of its function.
     """

@@ -1,0 +1,41 @@
+"""The numbers of Table 1 for machines: what `dvc metrics` compares and `dvc plots` draws."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fusevad.errors import FusevadError
+from fusevad.files import write_csv, write_json
+from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_measurements
+
+# Of a fraction: as many as Table 1 prints of percent.
+_DIGITS = 4
+
+
+def make_run_metrics(
+    experiments: Sequence[TableRow],
+    datasets: Sequence[TableDataset],
+    protocol: str,
+    out_json: Path,
+    out_csv: Path,
+) -> None:
+    """Write means over seeds, and the values of each seed, under one protocol.
+
+    The JSON is `{dataset: {experiment: {metric: mean}}}`, fractions, keys sorted. The CSV has
+    columns dataset, experiment, metric, seed, value.
+
+    Raises:
+        FusevadError: an unknown protocol, one that no run was evaluated under, or a run's file
+            that is missing or wrong.
+    """
+    check_protocol(protocol)
+    values = read_measurements(experiments, datasets)
+    values = values[values["protocol"] == protocol].drop(columns="protocol")
+    if values.empty:
+        raise FusevadError(f"metrics: no run was evaluated under protocol {protocol}; train again")
+    columns = ["dataset", "experiment", "metric"]
+    means: dict[str, dict[str, dict[str, float]]] = {}
+    for (dataset, experiment, metric), mean in values.groupby(columns)["value"].mean().items():
+        of_experiment = means.setdefault(dataset, {}).setdefault(experiment, {})
+        of_experiment[metric] = round(mean, _DIGITS)
+    write_csv(values[[*columns, "seed", "value"]].sort_values([*columns, "seed"]), out_csv)
+    write_json(means, out_json)
