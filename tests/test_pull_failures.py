@@ -219,7 +219,10 @@ def test_a_remote_that_dies_in_the_middle(
     completes(second, pushed)
 
 
-def test_an_s3_server_that_is_gone(second: Path, pushed: Path) -> None:
+def test_an_s3_server_that_is_gone(
+    second: Path, pushed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     config = second / ".dvc/config.local"
     folder = config.read_text()
     start = folder.split("url = ")[0]
