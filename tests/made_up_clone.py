@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -13,9 +14,9 @@ from fusevad.lineage import Plan, StageJob
 from fusevad.provenance import FileRecord, Record, write_record
 from fusevad.stages import plan as plan_of
 
-from .made_up_store import ROOT, clone, share
+from .made_up_store import clone, share
 
-__all__ = ["ROOT", "clone", "command", "fill", "plan_in", "share"]
+__all__ = ["clone", "command", "fill", "git", "plan_in", "share"]
 
 
 def plan_in(folder: Path, *configfiles: Path | str) -> Plan:
@@ -97,3 +98,11 @@ def command(
     if check and done.returncode:
         raise AssertionError(f"fusevad {' '.join(arguments)}\n{done.stdout}\n{done.stderr}")
     return done
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a folder, as somebody."""
+    names = {
+        f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    subprocess.run(["git", *arguments], cwd=folder, check=True, env=os.environ | names)
