@@ -2,19 +2,21 @@
 
 import contextlib
 import hashlib
+import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from fusevad.config import load_files
 from fusevad.lineage import Plan, StageJob
 from fusevad.provenance import FileRecord, Record, write_record
 from fusevad.stages import plan as plan_of
 
-from .made_up_store import ROOT, clone, share
+from .made_up_store import clone, share
 
-__all__ = ["ROOT", "clone", "command", "fill", "plan_in", "share"]
+__all__ = ["clone", "command", "fill", "git", "plan_in", "share"]
 
 
 def plan_in(folder: Path, *configfiles: Path | str) -> Plan:
@@ -27,7 +29,12 @@ def plan_in(folder: Path, *configfiles: Path | str) -> Plan:
 
 
 def fill(
-    folder: Path, plan: Plan, jobs: Iterable[str] | None = None, videos: int = 2, text: str = ""
+    folder: Path,
+    plan: Plan,
+    jobs: Iterable[str] | None = None,
+    videos: int = 2,
+    text: str = "",
+    contents: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Write what jobs (all, without any) would have made, with records; returns how many files.
 
@@ -37,19 +44,28 @@ def fill(
         jobs: names.
         videos: of each shard of motion cues, which has a file for each.
         text: other content for another text.
+        contents: of files that are to be read, by path.
     """
     with contextlib.chdir(folder):
         files = 0
         hashes: dict[str, FileRecord] = {}
         for name in plan.jobs if jobs is None else jobs:
-            files += _do(plan, plan.jobs[name], videos, text, hashes)
+            files += _do(plan, plan.jobs[name], videos, text, contents, hashes)
     return files
 
 
-def _do(plan: Plan, job: StageJob, videos: int, text: str, hashes: dict[str, FileRecord]) -> int:
+def _do(
+    plan: Plan,
+    job: StageJob,
+    videos: int,
+    text: str,
+    contents: Mapping[str, str],
+    hashes: dict[str, FileRecord],
+) -> int:
     outputs = {}
     for path in (*job.outputs, *_unlisted(job, videos)):
         content = f"{path} {text} ".encode() * (2000 // len(path))
+        content = contents[path].encode() if path in contents else content
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(content)
         outputs[path] = FileRecord(hashlib.sha256(content).hexdigest(), len(content))
@@ -82,3 +98,11 @@ def command(
     if check and done.returncode:
         raise AssertionError(f"fusevad {' '.join(arguments)}\n{done.stdout}\n{done.stderr}")
     return done
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a folder, as somebody."""
+    names = {
+        f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    subprocess.run(["git", *arguments], cwd=folder, check=True, env=os.environ | names)

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -150,6 +151,22 @@ def test_a_changed_parameter_of_training_reruns_training_and_later_alone(second)
     assert planned(second) == {"train": 3, "evaluate": 3, "table1": 1, "total": 7}
     run(second, "snakemake", "--cores", "2", TABLE, *TINY)
     assert not (second / "results/rendered-tiny/source/videos").exists()
+
+
+def test_dvc_repro_makes_a_missing_run_alone_and_it_is_the_same(first, second):
+    run(second, "dvc", "pull")
+    run(second, "fusevad", "adopt", *TINY)
+    shutil.rmtree(second / RUNS / "student-t")
+    repro = ("dvc", "repro", "runs@rendered-tiny.student-t")
+    rules = re.findall(r"^(?:local)?rule (\w+):", run(second, *repro).stderr, re.MULTILINE)
+    assert rules == ["train", "evaluate"]
+    path = f"{RUNS}/student-t/seeds.csv"
+    assert (second / path).read_bytes() == (first / path).read_bytes()
+    assert "up to date" in run(second, *repro).stdout
+    # The table came from elsewhere, and its new input has new times.
+    assert planned(second) == {"table1": 1, "total": 1}
+    run(second, "fusevad", "adopt", *TINY)
+    assert planned(second) == {}
 
 
 def test_changed_motion_cues_need_videos_and_it_says_how_to_get_them(second):

@@ -1,5 +1,6 @@
 """Tables of made-up runs, whose differences are known."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from inspect import signature
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -16,6 +18,7 @@ from fusevad.files import write_csv
 from fusevad.report import REPORTS, latex
 from fusevad.report.classes import make_classes
 from fusevad.report.published import read_published, read_published_classes
+from fusevad.report.run_metrics import make_run_metrics
 from fusevad.report.runs import TableRow
 from fusevad.report.table1 import make_table1
 from tests.made_up_runs import (
@@ -205,6 +208,32 @@ def test_a_wrong_run_is_named_and_no_table_is_left(made_up, tmp_path, change, me
     with pytest.raises(FusevadError, match=f"seeds.csv: .*{message}"):
         table1(made_up, tmp_path, rows=[wrong, *made_up.rows[1:]])
     assert not list(tmp_path.glob("table1*"))
+
+
+def test_run_metrics_are_the_means_of_the_seeds_under_one_protocol(made_up, tmp_path):
+    out = tmp_path / "metrics.json", tmp_path / "metrics.csv"
+    make_run_metrics(made_up.rows, [made_up.dataset], "oracle", *out)
+    found = json.loads(out[0].read_text())["rendered"]
+    assert list(found) == sorted(METHODS)
+    for row in made_up.rows:
+        seeds = pd.read_csv(row.runs["rendered"] / "seeds.csv")
+        for metric in METRICS:
+            chosen = seeds[(seeds["protocol"] == "oracle") & (seeds["metric"] == metric)]
+            assert found[row.name][metric] == round(np.mean(chosen["value"]), 4)
+    table = pd.read_csv(out[1])
+    assert len(table) == len(METHODS) * len(METRICS) * len(SEEDS)
+    assert list(table) == ["dataset", "experiment", "metric", "seed", "value"]
+
+
+def test_run_metrics_change_with_the_protocol_and_refuse_an_unknown_one(made_up, tmp_path):
+    out = tmp_path / "metrics.json", tmp_path / "metrics.csv"
+    arguments = (made_up.rows, [made_up.dataset])
+    make_run_metrics(*arguments, "last", *out)
+    last = json.loads(out[0].read_text())["rendered"]["concat"]["AUC"]
+    make_run_metrics(*arguments, "oracle", *out)
+    assert last < json.loads(out[0].read_text())["rendered"]["concat"]["AUC"]
+    with pytest.raises(FusevadError, match="best"):
+        make_run_metrics(*arguments, "best", *out)
 
 
 def test_an_unknown_protocol_is_refused(made_up, tmp_path):

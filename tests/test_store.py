@@ -70,6 +70,26 @@ def test_recording_leaves_files_and_their_times_alone(tmp_path: Path) -> None:
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "keys"),
+    [
+        ("student-t", "config/experiments/table1.yaml", {"student-t"}),
+        ("student-t.loss-cls", "config/experiments/ablations.yaml", None),
+        ("student-t.nu-4", "config/tables/table8.yaml", None),
+    ],
+)
+def test_a_run_is_recorded_with_its_own_experiment_where_dvc_can_name_it(
+    tmp_path: Path, name: str, file: str, keys: set[str] | None
+) -> None:
+    first = clone(tmp_path / "first", str(tmp_path / "remote"))
+    unit = f"runs@rendered-tiny.{name}"
+    Store(first).record([make(first, unit)], configuration(), [CONFIGFILE])
+    locked = yaml.safe_load((first / "dvc.lock").read_text())["stages"][unit]["params"]
+    (found,) = (set(values) for path, values in locked.items() if path.endswith(file))
+    assert found == (keys or set(yaml.safe_load((first / file).read_text())))
+    assert set(locked["config/config.yaml"]) == {"seeds", "motion_cue", "hyperparameters"}
+
+
 def test_a_unit_is_recorded_once_and_again_when_it_changes(tmp_path: Path) -> None:
     first = clone(tmp_path / "first", str(tmp_path / "remote"))
     made = make(first, TRAINED)

@@ -99,6 +99,7 @@ class Plan:
                     raise FusevadError(f"{path}: made by both {other} and {job.name}; rename one")
         self._given = given
         self._lineages: dict[str, dict[str, Any]] = {}
+        self._settings_files: dict[str, str] = {}
 
     @cached_property
     def jobs(self) -> dict[str, StageJob]:
@@ -148,8 +149,10 @@ class Plan:
 
         So a look at other settings leaves no trace on the files of these.
         """
-        digest = hashlib.sha256(self._settings_text(job).encode()).hexdigest()[:12]
-        return f"{SETTINGS_FOLDER}/{job.name}.{digest}.json"
+        if job.name not in self._settings_files:
+            digest = hashlib.sha256(self._settings_text(job).encode()).hexdigest()[:12]
+            self._settings_files[job.name] = f"{SETTINGS_FOLDER}/{job.name}.{digest}.json"
+        return self._settings_files[job.name]
 
     def write_settings(self, job: StageJob) -> str:
         """Write the job's settings file unless it is there; returns its path.

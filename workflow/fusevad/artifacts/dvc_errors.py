@@ -8,6 +8,18 @@ from fusevad.errors import FusevadError
 from fusevad.files import FULL_DISK
 
 
+class WrongContentError(FusevadError):
+    """Objects of a remote aren't what their names say.
+
+    Attributes:
+        paths: recorded files that they would be.
+    """
+
+    def __init__(self, text: str, paths: list[str]) -> None:
+        super().__init__(text)
+        self.paths = paths
+
+
 @contextlib.contextmanager
 def one_line(
     doing: str, advice: str = "put that right and run the command again"

@@ -17,6 +17,7 @@ from fusevad.artifacts.adopt import (
     with_upstream,
 )
 from fusevad.artifacts.check import VIDEO_SOURCES, Finding, believed_records, check, check_paths
+from fusevad.artifacts.dvc_errors import WrongContentError
 from fusevad.artifacts.pull_plan import Known, PullPlan, plan_pull, target_jobs, videos_needed
 from fusevad.errors import FusevadError
 from fusevad.lineage import Plan, StageJob
@@ -113,15 +114,15 @@ def _look_at(
     found = check(plan, jobs)
     findings |= found
     elsewhere = [job for job in jobs if job.name not in found or not found[job.name].whole]
-    records = sorted(store.tracked(job.record for job in elsewhere))
-    store.fetch(records)
-    kept = {path: _parse(store.read(path), path) for path in records}
+    kept, damaged = _records(store, elsewhere)
     outputs = store.tracked(path for record in kept.values() for path in record.outputs)
     for job in jobs:
         if job not in elsewhere:
             known[job.name] = Known(here=found[job.name].record)
-        elif job.record in kept:
-            known[job.name] = _kept(job, kept[job.record], outputs)
+        elif job.name in kept:
+            known[job.name] = _kept(job, kept[job.name], outputs)
+        elif job.name in damaged:
+            known[job.name] = Known(reason=damaged[job.name])
         elif job.name in found:
             finding = found[job.name]
             known[job.name] = Known(reason=finding.reason or f"{finding.missing[0]}: not here")
@@ -129,16 +130,36 @@ def _look_at(
             known[job.name] = Known()
 
 
-def _parse(content: bytes, path: str) -> Record:
-    try:
-        return parse(Record, json.loads(content), path)
-    except ValueError as error:
-        raise FusevadError(f"{path}: damaged record in DVC; push its files again") from error
+def _records(store: "Store", jobs: Iterable[StageJob]) -> tuple[dict[str, Record], dict[str, str]]:
+    """Records that DVC keeps, by job; for damaged ones a line: they stop nothing else."""
+    by_path = {job.record: job for job in jobs}
+    waiting = store.tracked(by_path)
+    records: dict[str, Record] = {}
+    damaged: dict[str, str] = {}
+    while True:
+        try:
+            store.fetch(sorted(waiting))
+            break
+        except WrongContentError as error:
+            waiting = waiting.difference(error.paths)
+            for path in error.paths:
+                damaged[by_path[path].name] = f"damaged record: {path}: wrong content on the remote"
+    for path in sorted(waiting):
+        job = by_path[path]
+        try:
+            record = parse(Record, json.loads(store.read(path)), path)
+            check_paths(job, record)
+        except ValueError:
+            damaged[job.name] = f"damaged record: {path}: no JSON"
+        except FusevadError as error:
+            damaged[job.name] = f"damaged record: {error}"
+        else:
+            records[job.name] = record
+    return records, damaged
 
 
 def _kept(job: StageJob, record: Record, tracked: set[str]) -> Known:
     """What DVC keeps of a job, if that is everything but videos."""
-    check_paths(job, record)
     outputs = {path: made for path, made in record.outputs.items() if path in tracked}
     lost = [path for path in record.outputs if path not in outputs]
     if job.stage in VIDEO_SOURCES:

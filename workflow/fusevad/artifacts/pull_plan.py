@@ -7,6 +7,8 @@ along if it fits, so that the target itself can be made again.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import PurePosixPath
 
 from fusevad.artifacts.check import companions, input_differences, lineage_differences
@@ -197,15 +199,26 @@ class _PullPlanner:
                 if unknown or any(self._misfit(each) for each in new):
                     continue
                 added = {each.name: self._record(each.name) for each in new}
-                if self._agree(believed | added):
+                if added and self._agree(believed | added, added):
                     believed |= added
 
-    def _agree(self, records: Mapping[str, Record]) -> bool:
-        """Whether each record's inputs are the outputs that the others say."""
+    def _agree(self, records: Mapping[str, Record], added: Iterable[str]) -> bool:
+        """Whether the inputs of records are the outputs that the others say, where some are new."""
+        concerned = {*added, *chain.from_iterable(self._readers.get(name, ()) for name in added)}
         return not any(
             input_differences(self.plan, self.plan.jobs[name], record, records, self.workspace)
             for name, record in records.items()
+            if name in concerned
         )
+
+    @cached_property
+    def _readers(self) -> dict[str, list[str]]:
+        """Names of the jobs that read what a job makes."""
+        found: dict[str, list[str]] = {}
+        for job in self.plan.jobs.values():
+            for other in self.plan.upstream(job):
+                found.setdefault(other.name, []).append(job.name)
+        return found
 
     def _record(self, name: str) -> Record:
         record = self.known[name].here or self.known[name].kept

@@ -23,7 +23,7 @@ from dvc_data.hashfile.tree import Tree
 from dvc_objects.fs.local import localfs
 from tqdm import tqdm
 
-from fusevad.artifacts.dvc_errors import explained, one_line
+from fusevad.artifacts.dvc_errors import WrongContentError, explained, one_line
 from fusevad.artifacts.tracked import TRACKED, read_records, with_units
 from fusevad.artifacts.units import Unit
 from fusevad.config import Config
@@ -140,8 +140,9 @@ class Store:
             progress: called with each path when its file is there.
 
         Raises:
-            FusevadError: a file isn't recorded, the remote fails or holds a wrong file, one in the
-                cache is damaged (it is removed), or the disk is full. Trying again gets the rest.
+            WrongContentError: the remote holds wrong files.
+            FusevadError: a file isn't recorded, the remote fails, a file in the cache is damaged
+                (it is removed), or the disk is full. Trying again gets the rest.
         """
         self._obtain(self._required(paths), progress)
 
@@ -240,9 +241,10 @@ class Store:
                 )
             raise explained(f"{doing}: {path}", error, _AGAIN)
         if wrong := [md5 for md5 in objects if md5 not in here]:
-            raise FusevadError(
+            raise WrongContentError(
                 f"{doing}: wrong content for {waiting[wrong[0]][0]} (object {wrong[0]})"
-                f"{_others(wrong)}; have it pushed anew, then run the command again"
+                f"{_others(wrong)}; have it pushed anew, then run the command again",
+                [path for md5 in wrong for path in waiting[md5]],
             )
 
     # Giving files
