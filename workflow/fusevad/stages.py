@@ -3,7 +3,7 @@
 Stage by stage as the rule files are; a test compares the plan with Snakemake's own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -26,15 +26,32 @@ def plan(config: Config) -> Plan:
     """All jobs of a configuration; none that needs motion cues or crops which it lacks."""
     jobs = Jobs(config)
     return Plan(
-        chain(
-            _data(jobs),
-            _cues(jobs),
-            _embeddings(jobs),
-            _runs(jobs),
-            _reports(jobs),
-            _studies(StudyJobs(jobs)),
+        _possible(
+            chain(
+                _data(jobs),
+                _cues(jobs),
+                _embeddings(jobs),
+                _runs(jobs),
+                _reports(jobs),
+                _studies(StudyJobs(jobs)),
+            )
         )
     )
+
+
+def _possible(jobs: Iterable[StageJob]) -> list[StageJob]:
+    """Those whose inputs in `results/` are all made by a job that is possible itself."""
+    found = list(jobs)
+    while True:
+        made = {path for job in found for path in job.outputs}
+        possible = [
+            job
+            for job in found
+            if all(path in made for path in job.inputs if path.startswith("results/"))
+        ]
+        if len(possible) == len(found):
+            return found
+        found = possible
 
 
 def _data(jobs: Jobs) -> Iterator[StageJob]:
