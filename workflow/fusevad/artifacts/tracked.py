@@ -123,9 +123,11 @@ def _of_stage(unit: Unit, config: Config, dataset: str, path: list[str]) -> dict
         cues = next((file for file in unit.jobs[0].inputs if "/cues/" in file), None)
         reads = str(Path(cues).parent) if cues else f"results/{dataset}/manifest.csv"
         return {"encoder": path[3], "stream": stream, "config": config.encoder, "reads": reads}
-    if unit.stage in ("runs", "studies"):
-        name = path[3] if unit.stage == "runs" else config.studied
-        return _run(unit, config, dataset, name)
+    if unit.stage == "runs":
+        return _run(unit, config, dataset, path[3])
+    if unit.stage == "studies":
+        files = (job.outputs[0] for job in unit.jobs)
+        return {"experiment": config.studied, "files": " ".join(files)}
     if unit.stage == "pages":
         return {"page": unit.outs[0], "record": unit.outs[1]}
     return {"name": unit.key} if unit.stage in ("tables", "figures", "claims") else {}
