@@ -293,7 +293,7 @@ def test_a_published_number_outside_percent_is_refused(tmp_path):
 # Classes
 
 
-def classes(made_up, folder, dataset, rows):
+def classes(folder, dataset, rows):
     make_classes(
         rows,
         [dataset],
@@ -307,7 +307,7 @@ def classes(made_up, folder, dataset, rows):
 
 
 def test_the_class_table_has_a_row_a_class_with_its_number_of_videos(made_up, tmp_path):
-    text, tidy = classes(made_up, tmp_path, made_up.dataset, made_up.rows)
+    text, tidy = classes(tmp_path, made_up.dataset, made_up.rows)
     values = pd.read_csv(made_up.rows[0].runs["rendered"] / "classes.csv")
     fire = values.query("protocol == 'validation' and metric == 'AUC' and `class` == 'fire'")
     cell = measured_line(text, "fire (2)")[0]
@@ -329,7 +329,7 @@ def test_classes_of_a_data_set_of_the_paper_show_the_published_values(made_up, t
         file="classes.csv",
     )  # fmt: skip
     rows = [replace(row, runs={"ucf-crime": row.runs["rendered"]})]
-    text, tidy = classes(made_up, tmp_path, crime, rows)
+    text, tidy = classes(tmp_path, crime, rows)
     assert measured_line(text, "Arson (10)")[1:] == [
         r"\textit{65.49}",
         r"\textit{66.75}",
