@@ -14,6 +14,7 @@ from fusevad.models import ModelSettings, method_names
 from fusevad.motion_cue import MotionCue
 from fusevad.seed_run import TrainSettings
 from fusevad.settings import from_text_or_file, parse
+from fusevad.study_jobs import StudyJobs
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +235,14 @@ def test_every_table_of_the_paper_is_a_target(values, folder):
     config = load(values, folder)
     tables = {"table1", *config.ablations, *config.study_tables}
     assert {f"table{number}" for number in range(1, 15)} <= tables
+
+
+def test_a_table_of_a_study_reads_only_runs_that_a_data_set_can_have(values, folder, tmp_path):
+    copy = tmp_path / "config"
+    shutil.copytree(folder, copy)
+    (copy / "tables" / "selection.yaml").write_text(
+        "title: x\nstudy: selection\nexperiments: [student-t, student-t.real-events]\n"
+    )
+    files = StudyJobs(Jobs(load(values, copy))).table_files("selection")
+    assert "results/rendered/runs/student-t/seeds.csv" in files
+    assert not [file for file in files if "real-events" in file], "there are no events of a camera"

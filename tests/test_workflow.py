@@ -153,7 +153,7 @@ def test_the_report_is_one_page_with_captions_and_run_times(project):
     assert '"rule": "train", "runtime"' in page
 
 
-def test_the_contact_sheet_is_made(root, project):
+def test_the_contact_sheet_is_made(project):
     shutil.copytree(project / "results/rendered-tiny", project / "results/rendered")
     run(project, "fusevad", "contact-sheet", "results/rendered/source", "sheet.png")
     assert (project / "sheet.png").stat().st_size > 20_000

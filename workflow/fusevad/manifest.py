@@ -48,10 +48,12 @@ class Video:
 
     @property
     def segments(self) -> int:
+        """Segments of 16 frames; an incomplete last one counts."""
         return segment_count(self.frames)
 
     @property
     def anomalous(self) -> bool:
+        """Whether it shows an anomaly, of whatever class."""
         return self.classes != (NORMAL,)
 
 

@@ -1,5 +1,6 @@
 """What the jobs of studies and of the claims read and are told, as `jobs` does for the others."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,25 +93,33 @@ class StudyJobs:
         names = values.get("experiments", ())
         if study == "equivalence":
             names = (self.paired, self.rival)
-        files = [f"{key}/runs/{n}/{f}" for key in keys for n in names for f in _RUN_FILES[study]]
-        files += [f"{key}/{name}.csv" for key in keys for name in _DATA_FILES.get(study, ())]
+        files = self._run_files(keys, names, _RUN_FILES.get(study, ()))
+        files += [
+            f"results/{key}/{name}.csv" for key in keys for name in _DATA_FILES.get(study, ())
+        ]
         if study in _STUDY_FILES:
-            files += [f"{key}/studies/{_STUDY_FILES[study]}" for key in keys]
-        return [f"results/{file}" for file in files]
+            files += [self._study_file(key, _STUDY_FILES[study]) for key in keys]
+        return files
+
+    def _run_files(
+        self, keys: Iterable[str], experiments: Iterable[str], names: Iterable[str]
+    ) -> list[str]:
+        """Files of runs, of those experiments that a data set has all streams for."""
+        return [
+            f"results/{key}/runs/{experiment}/{name}"
+            for key in keys
+            for experiment in experiments
+            if self.jobs.config.runs(key, experiment)
+            for name in names
+        ]
 
     def _leaks_files(self, experiments: list[str]) -> list[str]:
         """Where the splits put the videos; of data sets with both, the scores too."""
         files = list(self._leaks().values())
         for keys in self._both_splits():
-            files += [
-                f"results/{key}/{file}"
-                for key in keys
-                for file in (
-                    "manifest.csv",
-                    "intervals.csv",
-                    *(f"runs/{name}/scores.parquet" for name in experiments),
-                )
-            ]
+            for key in keys:
+                files += [f"results/{key}/manifest.csv", f"results/{key}/intervals.csv"]
+                files += self._run_files([key], experiments, ["scores.parquet"])
         return files
 
     def _leaks(self) -> dict[str, str]:
@@ -208,12 +217,8 @@ class StudyJobs:
     def claim_files(self, claims: str) -> list[str]:
         """What judging the claims reads."""
         names = self.claim_experiments(claims)
-        return [
-            f"results/{key}/runs/{name}/{file}"
-            for key in self.jobs.config.datasets
-            for name in names
-            for file in ("seeds.csv", "classes.csv", "scores.parquet")
-        ]
+        files = ("seeds.csv", "classes.csv", "scores.parquet")
+        return self._run_files(self.jobs.config.datasets, names, files)
 
     def claims(self, claims: str) -> dict[str, Any]:
         """Settings of `fusevad report claims`."""

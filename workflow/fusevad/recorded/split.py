@@ -22,6 +22,7 @@ class Listed:
 
     @property
     def anomalous(self) -> bool:
+        """Whether it shows an anomaly, of whatever class."""
         return self.classes != (NORMAL,)
 
 

@@ -96,7 +96,7 @@ def _tabular(
     cells = {(cell["experiment"], cell["class"]): cell for cell in shown.to_dict("records")}
     printed = {
         (cell["class"], cell["input"]): cell["value"]
-        for cell in paper[paper["dataset"] == dataset.key].to_dict("records")
+        for cell in paper[paper["dataset"] == dataset.source].to_dict("records")
     }
     groups = [("Measured here", [row.label for row in experiments])]
     if printed:
@@ -131,7 +131,7 @@ def _tidy(
         mean=100 * summary["mean"],
         std=100 * summary["std"],
     )
-    printed = paper[paper["dataset"].isin([dataset.key for dataset in datasets])]
+    printed = paper[paper["dataset"].isin([dataset.source for dataset in datasets])]
     printed = printed.assign(
         block="published",
         method=printed["input"].map(PAPER_INPUTS),

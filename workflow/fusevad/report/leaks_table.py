@@ -121,12 +121,14 @@ def _counts(dataset: TableDataset, parts: pd.DataFrame | None) -> pd.DataFrame:
 def _metrics(
     experiments: Sequence[TableRow], official: TableDataset, released: TableDataset, protocol: str
 ) -> pd.DataFrame:
-    """Metrics of both splits' runs, on their own and on the common test videos."""
+    """Metrics of the runs that both splits have, on their own and on the common test videos."""
     metric = official.metrics[0]
     videos = {"official": test_videos(official), "released": test_videos(released)}
     common = set.intersection(*({v.name for v in own} for own in videos.values()))
     rows = []
     for experiment in experiments:
+        if not {official.key, released.key} <= set(experiment.runs):
+            continue
         values = {}
         for split, dataset in (("official", official), ("released", released)):
             run, own = experiment.runs[dataset.key], videos[split]

@@ -72,7 +72,7 @@ def make_table1(
     summary = summarize_table(values, ["dataset", "metric"])
     paper = read_published(published)
     notes = footnotes(experiments, datasets, values, protocol, seeds)
-    if {dataset.key for dataset in datasets} & set(paper["dataset"]):
+    if {dataset.source for dataset in datasets} & set(paper["dataset"]):
         notes.append(_PUBLISHED_NOTE)
     parts = [
         latex.caption("Table 1.", _caption(datasets, protocol, len(seeds))),
@@ -107,10 +107,6 @@ def _protocol_caption() -> str:
     )
 
 
-def _columns(datasets: Sequence[TableDataset]) -> list[Column]:
-    return [(dataset.key, metric) for dataset in datasets for metric in dataset.metrics]
-
-
 def _main_tabular(
     experiments: Sequence[TableRow],
     datasets: Sequence[TableDataset],
@@ -119,9 +115,10 @@ def _main_tabular(
     protocol: str,
     seeds: int,
 ) -> str:
-    columns = _columns(datasets)
+    columns = [(dataset.key, metric) for dataset in datasets for metric in dataset.metrics]
+    printed = [(dataset.source, metric) for dataset in datasets for metric in dataset.metrics]
     lines = latex.grouped_head("Method", [(d.title, d.metrics) for d in datasets])
-    published = _published_lines(paper, columns)
+    published = _published_lines(paper, printed)
     if published:
         heading = latex.heading(_PUBLISHED_HEADING, len(columns) + 1)
         lines += [r"\midrule", heading, r"\addlinespace", *published, r"\midrule"]
@@ -179,7 +176,7 @@ def _protocol_tabular(
 
 def _orientation(datasets: Sequence[TableDataset], paper: pd.DataFrame) -> list[str]:
     """The published numbers on data sets that are not configured, as a table of their own."""
-    configured = {dataset.key for dataset in datasets}
+    configured = {dataset.source for dataset in datasets}
     given = set(zip(paper["dataset"], paper["metric"], strict=True))
     groups = {
         key: [m for m in ("AUC", "AP", "Ano-AUC", "Ano-AP") if (key, m) in given]
