@@ -146,8 +146,7 @@ def test_a_changed_parameter_of_training_reruns_training_and_later_alone(second)
     run(second, "fusevad", "pull", TABLE, *TINY)
     change(second / "config/hyperparameters/tiny.yaml", all={"learning_rate": 2.0e-3})
     said = run(second, "fusevad", "pull", TABLE, *TINY).stdout
-    (line,) = (line for line in said.splitlines() if "again: train/rendered-tiny/student-t" in line)
-    assert line.endswith("settings: learning_rate: 0.001 recorded, 0.002 configured")
+    assert "train/rendered-tiny/student-t: settings: learning_rate: 0.001 recorded, 0.002" in said
     assert planned(second) == {"train": 3, "evaluate": 3, "table1": 1, "total": 7}
     run(second, "snakemake", "--cores", "2", TABLE, *TINY)
     assert not (second / "results/rendered-tiny/source/videos").exists()

@@ -38,7 +38,7 @@ def project(root, tmp_path_factory) -> Path:
 
 
 def test_the_block_refuses_connections(project):
-    program = "import socket; socket.create_connection(('127.0.0.1', 9))"
+    program = "import socket; socket.create_connection(('192.0.2.1', 9))"
     refused = run(project, sys.executable, "-c", program, check=False)
     assert "network is blocked" in refused.stderr
 
