@@ -45,6 +45,13 @@ def test_a_record_names_settings_inputs_outputs_and_packages():
     assert "torch" in record.packages
 
 
+@pytest.mark.parametrize("rate", [1e-8, 1e22, -0.5, 3])
+def test_what_is_recorded_is_what_the_plan_expects_whatever_the_number(rate):
+    plan, first, _ = _jobs(rate)
+    _run(plan, first)
+    assert read_record(Path(first.record)).lineage == plan.lineage(first)
+
+
 def test_an_input_made_with_other_settings_is_refused_and_both_values_named():
     plan, first, _ = _jobs(rate=0.1)
     _run(plan, first)
