@@ -85,6 +85,9 @@ def first(root, servers) -> Path:
     for name in ("config", ".gitignore"):
         shutil.copy(root / ".dvc" / name, folder / ".dvc")
     change(folder / "config/tiny.yaml", table1=METHODS)
+    # A number that YAML and JSON write, and read, in different ways.
+    model = {"refinement_steps": 2, "epsilon": 1.0e-8}
+    change(folder / "config/hyperparameters/tiny.yaml", all={"model": model})
     git(folder, "init", "--quiet", "--initial-branch", "main")
     point_at(servers, folder)
     run(folder, "snakemake", "--cores", "2", TABLE, *TINY)
