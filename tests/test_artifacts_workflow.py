@@ -1,20 +1,15 @@
 """Clones and remotes: what one made, others pull, and Snakemake has nothing left to do."""
 
-import functools
-import os
 import re
 import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import boto3
 import pytest
 import yaml
-from moto.server import ThreadedMotoServer
 
+from .loopback import s3_bucket, serving
+from .made_up_clone import git
 from .workflow_runs import copy_project, planned_jobs, run
 
 pytestmark = pytest.mark.timeout(2400)
@@ -22,14 +17,6 @@ TINY = ("--configfile", "config/tiny.yaml")
 TABLE = "results/table1.tex"
 RUNS = "results/rendered-tiny/runs"
 METHODS = ["image-only", "event-only", "student-t"]
-NAME = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-
-
-def git(folder: Path, *arguments: str) -> None:
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, capture_output=True, text=True, env=os.environ | NAME
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def planned(folder: Path, target: str = TABLE) -> dict[str, int]:
@@ -45,34 +32,13 @@ def change(path: Path, **values: object) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """A web server that only gives, without a line for each file."""
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory) -> Iterator[dict[str, str]]:
     """S3 on loopback, and a web server for the folder that is the default remote."""
     base = tmp_path_factory.mktemp("clones")
     (base / "fusevad-artifacts").mkdir()
-    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    s3 = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    s3.start()
-    endpoint = "http://{}:{}".format(*s3.get_host_and_port())
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(base / "fusevad-artifacts"))
-    web = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=web.serve_forever, daemon=True).start()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in keys.items():
-            patch.setenv(name, value)
-        boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(
-            Bucket="fusevad-artifacts"
-        )
-        yield {"base": str(base), "s3": endpoint, "web": f"http://127.0.0.1:{web.server_port}"}
-    web.shutdown()
-    s3.stop()
+    with s3_bucket("fusevad-artifacts") as s3, serving(base / "fusevad-artifacts") as (web, _):
+        yield {"base": str(base), "s3": s3, "web": web}
 
 
 @pytest.fixture(scope="module")

@@ -3,19 +3,17 @@
 The artifacts are made up, and fit the plan of the tiny configuration.
 """
 
-import functools
 import hashlib
 import json
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from dvc.utils.serialize import dump_yaml, load_yaml
 
+from .loopback import Dying, serving
 from .made_up_clone import clone, command, fill, plan_in, share
 
 TINY = ("--configfile", "config/tiny.yaml")
@@ -171,40 +169,14 @@ def test_a_remote_that_has_lost_an_object(second: Path, pushed: Path) -> None:
     completes(second, pushed)
 
 
-class Dying(SimpleHTTPRequestHandler):
-    """Serves a folder; after `left` requests it cuts the connection in the middle of an answer."""
-
-    left = 0
-
-    def do_GET(self) -> None:
-        type(self).left -= 1
-        if type(self).left >= 0:
-            super().do_GET()
-            return
-        content = Path(self.translate_path(self.path)).read_bytes()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 2])
-        self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def server(second: Path) -> Iterator[type[Dying]]:
     """The remote of `second`, by HTTP; `left` says when it dies."""
-    handler = type("Server", (Dying,), {})
-    answering = functools.partial(handler, directory=str(second.parent / "remote"))
-    running = ThreadingHTTPServer(("127.0.0.1", 0), answering)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{running.server_port}"
-    config = second / ".dvc/config.local"
-    lines = config.read_text().split("url = ")[0]
-    config.write_text(f"{lines}url = {address}\nread_timeout = 5\n")
-    yield handler
-    running.shutdown()
+    with serving(second.parent / "remote") as (address, handler):
+        config = second / ".dvc/config.local"
+        lines = config.read_text().split("url = ")[0]
+        config.write_text(f"{lines}url = {address}\nread_timeout = 5\n")
+        yield handler
 
 
 @pytest.mark.parametrize("requests", [0, 3, 30])

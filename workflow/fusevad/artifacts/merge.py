@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dvc.utils.serialize import dumps_yaml, loads_yaml
+from dvc.utils.serialize import loads_yaml
 
-from fusevad.artifacts.tracked import parse_records, tracked_text
+from fusevad.artifacts.tracked import lock_text, parse_records, tracked_text
 from fusevad.errors import FusevadError
 from fusevad.files import write_text
 
@@ -34,7 +34,7 @@ def merge_records(base: Path, ours: Path, theirs: Path, name: str = "dvc.lock") 
     if name.endswith(".lock"):
         stages = [side.get("stages") or {} for side in sides]
         merged: dict[str, Any] = _merged(*stages, conflicts, depth=1)
-        text = dumps_yaml({"schema": "2.0", "stages": merged})
+        text = lock_text(merged)
     else:
         text = tracked_text(_merged(*sides, conflicts, depth=2))
     write_text(text, ours)

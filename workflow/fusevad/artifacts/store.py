@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from dvc.dvcfile import LOCK_FILE, ProjectFile
 from dvc.repo import lock_repo
 from dvc.stage.serialize import to_lockfile
-from dvc.utils.serialize import dumps_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.transfer import transfer
 from dvc_data.hashfile.tree import Tree
@@ -24,7 +23,7 @@ from dvc_objects.fs.local import localfs
 from tqdm import tqdm
 
 from fusevad.artifacts.dvc_errors import WrongContentError, explained, one_line
-from fusevad.artifacts.tracked import TRACKED, read_records, with_units
+from fusevad.artifacts.tracked import TRACKED, lock_text, read_records, with_units
 from fusevad.artifacts.units import Unit
 from fusevad.config import Config
 from fusevad.errors import FusevadError
@@ -364,8 +363,3 @@ def _copy(source: Path, target: Path) -> None:
 def _others(objects: Iterable[str]) -> str:
     count = len(list(objects)) - 1
     return f" (and {count} more)" if count else ""
-
-
-def lock_text(stages: dict[str, Any]) -> str:
-    """Text of `dvc.lock`, sorted, so that what two people add meets as rarely as possible."""
-    return dumps_yaml({"schema": "2.0", "stages": dict(sorted(stages.items()))})

@@ -1,10 +1,11 @@
-"""`config/tracked.yaml`: the units that DVC keeps, which `dvc.yaml` makes its stages of."""
+"""`config/tracked.yaml`, the units that `dvc.yaml` makes its stages of, and `dvc.lock`."""
 
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from dvc.utils.serialize import dumps_yaml
 
 from fusevad.artifacts.units import Unit
 from fusevad.config import Config
@@ -53,6 +54,11 @@ def parse_records(text: str, source: str) -> dict[str, Any]:
             f"{source}: not a YAML mapping; finish its merge or take it from git again"
         )
     return values
+
+
+def lock_text(stages: dict[str, Any]) -> str:
+    """Text of `dvc.lock`, sorted, so that what two people add meets as rarely as possible."""
+    return dumps_yaml({"schema": "2.0", "stages": dict(sorted(stages.items()))})
 
 
 def tracked_text(values: Mapping[str, Mapping[str, Any]]) -> str:
