@@ -43,7 +43,7 @@ format: env ## put code and workflow into the house style
 	ruff format .
 	snakefmt Snakefile workflow/rules
 
-encoder: env ## train the embedded encoder again and put its weights in place
+encoder: env ## train the bundled encoder again and put its weights in place
 	snakemake --cores all encoder
 	cp results/encoder/*.safetensors results/encoder/MODEL_CARD.md config/encoders/fusevad-small/
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from fusevad.config import load
+from fusevad.config.load import load
 from fusevad.errors import FusevadError
-from fusevad.jobs import Jobs
-from fusevad.protocols import KEPT_PROTOCOLS
-from fusevad.stages import book_files, plan
-from fusevad.study_jobs import StudyJobs
+from fusevad.plan.jobs import Jobs
+from fusevad.config.protocols import KEPT_PROTOCOLS
+from fusevad.plan.stages import book_files, plan
+from fusevad.plan.study_jobs import StudyJobs
 
 min_version("9.0")
 
@@ -37,7 +37,7 @@ wildcard_constraints:
     dataset=JOBS.one_of(CONFIG.datasets),
     definition="paper|released",
     encoder=JOBS.one_of(map(CONFIG.embedding_folder, CONFIG.datasets)),
-    stream="rgb|event-(released-|camera-)?T[0-9]+-thr[0-9]+",
+    stream="rgb|motion-(released-|camera-)?T[0-9]+-thr[0-9]+",
     shard="[0-9]+",
     experiment=JOBS.one_of(CONFIG.experiments),
 

@@ -31,10 +31,11 @@ import cv2
 import numpy as np
 import torch
 
-from fusevad.crops import CROP_COUNT, CROP_SIZE, crop_images
-from fusevad.cues import CueSettings, cue_counts
-from fusevad.render import RenderSettings, plan, render_video
-from fusevad.video import FRAME_SIZE, SEGMENT_FRAMES, read_pictures
+from fusevad.cues.count import cue_counts
+from fusevad.cues.settings import CueSettings
+from fusevad.data.render import RenderSettings, plan, render_video
+from fusevad.video.crops import CROP_COUNT, CROP_SIZE, crop_images
+from fusevad.video.decode import FRAME_SIZE, SEGMENT_FRAMES, read_pictures
 
 RATES = (1_700_000, 200_000)
 SECONDS, FPS = 20.0, 30

@@ -31,12 +31,12 @@ from cues import make_clips
 from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
-from fusevad.crops import CROP_COUNT
-from fusevad.embed import RGB, EmbedSettings, embed_shard
-from fusevad.encoder_weights import create_model
-from fusevad.encoders import EncoderSettings, Tower
+from fusevad.embed.run import RGB, EmbedSettings, embed_shard
+from fusevad.encoders.clip import EncoderSettings, Tower
+from fusevad.encoders.weights import create_model
 from fusevad.files import sha256, write_csv
-from fusevad.video import probe
+from fusevad.video.crops import CROP_COUNT
+from fusevad.video.decode import probe
 
 H200_FLOPS = 790e12
 MODEL = {"cpu": "ViT-B-16", "cuda": "ViT-L-14"}

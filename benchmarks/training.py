@@ -32,20 +32,20 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from fusevad.features import Batch, EmbeddingStore, Streams
+from fusevad.embed.imported.shards import write_shard
+from fusevad.embed.store import Batch, EmbeddingStore, Streams
 from fusevad.files import write_csv
-from fusevad.import_features.shards import write_shard
-from fusevad.losses import objective
 from fusevad.models import build
-from fusevad.seed_run import TrainSettings
-from fusevad.settings import parse, read_yaml
-from fusevad.training_data import Sample, TrainVideo, epoch_batches
-from fusevad.training_memory import seed_memory_mb
+from fusevad.parsing import parse, read_yaml
+from fusevad.train.losses import objective
+from fusevad.train.memory import seed_memory_mb
+from fusevad.train.sampling import Sample, TrainVideo, epoch_batches
+from fusevad.train.seed_run import TrainSettings
 
 VIDEOS, SEGMENTS = 1610, (13_741_393 - 1_111_808) // 16
 MEDIAN_SEGMENTS = 140
 CROPS, WIDTH, SHARDS = 10, 768, 4
-STREAMS = ("rgb", "event")
+STREAMS = ("rgb", "motion")
 MB, GB = 1e6, 1e9
 
 
@@ -85,7 +85,7 @@ class Seed:
         """Train on a batch."""
         batch = self.read(samples)
         labels = torch.tensor([sample.video.anomalous for sample in samples]).to(batch.rgb.device)
-        output = self.model(batch.rgb, batch.event, batch.mask)
+        output = self.model(batch.rgb, batch.motion, batch.mask)
         self.optimizer.zero_grad()
         objective(output, labels, batch.mask, self.settings.loss).total.backward()
         self.optimizer.step()
@@ -129,7 +129,7 @@ def memory() -> dict[str, float]:
 @contextmanager
 def watching() -> Iterator[list[float]]:
     """The highest memory of this process that is no mapped file, in MB, sampled all 20 ms."""
-    highest, done = [0.0], threading.Event()
+    highest, done = [0.0], threading.Motion()
 
     def watch() -> None:
         while not done.wait(0.02):

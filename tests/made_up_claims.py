@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from fusevad.evaluate.metrics import class_metrics, frame_metrics
 from fusevad.files import write_csv
-from fusevad.metrics import class_metrics, frame_metrics
 from fusevad.report.runs import TableDataset, TableRow
-from fusevad.report.truth import test_videos as read_truth
+from fusevad.report.test_frames import test_videos as read_truth
 from tests.made_up_tables import write_table
 
 CLASSES = ("fall", "fire")
@@ -103,7 +103,7 @@ def write_run(folder, videos, shared, truth, generator):
     columns = ["seed", "protocol", "class", "metric", "value"]
     write_csv(pd.DataFrame(classes, columns=columns), folder / "classes.csv")
     columns = ["seed", "protocol", "video", "segment", "start", "end", "score"]
-    frame = pd.DataFrame(scores, columns=[*columns, "weight_rgb", "weight_event"])
+    frame = pd.DataFrame(scores, columns=[*columns, "weight_rgb", "weight_motion"])
     frame.to_parquet(folder / "scores.parquet", index=False)
 
 
@@ -139,7 +139,7 @@ def write_masking(studies, falls, spread=0.0005, experiment="student-t"):
         for s in SEEDS:
             moved = (fall + spread * generator.standard_normal()) * (level > 0)
             own = image[s] - (moved if masked == "rgb" else -moved)
-            for metric, value in (("weight_rgb", own), ("weight_event", 1 - own)):
+            for metric, value in (("weight_rgb", own), ("weight_motion", 1 - own)):
                 key = (experiment, s, "validation", masked, level, metric)
                 rows += [(*key, "all", value), (*key, "normal", 0.5)]
     columns = ["experiment", "seed", "protocol", "masked", "level", "metric", "subset", "value"]

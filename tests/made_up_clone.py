@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from fusevad.config import load_files
-from fusevad.lineage import Plan, StageJob
-from fusevad.provenance import FileRecord, Record, write_record
-from fusevad.stages import plan as plan_of
+from fusevad.config.load import load_files
+from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.records import FileRecord, Record, write_record
+from fusevad.plan.stages import plan as plan_of
 
 from .made_up_store import clone, share
 

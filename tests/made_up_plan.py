@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from fusevad.lineage import Plan, StageJob
-from fusevad.provenance import FileRecord, Record, write_record
+from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.records import FileRecord, Record, write_record
 
 DATA = "results/tiny"
 EMBEDDINGS = f"{DATA}/embeddings/clip/rgb"

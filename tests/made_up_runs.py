@@ -10,13 +10,13 @@ import pandas as pd
 
 from fusevad.files import sha256, write_csv
 from fusevad.report.runs import TableDataset, TableRow
-from fusevad.report.truth import test_videos as read_truth
+from fusevad.report.test_frames import test_videos as read_truth
 from tests.made_up_tables import write_table
 
 PUBLISHED = Path(__file__).parents[1] / "config" / "published"
 METHODS = {
     "image-only": ("Image only", 0.80),
-    "event-only": ("Motion cue only", 0.78),
+    "motion-only": ("Motion cue only", 0.78),
     "concat": ("Concatenation", 0.83),
     "cross-attention": ("Cross-attention", 0.84),
     "gating": ("Gating", 0.84),
@@ -105,7 +105,7 @@ def write_run(folder, name, mean, generator, videos, shared):
         ),
         folder / "classes.csv",
     )
-    weight = np.nan if name in ("image-only", "event-only", "concat") else 0.6
+    weight = np.nan if name in ("image-only", "motion-only", "concat") else 0.6
     parts = [
         scores_of(video, mean, weight, generator).assign(seed=s, protocol=p)
         for s, p in keys
@@ -127,7 +127,7 @@ def scores_of(video, mean, weight, generator):
             "end": np.minimum(starts + 16, len(video.labels)),
             "score": 1 / (1 + np.exp(-4 * (anomalous - 0.5 + noise))),
             "weight_rgb": weights,
-            "weight_event": 1 - weights,
+            "weight_motion": 1 - weights,
         }
     )
 

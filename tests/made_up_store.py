@@ -6,9 +6,11 @@ from pathlib import Path
 
 from fusevad.artifacts.store import Store
 from fusevad.artifacts.units import Unit, units_of
-from fusevad.config import Config, load, merge
-from fusevad.settings import read_yaml
-from fusevad.stages import plan
+from fusevad.config.load import load
+from fusevad.config.model import Config
+from fusevad.config.reading import merge
+from fusevad.parsing import read_yaml
+from fusevad.plan.stages import plan
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGFILE = Path("config/tiny.yaml")

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 import yaml
 
-from fusevad.config import merge
-from fusevad.recorded.split import names_sha256
-from fusevad.settings import read_yaml
+from fusevad.config.reading import merge
+from fusevad.data.recorded.split import names_sha256
+from fusevad.parsing import read_yaml
 
 # Class of a stand-in video in the files of its publisher, and frames [start, end) of anomalies.
 Spans = tuple[tuple[int, int], ...]

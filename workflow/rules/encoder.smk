@@ -1,4 +1,4 @@
-# The embedded encoder, made again: snakemake --cores all encoder
+# The bundled encoder, made again: snakemake --cores all encoder
 # Its weights are part of the repository; no other rule asks for these.
 
 

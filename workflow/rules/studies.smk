@@ -7,7 +7,7 @@ rule study_masking:
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
-        event=lambda w: JOBS.event_index(w.dataset, CONFIG.studied),
+        motion=lambda w: JOBS.motion_index(w.dataset, CONFIG.studied),
         run=lambda w: STUDIES.run(w.dataset, "history.csv"),
     output:
         "results/{dataset}/studies/masking.csv",
@@ -23,7 +23,7 @@ rule study_masking:
         run=subpath(input.run, parent=True),
     shell:
         "fusevad study-masking {params.run} --manifest {input.manifest}"
-        " --intervals {input.intervals} --rgb {input.rgb} --event {input.event}"
+        " --intervals {input.intervals} --rgb {input.rgb} --motion {input.motion}"
         " --settings {input.settings} --workers {threads} {output} 2>&1 | tee {log} >&2"
 
 
@@ -33,7 +33,7 @@ rule study_noise:
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
-        event=lambda w: JOBS.event_index(w.dataset, CONFIG.studied),
+        motion=lambda w: JOBS.motion_index(w.dataset, CONFIG.studied),
         cues=lambda w: JOBS.cue_indices(w.dataset, CONFIG.studied),
         run=lambda w: STUDIES.run(w.dataset, "history.csv"),
     output:
@@ -50,7 +50,7 @@ rule study_noise:
         cues=lambda w, input: Path(input.cues[0]).parent,
     shell:
         "fusevad study-noise {params.run} --manifest {input.manifest}"
-        " --intervals {input.intervals} --rgb {input.rgb} --event {input.event}"
+        " --intervals {input.intervals} --rgb {input.rgb} --motion {input.motion}"
         " --cue-folder {params.cues} --settings {input.settings} --workers {threads}"
         " {output} 2>&1 | tee {log} >&2"
 
@@ -61,7 +61,7 @@ rule study_attention:
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         cues=lambda w: JOBS.cue_indices(w.dataset, CONFIG.studied),
-        weights=lambda w: JOBS.encoder_weights(w.dataset, "event"),
+        weights=lambda w: JOBS.encoder_weights(w.dataset, "motion"),
     output:
         "results/{dataset}/studies/attention.csv",
         "results/{dataset}/studies/attention-maps.csv",
@@ -86,7 +86,7 @@ rule study_equivalence:
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
-        event=lambda w: JOBS.event_index(w.dataset, STUDIES.paired),
+        motion=lambda w: JOBS.motion_index(w.dataset, STUDIES.paired),
         run=f"results/{{dataset}}/runs/{STUDIES.paired}/history.csv",
     output:
         "results/{dataset}/studies/equivalence.csv",
@@ -101,7 +101,7 @@ rule study_equivalence:
         run=subpath(input.run, parent=True),
     shell:
         "fusevad study-equivalence {params.run} --manifest {input.manifest}"
-        " --intervals {input.intervals} --rgb {input.rgb} --event {input.event}"
+        " --intervals {input.intervals} --rgb {input.rgb} --motion {input.motion}"
         " --settings {input.settings} --workers {threads} {output} 2>&1 | tee {log} >&2"
 
 

@@ -6,7 +6,7 @@ rule train:
         settings=lambda w: PLAN.settings(f"train/{w.dataset}/{w.experiment}"),
         manifest="results/{dataset}/manifest.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
-        event=lambda w: JOBS.event_index(w.dataset, w.experiment),
+        motion=lambda w: JOBS.motion_index(w.dataset, w.experiment),
     output:
         "results/{dataset}/runs/{experiment}/history.csv",
         "results/{dataset}/runs/{experiment}/epoch-scores.safetensors",
@@ -25,11 +25,11 @@ rule train:
     resources:
         mem_mb=lambda w, threads: JOBS.train_memory(w.dataset, w.experiment, threads),
     params:
-        event=lambda w, input: f"--event {input.event}" if input.event else "",
+        motion=lambda w, input: f"--motion {input.motion}" if input.motion else "",
         seeds=",".join(map(str, CONFIG.seeds)),
         folder=subpath(output[0], parent=True),
     shell:
-        "fusevad train --manifest {input.manifest} --rgb {input.rgb} {params.event}"
+        "fusevad train --manifest {input.manifest} --rgb {input.rgb} {params.motion}"
         " --settings {input.settings} --seeds {params.seeds} --workers {threads}"
         " --memory-mb {resources.mem_mb}"
         " {params.folder} 2>&1 | tee {log} >&2"

@@ -16,7 +16,7 @@ from pathlib import Path
 from fusevad.artifacts.check import Finding, check
 from fusevad.artifacts.snakemake_memory import forget_other_settings
 from fusevad.errors import FusevadError
-from fusevad.lineage import Plan, StageJob
+from fusevad.plan.lineage import Plan, StageJob
 
 UNFIT = "results/.unfit"
 _STEP = 1_000_000  # nanoseconds between two stages

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
-from fusevad.lineage import Plan, StageJob
-from fusevad.provenance import Record, differences, read_record
+from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.records import Record, differences, read_record
 
 # They make or find videos, which are recorded but no artifacts to keep: their tables can lie alone.
 VIDEO_SOURCES = ("fetch", "labels", "render", "splice")

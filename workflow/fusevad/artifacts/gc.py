@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fusevad.artifacts.adopt import UNFIT
 from fusevad.errors import FusevadError
-from fusevad.lineage import SETTINGS_FOLDER, Plan
-from fusevad.provenance import read_record
+from fusevad.plan.lineage import SETTINGS_FOLDER, Plan
+from fusevad.plan.records import read_record
 
 # Folders of a data set in whose depth one thing lies: runs/EXPERIMENT, embeddings/ENCODER/STREAM.
 _DEPTHS = {"cues": 1, "embeddings": 2, "encoders": 1, "runs": 1, "studies": 0}

@@ -9,20 +9,14 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from fusevad.artifacts.adopt import (
-    Adopted,
-    adopt,
-    move_away,
-    refuse_while_running,
-    with_upstream,
-)
+from fusevad.artifacts.adopt import Adopted, adopt, move_away, refuse_while_running, with_upstream
 from fusevad.artifacts.check import VIDEO_SOURCES, Finding, believed_records, check, check_paths
 from fusevad.artifacts.dvc_errors import WrongContentError
 from fusevad.artifacts.pull_plan import Known, PullPlan, plan_pull, target_jobs, videos_needed
 from fusevad.errors import FusevadError
-from fusevad.lineage import Plan, StageJob
-from fusevad.provenance import Record
-from fusevad.settings import parse
+from fusevad.parsing import parse
+from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.records import Record
 
 if TYPE_CHECKING:
     from fusevad.artifacts.store import Store

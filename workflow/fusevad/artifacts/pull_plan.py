@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 
 from fusevad.artifacts.check import companions, input_differences, lineage_differences
 from fusevad.errors import FusevadError
-from fusevad.lineage import Plan, StageJob
-from fusevad.provenance import Record
+from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.records import Record
 
 _VIDEO_STAGES = ("contact-sheet", "cues", "manifest", "study-attention")
 _VIDEO_REPORTS = ("timelines", "attention-maps")

@@ -9,8 +9,8 @@ from fusevad.artifacts.adopt import refuse_while_running
 from fusevad.artifacts.check import Finding, check
 from fusevad.artifacts.gc import unused
 from fusevad.artifacts.units import Unit, units_of
-from fusevad.config import Config
-from fusevad.lineage import Plan
+from fusevad.config.model import Config
+from fusevad.plan.lineage import Plan
 
 if TYPE_CHECKING:
     from fusevad.artifacts.store import Store

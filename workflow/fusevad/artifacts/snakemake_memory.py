@@ -9,7 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fusevad.lineage import SETTINGS_FOLDER
+from fusevad.plan.lineage import SETTINGS_FOLDER
 
 METADATA = Path(".snakemake/metadata")
 _LONGEST_NAME = 255

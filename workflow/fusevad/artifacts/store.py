@@ -25,7 +25,7 @@ from tqdm import tqdm
 from fusevad.artifacts.dvc_errors import WrongContentError, explained, one_line
 from fusevad.artifacts.tracked import TRACKED, lock_text, read_records, with_units
 from fusevad.artifacts.units import Unit
-from fusevad.config import Config
+from fusevad.config.model import Config
 from fusevad.errors import FusevadError
 from fusevad.files import write_text
 

@@ -8,7 +8,7 @@ import yaml
 from dvc.utils.serialize import dumps_yaml
 
 from fusevad.artifacts.units import Unit
-from fusevad.config import Config
+from fusevad.config.model import Config
 from fusevad.errors import FusevadError
 
 TRACKED = "config/tracked.yaml"

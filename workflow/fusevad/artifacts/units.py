@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from fusevad.errors import FusevadError
-from fusevad.lineage import Plan, StageJob, record_path
+from fusevad.plan.lineage import Plan, StageJob, record_path
 
 # By its first output: the stage of dvc.yaml that records a job, and the key of its unit.
 _PLACES = (

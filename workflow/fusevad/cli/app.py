@@ -39,7 +39,7 @@ OnBadVideo = Annotated[
 ]
 CueFolder = Annotated[Path, typer.Option(help="Folder of the motion cues.")]
 Rgb = Annotated[Path, typer.Option(help="Index of the RGB embeddings.")]
-Event = Annotated[Path, typer.Option(help="Index of the motion-cue embeddings.")]
+Motion = Annotated[Path, typer.Option(help="Index of the motion-cue embeddings.")]
 Shard = Annotated[int, typer.Option(help="Number of this shard, from 0.", min=0)]
 Shards = Annotated[int, typer.Option(help="Number of shards.", min=1)]
 

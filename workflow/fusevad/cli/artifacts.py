@@ -10,7 +10,7 @@ from fusevad.cli.app import app
 
 if TYPE_CHECKING:
     from fusevad.artifacts.adopt import Adopted
-    from fusevad.config import Config
+    from fusevad.config.model import Config
 
 ConfigFiles = Annotated[
     list[Path] | None,
@@ -23,7 +23,7 @@ _NAMED = 3
 
 
 def _config(configfiles: list[Path] | None) -> "Config":
-    from fusevad.config import load_files
+    from fusevad.config.load import load_files
 
     return load_files(configfiles or [])
 
@@ -39,7 +39,7 @@ def pull(
     """Artifacts: fetch what TARGETS need and fits; say what will be made again, and why."""
     from fusevad.artifacts.pull import advice_on_videos, carry_out, prepare
     from fusevad.artifacts.store import Store
-    from fusevad.stages import plan
+    from fusevad.plan.stages import plan
 
     jobs = plan(_config(configfile))
     store = Store(remote=remote)
@@ -59,7 +59,7 @@ def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
     """Artifacts: record and send everything that is whole and fits the configuration."""
     from fusevad.artifacts.push import push as push_units
     from fusevad.artifacts.store import Store
-    from fusevad.stages import plan
+    from fusevad.plan.stages import plan
 
     config = _config(configfile)
     done = push_units(plan(config), Store(remote=remote), config, configfile or [])
@@ -76,7 +76,7 @@ def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
 def adopt(configfile: ConfigFiles = None) -> None:
     """Artifacts: make snakemake believe what fits the configuration, as after a plain dvc pull."""
     from fusevad.artifacts.adopt import adopt as adopt_all
-    from fusevad.stages import plan
+    from fusevad.plan.stages import plan
 
     _report(adopt_all(plan(_config(configfile))))
 
@@ -96,7 +96,7 @@ def gc(
     from fusevad.artifacts.adopt import refuse_while_running
     from fusevad.artifacts.gc import delete as remove
     from fusevad.artifacts.gc import unused
-    from fusevad.stages import plan
+    from fusevad.plan.stages import plan
 
     used = [[], *([Path(file) for file in each.split(",")] for each in configfile or [])]
     found = unused(plan(_config(files)) for files in used)

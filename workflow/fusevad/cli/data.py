@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 import typer
 
 from fusevad.cli.app import JobFile, OnBadVideo, Settings, Workers, app
-from fusevad.config import load_dataset
+from fusevad.config.load import load_dataset
 from fusevad.errors import FusevadError
-from fusevad.provenance import recorded
-from fusevad.settings import parse
+from fusevad.parsing import parse
+from fusevad.plan.records import recorded
 
 # Of the working directory, which is the repository.
 CONFIG = Path("config")
@@ -17,8 +17,8 @@ CONFIG = Path("config")
 
 @app.command()
 def render(settings: Settings, out: Path, workers: Workers = 1) -> None:
-    """Data: render the embedded data set into the folder OUT (videos, labels, intervals)."""
-    from fusevad.render import RenderSettings, render_dataset
+    """Data: render the bundled data set into the folder OUT (videos, labels, intervals)."""
+    from fusevad.data.render import RenderSettings, render_dataset
 
     with recorded(settings) as job:
         render_dataset(RenderSettings.from_mapping(job.settings), out, workers)
@@ -36,8 +36,8 @@ def fetch(
     record: Annotated[Path | None, typer.Option(help="File to write when all is there.")] = None,
 ) -> None:
     """Data: download a data set into data/DATASET, or say how to get it by hand."""
-    from fusevad.fetch import FetchSettings
-    from fusevad.fetch import fetch as fetch_files
+    from fusevad.data.fetch import FetchSettings
+    from fusevad.data.fetch import fetch as fetch_files
     from fusevad.files import write_json
 
     with recorded(settings) as job:
@@ -59,7 +59,7 @@ def labels(
     videos: Annotated[bool, typer.Option(help="Whether the videos must be there.")] = True,
 ) -> None:
     """Data: labels and intervals of the recorded videos in the folder DATA, written to OUT."""
-    from fusevad.recorded import RecordedSettings, make_labels
+    from fusevad.data.recorded import RecordedSettings, make_labels
 
     with recorded(settings) as job:
         parsed = parse(RecordedSettings, job.settings, "recorded")
@@ -73,8 +73,8 @@ def verify(
     workers: Workers = 1,
 ) -> None:
     """Data: compare the files in data/DATASET with what is expected of the data set."""
-    from fusevad.recorded import RecordedSettings
-    from fusevad.recorded import verify as verify_files
+    from fusevad.data.recorded import RecordedSettings
+    from fusevad.data.recorded import verify as verify_files
 
     configured = load_dataset(CONFIG, dataset)
     if configured.origin != "recorded":
@@ -89,8 +89,8 @@ def verify(
 @app.command()
 def splice(data: Path, out: Path, settings: Settings, workers: Workers = 1) -> None:
     """Data: join the short clips of surveillance-fight in DATA to untrimmed videos in OUT."""
-    from fusevad.splice import SpliceSettings
-    from fusevad.splice import splice as splice_clips
+    from fusevad.data.splice import SpliceSettings
+    from fusevad.data.splice import splice as splice_clips
 
     with recorded(settings) as job:
         parsed = parse(SpliceSettings, job.settings, "splice")
@@ -114,7 +114,7 @@ def manifest(
     job: JobFile = None,
 ) -> None:
     """Data: decode every video once and write manifest, intervals and skipped videos to OUT."""
-    from fusevad.manifest import make_manifest
+    from fusevad.data.manifest import make_manifest
 
     with recorded(job):
         make_manifest(labels, intervals, out, on_bad_video, workers, past_end)
@@ -123,7 +123,7 @@ def manifest(
 @app.command()
 def contact_sheet(source: Path, out: Path, job: JobFile = None) -> None:
     """Data: a picture of every class of the rendered data set in SOURCE."""
-    from fusevad.render import contact_sheet as draw
+    from fusevad.data.render import contact_sheet as draw
 
     with recorded(job):
         draw(source, out)

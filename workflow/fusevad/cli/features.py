@@ -18,14 +18,15 @@ from fusevad.cli.app import (
     Workers,
     app,
 )
-from fusevad.provenance import recorded
-from fusevad.settings import from_text_or_file, parse
+from fusevad.parsing import from_text_or_file, parse
+from fusevad.plan.records import recorded
 
 
 @app.command()
 def cues(manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, out: Path) -> None:
     """Motion cues of all windows and thresholds, from one decode of each video of a shard."""
-    from fusevad.cues import CueSettings, make_cues
+    from fusevad.cues.settings import CueSettings
+    from fusevad.cues.store import make_cues
 
     with recorded(settings) as job:
         parsed = parse(CueSettings, job.settings, "cues")
@@ -38,7 +39,7 @@ def camera_cues(
     events: Path, manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, out: Path
 ) -> None:
     """Motion cues from the event streams of a real camera in the folder EVENTS."""
-    from fusevad.camera_cues import CameraCueSettings, make_camera_cues
+    from fusevad.cues.camera import CameraCueSettings, make_camera_cues
 
     with recorded(settings) as job:
         parsed = parse(CameraCueSettings, job.settings, "camera-cues")
@@ -57,7 +58,7 @@ def embed(
     threads: Threads = 1,
 ) -> None:
     """Embeddings of one stream (RGB or a motion cue) of the videos of a shard."""
-    from fusevad.embed import EmbedSettings, embed_shard
+    from fusevad.embed.run import EmbedSettings, embed_shard
 
     with recorded(settings) as job:
         parsed = parse(EmbedSettings, job.settings, "embed")
@@ -67,7 +68,7 @@ def embed(
 @app.command()
 def index(manifest: Manifest, out: Path, shard_files: list[Path], job: JobFile = None) -> None:
     """Embeddings: check the shards of a stream against the manifest and write their index OUT."""
-    from fusevad.embedding_index import make_index
+    from fusevad.embed.index import make_index
 
     with recorded(job):
         make_index(manifest, shard_files, out)
@@ -76,7 +77,7 @@ def index(manifest: Manifest, out: Path, shard_files: list[Path], job: JobFile =
 @app.command()
 def encoder_data(settings: Settings, out: Path, workers: Workers = 1) -> None:
     """Embedded encoder: render the clips, motion cues and captions it learns from into OUT."""
-    from fusevad.encoder_data import EncoderDataSettings, make_encoder_data
+    from fusevad.bundled.data import EncoderDataSettings, make_encoder_data
 
     parsed = parse(EncoderDataSettings, from_text_or_file(settings), "encoder-data")
     make_encoder_data(parsed, out, workers)
@@ -91,11 +92,11 @@ def train_encoder(
     out: Path,
 ) -> None:
     """Embedded encoder: train image, text and motion-cue towers into OUT, with a model card."""
-    from fusevad.encoder_data import EncoderDataSettings
-    from fusevad.encoder_training import EncoderTraining
-    from fusevad.encoder_training import train_encoder as train_towers
+    from fusevad.bundled.data import EncoderDataSettings
+    from fusevad.bundled.model_card import model_card
+    from fusevad.bundled.training import EncoderTraining
+    from fusevad.bundled.training import train_encoder as train_towers
     from fusevad.files import write_text
-    from fusevad.model_card import model_card
 
     training = parse(EncoderTraining, from_text_or_file(settings), "train-encoder")
     clips = parse(EncoderDataSettings, from_text_or_file(data_settings), "encoder-data")
@@ -113,8 +114,8 @@ def align(
     threads: Threads = 1,
 ) -> None:
     """Embeddings: learn a motion-cue tower from unlabelled training videos, written to OUT."""
-    from fusevad.align import AlignSettings
-    from fusevad.align import align as align_tower
+    from fusevad.embed.align import AlignSettings
+    from fusevad.embed.align import align as align_tower
 
     with recorded(settings) as job:
         parsed = parse(AlignSettings, job.settings, "align")
@@ -131,8 +132,8 @@ def convert_event_clip(
     job: JobFile = None,
 ) -> None:
     """Embeddings: the published event-CLIP as safetensors of a motion-cue tower, written to OUT."""
-    from fusevad.event_clip import convert_event_clip as convert
-    from fusevad.event_clip import download_event_clip
+    from fusevad.encoders.event_clip import convert_event_clip as convert
+    from fusevad.encoders.event_clip import download_event_clip
 
     with recorded(job):
         convert(checkpoint or download_event_clip(model), model, out)
@@ -148,8 +149,8 @@ def import_features(
     out: Path,
 ) -> None:
     """Embeddings: features that somebody else extracted, from FOLDER, as if extracted here."""
-    from fusevad.import_features import ImportSettings
-    from fusevad.import_features import import_features as import_stream
+    from fusevad.embed.imported import ImportSettings
+    from fusevad.embed.imported import import_features as import_stream
 
     with recorded(settings) as job:
         parsed = parse(ImportSettings, job.settings, "features")
@@ -167,8 +168,8 @@ def manifest_from_features(
     on_bad_video: OnBadVideo = "stop",
 ) -> None:
     """Data: a manifest of features in FOLDER whose videos are not at hand, written to OUT."""
-    from fusevad.import_features import ImportSettings
-    from fusevad.import_features import manifest_from_features as make
+    from fusevad.embed.imported import ImportSettings
+    from fusevad.embed.imported import manifest_from_features as make
 
     with recorded(settings) as job:
         parsed = parse(ImportSettings, job.settings, "features")

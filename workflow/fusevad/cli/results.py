@@ -7,18 +7,18 @@ import typer
 
 from fusevad.cli.app import (
     CueFolder,
-    Event,
     Intervals,
     JobFile,
     Manifest,
+    Motion,
     Rgb,
     Settings,
     Threads,
     Workers,
     app,
 )
-from fusevad.provenance import recorded
-from fusevad.settings import parse
+from fusevad.parsing import parse
+from fusevad.plan.records import recorded
 
 
 @app.command()
@@ -27,7 +27,7 @@ def train(
     rgb: Rgb,
     settings: Settings,
     out: Path,
-    event: Annotated[
+    motion: Annotated[
         Path | None, typer.Option(help="Index of the motion-cue embeddings, where needed.")
     ] = None,
     seeds: Annotated[str, typer.Option(help="Numbers, separated by commas.")] = "0",
@@ -37,14 +37,14 @@ def train(
     ] = None,
 ) -> None:
     """Train one experiment on one data set with all SEEDS; goes on where a killed run was."""
-    from fusevad.seed_run import TrainSettings
-    from fusevad.train import TrainData
-    from fusevad.train import train as train_all
+    from fusevad.train.run import TrainData
+    from fusevad.train.run import train as train_all
+    from fusevad.train.seed_run import TrainSettings
 
     numbers = parse(list[int], seeds.split(","), "--seeds")
     with recorded(settings) as job:
         parsed = parse(TrainSettings, job.settings, "train")
-        train_all(parsed, TrainData(manifest, rgb, event), numbers, out, workers, memory_mb)
+        train_all(parsed, TrainData(manifest, rgb, motion), numbers, out, workers, memory_mb)
 
 
 @app.command()
@@ -56,7 +56,7 @@ def evaluate(
     job: JobFile = None,
 ) -> None:
     """Frame-level metrics of a run under the protocols last, validation and oracle."""
-    from fusevad.evaluate import evaluate as evaluate_run
+    from fusevad.evaluate.run import evaluate as evaluate_run
 
     with recorded(job):
         evaluate_run(run, manifest, intervals, headline)
@@ -81,7 +81,7 @@ def study_masking(
     manifest: Manifest,
     intervals: Intervals,
     rgb: Rgb,
-    event: Event,
+    motion: Motion,
     settings: Settings,
     out: Annotated[tuple[Path, Path], typer.Argument(help="Values, and values by dimension.")],
     workers: Workers = 1,
@@ -92,7 +92,7 @@ def study_masking(
 
     with recorded(settings) as job:
         parsed = parse(MaskingSettings, job.settings, "masking")
-        study(run, manifest, intervals, rgb, event, parsed, *out, workers)
+        study(run, manifest, intervals, rgb, motion, parsed, *out, workers)
 
 
 @app.command()
@@ -101,7 +101,7 @@ def study_noise(
     manifest: Manifest,
     intervals: Intervals,
     rgb: Rgb,
-    event: Event,
+    motion: Motion,
     cue_folder: CueFolder,
     settings: Settings,
     out: Path,
@@ -113,7 +113,7 @@ def study_noise(
 
     with recorded(settings) as job:
         parsed = parse(NoiseSettings, job.settings, "noise")
-        study(run, manifest, intervals, rgb, event, cue_folder, parsed, out, workers)
+        study(run, manifest, intervals, rgb, motion, cue_folder, parsed, out, workers)
 
 
 @app.command()
@@ -140,7 +140,7 @@ def study_equivalence(
     manifest: Manifest,
     intervals: Intervals,
     rgb: Rgb,
-    event: Event,
+    motion: Motion,
     settings: Settings,
     out: Path,
     workers: Workers = 1,
@@ -151,14 +151,14 @@ def study_equivalence(
 
     with recorded(settings) as job:
         parsed = parse(EquivalenceSettings, job.settings, "equivalence")
-        study(run, manifest, intervals, rgb, event, parsed, out, workers)
+        study(run, manifest, intervals, rgb, motion, parsed, out, workers)
 
 
 @app.command()
 def study_leaks(data: Path, settings: Settings, out: Path) -> None:
     """Studies: where the released split puts each video of the official one in the folder DATA."""
-    from fusevad.recorded import RecordedSettings
-    from fusevad.recorded.leaks import study_leaks as study
+    from fusevad.data.recorded import RecordedSettings
+    from fusevad.data.recorded.leaks import study_leaks as study
 
     with recorded(settings) as job:
         study(data, parse(RecordedSettings, job.settings, "recorded"), out)

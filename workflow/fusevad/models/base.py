@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from fusevad.errors import FusevadError
-from fusevad.settings import FORBID
+from fusevad.parsing import FORBID
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Detector(nn.Module, ABC):
     """A method: RGB and motion-cue embeddings of a video in, a logit for each segment out.
 
     Attributes:
-        needs_motion_cue: false for a method that `forward` may give `None` for `event`; the same
+        needs_motion_cue: false for a method that `forward` may give `None` for `motion`; the same
             names stand in `motion_cue.METHODS_WITHOUT`.
     """
 
@@ -88,12 +88,12 @@ class Detector(nn.Module, ABC):
         self.settings = settings
 
     @abstractmethod
-    def forward(self, rgb: Tensor, event: Tensor, mask: Tensor) -> Output:
+    def forward(self, rgb: Tensor, motion: Tensor, mask: Tensor) -> Output:
         """Score segments.
 
         Args:
             rgb: `B x T x D` image embeddings.
-            event: `B x T x D` motion-cue embeddings.
+            motion: `B x T x D` motion-cue embeddings.
             mask: `B x T`, true where a segment is real and not padding.
         """
 

@@ -16,11 +16,11 @@ class CrossAttentionFusion(Detector):
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)
         self.rgb_encoder = TemporalEncoder(settings)
-        self.event_encoder = TemporalEncoder(settings)
+        self.motion_encoder = TemporalEncoder(settings)
         self.rgb_to_event = self._attention(settings)
-        self.event_to_rgb = self._attention(settings)
+        self.motion_to_rgb = self._attention(settings)
         self.rgb_norm = nn.LayerNorm(settings.dim)
-        self.event_norm = nn.LayerNorm(settings.dim)
+        self.motion_norm = nn.LayerNorm(settings.dim)
         self.refinement = Refinement(settings)
         self.classifier = nn.Linear(settings.dim, 1)
 
@@ -30,15 +30,15 @@ class CrossAttentionFusion(Detector):
             settings.dim, settings.heads, dropout=settings.dropout, batch_first=True
         )
 
-    def forward(self, rgb: Tensor, event: Tensor, mask: Tensor) -> Output:
+    def forward(self, rgb: Tensor, motion: Tensor, mask: Tensor) -> Output:
         """See `Detector.forward`."""
         padding = ~mask if self.settings.mask_padding else None
-        rgb, event = self.rgb_encoder(rgb, mask), self.event_encoder(event, mask)
+        rgb, motion = self.rgb_encoder(rgb, mask), self.motion_encoder(motion, mask)
         from_event, _ = self.rgb_to_event(
-            rgb, event, event, key_padding_mask=padding, need_weights=False
+            rgb, motion, motion, key_padding_mask=padding, need_weights=False
         )
-        from_rgb, _ = self.event_to_rgb(
-            event, rgb, rgb, key_padding_mask=padding, need_weights=False
+        from_rgb, _ = self.motion_to_rgb(
+            motion, rgb, rgb, key_padding_mask=padding, need_weights=False
         )
-        fused = (self.rgb_norm(rgb + from_event) + self.event_norm(event + from_rgb)) / 2
+        fused = (self.rgb_norm(rgb + from_event) + self.motion_norm(motion + from_rgb)) / 2
         return Output(self.classifier(self.refinement(fused)).squeeze(-1))

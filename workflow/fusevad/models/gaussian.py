@@ -15,11 +15,11 @@ class GaussianFusion(Detector):
         super().__init__(settings)
         dim = settings.dim
         self.rgb_encoder = TemporalEncoder(settings)
-        self.event_encoder = TemporalEncoder(settings)
+        self.motion_encoder = TemporalEncoder(settings)
         self.rgb_mean = nn.Linear(dim, dim)
-        self.event_mean = nn.Linear(dim, dim)
+        self.motion_mean = nn.Linear(dim, dim)
         self.rgb_log_variance = nn.Linear(dim, dim)
-        self.event_log_variance = nn.Linear(dim, dim)
+        self.motion_log_variance = nn.Linear(dim, dim)
         self.refinement = Refinement(settings)
         self.classifier = nn.Linear(dim, 1)
 
@@ -27,14 +27,15 @@ class GaussianFusion(Detector):
         """Log-variance that enters weights and KL; for a Gaussian the predicted one."""
         return log_variance
 
-    def distributions(self, rgb: Tensor, event: Tensor) -> tuple[Distribution, Distribution]:
+    def distributions(self, rgb: Tensor, motion: Tensor) -> tuple[Distribution, Distribution]:
         """Heads of both modalities on encoded streams, `B x T x D` each (equation 1)."""
         return (
             Distribution(
                 self.rgb_mean(rgb), self.effective_log_variance(self.rgb_log_variance(rgb))
             ),
             Distribution(
-                self.event_mean(event), self.effective_log_variance(self.event_log_variance(event))
+                self.motion_mean(motion),
+                self.effective_log_variance(self.motion_log_variance(motion)),
             ),
         )
 
@@ -44,10 +45,10 @@ class GaussianFusion(Detector):
         """Fused mean, normalised weights and total precision, as `fuse`."""
         return fuse(distributions, self.settings)
 
-    def forward(self, rgb: Tensor, event: Tensor, mask: Tensor) -> Output:
+    def forward(self, rgb: Tensor, motion: Tensor, mask: Tensor) -> Output:
         """See `Detector.forward`."""
-        rgb, event = self.rgb_encoder(rgb, mask), self.event_encoder(event, mask)
-        distributions = self.distributions(rgb, event)
+        rgb, motion = self.rgb_encoder(rgb, mask), self.motion_encoder(motion, mask)
+        distributions = self.distributions(rgb, motion)
         fused, weights, precision = self.combine(distributions)
         if self.settings.sequential_update:
             fused = sequential_update(fused, 1 / precision, self.settings)
@@ -66,17 +67,17 @@ def fuse(
     Returns:
         Fused mean, normalised weights of the two modalities, and total precision; all `B x T x D`.
     """
-    rgb, event = distributions
+    rgb, motion = distributions
     if settings.epsilon_in == "variance":
         precision_rgb = 1 / (rgb.log_variance.exp() + settings.epsilon)
-        precision_event = 1 / (event.log_variance.exp() + settings.epsilon)
+        precision_event = 1 / (motion.log_variance.exp() + settings.epsilon)
         total = precision_rgb + precision_event
     else:
         precision_rgb = (-rgb.log_variance).exp()
-        precision_event = (-event.log_variance).exp()
+        precision_event = (-motion.log_variance).exp()
         total = precision_rgb + precision_event + settings.epsilon
     weights = precision_rgb / total, precision_event / total
-    return weights[0] * rgb.mean + weights[1] * event.mean, weights, total
+    return weights[0] * rgb.mean + weights[1] * motion.mean, weights, total
 
 
 def sequential_update(mean: Tensor, variance: Tensor, settings: ModelSettings) -> Tensor:

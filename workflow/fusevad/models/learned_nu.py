@@ -20,7 +20,7 @@ class LearnedNuFusion(GaussianFusion):
 
     The factor `nu / (nu + 1)` differs between streams and does not cancel. It is still a constant
     of stream and feature, as the bias of the log-variance head is: a `gaussian` with other biases
-    computes the same (tests/test_beyond.py), so only the way there through training differs.
+    computes the same (tests/models/test_beyond.py), so only the way there through training differs.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -32,15 +32,15 @@ class LearnedNuFusion(GaussianFusion):
             )
         start = math.log(settings.nu - MINIMUM_NU)
         self.rgb_log_excess = nn.Parameter(torch.full((settings.dim,), start))
-        self.event_log_excess = nn.Parameter(torch.full((settings.dim,), start))
+        self.motion_log_excess = nn.Parameter(torch.full((settings.dim,), start))
 
     def degrees_of_freedom(self) -> tuple[Tensor, Tensor]:
         """`nu` of RGB and motion cue, `D` each."""
-        return MINIMUM_NU + self.rgb_log_excess.exp(), MINIMUM_NU + self.event_log_excess.exp()
+        return MINIMUM_NU + self.rgb_log_excess.exp(), MINIMUM_NU + self.motion_log_excess.exp()
 
-    def distributions(self, rgb: Tensor, event: Tensor) -> tuple[Distribution, Distribution]:
+    def distributions(self, rgb: Tensor, motion: Tensor) -> tuple[Distribution, Distribution]:
         """As `gaussian`, with `log(nu / (nu + 1))` added to the log-variances (equation 3)."""
-        plain_rgb, plain_event = super().distributions(rgb, event)
+        plain_rgb, plain_event = super().distributions(rgb, motion)
         nu_rgb, nu_event = self.degrees_of_freedom()
         return _with_tails(plain_rgb, nu_rgb), _with_tails(plain_event, nu_event)
 

@@ -19,14 +19,14 @@ class LowRankFusion(GaussianFusion):
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)
         self.rgb_factors = nn.Linear(settings.dim, settings.dim * settings.covariance_rank)
-        self.event_factors = nn.Linear(settings.dim, settings.dim * settings.covariance_rank)
+        self.motion_factors = nn.Linear(settings.dim, settings.dim * settings.covariance_rank)
 
-    def distributions(self, rgb: Tensor, event: Tensor) -> tuple[Distribution, Distribution]:
+    def distributions(self, rgb: Tensor, motion: Tensor) -> tuple[Distribution, Distribution]:
         """As `gaussian`, with factors `B x T x D x R`."""
-        plain_rgb, plain_event = super().distributions(rgb, event)
+        plain_rgb, plain_event = super().distributions(rgb, motion)
         return (
             replace(plain_rgb, factors=self._factors(self.rgb_factors(rgb))),
-            replace(plain_event, factors=self._factors(self.event_factors(event))),
+            replace(plain_event, factors=self._factors(self.motion_factors(motion))),
         )
 
     def _factors(self, x: Tensor) -> Tensor:
@@ -42,9 +42,9 @@ class LowRankFusion(GaussianFusion):
         The true weights are `D x D` matrices whose diagonals need not lie in [0, 1]. Reported (and
         taken by the sequential update) is what each feature by itself would get.
         """
-        rgb, event = distributions
-        _, weights, precision = fuse((_marginal(rgb), _marginal(event)), self.settings)
-        return low_rank_fuse(rgb, event, self.settings.epsilon), weights, precision
+        rgb, motion = distributions
+        _, weights, precision = fuse((_marginal(rgb), _marginal(motion)), self.settings)
+        return low_rank_fuse(rgb, motion, self.settings.epsilon), weights, precision
 
 
 def _marginal(distribution: Distribution) -> Distribution:
@@ -52,7 +52,7 @@ def _marginal(distribution: Distribution) -> Distribution:
     return Distribution(distribution.mean, distribution.log_variance + added)
 
 
-def low_rank_fuse(rgb: Distribution, event: Distribution, epsilon: float) -> Tensor:
+def low_rank_fuse(rgb: Distribution, motion: Distribution, epsilon: float) -> Tensor:
     """Mean of the normalised product of two normal densities with low-rank covariances.
 
     With covariances `A` (RGB) and `B` (motion cue) it is `a + A (A + B)^-1 (b - a)`. The sum of the
@@ -61,21 +61,21 @@ def low_rank_fuse(rgb: Distribution, event: Distribution, epsilon: float) -> Ten
 
     Args:
         rgb: with factors `B x T x D x R`.
-        event: likewise.
+        motion: likewise.
         epsilon: added to the diagonal variances.
 
     Returns:
         `B x T x D`.
     """
     log_rgb = (rgb.log_variance.exp() + epsilon).log()
-    log_event = (event.log_variance.exp() + epsilon).log()
+    log_event = (motion.log_variance.exp() + epsilon).log()
     log_total = torch.logaddexp(log_rgb, log_event)
     root_rgb = ((log_rgb - log_total) / 2).exp()
     root_event = ((log_event - log_total) / 2).exp()
     scaled = torch.cat(
-        (root_rgb[..., None] * rgb.factors, root_event[..., None] * event.factors), dim=-1
+        (root_rgb[..., None] * rgb.factors, root_event[..., None] * motion.factors), dim=-1
     )
-    difference = ((event.mean - rgb.mean) * (-log_total / 2).exp())[..., None]
+    difference = ((motion.mean - rgb.mean) * (-log_total / 2).exp())[..., None]
     identity = torch.eye(scaled.shape[-1], dtype=scaled.dtype, device=scaled.device)
     inner = identity + scaled.mT @ scaled
     # `cholesky_ex` spares the check (a wait on GPUs), which cannot fail here.

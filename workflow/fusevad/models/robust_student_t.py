@@ -34,17 +34,17 @@ def robust_fuse(
     Returns:
         As `fuse`.
     """
-    rgb, event = distributions
+    rgb, motion = distributions
     nu = settings.nu
     fused, weights, total = fuse(distributions, settings)
     precisions = weights[0] * total, weights[1] * total
     added = settings.epsilon if settings.epsilon_in == "weights" else 0.0
     for _ in range(settings.robust_iterations):
-        weight_rgb, weight_event = (
+        weight_rgb, weight_motion = (
             precision * (nu + 1) / (nu + (modality.mean - fused).square() * precision)
             for modality, precision in zip(distributions, precisions, strict=True)
         )
-        total = weight_rgb + weight_event + added
-        weights = weight_rgb / total, weight_event / total
-        fused = weights[0] * rgb.mean + weights[1] * event.mean
+        total = weight_rgb + weight_motion + added
+        weights = weight_rgb / total, weight_motion / total
+        fused = weights[0] * rgb.mean + weights[1] * motion.mean
     return fused, weights, total

@@ -1,4 +1,4 @@
-"""Detectors of one stream alone: RGB (`image-only`) or motion cues (`event-only`)."""
+"""Detectors of one stream alone: RGB (`image-only`) or motion cues (`motion-only`)."""
 
 from torch import Tensor, nn
 
@@ -28,15 +28,15 @@ class ImageOnly(SingleStream):
 
     needs_motion_cue = False
 
-    def forward(self, rgb: Tensor, event: Tensor | None, mask: Tensor) -> Output:
-        """See `Detector.forward`; `event` is not used."""
+    def forward(self, rgb: Tensor, motion: Tensor | None, mask: Tensor) -> Output:
+        """See `Detector.forward`; `motion` is not used."""
         return self.score(rgb, mask)
 
 
-@register("event-only")
-class EventOnly(SingleStream):
+@register("motion-only")
+class MotionOnly(SingleStream):
     """Motion cues alone."""
 
-    def forward(self, rgb: Tensor, event: Tensor, mask: Tensor) -> Output:
+    def forward(self, rgb: Tensor, motion: Tensor, mask: Tensor) -> Output:
         """See `Detector.forward`; `rgb` is not used."""
-        return self.score(event, mask)
+        return self.score(motion, mask)

@@ -9,7 +9,7 @@ from fusevad.models.gaussian import GaussianFusion
 
 @register("uncertainty-gating")
 class UncertaintyGatingFusion(GaussianFusion):
-    """`gate * rgb + (1 - gate) * event`, `gate = sigmoid(Linear([log-variances of both]))`.
+    """`gate * rgb + (1 - gate) * motion`, `gate = sigmoid(Linear([log-variances of both]))`.
 
     `gaussian` is the gate `sigmoid(log_variance_event - log_variance_rgb)`, and training starts
     there; other features' uncertainty may then count too.
@@ -27,10 +27,10 @@ class UncertaintyGatingFusion(GaussianFusion):
         self, distributions: tuple[Distribution, Distribution]
     ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
         """Fused mean, the gate and its complement, and the precision of the gated sum."""
-        rgb, event = distributions
-        gate = self.gate(torch.cat((rgb.log_variance, event.log_variance), dim=-1))
+        rgb, motion = distributions
+        gate = self.gate(torch.cat((rgb.log_variance, motion.log_variance), dim=-1))
         weights = gate.sigmoid(), (-gate).sigmoid()
-        fused = weights[0] * rgb.mean + weights[1] * event.mean
+        fused = weights[0] * rgb.mean + weights[1] * motion.mean
         variance = sum(
             weight.square() * modality.log_variance.exp()
             for weight, modality in zip(weights, distributions, strict=True)

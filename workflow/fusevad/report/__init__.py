@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import ArgsKwargs
 
 from fusevad.errors import FusevadError
-from fusevad.settings import parse
+from fusevad.parsing import parse
 
 # Module and function of each report. Loaded when asked for: a table of seconds need not wait for
 # the libraries of figures and detectors.
@@ -16,7 +16,7 @@ REPORTS = {
     "ablation": ("ablation", "make_ablation"),
     "attention": ("attention_table", "make_attention_table"),
     "attention-maps": ("attention_maps", "make_attention_maps"),
-    "claims": ("claims", "make_claims"),
+    "claims": ("verdicts", "make_claims"),
     "classes": ("classes", "make_classes"),
     "curves": ("curves", "make_curves"),
     "equivalence": ("equivalence_table", "make_equivalence_table"),

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from fusevad.config.paper import PAPER_DATASETS
+from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv, write_csv, write_text
-from fusevad.paper import PAPER_DATASETS
-from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
 from fusevad.report.runs import (
     TableDataset,

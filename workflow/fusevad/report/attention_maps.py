@@ -16,15 +16,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from fusevad.cues import read_counts
+from fusevad.cues.store import read_counts
+from fusevad.data.label_tables import NORMAL
+from fusevad.data.manifest import Video, read_manifest
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
-from fusevad.label_tables import NORMAL
-from fusevad.manifest import Video, read_manifest
 from fusevad.report.attention_table import MODALITIES
 from fusevad.report.runs import TableDataset
 from fusevad.report.style import figure_style, save_figure
-from fusevad.video import FRAME_SIZE, read_frames
+from fusevad.video.decode import FRAME_SIZE, read_frames
 
 EXAMPLES = 8
 _GAP = 0.25  # between the blocks, in pictures

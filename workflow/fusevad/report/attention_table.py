@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from fusevad.data.label_tables import NORMAL
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv, write_csv, write_text
-from fusevad.label_tables import NORMAL
 from fusevad.report import latex
 from fusevad.report.runs import TableDataset
 from fusevad.report.statistics import ALPHA, holm, paired_test

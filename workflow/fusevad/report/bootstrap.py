@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import bootstrap, trim_mean
 
+from fusevad.data.truth import LabelledVideo
 from fusevad.errors import FusevadError
 from fusevad.report.runs import read_scores
-from fusevad.truth import LabelledVideo
-from fusevad.video import SEGMENT_FRAMES, segment_count
+from fusevad.video.decode import SEGMENT_FRAMES, segment_count
 
 _QUARTER = 0.25
 # Steps of AP at a time: keeps a thousand resamples of the largest test sets below 100 MB.

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv, write_text
-from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
 from fusevad.report.published import PAPER_INPUTS, read_published_classes
 from fusevad.report.runs import (
@@ -18,7 +18,7 @@ from fusevad.report.runs import (
     read_class_measurements,
 )
 from fusevad.report.statistics import ALPHA, summarize_table
-from fusevad.report.truth import class_video_counts
+from fusevad.report.test_frames import class_video_counts
 
 _PAGE_COLUMNS = 4
 

@@ -17,7 +17,7 @@ from sklearn.metrics import (
 
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.style import LineStyle, figure_style, line_styles, save_figure
-from fusevad.report.truth import pooled_frame_scores, test_videos
+from fusevad.report.test_frames import pooled_frame_scores, test_videos
 
 Curve = NDArray[np.floating]
 _GRID = np.linspace(0.0, 1.0, 401)

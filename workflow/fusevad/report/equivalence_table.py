@@ -6,16 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusevad.config.protocols import PROTOCOLS
 from fusevad.files import read_csv, write_csv, write_text
-from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
-from fusevad.report.runs import (
-    TableDataset,
-    TableRow,
-    footnotes,
-    read_measurements,
-    read_scores,
-)
+from fusevad.report.runs import TableDataset, TableRow, footnotes, read_measurements, read_scores
 from fusevad.report.statistics import holm, paired_test, summarize
 
 _DIFFERENCES = ("weights_max", "weights_mean", "scores_max", "scores_mean")

@@ -6,14 +6,14 @@ from typing import Literal
 
 import pandas as pd
 
+from fusevad.config.protocols import PROTOCOLS
+from fusevad.data.truth import LabelledVideo
+from fusevad.evaluate.metrics import frame_metrics
 from fusevad.files import read_csv, write_csv, write_text
-from fusevad.metrics import frame_metrics
-from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_scores
 from fusevad.report.statistics import holm, paired_test, summarize
-from fusevad.report.truth import test_videos
-from fusevad.truth import LabelledVideo
+from fusevad.report.test_frames import test_videos
 
 Split = Literal["official", "released"]
 _SPLITS: tuple[Split, Split] = ("official", "released")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusevad.config.protocols import PROTOCOLS
 from fusevad.files import write_csv, write_text
-from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import (
@@ -20,7 +20,7 @@ from fusevad.report.studies import (
     tidy,
 )
 
-_MASKED = {"none": "Clean", "event": "Motion cue masked", "rgb": "Image masked"}
+_MASKED = {"none": "Clean", "motion": "Motion cue masked", "rgb": "Image masked"}
 _KEYS = ["masked", "level", "metric", "subset"]
 _WEIGHTS = [("weight_rgb", "all"), ("weight_rgb", "abnormal"), ("weight_rgb", "normal")]
 _NOTES = (
@@ -50,9 +50,9 @@ def make_masking_table(
     """Write the table of masked levels as LaTeX that compiles alone, and as a tidy CSV.
 
     Each measured row has the paper's below it where it has one. The CSV has a row a number: block
-    (published|measured), dataset, experiment, protocol, masked (none|rgb|event), subset
+    (published|measured), dataset, experiment, protocol, masked (none|rgb|motion), subset
     (all|abnormal|normal), level, metric (AUC and AP in percent; Brier, KL, weight_rgb and
-    weight_event as they are), mean, std, n, p (differs from clean, after Holm's correction).
+    weight_motion as they are), mean, std, n, p (differs from clean, after Holm's correction).
 
     Args:
         name: of the target, such as `table11`.

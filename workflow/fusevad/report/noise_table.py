@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusevad.config.protocols import PROTOCOLS
 from fusevad.files import write_csv, write_text
-from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import (

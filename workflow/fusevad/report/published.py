@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusevad.config.paper import PAPER_DATASETS
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
-from fusevad.paper import PAPER_DATASETS
 
 # The paper's inputs of its Table 7, and what the per-class table calls them.
-PAPER_INPUTS = {"image": "Image only", "event": "Motion cue only", "fusion": "IEF-VAD"}
+PAPER_INPUTS = {"image": "Image only", "motion": "Motion cue only", "fusion": "IEF-VAD"}
 
 
 def read_published(path: Path) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def read_published(path: Path) -> pd.DataFrame:
 
 
 def read_published_classes(path: Path) -> pd.DataFrame:
-    """Table 7 of the paper: dataset, class, input (image|event|fusion), value.
+    """Table 7 of the paper: dataset, class, input (image|motion|fusion), value.
 
     The paper does not name the metric of the classes: AUC, for XD-Violence probably AP.
     """

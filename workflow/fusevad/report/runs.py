@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
+from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
-from fusevad.protocols import PROTOCOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def read_class_measurements(
 def read_scores(run: Path, protocol: str) -> pd.DataFrame:
     """The segment scores of one protocol, sorted by seed, video and segment.
 
-    Columns: seed, video, segment, start, end (frames), score, weight_rgb, weight_event.
+    Columns: seed, video, segment, start, end (frames), score, weight_rgb, weight_motion.
     """
     path = run / "scores.parquet"
     if not path.is_file():

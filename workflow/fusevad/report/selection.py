@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv, write_text
-from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
 from fusevad.report.runs import TableDataset, TableRow, footnotes, read_measurements
 from fusevad.report.statistics import holm, mean_interval, paired_test

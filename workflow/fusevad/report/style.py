@@ -19,7 +19,7 @@ TRUTH_COLOUR = "#F2C6C6"
 # Experiments keep their colour in every figure; others take the first free one.
 _KNOWN = {
     "image-only": _BLUE,
-    "event-only": _VERMILION,
+    "motion-only": _VERMILION,
     "concat": _PURPLE,
     "cross-attention": _ORANGE,
     "gating": _SKY,

@@ -5,19 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusevad.config.paper import PAPER_DATASETS
+from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv, write_text
-from fusevad.paper import PAPER_DATASETS
-from fusevad.protocols import PROTOCOLS
 from fusevad.report import latex
 from fusevad.report.published import read_published
-from fusevad.report.runs import (
-    TableDataset,
-    TableRow,
-    check_protocol,
-    footnotes,
-    read_measurements,
-)
+from fusevad.report.runs import TableDataset, TableRow, check_protocol, footnotes, read_measurements
 from fusevad.report.statistics import ALPHA, summarize_table
 
 _PUBLISHED_HEADING = r"\textit{PUBLISHED: printed in the IEF-VAD paper, nothing re-run here}"

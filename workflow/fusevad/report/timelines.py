@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from fusevad.cues import read_counts
-from fusevad.manifest import Video, read_manifest
+from fusevad.cues.store import read_counts
+from fusevad.data.manifest import Video, read_manifest
+from fusevad.data.truth import LabelledVideo
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_scores
 from fusevad.report.style import (
     FUSION_COLOUR,
@@ -23,9 +24,8 @@ from fusevad.report.style import (
     figure_style,
     save_figure,
 )
-from fusevad.report.truth import scores_by_seed, test_videos
-from fusevad.truth import LabelledVideo
-from fusevad.video import SEGMENT_FRAMES, read_frames
+from fusevad.report.test_frames import scores_by_seed, test_videos
+from fusevad.video.decode import SEGMENT_FRAMES, read_frames
 
 VIDEOS = 8
 _PICTURES = 6
@@ -43,7 +43,7 @@ class Timeline:
         frames: one picture of each part of the video, each (height, width, 3) uint8 RGB.
         cues: counts of the segments of these frames, each (height, width) uint8.
         edges: begin of each segment and end of the last, in seconds.
-        scores, weight_rgb, weight_event: seeds x segments, in [0, 1]; weights may be NaN.
+        scores, weight_rgb, weight_motion: seeds x segments, in [0, 1]; weights may be NaN.
     """
 
     title: str
@@ -54,7 +54,7 @@ class Timeline:
     edges: NDArray[np.floating]
     scores: NDArray[np.floating]
     weight_rgb: NDArray[np.floating]
-    weight_event: NDArray[np.floating]
+    weight_motion: NDArray[np.floating]
 
 
 def choose_videos(videos: Sequence[LabelledVideo], count: int = VIDEOS) -> list[LabelledVideo]:
@@ -101,7 +101,7 @@ def make_timelines(
         counts = read_counts(cues / f"{video.name}.h5", window, threshold)
         parts = [
             scores_by_seed(scores, video.name, column)
-            for column in ("score", "weight_rgb", "weight_event")
+            for column in ("score", "weight_rgb", "weight_motion")
         ]
         lines.append(_timeline(video, truth, counts, parts))
     with figure_style():
@@ -138,7 +138,7 @@ def _timeline(
         edges=edges,
         scores=parts[0],
         weight_rgb=parts[1],
-        weight_event=parts[2],
+        weight_motion=parts[2],
     )
 
 
@@ -193,7 +193,7 @@ def _draw_video(figure: Figure, place: SubplotSpec, line: Timeline, window: int)
         weights.text(line.seconds / 2, 0.5, "no weights in this method", ha="center", va="center")
     else:
         _band(weights, line.edges, line.weight_rgb, IMAGE_COLOUR)
-        _band(weights, line.edges, line.weight_event, MOTION_COLOUR)
+        _band(weights, line.edges, line.weight_motion, MOTION_COLOUR)
     weights.set(ylabel="weights", ylim=(-0.04, 1.04), yticks=(0, 0.5, 1), xlabel="time in seconds")
     for axis in (pictures, cues, score, weights):
         axis.set_xlim(0, line.seconds)

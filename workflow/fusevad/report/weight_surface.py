@@ -15,7 +15,7 @@ from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import read_studies
 from fusevad.report.style import figure_style, save_figure
 
-_STREAMS = {"rgb": "image", "event": "motion cue"}
+_STREAMS = {"rgb": "image", "motion": "motion cue"}
 _COLUMNS = ("masked", "level", "dimension", "is_masked", "weight_change")
 _COLOURS = "RdBu_r"
 

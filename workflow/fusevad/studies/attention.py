@@ -17,19 +17,19 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from fusevad.cues import CueSettings
-from fusevad.embed import EmbedSettings
-from fusevad.encoders import EncoderSettings, Tower, load_cue_tower, load_image_tower
+from fusevad.cues.settings import CueSettings
+from fusevad.data.label_tables import NORMAL
+from fusevad.data.manifest import Video, read_manifest
+from fusevad.data.truth import LabelledVideo, read_test_videos
+from fusevad.embed.image_sources import Chunk, CueSource, FrameSource
+from fusevad.embed.read_ahead import reading_ahead
+from fusevad.embed.run import EmbedSettings
+from fusevad.encoders.attention import AttentionMaps, AttentionMethod, attention_maps
+from fusevad.encoders.clip import EncoderSettings, Tower, load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
-from fusevad.image_sources import Chunk, CueSource, FrameSource
-from fusevad.label_tables import NORMAL
-from fusevad.manifest import Video, read_manifest
-from fusevad.read_ahead import reading_ahead
-from fusevad.settings import FORBID
-from fusevad.tower_attention import AttentionMaps, AttentionMethod, attention_maps
-from fusevad.truth import LabelledVideo, read_test_videos
-from fusevad.video import SEGMENT_FRAMES, sampled_times
+from fusevad.parsing import FORBID
+from fusevad.video.decode import SEGMENT_FRAMES, sampled_times
 
 ANOMALY_FRAME, NORMAL_FRAME = "Anomaly", "Normal"
 IMAGE, MOTION_CUE = "image", "motion cue"
@@ -44,7 +44,7 @@ class AttentionSettings:
     """Whose attention is measured, which, and what counts as attended.
 
     Attributes:
-        stream: `event-T16-thr10` or another motion stream: the cue beside the image.
+        stream: `motion-T16-thr10` or another motion stream: the cue beside the image.
         encoder: the CLIP with its motion-cue tower.
         cues: the settings that the motion cues were made with.
         method: `last` or, of transformers only, `rollout`; see `tower_attention`.

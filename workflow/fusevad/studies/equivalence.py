@@ -12,13 +12,13 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from fusevad.data.truth import read_test_videos
 from fusevad.errors import FusevadError
+from fusevad.evaluate.metrics import frame_metrics
 from fusevad.files import write_csv
-from fusevad.metrics import frame_metrics
 from fusevad.models import Output
-from fusevad.settings import FORBID
+from fusevad.parsing import FORBID
 from fusevad.studies.trained import RunFiles, TrainedDetector, for_all_seeds
-from fusevad.truth import read_test_videos
 
 # Training keeps no weights for `oracle`.
 PROTOCOLS = ("last", "validation")
@@ -39,7 +39,7 @@ def study_equivalence(
     manifest: Path,
     intervals: Path,
     rgb: Path,
-    event: Path | None,
+    motion: Path | None,
     settings: EquivalenceSettings,
     out_csv: Path,
     workers: int,
@@ -56,7 +56,7 @@ def study_equivalence(
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
         rgb: index of the RGB embeddings.
-        event: index of the motion-cue embeddings; None for methods that need none.
+        motion: index of the motion-cue embeddings; None for methods that need none.
         settings: the other method.
         out_csv: table of differences.
         workers: processes of one thread each, a seed at a time; a GPU takes the seeds in turn.
@@ -65,7 +65,7 @@ def study_equivalence(
         FusevadError: weights or embeddings are missing or do not fit each other, or one of the
             methods has no fusion weights.
     """
-    files = RunFiles(run, manifest, intervals, rgb, event)
+    files = RunFiles(run, manifest, intervals, rgb, motion)
     tables = for_all_seeds(partial(_study, files, settings.method), run, workers, "equivalence")
     write_csv(pd.concat(tables, ignore_index=True), out_csv)
 

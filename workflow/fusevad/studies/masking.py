@@ -18,20 +18,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from fusevad.features import Streams
+from fusevad.data.truth import LabelledVideo, read_test_videos
+from fusevad.embed.store import Streams
+from fusevad.evaluate.metrics import frame_metrics, frame_scores
 from fusevad.files import write_csv
-from fusevad.metrics import frame_metrics, frame_scores
-from fusevad.settings import FORBID
-from fusevad.studies.trained import (
-    ChangedStore,
-    RunFiles,
-    Scored,
-    TrainedDetector,
-    for_all_seeds,
-)
-from fusevad.truth import LabelledVideo, read_test_videos
+from fusevad.parsing import FORBID
+from fusevad.studies.trained import ChangedStore, RunFiles, Scored, TrainedDetector, for_all_seeds
 
-STREAMS = ("rgb", "event")
+STREAMS = ("rgb", "motion")
 CLEAN = "none"
 VALUE_COLUMNS = [
     "experiment", "seed", "protocol", "masked", "level", "metric", "subset", "value",
@@ -73,7 +67,7 @@ def study_masking(
     manifest: Path,
     intervals: Path,
     rgb: Path,
-    event: Path | None,
+    motion: Path | None,
     settings: MaskingSettings,
     out_csv: Path,
     out_dimensions_csv: Path,
@@ -81,11 +75,11 @@ def study_masking(
 ) -> None:
     """Score the test videos with parts of either stream masked, for all seeds of a run.
 
-    `out_csv`: experiment, seed, protocol, masked (none|rgb|event), level, metric, subset, value.
+    `out_csv`: experiment, seed, protocol, masked (none|rgb|motion), level, metric, subset, value.
     AUC, AP, Brier and KL (of the clean from the masked scores) over all frames; weight_rgb and
-    weight_event over all frames, the abnormal and the normal ones, for methods that have weights.
+    weight_motion over all frames, the abnormal and the normal ones, for methods that have weights.
 
-    `out_dimensions_csv`: experiment, seed, protocol, masked (rgb|event), level, dimension,
+    `out_dimensions_csv`: experiment, seed, protocol, masked (rgb|motion), level, dimension,
     is_masked (0|1), weight_change. The change is that of the MASKED stream's weight in a latent
     dimension, masked minus clean, averaged over the test segments. The dimension is that of the
     latent space behind the linear heads; `is_masked` says whether the INPUT dimension of the same
@@ -97,7 +91,7 @@ def study_masking(
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
         rgb: index of the RGB embeddings.
-        event: index of the motion-cue embeddings; None for methods that need none.
+        motion: index of the motion-cue embeddings; None for methods that need none.
         settings: protocol and levels.
         out_csv: table of metrics and weights.
         out_dimensions_csv: table of weights by dimension; only a head for methods without weights.
@@ -106,7 +100,7 @@ def study_masking(
     Raises:
         FusevadError: weights or embeddings are missing or do not fit each other.
     """
-    files = RunFiles(run, manifest, intervals, rgb, event)
+    files = RunFiles(run, manifest, intervals, rgb, motion)
     tables = for_all_seeds(partial(_study, files, settings), run, workers, "masking")
     values, dimensions = (
         pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True)
@@ -130,8 +124,8 @@ def masked_streams(streams: Streams, stream: str, dimensions: NDArray[np.intp]) 
         return changed
 
     if stream == "rgb":
-        return Streams(ChangedStore(streams.rgb, zero), streams.event)
-    return Streams(streams.rgb, ChangedStore(streams.event, zero))
+        return Streams(ChangedStore(streams.rgb, zero), streams.motion)
+    return Streams(streams.rgb, ChangedStore(streams.motion, zero))
 
 
 def brier_score(labels: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
@@ -172,7 +166,7 @@ def _study(
 def _masked_rows(
     detector: TrainedDetector, streams: Streams, levels: Sequence[float], seed: int
 ) -> Iterator[_Row]:
-    for stream in STREAMS if streams.event else ("rgb",):
+    for stream in STREAMS if streams.motion else ("rgb",):
         for level in levels:
             if level > 0:
                 dimensions = masked_dimensions(seed, stream, level, streams.rgb.dim)

@@ -1,6 +1,6 @@
 """Background activity in the motion cues of test videos (paper, Table 5).
 
-The paper adds "Poisson background-activity noise lambda" to event images and says no more: neither
+The paper adds "Poisson background-activity noise lambda" to motion images and says no more: neither
 its unit nor whether detectors are trained on it. Here lambda is the mean number of spurious events
 of a pixel in each frame difference, so that a window of T differences gets Poisson(lambda T) of
 them on top of its count, which stays at most T. In the normalised cue (0..1) it is a rise by lambda
@@ -22,17 +22,18 @@ from pydantic import Field
 from torch import Tensor
 from tqdm import tqdm
 
-from fusevad.crops import crop_images
-from fusevad.cues import normalise, read_counts
-from fusevad.embed import EmbedSettings
-from fusevad.encoders import BatchedTower, EncoderSettings, Tower, load_cue_tower
+from fusevad.cues.count import normalise
+from fusevad.cues.store import read_counts
+from fusevad.data.manifest import Video, read_manifest
+from fusevad.data.truth import LabelledVideo, read_test_videos
+from fusevad.embed.run import EmbedSettings
+from fusevad.embed.store import Streams
+from fusevad.encoders.clip import BatchedTower, EncoderSettings, Tower, load_cue_tower
 from fusevad.errors import FusevadError
-from fusevad.features import Streams
+from fusevad.evaluate.metrics import frame_metrics
 from fusevad.files import write_csv
-from fusevad.manifest import Video, read_manifest
-from fusevad.metrics import frame_metrics
 from fusevad.parallel import in_processes
-from fusevad.settings import FORBID
+from fusevad.parsing import FORBID
 from fusevad.studies.trained import (
     ChangedStore,
     TrainedDetector,
@@ -42,7 +43,7 @@ from fusevad.studies.trained import (
     run_seeds,
     weights_file,
 )
-from fusevad.truth import LabelledVideo, read_test_videos
+from fusevad.video.crops import crop_images
 
 METRICS = ("AUC", "AP", "Ano-AUC", "Ano-AP")
 COLUMNS = ["experiment", "seed", "protocol", "level", "metric", "value"]
@@ -99,7 +100,7 @@ def study_noise(
     manifest: Path,
     intervals: Path,
     rgb: Path,
-    event: Path,
+    motion: Path,
     cue_folder: Path,
     settings: NoiseSettings,
     out_csv: Path,
@@ -115,7 +116,7 @@ def study_noise(
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
         rgb: index of the RGB embeddings.
-        event: index of the motion-cue embeddings.
+        motion: index of the motion-cue embeddings.
         cue_folder: folder of the motion cues that these were embedded from.
         settings: levels, protocol and encoder.
         out_csv: the table to write.
@@ -128,14 +129,14 @@ def study_noise(
     torch.set_num_threads(1)
     seeds = run_seeds(run)
     trained = read_settings(weights_file(run, seeds[0], settings.protocol))
-    streams = open_streams(rgb, event, trained.method, default_device())
-    if streams.event is None:
+    streams = open_streams(rgb, motion, trained.method, default_device())
+    if streams.motion is None:
         raise FusevadError(f"{run}: method {trained.method} reads no motion cues to add noise to")
     crops = tuple(settings.embed.crops[place] for place in trained.test_crops)
     levels = tuple(level for level in settings.levels if level > 0)
     job = _Job(settings.embed, crops, cue_folder, levels, settings.seed)
     tests = [video for video in read_manifest(manifest) if video.split == "test"]
-    _check_encoder(job, tests[0], streams.event[tests[0].name][:, list(trained.test_crops)])
+    _check_encoder(job, tests[0], streams.motion[tests[0].name][:, list(trained.test_crops)])
     noisy = _embed_all(job, tests, 1 if default_device().type == "cuda" else workers)
     shown = {0.0: streams} | {
         level: _noisy_streams(streams, noisy, place, trained.test_crops)
@@ -256,7 +257,7 @@ def _noisy_streams(
         changed[:, list(crops)] = torch.from_numpy(noisy[video][place]).to(changed)
         return changed
 
-    return Streams(streams.rgb, ChangedStore(streams.event, change))
+    return Streams(streams.rgb, ChangedStore(streams.motion, change))
 
 
 def _metrics(

@@ -13,16 +13,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from fusevad.config.protocols import KEPT_PROTOCOLS
+from fusevad.data.manifest import read_manifest
+from fusevad.embed.store import EmbeddingStore, Streams
 from fusevad.errors import FusevadError
-from fusevad.features import EmbeddingStore, Streams
 from fusevad.files import read_csv
-from fusevad.manifest import read_manifest
 from fusevad.models import Output, needs_motion_cue
 from fusevad.parallel import in_processes
-from fusevad.protocols import KEPT_PROTOCOLS
-from fusevad.seed_run import SeedRun, TrainSettings
-from fusevad.settings import parse
-from fusevad.training_data import TrainVideo
+from fusevad.parsing import parse
+from fusevad.train.sampling import TrainVideo
+from fusevad.train.seed_run import SeedRun, TrainSettings
 
 T = TypeVar("T")
 
@@ -64,14 +64,14 @@ class RunFiles:
     Attributes:
         run: its folder.
         manifest, intervals: of the data set.
-        rgb, event: indices of the embeddings; no motion cues for methods that need none.
+        rgb, motion: indices of the embeddings; no motion cues for methods that need none.
     """
 
     run: Path
     manifest: Path
     intervals: Path
     rgb: Path
-    event: Path | None
+    motion: Path | None
 
     def streams(self, seed: int, protocol: str) -> Streams:
         """The streams that the run's method reads.
@@ -80,7 +80,7 @@ class RunFiles:
             FusevadError: the seed's weights or the embeddings are missing or damaged.
         """
         method = read_settings(weights_file(self.run, seed, protocol)).method
-        return open_streams(self.rgb, self.event, method, default_device())
+        return open_streams(self.rgb, self.motion, method, default_device())
 
 
 class TrainedDetector:
@@ -193,7 +193,7 @@ def read_settings(weights: Path) -> TrainSettings:
     return parse(TrainSettings, json.loads(text), str(weights))
 
 
-def open_streams(rgb: Path, event: Path | None, method: str, device: torch.device) -> Streams:
+def open_streams(rgb: Path, motion: Path | None, method: str, device: torch.device) -> Streams:
     """The streams that a method reads.
 
     Raises:
@@ -201,9 +201,9 @@ def open_streams(rgb: Path, event: Path | None, method: str, device: torch.devic
     """
     if not needs_motion_cue(method):
         return Streams(EmbeddingStore(rgb, device), None)
-    if event is None:
+    if motion is None:
         raise FusevadError(f"method {method}: needs motion cues; name the index of their stream")
-    return Streams(EmbeddingStore(rgb, device), EmbeddingStore(event, device))
+    return Streams(EmbeddingStore(rgb, device), EmbeddingStore(motion, device))
 
 
 def default_device() -> torch.device:

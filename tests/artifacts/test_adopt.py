@@ -1,0 +1,250 @@
+"""`fusevad adopt`: Snakemake believes what fits the configuration, and nothing else."""
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from fusevad.artifacts.adopt import adopt
+from fusevad.errors import FusevadError
+from fusevad.plan.lineage import Plan
+from tests.made_up_plan import (
+    DATA,
+    EMBEDDINGS,
+    SOURCE,
+    made_up_plan,
+    make,
+    named,
+    remove,
+    rerun,
+    write,
+)
+
+RUN = f"{DATA}/runs/ours"
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def shuffle_times() -> None:
+    """Times as after `dvc pull`: all of the last minute, in any order; sources are the newest."""
+    order = random.Random(0)
+    for path in sorted(Path("results").rglob("*")):
+        later = time.time() - order.uniform(1, 60)
+        os.utime(path, (later, later))
+    Path(SOURCE).touch()
+
+
+def newest_before_oldest_after(plan: Plan) -> bool:
+    """Whether every job's inputs and settings are as old as its outputs or older."""
+    return all(
+        Path(path).stat().st_mtime <= Path(output).stat().st_mtime
+        for job in plan.jobs.values()
+        for path in (*job.inputs, plan.settings_file(job))
+        for output in job.outputs
+        if Path(path).exists() and Path(output).exists()
+    )
+
+
+def test_artifacts_that_fit_get_times_in_stage_order_and_in_the_past():
+    plan = made_up_plan()
+    make(plan)
+    shuffle_times()
+    adopted = adopt(plan)
+    assert not adopted.moved
+    assert not adopted.incomplete
+    assert {job.name for job in adopted.fitting} == set(plan.jobs)
+    assert newest_before_oldest_after(plan)
+    files = [path for path in Path("results").rglob("*") if path.is_file()]
+    assert max(path.stat().st_mtime for path in files) <= time.time()
+
+
+def test_snakemake_reruns_everything_before_and_nothing_after():
+    plan = made_up_plan()
+    make(plan)
+    shuffle_times()
+    assert rerun(plan) == set(plan.jobs)
+    adopt(plan)
+    assert rerun(plan) == set()
+
+
+@pytest.mark.parametrize(
+    "absent",
+    [
+        ["cues"],
+        ["cues", "embed", "index"],
+        ["render", "manifest", "cues", "embed", "index", "train"],
+        ["render", "cues", "train"],
+    ],
+)
+def test_absent_stages_are_not_made_for_those_after_them(absent):
+    plan = made_up_plan()
+    make(plan)
+    remove(plan, *named(plan, *absent))
+    shuffle_times()
+    assert not adopt(plan).moved
+    assert rerun(plan) == set()
+
+
+def test_with_runs_alone_the_table_alone_is_made():
+    plan = made_up_plan()
+    make(plan)
+    remove(plan, *(name for name in plan.jobs if not name.startswith("evaluate")))
+    shuffle_times()
+    adopt(plan)
+    assert rerun(plan) == {"report/table1"}
+
+
+def test_a_changed_parameter_of_training_reruns_training_and_later():
+    make(made_up_plan(rate=0.001))
+    shuffle_times()
+    changed = made_up_plan(rate=0.002)
+    adopted = adopt(changed)
+    assert set(adopted.moved) == {"train/tiny/ours", "evaluate/tiny/ours", "report/table1"}
+    assert adopted.moved["train/tiny/ours"] == (
+        f"{RUN}/history.csv: train/tiny/ours: settings: lr: 0.001 recorded, 0.002 configured"
+    )
+    assert rerun(changed) == set(adopted.moved)
+
+
+def test_one_run_more_reruns_that_one_and_the_table():
+    make(made_up_plan())
+    shuffle_times()
+    changed = made_up_plan(runs=("ours", "theirs"))
+    adopt(changed)
+    assert rerun(changed) == {"train/tiny/theirs", "evaluate/tiny/theirs", "report/table1"}
+
+
+def test_a_changed_source_file_reruns_what_reads_it():
+    plan = made_up_plan()
+    make(plan)
+    write(SOURCE, "other numbers")
+    changed = made_up_plan()
+    (reason,) = adopt(changed).moved.values()
+    assert f"sources: {SOURCE}" in reason
+    assert rerun(changed) == {"report/table1"}
+
+
+def test_what_does_not_fit_is_moved_and_not_lost():
+    make(made_up_plan(rate=0.001))
+    old = Path(RUN, "history.csv").read_text()
+    adopt(made_up_plan(rate=0.002))
+    assert Path("results/.unfit", RUN, "history.csv").read_text() == old
+    assert not Path(RUN, "history.csv").exists()
+    make(made_up_plan(rate=0.002))
+    newer = Path(RUN, "history.csv").read_text()
+    adopt(made_up_plan(rate=0.003))
+    assert Path("results/.unfit", RUN, "history.csv").read_text() == old
+    assert Path("results/.unfit", RUN, "history.csv.2").read_text() == newer
+
+
+def test_a_changed_byte_is_found_and_what_was_made_before_it_stays():
+    plan = made_up_plan()
+    make(plan)
+    file = Path(RUN, "history.csv")
+    file.write_text(file.read_text().replace("history", "histery"))
+    moved = adopt(plan).moved
+    assert list(moved) == ["train/tiny/ours"]
+    assert f"{RUN}/history.csv: " in moved["train/tiny/ours"]
+    assert rerun(plan) == set()
+
+
+def test_artifacts_of_another_manifest_do_not_fit_nor_do_those_made_from_them():
+    plan = made_up_plan()
+    make(plan)
+    make(plan, ["manifest/tiny"], content="decoded elsewhere")
+    moved = adopt(plan).moved
+    assert set(moved) == set(plan.jobs) - {"render/tiny", "manifest/tiny"}
+    assert f"made from another {DATA}/manifest.csv" in moved["index/tiny/clip/rgb"]
+
+
+def test_an_index_without_its_shards_and_a_shard_without_its_motion_cues_are_useless():
+    plan = made_up_plan()
+    make(plan)
+    Path(EMBEDDINGS, "shard-1.safetensors").unlink()
+    Path(DATA, "cues/paper/shard-0.h5").unlink()
+    adopted = adopt(plan)
+    assert set(adopted.moved) == {"index/tiny/clip/rgb", "cues/tiny/paper/0"}
+    assert adopted.moved["cues/tiny/paper/0"] == f"{DATA}/cues/paper/shard-0.h5: missing"
+
+
+def test_labels_fit_without_their_videos():
+    plan = made_up_plan()
+    make(plan)
+    Path(DATA, "source/videos/a.mp4").unlink()
+    adopted = adopt(plan)
+    assert not adopted.moved
+    assert not adopted.incomplete
+
+
+def test_a_part_of_a_job_stays_and_is_named():
+    plan = made_up_plan()
+    make(plan)
+    Path(RUN, "weights/seed-0.safetensors").unlink()
+    adopted = adopt(plan)
+    missing = f"{RUN}/weights/seed-0.safetensors: not there"
+    assert adopted.incomplete == {"train/tiny/ours": missing}
+    assert not adopted.moved
+
+
+@pytest.mark.parametrize("damage", [None, "no JSON", '{"job": 1}'])
+def test_without_a_record_nothing_is_believed(damage):
+    plan = made_up_plan()
+    make(plan)
+    record = Path(plan.jobs["report/table1"].record)
+    record.unlink() if damage is None else record.write_text(damage)
+    assert list(adopt(plan).moved) == ["report/table1"]
+    assert Path("results/.unfit/results/table1.csv").is_file()
+
+
+def test_a_record_cannot_name_files_outside_results():
+    plan = made_up_plan()
+    make(plan)
+    record = Path(plan.jobs["report/table1"].record)
+    record.write_text(record.read_text().replace("results/table1.csv", "results/../precious"))
+    write("precious", "not to be moved")
+    assert "outside results" in adopt(plan).moved["report/table1"]
+    assert Path("precious").is_file()
+
+
+def test_a_second_adopt_changes_no_time():
+    plan = made_up_plan()
+    make(plan)
+    shuffle_times()
+    adopt(plan)
+    before = {path: path.stat().st_mtime_ns for path in Path("results").rglob("*")}
+    adopt(plan)
+    assert {path: path.stat().st_mtime_ns for path in Path("results").rglob("*")} == before
+
+
+def test_notes_of_a_run_with_other_settings_do_not_count_for_what_is_here_now():
+    later = {"train/tiny/ours", "evaluate/tiny/ours", "report/table1"}
+    plan, changed = made_up_plan(rate=0.001), made_up_plan(rate=0.002)
+    write(SOURCE, "the paper's numbers")
+    # Snakemake makes everything with other settings, and remembers that.
+    rerun(changed, command="touch {output}", dry=False)
+    make(plan)
+    shuffle_times()
+    adopt(plan)
+    assert rerun(plan, command="touch {output}") == set()
+    assert rerun(changed, command="touch {output}") == later
+
+
+def test_adopting_waits_for_snakemake():
+    write(".snakemake/locks/0.input.lock", "")
+    with pytest.raises(FusevadError, match="--unlock"):
+        adopt(made_up_plan())
+
+
+def test_twenty_thousand_files_take_seconds():
+    plan = made_up_plan(shards=4000)
+    make(plan)
+    assert sum(path.is_file() for path in Path("results").rglob("*")) > 20_000
+    shuffle_times()
+    start = time.monotonic()
+    assert not adopt(plan).moved
+    assert time.monotonic() - start < 20

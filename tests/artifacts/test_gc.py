@@ -1,0 +1,111 @@
+"""`fusevad gc`: what no configuration refers to, and nothing else."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fusevad.artifacts.adopt import adopt
+from fusevad.artifacts.gc import Unused, delete, unused
+from tests.made_up_plan import DATA, EMBEDDINGS, made_up_plan, make, write
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def paths(*plans) -> list[str]:
+    """What is listed, largest first."""
+    return [each.path for each in unused(plans)]
+
+
+def test_what_a_plan_makes_is_kept_with_records_settings_and_unlisted_files():
+    plan = made_up_plan()
+    make(plan)
+    adopt(plan)
+    assert paths(plan) == []
+
+
+def test_a_run_that_is_no_more_is_listed_as_one_folder_with_its_size():
+    make(made_up_plan(runs=("ours", "theirs")))
+    folder = f"{DATA}/runs/theirs"
+    size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    assert unused([made_up_plan()]) == [Unused(folder, size)]
+
+
+def test_what_any_of_several_configurations_refers_to_is_kept():
+    make(made_up_plan(runs=("ours", "theirs")))
+    assert paths(made_up_plan(), made_up_plan(runs=("theirs",))) == []
+
+
+def test_folders_of_unknown_data_sets_are_looked_at():
+    write("results/gone/runs/ours/history.csv", "1")
+    write("results/gone/cues/paper/shard-0.csv", "22")
+    write("results/gone/embeddings/clip/rgb/index.csv", "333")
+    write("results/gone/encoders/small/motion-cue.safetensors", "4444")
+    write("results/gone/studies/noise.csv", "55555")
+    assert paths(made_up_plan()) == [
+        "results/gone/studies",
+        "results/gone/encoders/small",
+        "results/gone/embeddings/clip/rgb",
+        "results/gone/cues/paper",
+        "results/gone/runs/ours",
+    ]
+
+
+def test_shards_that_are_no_more_are_listed_and_the_others_kept():
+    make(made_up_plan(shards=2))
+    make(made_up_plan(shards=1))
+    assert set(paths(made_up_plan(shards=1))) == {
+        f"{DATA}/cues/paper/shard-1.csv",
+        f"{DATA}/cues/paper/shard-1.h5",
+        f"{DATA}/cues/paper/shard-1.provenance.json",
+        f"{EMBEDDINGS}/shard-1.safetensors",
+        f"{EMBEDDINGS}/shard-1.provenance.json",
+    }
+
+
+def test_progress_and_files_that_belong_to_outputs_without_a_record_are_kept():
+    plan = made_up_plan()
+    make(plan)
+    write(f"{DATA}/runs/ours/.progress/seed-0.pt", "half")
+    Path(plan.jobs["cues/tiny/paper/0"].record).unlink()
+    assert paths(plan) == []
+
+
+def test_unfit_files_and_forgotten_settings_are_listed():
+    make(made_up_plan(rate=0.1, runs=("ours", "theirs")))
+    adopt(made_up_plan(rate=0.1, runs=("ours", "theirs")))
+    adopt(made_up_plan(rate=0.2))
+    listed = paths(made_up_plan(rate=0.2))
+    assert "results/.unfit" in listed
+    assert any(path.startswith("results/settings/train/tiny/theirs.") for path in listed)
+    current = made_up_plan(rate=0.2)
+    assert current.settings_file(current.jobs["manifest/tiny"]) not in listed
+
+
+def test_deleting_leaves_what_is_in_use_and_no_empty_folders():
+    plan = made_up_plan(runs=("ours", "theirs"))
+    make(plan)
+    write("results/gone/runs/ours/history.csv", "1")
+    left = made_up_plan()
+    before = {path for path in Path("results").rglob("*") if path.is_file()}
+    found = unused([left])
+    delete(found)
+    gone = before - {path for path in Path("results").rglob("*") if path.is_file()}
+    folders = ("results/gone/", f"{DATA}/runs/theirs/")
+    assert gone == {path for path in before if str(path).startswith(folders)}
+    assert not Path("results/gone").exists()
+    assert unused([left]) == []
+    assert adopt(left).moved.keys() == {"report/table1"}  # made from both runs
+
+
+def test_a_link_is_removed_and_not_what_it_points_to(tmp_path):
+    write("precious/history.csv", "1")
+    folder = Path("results/gone/runs")
+    folder.mkdir(parents=True)
+    os.symlink(tmp_path / "precious", folder / "ours")
+    delete(unused([made_up_plan()]))
+    assert Path("precious/history.csv").is_file()
+    assert not folder.exists()

@@ -1,0 +1,229 @@
+"""Unpacking archives of strangers: nothing leaves the folder, nothing is lost in silence."""
+
+import io
+import stat
+import tarfile
+import zipfile
+
+import pytest
+
+from fusevad.data.fetch import FetchSettings, fetch
+from fusevad.errors import FusevadError
+from fusevad.parsing import parse
+
+CONTENT = bytes(range(256)) * 400
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "data" / "set").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.fixture
+def unpack(place):
+    """Fetch an archive, given as bytes, from a file:// mirror; returns the data folder."""
+
+    def run(content, name="a.archive", target=True, **more):
+        (place / name).write_bytes(content)
+        file = {"name": name, "sources": [{"url": (place / name).as_uri()}], "unpack": target}
+        values = {"licence": {"text": "none"}, "files": [file | more]}
+        settings = parse(FetchSettings, values, "set.yaml")
+        fetch("set", settings, place / "data" / "set", place / "lock.json")
+        return place / "data" / "set"
+
+    return run
+
+
+def tarred(*members, mode="w"):
+    """A tar archive; a member is (name, bytes), or (name, type, where it points)."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for name, *what in members:
+            info = tarfile.TarInfo(name)
+            content = what[0] if len(what) == 1 else b""
+            info.size = len(content)
+            if len(what) == 2:
+                info.type, info.linkname = what
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def zipped(*members):
+    """A zip archive; a member is (name, bytes) or (name, bytes, mode of the file system)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content, *mode in members:
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (mode[0] if mode else stat.S_IFREG | 0o644) << 16
+            archive.writestr(info, content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def tree(folder):
+    """Everything below a folder but the hidden record."""
+    found = (path.relative_to(folder) for path in folder.rglob("*"))
+    return sorted(str(path) for path in found if path.parts[0] != ".fetch")
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz", "zip"])
+def test_archives_of_all_forms_are_unpacked_and_removed(unpack, mode):
+    members = [("in/a.bin", CONTENT), ("b.txt", b"b")]
+    folder = unpack(zipped(*members) if mode == "zip" else tarred(*members, mode=mode))
+    assert tree(folder) == ["b.txt", "in", "in/a.bin"]
+    assert (folder / "in" / "a.bin").read_bytes() == CONTENT
+    assert not (folder / ".fetch" / "staging").exists()
+
+
+def test_an_archive_stays_where_asked_and_unpacks_into_the_named_folder(unpack):
+    folder = unpack(zipped(("a.txt", b"a")), "x/a.zip", "videos/train", keep_archive=True)
+    assert tree(folder) == ["videos", "videos/train", "videos/train/a.txt", "x", "x/a.zip"]
+
+
+@pytest.fixture(autouse=True)
+def subfolder(place):
+    (place / "x").mkdir()
+
+
+def test_two_archives_share_a_folder(unpack):
+    unpack(zipped(("videos/a.txt", b"a"), ("README", b"same")), "a.zip")
+    folder = unpack(zipped(("videos/b.txt", b"b"), ("README", b"same")), "b.zip")
+    assert tree(folder) == ["README", "videos", "videos/a.txt", "videos/b.txt"]
+
+
+def test_other_files_in_the_place_are_not_overwritten(unpack, place):
+    (place / "data" / "set" / "a.txt").write_text("mine")
+    with pytest.raises(FusevadError, match=r"a\.txt: is there already and differs"):
+        unpack(zipped(("a.txt", b"b")))
+    assert (place / "data" / "set" / "a.txt").read_text() == "mine"
+
+
+def test_unpacked_data_is_not_taken_for_that_of_another_archive(unpack):
+    unpack(zipped(("a.txt", b"a")))
+    with pytest.raises(FusevadError, match="expected 0000"):
+        unpack(zipped(("a.txt", b"a")), sha256="0" * 64)
+
+
+def test_what_was_removed_is_unpacked_again(unpack):
+    content = zipped(("a.txt", b"a"), ("b.txt", b"b"))
+    (unpack(content) / "a.txt").unlink()
+    assert tree(unpack(content)) == ["a.txt", "b.txt"]
+
+
+def test_links_within_an_archive_are_kept(unpack):
+    folder = unpack(
+        tarred(
+            ("in/a.txt", b"a"),
+            ("in/soft", tarfile.SYMTYPE, "a.txt"),
+            ("up/soft", tarfile.SYMTYPE, "../in"),
+            ("hard", tarfile.LNKTYPE, "in/a.txt"),
+        )
+    )
+    assert [(folder / p).read_text() for p in ("in/soft", "up/soft/a.txt", "hard")] == ["a"] * 3
+
+
+OUTSIDE = {
+    "up": tarred(("../evil.txt", b"x")),
+    "up in the middle": tarred(("in/../../evil.txt", b"x")),
+    "absolute": tarred(("/tmp/evil.txt", b"x")),
+    "zip up": zipped(("../evil.txt", b"x")),
+    "zip up by backslash": zipped(("..\\evil.txt", b"x")),
+    "link": tarred(("link", tarfile.SYMTYPE, "../../..")),
+    "absolute link": tarred(("link", tarfile.SYMTYPE, "/etc/passwd")),
+    "zip link": zipped(("link", b"../../../lock.json", stat.S_IFLNK | 0o777)),
+    "through a link": tarred(("link", tarfile.SYMTYPE, "."), ("link/evil.txt", b"x")),
+    "link into a chain of links": tarred(
+        ("a/b/c/top", tarfile.SYMTYPE, "../../.."), ("a/b/c/out", tarfile.SYMTYPE, "top/../evil")
+    ),
+    "loop of links": tarred(("a", tarfile.SYMTYPE, "b"), ("b", tarfile.SYMTYPE, "a")),
+    "hard link": tarred(("hard", tarfile.LNKTYPE, "../../../lock.json")),
+    "hard link to nothing": tarred(("hard", tarfile.LNKTYPE, "absent")),
+    "device": tarred(("null", tarfile.CHRTYPE, "")),
+    "pipe": tarred(("pipe", tarfile.FIFOTYPE, "")),
+    "zip pipe": zipped(("pipe", b"", stat.S_IFIFO | 0o644)),
+}
+
+
+@pytest.mark.parametrize("way", OUTSIDE)
+def test_an_archive_that_leads_outside_is_refused_whole(unpack, place, way):
+    with pytest.raises(FusevadError, match="not unpacked: member") as raised:
+        unpack(OUTSIDE[way])
+    assert "\n" not in str(raised.value)
+    assert tree(place / "data" / "set") == []
+    assert not list(place.rglob("evil*"))
+
+
+def test_a_link_by_its_full_path_is_refused_wherever_it_leads(unpack, place):
+    staging = place / "data" / "set" / ".fetch" / "staging" / "a.archive" / "unpacked"
+    with pytest.raises(FusevadError, match="not unpacked: member"):
+        unpack(tarred(("a", b"a"), ("link", tarfile.SYMTYPE, str(staging / "a"))))
+
+
+def test_a_link_is_replaced_not_written_through(unpack, place):
+    (place / "victim").write_text("whole")
+    members = [("a", tarfile.SYMTYPE, str(place / "victim")), ("a", b"overwritten")]
+    assert (unpack(tarred(*members)) / "a").read_bytes() == b"overwritten"
+    assert (place / "victim").read_text() == "whole"
+
+
+@pytest.mark.parametrize(
+    ("cap", "what"),
+    [({"max_members": 2}, "more than 2 members"), ({"max_gigabytes": 1e-4}, "more than 0.0001 GB")],
+)
+def test_an_archive_over_a_cap_is_refused_and_not_downloaded_again(unpack, place, cap, what):
+    content = zipped(("a", bytes(200_000)), ("b", b""), ("c", b""))
+    with pytest.raises(FusevadError, match=what):
+        unpack(content, **cap)
+    assert tree(place / "data" / "set") == []
+    (place / "a.archive").rename(place / "gone")
+    assert tree(unpack(b"another now", max_members=3, max_gigabytes=1)) == ["a", "b", "c"]
+
+
+def test_a_size_that_an_archive_lies_about_does_not_count(unpack):
+    content = bytearray(zipped(("a", bytes(200_000))))
+    central = content.rindex(b"PK\x01\x02")
+    for start in (22, central + 24):  # where a zip archive states the size of what it holds
+        content[start : start + 4] = (5).to_bytes(4, "little")
+    with pytest.raises(FusevadError):
+        unpack(bytes(content), max_gigabytes=1e-4)
+
+
+def broken(content, at):
+    """The same bytes but one."""
+    return content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :]
+
+
+MEMBERS = (("a.bin", CONTENT), ("b.bin", CONTENT))
+BROKEN = {
+    "zip, a byte": broken(zipped(*MEMBERS), 200),
+    "tar, second header": broken(tarred(*MEMBERS), 512 + len(CONTENT) + 3),
+    "tar, cut between members": tarred(*MEMBERS)[: 512 + len(CONTENT)],
+    "tar, cut in a member": tarred(*MEMBERS)[:2000],
+    "gz, cut": tarred(*MEMBERS, mode="w:gz")[:-100],
+    "gz, checksum": broken(tarred(*MEMBERS, mode="w:gz"), -6 % len(tarred(*MEMBERS, mode="w:gz"))),
+    "xz, a byte": broken(tarred(*MEMBERS, mode="w:xz"), 300),
+    "bz2, a byte": broken(tarred(*MEMBERS, mode="w:bz2"), 300),
+}
+
+
+@pytest.mark.parametrize("way", BROKEN)
+def test_a_broken_archive_is_one_line_and_got_anew_in_the_next_run(unpack, place, way):
+    with pytest.raises(FusevadError, match=r"is broken|no zip or tar archive") as raised:
+        unpack(BROKEN[way])
+    assert "\n" not in str(raised.value)
+    assert tree(place / "data" / "set") == []
+    assert not (place / "lock.json").exists(), "no checksum of a broken file"
+    assert tree(unpack(zipped(("a", b"a")))) == ["a"]
+
+
+def test_an_encrypted_archive_is_told(unpack):
+    content = bytearray(zipped(("a", b"a")))
+    for start in (6, content.rindex(b"PK\x01\x02") + 8):  # its flags
+        content[start] |= 1
+    with pytest.raises(FusevadError, match="encrypted"):
+        unpack(bytes(content))
+
+
+def test_what_is_no_archive_is_told(unpack):
+    with pytest.raises(FusevadError, match="no zip or tar archive"):
+        unpack(b"<html>")

@@ -1,0 +1,122 @@
+"""Frame folders and event streams become videos without loss."""
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from fusevad.data.recorded.convert import event_counts, to_video
+from fusevad.data.recorded.inventory import Clip
+from fusevad.data.recorded.settings import EventSettings, FrameSettings, LayoutSettings
+from fusevad.errors import FusevadError
+from fusevad.video.decode import probe, read_frames
+
+
+@pytest.fixture
+def frames(tmp_path) -> Clip:
+    random = np.random.default_rng(0)
+    files = []
+    for number in range(20):
+        coarse = random.integers(0, 255, (12, 20, 3), dtype=np.uint8)
+        files.append(tmp_path / f"{number:03d}.jpg")
+        cv2.imwrite(str(files[-1]), cv2.resize(coarse, (160, 96)))
+    return Clip("clip", tuple(files), "frames")
+
+
+FRAMES = LayoutSettings(frames=FrameSettings("testing/frames", fps=24))
+
+
+def test_images_become_a_video_without_loss(frames, tmp_path):
+    video = to_video(frames, FRAMES, tmp_path / "out")
+    assert (probe(video).frames, probe(video).fps) == (20, 24.0)
+    with av.open(str(video)) as container:
+        decoded = [frame.to_ndarray() for frame in container.decode(video=0)]
+    for path, ours in zip(frames.files, decoded, strict=True):
+        with av.open(str(path)) as container:
+            image = next(container.decode(video=0))
+        assert np.array_equal(ours, image.to_ndarray())
+    assert len(list(read_frames(video, expected=20))) == 20
+
+
+def test_a_video_of_images_is_made_once_and_again_when_they_change(frames, tmp_path):
+    video = to_video(frames, FRAMES, tmp_path / "out")
+    first = video.stat().st_mtime_ns
+    assert to_video(frames, FRAMES, tmp_path / "out").stat().st_mtime_ns == first
+    fewer = Clip("clip", frames.files[:-1], "frames")
+    assert probe(to_video(fewer, FRAMES, tmp_path / "out")).frames == 19
+
+
+def test_an_image_of_another_size_or_format_is_named_and_leaves_no_video(frames, tmp_path):
+    cv2.imwrite(str(frames.files[3]), np.zeros((96, 80, 3), np.uint8))
+    with pytest.raises(FusevadError, match=r"003.jpg: 80x96 pixels"):
+        to_video(frames, FRAMES, tmp_path / "out")
+    frames.files[3].write_bytes(b"")
+    with pytest.raises(FusevadError, match=r"003.jpg: not a JPEG image"):
+        to_video(frames, FRAMES, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+SENSOR = EventSettings(frame_microseconds=1000, width=8, height=6)
+
+
+def write_events(path: Path, times: list[int], columns: list[int], rows: list[int]) -> Path:
+    np.savez(path, t=times, x=columns, y=rows, p=np.ones(len(times)))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint16", "uint64"])
+def test_events_are_counted_at_each_pixel_of_each_frame(tmp_path, kind):
+    random = np.random.default_rng(1)
+    times = np.sort(random.integers(0, 5000, 400))
+    columns, lines = random.integers(0, 8, 400), random.integers(0, 6, 400)
+    expected = np.zeros((5, 6, 8), int)
+    np.add.at(expected, (times // 1000, lines, columns), 1)
+    arrays = (array.astype(kind) for array in (times, columns, lines))
+    path = write_events(tmp_path / "a.npz", *arrays)
+    assert np.array_equal(np.stack(list(event_counts(path, SENSOR))), expected)
+
+
+def test_an_event_stream_becomes_a_video_without_loss(tmp_path):
+    # Three quiet frames, then one with 300 events at a pixel: more than a byte can tell.
+    path = write_events(tmp_path / "a.npz", [0, *[3500] * 300], [1, *[2] * 300], [0, *[5] * 300])
+    video = to_video(Clip("a", (path,), "events"), LayoutSettings(events=SENSOR), tmp_path / "out")
+    with av.open(str(video)) as container:
+        decoded = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    assert np.array_equal(decoded, list(event_counts(path, SENSOR)))
+    assert [int(image.sum()) for image in decoded] == [1, 0, 0, 255]
+    assert probe(video).fps == 1000
+
+
+@pytest.mark.parametrize(
+    ("times", "columns", "message"),
+    [
+        ([], [], "empty or not in order"),
+        ([5, 3], [0, 0], "empty or not in order"),
+        (np.array([5, 3], np.uint64), [0, 0], "empty or not in order"),
+        ([3, 5], [0], "not lists of one length"),
+        ([[3, 5], [6, 7]], [[0, 0], [0, 0]], "not lists of one length"),
+        ([3, 5], [0, 8], "events outside 8x6"),
+        ([3, 5], [0, -1], "events outside 8x6"),
+    ],
+)
+def test_an_event_stream_that_makes_no_sense_is_named(tmp_path, times, columns, message):
+    path = write_events(tmp_path / "a.npz", times, columns, np.zeros_like(times))
+    with pytest.raises(FusevadError, match=message):
+        list(event_counts(path, SENSOR))
+
+
+def test_a_file_that_is_no_event_stream_is_named(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"not an archive")
+    np.savez(tmp_path / "b.npz", t=[1], x=[1])
+    (tmp_path / "c.npz").touch()
+    with (tmp_path / "d.npz").open("wb") as file:
+        np.save(file, [1])
+    np.savez_compressed(tmp_path / "e.npz", t=np.arange(1000), x=[1] * 1000, y=[1] * 1000)
+    content = bytearray((tmp_path / "e.npz").read_bytes())
+    content[200:300] = b"\xff" * 100
+    (tmp_path / "e.npz").write_bytes(content)
+    for name in "abcde":
+        with pytest.raises(FusevadError, match=f"{name}.npz: not an event stream"):
+            list(event_counts(tmp_path / f"{name}.npz", SENSOR))

@@ -1,0 +1,478 @@
+"""Fetching data sets: from every kind of mirror, whatever it does, the right files or one line."""
+
+import hashlib
+import io
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import filelock
+import huggingface_hub
+import pytest
+import requests
+
+from fusevad.data.fetch import FetchSettings, drive, fetch, https
+from fusevad.errors import FusevadError
+from fusevad.parsing import parse
+from tests.local_mirrors import COMMIT, running
+
+BYTES = bytes(range(256)) * 1000
+NOBODY = "http://127.0.0.1:9/a.bin"
+
+
+@pytest.fixture
+def mirror():
+    with running() as server:
+        server.files = {"a.bin": BYTES, "empty.txt": b"", "a.zip": zipped({"in/a.txt": b"a"})}
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """An empty working folder, and no long pauses."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(https, "_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(drive, "_RETRIES", 0)
+    return tmp_path
+
+
+@pytest.fixture
+def get(place):
+    """Fetch files given as in the configuration; returns the data folder."""
+
+    def run(*files, existing=None, **section):
+        licence = {"text": "CC BY 4.0", "url": "https://example.org/licence"}
+        values = {"licence": licence, "files": list(files), **section}
+        settings = parse(FetchSettings, values, "set.yaml: fetch")
+        folder = place / "data" / "set"
+        fetch("set", settings, folder, place / "checksums" / "set.json", existing)
+        return folder
+
+    return run
+
+
+def zipped(members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def a_bin(*urls, **more):
+    return {"name": "a.bin", "sources": [{"url": url} for url in urls], **more}
+
+
+def lock(place):
+    return json.loads((place / "checksums" / "set.json").read_text())
+
+
+def one_line(raised):
+    text = str(raised.value)
+    assert "\n" not in text
+    return text
+
+
+# Web servers
+
+
+@pytest.mark.parametrize("habit", ["ok", "plain", "weak", "dies", "busy", "busy-hang-up"])
+def test_a_file_comes_whole_from_servers_of_all_habits(mirror, get, habit):
+    folder = get(a_bin(f"{mirror.url}/{habit}/a.bin", sha256=sha256(BYTES)))
+    assert (folder / "a.bin").read_bytes() == BYTES
+
+
+def test_a_broken_transfer_goes_on_at_the_byte_where_it_broke(mirror, get):
+    get(a_bin(f"{mirror.url}/dies/a.bin"))
+    starts = [int(wanted[6:-1]) for _, _, wanted in mirror.seen if wanted]
+    assert starts == sorted(set(starts)) and len(starts) > 3
+    assert mirror.sent == len(BYTES)
+
+
+def test_a_file_that_changed_on_the_server_is_not_spliced_onto_the_old_beginning(mirror, get):
+    mirror.cut = 100_000
+    with pytest.raises(FusevadError, match="breaks off"):
+        get(a_bin(f"{mirror.url}/cut/a.bin"))
+    mirror.cut = None
+    mirror.files["a.bin"] = BYTES[::-1]
+    assert (get(a_bin(f"{mirror.url}/cut/a.bin")) / "a.bin").read_bytes() == BYTES[::-1]
+    assert mirror.seen[-1][2] == "bytes=100000-"
+
+
+def test_an_empty_file_is_a_file(mirror, get):
+    folder = get({"name": "empty.txt", "sources": [{"url": f"{mirror.url}/ok/empty.txt"}]})
+    assert (folder / "empty.txt").read_bytes() == b""
+
+
+def test_mirrors_are_tried_in_order_and_the_first_good_one_counts(mirror, get, place):
+    (place / "a.bin").write_bytes(BYTES)
+    bad = [NOBODY, f"{mirror.url}/ok/missing", f"{mirror.url}/page/a.bin", "file:///nowhere"]
+    good = [(place / "a.bin").as_uri(), f"{mirror.url}/ok/a.bin"]
+    assert (get(a_bin(*bad, *good)) / "a.bin").read_bytes() == BYTES
+    assert not any(path == "/ok/a.bin" for _, path, _ in mirror.seen)
+
+
+def test_without_a_good_mirror_one_line_gives_each_ones_reason(mirror, get, place):
+    urls = [f"{mirror.url}/{way}" for way in ("ok/missing", "page/a.bin", "hangs-up/a.bin")]
+    with pytest.raises(FusevadError) as raised:
+        get(a_bin(*urls, "file:///nowhere"))
+    text = one_line(raised)
+    for words in (*urls, "404", "web page", "No such file", str(place / "data" / "set" / "a.bin")):
+        assert words in text
+    assert "offline" not in text
+    assert not (place / "data" / "set" / "a.bin").exists()
+
+
+def test_offline_one_line_says_so_and_where_files_are_expected(get, place):
+    unknown = "http://nowhere.invalid/a.bin"
+    with pytest.raises(FusevadError) as raised:
+        get(a_bin(NOBODY, unknown, "file:///nowhere"))
+    text = one_line(raised)
+    for words in ("offline", str(place / "data" / "set"), NOBODY, "refused", unknown, "unknown"):
+        assert words in text
+
+
+def test_offline_goes_for_the_hub_and_google_drive_too(mirror, get, hub, google, monkeypatch):
+    mirror.shutdown()
+    mirror.server_close()
+    sources = [*from_hub()["sources"], {"drive": "a.bin"}]
+    with pytest.raises(FusevadError, match="offline, it seems") as raised:
+        get({"name": "a.bin", "sources": sources})
+    assert "Hugging Face owner/repo/a.bin" in one_line(raised)
+
+
+def test_offline_a_set_that_is_there_needs_no_network(mirror, get):
+    files = [
+        a_bin(f"{mirror.url}/ok/a.bin"),
+        {"name": "a.zip", "sources": [{"url": f"{mirror.url}/ok/a.zip"}], "unpack": "b"},
+    ]
+    get(*files)
+    seen = len(mirror.seen)
+    folder = get(*files)
+    assert len(mirror.seen) == seen
+    assert not (folder / "a.zip").exists()
+    assert (folder / "b" / "in" / "a.txt").read_bytes() == b"a"
+
+
+def test_the_licence_is_said_before_the_first_download_only(mirror, get, capsys):
+    for _ in range(2):
+        get(a_bin(f"{mirror.url}/ok/a.bin"))
+    assert capsys.readouterr().err.count("CC BY 4.0 (https://example.org/licence)") == 1
+
+
+# Checksums
+
+
+def test_the_first_checksum_is_locked_and_enforced_from_then_on(mirror, get, place):
+    folder = get(a_bin(f"{mirror.url}/ok/a.bin"))
+    assert lock(place) == {"a.bin": {"sha256": sha256(BYTES), "size": len(BYTES)}}
+    shutil.rmtree(folder)
+    mirror.files["a.bin"] = b"other"
+    with pytest.raises(FusevadError) as raised:
+        get(a_bin(f"{mirror.url}/ok/a.bin"))
+    text = one_line(raised)
+    for words in (sha256(BYTES), sha256(b"other"), "a.bin", "checksums/set.json", "if you trust"):
+        assert words in text
+    assert not (folder / "a.bin").exists()
+
+
+def test_a_pinned_checksum_passes_over_a_wrong_mirror(mirror, get, place):
+    mirror.files["wrong.bin"] = b"wrong"
+    urls = [f"{mirror.url}/ok/wrong.bin", f"{mirror.url}/ok/a.bin"]
+    assert (get(a_bin(*urls, sha256=sha256(BYTES))) / "a.bin").read_bytes() == BYTES
+    assert not (place / "checksums").exists()
+
+
+def test_a_beginning_from_one_mirror_is_gone_on_with_from_another(mirror, get):
+    mirror.cut = 100_000
+    urls = [f"{mirror.url}/cut/a.bin", f"{mirror.url}/ok/a.bin"]
+    assert (get(a_bin(*urls, sha256=sha256(BYTES))) / "a.bin").read_bytes() == BYTES
+    assert ("GET", "/ok/a.bin", "bytes=100000-") in mirror.seen
+
+
+def test_a_wrong_beginning_costs_a_download_but_not_the_file(mirror, get):
+    mirror.files["other.bin"] = BYTES[::-1]
+    mirror.cut = 100_000
+    urls = [f"{mirror.url}/cut/other.bin", f"{mirror.url}/ok/a.bin"]
+    assert (get(a_bin(*urls, sha256=sha256(BYTES))) / "a.bin").read_bytes() == BYTES
+
+
+def test_a_file_put_there_by_hand_is_checked_and_kept(get, place):
+    folder = place / "data" / "set"
+    folder.mkdir(parents=True)
+    (folder / "a.bin").write_bytes(BYTES)
+    get(a_bin(NOBODY, sha256=sha256(BYTES)))
+    (folder / "a.bin").write_bytes(b"changed")
+    with pytest.raises(FusevadError) as raised:
+        get(a_bin(NOBODY, sha256=sha256(BYTES)))
+    assert sha256(b"changed") in one_line(raised)
+    assert (folder / "a.bin").read_bytes() == b"changed"
+
+
+def test_a_broken_lock_file_is_one_line(mirror, get, place):
+    (place / "checksums").mkdir()
+    (place / "checksums" / "set.json").write_text('{"a.bin": 3}')
+    with pytest.raises(FusevadError, match=r"set\.json: not a file of checksums"):
+        get(a_bin(f"{mirror.url}/ok/a.bin"))
+
+
+# Hugging Face, Google Drive, git
+
+
+@pytest.fixture
+def hub(mirror, monkeypatch):
+    """huggingface_hub with the local server for its hub."""
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", mirror.url)
+    template = mirror.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    return mirror
+
+
+def from_hub(repo="owner/repo", file="a.bin", **more):
+    return {"name": "a.bin", "sources": [{"huggingface": {"repo": repo, "file": file} | more}]}
+
+
+def test_a_file_comes_from_the_hub_at_the_commit_of_its_branch(hub, get):
+    assert (get(from_hub()) / "a.bin").read_bytes() == BYTES
+    assert ("GET", f"/datasets/owner/repo/resolve/{COMMIT}/a.bin", None) in hub.seen
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"repo": "owner/gated"}, "gated"),
+        ({"repo": "owner/absent"}, "no such repository"),
+        ({"file": "absent"}, "no such file"),
+        ({"revision": "absent"}, "no revision absent"),
+    ],
+)
+def test_what_the_hub_refuses_is_told(hub, get, wrong, reason):
+    with pytest.raises(FusevadError) as raised:
+        get(from_hub(**wrong))
+    assert reason in one_line(raised)
+
+
+def test_a_file_that_differs_on_the_hub_is_not_even_downloaded(hub, get):
+    with pytest.raises(FusevadError, match=sha256(BYTES)):
+        get(from_hub() | {"sha256": "0" * 64})
+    assert [method for method, *_ in hub.seen] == ["HEAD"]
+
+
+@pytest.fixture
+def google(mirror, monkeypatch):
+    """Google Drive's name leads requests, and so gdown, to the local server."""
+    send = requests.adapters.HTTPAdapter.send
+
+    def send_here(adapter, request, **options):
+        request.url = request.url.replace("https://drive.google.com", mirror.url)
+        return send(adapter, request, **options)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send_here)
+    return mirror
+
+
+def test_a_file_comes_from_google_drive_past_its_question(google, get):
+    folder = get({"name": "a.bin", "sources": [{"drive": "a.bin"}]})
+    assert (folder / "a.bin").read_bytes() == BYTES
+
+
+def test_a_drive_download_that_broke_goes_on_in_the_next_run(google, get):
+    google.files["dies.bin"] = BYTES * 12
+    file = {"name": "a.bin", "sources": [{"drive": "dies.bin"}]}
+    with pytest.raises(FusevadError, match="incomplete"):
+        get(file)
+    assert (get(file) / "a.bin").read_bytes() == BYTES * 12
+    assert google.seen[-1][2] == f"bytes={512 * 1024}-", "gdown writes pieces of 512 KiB"
+
+
+def test_what_google_drive_refuses_is_told(google, get):
+    with pytest.raises(FusevadError) as raised:
+        get({"name": "a.bin", "sources": [{"drive": "absent"}]})
+    assert "with a browser" in one_line(raised)
+
+
+@pytest.fixture
+def repository(place):
+    """A git repository with two commits; returns its address and their names."""
+
+    def git(*words):
+        who = {"GIT_CONFIG_GLOBAL": os.devnull}
+        for role in ("AUTHOR", "COMMITTER"):
+            who |= {f"GIT_{role}_NAME": "a", f"GIT_{role}_EMAIL": "a@example.org"}
+        command = ["git", "-C", str(place / "upstream"), *words]
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, env=os.environ | who
+        ).stdout.strip()
+
+    (place / "upstream").mkdir()
+    git("init", "--initial-branch=main")
+    commits = []
+    for text in ("one", "two"):
+        (place / "upstream" / "labels.txt").write_text(text)
+        git("add", "labels.txt")
+        git("commit", "--message", text)
+        commits.append(git("rev-parse", "HEAD"))
+    return (place / "upstream").as_uri(), *commits
+
+
+def from_git(url, revision):
+    return {"name": "code", "sources": [{"git": {"url": url, "revision": revision}}]}
+
+
+def test_a_repository_is_cloned_at_its_pinned_commit(repository, get, place):
+    url, first, second = repository
+    for _ in range(2):
+        folder = get(from_git(url, first))
+        assert (folder / "code" / "labels.txt").read_text() == "one"
+    with pytest.raises(FusevadError, match=f"is at commit {first}, expected {second}"):
+        get(from_git(url, second))
+
+
+def test_the_commit_of_a_branch_is_locked(repository, get, place):
+    url, first, second = repository
+    folder = get(from_git(url, "main"))
+    assert lock(place) == {"code": {"commit": second}}
+    (place / "checksums" / "set.json").write_text(json.dumps({"code": {"commit": first}}))
+    shutil.rmtree(folder)
+    assert (get(from_git(url, "main")) / "code" / "labels.txt").read_text() == "one"
+
+
+@pytest.mark.parametrize("revision", ["absent", "0" * 40])
+def test_a_revision_that_a_repository_lacks_is_told(repository, get, revision):
+    with pytest.raises(FusevadError, match=f"no revision {revision}"):
+        get(from_git(repository[0], revision))
+
+
+def test_a_repository_that_cannot_be_reached_is_offline(get):
+    with pytest.raises(FusevadError, match="offline, it seems"):
+        get(from_git("http://127.0.0.1:9/code.git", "main"))
+
+
+# Data that the user has, or has to ask for
+
+
+def test_data_that_the_user_has_are_linked_and_left_alone(get, place):
+    own = place / "disk" / "own"
+    own.mkdir(parents=True)
+    (own / "a.bin").write_bytes(b"mine")
+    for existing in (own, own, None):
+        folder = get(a_bin(NOBODY, sha256=sha256(BYTES)), existing=existing)
+        assert folder.is_symlink() and (folder / "a.bin").read_bytes() == b"mine"
+    assert [path.name for path in own.iterdir()] == ["a.bin"]
+
+
+def test_a_data_root_that_does_not_exist_is_told(get, place):
+    with pytest.raises(FusevadError, match="nowhere: no such folder; correct data_root"):
+        get(a_bin(NOBODY), existing=place / "nowhere")
+
+
+@pytest.mark.parametrize("occupant", ["folder", "file", "other link"])
+def test_a_data_root_never_replaces_what_is_in_its_place(get, place, occupant):
+    own, folder = place / "own", place / "data" / "set"
+    own.mkdir()
+    folder.parent.mkdir()
+    if occupant == "folder":
+        folder.mkdir()
+    elif occupant == "file":
+        folder.write_text("")
+    else:
+        folder.symlink_to(place)
+    with pytest.raises(FusevadError, match="is there already"):
+        get(a_bin(NOBODY), existing=own)
+
+
+def test_a_set_given_on_request_says_what_to_ask_for_and_then_takes_it(mirror, get, place):
+    form = "ask for MSAD at https://example.org/form\nand save the archive you get as MSAD.zip"
+    files = [
+        a_bin(f"{mirror.url}/ok/a.bin"),
+        {"name": "MSAD.zip", "unpack": True, "gives": ["in/a.txt"]},
+        {"name": "videos"},
+    ]
+    with pytest.raises(FusevadError) as raised:
+        get(*files, form=form)
+    text = one_line(raised)
+    folder = place / "data" / "set"
+    for words in ("https://example.org/form", "MSAD.zip, videos", str(folder)):
+        assert words in text
+    assert (folder / "a.bin").read_bytes() == BYTES
+    (folder / "MSAD.zip").write_bytes(mirror.files["a.zip"])
+    (folder / "videos").mkdir()
+    get(*files, form=form)
+    assert (folder / "in" / "a.txt").read_bytes() == b"a"
+    assert (folder / "MSAD.zip").exists(), "what the user put there is the user's"
+
+
+def test_an_archive_that_the_user_has_unpacked_is_not_fetched(get, place):
+    (place / "data" / "set" / "in").mkdir(parents=True)
+    get({"name": "a.zip", "sources": [{"url": NOBODY}], "unpack": True, "gives": ["in"]})
+
+
+# The disk, other commands, the configuration
+
+
+def test_a_full_disk_is_one_line(mirror, get, place, monkeypatch):
+    usage = shutil.disk_usage(place)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(FusevadError, match="free some space") as raised:
+        get(a_bin(f"{mirror.url}/ok/a.bin"))
+    one_line(raised)
+
+
+def test_a_disk_that_fills_up_on_the_way_is_one_line_and_what_came_is_kept(mirror, get, place):
+    code = (
+        "import json, sys; from pathlib import Path; from fusevad.parsing import parse;"
+        "from fusevad.data.fetch import FetchSettings, fetch;"
+        "settings = parse(FetchSettings, json.loads(sys.argv[1]), '');"
+        "fetch('set', settings, Path('data/set'), Path('checksums/set.json'))"
+    )
+    values = {"licence": {"text": "x"}, "files": [a_bin(f"{mirror.url}/ok/a.bin")]}
+    most = 100_000
+    result = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(values)],
+        capture_output=True,
+        text=True,
+        check=False,
+        # The kernel refuses to make a file longer than this, as it would on a full disk.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )
+    assert "FusevadError: data/set/a.bin: the disk is full; free some space" in result.stderr
+    assert (get(a_bin(f"{mirror.url}/ok/a.bin")) / "a.bin").read_bytes() == BYTES
+    assert mirror.seen[-1][2] == f"bytes={most}-"
+
+
+def test_two_commands_do_not_fetch_into_one_folder(mirror, get, place):
+    (place / "data" / "set" / ".fetch").mkdir(parents=True)
+    with (
+        filelock.FileLock(place / "data" / "set" / ".fetch" / "lock"),
+        pytest.raises(FusevadError, match="another command"),
+    ):
+        get(a_bin(f"{mirror.url}/ok/a.bin"))
+
+
+@pytest.mark.parametrize(
+    ("file", "complaint"),
+    [
+        (a_bin("ftp://example.org/a"), "does not begin with https://"),
+        (a_bin("file://relative/a"), "full path"),
+        (a_bin(), "no sources"),
+        (a_bin(NOBODY, sha256="abc"), "64 hexadecimal digits"),
+        (a_bin(NOBODY, unpack="../b"), "no path below"),
+        ({"name": "../a", "sources": [{"url": NOBODY}]}, "no path below"),
+        ({"name": "a", "sources": [{"url": NOBODY, "drive": "b"}]}, "exactly one of"),
+        ({"name": "a", "sources": [{}]}, "exactly one of"),
+        (from_git("https://example.org/a", "main") | {"unpack": True}, "git source"),
+        (a_bin(NOBODY, mirrors=[]), "mirrors"),
+    ],
+)
+def test_what_makes_no_sense_in_the_configuration_is_told(get, file, complaint):
+    with pytest.raises(FusevadError, match=complaint) as raised:
+        get(file)
+    assert one_line(raised).startswith("set.yaml: fetch: ")

@@ -1,0 +1,236 @@
+"""The manifest: every kind of inconsistent label, interval or bad video is one clear error."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusevad.data.manifest import (
+    Interval,
+    frame_labels,
+    make_manifest,
+    read_intervals,
+    read_manifest,
+    shard,
+)
+from fusevad.errors import FusevadError
+from fusevad.files import sha256
+from tests.video.test_video import cut, write_video
+
+LABELS = [
+    ("walk", "train", "normal", "videos/walk.mp4"),
+    ("fire01", "train", "fire", "videos/fire01.mp4"),
+    ("calm", "test", "normal", "videos/calm.mp4"),
+    ("brawl", "test", "fight;fire", "videos/brawl.mp4"),
+]
+INTERVALS = [("brawl", "fight", 3, 9), ("brawl", "fire", 12, 20)]
+
+
+class Source:
+    """A small labelled data set whose tables a test can spoil."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.labels, self.intervals = list(LABELS), list(INTERVALS)
+        (folder / "videos").mkdir()
+        for number, (name, *_) in enumerate(LABELS):
+            write_video(folder / f"videos/{name}.mp4", 20 + number, seed=number)
+
+    def make(self, on_bad_video: str = "stop", workers: int = 1, past_end: str = "stop") -> None:
+        labels = pd.DataFrame(self.labels, columns=["video", "split", "class", "path"])
+        labels.to_csv(self.folder / "labels.csv", index=False)
+        intervals = pd.DataFrame(self.intervals, columns=["video", "class", "start", "end"])
+        intervals.to_csv(self.folder / "intervals.csv", index=False)
+        self.run(on_bad_video, workers, past_end)
+
+    def run(self, on_bad_video: str = "stop", workers: int = 1, past_end: str = "stop") -> None:
+        tables = self.folder / "labels.csv", self.folder / "intervals.csv"
+        make_manifest(*tables, self.out, on_bad_video, workers, past_end)
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    def error(self) -> str:
+        with pytest.raises(FusevadError) as caught:
+            self.make()
+        assert not self.out.exists() or not any(self.out.iterdir())
+        return str(caught.value)
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Source(tmp_path)
+
+
+def test_manifest_states_what_decodes_in_the_order_of_the_labels(source):
+    source.make(workers=2)
+    videos = read_manifest(source.out / "manifest.csv")
+    assert [video.name for video in videos] == ["walk", "fire01", "calm", "brawl"]
+    assert [video.frames for video in videos] == [20, 21, 22, 23]
+    brawl = videos[3]
+    assert brawl.classes == ("fight", "fire") and brawl.anomalous and brawl.split == "test"
+    assert not videos[0].anomalous and videos[0].segments == 2
+    assert brawl.path == Path("videos/brawl.mp4")
+    assert (brawl.fps, brawl.width, brawl.height) == (20.0, 64, 48)
+    assert brawl.sha256 == sha256(brawl.path)
+    assert pd.read_csv(source.out / "skipped.csv").columns.tolist() == ["video", "path", "reason"]
+    columns = "video,path,split,classes,frames,fps,width,height,sha256"
+    assert (source.out / "manifest.csv").read_text().startswith(columns)
+
+
+def test_manifest_is_the_same_every_time(source):
+    source.make(workers=2)
+    first = {file.name: file.read_bytes() for file in source.out.iterdir()}
+    source.make(workers=1)
+    assert {file.name: file.read_bytes() for file in source.out.iterdir()} == first
+
+
+def test_a_video_outside_the_working_directory_has_its_full_path(source, monkeypatch):
+    elsewhere = source.folder / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    source.make()
+    path = read_manifest(source.out / "manifest.csv")[0].path
+    assert path == source.folder / "videos/walk.mp4"
+
+
+def test_intervals_give_frame_labels(source):
+    source.make()
+    intervals = read_intervals(source.out / "intervals.csv")
+    assert intervals == {"brawl": [Interval("brawl", "fight", 3, 9),
+                                   Interval("brawl", "fire", 12, 20)]}  # fmt: skip
+    labels = frame_labels(23, intervals["brawl"])
+    assert np.flatnonzero(labels).tolist() == [*range(3, 9), *range(12, 20)]
+    assert frame_labels(5, []).tolist() == [0] * 5
+
+
+def test_shards_part_the_videos(source):
+    source.make()
+    videos = read_manifest(source.out / "manifest.csv")
+    parts = [shard(videos, index, 3) for index in range(3)]
+    assert [[video.name for video in part] for part in parts] == [
+        ["walk", "brawl"], ["fire01"], ["calm"]
+    ]  # fmt: skip
+    with pytest.raises(FusevadError, match="shard 3 of 3"):
+        shard(videos, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (("walk", "train", "normal", "videos/x.mp4"), "name walk occurs 2 times"),
+        (("walk", "test", "normal", "videos/x.mp4"), "walk is in train and in test"),
+        (("copy", "test", "normal", "videos/walk.mp4"), "walk.mp4 is in train and in test"),
+        (("copy", "train", "normal", "videos/../videos/walk.mp4"), "walk.mp4 occurs 2 times"),
+        (("x", "validation", "normal", "x.mp4"), "unknown split 'validation'"),
+        (("a/b", "train", "normal", "x.mp4"), "'a/b' is no file name"),
+        (("x", "train", "", "x.mp4"), "line 6 has an empty cell"),
+        (("x", "train", "normal;fire", "x.mp4"), "class 'normal;fire'"),
+        (("x", "test", "fire", "x.mp4"), "no interval for the anomalous test video x"),
+    ],
+)
+def test_inconsistent_labels_are_named(source, row, message):
+    source.labels.append(row)
+    assert message in source.error()
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (("brawl", "fight", 3, 24), "ends after the video's 23 frames"),
+        (("brawl", "fight", 9, 9), "empty"),
+        (("brawl", "fight", 9, 3), "empty"),
+        (("brawl", "fight", -2, 3), "starts before"),
+        (("none", "fight", 1, 3), "no such video"),
+        (("calm", "fight", 1, 3), "labelled normal"),
+        (("fire01", "fire", 1, 3), "training video"),
+        (("brawl", "theft", 1, 3), "'theft' is not among"),
+        (("brawl", "fight", 1.5, 3), "whole frames"),
+        (("brawl", "fight", "soon", 3), "whole frames"),
+        (("brawl", "fight", None, 3), "whole frames"),
+    ],
+)
+def test_inconsistent_intervals_are_named(source, row, message):
+    source.intervals.append(row)
+    error = source.error()
+    assert message in error and "intervals.csv" in error and "\n" not in error
+
+
+def test_an_interval_may_end_with_the_video(source):
+    source.intervals.append(("brawl", "fight", 22, 23))
+    source.make()
+
+
+def test_intervals_past_the_end_are_clipped_or_dropped_where_that_is_asked_for(source, capsys):
+    source.intervals += [("brawl", "fight", 20, 30), ("brawl", "fire", 23, 25)]
+    source.make(past_end="clip")
+    spans = [
+        (each.start, each.end) for each in read_intervals(source.out / "intervals.csv")["brawl"]
+    ]
+    assert spans == [(3, 9), (12, 20), (20, 23)]
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(warnings) == 2
+    assert "interval 20-30 of video brawl: ends after the video's 23 frames, clipped" in warnings[0]
+    assert "interval 23-25 of video brawl: ends after the video's 23 frames, dropped" in warnings[1]
+
+
+def test_an_anomaly_is_not_dropped_as_a_whole(source):
+    source.intervals = [("brawl", "fight", 23, 30)]
+    with pytest.raises(FusevadError, match="all intervals of video brawl lie after its 23 frames"):
+        source.make(past_end="clip")
+
+
+def test_a_test_video_that_links_to_a_training_video_is_a_leak(source):
+    (source.folder / "videos/link.mp4").symlink_to(source.folder / "videos/walk.mp4")
+    source.labels.append(("link", "test", "normal", "videos/link.mp4"))
+    assert "walk.mp4 is in train and in test" in source.error()
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "intervals.csv"])
+def test_a_missing_table_is_named(source, name):
+    source.make()
+    (source.folder / name).unlink()
+    with pytest.raises(FusevadError, match=f"{name}: no such file"):
+        source.run()
+
+
+def test_all_bad_videos_are_named_and_nothing_is_written(source):
+    cut(source.folder / "videos/walk.mp4", 0.5)
+    (source.folder / "videos/calm.mp4").unlink()
+    message = source.error()
+    assert "2 of 4 videos" in message
+    assert "walk.mp4" in message and "calm.mp4: no such video" in message
+    assert "brawl.mp4" not in message
+
+
+def test_one_bad_video_is_one_line(source):
+    cut(source.folder / "videos/walk.mp4", 0.5)
+    assert "\n" not in source.error()
+
+
+def test_skipped_videos_are_recorded(source):
+    cut(source.folder / "videos/brawl.mp4", 0.5)
+    source.make("skip")
+    names = [video.name for video in read_manifest(source.out / "manifest.csv")]
+    assert names == ["walk", "fire01", "calm"]
+    skipped = pd.read_csv(source.out / "skipped.csv")
+    assert skipped.video.tolist() == ["brawl"]
+    assert "brawl.mp4" in skipped.reason[0]
+    assert read_intervals(source.out / "intervals.csv") == {}
+
+
+def test_no_good_video_is_an_error_even_when_skipping(source):
+    for file in (source.folder / "videos").iterdir():
+        file.write_bytes(b"")
+    with pytest.raises(FusevadError, match="none of its videos"):
+        source.make("skip")
+
+
+def test_a_test_video_that_copies_a_training_video_is_said(source, capsys):
+    data = (source.folder / "videos/walk.mp4").read_bytes()
+    (source.folder / "videos/calm.mp4").write_bytes(data)
+    source.make()
+    assert "test video calm is the same file as training video walk" in capsys.readouterr().err

@@ -1,0 +1,251 @@
+"""Labels and verification of data sets laid out like the real ones."""
+
+import re
+import shutil
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusevad.data.fetch.settings import FetchSettings
+from fusevad.data.manifest import frame_labels, make_manifest, read_intervals, read_manifest
+from fusevad.data.recorded import RecordedSettings, make_labels, verify
+from fusevad.data.recorded.inventory import Inventory
+from fusevad.errors import FusevadError
+from fusevad.parsing import parse, read_yaml
+from tests import stand_ins
+from tests.video.test_video import cut
+
+DATASETS = list(stand_ins.STAND_INS)
+
+
+@pytest.fixture(scope="session")
+def laid_out(tmp_path_factory) -> Path:
+    """All stand-ins, and their settings in `config`."""
+    folder = tmp_path_factory.mktemp("recorded")
+    stand_ins.make(folder, folder / "config", DATASETS)
+    return folder
+
+
+@pytest.fixture
+def copy(laid_out, tmp_path) -> Callable[[str], Path]:
+    """Makes a copy of a stand-in, to spoil."""
+    return lambda dataset: Path(shutil.copytree(laid_out / dataset, tmp_path / dataset))
+
+
+def settings_of(dataset: str, config: Path = stand_ins.CONFIG) -> RecordedSettings:
+    return parse(RecordedSettings, read_yaml(config / f"{dataset}.yaml")["recorded"], dataset)
+
+
+def small(laid_out: Path, dataset: str) -> RecordedSettings:
+    return settings_of(dataset, laid_out / "config/datasets")
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_settings_of_a_data_set_are_complete(dataset):
+    values = read_yaml(stand_ins.CONFIG / f"{dataset}.yaml")
+    settings = parse(RecordedSettings, values["recorded"], dataset)
+    parse(FetchSettings, values["fetch"], dataset)
+    assert settings.split == "official"
+    for split in settings.splits.values():
+        for part in (split.train, split.test):
+            named = sum(part.classes.values())
+            assert named >= part.videos or dataset == "msad"
+            assert set(part.classes) <= set(settings.labels.names.values())
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_complete_data_set_has_no_problems_and_makes_a_manifest(laid_out, tmp_path, dataset):
+    settings = small(laid_out, dataset)
+    assert verify(dataset, laid_out / dataset, settings, "official", workers=1) == []
+    make_labels(laid_out / dataset, settings, "official", tmp_path / "source")
+    tables = tmp_path / "source/labels.csv", tmp_path / "source/intervals.csv"
+    make_manifest(*tables, tmp_path, "stop", workers=1, past_end="clip")
+    videos = read_manifest(tmp_path / "manifest.csv")
+    official = settings.splits["official"]
+    assert len(videos) == official.train.videos + official.test.videos
+    assert all(video.path.is_file() for video in videos)
+    anomalous = {video.name for video in videos if video.split == "test" and video.anomalous}
+    assert set(read_intervals(tmp_path / "intervals.csv")) == anomalous
+
+
+@pytest.mark.parametrize("dataset", stand_ins.VIDEOS)
+def test_stand_ins_have_the_frames_and_anomalies_that_they_were_made_with(
+    laid_out, tmp_path, dataset
+):
+    """From what was drawn, through the publisher's files, to the manifest."""
+    make_labels(laid_out / dataset, small(laid_out, dataset), "official", tmp_path / "source")
+    tables = tmp_path / "source/labels.csv", tmp_path / "source/intervals.csv"
+    make_manifest(*tables, tmp_path, "stop", workers=1, past_end="clip")
+    videos = {video.name: video for video in read_manifest(tmp_path / "manifest.csv")}
+    intervals = read_intervals(tmp_path / "intervals.csv")
+    for made in chain(*stand_ins.VIDEOS[dataset].values()):
+        video = videos[made.name]
+        assert video.frames == made.frames
+        assert video.anomalous == bool(made.spans)
+        if video.split == "test":
+            drawn = np.zeros(made.frames, bool)
+            for start, end in made.spans:
+                drawn[start:end] = True
+            found = frame_labels(video.frames, intervals.get(made.name, []))
+            assert np.array_equal(found, drawn)
+
+
+def test_videos_are_found_in_whatever_folders_they_are(tmp_path, laid_out):
+    over = stand_ins.ucf_crime(tmp_path / "parts", in_parts=True)
+    values = stand_ins.configured("ucf-crime", over)["recorded"]
+    settings = parse(RecordedSettings, values, "ucf-crime")
+    assert verify("ucf-crime", tmp_path / "parts", settings, "official", workers=1) == []
+    make_labels(tmp_path / "parts", settings, "official", tmp_path / "a")
+    make_labels(laid_out / "ucf-crime", small(laid_out, "ucf-crime"), "official", tmp_path / "b")
+    tables = [pd.read_csv(tmp_path / which / "labels.csv") for which in "ab"]
+    assert tables[0].drop(columns="path").equals(tables[1].drop(columns="path"))
+
+
+def test_data_behind_a_link_are_found(tmp_path, laid_out):
+    (tmp_path / "linked").symlink_to(laid_out / "xd-violence")
+    settings = small(laid_out, "xd-violence")
+    make_labels(tmp_path / "linked", settings, "official", tmp_path / "source")
+    assert len(pd.read_csv(tmp_path / "source/labels.csv")) == 14
+
+
+def test_verify_says_what_the_released_split_changes(laid_out):
+    def changes(dataset: str) -> list[str]:
+        settings = small(laid_out, dataset)
+        return verify(dataset, laid_out / dataset, settings, "released", workers=1)
+
+    (leak,) = changes("shanghaitech")
+    assert leak == "leak: 04_0012 is an official test video but trained on"
+    (moved,) = changes("msad")
+    assert moved == "moved: Fire_1 is an official training video but tested on"
+    kinds = [line.split(":")[0] for line in changes("xd-violence")]
+    assert kinds == ["leak", "left out", "left out"]
+
+
+def test_verify_names_all_that_is_wrong_at_once(copy, laid_out):
+    folder = copy("xd-violence")
+    videos = sorted(folder.rglob("*.mp4"))
+    gone, broken = videos[0], videos[-1]
+    gone.unlink()
+    cut(broken, 0.5)
+    shutil.copy(videos[1], folder / "videos/unknown_label_A.mp4")
+    text = (folder / "lists/annotations.txt").read_text()
+    (folder / "lists/annotations.txt").write_text(text.replace(" 0 16 ", " sixteen 16 "))
+    problems = verify("xd-violence", folder, small(laid_out, "xd-violence"), "official", 1)
+    expected = [
+        r"annotations: .*annotations.txt: line 1 has no pairs",
+        r"train: 7 of 8 videos are there",
+        r"train: \d of \d videos of class \S+ are there",
+        rf"missing: {re.escape(gone.stem)} \(train\)",
+        r"extra: .*unknown_label_A.mp4",
+        rf"unreadable: {re.escape(str(broken))}",
+    ]
+    assert len(problems) == len(expected)
+    for line, pattern in zip(problems, expected, strict=True):
+        assert re.match(pattern, line)
+
+
+def test_verify_checks_the_lists_against_the_expected_numbers_and_names(copy, laid_out):
+    folder = copy("ucf-crime")
+    path = folder / "lists/Anomaly_Train.txt"
+    path.write_text(path.read_text().replace("Abuse001", "Abuse002"))
+    problems = verify("ucf-crime", folder, small(laid_out, "ucf-crime"), "official", 1)
+    assert re.match("train: the names of its videos have the SHA-256 [0-9a-f]{64}", problems[0])
+    path.write_text(path.read_text() + "Abuse/Abuse003_x264.mp4\n")
+    problems = verify("ucf-crime", folder, small(laid_out, "ucf-crime"), "official", 1)
+    assert problems[0] == "train: the lists name 9 videos instead of 8"
+    assert problems[1] == "train: the lists name 2 videos of class Abuse instead of 1"
+
+
+def test_an_image_that_is_no_image_is_named(copy, laid_out):
+    folder = copy("shanghaitech")
+    image = folder / "shanghaitech/testing/frames/01_0014/007.jpg"
+    image.write_bytes(image.read_bytes()[:500])
+    (problem,) = verify("shanghaitech", folder, small(laid_out, "shanghaitech"), "official", 1)
+    assert problem.startswith(f"unreadable: {image}")
+
+
+def spoil_twice(folder: Path) -> str:
+    video = next(folder.rglob("Abuse001_x264.mp4"))
+    shutil.copy(video, folder / video.name)
+    return "both are video Abuse001_x264"
+
+
+def spoil_missing(folder: Path) -> str:
+    next(folder.rglob("Abuse001_x264.mp4")).unlink()
+    return "1 of 14 videos are missing, the first is Abuse001_x264"
+
+
+def spoil_list(folder: Path) -> str:
+    next(folder.rglob("Anomaly_Train.txt")).unlink()
+    return "no file Anomaly_Train.txt below it"
+
+
+def spoil_copies(folder: Path) -> str:
+    (folder / "Anomaly_Train.txt").write_text("Abuse/Abuse001_x264.mp4\n")
+    return "different files Anomaly_Train.txt"
+
+
+def spoil_line(folder: Path) -> str:
+    path = next(folder.rglob("Anomaly_Train.txt"))
+    path.write_text("<html>not found</html>\n")
+    return "line 1 ('<html>not found</html>') has not the form"
+
+
+def spoil_leak(folder: Path) -> str:
+    path = next(folder.rglob("Anomaly_Train.txt"))
+    path.write_text(path.read_text() + "Abuse/Abuse028_x264.mp4\n")
+    return "1 videos are in train and in test, the first is Abuse028_x264"
+
+
+def spoil_interval(folder: Path) -> str:
+    edit_annotations(folder, "Abuse028_x264.mp4  Abuse  11  26", "Abuse028_x264.mp4  Abuse  -1  -1")
+    return "video Abuse028_x264 is anomalous but has no interval"
+
+
+def spoil_normal(folder: Path) -> str:
+    edit_annotations(folder, "Normal  -1  -1", "Normal  1  2")
+    return "video Normal_Videos_003_x264 is normal but has intervals"
+
+
+def spoil_class(folder: Path) -> str:
+    edit_annotations(folder, "Abuse028_x264.mp4  Abuse", "Abuse028_x264.mp4  Arson")
+    return "video Abuse028_x264 is annotated as Arson but labelled Abuse"
+
+
+def spoil_label(folder: Path) -> str:
+    edit_annotations(folder, "Abuse028_x264.mp4  Abuse", "Abuse028_x264.mp4  Abused")
+    return "video Abuse028_x264: unknown label 'Abused'"
+
+
+def edit_annotations(folder: Path, old: str, new: str) -> None:
+    path = next(folder.rglob("Temporal_Anomaly_Annotation*.txt"))
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+SPOILS = [value for name, value in dict(globals()).items() if name.startswith("spoil_")]
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
+def test_files_that_do_not_agree_are_one_clear_line(copy, laid_out, spoil):
+    folder = copy("ucf-crime")
+    message = spoil(folder)
+    with pytest.raises(FusevadError) as caught:
+        make_labels(folder, small(laid_out, "ucf-crime"), "official", folder / "out")
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert not (folder / "out").exists()
+
+
+def test_an_empty_folder_is_one_clear_line(tmp_path, laid_out):
+    (problem,) = verify("msad", tmp_path, small(laid_out, "msad"), "official", 1)
+    assert problem.startswith(f"{tmp_path}: no such folder, or nothing in it")
+
+
+def test_a_missing_image_is_named(copy, laid_out):
+    folder = copy("shanghaitech")
+    (folder / "shanghaitech/testing/frames/01_0014/007.jpg").unlink()
+    with pytest.raises(FusevadError, match="01_0014: image 7 is missing among 39"):
+        Inventory.of(folder).clips(small(laid_out, "shanghaitech").layout)

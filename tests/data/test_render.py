@@ -1,0 +1,303 @@
+"""The renderer of the bundled data set."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from fusevad.data.render import (
+    CLASSES,
+    RenderSettings,
+    contact_sheet,
+    encoder_plans,
+    iter_frames,
+    plan,
+    render_dataset,
+    render_ground_truth,
+    segment_captions,
+    video_path,
+)
+from fusevad.data.render.frames import Stage, direct
+from fusevad.data.render.groundtruth import optical_flow
+from fusevad.data.render.plan import HARD_NEGATIVES
+from fusevad.errors import FusevadError
+from tests.made_up_tables import rows
+
+FULL = RenderSettings()
+SMALL = RenderSettings(
+    classes=("fighting", "fire"),
+    train_normal=1,
+    train_per_class=1,
+    test_normal=1,
+    test_per_class=1,
+    width=160,
+    height=120,
+    seconds=(2.0, 3.0),
+    seconds_mode=2.5,
+    fps=(12, 15),
+)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rendered")
+    render_dataset(SMALL, folder, workers=1)
+    return folder
+
+
+def test_plan_is_half_normal_and_names_are_unique():
+    videos = plan(FULL)
+    assert plan(FULL) == videos
+    assert len({video.name for video in videos}) == len(videos) == 220
+    for split, normal, each in (("train", 80, 8), ("test", 30, 3)):
+        labels = [video.label for video in videos if video.split == split]
+        assert labels.count("normal") == normal
+        assert all(labels.count(label) == each for label in CLASSES)
+
+
+def test_another_seed_gives_other_videos():
+    other = plan(dataclasses.replace(FULL, seed=FULL.seed + 1))
+    assert not {video.seed for video in plan(FULL)} & {video.seed for video in other}
+
+
+def test_test_split_has_scenes_that_training_has_not():
+    videos = plan(FULL)
+    train = {video.scene for video in videos if video.split == "train"}
+    test = {video.scene for video in videos if video.split == "test"}
+    assert train == set(range(8))
+    assert test - train == {8, 9, 10, 11}
+    assert test & train
+
+
+def test_encoder_clips_share_no_scene_and_no_seed_with_the_data_set():
+    videos, clips = plan(FULL), encoder_plans(FULL, 200, seed=0)
+    for name in ("scene", "scene_seed", "seed", "name"):
+        used = {getattr(video, name) for video in videos}
+        assert not used & {getattr(clip, name) for clip in clips}
+    assert all(clip.frames / clip.fps + 0.1 >= 4 and clip.frames / clip.fps <= 6 for clip in clips)
+    labels = [clip.label for clip in clips]
+    assert all(labels.count(label) == 10 for label in CLASSES)
+
+
+def test_anomalous_part_is_5_to_40_percent_and_inside_the_video():
+    starts = []
+    for video in plan(FULL):
+        assert 10 * video.fps <= video.frames + 1 <= 25 * video.fps + 1
+        previous = 0
+        for start, stop in video.intervals:
+            assert previous <= start < stop <= video.frames
+            previous = stop
+            starts.append(start / video.frames)
+        share = sum(stop - start for start, stop in video.intervals) / video.frames
+        assert share == 0 if video.label == "normal" else 0.05 <= share <= 0.4
+    assert min(starts) < 0.15 and max(starts) > 0.6
+
+
+def test_some_normal_videos_hold_hard_negatives():
+    normal = [video for video in plan(FULL) if video.label == "normal"]
+    assert {video.activity for video in normal} >= set(HARD_NEGATIVES)
+
+
+@pytest.mark.parametrize("label", CLASSES)
+def test_every_class_is_staged_within_its_intervals(label):
+    settings = dataclasses.replace(SMALL, classes=CLASSES, seconds=(6.0, 7.0), seconds_mode=6.5)
+    video = next(v for v in plan(settings) if v.label == label)
+    text = segment_captions(video, settings)
+    stage = Stage(direct(video, settings))
+    start, stop = video.intervals[0]
+    spans = [span for span in stage.director.spans if span.priority >= 9]
+    assert spans
+    for span in spans:
+        assert any(a <= span.start and span.stop <= b for a, b in video.intervals)
+    assert len(text) == -(-video.frames // 16)
+    image = stage.image((start + stop) // 2)
+    assert image.shape == (120, 160, 3) and image.std() > 10
+
+
+def test_the_same_plan_gives_the_same_frames():
+    video = plan(SMALL)[1]
+    first = [frame.image for frame in iter_frames(video, SMALL)]
+    second = [frame.image for frame in iter_frames(video, SMALL)]
+    assert len(first) == video.frames
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first[0], first[1])
+
+
+def test_two_workers_write_the_same_bytes_as_one(rendered, tmp_path):
+    render_dataset(SMALL, tmp_path, workers=2)
+    for video in plan(SMALL):
+        assert video_path(tmp_path, video).read_bytes() == video_path(rendered, video).read_bytes()
+
+
+def test_files_are_h264_and_aac_as_planned(rendered):
+    for video in plan(SMALL):
+        with av.open(str(video_path(rendered, video))) as container:
+            assert [stream.codec_context.name for stream in container.streams] == ["h264", "aac"]
+            stream = container.streams.video[0]
+            assert (stream.width, stream.height) == (160, 120)
+            assert stream.average_rate == video.fps
+            sound = container.streams.audio[0]
+            assert sound.rate == SMALL.sample_rate and sound.channels == 1
+            assert float(sound.duration * sound.time_base) == pytest.approx(
+                video.frames / video.fps, abs=0.15
+            )
+        with av.open(str(video_path(rendered, video))) as container:
+            assert sum(1 for _ in container.decode(video=0)) == video.frames
+        with av.open(str(video_path(rendered, video))) as container:
+            samples = np.concatenate([f.to_ndarray().ravel() for f in container.decode(audio=0)])
+            assert 0.001 < samples.std() < 1
+
+
+def test_tables_give_labels_of_all_and_intervals_of_the_test_split(rendered):
+    videos = {video.name: video for video in plan(SMALL)}
+    labels = rows(rendered / "labels.csv")
+    assert {row["video"]: row["class"] for row in labels} == {
+        name: video.label for name, video in videos.items()
+    }
+    assert all((rendered / row["path"]).is_file() for row in labels)
+    intervals = rows(rendered / "intervals.csv")
+    assert intervals
+    for row in intervals:
+        video = videos[row["video"]]
+        assert video.split == "test" and row["class"] == video.label
+        assert (int(row["start"]), int(row["end"])) in video.intervals
+
+
+def test_rendering_again_keeps_what_is_there_and_makes_what_is_missing(rendered, tmp_path):
+    render_dataset(SMALL, tmp_path, workers=1)
+    first, second, *_ = (video_path(tmp_path, video) for video in plan(SMALL))
+    before = os.stat(first).st_mtime_ns
+    content = second.read_bytes()
+    second.unlink()
+    (tmp_path / "labels.csv").unlink()
+    render_dataset(SMALL, tmp_path, workers=1)
+    assert os.stat(first).st_mtime_ns == before
+    assert second.read_bytes() == content
+    assert (tmp_path / "labels.csv").exists()
+    render_dataset(dataclasses.replace(SMALL, noise=(9.0, 9.0)), tmp_path, workers=1)
+    assert os.stat(first).st_mtime_ns != before
+
+
+def test_contact_sheet_is_a_picture(rendered, tmp_path):
+    contact_sheet(rendered, tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(FusevadError, match="no rendered data set"):
+        contact_sheet(tmp_path, tmp_path / "other.png")
+
+
+@pytest.fixture(scope="module")
+def calm() -> Stage:
+    video = next(v for v in plan(FULL) if v.label == "normal" and v.scene == 2)
+    return Stage(direct(video, FULL))
+
+
+def test_key_points_lie_on_their_person(calm):
+    inside, total = 0, 0
+    for frame in list(iter_frames(dataclasses.replace(calm.director.plan, frames=4), FULL)):
+        instances = frame.instances()
+        for identity, points in frame.keypoints().items():
+            mask = instances == identity
+            for x, y, visible in points:
+                if visible:
+                    assert mask[int(y), int(x)]
+                    inside += 1
+                total += 1
+    assert inside > 0.6 * total > 0
+
+
+def test_depth_of_people_is_that_of_their_feet_and_nearer_than_the_background(calm):
+    truth, empty = calm.truth(3), calm.director.scene.truth()
+    people = [item for item in calm.visible(3) if item[0].kind == "person"]
+    assert people
+    for track, index in people:
+        mask = truth.instances == track.identity
+        if mask.sum() < 50:
+            continue
+        assert np.abs(np.median(truth.depth[mask]) - track.distance[index]) < 1.2
+        assert (truth.depth[mask] <= empty.depth[mask] + 0.6).mean() > 0.95
+    assert (truth.depth > 0).all()
+
+
+def test_ground_depth_agrees_with_the_camera(calm):
+    camera, depth = calm.director.scene.camera, calm.director.scene.truth().depth
+    for point in ((0.0, 8.0, 0.0), (0.8, 9.0, 0.0)):
+        pixel, expected = camera.project(np.array(point))
+        column, row = np.floor(pixel).astype(int)
+        assert depth[row, column] == pytest.approx(expected, rel=0.03)
+
+
+def test_flow_agrees_with_the_motion_of_key_points(calm):
+    errors, speeds = [], []
+    for frame in (10, 20, 30):
+        flow, truth = optical_flow(calm, frame), calm.truth(frame)
+        assert not flow[truth.instances == 0].any()
+        for track, index in calm.visible(frame):
+            if track.keypoints is None or index + 1 >= len(track.keypoints):
+                continue
+            for before, after in zip(
+                track.keypoints[index], track.keypoints[index + 1], strict=True
+            ):
+                x, y = int(before[0]), int(before[1])
+                if not (0 <= x < 320 and 0 <= y < 240):
+                    continue
+                if truth.instances[y, x] == track.identity:
+                    motion = after[:2] - before[:2]
+                    errors.append(np.linalg.norm(flow[y, x] - motion))
+                    speeds.append(np.linalg.norm(motion))
+    assert np.mean(speeds) > 0.5
+    assert np.median(errors) < 0.25 * np.mean(speeds)
+
+
+def test_ground_truth_files_hold_what_they_say(tmp_path):
+    video = dataclasses.replace(plan(SMALL)[1], frames=5, intervals=((1, 4),))
+    render_ground_truth(video, SMALL, tmp_path)
+    with np.load(tmp_path / f"{video.name}.depth.npz") as content:
+        assert content["depth"].shape == (5, 120, 160)
+    with np.load(tmp_path / f"{video.name}.flow.npz") as content:
+        assert content["flow"].shape == (4, 120, 160, 2)
+    with np.load(tmp_path / f"{video.name}.keypoints.npz") as content:
+        assert content["keypoints"].shape[2:] == (17, 3)
+        assert len(content["ids"]) == content["keypoints"].shape[1]
+    with np.load(tmp_path / f"{video.name}.masks.npz") as content:
+        assert set(np.unique(content["masks"])) > {0}
+    assert len(rows(tmp_path / f"{video.name}.captions.csv")) == 1
+    with pytest.raises(FusevadError, match="unknown ground truth"):
+        render_ground_truth(video, SMALL, tmp_path, ("sonar",))
+
+
+def test_captions_name_the_anomaly_where_it_happens_and_not_elsewhere():
+    words = {"fire": ("fire", "burn", "flames"), "fighting": ("fight", "punch")}
+    for video in (v for v in plan(FULL) if v.label in words and v.split == "test"):
+        for number, text in enumerate(segment_captions(video, FULL)):
+            middle = min(number * 16 + 8, video.frames - 1)
+            inside = any(start <= middle < stop for start, stop in video.intervals)
+            assert inside == any(word in text for word in words[video.label]), text
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"colour": 3},
+        {"seed": "seven"},
+        {"fps": []},
+        {"noise": [1.0]},
+        {"preset": "slowest"},
+        {"anomaly_share": [0.1, 0.9]},
+        {"classes": ["earthquake"]},
+        {"train_normal": -1},
+    ],
+)
+def test_unknown_or_impossible_settings_are_errors(mapping):
+    with pytest.raises(FusevadError, match=f"render: .*{next(iter(mapping))}"):
+        RenderSettings.from_mapping(mapping)
+
+
+def test_captions_are_whole_sentences():
+    for clip in encoder_plans(FULL, 40, seed=5):
+        for text in segment_captions(clip, FULL):
+            assert "  " not in text and "{" not in text
+            assert "a orange" not in text
+            assert text == text.strip() and len(text.split()) >= 3

@@ -1,0 +1,294 @@
+"""Crops, and shards of embeddings and their index, with a tiny CLIP of random weights."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from fusevad.cues.count import normalise
+from fusevad.cues.settings import CueSettings
+from fusevad.cues.store import make_cues, read_counts
+from fusevad.embed import run as embed_module
+from fusevad.embed.index import make_index
+from fusevad.embed.run import EmbedSettings, embed_shard
+from fusevad.encoders.clip import load_cue_tower, load_image_tower
+from fusevad.errors import FusevadError
+from fusevad.files import sha256
+from fusevad.video.crops import crop_images
+from fusevad.video.decode import read_frames
+from tests.made_up_tables import write_table
+from tests.tiny_clip import changed, make_encoder
+from tests.video.test_video import files_of_at_most, write_video
+
+VIDEOS = {"a": 40, "b": 16, "c": 5}
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return make_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A folder with a manifest of three short videos, and their motion cues."""
+    folder = tmp_path_factory.mktemp("data")
+    rows = []
+    for name, frames in VIDEOS.items():
+        path = write_video(folder / f"{name}.mp4", frames, (160, 120), seed=frames)
+        rows.append((name, path, "train", "normal", frames, 20.0, 160, 120, sha256(path)))
+    write_table(folder, "manifest", rows)
+    make_cues(folder / "manifest.csv", 0, 1, CueSettings(), folder / "cues/shard-0.csv")
+    return folder
+
+
+def embed(data, out, settings, shard=0, shards=1, threads=1):
+    file = out / f"shard-{shard}.safetensors"
+    embed_shard(data / "manifest.csv", shard, shards, settings, file, data / "cues", threads)
+    return file
+
+
+# Crops
+
+
+def test_crops_are_centre_and_corners_and_their_mirrors():
+    image = np.random.default_rng(0).integers(0, 256, (256, 340, 3), np.uint8)
+    crops = crop_images(image, tuple(range(10)), 224)
+    np.testing.assert_array_equal(crops[0], image[16:240, 58:282])
+    np.testing.assert_array_equal(crops[1], image[:224, :224])
+    np.testing.assert_array_equal(crops[2], image[:224, 116:])
+    np.testing.assert_array_equal(crops[3], image[32:, :224])
+    np.testing.assert_array_equal(crops[4], image[32:, 116:])
+    for crop in range(5):
+        np.testing.assert_array_equal(crops[crop + 5], crops[crop][:, ::-1])
+
+
+def test_chosen_crops_come_in_the_order_asked_for():
+    image = np.random.default_rng(0).random((256, 340), np.float32)
+    all_crops = crop_images(image, tuple(range(10)), 224)
+    np.testing.assert_array_equal(crop_images(image, (7, 0), 224), all_crops[[7, 0]])
+
+
+def test_smaller_crops_are_averaged_over_areas():
+    image = np.random.default_rng(0).integers(0, 256, (256, 340, 3), np.uint8)
+    blocks = image[:224, :224].reshape(112, 2, 112, 2, 3).mean(axis=(1, 3))
+    assert np.abs(crop_images(image, (1,), 112)[0] - blocks).max() <= 0.5
+
+
+# Shards
+
+
+@pytest.mark.parametrize("stride", [1, 3, 16])
+def test_rgb_segments_are_means_over_their_sampled_frames(encoder, data, tmp_path, stride):
+    settings = EmbedSettings("rgb", encoder, crops=(0, 6), frame_stride=stride, batch_size=7)
+    shard = load_file(embed(data, tmp_path, settings))
+    tower = load_image_tower(encoder)
+    for name, count in VIDEOS.items():
+        frames = list(read_frames(data / f"{name}.mp4"))
+        for segment in range(-(-count // 16)):
+            sampled = frames[16 * segment : min(count, 16 * segment + 16)][::stride]
+            images = np.stack([crop_images(frame, (0, 6), 32) for frame in sampled])
+            each = tower.embed(images.reshape(-1, 32, 32, 3)).reshape(len(sampled), 2, -1)
+            np.testing.assert_allclose(shard[name][segment], each.mean(axis=0), atol=2e-3)
+    assert {name: x.shape for name, x in shard.items()} == {
+        "a": (3, 2, 24), "b": (1, 2, 24), "c": (1, 2, 24)
+    }  # fmt: skip
+    assert shard["a"].dtype == np.float16
+
+
+def test_event_segments_are_embedded_motion_cues(encoder, data, tmp_path):
+    shard = load_file(embed(data, tmp_path, EmbedSettings("motion-T16-thr10", encoder)))
+    tower = load_cue_tower(encoder)
+    for name in VIDEOS:
+        counts = np.stack(list(read_counts(data / f"cues/{name}.h5", 16, 10)))
+        cues = normalise(counts, 16, CueSettings())
+        for cue, vectors in zip(cues, shard[name], strict=True):
+            expected = tower.embed(crop_images(cue, tuple(range(10)), 32))
+            np.testing.assert_allclose(vectors, expected, atol=2e-3)
+
+
+def test_a_shard_states_what_made_it(encoder, data, tmp_path):
+    file = embed(data, tmp_path, EmbedSettings("rgb", encoder, frame_stride=4))
+    with safe_open(file, "numpy") as store:
+        metadata = json.loads(store.metadata()["provenance"])
+    assert metadata["encoder"] == "minute" and metadata["stream"] == "rgb"
+    assert metadata["frame_stride"] == "4"
+    assert len(metadata["weights_sha256"]) == 64
+    assert not any("/" in value for value in metadata.values())
+
+
+@pytest.mark.parametrize("stream", ["rgb", "motion-T16-thr10"])
+def test_batches_and_processes_change_no_more_than_rounding(encoder, data, tmp_path, stream):
+    settings = EmbedSettings(stream, encoder, crops=(0, 4, 7))
+    expected = load_file(embed(data, tmp_path / "default", settings))
+    for size in (1, 5, 500):
+        result = load_file(
+            embed(data, tmp_path / str(size), dataclasses.replace(settings, batch_size=size))
+        )
+        for name in VIDEOS:
+            np.testing.assert_allclose(result[name], expected[name], atol=2e-3)
+    result = load_file(embed(data, tmp_path / "processes", settings, threads=2))
+    for name in VIDEOS:
+        np.testing.assert_allclose(result[name], expected[name], atol=2e-3)
+
+
+@pytest.mark.parametrize("stream", ["rgb", "motion-T16-thr10"])
+def test_a_killed_shard_goes_on_to_the_same_bytes(encoder, data, tmp_path, monkeypatch, stream):
+    settings = EmbedSettings(stream, encoder, frame_stride=4)
+    fresh = embed(data, tmp_path / "fresh", settings).read_bytes()
+    real, done = embed_module._embed_video, []
+
+    def embed_or_die(video, *rest):
+        if len(done) == 2 and not (tmp_path / "restarted").exists():
+            raise KeyboardInterrupt
+        done.append(video.name)
+        return real(video, *rest)
+
+    monkeypatch.setattr(embed_module, "_embed_video", embed_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        embed(data, tmp_path / "killed", settings)
+    assert not (tmp_path / "killed/shard-0.safetensors").exists()
+    (tmp_path / "restarted").touch()
+    assert embed(data, tmp_path / "killed", settings).read_bytes() == fresh
+    assert done == ["a", "b", "c"]  # none was embedded twice
+    assert [file.name for file in (tmp_path / "killed").iterdir()] == ["shard-0.safetensors"]
+
+
+def test_progress_of_other_settings_is_not_used(encoder, data, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embed_module, "save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            embed(data, tmp_path / "out", EmbedSettings("rgb", encoder, frame_stride=8))
+    result = embed(data, tmp_path / "out", EmbedSettings("rgb", encoder, frame_stride=2))
+    fresh = embed(data, tmp_path / "fresh", EmbedSettings("rgb", encoder, frame_stride=2))
+    assert result.read_bytes() == fresh.read_bytes()
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["shard-0.safetensors"]
+
+
+def test_more_shards_than_videos_leave_an_empty_one(encoder, data, tmp_path):
+    settings = EmbedSettings("rgb", encoder, frame_stride=16)
+    files = [embed(data, tmp_path, settings, shard, 4) for shard in range(4)]
+    assert load_file(files[3]) == {}
+    make_index(data / "manifest.csv", files, tmp_path / "index.csv")
+    assert pd.read_csv(tmp_path / "index.csv").file.tolist() == [file.name for file in files[:3]]
+
+
+def test_weights_that_give_no_finite_numbers_leave_no_shard(encoder, data, tmp_path):
+    def spoil(tensors):
+        tensors["visual.proj"][:] = np.nan
+
+    spoilt = changed(encoder.pretrained, tmp_path, spoil)
+    settings = EmbedSettings("rgb", dataclasses.replace(encoder, pretrained=spoilt))
+    with pytest.raises(FusevadError, match=r"a\.mp4: its embeddings are not finite"):
+        embed(data, tmp_path / "out", settings)
+    assert not (tmp_path / "out/shard-0.safetensors").exists()
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(encoder, data, tmp_path):
+    settings = EmbedSettings("rgb", encoder, frame_stride=16)
+    for limit, file in ((300, r"\.progress/.*\.safetensors"), (2500, r"shard-0\.safetensors")):
+        with (
+            files_of_at_most(limit),
+            pytest.raises(FusevadError, match=rf"{file}: the disk is full"),
+        ):
+            embed(data, tmp_path, settings)
+        assert not list(tmp_path.rglob("*.tmp.*"))
+        assert not (tmp_path / "shard-0.safetensors").exists()
+    embed(data, tmp_path, settings)
+
+
+@pytest.mark.parametrize("frames", [30, 50])
+def test_a_video_of_other_length_than_the_manifests_is_named(encoder, data, tmp_path, frames):
+    table = pd.read_csv(data / "manifest.csv")
+    table.loc[0, "frames"] = frames
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    settings = EmbedSettings("rgb", encoder, frame_stride=16)
+    with pytest.raises(FusevadError, match=r"a\.mp4: .*the manifest's"):
+        embed_shard(tmp_path / "manifest.csv", 0, 1, settings, tmp_path / "out/x.safetensors")
+    assert not (tmp_path / "out/x.safetensors").exists()
+
+
+def test_missing_motion_cues_are_named(encoder, data, tmp_path):
+    settings = EmbedSettings("motion-T16-thr10", encoder)
+    with pytest.raises(FusevadError, match=r"a\.h5: no such motion cues"):
+        embed_shard(data / "manifest.csv", 0, 1, settings, tmp_path / "x.safetensors", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"stream": "event"}, "unknown"),
+        ({"stream": "motion-T12-thr10"}, "change the stream or the cues"),
+        ({"stream": "motion-released-T16-thr10"}, "definition paper"),
+        ({"crops": (10,)}, "crops"),
+        ({"crops": ()}, "crops"),
+        ({"frame_stride": 0}, "stride"),
+        ({"frame_stride": 17}, "stride"),
+        ({"batch_size": 0}, "batch_size 0"),
+    ],
+)
+def test_impossible_settings_are_refused(encoder, wrong, message):
+    with pytest.raises(FusevadError, match=message):
+        EmbedSettings(**{"stream": "rgb", "encoder": encoder} | wrong)
+
+
+# Index
+
+
+@pytest.fixture
+def shards(encoder, data, tmp_path):
+    settings = EmbedSettings("rgb", encoder, crops=(0, 5), frame_stride=16)
+    return [embed(data, tmp_path, settings, shard, 2) for shard in (0, 1)]
+
+
+def rewrite(file, change):
+    """Change a shard's tensors, keeping its metadata."""
+    with safe_open(file, "numpy") as store:
+        provenance = json.loads(store.metadata()["provenance"])
+    tensors = load_file(file)
+    change(tensors, provenance)
+    save_file(tensors, file, {"provenance": json.dumps(provenance)})
+
+
+def test_index_lists_every_video_in_the_manifests_order(data, shards, tmp_path):
+    make_index(data / "manifest.csv", shards, tmp_path / "index.csv")
+    first, second = (sha256(shard) for shard in shards)
+    assert (tmp_path / "index.csv").read_text().split() == [
+        "video,file,segments,crops,dim,sha256",
+        f"a,shard-0.safetensors,3,2,24,{first}",
+        f"b,shard-1.safetensors,1,2,24,{second}",
+        f"c,shard-0.safetensors,1,2,24,{first}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, _: x.pop("b"), "1 videos have no embeddings, such as b"),
+        (lambda x, _: x.update(a=x["b"]), r"shard-1.*a is in shard-0.safetensors too"),
+        (lambda x, _: x.update(z=x["b"]), r"shard-1.*z is not in .*manifest.csv"),
+        (lambda x, _: x.update(b=x["b"][[0, 0]]), r"shard-1.*b have shape \(2, 2, 24\)"),
+        (lambda x, _: x.update(b=x["b"] * np.float16(np.nan)), "shard-1.*b are not finite"),
+        (lambda x, _: x.update(b=x["b"][:, :1]), "shard-1.*other settings"),
+        (lambda x, _: x.update(b=x["b"][..., :8]), "shard-1.*other settings"),
+        (lambda _, meta: meta.update(frame_stride="2"), "shard-1.*other settings"),
+    ],
+)
+def test_wrong_shards_are_named(data, shards, tmp_path, change, message):
+    rewrite(shards[1], lambda x, meta: change(x, meta))
+    with pytest.raises(FusevadError, match=message):
+        make_index(data / "manifest.csv", shards, tmp_path / "index.csv")
+    assert not (tmp_path / "index.csv").exists()
+
+
+def test_missing_and_damaged_shards_are_named(data, shards, tmp_path):
+    shards[1].write_bytes(b"damaged")
+    for files in (shards, [shards[0], tmp_path / "shard-9.safetensors"]):
+        with pytest.raises(FusevadError, match=files[1].name):
+            make_index(data / "manifest.csv", files, tmp_path / "index.csv")

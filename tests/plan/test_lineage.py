@@ -1,0 +1,155 @@
+"""Lineages: what an artifact depends on, known from the configuration alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fusevad.config.load import load
+from fusevad.config.reading import merge
+from fusevad.errors import FusevadError
+from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.stages import plan
+from tests.workflow_runs import copy_project, run
+
+# Those that read a run.
+STUDIES = ("study-equivalence", "study-masking", "study-noise")
+
+
+@pytest.fixture
+def values(root) -> dict:
+    return yaml.safe_load((root / "config" / "config.yaml").read_text())
+
+
+@pytest.fixture
+def in_root(root, monkeypatch) -> Path:
+    """Sources are hashed by their paths from the repository."""
+    monkeypatch.chdir(root)
+    return root
+
+
+def _changed(first: Plan, second: Plan) -> set[str]:
+    """Stages of the jobs whose lineage differs."""
+    names = first.jobs.keys() & second.jobs.keys()
+    return {
+        first.jobs[name].stage
+        for name in names
+        if first.lineage(first.jobs[name]) != second.lineage(second.jobs[name])
+    }
+
+
+def test_a_jobs_lineage_holds_all_steps_before_it(values, in_root):
+    whole = plan(load(values, Path("config")))
+    steps = whole.lineage(whole.jobs["evaluate/rendered/student-t"])
+    embeddings = "rendered/fusevad-small.stride-16"
+    assert set(steps) == {
+        "render/rendered",
+        "manifest/rendered",
+        "cues/rendered/paper",
+        f"embed/{embeddings}/rgb",
+        f"embed/{embeddings}/motion-T16-thr10",
+        f"index/{embeddings}/rgb",
+        f"index/{embeddings}/motion-T16-thr10",
+        "train/rendered/student-t",
+        "evaluate/rendered/student-t",
+    }
+
+
+def test_jobs_stand_after_all_that_they_need(values, in_root):
+    whole = plan(load(values, Path("config")))
+    seen: set[str] = set()
+    for job in whole.jobs.values():
+        assert {other.name for other in whole.upstream(job)} <= seen
+        seen.add(job.name)
+
+
+@pytest.mark.parametrize(
+    ("over", "expected"),
+    [
+        ({"seeds": [0, 1]}, {"train", "evaluate", "report", *STUDIES}),
+        ({"protocol": "last"}, {"report", "study-masking", "study-noise"}),
+    ],
+)
+def test_a_changed_value_changes_its_stage_and_later_ones_alone(values, in_root, over, expected):
+    first = plan(load(values, Path("config")))
+    second = plan(load(merge(values, over), Path("config")))
+    assert _changed(first, second) - {"book"} == expected
+
+
+def test_changed_motion_cues_change_all_but_what_is_made_of_rgb_alone(values, in_root):
+    first = plan(load(values, Path("config")))
+    more = merge(values, {"cues": {"windows": [4, 8, 16, 32, 64], "thresholds": [10, 25, 40]}})
+    second = plan(load(more, Path("config")))
+    for name in ("train/rendered/image-only", "manifest/rendered"):
+        assert first.lineage(first.jobs[name]) == second.lineage(second.jobs[name])
+    assert {"cues", "embed", "index", "train", "evaluate", "report"} <= _changed(first, second)
+
+
+def test_a_source_file_counts_by_its_content(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job = StageJob("align/x", "align", {}, ("weights.safetensors",), ("out.csv",))
+    Path("weights.safetensors").write_bytes(b"one")
+    first = Plan([job]).lineage(job)
+    Path("weights.safetensors").write_bytes(b"other")
+    assert Plan([job]).lineage(job) != first
+
+
+def test_two_jobs_cannot_make_one_file():
+    jobs = [StageJob(name, "align", {}, (), ("a.csv",)) for name in ("align/x", "align/y")]
+    with pytest.raises(FusevadError, match=r"a\.csv: made by both align/x and align/y"):
+        Plan(jobs)
+
+
+def test_other_settings_are_another_file_and_leave_the_first_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    jobs = [StageJob("align/x", "align", {"lr": lr}, (), ("a.csv",)) for lr in (1, 2)]
+    first = Plan(jobs[:1]).write_settings(jobs[0])
+    time = Path(first).stat().st_mtime_ns
+    second = Plan(jobs[1:]).write_settings(jobs[1])
+    assert first != second
+    assert Plan(jobs[:1]).write_settings(jobs[0]) == first
+    assert Path(first).stat().st_mtime_ns == time
+    assert json.loads(Path(second).read_text())["settings"] == {"lr": 2}
+
+
+def _snakemakes_jobs(output: str) -> dict[str, set[str]]:
+    """Inputs of each job by its first output, from what a dry run printed."""
+    found: dict[str, set[str]] = {}
+    inputs: set[str] = set()
+    for line in output.splitlines():
+        key, _, value = line.strip().partition(": ")
+        if key.endswith(":") or key.startswith(("rule ", "localrule ")):
+            inputs = set()
+        if key == "input":
+            inputs = {name for name in value.split(", ") if "/settings/" not in name}
+        if key == "output":
+            found[value.split(", ")[0]] = inputs
+    return found
+
+
+WHOLE = ("results/table1.tex", "results/all.pdf", "results/claims.md", "all")
+WITH_EVENTS = {"datasets": ["ucf-crime"], "events": {"ucf-crime": "ucf-crime-dvs"}}
+
+
+@pytest.mark.parametrize(
+    ("over", "targets", "expected"),
+    [({}, WHOLE, 150), (WITH_EVENTS, ("results/table3.tex",), 5 * 32)],
+    ids=["default", "with-events"],
+)
+def test_the_plan_reads_and_makes_what_snakemake_does(
+    root, tmp_path, values, over, targets, expected
+):
+    folder = copy_project(root, tmp_path)
+    (folder / "over.yaml").write_text(yaml.safe_dump(over))
+    dry_run = ("snakemake", "--dry-run", "--forceall", *targets, "--configfile", "over.yaml")
+    output = run(folder, *dry_run).stdout
+    found = _snakemakes_jobs(output)
+    found.pop("", None)
+    whole = plan(load(merge(values, over), folder / "config"))
+    assert len(found) > expected
+    for first, inputs in found.items():
+        job = whole.producer(first)
+        assert job is not None, first
+        assert job.outputs[0] == first
+        assert set(job.inputs) == inputs, job.name

@@ -1,0 +1,104 @@
+"""Records: what a verb writes beside its outputs, and what it refuses to read."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from fusevad.errors import FusevadError
+from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.records import differences, read_record, recorded
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("source.csv").write_text("a\n")
+
+
+def _jobs(rate: float = 0.1) -> tuple[Plan, StageJob, StageJob]:
+    first = StageJob("embed/x", "embed", {"rate": rate}, ("source.csv",), ("out/one.csv",))
+    second = StageJob("train/x", "train", {}, ("out/one.csv",), ("out/two.csv",))
+    return Plan([first, second]), first, second
+
+
+def _run(plan: Plan, job: StageJob) -> None:
+    with recorded(plan.write_settings(job)):
+        for path in job.outputs:
+            Path(path).parent.mkdir(exist_ok=True)
+            Path(path).write_text(job.name)
+
+
+def test_a_record_names_settings_inputs_outputs_and_packages():
+    plan, first, second = _jobs()
+    _run(plan, first)
+    _run(plan, second)
+    record = read_record(Path(second.record))
+    digest = hashlib.sha256(b"embed/x").hexdigest()
+    assert record.inputs == {"out/one.csv": digest}
+    assert record.outputs["out/two.csv"].size == len("train/x")
+    assert record.lineage["embed/x"]["settings"] == {"rate": 0.1}
+    assert record.lineage["embed/x"]["sources"] == {
+        "source.csv": hashlib.sha256(b"a\n").hexdigest()
+    }
+    assert "torch" in record.packages
+
+
+@pytest.mark.parametrize("rate", [1e-8, 1e22, -0.5, 3])
+def test_what_is_recorded_is_what_the_plan_expects_whatever_the_number(rate):
+    plan, first, _ = _jobs(rate)
+    _run(plan, first)
+    assert read_record(Path(first.record)).lineage == plan.lineage(first)
+
+
+def test_an_input_made_with_other_settings_is_refused_and_both_values_named():
+    plan, first, _ = _jobs(rate=0.1)
+    _run(plan, first)
+    changed, _, second = _jobs(rate=0.2)
+    with pytest.raises(FusevadError, match=r"one\.csv.*rate: 0\.1 recorded, 0\.2 configured"):
+        _run(changed, second)
+    assert not Path("out/two.csv").exists()
+
+
+def test_an_input_that_was_changed_since_is_refused():
+    plan, first, second = _jobs()
+    _run(plan, first)
+    Path("out/one.csv").write_text("by hand")
+    with pytest.raises(FusevadError, match=r"one\.csv: changed since it was made"):
+        _run(plan, second)
+
+
+def test_an_input_without_a_record_is_refused():
+    plan, first, second = _jobs()
+    _run(plan, first)
+    Path(first.record).unlink()
+    with pytest.raises(FusevadError, match=r"one\.csv: no record"):
+        _run(plan, second)
+
+
+def test_a_damaged_record_is_one_clear_line():
+    plan, first, second = _jobs()
+    _run(plan, first)
+    Path(first.record).write_text('{"job": ')
+    with pytest.raises(FusevadError, match=r"one\.provenance\.json: missing or damaged record"):
+        _run(plan, second)
+
+
+def test_a_failed_job_leaves_no_record():
+    plan, first, _ = _jobs()
+    _run(plan, first)
+    with pytest.raises(ZeroDivisionError), recorded(plan.write_settings(first)):
+        raise ZeroDivisionError
+    assert not Path(first.record).exists()
+
+
+def test_settings_by_hand_are_used_and_not_recorded():
+    with recorded(json.dumps({"rate": 0.3})) as job:
+        assert job.settings == {"rate": 0.3}
+    assert not list(Path().rglob("*.provenance.json"))
+
+
+def test_differences_name_steps_that_only_one_side_has():
+    lines = differences({"a": {"x": 1}}, {"a": {"x": 1}, "b": {"y": [1, 2]}})
+    assert lines == ["b: y: 'nothing' recorded, [1, 2] configured"]

@@ -1,0 +1,192 @@
+"""Figures of made-up runs: their axes, series and labels."""
+
+import re
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from fusevad.cues.settings import CueSettings
+from fusevad.cues.store import make_cues
+from fusevad.errors import FusevadError
+from fusevad.evaluate.metrics import LabelledVideo
+from fusevad.files import sha256
+from fusevad.report import curves, radar, timelines
+from fusevad.report.curves import make_curves, seed_curves
+from fusevad.report.radar import make_radar
+from fusevad.report.style import line_styles
+from fusevad.report.test_frames import test_videos as read_truth
+from fusevad.report.timelines import choose_videos, make_timelines
+from tests.made_up_runs import (
+    CLASSES,
+    FPS,
+    FRAMES,
+    METHODS,
+    SEEDS,
+    make_up,
+)
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory):
+    return make_up(tmp_path_factory.mktemp("report") / "rendered", videos_on_disk=True)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures as they are saved, for a look at their parts."""
+    figures: list[Figure] = []
+    for module in (radar, curves, timelines):
+        save = module.save_figure
+
+        def keep(figure, out_pdf, out_png, save=save):
+            figures.append(figure)
+            save(figure, out_pdf, out_png)
+
+        monkeypatch.setattr(module, "save_figure", keep)
+    return figures
+
+
+def test_the_radar_draws_each_inputs_mean_of_each_class(made_up, tmp_path, drawn):
+    rows = [row for row in made_up.rows if row.name in ("image-only", "motion-only", "student-t")]
+    files = tmp_path / "radar.pdf", tmp_path / "radar.png"
+    make_radar(rows, [made_up.dataset], "validation", *files)
+    (axis,) = drawn[0].axes
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == [
+        name.replace("_", " ") for name in CLASSES
+    ]
+    lines = {line.get_label(): line.get_ydata() for line in axis.get_lines()}
+    values = pd.read_csv(rows[1].runs["rendered"] / "classes.csv")
+    chosen = values[(values["protocol"] == "validation") & (values["metric"] == "AUC")]
+    expected = 100 * chosen.groupby("class")["value"].mean().loc[list(CLASSES)]
+    np.testing.assert_allclose(lines["Motion cue only"][:-1], expected)
+    assert {row.label for row in rows} <= set(lines)
+    assert "validation" in drawn[0].get_suptitle()
+    assert all(file.stat().st_size for file in files)
+
+
+def test_the_curves_pass_through_sklearns_areas(made_up):
+    truth = read_truth(made_up.dataset)
+    labels = np.concatenate([video.labels for video in truth])
+    run = made_up.rows[-1].runs["rendered"]
+    found = seed_curves(run, made_up.dataset, "validation", labels)
+    scores = pd.read_parquet(run / "scores.parquet").query("protocol == 'validation'")
+    for seed in SEEDS:
+        own = dict(list(scores[scores["seed"] == seed].groupby("video")))
+        parts = [own[video.name] for video in truth]
+        frames = np.concatenate([np.repeat(x["score"], x["end"] - x["start"]) for x in parts])
+        assert found.auc[seed] == pytest.approx(roc_auc_score(labels, frames))
+        assert found.ap[seed] == pytest.approx(average_precision_score(labels, frames))
+        grid = np.linspace(0, 1, found.roc.shape[1])
+        assert np.trapezoid(found.roc[seed], grid) == pytest.approx(found.auc[seed], abs=0.005)
+        assert found.precision[seed].mean() == pytest.approx(found.ap[seed], abs=0.01)
+
+
+def test_the_curves_have_a_line_a_method_with_its_area(made_up, tmp_path, drawn):
+    make_curves(
+        made_up.rows,
+        [made_up.dataset],
+        "validation",
+        tmp_path / "curves.pdf",
+        tmp_path / "curves.png",
+    )
+    for axis, metric in zip(drawn[0].axes, ("AUC", "AP"), strict=True):
+        labels = [text.get_text() for text in axis.get_legend().get_texts()]
+        for row in made_up.rows:
+            assert any(re.match(rf"{re.escape(row.label)}: {metric} \d", x) for x in labels)
+
+
+def test_scores_that_miss_a_video_are_refused(made_up, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    scores = pd.read_parquet(made_up.rows[0].runs["rendered"] / "scores.parquet")
+    scores[scores["video"] != "test-004"].to_parquet(run / "scores.parquet", index=False)
+    row = replace(made_up.rows[0], runs={"rendered": run})
+    with pytest.raises(FusevadError, match=r"scores\.parquet: no scores of video test-004"):
+        make_curves(
+            [row], [made_up.dataset], "last", tmp_path / "curves.pdf", tmp_path / "curves.png"
+        )
+
+
+def test_videos_are_chosen_by_class_in_the_manifests_order_and_by_nothing_else():
+    def video(name, label=None):
+        return LabelledVideo(name, np.zeros(10, bool), ((label, 0, 5),) if label else ())
+
+    videos = [video("n1"), video("f1", "fire"), video("f2", "fire"), video("r1", "running")]
+    videos += [video("n2"), video("t1", "throwing")]
+    assert [v.name for v in choose_videos(videos)] == ["f1", "r1", "t1", "n1"]
+    assert [v.name for v in choose_videos(videos, count=3)] == ["f1", "r1", "n1"]
+
+
+def test_the_pictures_are_even_in_time_and_one_shows_the_anomaly():
+    normal = LabelledVideo("n", np.zeros(120, bool), ())
+    short = LabelledVideo("a", np.zeros(120, bool), (("fire", 60, 66),))
+    assert timelines._shown_frames(normal) == [10, 30, 50, 70, 90, 110]
+    assert timelines._shown_frames(short) == [10, 30, 50, 63, 90, 110]
+
+
+def test_the_timelines_show_scores_weights_and_truth_in_seconds(made_up, tmp_path, drawn):
+    cues = tmp_path / "cues"
+    make_cues(made_up.dataset.manifest, 0, 1, CueSettings(), cues / "shard-0.csv")
+    row = made_up.rows[-1]
+    make_timelines(
+        row,
+        made_up.dataset,
+        "validation",
+        cues,
+        16,
+        10,
+        tmp_path / "timelines.pdf",
+        tmp_path / "timelines.png",
+    )
+    axes = drawn[0].axes
+    assert len(axes) == 4 * (len(CLASSES) + 1)
+    pictures, motion, score, weights = axes[:4]
+    assert pictures.get_title(loc="left") == "abandoned object  (test-001)"
+    assert len(pictures.images) == len(motion.images) == 6
+    (shade,) = [p for p in score.patches if isinstance(p, matplotlib.patches.Rectangle)]
+    assert (shade.get_x(), shade.get_width()) == pytest.approx((31 / FPS, 30 / FPS))
+    assert score.get_xlim() == pytest.approx((0, FRAMES / FPS))
+    scores = pd.read_parquet(row.runs["rendered"] / "scores.parquet")
+    own = scores.query("protocol == 'validation' and video == 'test-001'")
+    mean = own.groupby("segment")["score"].mean()
+    steps = [p for p in score.patches if isinstance(p, matplotlib.patches.StepPatch)]
+    np.testing.assert_allclose(steps[0].get_data().values, mean)
+    assert steps[0].get_data().edges[-1] == pytest.approx(FRAMES / FPS)
+    assert len(weights.patches) == 5, "two means, two bands, one shade"
+
+
+def test_equal_figures_are_equal_files(made_up, tmp_path):
+    for name in ("first", "second"):
+        make_radar(
+            made_up.rows[:3],
+            [made_up.dataset],
+            "last",
+            tmp_path / f"{name}.pdf",
+            tmp_path / f"{name}.png",
+        )
+    assert sha256(tmp_path / "first.pdf") == sha256(tmp_path / "second.pdf")
+    assert sha256(tmp_path / "first.png") == sha256(tmp_path / "second.png")
+
+
+def test_figures_leave_matplotlibs_settings_alone(made_up, tmp_path):
+    before = dict(matplotlib.rcParams)
+    make_radar(
+        made_up.rows[:3],
+        [made_up.dataset],
+        "last",
+        tmp_path / "radar.pdf",
+        tmp_path / "radar.png",
+    )
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_no_two_methods_look_alike():
+    names = [*METHODS, "learned-nu", "low-rank", "process-noise"]
+    styles = line_styles(names)
+    assert len(set(styles.values())) == len(names)
+    assert line_styles(["student-t"])["student-t"] == styles["student-t"]

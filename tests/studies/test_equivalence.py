@@ -1,0 +1,143 @@
+"""Whether two methods are one function: the study on a tiny run, its table on made-up values."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from scipy import stats
+
+from fusevad.data.truth import read_test_videos
+from fusevad.embed.store import EmbeddingStore
+from fusevad.errors import FusevadError
+from fusevad.files import write_csv
+from fusevad.models import build
+from fusevad.report.equivalence_table import make_equivalence_table
+from fusevad.report.latex import scientific
+from fusevad.studies.equivalence import EquivalenceSettings, study_equivalence
+from tests.made_up_runs import SEEDS as MADE_UP_SEEDS
+from tests.made_up_runs import make_up
+from tests.studies.test_studies import DIM, SEEDS, TRAINING, World
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> World:
+    return World(tmp_path_factory.mktemp("equivalence"))
+
+
+def compare(world: World, run: Path, method: str, out: Path) -> pd.DataFrame:
+    paths = world.manifest, world.intervals, world.rgb, world.motion
+    study_equivalence(run, *paths, EquivalenceSettings(method), out / "equivalence.csv", workers=1)
+    return pd.read_csv(out / "equivalence.csv")
+
+
+def by_hand(world: World, method: str, seed: int):
+    """Weights by dimension and scores of all test segments, one video at a time."""
+    model = build(method, replace(TRAINING.model, dim=DIM)).eval()
+    model.load_state_dict(load_file(world.run / "weights" / f"seed-{seed}-last.safetensors"))
+    stores = [EmbeddingStore(index, torch.device("cpu")) for index in (world.rgb, world.motion)]
+    weights, scores = [], []
+    for video in read_test_videos(world.manifest, world.intervals):
+        streams = [store[video.name][:, 1].float() for store in stores]
+        for start in range(0, len(streams[0]), TRAINING.max_segments):
+            part = [x[None, start : start + TRAINING.max_segments] for x in streams]
+            with torch.no_grad():
+                output = model(*part, torch.ones(part[0].shape[:2], dtype=torch.bool))
+            weights.append(torch.stack(output.weights)[:, 0])
+            scores.append(output.logits[0].sigmoid())
+    return torch.cat(weights, dim=1).numpy(), torch.cat(scores).numpy()
+
+
+def test_student_t_with_the_same_parameters_is_gaussian(world, tmp_path):
+    table = compare(world, world.run, "gaussian", tmp_path)
+    assert len(table) == len(SEEDS) * 2 * 8
+    assert table["value"].abs().max() < 1e-5
+
+
+def test_differences_are_those_of_the_models_called_by_hand(world, tmp_path):
+    table = compare(world, world.run, "robust-student-t", tmp_path)
+    found = table[table["protocol"] == "last"].set_index(["seed", "quantity"])["value"]
+    for seed in SEEDS:
+        (weights, scores), (others, rivals) = (
+            by_hand(world, method, seed) for method in ("student-t", "robust-student-t")
+        )
+        expected = np.abs(weights - others), np.abs(scores - rivals)
+        for name, difference in zip(("weights", "scores"), expected, strict=True):
+            assert found[seed, f"{name}_max"] == pytest.approx(difference.max(), abs=1e-6)
+            assert found[seed, f"{name}_mean"] == pytest.approx(difference.mean(), abs=1e-6)
+        assert found[seed, "weights_max"] > 1e-4
+
+
+def test_methods_that_cannot_be_compared_are_one_clear_line(world, tmp_path):
+    with pytest.raises(FusevadError, match="not the weights of detector gating"):
+        compare(world, world.run, "gating", tmp_path)
+    run = world.trained("concat")
+    with pytest.raises(FusevadError, match="have not both fusion weights"):
+        compare(world, run, "concat", tmp_path)
+
+
+# The table
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """The table of two made-up runs, whose seed 3 chose another epoch under `last`."""
+    folder = tmp_path_factory.mktemp("table")
+    made = make_up(folder / "rendered")
+    rows = {row.name: row for row in made.rows}
+    seeds = pd.read_csv(rows["gaussian"].runs["rendered"] / "seeds.csv")
+    seeds.loc[(seeds["seed"] == 3) & (seeds["protocol"] == "last"), "epoch"] = 2
+    write_csv(seeds, rows["gaussian"].runs["rendered"] / "seeds.csv")
+    quantities = {"weights_max": 1e-7, "weights_mean": 1e-8, "scores_max": 2e-7, "scores_mean": 0}
+    study = [
+        ("student-t", seed, protocol, quantity, (seed + 1) * value)
+        for seed in MADE_UP_SEEDS
+        for protocol in ("last", "validation")
+        for quantity, value in (quantities | {"AUC": 0.001}).items()
+    ]
+    columns = ["experiment", "seed", "protocol", "quantity", "value"]
+    write_csv(pd.DataFrame(study, columns=columns), folder / "equivalence.csv")
+    files = folder / "table.tex", folder / "table.csv"
+    make_equivalence_table(
+        "equivalence", "Title", rows["student-t"], rows["gaussian"],
+        {"rendered": folder / "equivalence.csv"}, [made.dataset], list(MADE_UP_SEEDS), *files,
+    )  # fmt: skip
+    return files[0].read_text(), pd.read_csv(files[1]), rows
+
+
+def test_same_parameters_show_the_largest_of_all_seeds_and_the_mean(table):
+    text, cells, _ = table
+    found = cells.set_index(["compared", "protocol"]).loc[("parameters", "last")]
+    assert found["weights_max"] == pytest.approx(10e-7)
+    assert found["weights_mean"] == pytest.approx(5.5e-8)
+    assert found["difference"] == pytest.approx(0.55)
+    assert r"Same parameters, last & $1.0\cdot 10^{-6}$ & $5.5\cdot 10^{-8}$" in text
+
+
+def test_runs_trained_apart_are_compared_seed_by_seed(table):
+    _, cells, rows = table
+    found = cells[cells["compared"] == "runs"].set_index("protocol")
+    runs = [rows[name].runs["rendered"] for name in ("student-t", "gaussian")]
+    raw = []
+    for protocol in ("last", "validation", "oracle"):
+        scores = [pd.read_parquet(run / "scores.parquet") for run in runs]
+        first, second = (part[part["protocol"] == protocol]["score"].to_numpy() for part in scores)
+        assert found["scores_max"][protocol] == pytest.approx(np.abs(first - second).max())
+        assert found["scores_mean"][protocol] == pytest.approx(np.abs(first - second).mean())
+        values = [pd.read_csv(run / "seeds.csv") for run in runs]
+        auc = [
+            part[(part["protocol"] == protocol) & (part["metric"] == "AUC")]["value"].to_numpy()
+            for part in values
+        ]
+        assert found["difference"][protocol] == pytest.approx(100 * (auc[0] - auc[1]).mean())
+        raw.append(stats.ttest_rel(*auc).pvalue)
+    assert found["p"].min() == pytest.approx(min(3 * min(raw), 1))
+    assert found["other_epoch"].to_dict() == {"last": 1, "validation": 0, "oracle": 0}
+
+
+def test_small_numbers_are_powers_of_ten():
+    assert scientific(1.84e-7) == r"$1.8\cdot 10^{-7}$"
+    assert (scientific(0.0543), scientific(0), scientific(float("nan"))) == ("0.054", "0", "--")

@@ -1,0 +1,342 @@
+"""Studies of trained detectors: masked features and noisy motion cues, on a tiny made-up run."""
+
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+import open_clip
+import pandas as pd
+import pytest
+import torch
+from safetensors.numpy import save_file
+from safetensors.torch import load_file
+from scipy.stats import entropy, poisson
+from sklearn.metrics import brier_score_loss
+
+from fusevad.cues.settings import CueSettings
+from fusevad.data.truth import read_test_videos
+from fusevad.embed.index import make_index
+from fusevad.embed.run import EmbedSettings, embed_shard
+from fusevad.embed.store import EmbeddingStore, Streams
+from fusevad.encoders.clip import EncoderSettings
+from fusevad.errors import FusevadError
+from fusevad.evaluate.run import evaluate
+from fusevad.models import ModelSettings, build
+from fusevad.studies.masking import (
+    MaskingSettings,
+    bernoulli_divergence,
+    brier_score,
+    masked_dimensions,
+    masked_streams,
+    study_masking,
+)
+from fusevad.studies.noise import NoiseSettings, noisy_counts, study_noise
+from fusevad.train.run import TrainData, train
+from fusevad.train.seed_run import TrainSettings
+from fusevad.video.pixels import PIXELS_VERSION
+from tests.made_up_tables import write_table
+
+CONFIGURATION = {
+    "embed_dim": 24,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 16},
+    "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1},
+}
+DIM, CROPS = 24, (0, 5)
+CUES = CueSettings("paper", (16,), (10,))
+SEEDS = [0, 1]
+TRAINING = TrainSettings(
+    method="student-t",
+    model=ModelSettings(heads=2, refinement_steps=2),
+    epochs=1,
+    batch_size=8,
+    learning_rate=3e-3,
+    max_segments=4,
+    crops_per_epoch=1,
+    validation_share=0.25,
+    test_crops=(1,),
+)
+
+
+class World:
+    """A made-up data set with both streams, the encoder of the motion cues, and trained runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest, self.intervals = folder / "manifest.csv", folder / "intervals.csv"
+        self.rgb, self.motion = (folder / stream / "index.csv" for stream in ("rgb", "motion"))
+        self.embed = EmbedSettings("motion-T16-thr10", write_encoder(folder), CUES, CROPS)
+        write_data(folder)
+        shard = self.motion.with_name("shard-0.safetensors")
+        embed_shard(self.manifest, 0, 1, self.embed, shard, folder / "cues")
+        make_index(self.manifest, [shard], self.motion)
+        self.run = self.trained("student-t")
+
+    def trained(self, method: str) -> Path:
+        run = self.folder / "runs" / method
+        settings = replace(TRAINING, method=method)
+        train(settings, TrainData(self.manifest, self.rgb, self.motion), SEEDS, run, workers=1)
+        evaluate(run, self.manifest, self.intervals, "AUC")
+        return run
+
+    def mask(self, run: Path, out: Path, settings: MaskingSettings, workers: int = 1):
+        files = out / "masking.csv", out / "masking-dimensions.csv"
+        paths = self.manifest, self.intervals, self.rgb, self.motion
+        study_masking(run, *paths, settings, *files, workers)
+        return tuple(pd.read_csv(file) for file in files)
+
+    def add_noise(self, run: Path, out: Path, settings: NoiseSettings) -> pd.DataFrame:
+        paths = self.manifest, self.intervals, self.rgb, self.motion, self.folder / "cues"
+        study_noise(run, *paths, settings, out / "noise.csv", workers=1)
+        return pd.read_csv(out / "noise.csv")
+
+
+def noise(world: World) -> NoiseSettings:
+    return NoiseSettings(world.embed, "last", (0, 0.1, 20, 40))
+
+
+def write_encoder(folder: Path) -> EncoderSettings:
+    (folder / "studied.json").write_text(json.dumps(CONFIGURATION))
+    open_clip.add_model_config(folder / "studied.json")
+    torch.manual_seed(0)
+    state = open_clip.create_model("studied").state_dict()
+    torch.save(state, folder / "clip.pt")
+    visual = {k: v.numpy() for k, v in state.items() if k.startswith("visual.")}
+    save_file(visual, folder / "cue.safetensors")
+    files = [str(folder / name) for name in ("studied.json", "clip.pt", "cue.safetensors")]
+    return EncoderSettings("studied", *files)
+
+
+def write_data(folder: Path) -> None:
+    """Fourteen videos; anomalies shift the RGB embedding and put a blob into the motion cue."""
+    generator = np.random.default_rng(0)
+    (folder / "cues").mkdir()
+    (folder / "rgb").mkdir()
+    videos, intervals, rgb = [], [], {}
+    for i in range(14):
+        split, kind = ("train" if i < 8 else "test"), ("normal" if i % 2 else "fire")
+        frames = int(generator.integers(40, 100))
+        segments, name = -(-frames // 16), f"{kind}_{i:02d}"
+        videos.append([name, f"{name}.mp4", split, kind, frames, 20.0, 320, 240, f"{i:064d}"])
+        counts = np.zeros((segments, 256, 340), np.uint8)
+        rgb[name] = generator.normal(size=(segments, len(CROPS), DIM)).astype(np.float16)
+        if kind != "normal":
+            counts[:2, 100:160, 140:200] = 12
+            rgb[name][:2] += 2
+            if split == "test":
+                intervals.append([name, kind, 0, 32])
+        with h5py.File(folder / "cues" / f"{name}.h5", "w") as store:
+            store.attrs["pixels_version"] = PIXELS_VERSION
+            store["T16-thr10"] = counts
+    write_table(folder, "manifest", videos)
+    write_table(folder, "intervals", intervals)
+    save_file(rgb, folder / "rgb" / "shard-0.safetensors")
+    rows = [(name, "shard-0.safetensors", *x.shape) for name, x in rgb.items()]
+    pd.DataFrame(rows, columns=["video", "file", "segments", "crops", "dim"]).to_csv(
+        folder / "rgb" / "index.csv", index=False
+    )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> World:
+    return World(tmp_path_factory.mktemp("studies"))
+
+
+@pytest.fixture(scope="module")
+def masked(world, tmp_path_factory):
+    settings = MaskingSettings("last", (0, 0.25, 1))
+    return world.mask(world.run, tmp_path_factory.mktemp("masked"), settings)
+
+
+@pytest.fixture(scope="module")
+def noisy(world, tmp_path_factory):
+    return world.add_noise(world.run, tmp_path_factory.mktemp("noisy"), noise(world))
+
+
+def run_values(run: Path, protocol: str) -> pd.Series:
+    seeds = pd.read_csv(run / "seeds.csv").query("protocol == @protocol")
+    return seeds.set_index(["seed", "metric"])["value"].sort_index()
+
+
+def frame_columns(world: World, run: Path, seed: int):
+    """Labels and the scores' columns of all test frames of a seed, from the run's own files."""
+    scores = pd.read_parquet(run / "scores.parquet").query("seed == @seed and protocol == 'last'")
+    lengths = (scores["end"] - scores["start"]).to_numpy()
+    labels = np.concatenate([v.labels for v in read_test_videos(world.manifest, world.intervals)])
+    return labels, scores.loc[scores.index.repeat(lengths)]
+
+
+def test_level_0_of_either_study_is_exactly_what_the_run_says(world, masked, noisy):
+    for table in (masked[0], noisy):
+        clean = table[(table["level"] == 0) & table["metric"].isin(["AUC", "AP"])]
+        own = clean.set_index(["seed", "metric"])["value"].sort_index()
+        assert len(own) == 2 * len(SEEDS)
+        pd.testing.assert_series_equal(
+            own, run_values(world.run, "last").loc[own.index], check_exact=True
+        )
+
+
+def test_clean_brier_and_weights_agree_with_the_runs_scores(world, masked):
+    values = masked[0].query("masked == 'none'").set_index(["seed", "metric", "subset"])["value"]
+    for seed in SEEDS:
+        labels, frames = frame_columns(world, world.run, seed)
+        assert values[seed, "KL", "all"] == 0
+        expected = brier_score_loss(labels, frames["score"])
+        assert values[seed, "Brier", "all"] == pytest.approx(expected, rel=1e-6)
+        for stream in ("weight_rgb", "weight_motion"):
+            for subset, chosen in (
+                ("all", labels | ~labels),
+                ("abnormal", labels),
+                ("normal", ~labels),
+            ):
+                expected = frames[stream][chosen].mean()
+                assert values[seed, stream, subset] == pytest.approx(expected, rel=1e-5)
+
+
+def test_brier_and_divergence_are_those_of_sklearn_and_scipy():
+    generator = np.random.default_rng(0)
+    p, q = generator.uniform(0.01, 0.99, (2, 200))
+    labels = generator.random(200) < 0.3
+    assert brier_score(labels, p) == pytest.approx(brier_score_loss(labels, p))
+    expected = np.mean([entropy([a, 1 - a], [b, 1 - b]) for a, b in zip(p, q, strict=True)])
+    assert bernoulli_divergence(p, q) == pytest.approx(expected)
+    assert np.isfinite(bernoulli_divergence(np.array([1.0]), np.array([0.0])))
+
+
+@pytest.mark.parametrize("stream", ["rgb", "motion"])
+def test_masks_zero_dimensions_of_one_stream_and_never_segments(world, stream):
+    device = torch.device("cpu")
+    stores = {
+        "rgb": EmbeddingStore(world.rgb, device),
+        "motion": EmbeddingStore(world.motion, device),
+    }
+    streams = Streams(**stores)
+    dimensions = masked_dimensions(3, stream, 0.25, DIM)
+    changed = masked_streams(streams, stream, dimensions)
+    other = "motion" if stream == "rgb" else "rgb"
+    assert len(dimensions) == 6
+    for video in read_test_videos(world.manifest, world.intervals):
+        before, after = stores[stream][video.name], getattr(changed, stream)[video.name]
+        kept = np.setdiff1d(np.arange(DIM), dimensions)
+        assert (after[..., dimensions] == 0).all()
+        assert torch.equal(after[..., kept], before[..., kept])
+        assert (before[..., dimensions] != 0).any()
+        assert torch.equal(getattr(changed, other)[video.name], stores[other][video.name])
+
+
+def test_masks_grow_with_the_share_and_differ_by_seed_and_stream():
+    masks = [set(masked_dimensions(0, "rgb", level, 768)) for level in (0.05, 0.1, 0.5)]
+    assert masks[0] < masks[1] < masks[2]
+    assert [len(mask) for mask in masks] == [38, 77, 384]
+    others = masked_dimensions(1, "rgb", 0.5, 768), masked_dimensions(0, "motion", 0.5, 768)
+    assert all(set(other) != masks[2] for other in others)
+
+
+def test_masking_a_stream_that_a_method_ignores_changes_nothing(world, tmp_path):
+    values, dimensions = world.mask(
+        world.trained("motion-only"), tmp_path, MaskingSettings("last", (0.5,))
+    )
+    by_mask = values.set_index(["masked", "metric", "seed"])["value"]
+    for seed in SEEDS:
+        assert by_mask["rgb", "AUC", seed] == by_mask["none", "AUC", seed]
+        assert by_mask["rgb", "KL", seed] == 0
+        assert by_mask["motion", "KL", seed] > 0
+    assert not values["metric"].str.startswith("weight").any()
+    assert dimensions.empty
+
+
+def test_without_motion_cues_only_the_image_is_masked(world, tmp_path):
+    values, _ = world.mask(world.trained("image-only"), tmp_path, MaskingSettings("last", (0.5,)))
+    assert set(values["masked"]) == {"none", "rgb"}
+    assert (values.query("masked == 'rgb' and metric == 'KL'")["value"] > 0).all()
+
+
+@pytest.mark.parametrize("stream", ["rgb", "motion"])
+def test_changes_by_dimension_are_those_of_the_model_called_by_hand(world, masked, stream):
+    changes = masked[1].query("masked == @stream and level == 0.25 and seed == 1")
+    dimensions = changes.loc[changes["is_masked"] == 1, "dimension"].to_numpy()
+    np.testing.assert_array_equal(dimensions, masked_dimensions(1, stream, 0.25, DIM))
+    model = build("student-t", replace(TRAINING.model, dim=DIM)).eval()
+    model.load_state_dict(load_file(world.run / "weights" / "seed-1-last.safetensors"))
+    stores = [EmbeddingStore(index, torch.device("cpu")) for index in (world.rgb, world.motion)]
+    place = ("rgb", "motion").index(stream)
+    expected = []
+    for video in read_test_videos(world.manifest, world.intervals):
+        clean = [store[video.name][:, 1].float() for store in stores]
+        zeroed = [x.clone() for x in clean]
+        zeroed[place][:, dimensions] = 0
+        for start in range(0, len(clean[0]), TRAINING.max_segments):
+            before, after = (
+                by_hand(model, [x[start : start + TRAINING.max_segments] for x in streams])[place]
+                for streams in (clean, zeroed)
+            )
+            expected.append(after - before)
+    mean = torch.cat(expected).mean(dim=0).numpy()
+    np.testing.assert_allclose(changes["weight_change"], mean, atol=1e-6)
+
+
+@torch.no_grad()
+def by_hand(model, streams):
+    """Weights of both streams, segments x D each."""
+    mask = torch.ones(1, len(streams[0]), dtype=torch.bool)
+    return [weight[0] for weight in model(*(x[None] for x in streams), mask).weights]
+
+
+def test_seeds_in_processes_give_the_same_tables(world, masked, tmp_path):
+    again = world.mask(world.run, tmp_path, MaskingSettings("last", (0, 0.25, 1)), workers=2)
+    for first, second in zip(masked, again, strict=True):
+        pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_noise_has_the_poisson_mean_and_stays_in_the_window():
+    counts = np.zeros((256, 340), np.uint8)
+    counts[0] = 16
+    levels = (0.01, 0.1, 0.5)
+    made = list(noisy_counts(counts, levels, 16, np.random.default_rng(0)))
+    for level, noisy in zip(levels, made, strict=True):
+        assert noisy.dtype == np.uint8
+        assert (noisy[0] == 16).all()
+        added = noisy[1:].astype(float)
+        law = poisson(16 * level)
+        expected = np.minimum(np.arange(100), 16) @ law.pmf(np.arange(100))
+        assert added.mean() == pytest.approx(expected, abs=5 * law.std() / np.sqrt(added.size))
+        assert (added == 0).mean() == pytest.approx(law.pmf(0), abs=0.01)
+    assert (made[0] <= made[1]).all()
+    assert (made[1] <= made[2]).all()
+
+
+def test_noise_changes_scores_and_is_the_same_again(world, noisy, tmp_path):
+    again = world.add_noise(world.run, tmp_path, noise(world))
+    pd.testing.assert_frame_equal(noisy, again, check_exact=True)
+    assert set(noisy["metric"]) == {"AUC", "AP", "Ano-AUC", "Ano-AP"}
+    by_level = noisy.query("metric == 'AP'").pivot(index="seed", columns="level", values="value")
+    assert (by_level[20] != by_level[0]).all()
+
+
+def test_once_every_count_is_full_more_noise_changes_nothing(noisy):
+    by_level = noisy.pivot(index=["seed", "metric"], columns="level", values="value")
+    np.testing.assert_allclose(by_level[40], by_level[20])
+
+
+def test_another_encoder_is_not_taken_for_noise(world, tmp_path):
+    weights = tmp_path / "other.safetensors"
+    torch.manual_seed(1)
+    state = open_clip.create_model("studied").state_dict()
+    save_file({k: v.numpy() for k, v in state.items() if k.startswith("visual.")}, weights)
+    encoder = replace(world.embed.encoder, motion_cue_weights=str(weights))
+    settings = NoiseSettings(replace(world.embed, encoder=encoder), "last", (0, 0.1))
+    with pytest.raises(FusevadError, match="do not give the stored embeddings"):
+        world.add_noise(world.run, tmp_path, settings)
+    assert not (tmp_path / "noise.csv").exists()
+
+
+def test_what_cannot_be_studied_is_one_clear_line(world, tmp_path):
+    with pytest.raises(FusevadError, match="its weights are not kept; study last or validation"):
+        world.mask(world.run, tmp_path, MaskingSettings("oracle"))
+    with pytest.raises(FusevadError, match="give each once, ascending"):
+        NoiseSettings(world.embed, "last", (0.1, 0.05))
+    run = partial(world.add_noise, settings=NoiseSettings(world.embed, "last", (0.1,)))
+    with pytest.raises(FusevadError, match="reads no motion cues to add noise to"):
+        run(world.trained("image-only"), tmp_path)

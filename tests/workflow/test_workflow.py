@@ -1,0 +1,199 @@
+"""The whole workflow on the tiny data set, by the real `snakemake`, with the network blocked."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.workflow_runs import copy_project, planned_jobs, run
+
+# Whole runs of the workflow: a slow machine may need more than the usual ten minutes.
+pytestmark = pytest.mark.timeout(2400)
+
+TINY = "config/tiny.yaml"
+
+
+def snakemake(folder: Path, *arguments: str, over: str = TINY) -> subprocess.CompletedProcess:
+    """Run the workflow on the tiny configuration, with `over` laid on it."""
+    files = dict.fromkeys((TINY, over))
+    return run(folder, "snakemake", "--cores", "2", *arguments, "--configfile", *files)
+
+
+def jobs(folder: Path, *arguments: str, over: str = TINY) -> dict[str, int]:
+    """Rules and numbers of jobs that a dry run would execute."""
+    return planned_jobs(snakemake(folder, "--dry-run", *arguments, over=over).stdout)
+
+
+@pytest.fixture(scope="module")
+def project(root, tmp_path_factory) -> Path:
+    """A copy of the project's workflow with Table 1 of the tiny data set made."""
+    folder = copy_project(root, tmp_path_factory.mktemp("project"))
+    snakemake(folder, "results/table1.tex")
+    return folder
+
+
+def test_the_block_refuses_connections(project):
+    program = "import socket; socket.create_connection(('192.0.2.1', 9))"
+    refused = run(project, sys.executable, "-c", program, check=False)
+    assert "network is blocked" in refused.stderr
+
+
+def test_table_1_has_every_method_under_every_protocol(project):
+    table = pd.read_csv(project / "results" / "table1.csv")
+    measured = table[table.block == "measured"]
+    assert measured.groupby("protocol").experiment.nunique().to_dict() == {
+        "last": 7,
+        "oracle": 7,
+        "validation": 7,
+    }
+    assert measured["n"].eq(2).all()
+    assert measured["mean"].between(0, 100).all()
+
+
+def test_the_table_holds_the_means_of_the_runs(project):
+    table = pd.read_csv(project / "results" / "table1.csv")
+    for experiment in ("gating", "student-t"):
+        seeds = pd.read_csv(project / f"results/rendered-tiny/runs/{experiment}/seeds.csv")
+        expected = seeds.groupby(["protocol", "metric"]).value.mean() * 100
+        rows = table[(table.block == "measured") & (table.experiment == experiment)]
+        for row in rows.itertuples():
+            assert row.mean == pytest.approx(expected[row.protocol, row.metric], abs=0.006)
+
+
+def test_a_second_run_does_nothing_and_ends_at_once(project):
+    start = time.monotonic()
+    output = snakemake(project, "results/table1.tex")
+    seconds = time.monotonic() - start
+    assert "Nothing to be done" in output.stdout + output.stderr
+    assert seconds < 6 or os.getloadavg()[0] > 2
+
+
+def test_single_figures_are_targets(project):
+    snakemake(project, "results/figures/figure2.pdf", "results/figures/curves.pdf")
+    snakemake(project, "results/figures/timelines-rendered-tiny.pdf", "results/classes.tex")
+    for name in ("figure2", "curves", "timelines-rendered-tiny"):
+        for suffix in (".pdf", ".png"):
+            assert (project / "results" / "figures" / f"{name}{suffix}").stat().st_size > 5000
+
+
+def test_a_changed_hyperparameter_reruns_training_and_what_follows_alone(project):
+    (project / "epochs.yaml").write_text(
+        (project / "config/hyperparameters/tiny.yaml").read_text().replace("epochs: 2", "epochs: 1")
+    )
+    shutil.copy(project / "epochs.yaml", project / "config/hyperparameters/shorter.yaml")
+    (project / "shorter.yaml").write_text("hyperparameters: shorter\n")
+    planned = jobs(project, "results/table1.tex", over="shorter.yaml")
+    assert planned == {"train": 7, "evaluate": 7, "table1": 1, "total": 15}
+
+
+def test_snakemake_sees_changed_settings_without_its_own_notes(project, tmp_path):
+    """As in a clone that got its files from elsewhere: times alone would hide the change."""
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".snakemake"))
+    (copy / "seeds.yaml").write_text("seeds: [0, 2]\n")
+    planned = jobs(copy, "results/table1.tex", over="seeds.yaml")
+    assert planned == {"train": 7, "evaluate": 7, "table1": 1, "total": 15}
+    # The look at other seeds has not touched what there is.
+    assert jobs(copy, "results/table1.tex") == {}
+
+
+def test_results_passed_off_as_those_of_other_settings_are_refused(project, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy)
+    (copy / "config/hyperparameters/tiny.yaml").write_text(
+        (project / "config/hyperparameters/tiny.yaml").read_text().replace("1.0e-3", "2.0e-3")
+    )
+    snakemake(copy, "--touch", "results/table1.tex")
+    (copy / "results/table1.tex").unlink()
+    command = ("snakemake", "--cores", "2", "results/table1.tex", "--configfile", TINY)
+    result = run(copy, *command, check=False)
+    assert result.returncode != 0
+    assert "learning_rate: 0.001 recorded, 0.002 configured" in result.stdout + result.stderr
+
+
+def test_one_experiment_more_trains_that_one_alone(project):
+    experiments = project / "config/experiments/more.yaml"
+    experiments.write_text(
+        "student-t.nu-4: {label: nu 4, method: student-t, set: {model: {nu: 4}}}\n"
+    )
+    try:
+        planned = jobs(project, "results/rendered-tiny/runs/student-t.nu-4/seeds.csv")
+        assert planned == {"train": 1, "evaluate": 1, "total": 2}
+    finally:
+        experiments.unlink()
+
+
+def test_a_wrong_configuration_stops_before_any_job(project):
+    (project / "wrong.yaml").write_text("protocol: luck\n")
+    command = (
+        "snakemake",
+        "--cores",
+        "2",
+        "--configfile",
+        "wrong.yaml",
+        "-n",
+        "results/table1.tex",
+    )
+    result = run(project, *command, check=False)
+    assert result.returncode != 0
+    assert "protocol: 'luck' is not one of" in result.stdout + result.stderr
+
+
+def test_the_report_is_one_page_with_captions_and_run_times(project):
+    # As the README types it, without --cores.
+    arguments = "results/table1.tex --report report.html --configfile config/tiny.yaml"
+    run(project, "snakemake", *arguments.split())
+    page = (project / "report.html").read_text()
+    assert "paired t-test over the shared seeds" in page
+    assert '"rule": "train", "runtime"' in page
+
+
+def test_the_contact_sheet_is_made(project):
+    shutil.copytree(project / "results/rendered-tiny", project / "results/rendered")
+    run(project, "fusevad", "contact-sheet", "results/rendered/source", "sheet.png")
+    assert (project / "sheet.png").stat().st_size > 20_000
+
+
+def test_a_truncated_video_stops_the_manifest_in_one_line_each(project, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(project / "results/rendered-tiny/source", source)
+    video = next(source.glob("videos/train/*.mp4"))
+    video.write_bytes(video.read_bytes()[:3000])
+    tables = [str(source / "labels.csv"), str(source / "intervals.csv"), str(tmp_path / "out")]
+    result = run(project, "fusevad", "manifest", *tables, check=False)
+    assert result.returncode == 1
+    assert video.name in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out" / "manifest.csv").exists()
+    run(project, "fusevad", "manifest", *tables, "--on-bad-video", "skip")
+    skipped = pd.read_csv(tmp_path / "out" / "skipped.csv")
+    assert skipped.video.tolist() == [video.stem]
+    assert len(pd.read_csv(tmp_path / "out" / "manifest.csv")) == 15
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("fusevad train --manifest none.csv --rgb a --event b --settings {} out", "method"),
+        ('fusevad render out --settings {"sede":1}', "unknown setting 'sede'"),
+        ("fusevad render out --settings missing.yaml", "missing.yaml: no such file"),
+        ("fusevad evaluate nowhere --manifest no.csv --intervals no.csv", "no.csv: no such file"),
+        ("fusevad report table9 a b --settings {}", "report 'table9' is unknown"),
+    ],
+)
+def test_bad_input_is_one_line_and_a_status(project, command, message):
+    result = run(project, *command.split(), check=False)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_help_lists_the_stages(project):
+    output = run(project, "fusevad", "--help").stdout
+    for verb in ("render", "manifest", "cues", "embed", "train", "evaluate", "report"):
+        assert verb in output

@@ -1,0 +1,1 @@
+"""Training of the small encoder that travels with the repository."""

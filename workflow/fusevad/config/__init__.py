@@ -1,0 +1,1 @@
+"""What is run, parsed and checked."""

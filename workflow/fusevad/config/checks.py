@@ -1,0 +1,94 @@
+"""What the schemas can't say of a configuration: names that must exist, cues that must be made."""
+
+from fusevad.config.model import Config
+from fusevad.config.streams import METHODS_WITHOUT
+from fusevad.errors import FusevadError
+
+SOURCE = "configuration (config/config.yaml and what is laid over it)"
+
+
+def check_references(config: Config) -> None:
+    """Every name exists, and what is run by name has what it needs.
+
+    Raises:
+        FusevadError: naming the key, the name and what to do.
+    """
+    used = _check_experiments(config)
+    _check_datasets(config)
+    for name in used:
+        _check_cue(config, name)
+    for key, name in (("studied", config.studied), *_compared(config)):
+        method = config.experiments[name].method
+        if method in METHODS_WITHOUT:
+            raise FusevadError(
+                f"{SOURCE}: {key}: experiment '{name}' learns without motion cues, and the study"
+                " is of both streams; name another one"
+            )
+    for dataset in config.datasets:
+        for name in used:
+            config.train_settings(dataset, name)
+
+
+def _compared(config: Config) -> list[tuple[str, str]]:
+    """The two experiments of the study of equivalence, each with its key."""
+    return [(f"studies.equivalence.{key}", n) for key, n in config.studies["equivalence"].items()]
+
+
+def _check_experiments(config: Config) -> list[str]:
+    """Experiments that the configuration names, once each; all of them exist, as in tables."""
+    named: list[tuple[str, str]] = [
+        *(("table1", name) for name in config.table1),
+        *(("radar", name) for name in config.radar),
+        ("timelines", config.timelines),
+        ("studied", config.studied),
+        *_compared(config),
+    ]
+    in_tables = [
+        (str(config.folder / "tables" / f"{table}.yaml"), name)
+        for table, values in config.study_tables.items()
+        for name in values.get("experiments", ())
+    ]
+    for place, name in [*((f"{SOURCE}: {key}", name) for key, name in named), *in_tables]:
+        if name not in config.experiments:
+            raise FusevadError(
+                f"{place}: no experiment '{name}' in {config.folder / 'experiments'}; "
+                "add it there or remove it here"
+            )
+    return list(dict.fromkeys(name for _, name in named))
+
+
+def _check_datasets(config: Config) -> None:
+    """Data sets that keys stand for are configured, and those of events have some."""
+    sources = {each.source for each in (*config.datasets.values(), *config.events.values())}
+    for key, names, known in (
+        ("data_root", config.data_root, sources),
+        ("features", config.features, config.datasets),
+        ("events", config.events, config.datasets),
+    ):
+        for name in names:
+            if name not in known:
+                raise FusevadError(
+                    f"{SOURCE}: {key}: '{name}' is not among `datasets`; add it there or remove it"
+                )
+    for key, dataset in config.events.items():
+        if "events" not in dataset.settings.get("layout", {}):
+            raise FusevadError(
+                f"{SOURCE}: events: data set '{dataset.key}' has no event streams; name one that"
+                f" films the videos of '{key}'"
+            )
+
+
+def _check_cue(config: Config, experiment: str) -> None:
+    """The motion cue of an experiment is made, on all data sets."""
+    cue = config.experiments[experiment].motion_cue
+    lacking = [key for key in config.datasets if not config.runs(key, experiment)]
+    if lacking:
+        raise FusevadError(
+            f"{SOURCE}: experiment '{experiment}' needs events of a camera, which data set"
+            f" '{lacking[0]}' has not; name them under `events`, or leave it out"
+        )
+    if not config.makes(cue):
+        raise FusevadError(
+            f"{SOURCE}: experiment '{experiment}' needs motion cues {cue.stream}, which `cues`"
+            " does not make; add its window and threshold there"
+        )

@@ -1,0 +1,105 @@
+"""The configuration: `config/*.yaml` read, checked and resolved.
+
+Imports nothing heavy: the Snakefile reads it at every start.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fusevad.config.checks import SOURCE, check_references
+from fusevad.config.model import ORIGINS, Config, Dataset
+from fusevad.config.reading import check, merge, read_named, read_unchecked
+from fusevad.config.streams import MotionCue
+from fusevad.config.tables import Experiment, expand
+from fusevad.errors import FusevadError
+from fusevad.parsing import read_mapping
+
+
+def load(values: Mapping[str, Any], folder: Path) -> Config:
+    """Check and resolve a configuration.
+
+    Args:
+        values: content of `config.yaml`, with whatever was laid over it.
+        folder: the folder `config/` with data sets, encoders, experiments, hyperparameters.
+
+    Raises:
+        FusevadError: one line with the file, the key and what is wrong.
+    """
+    read_named.cache_clear()
+    check(values, "config", SOURCE)
+    cue = MotionCue(**values["motion_cue"])
+    config = Config(
+        datasets={key: load_dataset(folder, key) for key in values["datasets"]},
+        experiments=_experiments(folder, cue),
+        encoder=values["encoder"],
+        encoder_settings=read_named(folder, "encoders", values["encoder"]),
+        seeds=tuple(values["seeds"]),
+        protocol=values["protocol"],
+        cues=dict(values["cues"]),
+        on_bad_video=values["on_bad_video"],
+        table1=tuple(values["table1"]),
+        radar=tuple(values["radar"]),
+        timelines=values["timelines"],
+        hyperparameters=values.get("hyperparameters"),
+        data_root=dict(values["data_root"]),
+        features=dict(values["features"]),
+        events={key: load_dataset(folder, name) for key, name in values["events"].items()},
+        ablations={},
+        study_tables={},
+        studied=values["studied"],
+        studies=values["studies"],
+        folder=folder,
+    )
+    for path in sorted((folder / "tables").glob("*.yaml")):
+        table = read_named(folder, "tables", path.stem)
+        if "study" in table:
+            config.study_tables[path.stem] = table
+            continue
+        config.ablations[path.stem] = expand(
+            path.stem, table, config.experiments, config.is_base_value
+        )
+    check_references(config)
+    return config
+
+
+def load_files(configfiles: Iterable[Path], folder: Path = Path("config")) -> Config:
+    """`config.yaml` of `folder` with other files laid over it in order, as Snakemake does."""
+    values = read_mapping(folder / "config.yaml")
+    for path in configfiles:
+        values = merge(values, read_mapping(path))
+    return load(values, folder)
+
+
+def load_dataset(folder: Path, key: str) -> Dataset:
+    """Read `config/datasets/{key}.yaml`, laid over the one that it is `based_on`."""
+    values = read_unchecked(folder, "datasets", key)
+    source = values.pop("based_on", key)
+    if source != key:
+        values = merge(read_unchecked(folder, "datasets", source), values)
+    check(values, "dataset", str(folder / "datasets" / f"{key}.yaml"))
+    origin = next(name for name in ORIGINS if name in values)
+    settings = values.pop(origin)
+    values |= {name: tuple(values[name]) for name in ("metrics", "crops")}
+    fetch = values.pop("fetch", None)
+    return Dataset(key=key, source=source, origin=origin, settings=settings, fetch=fetch, **values)
+
+
+def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
+    result: dict[str, Experiment] = {}
+    for path in sorted((folder / "experiments").glob("*.yaml")):
+        entries = read_mapping(path)
+        check(entries, "experiments", str(path))
+        for name, entry in entries.items():
+            if name in result:
+                raise FusevadError(f"{path}: experiment '{name}' is named twice; rename one")
+            cue = MotionCue(**entry["motion_cue"]) if "motion_cue" in entry else default_cue
+            result[name] = Experiment(
+                name,
+                entry["label"],
+                entry["method"],
+                entry.get("hyperparameters"),
+                cue,
+                entry.get("set", {}),
+            )
+    return result

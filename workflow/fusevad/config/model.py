@@ -1,0 +1,149 @@
+"""What is run, resolved: data sets, experiments, seeds, tables."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fusevad.config.reading import merge, read_named
+from fusevad.config.streams import CAMERA, MotionCue
+from fusevad.config.tables import Ablation, Experiment
+from fusevad.errors import FusevadError
+
+ORIGINS = ("render", "recorded", "splice")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A file of `config/datasets/`; fields as in its schema, `key` is the file's name.
+
+    Attributes:
+        source: data set whose folder of raw data and hyperparameters this one shares: itself,
+            or the one that it is `based_on`.
+        origin: where its videos come from: `render`, `recorded` or `splice`.
+        settings: the section of that name.
+        fetch: what is downloaded; None for rendered videos.
+    """
+
+    key: str
+    source: str
+    title: str
+    metrics: tuple[str, ...]
+    crops: tuple[int, ...]
+    frame_stride: int
+    shards: int
+    hyperparameters: str
+    origin: str
+    settings: dict[str, Any]
+    fetch: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that is run, checked: every name in it exists."""
+
+    datasets: dict[str, Dataset]
+    experiments: dict[str, Experiment]
+    encoder: str
+    encoder_settings: dict[str, Any]
+    seeds: tuple[int, ...]
+    protocol: str
+    cues: dict[str, Any]
+    on_bad_video: str
+    table1: tuple[str, ...]
+    radar: tuple[str, ...]
+    timelines: str
+    hyperparameters: str | None
+    data_root: dict[str, str]
+    features: dict[str, dict[str, Any]]
+    events: dict[str, Dataset]
+    ablations: dict[str, Ablation]
+    study_tables: dict[str, dict[str, Any]]
+    studied: str
+    studies: dict[str, Any]
+    folder: Path
+
+    def with_origin(self, origin: str) -> list[str]:
+        """Keys of the data sets whose videos come from there."""
+        return [key for key, dataset in self.datasets.items() if dataset.origin == origin]
+
+    @property
+    def without_videos(self) -> list[str]:
+        """Data sets whose features stand in for their videos; those of 32 bins need the videos."""
+        return [key for key, value in self.features.items() if value["layout"] != "c3d-txt"]
+
+    @property
+    def with_videos(self) -> list[str]:
+        """Data sets whose videos are read."""
+        return [key for key in self.datasets if key not in self.without_videos]
+
+    @property
+    def embedded(self) -> list[str]:
+        """Data sets whose embeddings are extracted here."""
+        return [key for key in self.datasets if key not in self.features]
+
+    def runs(self, dataset: str, experiment: str) -> bool:
+        """Whether a data set has what an experiment learns from; few have events of a camera."""
+        cue = self.experiments[experiment].motion_cue
+        imported = self.features.get(dataset, {}).get("streams", {})
+        return cue.definition != CAMERA or dataset in self.events or cue.stream in imported
+
+    def embedding_folder(self, dataset: str) -> str:
+        """Encoder and frame stride, or the layout of imported features, as they stand in paths."""
+        if dataset in self.features:
+            return f"imported-{self.features[dataset]['layout']}"
+        return f"{self.encoder}.stride-{self.datasets[dataset].frame_stride}"
+
+    def train_settings(self, dataset: str, experiment: str) -> dict[str, Any]:
+        """Settings of the stage `train`: the named set, its data set's part, the overrides."""
+        name, values = self._hyperparameters(dataset, experiment)
+        crops = self.datasets[dataset].crops
+        wanted = values.get("test_crops", crops[:1])
+        if not set(wanted) <= set(crops):
+            raise FusevadError(
+                f"hyperparameters '{name}': test_crops {list(wanted)} are not all among the crops"
+                f" {list(crops)} of data set '{dataset}'; add them there or change test_crops"
+            )
+        # Training knows crops by their place in the embeddings.
+        places = {"test_crops": [crops.index(crop) for crop in wanted]}
+        return values | places | {"method": self.experiments[experiment].method}
+
+    def _hyperparameters(self, dataset: str, experiment: str) -> tuple[str, dict[str, Any]]:
+        """Name of the set that an experiment uses on a data set, and its values."""
+        chosen = self.experiments[experiment]
+        name = chosen.hyperparameters or self.hyperparameters
+        name = name or self.datasets[dataset].hyperparameters
+        named = read_named(self.folder, "hyperparameters", name)
+        values = merge(
+            named["all"], named.get("datasets", {}).get(self.datasets[dataset].source, {})
+        )
+        return name, merge(values, chosen.overrides)
+
+    def possible(self, dataset: str) -> list[str]:
+        """Experiments whose motion cues are made and whose test crops the data set has."""
+        crops = set(self.datasets[dataset].crops)
+        return [
+            name
+            for name, experiment in self.experiments.items()
+            if self.makes(experiment.motion_cue)
+            and self.runs(dataset, name)
+            and set(self._hyperparameters(dataset, name)[1].get("test_crops", ())) <= crops
+        ]
+
+    def makes(self, cue: MotionCue) -> bool:
+        """Whether a motion cue is among `cues`; those of a camera are as experiments name them."""
+        if cue.definition == CAMERA:
+            return True
+        return cue.window in self.cues["windows"] and cue.threshold in self.cues["thresholds"]
+
+    def is_base_value(self, experiment: Experiment, key: str, value: Any) -> bool:
+        """Whether an experiment has this value of a dotted key anyway, on every data set."""
+        head, _, tail = key.partition(".")
+        if head == "motion_cue":
+            return getattr(experiment.motion_cue, tail) == value
+        for dataset in self.datasets:
+            found = self.train_settings(dataset, experiment.name)
+            for part in key.split("."):
+                found = found.get(part) if isinstance(found, dict) else None
+            if found != value:
+                return False
+        return True

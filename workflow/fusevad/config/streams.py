@@ -1,0 +1,55 @@
+"""Names of motion cues: in files, in streams, in the configuration."""
+
+import re
+from dataclasses import dataclass
+
+from fusevad.errors import FusevadError
+
+# Methods that learn from RGB alone (`Detector.needs_motion_cue`), for readers without torch.
+METHODS_WITHOUT = ("image-only",)
+
+# Cues counted from the events of a real camera, in place of differences between frames.
+CAMERA = "camera"
+
+_STREAM = re.compile(
+    rf"motion-((?P<definition>released|{CAMERA})-)?T(?P<window>\d+)-thr(?P<threshold>\d+)"
+)
+
+
+def cue_name(window: int, threshold: int) -> str:
+    """Name of a cue in files and streams, such as `T16-thr10`."""
+    return f"T{window}-thr{threshold}"
+
+
+@dataclass(frozen=True, slots=True)
+class MotionCue:
+    """The cue of a motion stream: definition, window T in frames, threshold tau in gray levels.
+
+    Of `camera` cues tau counts events: more than so many in a frame.
+    """
+
+    definition: str
+    window: int
+    threshold: int
+
+    @property
+    def stream(self) -> str:
+        """Name of the stream in paths; the paper's definition goes without saying."""
+        origin = "" if self.definition == "paper" else f"{self.definition}-"
+        return f"motion-{origin}{cue_name(self.window, self.threshold)}"
+
+    @classmethod
+    def from_stream(cls, stream: str) -> "MotionCue":
+        """The cue that a stream's name stands for.
+
+        Raises:
+            FusevadError: it is no such name.
+        """
+        match = _STREAM.fullmatch(stream)
+        if match is None:
+            raise FusevadError(
+                f"stream {stream!r}: unknown; use rgb, motion-T16-thr10 or"
+                " motion-released-T16-thr10"
+            )
+        definition = match["definition"] or "paper"
+        return cls(definition, int(match["window"]), int(match["threshold"]))

@@ -1,0 +1,167 @@
+"""Ablation tables: `config/tables/*.yaml`, whose rows are experiments and whose sweeps make them.
+
+Imports nothing heavy: the Snakefile reads it at every start.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from fusevad.config.streams import MotionCue
+from fusevad.errors import FusevadError
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An entry of `config/experiments/` or of a sweep, with the motion cue resolved."""
+
+    name: str
+    label: str
+    method: str
+    hyperparameters: str | None
+    motion_cue: MotionCue
+    overrides: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AblationRow:
+    """A row of an ablation table.
+
+    Attributes:
+        key: names the row in the table, as in the file of published numbers: `nu-4`.
+        labels: what stands in the columns that name it, by heading.
+        experiment: whose results it shows.
+    """
+
+    key: str
+    labels: dict[str, str]
+    experiment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """A table of experiments.
+
+    Attributes:
+        title: caption.
+        rows: in the order of the file.
+        paper: data sets that the paper's table shows; others that are not the paper's are added.
+        published: file of `config/published/` with the paper's numbers, if it has any.
+        parameters: whether the numbers of parameters are shown.
+    """
+
+    name: str
+    title: str
+    rows: tuple[AblationRow, ...]
+    paper: tuple[str, ...]
+    published: str | None
+    parameters: bool
+
+
+def expand(
+    name: str,
+    values: Mapping[str, Any],
+    experiments: dict[str, Experiment],
+    is_base_value: Callable[[Experiment, str, Any], bool],
+) -> Ablation:
+    """Make the rows of a table; experiments that its sweeps name are added to `experiments`.
+
+    Args:
+        name: of the table's file.
+        values: its content, checked against `table.schema.yaml`.
+        experiments: all so far.
+        is_base_value: whether an experiment has a value (of a dotted key) anyway, on every
+            configured data set; that row is then the experiment itself.
+
+    Raises:
+        FusevadError: an experiment that does not exist, or two that would have one name.
+    """
+    if "experiments" in values:
+        rows = _listed(name, values["experiments"], experiments)
+    else:
+        rows = _swept(name, values, experiments, is_base_value)
+    paper = tuple(values.get("paper", ()))
+    published, parameters = values.get("published"), values.get("parameters", False)
+    return Ablation(name, values["title"], rows, paper, published, parameters)
+
+
+def _listed(
+    table: str, names: Iterable[str], experiments: Mapping[str, Experiment]
+) -> tuple[AblationRow, ...]:
+    labels = {name: _known(table, name, experiments).label for name in names}
+    return tuple(AblationRow(name, {"Method": label}, name) for name, label in labels.items())
+
+
+def _swept(
+    name: str,
+    values: Mapping[str, Any],
+    experiments: dict[str, Experiment],
+    is_base_value: Callable[[Experiment, str, Any], bool],
+) -> tuple[AblationRow, ...]:
+    base = _known(name, values["base"], experiments)
+    sweeps = values["sweeps"]
+    grid = values.get("grid", False)
+    rows = []
+    for point in _points(sweeps, grid):
+        experiment = base
+        changed = []
+        for key, value in point.items():
+            if not is_base_value(base, sweeps[key]["set"], value):
+                experiment = _with(experiment, sweeps[key], value)
+                changed.append(f"{key}-{_text(value)}")
+        if changed:
+            experiment = replace(experiment, name=f"{base.name}.{'-'.join(changed)}")
+            known = experiments.setdefault(experiment.name, experiment)
+            if replace(known, label=experiment.label) != experiment:
+                raise FusevadError(
+                    f"config/tables/{name}.yaml: experiment '{known.name}' is another one"
+                    " elsewhere; give the sweep another short name"
+                )
+        texts = {key: _text(value) for key, value in point.items()}
+        key = "-".join(f"{name}-{text}" for name, text in texts.items())
+        if grid:
+            labels = {sweeps[name]["label"]: text for name, text in texts.items()}
+        else:
+            ((parameter, text),) = texts.items()
+            labels = {"Parameter": sweeps[parameter]["label"], "Value": text}
+        rows.append(AblationRow(key, labels, experiment.name))
+    return tuple(rows)
+
+
+def _points(sweeps: Mapping[str, Any], grid: bool) -> list[dict[str, Any]]:
+    """The values of every row: one sweep after the other, or all combinations."""
+    if not grid:
+        return [{key: value} for key, sweep in sweeps.items() for value in sweep["values"]]
+    combinations = product(*(sweep["values"] for sweep in sweeps.values()))
+    return [dict(zip(sweeps, point, strict=True)) for point in combinations]
+
+
+def _with(experiment: Experiment, sweep: Mapping[str, Any], value: Any) -> Experiment:
+    """The experiment with one value of a sweep, whose dotted key may be of the motion cue too."""
+    label = f"{experiment.label}, {sweep['label']} = {_text(value)}"
+    head, _, tail = sweep["set"].partition(".")
+    if head == "motion_cue":
+        cue = replace(experiment.motion_cue, **{tail: value})
+        return replace(experiment, label=label, motion_cue=cue)
+    overrides = dict(experiment.overrides)
+    overrides[head] = {**overrides.get(head, {}), tail: value} if tail else value
+    return replace(experiment, label=label, overrides=overrides)
+
+
+def _text(value: Any) -> str:
+    """A value as it stands in names and tables: 8, 0.5, 1e-06."""
+    return (
+        f"{value:g}"
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else str(value)
+    )
+
+
+def _known(table: str, name: str, experiments: Mapping[str, Experiment]) -> Experiment:
+    if name not in experiments:
+        raise FusevadError(
+            f"config/tables/{table}.yaml: no experiment '{name}' in config/experiments; "
+            "add it there or correct the table"
+        )
+    return experiments[name]

@@ -1,0 +1,1 @@
+"""Motion cues, from frames or from an event camera."""

@@ -1,0 +1,134 @@
+"""Motion cues from the events of a real camera, in the form of those made from frames.
+
+The camera's frame k of a video of F frames a second lasts from k / F to (k + 1) / F seconds of its
+stream. Each event, of either polarity, falls into the cell of its pixel on a grid of the size of
+the resized frame (340 x 256). A cell counts once a frame if more than tau events fall into it, and
+a cue is the number of frames of its window that count, over T: the paper's synthetic cue, with
+E_t = 1 where the camera saw changes in place of where gray levels differ. The paper does not say
+how it made images of its real events; this is our reading.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from fusevad.cues.count import window_counts
+from fusevad.cues.settings import CueSettings
+from fusevad.cues.store import write_cues
+from fusevad.data.manifest import Video, read_manifest, shard
+from fusevad.data.recorded.convert import Events, read_events
+from fusevad.data.recorded.inventory import Clip, Inventory
+from fusevad.data.recorded.settings import EventSettings, LayoutSettings
+from fusevad.errors import FusevadError
+from fusevad.files import settings_hash
+from fusevad.parsing import FORBID
+from fusevad.video.decode import FRAME_SIZE
+
+# A stream may be longer or shorter than its video by the larger of the two.
+_TOLERANCE_SECONDS, _TOLERANCE_SHARE = 2.0, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCueSettings:
+    """Windows and thresholds, and where the event streams lie (`recorded.LayoutSettings`)."""
+
+    __pydantic_config__ = FORBID
+
+    cues: CueSettings
+    layout: LayoutSettings
+
+    def __post_init__(self) -> None:
+        if self.cues.definition != "camera" or self.layout.events is None:
+            raise FusevadError(
+                "cues of a camera: the definition is not camera, or the layout has no events;"
+                " name a data set of event streams"
+            )
+
+
+def make_camera_cues(
+    manifest: Path,
+    folder: Path,
+    shard_index: int,
+    shard_count: int,
+    settings: CameraCueSettings,
+    out_csv: Path,
+) -> list[Path]:
+    """Write the cues of a shard's videos from their event streams, as `make_cues` does from frames.
+
+    Args:
+        manifest: of the videos that the camera filmed; streams have their names.
+        folder: the raw data of the event streams.
+        shard_index, shard_count: as in `make_cues`.
+        settings: what is counted.
+        out_csv: the index to write.
+
+    Raises:
+        FusevadError: a stream is missing, unreadable, or of another length than its video.
+    """
+    videos = shard(read_manifest(manifest), shard_index, shard_count)
+    clips = _streams(folder, videos, settings.layout)
+
+    def counts(video: Video) -> Iterator[dict[str, np.ndarray]]:
+        file = clips[video.name].files[0]
+        events = read_events(file, settings.layout.events)
+        _check_length(file, events, video)
+        totals = camera_totals(events, video, settings)
+        return window_counts(totals, settings.cues)
+
+    def source(video: Video) -> str:
+        file = clips[video.name].files[0]
+        layout = repr(settings.layout.events)
+        return settings_hash({"file": [file.name, file.stat().st_size], "layout": layout})
+
+    return write_cues(videos, settings.cues, source, counts, out_csv)
+
+
+def camera_totals(
+    events: Events, video: Video, settings: CameraCueSettings
+) -> Iterator[np.ndarray]:
+    """After each frame of a video, how many frames had events so far, as `window_counts` needs it.
+
+    Yields:
+        (thresholds, 256, 340) uint8, modulo 256; one array that changes.
+    """
+    width, height = FRAME_SIZE
+    cells = _cells(events, settings.layout.events)
+    edges = np.ceil(np.arange(video.frames + 1) * 1e6 / video.fps).astype(np.int64)
+    limits = np.array(settings.cues.thresholds)[:, None]
+    total = np.zeros((len(limits), height * width), np.uint8)
+    for start, end in pairwise(np.searchsorted(events.times, edges)):
+        total += np.bincount(cells[start:end], minlength=height * width) > limits
+        yield total.reshape(-1, height, width)
+
+
+def _cells(events: Events, sensor: EventSettings) -> np.ndarray:
+    """Number of the cell of each event, line by line."""
+    width, height = FRAME_SIZE
+    rows = events.rows.astype(np.int32) * height // sensor.height
+    return rows * width + events.columns.astype(np.int32) * width // sensor.width
+
+
+def _streams(folder: Path, videos: Sequence[Video], layout: LayoutSettings) -> dict[str, Clip]:
+    clips = {
+        name: clip for name, clip in Inventory.of(folder).clips(layout).items()
+        if clip.kind == "events"
+    }  # fmt: skip
+    missing = [video.name for video in videos if video.name not in clips]
+    if missing:
+        raise FusevadError(
+            f"{folder}: {len(missing)} of {len(videos)} videos have no event stream, the first is"
+            f" {missing[0]}; get them, or leave the videos out"
+        )
+    return clips
+
+
+def _check_length(file: Path, events: Events, video: Video) -> None:
+    expected, found = video.frames / video.fps, float(events.times[-1]) / 1e6
+    if abs(found - expected) > max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * expected):
+        raise FusevadError(
+            f"{file}: events up to {found:.1f} s of a video of {expected:.1f} s; they are not of"
+            " this video, or their clock does not begin with it: get the stream again"
+        )

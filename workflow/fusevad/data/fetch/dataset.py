@@ -1,0 +1,102 @@
+"""Fetching a data set: each file from the first mirror that has it, checked, in its place.
+
+Whatever is on its way lies in `.fetch/` of the data folder and goes to its final name by a rename,
+after its check. So the command can be killed anywhere: started again it ends with the same files.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import filelock
+
+from fusevad.data.fetch.checksums import LockFile
+from fusevad.data.fetch.job import Job, is_done
+from fusevad.data.fetch.mirrors import one_line, writing
+from fusevad.data.fetch.place import fetch_archive, fetch_file, fetch_repository
+from fusevad.data.fetch.record import HIDDEN, Record
+from fusevad.data.fetch.settings import FetchSettings, FileSettings
+from fusevad.errors import FusevadError
+
+
+def fetch(
+    dataset: str, settings: FetchSettings, folder: Path, lock: Path, existing: Path | None = None
+) -> None:
+    """Bring all files of a data set to `folder`; what is there already stays.
+
+    folder: `data/{dataset}`. As a link to data that the user has, it is left alone.
+    lock: file with the checksums of files that the configuration does not pin.
+    existing: folder where the user has the data already: `folder` becomes a link to it.
+
+    Raises:
+        FusevadError: no mirror gave a file, a checksum is wrong, an archive is broken or unsafe,
+            the disk is full, the user must ask for the data first, or `existing` is no folder.
+    """
+    if existing is not None:
+        _link(dataset, folder, existing)
+        return
+    if folder.is_symlink():
+        if not folder.is_dir():
+            raise FusevadError(f"{folder}: the link leads nowhere; mend or remove it")
+        return
+    with writing(folder):
+        (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
+        try:
+            with filelock.FileLock(folder / HIDDEN / "lock", timeout=0):
+                _fetch_all(Job(dataset, settings, folder, LockFile(lock), Record(folder)))
+        except filelock.Timeout as error:
+            raise FusevadError(
+                f"{folder}: another command is fetching into it; wait until it is done"
+            ) from error
+
+
+def _link(dataset: str, folder: Path, existing: Path) -> None:
+    """Make `folder` a link to the folder that the user has."""
+    target = existing.expanduser().resolve()
+    if not target.is_dir():
+        raise FusevadError(f"{existing}: no such folder; correct data_root of {dataset}")
+    if folder.exists() and folder.resolve() == target:
+        return
+    if os.path.lexists(folder):
+        raise FusevadError(
+            f"{folder}: is there already and is no link to {existing}; move it away, or drop"
+            f" data_root of {dataset}"
+        )
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.symlink_to(target)
+
+
+def _fetch_all(job: Job) -> None:
+    """Fetch what is missing; what the user must ask for is told once the rest is there."""
+    _remove_leftovers(job.lock.path)
+    _remove_leftovers(job.record.path)
+    missing = [file for file in job.settings.files if not is_done(job, file)]
+    licence = job.settings.licence
+    if any(file.sources for file in missing):
+        where = f" ({licence.url})" if licence.url else ""
+        print(f"{job.dataset}: to use it is to accept: {licence.text}{where}", file=sys.stderr)
+    to_ask_for = [file.name for file in missing if not _fetch(job, file)]
+    if to_ask_for:
+        raise FusevadError(
+            f"{job.folder}: {', '.join(to_ask_for)} not found; {job.dataset} is given on request:"
+            f" {one_line(job.settings.form or '', 1000)}; put it into the folder {job.folder} and"
+            " run the command again"
+        )
+    if (job.folder / HIDDEN / "staging").exists():
+        shutil.rmtree(job.folder / HIDDEN / "staging")
+
+
+def _remove_leftovers(final: Path) -> None:
+    """Remove what a killed run left of writing `final` (see `fusevad.files.atomic_path`)."""
+    for path in final.parent.glob(f".{final.stem}.*.tmp{final.suffix}"):
+        path.unlink()
+
+
+def _fetch(job: Job, file: FileSettings) -> bool:
+    """Bring one file to its place; False if the user has to put it there."""
+    if file.from_git:
+        fetch_repository(job, file)
+        return True
+    return fetch_archive(job, file) if file.unpack else fetch_file(job, file)

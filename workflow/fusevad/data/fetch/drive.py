@@ -1,0 +1,71 @@
+"""Mirrors on Google Drive, by gdown."""
+
+from pathlib import Path
+
+import gdown
+import requests
+from gdown.exceptions import DownloadError, FileURLRetrievalError
+
+from fusevad.data.fetch.mirrors import MirrorError, Slot, one_line, writing
+
+_RETRIES = 3
+_SECONDS = 60.0
+
+
+def download(file_id: str, slot: Slot) -> None:
+    """Get the file to `slot.part`, going on from what an earlier run left.
+
+    Raises:
+        MirrorError: offline, not public, or asked for too often today.
+        FusevadError: the disk is full.
+    """
+    whole = slot.folder / "drive"
+    left = _partial_files(slot)
+    bytes_left = _size(left)
+    try:
+        _download(file_id, whole, slot.title)
+    except MirrorError as error:
+        if not left or _size(left) > bytes_left or error.unreachable:
+            raise
+        # gdown cannot go on from a file that is whole or has changed on the server.
+        for path in left:
+            path.unlink()
+        _download(file_id, whole, slot.title)
+    slot.clear_part()
+    whole.rename(slot.part)
+
+
+def _download(file_id: str, whole: Path, title: Path) -> None:
+    """Get the file to `whole` by gdown, whose failures become a MirrorError."""
+    with writing(title):
+        try:
+            gdown.download(
+                id=file_id,
+                output=str(whole),
+                resume=True,
+                retries=_RETRIES,
+                timeout=_SECONDS,
+                # gdown would keep cookies in the home folder, where we write nothing.
+                use_cookies=False,
+            )
+        except FileURLRetrievalError as error:
+            raise MirrorError(
+                "not public, or asked for too often today: get it with a browser"
+            ) from error
+        except DownloadError as error:
+            unreachable = isinstance(error.__cause__, requests.exceptions.ConnectionError)
+            raise MirrorError(str(error), unreachable) from error
+        except requests.exceptions.HTTPError as error:
+            raise MirrorError(f"answers {error.response.status_code}") from error
+        except requests.exceptions.RequestException as error:
+            raise MirrorError(f"not reached: {one_line(str(error))}", unreachable=True) from error
+
+
+def _partial_files(slot: Slot) -> list[Path]:
+    """What gdown left of a download that was stopped."""
+    return list(slot.folder.glob("drive*.part"))
+
+
+def _size(paths: list[Path]) -> int:
+    """Bytes of all files that are still there."""
+    return sum(path.stat().st_size for path in paths if path.exists())

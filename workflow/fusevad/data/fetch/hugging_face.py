@@ -1,0 +1,74 @@
+"""Mirrors on the Hugging Face hub.
+
+The library finds the file, its commit and its checksum and adds the user's token; the bytes come by
+`https.download`, as the library's own download (2.4) begins anew after a killed one.
+"""
+
+import re
+
+import httpx2
+import huggingface_hub
+from huggingface_hub import errors
+from huggingface_hub.utils import build_hf_headers
+
+from fusevad.data.fetch import https
+from fusevad.data.fetch.mirrors import MirrorError, MismatchError, Slot
+from fusevad.data.fetch.settings import HuggingFaceFile
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_BUSY = (408, 429, 500, 502, 503, 504)
+
+
+class _BusyError(MirrorError):
+    """The hub asks to come back later."""
+
+
+def download(source: HuggingFaceFile, slot: Slot, expected: str | None) -> str | None:
+    """Get the file to `slot.part`, of the commit that the revision stands for now.
+
+    expected: the SHA-256 it must have; if the hub states another nothing is downloaded.
+
+    Returns the SHA-256 that the hub states (for large files; otherwise None).
+
+    Raises:
+        MismatchError: the hub has another file.
+        MirrorError: offline, gated, no such repository, revision or file.
+        FusevadError: the disk is full.
+    """
+    try:
+        metadata = _metadata(source, retry=False)
+    except _BusyError:
+        metadata = _metadata(source, retry=True)
+    url = huggingface_hub.hf_hub_url(
+        source.repo, source.file, repo_type=source.repo_type, revision=metadata.commit_hash
+    )
+    sha256 = metadata.etag if _SHA256.fullmatch(metadata.etag or "") else None
+    if expected and sha256 and expected != sha256:
+        raise MismatchError(expected, sha256)
+    https.download(url, slot, bool(expected or sha256), build_hf_headers())
+    return sha256
+
+
+def _metadata(source: HuggingFaceFile, retry: bool) -> huggingface_hub.HfFileMetadata:
+    """What the hub says of the file; `retry` has the library ask again and again."""
+    url = huggingface_hub.hf_hub_url(
+        source.repo, source.file, repo_type=source.repo_type, revision=source.revision
+    )
+    try:
+        return huggingface_hub.get_hf_file_metadata(url, retry_on_errors=retry)
+    except errors.OfflineModeIsEnabled as error:
+        raise MirrorError("HF_HUB_OFFLINE is set", unreachable=True) from error
+    except errors.GatedRepoError as error:
+        raise MirrorError("gated: accept its terms on the hub, then `hf auth login`") from error
+    except errors.RepositoryNotFoundError as error:
+        raise MirrorError("no such repository, or a private one") from error
+    except errors.RevisionNotFoundError as error:
+        raise MirrorError(f"no revision {source.revision}") from error
+    except errors.EntryNotFoundError as error:
+        raise MirrorError("no such file in the repository") from error
+    except errors.HfHubHTTPError as error:
+        status = error.response.status_code
+        kind = _BusyError if status in _BUSY and not retry else MirrorError
+        raise kind(f"answers {status}") from error
+    except httpx2.HTTPError as error:
+        raise MirrorError(f"not reached: {error}", unreachable=True) from error

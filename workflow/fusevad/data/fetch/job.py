@@ -1,0 +1,106 @@
+"""One run of `fetch`: its arguments, and what earlier runs have done already."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from fusevad.data.fetch import git
+from fusevad.data.fetch.checksums import Locked, LockFile
+from fusevad.data.fetch.mirrors import Slot
+from fusevad.data.fetch.record import HIDDEN, Entry, Record
+from fusevad.data.fetch.settings import FetchSettings, FileSettings
+from fusevad.errors import FusevadError
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The arguments of `fetch` and the record of earlier runs."""
+
+    dataset: str
+    settings: FetchSettings
+    folder: Path
+    lock: LockFile
+    record: Record
+
+    def slot(self, file: FileSettings) -> Slot:
+        """Where a file is on its way."""
+        staging = self.folder / HIDDEN / "staging"
+        return Slot(staging / quote(file.name, safe=""), self.folder / file.name)
+
+    def expected(self, file: FileSettings) -> str | None:
+        """SHA-256 that a file must have, once it is known."""
+        return file.sha256 or self.lock.get(file.name).sha256
+
+    def keep_checksum(self, file: FileSettings, sha256: str, size: int) -> None:
+        """Lock the checksum of a first download."""
+        if self.expected(file) is None:
+            self.lock.add(file.name, Locked(sha256=sha256, size=size))
+
+    def commits(self, file: FileSettings) -> set[str]:
+        """Commits that a repository may be at; none as long as no branch or tag was resolved."""
+        locked = self.lock.get(file.name).commit
+        revisions = {source.git.revision for source in file.sources if source.git}
+        pinned = {revision for revision in revisions if git.is_commit(revision)}
+        return pinned or ({locked} if locked else set())
+
+    def where_expected(self, file: FileSettings) -> str:
+        """Where the expected checksum or commit of a file is written, for messages."""
+        return "the configuration" if file.sha256 else str(self.lock.path)
+
+
+def is_done(job: Job, file: FileSettings) -> bool:
+    """Whether the record and a look at the disk say that a file is in its place.
+
+    Raises:
+        FusevadError: another version than is asked for now was cloned or unpacked there.
+    """
+    if file.from_git:
+        return _repository_is_there(job, file)
+    entry = job.record.get(file.name)
+    if entry is None:
+        return False
+    if file.unpack:
+        return _unpacked_is_there(job, file, entry)
+    return _file_is_there(job, file, entry)
+
+
+def _file_is_there(job: Job, file: FileSettings, entry: Entry) -> bool:
+    """Whether a file has the size and time of change that it had when it was checked."""
+    path = job.folder / file.name
+    if job.expected(file) not in (None, entry.sha256) or not path.is_file():
+        return False
+    found = path.stat()
+    if (found.st_size, found.st_mtime_ns) != (entry.size, entry.changed):
+        return False
+    job.keep_checksum(file, entry.sha256, entry.size)
+    return True
+
+
+def _unpacked_is_there(job: Job, file: FileSettings, entry: Entry) -> bool:
+    """Whether an archive was unpacked where it should be, and what it held is still there."""
+    target = job.folder / file.target
+    if entry.target != file.target or not all((target / name).exists() for name in entry.holds):
+        return False
+    expected = job.expected(file)
+    if expected not in (None, entry.sha256):
+        raise FusevadError(
+            f"{target}: {', '.join(entry.holds)} came from a {file.name} with SHA-256"
+            f" {entry.sha256}, expected {expected} (from {job.where_expected(file)}); move that"
+            " away and run the command again, or correct the expected value"
+        )
+    job.keep_checksum(file, entry.sha256, entry.size)
+    return True
+
+
+def _repository_is_there(job: Job, file: FileSettings) -> bool:
+    """Whether a repository is in its place, at the right commit as far as can be told."""
+    place = job.folder / file.name
+    if not place.is_dir():
+        return False
+    commit, wanted = git.head(place), job.commits(file)
+    if commit and wanted and commit not in wanted:
+        raise FusevadError(
+            f"{place}: is at commit {commit}, expected {', '.join(sorted(wanted))}; move it away"
+            " and run the command again"
+        )
+    return True

@@ -1,0 +1,33 @@
+"""Mirrors on this machine: file:// addresses."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from tqdm import tqdm
+
+from fusevad.data.fetch.mirrors import MirrorError, Slot, need_room, writing
+
+_CHUNK = 1 << 20
+
+
+def download(url: str, slot: Slot) -> None:
+    """Copy the file at `url` to `slot.part`, from its beginning.
+
+    Raises:
+        MirrorError: there is no such file, or it cannot be read.
+        FusevadError: the disk is full.
+    """
+    path = Path(url2pathname(urlsplit(url).path))
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise MirrorError(error.strerror or str(error)) from error
+    slot.note.unlink(missing_ok=True)
+    size = path.stat().st_size
+    need_room(slot.title, slot.folder, size)
+    bar = tqdm(total=size, desc=slot.title.name, unit="B", unit_scale=True)
+    with stream, bar, writing(slot.title), slot.part.open("wb") as part:
+        while chunk := stream.read(_CHUNK):
+            part.write(chunk)
+            bar.update(len(chunk))

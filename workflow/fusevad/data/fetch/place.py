@@ -1,0 +1,140 @@
+"""Bringing one file, archive or repository to its place."""
+
+from fusevad.data.fetch import archives, git
+from fusevad.data.fetch.checksums import Locked, sha256_with_progress
+from fusevad.data.fetch.download import download, from_first_mirror
+from fusevad.data.fetch.job import Job
+from fusevad.data.fetch.mirrors import Slot
+from fusevad.data.fetch.record import Entry
+from fusevad.data.fetch.settings import FileSettings, Source
+from fusevad.errors import FusevadError
+
+
+def fetch_file(job: Job, file: FileSettings) -> bool:
+    """Have a checked file at its name; False if the user has to put it there.
+
+    Raises:
+        FusevadError: no mirror gave it, or what the user put there has a wrong checksum.
+    """
+    path = job.folder / file.name
+    slot = job.slot(file)
+    if path.is_dir() and not file.sources:
+        return True
+    if path.exists():
+        sha256 = _check_by_hand(job, file)
+        job.keep_checksum(file, sha256, path.stat().st_size)
+    elif file.sources:
+        sha256 = download(job, file, slot)
+        job.keep_checksum(file, sha256, slot.part.stat().st_size)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        slot.part.rename(path)
+    else:
+        return False
+    found = path.stat()
+    entry = Entry(sha256=sha256, size=found.st_size, changed=found.st_mtime_ns)
+    job.record.add(file.name, entry)
+    slot.clear()
+    return True
+
+
+def fetch_archive(job: Job, file: FileSettings) -> bool:
+    """Have what an archive holds in its place; False if the user has to get the archive.
+
+    An archive that the user put at its name is never removed.
+
+    Raises:
+        FusevadError: no mirror gave it; a wrong checksum; broken, unsafe or too large; or other
+            files are in its place.
+    """
+    slot = job.slot(file)
+    own = job.folder / file.name
+    by_hand = own.exists()
+    # With `slot.complete` an earlier run of ours may have stopped halfway to that place.
+    if not by_hand and not slot.complete.exists() and _is_given(job, file):
+        slot.clear()
+        return True
+    if not by_hand and not file.sources:
+        return False
+    archive = own if by_hand else slot.complete
+    sha256 = _check_by_hand(job, file) if by_hand else _complete_archive(job, file, slot)
+    caps = archives.Caps(file.max_members, int(file.max_gigabytes * 1e9))
+    try:
+        archives.unpack(archive, own, slot.unpacked, caps)
+    except archives.UnreadableArchiveError:
+        slot.clear()
+        raise
+    entry = Entry(
+        sha256=sha256,
+        size=archive.stat().st_size,
+        target=file.target,
+        holds=tuple(sorted(path.name for path in slot.unpacked.iterdir())),
+    )
+    job.keep_checksum(file, sha256, entry.size)
+    archives.merge(slot.unpacked, job.folder / file.target, own)
+    if file.keep_archive and not by_hand:
+        own.parent.mkdir(parents=True, exist_ok=True)
+        archive.rename(own)
+    job.record.add(file.name, entry)
+    slot.clear()
+    return True
+
+
+def fetch_repository(job: Job, file: FileSettings) -> None:
+    """Clone a repository to its place, at its pinned or locked commit, or what its branch is now.
+
+    Raises:
+        FusevadError: no mirror gave it.
+    """
+    slot = job.slot(file)
+
+    def clone(source: Source) -> str:
+        assert source.git is not None  # FileSettings sees to it
+        revision = source.git.revision
+        locked = job.lock.get(file.name).commit
+        return git.clone(
+            source.git, slot, revision if git.is_commit(revision) else locked or revision
+        )
+
+    commit = from_first_mirror(job, file, clone)
+    if not job.commits(file):
+        job.lock.add(file.name, Locked(commit=commit))
+    place = job.folder / file.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    slot.unpacked.rename(place)
+    slot.clear()
+
+
+def _check_by_hand(job: Job, file: FileSettings) -> str:
+    """SHA-256 of a file that the user put in its place, or that was changed there.
+
+    Raises:
+        FusevadError: it is not the expected one, or a folder.
+    """
+    path = job.folder / file.name
+    if path.is_dir():
+        raise FusevadError(f"{path}: a folder where a file belongs; move it away")
+    sha256 = sha256_with_progress(path, path)
+    expected = job.expected(file)
+    if expected not in (None, sha256):
+        raise FusevadError(
+            f"{path}: SHA-256 is {sha256}, expected {expected} (from {job.where_expected(file)});"
+            " remove the file and run the command again, or correct the expected value"
+        )
+    return sha256
+
+
+def _is_given(job: Job, file: FileSettings) -> bool:
+    """Whether the user has unpacked an archive in its place already."""
+    return bool(file.gives) and all((job.folder / path).exists() for path in file.gives)
+
+
+def _complete_archive(job: Job, file: FileSettings, slot: Slot) -> str:
+    """Have the whole archive at `slot.complete`; returns its SHA-256."""
+    if slot.complete.exists():
+        sha256 = sha256_with_progress(slot.complete, slot.title)
+        if job.expected(file) in (None, sha256):
+            return sha256
+        slot.clear()
+    sha256 = download(job, file, slot)
+    slot.part.rename(slot.complete)
+    return sha256

@@ -1,0 +1,164 @@
+"""The `fetch:` section of a data set's configuration: where its files come from."""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+from urllib.parse import urlsplit
+
+from fusevad.parsing import FORBID
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_URL_SCHEMES = ("https", "http", "file")
+_GIT_SCHEMES = ("https", "http", "ssh", "file")
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """What the user accepts by getting the data: a licence's name or a form, and its address."""
+
+    __pydantic_config__ = FORBID
+    text: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HuggingFaceFile:
+    """A file of a repository on the Hugging Face hub."""
+
+    __pydantic_config__ = FORBID
+    repo: str
+    file: str
+    revision: str = "main"
+    repo_type: Literal["dataset", "model", "space"] = "dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class GitRepository:
+    """A whole git repository at a commit, tag or branch."""
+
+    __pydantic_config__ = FORBID
+    url: str
+    revision: str
+
+    def __post_init__(self) -> None:
+        _check_url(self.url, _GIT_SCHEMES)
+        if not self.revision or self.revision.startswith("-"):
+            raise ValueError(f"{self.revision!r} is no revision")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One mirror: a web or file:// address, a file on Hugging Face or Google Drive, or git."""
+
+    __pydantic_config__ = FORBID
+    url: str | None = None
+    huggingface: HuggingFaceFile | None = None
+    drive: str | None = None
+    git: GitRepository | None = None
+
+    def __post_init__(self) -> None:
+        kinds = [self.url, self.huggingface, self.drive, self.git]
+        if sum(kind is not None for kind in kinds) != 1:
+            raise ValueError("a source is exactly one of url, huggingface, drive and git")
+        if self.url is not None:
+            _check_url(self.url, _URL_SCHEMES)
+
+    def __str__(self) -> str:
+        if self.huggingface is not None:
+            return f"Hugging Face {self.huggingface.repo}/{self.huggingface.file}"
+        if self.git is not None:
+            return f"git {self.git.url}"
+        return self.url if self.url is not None else f"Google Drive {self.drive}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSettings:
+    """A file (or, from git, a folder) of a data set.
+
+    name: its path below the data folder.
+    sources: mirrors, tried in order; none where the user gets the file by a form.
+    sha256: of the file as it is downloaded; without it the first download's is kept in a lock file.
+    unpack: true for an archive to unpack beside its name, or the folder to unpack it into.
+    gives: paths below the data folder that show that the archive is already unpacked there, for
+        users who did so themselves.
+    keep_archive: whether the archive stays after unpacking.
+    max_members, max_gigabytes: the most that the archive may unpack to.
+    """
+
+    __pydantic_config__ = FORBID
+    name: str
+    sources: tuple[Source, ...] = ()
+    sha256: str | None = None
+    unpack: bool | str = False
+    gives: tuple[str, ...] = ()
+    keep_archive: bool = False
+    max_members: int = 1_000_000
+    max_gigabytes: float = 500.0
+
+    def __post_init__(self) -> None:
+        paths = [self.name, *self.gives]
+        if isinstance(self.unpack, str):
+            paths.append(self.unpack)
+        for path in paths:
+            _check_path(path)
+        if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
+            raise ValueError(f"{self.name}: sha256 is not 64 hexadecimal digits in lower case")
+        if self.from_git and (self.sha256 or self.unpack or not all(s.git for s in self.sources)):
+            raise ValueError(
+                f"{self.name}: a git source goes with git sources only, unpacks nothing"
+            )
+        if self.gives and not self.unpack:
+            raise ValueError(f"{self.name}: only an archive to unpack can have `gives`")
+        if self.max_members < 1 or self.max_gigabytes <= 0:
+            raise ValueError(f"{self.name}: max_members and max_gigabytes are above 0")
+
+    @property
+    def from_git(self) -> bool:
+        """Whether `name` is a folder, cloned by git."""
+        return any(source.git for source in self.sources)
+
+    @property
+    def target(self) -> str:
+        """Folder, below the data folder, that the archive is unpacked into."""
+        if isinstance(self.unpack, str):
+            return self.unpack
+        return str(PurePosixPath(self.name).parent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchSettings:
+    """Section `fetch:`.
+
+    form: for data given on request: what to ask for, where, and where to put what one gets.
+    """
+
+    __pydantic_config__ = FORBID
+    licence: Licence
+    files: tuple[FileSettings, ...]
+    form: str | None = None
+
+    def __post_init__(self) -> None:
+        names = [file.name for file in self.files]
+        if len(set(names)) != len(names):
+            raise ValueError("two files have the same name")
+        without = [file.name for file in self.files if not file.sources]
+        if without and self.form is None:
+            raise ValueError(f"{without[0]} has no sources; name one, or say in `form` how to ask")
+
+
+def _check_url(url: str, schemes: tuple[str, ...]) -> None:
+    """Raise ValueError unless `url` is an absolute address of one of the schemes."""
+    parts = urlsplit(url)
+    if parts.scheme not in schemes:
+        raise ValueError(f"{url!r} does not begin with {', '.join(f'{s}://' for s in schemes)}")
+    local = parts.scheme == "file"
+    if (local and parts.netloc not in ("", "localhost")) or not (local or parts.netloc):
+        raise ValueError(f"{url!r} is no complete address (file:// is followed by a full path)")
+
+
+def _check_path(path: str) -> None:
+    """Raise ValueError unless `path` stays below the data folder and out of its hidden record."""
+    parts = PurePosixPath(path).parts
+    if not parts or PurePosixPath(path).is_absolute() or ".." in parts or parts[0] == ".fetch":
+        raise ValueError(f"{path!r} is no path below the data folder")

@@ -1,0 +1,220 @@
+"""The manifest: which videos there are, what they show, and how many frames truly decode."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from fusevad.data.label_tables import (
+    INTERVAL_COLUMNS,
+    NORMAL,
+    Interval,
+    Label,
+    PastEnd,
+    check_intervals,
+    read_intervals,
+    read_labels,
+    within_videos,
+)
+from fusevad.errors import FusevadError
+from fusevad.files import read_csv, sha256, write_csv
+from fusevad.parallel import in_processes
+from fusevad.video.decode import VideoInfo, probe, segment_count
+
+_MANIFEST_COLUMNS = [
+    "video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A row of the manifest; `classes` holds `normal` alone, or the names of anomaly classes."""
+
+    name: str
+    path: Path
+    split: str
+    classes: tuple[str, ...]
+    frames: int
+    fps: float
+    width: int
+    height: int
+    sha256: str
+
+    @property
+    def segments(self) -> int:
+        """Segments of 16 frames; an incomplete last one counts."""
+        return segment_count(self.frames)
+
+    @property
+    def anomalous(self) -> bool:
+        """Whether it shows an anomaly, of whatever class."""
+        return self.classes != (NORMAL,)
+
+
+def make_manifest(
+    labels: Path,
+    intervals: Path,
+    out_folder: Path,
+    on_bad_video: Literal["stop", "skip"],
+    workers: int,
+    past_end: PastEnd = "stop",
+) -> None:
+    """Check the labels, decode every video once, and write the manifest.
+
+    See `make_manifest_with`; `workers` is the number of decoding processes.
+    """
+    measure = partial(_decode, workers=workers)
+    make_manifest_with(measure, labels, intervals, out_folder, on_bad_video, past_end)
+
+
+def make_manifest_with(
+    measure: Callable[[Sequence[Label]], Sequence[Video | str]],
+    labels: Path,
+    intervals: Path,
+    out_folder: Path,
+    on_bad_video: Literal["stop", "skip"],
+    past_end: PastEnd = "stop",
+) -> None:
+    """Check the labels, measure every video, and write the manifest.
+
+    Writes `intervals.csv`, `skipped.csv` and, last, `manifest.csv`, in the order of `labels`.
+
+    Args:
+        measure: gives for each label its video, or in one line why it can't be used.
+        labels: table video, split, class, path; paths relative to the table's folder.
+        intervals: table video, class, start, end: frames, half-open, test videos only.
+        out_folder: where the three tables go.
+        on_bad_video: `stop` raises after all videos were tried; `skip` leaves bad ones out.
+        past_end: what becomes of intervals that end after their video, as those of published
+            data sets may: `stop` raises; `clip` ends them with the video, or drops those that begin
+            after it, and names each.
+
+    Raises:
+        FusevadError: inconsistent labels or intervals, or bad videos with `stop`; nothing is
+            written then.
+    """
+    declared = read_labels(labels)
+    anomalies = [each for spans in read_intervals(intervals).values() for each in spans]
+    check_intervals(intervals, anomalies, declared)
+    outcomes = measure(declared)
+    bad = {
+        label.name: outcome
+        for label, outcome in zip(declared, outcomes, strict=True)
+        if isinstance(outcome, str)
+    }
+    if bad and on_bad_video == "stop":
+        raise FusevadError(_bad_videos(labels, list(bad.values()), len(declared)))
+    videos = [outcome for outcome in outcomes if not isinstance(outcome, str)]
+    if not videos:
+        raise FusevadError(f"{labels}: none of its videos can be decoded; see {bad.popitem()[1]}")
+    frames = {video.name: video.frames for video in videos}
+    anomalies = within_videos(intervals, anomalies, frames, past_end)
+    _warn_of_copies(videos)
+    kept = [anomaly for anomaly in anomalies if anomaly.video not in bad]
+    skipped = [(label.name, label.path, bad[label.name]) for label in declared if label.name in bad]
+    _write(out_folder, videos, kept, skipped)
+
+
+def read_manifest(path: Path) -> list[Video]:
+    """Read `manifest.csv`.
+
+    Raises:
+        FusevadError: the file is missing or no manifest.
+    """
+    frame = read_csv(path, _MANIFEST_COLUMNS, ("video", "path", "split", "classes", "sha256"))
+    if frame.empty:
+        raise FusevadError(f"{path}: no videos in the manifest; make it again")
+    return [
+        Video(
+            name=row.video,
+            path=Path(row.path),
+            split=row.split,
+            classes=tuple(row.classes.split(";")),
+            frames=int(row.frames),
+            fps=float(row.fps),
+            width=int(row.width),
+            height=int(row.height),
+            sha256=row.sha256,
+        )
+        for row in frame.itertuples()
+    ]
+
+
+def frame_labels(frames: int, intervals: Iterable[Interval]) -> np.ndarray:
+    """Ground truth of a video: (frames,) bool, true inside any of its intervals."""
+    labels = np.zeros(frames, bool)
+    for interval in intervals:
+        labels[interval.start : interval.end] = 1
+    return labels
+
+
+def shard(videos: Sequence[Video], index: int, count: int) -> list[Video]:
+    """Every `count`-th video, from number `index` on."""
+    if not 0 <= index < count:
+        raise FusevadError(f"shard {index} of {count} does not exist; use 0 to {count - 1}")
+    return list(videos[index::count])
+
+
+def _warn_of_copies(videos: list[Video]) -> None:
+    """Say on stderr which test videos are byte for byte a training video: official splits may."""
+    train = {video.sha256: video.name for video in videos if video.split == "train"}
+    for video in videos:
+        if video.split == "test" and video.sha256 in train:
+            message = f"warning: test video {video.name} is the same file as training video "
+            tqdm.write(message + train[video.sha256], file=sys.stderr)
+
+
+def _decode(labels: Sequence[Label], workers: int) -> list[Video | str]:
+    """What decoding finds, in the order of `labels`."""
+    paths = [label.path for label in labels]
+    outcomes = in_processes(_probe_one, paths, workers, "decoding videos", "video")
+    return [
+        outcome if isinstance(outcome, str) else measured(label, *outcome)
+        for label, outcome in zip(labels, outcomes, strict=True)
+    ]
+
+
+def _probe_one(path: Path) -> tuple[VideoInfo, str] | str:
+    try:
+        return probe(path), sha256(path)
+    except FusevadError as error:
+        return str(error)
+
+
+def _bad_videos(labels: Path, reasons: list[str], count: int) -> str:
+    if len(reasons) == 1:
+        return reasons[0]
+    return "\n".join([f"{labels}: {len(reasons)} of {count} videos can't be used:", *reasons])
+
+
+def measured(label: Label, info: VideoInfo, digest: str) -> Video:
+    """A label with what is known of its file."""
+    return Video(
+        name=label.name,
+        path=label.path,
+        split=label.split,
+        classes=label.classes,
+        sha256=digest,
+        **asdict(info),
+    )
+
+
+def _write(
+    folder: Path,
+    videos: list[Video],
+    intervals: list[Interval],
+    skipped: list[tuple[str, Path, str]],
+) -> None:
+    """Write the three tables, the manifest last: where it is, the others are complete."""
+    spans = [(each.video, each.label, each.start, each.end) for each in intervals]
+    write_csv(pd.DataFrame(spans, columns=INTERVAL_COLUMNS), folder / "intervals.csv")
+    write_csv(pd.DataFrame(skipped, columns=["video", "path", "reason"]), folder / "skipped.csv")
+    rows = pd.DataFrame([asdict(video) for video in videos]).rename(columns={"name": "video"})
+    rows["classes"] = rows["classes"].map(";".join)
+    write_csv(rows[_MANIFEST_COLUMNS], folder / "manifest.csv")

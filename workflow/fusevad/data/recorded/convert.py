@@ -1,0 +1,185 @@
+"""Frame folders and event streams as lossless videos, so that one decoder reads everything."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from fusevad.data.recorded.inventory import Clip
+from fusevad.data.recorded.settings import EventSettings, LayoutSettings
+from fusevad.errors import FusevadError
+from fusevad.files import atomic_path, settings_hash
+
+_SOURCE = "FUSEVAD_SOURCE"
+# What numpy raises of files that are empty, cut off, damaged, or hold one array without a name.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def to_video(clip: Clip, layout: LayoutSettings, folder: Path) -> Path:
+    """Write a clip to `folder/NAME.mkv`, unless it is there already; returns the file.
+
+    JPEG files become a Motion JPEG stream as they are, without being decoded.
+    Of events, a frame holds how many each pixel had (gray, 255 for 255 and more), in FFV1.
+
+    Raises:
+        FusevadError: an image is no JPEG or has another size than the first, or a file is no event
+            stream.
+    """
+    out = folder / f"{clip.name}.mkv"
+    states = [file.stat() for file in clip.files]
+    source = settings_hash(
+        {
+            "layout": repr(layout),
+            "files": [
+                (file.name, state.st_size) for file, state in zip(clip.files, states, strict=True)
+            ],
+        }
+    )
+    if _made_from(out) == source:
+        return out
+    with atomic_path(out) as temporary, av.open(str(temporary), "w") as container:
+        container.metadata[_SOURCE] = source
+        if clip.kind == "frames":
+            _mux_images(container, clip.files, layout.frames.fps)
+        else:
+            _encode_events(container, clip.files[0], layout.events)
+    return out
+
+
+def check_clip(clip: Clip, layout: LayoutSettings) -> None:
+    """Read all of a frame folder or event stream.
+
+    Raises:
+        FusevadError: naming the first file that cannot be read, and why.
+    """
+    if clip.kind == "events":
+        for _ in event_counts(clip.files[0], layout.events):
+            pass
+        return
+    size = None
+    for path in clip.files:
+        try:
+            with Image.open(path) as image:
+                image.load()
+        except (OSError, SyntaxError) as error:
+            raise FusevadError(f"{path}: not a readable image ({error}); get it again") from error
+        size = size or image.size
+        _check_size(path, image.size, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Events of a stream in their order: times in microseconds, columns and rows of the sensor."""
+
+    times: np.ndarray
+    columns: np.ndarray
+    rows: np.ndarray
+
+
+def read_events(path: Path, settings: EventSettings) -> Events:
+    """All events of a file, of either polarity.
+
+    Raises:
+        FusevadError: the file has not the arrays t, x and y, a value for each event, or its times
+            are not in order, or events lie outside the sensor.
+    """
+    try:
+        with np.load(path) as arrays:
+            times, columns, rows = (np.asarray(arrays[key]) for key in ("t", "x", "y"))
+    except _UNREADABLE as error:
+        raise FusevadError(f"{path}: not an event stream ({error}); get it again") from error
+    if times.ndim != 1 or not times.shape == columns.shape == rows.shape:
+        raise FusevadError(f"{path}: t, x and y are not lists of one length; get it again")
+    # Not by their differences: those of unsigned numbers are never negative.
+    if not len(times) or np.any(times[1:] < times[:-1]):
+        raise FusevadError(f"{path}: its times are empty or not in order; get it again")
+    if (
+        min(columns.min(), rows.min()) < 0
+        or columns.max() >= settings.width
+        or rows.max() >= settings.height
+    ):
+        raise FusevadError(
+            f"{path}: events outside {settings.width}x{settings.height}; correct width and height"
+        )
+    return Events(times, columns, rows)
+
+
+def event_counts(path: Path, settings: EventSettings) -> Iterator[np.ndarray]:
+    """Number of events at each pixel in each frame of a stream: (height, width) uint8, at most 255.
+
+    Raises:
+        FusevadError: as `read_events`.
+    """
+    events = read_events(path, settings)
+    pixels = events.rows.astype(np.int64) * settings.width + events.columns.astype(np.int64)
+    frames = int(events.times[-1]) // settings.frame_microseconds + 1
+    edges = np.searchsorted(events.times, np.arange(frames + 1) * settings.frame_microseconds)
+    for start, end in pairwise(edges):
+        counts = np.bincount(pixels[start:end], minlength=settings.width * settings.height)
+        yield np.minimum(counts, 255).astype(np.uint8).reshape(settings.height, settings.width)
+
+
+def _made_from(video: Path) -> str | None:
+    """What a video says it was made from; None if there is no such video."""
+    if not video.is_file():
+        return None
+    with av.open(str(video)) as container:
+        return container.metadata.get(_SOURCE)
+
+
+def _mux_images(
+    container: av.container.OutputContainer, images: tuple[Path, ...], fps: int
+) -> None:
+    size = _jpeg_size(images[0])
+    with av.open(str(images[0])) as first:
+        stream = container.add_stream_from_template(first.streams.video[0])
+    stream.time_base = Fraction(1, fps)
+    for number, path in enumerate(images):
+        _check_size(path, _jpeg_size(path), size)
+        packet = av.Packet(path.read_bytes())
+        packet.stream, packet.time_base = stream, Fraction(1, fps)
+        packet.pts = packet.dts = number
+        packet.duration = 1
+        packet.is_keyframe = True
+        container.mux(packet)
+
+
+def _encode_events(
+    container: av.container.OutputContainer, path: Path, settings: EventSettings
+) -> None:
+    stream = container.add_stream("ffv1", rate=Fraction(1_000_000, settings.frame_microseconds))
+    stream.width, stream.height, stream.pix_fmt = settings.width, settings.height, "gray"
+    for counts in event_counts(path, settings):
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(counts, format="gray")))
+    container.mux(stream.encode())
+
+
+def _jpeg_size(path: Path) -> tuple[int, int]:
+    try:
+        with Image.open(path, formats=["JPEG"]) as image:
+            return image.size
+    except OSError as error:
+        raise FusevadError(f"{path}: not a JPEG image ({error}); get it again") from error
+
+
+def _check_size(path: Path, size: tuple[int, int], first: tuple[int, int]) -> None:
+    if size != first:
+        raise FusevadError(
+            f"{path}: {size[0]}x{size[1]} pixels, but the video's first image has"
+            f" {first[0]}x{first[1]}; get it again"
+        )

@@ -1,0 +1,31 @@
+"""Annotations of test videos, as the data sets' publishers write them: one module a format.
+
+Every format is read into frames that count from 0, half-open. Each module says how its publisher
+counts, and why we read it so; `docs/datasets.md` has the same in a table.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fusevad.data.recorded.formats import msad, msad_table, shanghaitech, ucf_crime, xd_violence
+from fusevad.data.recorded.formats.common import Annotation, Span
+from fusevad.data.recorded.settings import AnnotationSettings
+
+__all__ = ["Annotation", "Span", "read_annotations"]
+
+_READERS: dict[str, Callable[[Path], dict[str, Annotation]]] = {
+    "ucf-crime": ucf_crime.read,
+    "xd-violence": xd_violence.read,
+    "shanghaitech": shanghaitech.read,
+    "msad": msad.read,
+    "msad-table": msad_table.read,
+}
+
+
+def read_annotations(path: Path, settings: AnnotationSettings) -> dict[str, Annotation]:
+    """Annotations by video name, without the file's suffix; a video may be in none.
+
+    Raises:
+        FusevadError: the file is not in the format; names the line.
+    """
+    return _READERS[settings.format](path)

@@ -1,0 +1,30 @@
+"""MSAD as published: `anomaly_annotation.csv`, which comes with the videos.
+
+Columns name, scenario, total frames, starting frame of anomaly, ending frame of anomaly; anomalous
+videos only, of both parts of the split. Frames count from 1 and both ends belong to the anomaly (a
+video that is anomalous to its end has its number of frames as the ending frame). A further row of
+the same name is a further anomaly.
+"""
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+from fusevad.data.recorded.formats.common import Annotation, Span, pairs, text_lines
+from fusevad.errors import FusevadError
+
+_COLUMNS = ("name", "starting frame of anomaly", "ending frame of anomaly")
+
+
+def read(path: Path) -> dict[str, Annotation]:
+    """Annotations by video name."""
+    table = csv.DictReader(text_lines(path), skipinitialspace=True)
+    missing = [column for column in _COLUMNS if column not in (table.fieldnames or [])]
+    if missing:
+        raise FusevadError(f"{path}: no column {', '.join(missing)}; get the file again")
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for row in table:
+        name, *numbers = (row[column] or "" for column in _COLUMNS)
+        for start, end in pairs(path, table.line_num, numbers, first=1):
+            spans[name.strip().removesuffix(".mp4")].append(Span(start - 1, end))
+    return {name: Annotation((), tuple(each)) for name, each in spans.items()}

@@ -1,0 +1,133 @@
+"""Stage `data` for real videos: labels and intervals, from the lists that come with them."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from fusevad.data.label_tables import NORMAL
+from fusevad.data.recorded.convert import to_video
+from fusevad.data.recorded.formats import Annotation, read_annotations
+from fusevad.data.recorded.inventory import Clip, Inventory
+from fusevad.data.recorded.settings import LabelSettings, LayoutSettings, RecordedSettings
+from fusevad.data.recorded.split import Listed, class_of, read_split
+from fusevad.errors import FusevadError
+from fusevad.files import write_csv
+
+_INTERVAL_COLUMNS = ["video", "class", "start", "end"]
+
+
+def make_labels(
+    folder: Path,
+    settings: RecordedSettings,
+    split: str,
+    out_folder: Path,
+    need_videos: bool = True,
+) -> None:
+    """Write `labels.csv` and `intervals.csv` of a data set to `out_folder`.
+
+    Frame folders and event streams become lossless videos in `out_folder/videos`; those that are
+    already there are kept, so that a killed run goes on where it was. Intervals may end after
+    their video: the manifest, which knows its length, clips them.
+
+    Args:
+        folder: the raw data, laid out as by the publisher.
+        settings: section `recorded:` of the data set.
+        split: `official` or `released`.
+        out_folder: where the tables go.
+        need_videos: false where features stand in for the videos: their paths are then the names.
+
+    Raises:
+        FusevadError: lists or annotations are missing or do not agree with each other or with the
+            expected numbers, or videos are missing.
+    """
+    chosen = settings.chosen(split)
+    inventory = Inventory.of(folder)
+    videos, problems = read_split(inventory, chosen, settings.labels)
+    if problems:
+        raise FusevadError(f"{folder}: split {split}: {problems[0]}; fusevad verify names more")
+    path = inventory.find(chosen.annotations.file)
+    annotations = read_annotations(path, chosen.annotations)
+    videos, spans = join(path, videos, annotations, settings.labels)
+    paths = [video.name for video in videos]
+    if need_videos:
+        clips = _clips(folder, videos, inventory.clips(settings.layout))
+        files = _as_videos(clips, settings.layout, out_folder)
+        paths = [_relative(file, out_folder) for file in files]
+    labels = [
+        (video.name, video.part, ";".join(video.classes), path)
+        for video, path in zip(videos, paths, strict=True)
+    ]
+    write_csv(pd.DataFrame(spans, columns=_INTERVAL_COLUMNS), out_folder / "intervals.csv")
+    columns = ["video", "split", "class", "path"]
+    write_csv(pd.DataFrame(labels, columns=columns), out_folder / "labels.csv")
+
+
+def _clips(folder: Path, videos: list[Listed], found: dict[str, Clip]) -> list[Clip]:
+    missing = [video.name for video in videos if video.name not in found]
+    if missing:
+        raise FusevadError(
+            f"{folder}: {len(missing)} of {len(videos)} videos are missing, the first is"
+            f" {missing[0]}; get them, or run fusevad verify for all names"
+        )
+    return [found[video.name] for video in videos]
+
+
+def join(
+    path: Path,
+    videos: Iterable[Listed],
+    annotations: dict[str, Annotation],
+    labels: LabelSettings,
+) -> tuple[list[Listed], list[tuple[str, str, int, int]]]:
+    """Videos with the classes that the annotations add, and rows of `intervals.csv`.
+
+    Raises:
+        FusevadError: an anomalous test video without an anomaly, a normal one with one, or a
+            class that differs; names the annotations' `path`.
+    """
+    joined, rows = [], []
+    for video in videos:
+        if video.part == "test":
+            annotation = annotations.get(video.name, Annotation((), ()))
+            video = _with_annotation(path, video, annotation, labels)
+            for span in annotation.spans:
+                names = ";".join(video.classes)
+                if span.label is not None:
+                    names = class_of(span.label, labels, f"{path}: video {video.name}")
+                rows.append((video.name, names, span.start, span.end))
+        joined.append(video)
+    return joined, rows
+
+
+def _with_annotation(
+    path: Path, video: Listed, annotation: Annotation, labels: LabelSettings
+) -> Listed:
+    where = f"{path}: video {video.name}"
+    classes = [class_of(label, labels, where) for label in annotation.labels]
+    if classes and video.classes[0] not in classes:
+        raise FusevadError(
+            f"{where} is annotated as {', '.join(classes)} but labelled {';'.join(video.classes)};"
+            " get the lists and annotations again"
+        )
+    if video.anomalous != bool(annotation.spans):
+        state = (
+            "anomalous but has no interval" if video.anomalous else f"{NORMAL} but has intervals"
+        )
+        raise FusevadError(f"{where} is {state}; get the lists and annotations again")
+    return Listed(video.name, video.part, tuple(dict.fromkeys([*video.classes, *classes])))
+
+
+def _as_videos(clips: list[Clip], layout: LayoutSettings, out_folder: Path) -> list[Path]:
+    """A video file for each clip; made in `out_folder/videos` where it is not given as one."""
+    made = [clip for clip in clips if clip.kind != "video"]
+    files = {clip.name: clip.files[0] for clip in clips}
+    for clip in tqdm(made, desc="lossless videos", unit="video", file=sys.stderr, disable=not made):
+        files[clip.name] = to_video(clip, layout, out_folder / "videos")
+    return [files[clip.name] for clip in clips]
+
+
+def _relative(file: Path, folder: Path) -> str:
+    return Path(os.path.relpath(file, folder)).as_posix()

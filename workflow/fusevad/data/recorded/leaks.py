@@ -1,0 +1,59 @@
+"""Where the split of released code puts the videos of the official split."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from fusevad.data.recorded.inventory import Inventory
+from fusevad.data.recorded.settings import RecordedSettings, SplitName
+from fusevad.data.recorded.split import Listed, read_split
+from fusevad.errors import FusevadError
+from fusevad.files import write_csv
+
+# A video that a split does not have, and every video of a split whose lists are not there.
+NOWHERE, UNKNOWN = "none", "unknown"
+COLUMNS = ["video", "official", "released"]
+
+
+def study_leaks(folder: Path, settings: RecordedSettings, out_csv: Path) -> None:
+    """Write the part (train|test|none) of every video in the official and the released split.
+
+    Lists of the official split that can't be read make it `unknown`, with a warning: for one data
+    set they come with the videos, which who has features does not need.
+
+    Args:
+        folder: the raw data, laid out as by the publisher.
+        settings: section `recorded:` of a data set with both splits.
+        out_csv: video, official, released.
+
+    Raises:
+        FusevadError: the released split's lists are missing, or a list of either split is not the
+            expected one.
+    """
+    inventory = Inventory.of(folder)
+    released = _parts(inventory, "released", *_read(inventory, settings, "released"))
+    try:
+        listed = _read(inventory, settings, "official")
+    except FusevadError as error:
+        print(f"leaks are not known without the official split: {error}", file=sys.stderr)
+        official = dict.fromkeys(released, UNKNOWN)
+    else:
+        official = _parts(inventory, "official", *listed)
+    names = dict.fromkeys([*official, *released])
+    rows = [(name, official.get(name, NOWHERE), released.get(name, NOWHERE)) for name in names]
+    write_csv(pd.DataFrame(rows, columns=COLUMNS), out_csv)
+
+
+def _read(
+    inventory: Inventory, settings: RecordedSettings, split: SplitName
+) -> tuple[list[Listed], list[str]]:
+    return read_split(inventory, settings.chosen(split), settings.labels)
+
+
+def _parts(
+    inventory: Inventory, split: SplitName, videos: list[Listed], problems: list[str]
+) -> dict[str, str]:
+    if problems:
+        raise FusevadError(f"{inventory.folder}: split {split}: {problems[0]}; get the lists again")
+    return {video.name: video.part for video in videos}

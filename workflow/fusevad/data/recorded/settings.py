@@ -1,0 +1,172 @@
+"""The `recorded:` section of a data set's configuration: how its files say what its videos show.
+
+Lists, annotations and videos are found below the data folder by patterns such as
+`Anomaly_Train.txt` or `shang/rgb/vitl/test.csv`: the last parts of a path, with `*` and `?`.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from fusevad.errors import FusevadError
+from fusevad.parsing import FORBID
+
+SplitName = Literal["official", "released"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListSettings:
+    """A list of videos, one a line.
+
+    file: where it is (pattern).
+    line: regular expression that every line matches from its beginning; its group `name` is the
+        video's name, its group `label`, where labels are read from the list, what it shows.
+    header: number of lines before the first video.
+    """
+
+    __pydantic_config__ = FORBID
+    file: str
+    line: str
+    header: int = 0
+
+    def __post_init__(self) -> None:
+        _check_expression(self.line, "name")
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationSettings:
+    """When anomalies of test videos begin and end: a format of `fusevad.data.recorded.formats`."""
+
+    __pydantic_config__ = FORBID
+    format: Literal["ucf-crime", "xd-violence", "shanghaitech", "msad", "msad-table"]
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartSettings:
+    """The training or the test part of a split.
+
+    lists: its videos.
+    videos: how many they are.
+    classes: how many videos show each class; one with several counts in each.
+    names_sha256: SHA-256 of the sorted names, each followed by a line feed; None where no copy of
+        the list was at hand to pin it.
+    """
+
+    __pydantic_config__ = FORBID
+    lists: tuple[ListSettings, ...]
+    videos: int
+    classes: dict[str, int]
+    names_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSettings:
+    """Which videos are for training and which for the test, and the annotations of the latter."""
+
+    __pydantic_config__ = FORBID
+    train: PartSettings
+    test: PartSettings
+    annotations: AnnotationSettings
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSettings:
+    """What each video shows; exactly one of `in_name` and `lists` is set.
+
+    names: class of each label; `normal` for what is normal. Any other label is an error.
+    in_name: regular expression with the group `label`, found in the video's name.
+    lists: lists whose expression has a group `label` too.
+    separator: between several labels of one video.
+    ignored: what stands where there is no further label.
+    """
+
+    __pydantic_config__ = FORBID
+    names: dict[str, str]
+    in_name: str | None = None
+    lists: tuple[ListSettings, ...] = ()
+    separator: str | None = None
+    ignored: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.in_name is None) == (not self.lists):
+            raise ValueError("labels are either in_name or in lists")
+        for expression in [self.in_name] if self.in_name else [each.line for each in self.lists]:
+            _check_expression(expression, "label")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSettings:
+    """Videos that are given as folders of images, one image a frame.
+
+    folder: the folder of those folders (pattern), each with the name of its video.
+    suffixes: of the images, which are JPEG files numbered without a gap.
+    fps: frames per second.
+    """
+
+    __pydantic_config__ = FORBID
+    folder: str
+    fps: int
+    suffixes: tuple[str, ...] = (".jpg",)
+
+
+@dataclass(frozen=True, slots=True)
+class EventSettings:
+    """Videos that are given as event streams: files of arrays t (microseconds), x, y, p.
+
+    frame_microseconds: length of a frame.
+    width, height: of the sensor, in pixels.
+    """
+
+    __pydantic_config__ = FORBID
+    frame_microseconds: int
+    width: int
+    height: int
+    suffix: str = ".npz"
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutSettings:
+    """Where a video called NAME is: a file NAME.suffix anywhere below the data folder.
+
+    suffixes: of video files.
+    skip: names of folders (patterns) whose files do not belong to the data set.
+    """
+
+    __pydantic_config__ = FORBID
+    suffixes: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    frames: FrameSettings | None = None
+    events: EventSettings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSettings:
+    """Section `recorded:`; `split` is the one that is used unless another is asked for."""
+
+    __pydantic_config__ = FORBID
+    layout: LayoutSettings
+    labels: LabelSettings
+    splits: dict[SplitName, SplitSettings]
+    split: SplitName = "official"
+
+    def chosen(self, split: str) -> SplitSettings:
+        """The settings of a split.
+
+        Raises:
+            FusevadError: the data set has no such split.
+        """
+        if split not in self.splits:
+            known = ", ".join(self.splits)
+            raise FusevadError(f"split {split}: the data set has none of this name; use {known}")
+        return self.splits[split]
+
+
+def _check_expression(expression: str, group: str) -> None:
+    """Raise ValueError unless it is a regular expression with that group."""
+    try:
+        groups = re.compile(expression).groupindex
+    except re.error as error:
+        raise ValueError(f"{expression!r} is no regular expression ({error})") from error
+    if group not in groups:
+        raise ValueError(f"{expression!r} has no group (?P<{group}>...)")

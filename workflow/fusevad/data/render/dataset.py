@@ -1,0 +1,105 @@
+"""The bundled data set on disk: encoded videos, labels of both splits, intervals of the test."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+
+from fusevad.data.render.encode import write_video
+from fusevad.data.render.frames import Stage, direct
+from fusevad.data.render.plan import VideoPlan, plan
+from fusevad.data.render.settings import RenderSettings
+from fusevad.data.render.sound import soundtrack
+from fusevad.files import atomic_path, write_json
+from fusevad.parallel import in_processes
+
+# sources that change no video
+WITHOUT_EFFECT = {"captions.py", "groundtruth.py", "sheet.py"}
+
+
+def video_path(folder: Path, video: VideoPlan) -> Path:
+    """Where a video of the data set lies."""
+    return folder / "videos" / video.split / f"{video.name}.mp4"
+
+
+def render_video(video: VideoPlan, settings: RenderSettings, path: Path) -> None:
+    """Draw, encode and atomically write one video with its sound."""
+    cv2.setNumThreads(1)  # two workers share two cores; results don't depend on it
+    stage = Stage(direct(video, settings))
+    seconds = video.frames / video.fps
+    samples = soundtrack(stage.director.sounds, seconds, settings.sample_rate, video.seed)
+    images = (stage.image(index) for index in range(video.frames))
+    with atomic_path(path) as temporary:
+        write_video(temporary, images, samples, video.fps, settings)
+
+
+def _render(job: tuple[VideoPlan, RenderSettings, Path]) -> str:
+    render_video(*job)
+    return job[0].name
+
+
+def render_dataset(settings: RenderSettings, folder: Path, workers: int) -> None:
+    """Render every planned video into `folder`, then write labels.csv and intervals.csv.
+
+    Videos that are complete are skipped, so a killed run goes on where it was; when the settings
+    or the renderer have changed, everything is rendered again. Only the test split gets intervals.
+    """
+    videos = plan(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    _forget_others(settings, folder)
+    jobs = [(video, settings, video_path(folder, video)) for video in videos]
+    left = [job for job in jobs if not job[2].exists()]
+    left.sort(key=lambda job: -job[0].frames)  # the longest first, so that workers end together
+    for _ in in_processes(_render, left, workers, "render", "video"):
+        pass
+    _write_tables(videos, folder)
+
+
+def renderer_digest(settings: RenderSettings) -> str:
+    """A hash of the settings and of the renderer itself."""
+    digest = hashlib.sha256(json.dumps(dataclasses.asdict(settings), sort_keys=True).encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        if source.name not in WITHOUT_EFFECT:
+            digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _forget_others(settings: RenderSettings, folder: Path) -> None:
+    """Remove videos made with other settings or another renderer; note today's in render.json."""
+    digest = renderer_digest(settings)
+    note = folder / "render.json"
+    if note.exists() and json.loads(note.read_text()).get("digest") == digest:
+        return
+    for name in ("labels.csv", "intervals.csv"):
+        (folder / name).unlink(missing_ok=True)
+    if (folder / "videos").exists():
+        shutil.rmtree(folder / "videos")
+    write_json({"digest": digest, "settings": dataclasses.asdict(settings)}, note)
+
+
+def _write_tables(videos: list[VideoPlan], folder: Path) -> None:
+    intervals = [
+        (video.name, video.label, start, stop)
+        for video in videos
+        if video.split == "test"
+        for start, stop in video.intervals
+    ]
+    labels = [
+        (video.name, video.split, video.label, video_path(folder, video).relative_to(folder))
+        for video in videos
+    ]
+    tables = {
+        "intervals.csv": (("video", "class", "start", "end"), intervals),
+        "labels.csv": (("video", "split", "class", "path"), labels),
+    }
+    for name, (header, rows) in tables.items():
+        with atomic_path(folder / name) as temporary, temporary.open("w", newline="") as handle:
+            writer = csv.writer(handle, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(rows)

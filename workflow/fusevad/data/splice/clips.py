@@ -1,0 +1,153 @@
+"""The clips on disk: what decodes, how long it is, and its picture and sound at one rate."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from fusevad.data.label_tables import NORMAL
+from fusevad.data.splice.sources import read_sources, source_groups
+from fusevad.errors import FusevadError
+from fusevad.files import sha256
+from fusevad.parallel import in_processes
+from fusevad.video.decode import VideoInfo, probe, read_frames
+
+FIGHT = "fight"
+LIST = "videos.txt"
+FOLDERS = {FIGHT: "fight", NORMAL: "noFight"}
+_AGAIN = "fetch the data set again"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clip; `source` is its group of source videos, `frames` and `fps` are the file's own."""
+
+    name: str
+    path: Path
+    kind: str
+    source: str
+    frames: int
+    fps: float
+    sha256: str
+
+    def length(self, fps: int) -> int:
+        """Number of frames at another rate; at least one."""
+        return max(1, int(self.frames * fps / self.fps))
+
+
+def find_clips(folder: Path, workers: int) -> list[Clip]:
+    """All clips of the repository in `folder`, sorted by name, each decoded once.
+
+    `folder` is the repository itself or has it as a subfolder.
+
+    Raises:
+        FusevadError: a clip can't be decoded, has no source, or is listed but not there; every
+            such clip is named.
+    """
+    folder = _repository(folder)
+    sources = read_sources(folder / LIST)
+    found = {
+        path.stem: (kind, path)
+        for kind, name in FOLDERS.items()
+        for path in sorted((folder / name).glob("*.mp4"))
+    }
+    _check_names(folder, set(found), set(sources))
+    names = sorted(found)
+    outcomes = list(
+        in_processes(_probe, [found[name][1] for name in names], workers, "reading clips", "clip")
+    )
+    bad = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    if bad:
+        count = f"{folder}: {len(bad)} of {len(names)} clips can't be used:"
+        raise FusevadError(bad[0] if len(bad) == 1 else "\n".join([count, *bad]))
+    groups = source_groups(sources)
+    return [
+        Clip(name, found[name][1], found[name][0], groups[name], info.frames, info.fps, digest)
+        for name, (info, digest) in zip(names, outcomes, strict=True)
+    ]
+
+
+def clips_digest(clips: list[Clip]) -> str:
+    """A hash of the clips' content and sources, not of where they lie."""
+    digest = hashlib.sha256()
+    for clip in clips:
+        digest.update(f"{clip.name} {clip.kind} {clip.source} {clip.sha256}\n".encode())
+    return digest.hexdigest()
+
+
+def clip_images(
+    clip: Clip, start: int, count: int, fps: int, size: tuple[int, int]
+) -> Iterator[np.ndarray]:
+    """BGR frames (height, width, 3) start, ..., start + count - 1 of a clip brought to `fps`.
+
+    Each is the clip's frame nearest in time: none is blended, so a clip of a lower rate repeats
+    some. The picture is stretched to `size` (width, height).
+
+    Raises:
+        FusevadError: the clip has too few frames.
+    """
+    last = clip.frames - 1
+    wanted = [min(int(k * clip.fps / fps + 0.5), last) for k in range(start, start + count)]
+    position = 0
+    for index, image in enumerate(read_frames(clip.path, size)):
+        while position < count and wanted[position] == index:
+            yield cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+            position += 1
+        if position == count:
+            return
+    raise FusevadError(f"{clip.path}: fewer than its {clip.frames} frames decode now; {_AGAIN}")
+
+
+def clip_sound(clip: Clip, start: float, seconds: float, rate: int) -> np.ndarray:
+    """Mono samples in -1..1, (round(seconds * rate),) float32, from second `start` of a clip.
+
+    Silence where the clip has no sound.
+
+    Raises:
+        FusevadError: the sound can't be decoded.
+    """
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
+    blocks = [np.zeros(0, np.float32)]
+    try:
+        with av.open(str(clip.path)) as container:
+            if container.streams.audio:
+                for frame in container.decode(audio=0):
+                    blocks += [part.to_ndarray()[0] for part in resampler.resample(frame)]
+    except (av.FFmpegError, ValueError) as error:
+        raise FusevadError(
+            f"{clip.path}: its sound can't be decoded ({error}); {_AGAIN}"
+        ) from error
+    first, count = round(start * rate), round(seconds * rate)
+    samples = np.concatenate(blocks)[first : first + count].clip(-1, 1)
+    return np.pad(samples, (0, count - len(samples)))
+
+
+def _repository(folder: Path) -> Path:
+    places = [path.parent for path in (folder / LIST, *sorted(folder.glob(f"*/{LIST}")))]
+    for place in places:
+        if (place / LIST).is_file():
+            return place
+    raise FusevadError(f"{folder}: no {LIST} here, nor in a folder of it; {_AGAIN}")
+
+
+def _check_names(folder: Path, found: set[str], listed: set[str]) -> None:
+    if not found:
+        raise FusevadError(f"{folder}: no clips in fight/ and noFight/; {_AGAIN}")
+    for names, what in (
+        (found - listed, "no source in videos.txt, so they can't be split; add it there"),
+        (listed - found, f"listed in videos.txt but not there; {_AGAIN}"),
+    ):
+        if names:
+            raise FusevadError(f"{folder}: clips {', '.join(sorted(names))}: {what}")
+
+
+def _probe(path: Path) -> tuple[VideoInfo, str] | str:
+    try:
+        return probe(path), sha256(path)
+    except FusevadError as error:
+        reason = str(error).partition(";")[0]  # its advice is for videos that may be skipped
+        return f"{reason}; {_AGAIN}"

@@ -1,0 +1,117 @@
+"""The spliced data set on disk: videos, labels of both splits, intervals of the test, recipe."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from fusevad.data.render import RenderSettings
+from fusevad.data.render.encode import write_video
+from fusevad.data.splice.clips import clip_images, clip_sound, clips_digest, find_clips
+from fusevad.data.splice.plan import SplicedVideo, plan
+from fusevad.data.splice.settings import SpliceSettings
+from fusevad.files import atomic_path, settings_hash, write_csv, write_json
+from fusevad.parallel import in_processes
+
+
+def splice(folder: Path, settings: SpliceSettings, out_folder: Path, workers: int) -> None:
+    """Join the clips of `folder` into untrimmed videos with interval labels.
+
+    Complete videos are skipped, so a killed run goes on where it was; when the settings, a clip
+    or the recipe's code has changed, everything is made again.
+
+    Args:
+        folder: `fight/*.mp4`, `noFight/*.mp4` and `videos.txt`, as their repository has them.
+        settings: the recipe.
+        out_folder: gets `videos/*.mp4`, `clips.csv` (the recipe as drawn: video, clip, source,
+            class, its frames [start, end) of the video, and offset, the clip's frame at `start`,
+            counted at the videos' rate), `intervals.csv` (test only) and, last, `labels.csv`.
+        workers: number of processes.
+
+    Raises:
+        FusevadError: a clip can't be used, or there are too few for the recipe.
+    """
+    clips = find_clips(folder, workers)
+    videos = plan(clips, settings)
+    out_folder.mkdir(parents=True, exist_ok=True)
+    _forget_others(settings, clips_digest(clips), out_folder)
+    jobs = [(video, settings, _path(out_folder, video)) for video in videos]
+    left = [job for job in jobs if not job[2].exists()]
+    for _ in in_processes(_write, left, workers, "splice", "video"):
+        pass
+    _write_tables(videos, out_folder)
+
+
+def _path(folder: Path, video: SplicedVideo) -> Path:
+    return folder / "videos" / f"{video.name}.mp4"
+
+
+def _write(job: tuple[SplicedVideo, SpliceSettings, Path]) -> None:
+    video, settings, path = job
+    cv2.setNumThreads(1)  # the workers share the cores; results don't depend on it
+    # Encoded as the rendered data set is; every video has a sound track, maybe a silent one.
+    encoding = RenderSettings(width=settings.width, height=settings.height, crf=settings.crf)
+    sound = _sound(video, settings.fps, encoding.sample_rate)
+    with atomic_path(path) as temporary:
+        write_video(temporary, _images(video, settings), sound, settings.fps, encoding)
+
+
+def _images(video: SplicedVideo, settings: SpliceSettings) -> Iterator[np.ndarray]:
+    size = (settings.width, settings.height)
+    for piece in video.pieces:
+        yield from clip_images(piece.clip, piece.offset, piece.frames, settings.fps, size)
+
+
+def _sound(video: SplicedVideo, fps: int, rate: int) -> np.ndarray:
+    parts = [
+        clip_sound(piece.clip, piece.offset / fps, piece.frames / fps, rate)
+        for piece in video.pieces
+    ]
+    return np.concatenate(parts)
+
+
+def _forget_others(settings: SpliceSettings, clips: str, folder: Path) -> None:
+    """Remove videos made by another recipe or from other clips; note today's in splice.json."""
+    code = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(source.read_bytes())
+    digest = settings_hash(asdict(settings) | {"clips": clips, "code": code.hexdigest()})
+    note = folder / "splice.json"
+    if note.exists() and json.loads(note.read_text()).get("digest") == digest:
+        return
+    for name in ("labels.csv", "intervals.csv", "clips.csv"):
+        (folder / name).unlink(missing_ok=True)
+    if (folder / "videos").exists():
+        shutil.rmtree(folder / "videos")
+    write_json({"digest": digest, "settings": asdict(settings)}, note)
+
+
+def _write_tables(videos: list[SplicedVideo], folder: Path) -> None:
+    recipe = [
+        (video.name, piece.clip.name, piece.clip.source, piece.clip.kind, start, end, piece.offset)
+        for video in videos
+        for piece, start, end in video.spans
+    ]
+    intervals = [
+        (video.name, video.kind, start, end)
+        for video in videos
+        if video.split == "test"
+        for start, end in video.intervals
+    ]
+    labels = [
+        (video.name, video.split, video.kind, _path(folder, video).relative_to(folder))
+        for video in videos
+    ]
+    tables = {
+        "clips.csv": (("video", "clip", "source", "class", "start", "end", "offset"), recipe),
+        "intervals.csv": (("video", "class", "start", "end"), intervals),
+        "labels.csv": (("video", "split", "class", "path"), labels),
+    }
+    for name, (header, rows) in tables.items():
+        write_csv(pd.DataFrame(rows, columns=list(header)), folder / name)

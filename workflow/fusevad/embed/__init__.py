@@ -1,0 +1,1 @@
+"""Encoders run over a data set, and the store of embeddings."""

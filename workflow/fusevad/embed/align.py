@@ -1,0 +1,217 @@
+"""A motion-cue tower for any encoder, learned from a data set's training videos without labels.
+
+It starts from the image tower and learns to give a segment's motion cue the embedding that the
+frozen image tower gave the segment's frames (after Jeong et al. 2024). Those embeddings are the RGB
+stream's, so no video is decoded again; only rows of the training split are ever read.
+"""
+
+import itertools
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import fusevad
+from fusevad.config.streams import cue_name
+from fusevad.cues.count import normalise
+from fusevad.cues.settings import CueSettings
+from fusevad.cues.store import check_pixels
+from fusevad.data.manifest import Video, read_manifest
+from fusevad.embed.store import EmbeddingStore
+from fusevad.encoders.clip import EncoderSettings, Tower, new_cue_tower
+from fusevad.encoders.contrastive import Optimisation, cue_loss, optimise
+from fusevad.encoders.weights import save_halves, visual_part
+from fusevad.errors import FusevadError
+from fusevad.files import settings_hash, sha256
+from fusevad.parsing import FORBID
+from fusevad.video.crops import crop_images
+
+
+@dataclass(frozen=True, slots=True)
+class AlignSettings:
+    """What learns, and from what.
+
+    Attributes:
+        encoder: whose image tower is the start and made the targets.
+        crops: numbers of the crops of the RGB embeddings, in their order; each sample has one.
+        cues: the settings that the motion cues were made with; each sample has one of them.
+        seed, epochs, batch_size, learning_rate, weight_decay: of the optimisation.
+        segments_per_video: at most so many a video and epoch, drawn anew, spread over the video.
+    """
+
+    __pydantic_config__ = FORBID
+
+    encoder: EncoderSettings
+    crops: tuple[int, ...]
+    cues: CueSettings
+    seed: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    segments_per_video: int
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.batch_size, self.segments_per_video) < 1:
+            raise FusevadError(
+                f"align: epochs {self.epochs}, batch_size {self.batch_size}, segments_per_video "
+                f"{self.segments_per_video}; use at least 1 each"
+            )
+
+    @property
+    def optimisation(self) -> Optimisation:
+        """The part of the optimiser."""
+        return Optimisation(
+            self.seed, self.epochs, self.batch_size, self.learning_rate, self.weight_decay
+        )
+
+
+def align(
+    manifest: Path,
+    rgb_index: Path,
+    cue_folder: Path,
+    settings: AlignSettings,
+    out: Path,
+    threads: int = 1,
+) -> None:
+    """Train a motion-cue tower and write it as `encoders.load_cue_tower` wants it (float16).
+
+    A hidden file beside `out` keeps the run after each epoch, so that a killed one goes on.
+
+    Args:
+        manifest: `manifest.csv`; videos of the split `test` are not read.
+        rgb_index: `index.csv` of the RGB embeddings by `settings.encoder`.
+        cue_folder: folder of the motion cues.
+        settings: what learns, and from what.
+        out: safetensors file of the tower.
+        threads: threads of torch.
+
+    Raises:
+        FusevadError: bad weights, embeddings or motion cues, or too few training videos.
+    """
+    torch.set_num_threads(threads)
+    torch.manual_seed(settings.seed)
+    videos = [video for video in read_manifest(manifest) if video.split == "train"]
+    tower = new_cue_tower(settings.encoder)
+    samples = _Samples(videos, rgb_index, cue_folder, settings, tower)
+    if len(samples) < 2:
+        raise FusevadError(f"{manifest}: {len(samples)} training segments; align needs several")
+    provenance = _provenance(settings, videos, tower) | {"rgb_index_sha256": sha256(rgb_index)}
+    checkpoint = _checkpoint(out, provenance)
+
+    def loss(rows: NDArray[np.int64], generator: np.random.Generator) -> Tensor:
+        images, target = samples.draw(rows, generator)
+        scale = tower.model.logit_scale.exp()
+        return cue_loss(tower.forward(images), target.to(tower.device), scale)
+
+    learning = tower.model.visual.requires_grad_(True).train()
+    final = optimise(
+        "aligning", learning, loss, len(samples), settings.optimisation, checkpoint=checkpoint
+    )
+    chance = math.log(min(settings.batch_size, len(samples)))
+    provenance |= {"loss": f"{final:.4f}", "chance_loss": f"{chance:.4f}"}
+    save_halves(visual_part(tower.model.state_dict()), out, provenance)
+    checkpoint.unlink()
+
+
+class _Samples:
+    """Segments of the training videos: a sample is a stretch of a video, of which one is drawn."""
+
+    def __init__(
+        self,
+        videos: list[Video],
+        rgb_index: Path,
+        cue_folder: Path,
+        settings: AlignSettings,
+        tower: Tower,
+    ) -> None:
+        # Memory-mapped: what is not drawn is not read.
+        embeddings = EmbeddingStore(rgb_index, torch.device("cpu"))
+        empty = np.zeros((1, tower.image_size, tower.image_size), np.float32)
+        wanted = (len(settings.crops), tower.embed(empty).shape[1])
+        found = (embeddings.crops, embeddings.dim)
+        if found != wanted:
+            raise FusevadError(
+                f"{rgb_index}: {found[0]} crops of {found[1]} features instead of {wanted[0]} of "
+                f"{wanted[1]}; embed the RGB stream with encoder {settings.encoder.name}"
+            )
+        self._videos = videos
+        self._embeddings = embeddings
+        self._folder = cue_folder
+        self._crops = settings.crops
+        self._size = tower.image_size
+        self._cues = settings.cues
+        self._grid = [(t, tau) for t in settings.cues.windows for tau in settings.cues.thresholds]
+        # Stretches [begin, end) of segments, as equal as can be, that don't overlap: so no segment
+        # is twice in a batch, where it would count as its own wrong answer.
+        stretches = [
+            (number, *bounds)
+            for number, video in enumerate(videos)
+            for bounds in _stretches(video.segments, settings.segments_per_video)
+        ]
+        self._stretches = np.array(stretches, np.int64).reshape(-1, 3)
+
+    def __len__(self) -> int:
+        return len(self._stretches)
+
+    def draw(
+        self, rows: NDArray[np.int64], generator: np.random.Generator
+    ) -> tuple[NDArray[np.float32], Tensor]:
+        """Cues (B, size, size) in 0..1 and the B x D embeddings of the frames of their segments."""
+        numbers, begins, ends = self._stretches[rows].T
+        segments = generator.integers(begins, ends)
+        crops = generator.integers(0, len(self._crops), len(rows))
+        settings = generator.integers(0, len(self._grid), len(rows))
+        images, targets = [], []
+        for number, segment, crop, setting in zip(numbers, segments, crops, settings, strict=True):
+            video = self._videos[number]
+            cue = self._cue(video, int(segment), *self._grid[setting])
+            images.append(crop_images(cue, (self._crops[crop],), self._size)[0])
+            targets.append(self._embeddings[video.name][segment, crop])
+        return np.stack(images), torch.stack(targets).float()
+
+    def _cue(self, video: Video, segment: int, window: int, threshold: int) -> NDArray[np.float32]:
+        file = self._folder / f"{video.name}.h5"
+        try:
+            with h5py.File(file) as store:
+                check_pixels(store, file)
+                counts = store[cue_name(window, threshold)][segment]
+        except (OSError, KeyError, ValueError, IndexError) as error:
+            raise FusevadError(
+                f"{file}: no motion cue {cue_name(window, threshold)} of segment {segment}; "
+                "delete the file and run the cues stage"
+            ) from error
+        return normalise(counts, window, self._cues)
+
+
+def _stretches(segments: int, most: int) -> list[tuple[int, int]]:
+    count = min(segments, most)
+    bounds = [segments * number // count for number in range(count + 1)]
+    return list(itertools.pairwise(bounds))
+
+
+def _provenance(settings: AlignSettings, videos: list[Video], tower: Tower) -> dict[str, str]:
+    """What the tower was made with."""
+    values = asdict(settings)
+    encoder = values.pop("encoder")
+    return {
+        "encoder": encoder["name"],
+        "image_tower_sha256": tower.weights_sha256,
+        "cue_normalisation": encoder["cue_normalisation"],
+        "training_videos": settings_hash({video.name: video.sha256 for video in videos}),
+        "fusevad_version": fusevad.__version__,
+    } | {name: str(value) for name, value in values.items()}
+
+
+def _checkpoint(out: Path, provenance: dict[str, str]) -> Path:
+    """Where the run is kept; those of other settings are dropped."""
+    file = out.parent / f".{out.stem}-{settings_hash(provenance)}.checkpoint"
+    for other in out.parent.glob(f".{out.stem}-*.checkpoint"):
+        if other != file:
+            other.unlink()
+    return file

@@ -1,0 +1,116 @@
+"""What an encoder gets to see of a video: crops of its frames or of its motion cues, in chunks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fusevad.cues.count import normalise
+from fusevad.cues.settings import CueSettings
+from fusevad.cues.store import read_counts
+from fusevad.data.manifest import Video
+from fusevad.errors import FusevadError
+from fusevad.files import sha256
+from fusevad.video.crops import crop_images
+from fusevad.video.decode import SEGMENT_FRAMES, read_frames, sampled_times
+
+_CHUNK_IMAGES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive pictures of a video.
+
+    Attributes:
+        segments: (pictures,) the segment that each belongs to, ascending.
+        images: (pictures x crops, size, size[, 3]), the crops of a picture side by side.
+    """
+
+    segments: np.ndarray
+    images: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSource:
+    """Frames 0, stride, 2 stride, ... of each segment, cropped for an encoder."""
+
+    crops: tuple[int, ...]
+    image_size: int
+    stride: int
+
+    def key(self, video: Video) -> str:
+        """Changes whenever the video's bytes do."""
+        return video.sha256
+
+    def chunks(self, video: Video) -> Iterator[Chunk]:
+        """Crops of all sampled frames.
+
+        Raises:
+            FusevadError: the video fails to decode, or is not the manifest's.
+        """
+        times = sampled_times(video.frames, self.stride)
+        frames = read_frames(video.path, expected=video.frames, stride=self.stride)
+        pictures = (
+            (time // SEGMENT_FRAMES, crop_images(frame, self.crops, self.image_size))
+            for time, frame in zip(times, frames, strict=True)
+        )
+        return _chunks(pictures, len(self.crops))
+
+
+@dataclass(frozen=True, slots=True)
+class CueSource:
+    """One motion cue a segment, cropped for an encoder."""
+
+    crops: tuple[int, ...]
+    image_size: int
+    folder: Path
+    window: int
+    threshold: int
+    settings: CueSettings
+
+    def key(self, video: Video) -> str:
+        """Changes whenever the motion cues do."""
+        file = self._file(video)
+        if not file.is_file():
+            raise FusevadError(f"{file}: no such motion cues; run the cues stage first")
+        return sha256(file)
+
+    def chunks(self, video: Video) -> Iterator[Chunk]:
+        """Crops of all segments' cues, float32 in 0..1.
+
+        Raises:
+            FusevadError: the cues are missing, damaged or of another length than the video.
+        """
+        return _chunks(self._cues(video), len(self.crops))
+
+    def _file(self, video: Video) -> Path:
+        return self.folder / f"{video.name}.h5"
+
+    def _cues(self, video: Video) -> Iterator[tuple[int, np.ndarray]]:
+        found = 0
+        for counts in read_counts(self._file(video), self.window, self.threshold):
+            cue = normalise(counts, self.window, self.settings)
+            yield found, crop_images(cue, self.crops, self.image_size)
+            found += 1
+        if found != video.segments:
+            raise FusevadError(
+                f"{self._file(video)}: {found} segments, but {video.name} has {video.segments}; "
+                "delete it and run the cues stage"
+            )
+
+
+ImageSource = FrameSource | CueSource
+
+
+def _chunks(pictures: Iterator[tuple[int, np.ndarray]], crops: int) -> Iterator[Chunk]:
+    segments: list[int] = []
+    images: list[np.ndarray] = []
+    for segment, crop_pictures in pictures:
+        segments.append(segment)
+        images.append(crop_pictures)
+        if (len(segments) + 1) * crops > _CHUNK_IMAGES:
+            yield Chunk(np.array(segments), np.concatenate(images))
+            segments, images = [], []
+    if segments:
+        yield Chunk(np.array(segments), np.concatenate(images))

@@ -1,0 +1,75 @@
+"""A manifest for a user who has features and no videos."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from fusevad.data.manifest import Label, Video, make_manifest_with, measured
+from fusevad.embed.imported.layouts import LAYOUTS, ImportSettings
+from fusevad.embed.imported.reading import Scan, some
+from fusevad.embed.imported.run import look
+from fusevad.errors import FusevadError
+from fusevad.files import sha256
+from fusevad.video.decode import SEGMENT_FRAMES, VideoInfo
+
+
+def manifest_from_features(
+    settings: ImportSettings,
+    folder: Path,
+    labels: Path,
+    intervals: Path,
+    out_folder: Path,
+    on_bad_video: Literal["stop", "skip"] = "stop",
+) -> None:
+    """Write `manifest.csv`, `intervals.csv` and `skipped.csv` as `make_manifest` does.
+
+    A video has 16 frames for each row of its features, as in the evaluation of the released code:
+    the frames after the last row are not judged, and annotations of them are cut, with a warning.
+    `path` and `sha256` are those of the first feature file of the first stream; frames per second,
+    width and height are 0: unknown. The videos that `labels` names are not opened.
+
+    Args:
+        settings: layout, crops and more.
+        folder: where the features are.
+        labels: table video, split, class, path.
+        intervals: table video, class, start, end.
+        out_folder: where the three tables go.
+        on_bad_video: `stop`, or `skip` videos that lack features of a stream.
+
+    Raises:
+        FusevadError: inconsistent tables, missing features with `stop`, or a layout whose rows are
+            not of 16 frames.
+    """
+    if LAYOUTS[settings.layout].bins:
+        raise FusevadError(
+            f"{folder}: features of layout {settings.layout} do not tell how long a video is; make"
+            " the manifest from the videos"
+        )
+
+    def measure(declared: Sequence[Label]) -> list[Video | str]:
+        names = [label.name for label in declared]
+        scans = {name: look(settings, folder, name, names) for name in settings.stream_names()}
+        videos = {label.name: _video(label, scans) for label in declared}
+        bad = {name: video for name, video in videos.items() if isinstance(video, str)}
+        if bad and on_bad_video == "stop":
+            raise FusevadError(
+                f"{folder}: {len(bad)} of {len(videos)} videos of {labels} have no usable features:"
+                f" {some(bad)}; add them, or set on_bad_video: skip"
+            )
+        return list(videos.values())
+
+    make_manifest_with(measure, labels, intervals, out_folder, on_bad_video, past_end="clip")
+
+
+def _video(label: Label, scans: dict[str, Scan]) -> Video | str:
+    for stream, scan in scans.items():
+        if label.name in scan.bad:
+            return f"{stream}: {scan.bad[label.name]}"
+    features = [scan.good[label.name] for scan in scans.values()]
+    lengths = {each.segments for each in features}
+    if len(lengths) > 1:
+        return f"{min(lengths)} rows in one stream, {max(lengths)} in another"
+    file = features[0].files[0]
+    info = VideoInfo(frames=SEGMENT_FRAMES * lengths.pop(), fps=0, width=0, height=0)
+    return measured(replace(label, path=file), info, sha256(file))

@@ -1,0 +1,180 @@
+"""Feature files of videos: their sizes, and their arrays as `segments x crops x D`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from fusevad.embed.imported.layouts import LAYOUTS, FoundFiles, ImportSettings
+from fusevad.errors import FusevadError
+
+_WHOLE = -1  # key of a file without a crop's number
+_NAMED = 3  # bad videos that a message names
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFeatures:
+    """Features of one video on disk.
+
+    Attributes:
+        files: one for each wanted crop, or one (`whole`) that holds them all.
+        whole: whether it is one file.
+        segments: rows of each file.
+        width: features of a row, D.
+    """
+
+    files: tuple[Path, ...]
+    whole: bool
+    segments: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a look at a stream's headers tells: of good videos their sizes, of bad ones why."""
+
+    good: dict[str, VideoFeatures] = field(default_factory=dict)
+    bad: dict[str, str] = field(default_factory=dict)
+
+
+def scan(found: FoundFiles, names: Sequence[str], settings: ImportSettings) -> Scan:
+    """Look at the files of all videos, without reading their features.
+
+    Raises:
+        FusevadError: a file is unreadable or not of this layout, or the widths differ.
+    """
+    result = Scan()
+    crops_in_file: dict[int, Path] = {}
+    widths: dict[int, Path] = {}
+    for name in tqdm(names, desc="looking at features", unit="video"):
+        sizes = _sizes(found.videos.get(name, {}), settings)
+        if isinstance(sizes, str):
+            result.bad[name] = sizes
+            continue
+        result.good[name] = sizes.video
+        crops_in_file.setdefault(sizes.crops_in_file, sizes.video.files[0])
+        widths.setdefault(sizes.video.width, sizes.video.files[0])
+    advice = f"set crop_axis to {1 - settings.crop_axis}, or extract them alike"
+    _check_alike("crops", crops_in_file, advice)
+    _check_alike("features in a row", widths, "import them one by one")
+    return result
+
+
+def some(problems: Mapping[str, str]) -> str:
+    """The first few of what is wrong with videos, and how many more there are."""
+    text = ", ".join(f"{name} ({why})" for name, why in list(problems.items())[:_NAMED])
+    more = len(problems) - _NAMED
+    return f"{text} and {more} more" if more > 0 else text
+
+
+def read_video(video: VideoFeatures, settings: ImportSettings) -> NDArray[np.float16]:
+    """Features of a video, `segments x crops x D`; NaN stays.
+
+    Raises:
+        FusevadError: a file is damaged, changed since the scan, or infinite in float16.
+    """
+    result = np.empty((video.segments, len(settings.crops), video.width), np.float16)
+    for place, (file, plane) in enumerate(_planes(video, settings)):
+        if plane.shape != (video.segments, video.width):
+            raise FusevadError(
+                f"{file}: {_text(plane.shape)} features instead of {video.segments} x"
+                f" {video.width}; extract or download it again"
+            )
+        with np.errstate(over="ignore"):
+            result[:, place] = plane
+        if np.isinf(result[:, place]).any():
+            raise FusevadError(f"{file}: values that float16 can't hold; extract it again")
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    video: VideoFeatures
+    crops_in_file: int
+
+
+def _sizes(files: Mapping[int, Path], settings: ImportSettings) -> _Sizes | str:
+    """Sizes of a video's arrays, or why it can't be imported."""
+    if not files:
+        return "no file"
+    whole = _WHOLE in files
+    if not whole and set(settings.crops) - set(files):
+        return _no_crops(settings.crops, files)
+    chosen = (files[_WHOLE],) if whole else tuple(files[crop] for crop in settings.crops)
+    shapes = [_shape(file, whole, settings) for file in chosen]
+    lengths = [shape[0] for shape in shapes]
+    if min(lengths) == 0:
+        return "no segment"
+    if len(set(lengths)) > 1:
+        return f"crops of {min(lengths)} to {max(lengths)} segments"
+    _, crops, width = shapes[0]
+    if whole and max(settings.crops) >= crops:
+        return _no_crops(settings.crops, range(crops))
+    return _Sizes(VideoFeatures(chosen, whole, lengths[0], width), crops)
+
+
+def _no_crops(wanted: Sequence[int], there: Mapping[int, Path] | range) -> str:
+    return f"no crop {', '.join(str(crop) for crop in wanted if crop not in there)}"
+
+
+def _shape(file: Path, whole: bool, settings: ImportSettings) -> tuple[int, int, int]:
+    """Segments, crops and features of a file. Text is not read: its shape is the layout's."""
+    layout = LAYOUTS[settings.layout]
+    shape = (layout.bins, layout.widths[0]) if layout.bins else _open(file).shape
+    if 0 in shape:  # the released extractor saves an empty array for 16 frames or fewer
+        return 0, 0, 0
+    if shape[-1] not in layout.widths or len(shape) not in ((2, 3) if whole else (2,)):
+        widths = " or ".join(map(str, layout.widths))
+        raise FusevadError(
+            f"{file}: an array of {_text(shape)}, but layout {settings.layout} has {widths}"
+            f" features in a row, and several crops only in a file without a crop's number; choose"
+            " another layout"
+        )
+    if len(shape) == 2:
+        return shape[0], 1, shape[1]
+    return shape[1 - settings.crop_axis], shape[settings.crop_axis], shape[2]
+
+
+def _planes(
+    video: VideoFeatures, settings: ImportSettings
+) -> Iterator[tuple[Path, NDArray[np.floating]]]:
+    """File and `segments x D` of each wanted crop."""
+    if not video.whole:
+        yield from ((file, _open(file)) for file in video.files)
+        return
+    file = video.files[0]
+    array = _open(file)
+    if array.ndim == 2:
+        yield file, array
+        return
+    for crop in settings.crops:
+        yield file, array.take(crop, axis=settings.crop_axis)
+
+
+def _open(file: Path) -> NDArray[np.floating]:
+    """An array of floating-point numbers; `npy` stays on disk until it is used."""
+    try:
+        if file.suffix == ".txt":
+            return np.loadtxt(file, np.float32, ndmin=2)
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())
+        raise FusevadError(
+            f"{file}: not a readable array of numbers ({reason}); download or convert it again"
+        ) from error
+    if array.dtype.kind != "f":
+        raise FusevadError(f"{file}: values of type {array.dtype}; convert them to float32")
+    return array
+
+
+def _check_alike(what: str, examples: Mapping[int, Path], advice: str) -> None:
+    if len(examples) > 1:
+        (first, one), (second, other) = list(examples.items())[:2]
+        raise FusevadError(f"{other}: {second} {what}, but {first} in {one}; {advice}")
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

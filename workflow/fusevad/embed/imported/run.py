@@ -1,0 +1,177 @@
+"""Import of one stream: shards, their index, and a list of the files that they come from."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+import fusevad
+from fusevad.data.manifest import Video, read_manifest, shard
+from fusevad.embed.imported.layouts import LAYOUTS, ImportSettings, find_files
+from fusevad.embed.imported.reading import Scan, VideoFeatures, read_video, scan, some
+from fusevad.embed.imported.shards import write_shard
+from fusevad.embed.index import make_index
+from fusevad.errors import FusevadError
+from fusevad.files import sha256, write_csv
+
+
+def import_features(
+    settings: ImportSettings,
+    folder: Path,
+    manifest: Path,
+    stream: str,
+    out_folder: Path,
+    shards: int = 1,
+) -> None:
+    """Import a stream; the workflow goes on as if it had extracted it.
+
+    Writes `shard-{k}.safetensors` and, last, `index.csv`, as the stages `embed` and `index` do, and
+    `sources.csv`: a row a feature file with its SHA-256 and what was changed.
+
+    Every frame gets a score: a video has as many rows as the manifest counts segments, or one
+    fewer. Then its last row stands for the missing tail too: extractors drop an incomplete last
+    segment, and some (the released one, after a multiple of 512 frames) a complete one. Layouts
+    with `bins` have a fixed number of rows B for the whole video: segment s of S takes row
+    `floor((s + 1/2) B / S)`, the one that covers its middle.
+
+    Args:
+        settings: layout, crops and more.
+        folder: where the features are.
+        manifest: `manifest.csv`.
+        stream: `rgb`, or a motion cue's, such as `motion-released-T16-thr10`.
+        out_folder: for the shards and the index.
+        shards: their number; as in `embed`, shard k has the videos k, k + shards, ...
+
+    Raises:
+        FusevadError: features are missing, unreadable, of another length or not a number.
+    """
+    videos = read_manifest(manifest)
+    looked = look(settings, folder, stream, [video.name for video in videos])
+    problems = looked.bad | _wrong_lengths(videos, looked.good, settings)
+    if problems:
+        raise FusevadError(
+            f"{settings.stream_folder(folder, stream)}: {len(problems)} of {len(videos)} videos of"
+            f" {manifest} have no usable features of stream {stream}: {some(problems)}; add them,"
+            " or make the manifest from the features"
+        )
+    job = _Import(settings, folder, looked.good)
+    files = [out_folder / f"shard-{number}.safetensors" for number in range(shards)]
+    with tqdm(total=len(videos), desc=f"importing {stream}", unit="video") as bar:
+        for number, file in enumerate(files):
+            part = shard(videos, number, shards)
+            write_shard(file, job.shapes(part), job.tensors(part, bar), job.provenance(stream))
+    job.report()
+    write_csv(pd.DataFrame(list(map(asdict, job.sources))), out_folder / "sources.csv")
+    make_index(manifest, files, out_folder / "index.csv")
+
+
+def look(settings: ImportSettings, folder: Path, stream: str, names: list[str]) -> Scan:
+    """Find and measure the features of a stream; files of other videos are warned about."""
+    where = settings.stream_folder(folder, stream)
+    found = find_files(where, LAYOUTS[settings.layout], names)
+    if found.unknown:
+        paths = {str(path.relative_to(where)): "no such video" for path in found.unknown}
+        _say(f"warning: {where}: {len(paths)} files are left out: {some(paths)}")
+    return scan(found, names, settings)
+
+
+def _wrong_lengths(
+    videos: list[Video], features: Mapping[str, VideoFeatures], settings: ImportSettings
+) -> dict[str, str]:
+    if LAYOUTS[settings.layout].bins:
+        return {}
+    return {
+        video.name: f"{found.files[0].name} has {found.segments} segments, expected "
+        f"{video.segments} or {video.segments - 1}"
+        for video in videos
+        if (found := features.get(video.name))
+        and found.segments not in (video.segments, video.segments - 1)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A row of `sources.csv`: a feature file, and how many of its rows were not numbers."""
+
+    video: str
+    file: Path
+    sha256: str
+    rows: int
+    rows_with_nan: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """Reads the videos of an import; `sources` grows with each."""
+
+    settings: ImportSettings
+    folder: Path
+    features: Mapping[str, VideoFeatures]
+    sources: list[_Source] = field(default_factory=list)
+
+    def provenance(self, stream: str) -> dict[str, str]:
+        """What goes into the metadata of a shard."""
+        return {
+            "origin": "imported",
+            "layout": self.settings.layout,
+            "stream": stream,
+            "crops": ",".join(map(str, self.settings.crops)),
+            "on_nan": self.settings.on_nan,
+            "fusevad_version": fusevad.__version__,
+        }
+
+    def shapes(self, videos: list[Video]) -> dict[str, tuple[int, int, int]]:
+        """Of the tensors to come."""
+        crops = len(self.settings.crops)
+        return {v.name: (v.segments, crops, self.features[v.name].width) for v in videos}
+
+    def tensors(self, videos: list[Video], bar: tqdm) -> Iterator[NDArray[np.float16]]:
+        """`segments x crops x D` of each video."""
+        for video in videos:
+            array = self._numbers(video.name)
+            yield array[_rows(len(array), video.segments, LAYOUTS[self.settings.layout].bins)]
+            bar.update()
+
+    def _numbers(self, name: str) -> NDArray[np.float16]:
+        """Rows of a video's files, `rows x crops x D`, with NaN replaced if it may be."""
+        features = self.features[name]
+        array = read_video(features, self.settings)
+        nan = np.isnan(array)
+        by_crop = nan.any(axis=2)
+        by_file = by_crop.any(axis=1, keepdims=True) if features.whole else by_crop
+        for file, rows in zip(features.files, by_file.T, strict=True):
+            count = int(rows.sum())
+            if count and self.settings.on_nan == "stop":
+                raise FusevadError(
+                    f"{file}: NaN in {count} of {len(array)} rows; set on_nan: zero, or extract it"
+                    " again"
+                )
+            relative = file.relative_to(self.folder)
+            self.sources.append(_Source(name, relative, sha256(file), len(array), count))
+        array[nan] = 0
+        return array
+
+    def report(self) -> None:
+        """Say what was replaced."""
+        affected = [source for source in self.sources if source.rows_with_nan]
+        if affected:
+            rows = sum(source.rows_with_nan for source in affected)
+            videos = len({source.video for source in affected})
+            _say(f"NaN replaced by 0 in {rows} rows of {videos} of {len(self.features)} videos")
+
+
+def _rows(found: int, segments: int, bins: int) -> NDArray[np.int64] | slice:
+    """Which row each segment takes; see `import_features`."""
+    if found == segments and not bins:
+        return slice(None)
+    numbers = np.arange(segments)
+    return (2 * numbers + 1) * bins // (2 * segments) if bins else np.minimum(numbers, found - 1)
+
+
+def _say(text: str) -> None:
+    tqdm.write(text, file=sys.stderr)

@@ -1,0 +1,81 @@
+"""The index of a stream's embeddings: every video once, whole, and from one setting."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+from tqdm import tqdm
+
+from fusevad.data.manifest import Video, read_manifest
+from fusevad.errors import FusevadError
+from fusevad.files import sha256, write_csv
+
+_AGAIN = "delete the shard and run the embed stage again"
+
+
+class _IndexRow(NamedTuple):
+    video: str
+    file: str
+    segments: int
+    crops: int
+    dim: int
+    sha256: str
+
+
+def make_index(manifest: Path, shards: Sequence[Path], out_csv: Path) -> None:
+    """Check the shards of a stream against the manifest and write their index.
+
+    Raises:
+        FusevadError: a video is missing, occurs twice or has the wrong number of segments, values
+            are not finite, or shards were made with different settings.
+    """
+    videos = {video.name: video for video in read_manifest(manifest)}
+    rows: dict[str, _IndexRow] = {}
+    first: tuple[Path, dict[str, str], tuple[int, ...]] | None = None
+    for file in tqdm(shards, desc="checking embeddings", unit="shard"):
+        digest = sha256(file) if file.is_file() else ""
+        for name, tensor, provenance in _read_shard(file):
+            if name in rows:
+                raise FusevadError(f"{file}: video {name} is in {rows[name].file} too; {_AGAIN}")
+            if name not in videos:
+                raise FusevadError(f"{file}: video {name} is not in {manifest}; {_AGAIN}")
+            _check_tensor(file, videos[name], tensor)
+            first = first or (file, provenance, tensor.shape[1:])
+            if first[1:] != (provenance, tensor.shape[1:]):
+                raise FusevadError(
+                    f"{file}: made with other settings, weights, crops or features than "
+                    f"{first[0]}; {_AGAIN}"
+                )
+            rows[name] = _IndexRow(name, file.name, *tensor.shape, sha256=digest)
+    missing = [name for name in videos if name not in rows]
+    if missing:
+        raise FusevadError(
+            f"{manifest}: {len(missing)} videos have no embeddings, such as {missing[0]}; "
+            "run the embed stage for all shards"
+        )
+    write_csv(pd.DataFrame([rows[name] for name in videos]), out_csv)
+
+
+def _read_shard(file: Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
+    """Yield name, tensor and the shard's provenance, for each of its videos."""
+    try:
+        with safe_open(file, framework="numpy") as store:
+            provenance = json.loads((store.metadata() or {}).get("provenance", "{}"))
+            for name in store.keys():  # noqa: SIM118 (not a dictionary: it can't be iterated)
+                yield name, store.get_tensor(name), provenance
+    except (OSError, SafetensorError) as error:
+        raise FusevadError(f"{file}: missing or damaged embeddings; {_AGAIN}") from error
+
+
+def _check_tensor(file: Path, video: Video, tensor: np.ndarray) -> None:
+    if tensor.ndim != 3 or len(tensor) != video.segments:
+        raise FusevadError(
+            f"{file}: embeddings of video {video.name} have shape {tensor.shape}, but it has "
+            f"{video.segments} segments; {_AGAIN}"
+        )
+    if not np.isfinite(tensor).all():
+        raise FusevadError(f"{file}: embeddings of video {video.name} are not finite; {_AGAIN}")

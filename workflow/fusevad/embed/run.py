@@ -1,0 +1,251 @@
+"""Embeddings of a data set: segments x crops x D for every video, in shards that can be resumed."""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save
+from torch import Tensor
+from tqdm import tqdm
+
+import fusevad
+from fusevad.config.streams import MotionCue
+from fusevad.cues.settings import CueSettings
+from fusevad.data.manifest import Video, read_manifest, shard
+from fusevad.embed.image_sources import Chunk, CueSource, FrameSource, ImageSource
+from fusevad.embed.read_ahead import reading_ahead
+from fusevad.encoders.clip import (
+    BatchedTower,
+    EncoderSettings,
+    Tower,
+    load_cue_tower,
+    load_image_tower,
+)
+from fusevad.errors import FusevadError
+from fusevad.files import atomic_path, settings_hash, sha256
+from fusevad.parsing import FORBID
+from fusevad.video.crops import CROP_COUNT
+from fusevad.video.decode import SEGMENT_FRAMES
+
+RGB = "rgb"
+_PART = "embeddings"  # the one tensor of a finished video
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedSettings:
+    """What is embedded and how.
+
+    Attributes:
+        stream: `rgb`; `motion-T16-thr10` (motion cues of 16 frames and threshold 10, definition
+            `paper`); or `motion-released-T16-thr10` (definition `released`).
+        encoder: the CLIP.
+        cues: the settings that the motion cues were made with.
+        crops: numbers of the crops (see `crops.crop_images`), in the order of the result.
+        frame_stride: `rgb` embeds frames 0, s, 2s, ... of each segment; 1 is every frame.
+        batch_size: images that the encoder gets at once; null: as many as are fast and fit.
+    """
+
+    __pydantic_config__ = FORBID
+
+    stream: str
+    encoder: EncoderSettings
+    cues: CueSettings = field(default_factory=CueSettings)
+    crops: tuple[int, ...] = tuple(range(CROP_COUNT))
+    frame_stride: int = 1
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.crops or not set(self.crops) <= set(range(CROP_COUNT)):
+            raise FusevadError(f"crops {list(self.crops)}: use numbers of 0 to {CROP_COUNT - 1}")
+        if not 1 <= self.frame_stride <= SEGMENT_FRAMES or (
+            self.batch_size is not None and self.batch_size < 1
+        ):
+            raise FusevadError(
+                f"frame_stride {self.frame_stride}, batch_size {self.batch_size}: use a stride of "
+                f"1 to {SEGMENT_FRAMES} and a batch of at least 1"
+            )
+        if self.stream != RGB:
+            self.window_and_threshold()
+
+    def window_and_threshold(self) -> tuple[int, int]:
+        """Window T and threshold of an `event` stream, checked against the cues' settings."""
+        cue = MotionCue.from_stream(self.stream)
+        known = cue.window in self.cues.windows and cue.threshold in self.cues.thresholds
+        if cue.definition != self.cues.definition or not known:
+            raise FusevadError(
+                f"stream {self.stream}: the motion cues are made with definition "
+                f"{self.cues.definition}, windows {list(self.cues.windows)} and thresholds "
+                f"{list(self.cues.thresholds)}; change the stream or the cues"
+            )
+        return cue.window, cue.threshold
+
+
+def embed_shard(
+    manifest: Path,
+    shard_index: int,
+    shard_count: int,
+    settings: EmbedSettings,
+    out_file: Path,
+    cue_folder: Path | None = None,
+    threads: int = 1,
+) -> None:
+    """Embed a shard's videos into one safetensors file: (segments, crops, D) float16 a video.
+
+    Finished videos wait in a hidden folder beside `out_file`, so that a killed job loses at most
+    one. An RGB segment is the mean over its sampled frames; an incomplete last segment is the mean
+    over those that exist. A motion cue is one image a segment.
+
+    Args:
+        manifest: `manifest.csv`.
+        shard_index: this shard, 0 .. shard_count - 1.
+        shard_count: number of shards.
+        settings: stream, encoder, crops.
+        out_file: the shard to write.
+        cue_folder: folder of the motion cues, for an `event` stream.
+        threads: cores to use. One decodes and embeds in turn. Of several, on a CPU one is a process
+            that decodes ahead and the others are torch's; on a GPU all but one decode ahead.
+
+    Raises:
+        FusevadError: bad weights, videos or motion cues.
+    """
+    cv2.setNumThreads(1)
+    videos = shard(read_manifest(manifest), shard_index, shard_count)
+    tower = _load_tower(settings)
+    source = _source(settings, tower, cue_folder)
+    provenance = _provenance(settings, tower)
+    progress = _progress_folder(out_file, provenance)
+    parts = {video.name: progress / f"{source.key(video)}.safetensors" for video in videos}
+    # One of several copies of a video is enough: their parts are the same file.
+    todo = {parts[video.name]: video for video in videos if not parts[video.name].is_file()}
+    workers = threads - 1 if tower.device.type == "cuda" else min(threads - 1, 1)
+    torch.set_num_threads(threads - workers)
+    encoder = BatchedTower(tower, settings.batch_size)
+    with (
+        _progress_bar(settings.stream, videos, list(todo.values())) as bar,
+        reading_ahead(source, list(todo.values()), workers) as stream,
+    ):
+        for part, (video, chunks) in zip(todo, stream, strict=True):
+            _save_part(part, video, _embed_video(video, chunks, encoder, bar))
+    _join_parts(parts, provenance, out_file)
+    shutil.rmtree(progress)
+
+
+def _load_tower(settings: EmbedSettings) -> Tower:
+    load = load_image_tower if settings.stream == RGB else load_cue_tower
+    return load(settings.encoder)
+
+
+def _source(settings: EmbedSettings, tower: Tower, cue_folder: Path | None) -> ImageSource:
+    if settings.stream == RGB:
+        return FrameSource(settings.crops, tower.image_size, settings.frame_stride)
+    if cue_folder is None:
+        raise FusevadError(f"stream {settings.stream}: name the folder of its motion cues")
+    cue = settings.window_and_threshold()
+    return CueSource(settings.crops, tower.image_size, cue_folder, *cue, settings.cues)
+
+
+def _progress_bar(stream: str, videos: Sequence[Video], todo: Sequence[Video]) -> tqdm:
+    """Counts segments, as videos differ in length; finished videos don't enter its speed."""
+    total, left = (sum(video.segments for video in part) for part in (videos, todo))
+    return tqdm(
+        total=total, initial=total - left, desc=f"embedding {stream}", unit="segment", smoothing=0
+    )
+
+
+def _embed_video(
+    video: Video, chunks: Iterable[Chunk], encoder: BatchedTower, bar: tqdm
+) -> np.ndarray:
+    """(segments, crops, D) float32: the mean over the pictures of each segment.
+
+    Sums stay on the encoder's device, so that a GPU computes on while the next images are read.
+    """
+    bar.set_postfix_str(video.name)
+    sums: Tensor | None = None
+    pictures = np.zeros(video.segments, np.float32)
+    done = 0
+    for chunk in _batches(chunks, encoder):
+        vectors = encoder.embed(chunk.images).unflatten(0, (len(chunk.segments), -1))
+        if sums is None:
+            sums = vectors.new_zeros((video.segments, *vectors.shape[1:]))
+        segments, starts, counts = np.unique(chunk.segments, return_index=True, return_counts=True)
+        for segment, start, count in zip(segments, starts, counts, strict=True):
+            sums[segment] += vectors[start : start + count].sum(dim=0)
+        pictures[segments] += counts
+        bar.update(int(segments[-1]) + 1 - done)
+        done = int(segments[-1]) + 1
+    return sums.cpu().numpy() / pictures[:, None, None]
+
+
+def _batches(chunks: Iterable[Chunk], encoder: BatchedTower) -> Iterator[Chunk]:
+    """Chunks joined as long as the encoder takes them at once."""
+    joined: list[Chunk] = []
+    images = 0
+    for chunk in chunks:
+        if joined and images + len(chunk.images) > encoder.batch_size:
+            yield _join_chunks(joined)
+            joined, images = [], 0
+        joined.append(chunk)
+        images += len(chunk.images)
+    if joined:
+        yield _join_chunks(joined)
+
+
+def _join_chunks(chunks: Sequence[Chunk]) -> Chunk:
+    return Chunk(
+        np.concatenate([chunk.segments for chunk in chunks]),
+        np.concatenate([chunk.images for chunk in chunks]),
+    )
+
+
+def _provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
+    """What a shard was made with."""
+    encoder = settings.encoder
+    model = sha256(Path(encoder.model)) if encoder.model.endswith(".json") else encoder.model
+    common = {
+        "encoder": encoder.name,
+        "model": model,
+        "weights_sha256": tower.weights_sha256,
+        "stream": settings.stream,
+        "crops": ",".join(map(str, settings.crops)),
+        "fusevad_version": fusevad.__version__,
+    }
+    if settings.stream == RGB:
+        return common | {"frame_stride": str(settings.frame_stride)}
+    return common | {
+        "cue_normalisation": encoder.cue_normalisation,
+        "cue_clamp": str(settings.cues.clamp) if settings.cues.definition == "released" else "",
+    }
+
+
+def _progress_folder(out_file: Path, provenance: dict[str, str]) -> Path:
+    """Where finished videos wait; those of other settings are dropped."""
+    folder = out_file.parent / f".{out_file.stem}-{settings_hash(provenance)}.progress"
+    for other in out_file.parent.glob(f".{out_file.stem}-*.progress"):
+        if other != folder:
+            shutil.rmtree(other)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _join_parts(parts: dict[str, Path], provenance: dict[str, str], out_file: Path) -> None:
+    with atomic_path(out_file) as temporary:
+        tensors = {name: load_file(part)[_PART] for name, part in parts.items()}
+        # Bytes first: so a full disk is an OSError that `atomic_path` explains.
+        # One entry: safetensors writes several in random order, and the bytes shall be the same.
+        temporary.write_bytes(save(tensors, {"provenance": json.dumps(provenance)}))
+
+
+def _save_part(part: Path, video: Video, vectors: np.ndarray) -> None:
+    with np.errstate(over="ignore"):
+        halves = vectors.astype(np.float16)
+    if not np.isfinite(halves).all():
+        raise FusevadError(
+            f"{video.path}: its embeddings are not finite in float16; check the encoder's weights"
+        )
+    with atomic_path(part) as temporary:
+        temporary.write_bytes(save({_PART: halves}))

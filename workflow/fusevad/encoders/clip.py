@@ -1,0 +1,222 @@
+"""CLIP encoders, all through open_clip: a published model, or any local one of its format."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fusevad.encoders.weights import (
+    create_model,
+    load_image_tower_alone,
+    load_weights,
+    local_file,
+    weights_file,
+)
+from fusevad.errors import FusevadError
+from fusevad.files import sha256
+from fusevad.parsing import FORBID
+
+# The first try on a GPU, halved until it fits.
+_CUDA_BATCH = 1024
+# Of 1 to 64 images, least CPU time each (within 4 %) for ViT-B/32, ViT-B/16 and fusevad-small.
+_CPU_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """Which CLIP embeds frames and motion cues.
+
+    Attributes:
+        name: names the encoder's folder of embeddings.
+        model: architecture of open_clip (`ViT-L-14`); `hf-hub:org/name` or, with a revision,
+            `hf-hub:org/name@revision` for a model of open_clip's format on Hugging Face; or path
+            of a JSON model configuration.
+        pretrained: tag of open_clip (`openai`), which it downloads once; or path of a local file;
+            or nothing for `hf-hub:`, whose weights come along. OpenAI's tags imply its activation;
+            a local copy of its weights needs a `-quickgelu` architecture.
+        motion_cue_weights: safetensors of the motion-cue tower, named `visual.*` as in open_clip;
+            needed for motion cues only.
+        cue_normalisation: `none` feeds cues as 0..1 (as released); `clip` applies CLIP's mean and
+            standard deviation to them.
+    """
+
+    __pydantic_config__ = FORBID
+
+    name: str
+    model: str
+    pretrained: str | None = None
+    motion_cue_weights: str | None = None
+    cue_normalisation: Literal["none", "clip"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Tower:
+    """An image encoder ready to use.
+
+    Attributes:
+        model: the CLIP whose image tower embeds.
+        image_size: side of its input in pixels.
+        mean, std: normalisation of the three channels, in units of 0..1.
+        weights_sha256: digest of the file that the tower was loaded from.
+        precision: of the matrix products; float32 on CPUs, bfloat16 on GPUs.
+    """
+
+    model: nn.Module
+    image_size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    weights_sha256: str
+    precision: torch.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tower computes."""
+        return next(self.model.parameters()).device
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """Embed a batch, without L2 normalisation.
+
+        Args:
+            images: RGB (images, size, size, 3) uint8, or motion cues (images, size, size)
+                float32 in 0..1, which fill the three channels.
+
+        Returns:
+            (images, D) float32.
+        """
+        with torch.inference_mode():
+            return self.forward(images).cpu().numpy()
+
+    def forward(self, images: np.ndarray) -> Tensor:
+        """As `embed`, but (images, D) float32 on the tower's device, which may still compute it."""
+        pixels = self._normalise(_to(self.device, images))
+        mixed = self.precision != torch.float32
+        with torch.autocast(self.device.type, self.precision, enabled=mixed):
+            return self.model.encode_image(pixels).float()
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        white = 255.0 if images.dtype == torch.uint8 else 1.0
+        channels = images.unsqueeze(-1).expand(*images.shape, 3) if images.ndim == 3 else images
+        shape = (len(images), 3, *images.shape[1:3])
+        pixels = torch.empty(shape, dtype=torch.float32, device=images.device)
+        pixels.copy_(channels.permute(0, 3, 1, 2))
+        # Plain numbers: a tensor of them would have to wait for the batch before on a GPU.
+        for channel, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
+            pixels[:, channel].sub_(mean * white).div_(std * white)
+        return pixels
+
+
+class BatchedTower:
+    """Embeds any number of images with a tower, in batches that fit into the device's memory.
+
+    Attributes:
+        batch_size: images at once; halved for good whenever the device's memory does not suffice.
+    """
+
+    def __init__(self, tower: Tower, batch_size: int | None = None) -> None:
+        self._tower = tower
+        self.batch_size = batch_size or (_CUDA_BATCH if tower.device.type == "cuda" else _CPU_BATCH)
+
+    def embed(self, images: np.ndarray) -> Tensor:
+        """(images, D) float32 on the tower's device; see `Tower.embed`."""
+        with torch.inference_mode():
+            while True:
+                try:
+                    return self._embed(images)
+                except torch.OutOfMemoryError as error:
+                    if self.batch_size == 1:
+                        raise FusevadError(
+                            "GPU: out of memory for a single image; use a smaller encoder or "
+                            "free the GPU"
+                        ) from error
+                # Outside the handler, whose traceback holds on to the tensors of the failed batch.
+                torch.cuda.empty_cache()
+                self.batch_size = min(self.batch_size, len(images)) // 2 or 1
+
+    def _embed(self, images: np.ndarray) -> Tensor:
+        parts = np.array_split(images, -(-len(images) // self.batch_size))
+        return torch.cat([self._tower.forward(part) for part in parts])
+
+
+def load_clip(settings: EncoderSettings) -> nn.Module:
+    """Load the whole CLIP (image and text towers), float32, in evaluation mode, on the CPU.
+
+    Raises:
+        FusevadError: an unknown architecture, or weights that are missing or of other shapes.
+    """
+    clip = create_model(settings.model, settings.pretrained, text=True)
+    load_weights(clip, weights_file(settings.model, settings.pretrained), text=True)
+    return clip
+
+
+def load_image_tower(settings: EncoderSettings) -> Tower:
+    """Load the tower that embeds RGB frames.
+
+    Raises:
+        FusevadError: an unknown architecture, or weights that are missing or of other shapes.
+    """
+    clip, weights = _load_image_tower(settings)
+    return _tower(clip, weights, clip.visual.image_mean, clip.visual.image_std)
+
+
+def load_cue_tower(settings: EncoderSettings) -> Tower:
+    """Load the tower that embeds motion cues.
+
+    Raises:
+        FusevadError: an unknown architecture, or weights that are missing or of other shapes.
+    """
+    if settings.motion_cue_weights is None:
+        raise FusevadError(
+            f"encoder {settings.name}: no motion_cue_weights in its configuration; name the file"
+        )
+    weights = local_file(settings.motion_cue_weights, "motion-cue weights")
+    clip = create_model(settings.model, settings.pretrained, text=False)
+    load_image_tower_alone(clip, weights)
+    return _cue_tower(settings, clip, weights)
+
+
+def new_cue_tower(settings: EncoderSettings) -> Tower:
+    """The image tower as a motion-cue tower that has still to learn.
+
+    Raises:
+        FusevadError: an unknown architecture, or weights that are missing or of other shapes.
+    """
+    return _cue_tower(settings, *_load_image_tower(settings))
+
+
+def _load_image_tower(settings: EncoderSettings) -> tuple[nn.Module, Path]:
+    clip = create_model(settings.model, settings.pretrained, text=False)
+    weights = weights_file(settings.model, settings.pretrained)
+    load_weights(clip, weights, text=False)
+    return clip, weights
+
+
+def _cue_tower(settings: EncoderSettings, clip: nn.Module, weights: Path) -> Tower:
+    if settings.cue_normalisation == "clip":
+        return _tower(clip, weights, clip.visual.image_mean, clip.visual.image_std)
+    return _tower(clip, weights, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def _tower(
+    clip: nn.Module, weights: Path, mean: tuple[float, ...], std: tuple[float, ...]
+) -> Tower:
+    size = clip.visual.image_size
+    cuda = torch.cuda.is_available()
+    return Tower(
+        model=clip.to("cuda") if cuda else clip,
+        image_size=size[0] if isinstance(size, tuple) else size,
+        mean=tuple(mean),
+        std=tuple(std),
+        weights_sha256=sha256(weights),
+        precision=torch.bfloat16 if cuda else torch.float32,
+    )
+
+
+def _to(device: torch.device, images: np.ndarray) -> Tensor:
+    """Images on the device; a GPU copies them while it computes the batch before."""
+    tensor = torch.from_numpy(images)
+    if device.type != "cuda":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)

@@ -1,0 +1,147 @@
+"""Contrastive training, as the bundled encoder and `align` do it."""
+
+import io
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from open_clip.loss import ClipLoss
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from fusevad.files import atomic_path
+
+# Loss of the samples of these numbers; all that is random in it comes from the generator.
+BatchLoss = Callable[[NDArray[np.int64], np.random.Generator], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Optimisation:
+    """AdamW, linear warm-up over a tenth of the steps, then a cosine to zero."""
+
+    seed: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+
+
+def cue_loss(cues: Tensor, frames: Tensor, scale: Tensor) -> Tensor:
+    """CLIP's loss between motion cues and frames of the same segments (after Jeong et al. 2024).
+
+    Args:
+        cues: B x D embeddings of cues by the tower that learns.
+        frames: B x D embeddings of the segments' frames by the frozen image tower.
+        scale: by which cosines are multiplied.
+    """
+    cues, frames = (functional.normalize(part, dim=-1) for part in (cues, frames))
+    return ClipLoss()(cues, frames, scale)
+
+
+class _Training:
+    """What a run goes on with: weights, optimizer, learning rate, and the random generator."""
+
+    def __init__(self, module: nn.Module, settings: Optimisation, steps: int) -> None:
+        self.module = module
+        self.optimizer = torch.optim.AdamW(
+            module.parameters(),
+            lr=settings.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=settings.weight_decay,
+        )
+        warm_up = max(1, steps // 10)
+
+        def rate(step: int) -> float:
+            progress = (step - warm_up) / max(1, steps - warm_up)
+            return min((step + 1) / warm_up, 0.5 * (1 + math.cos(math.pi * max(0.0, progress))))
+
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
+        self.generator = np.random.default_rng(settings.seed)
+        self.epoch = 0  # finished ones
+        self.loss = math.nan  # mean of the last one
+
+    def step(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+
+    def save(self, file: Path) -> None:
+        state = {
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "generator": json.dumps(self.generator.bit_generator.state),
+            "epoch": self.epoch,
+            "loss": self.loss,
+        }
+        # Bytes first: so a full disk is an OSError that `atomic_path` explains.
+        data = io.BytesIO()
+        torch.save(state, data)
+        with atomic_path(file) as temporary:
+            temporary.write_bytes(data.getbuffer())
+
+    def restore(self, file: Path) -> None:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        self.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.generator.bit_generator.state = json.loads(state["generator"])
+        self.epoch, self.loss = state["epoch"], state["loss"]
+
+
+def optimise(
+    name: str,
+    module: nn.Module,
+    loss: BatchLoss,
+    count: int,
+    settings: Optimisation,
+    after_step: Callable[[], None] = lambda: None,
+    checkpoint: Path | None = None,
+) -> float:
+    """Train `module`; an epoch is `count` samples in random order, without the last odd ones.
+
+    Args:
+        name: for the progress bar.
+        module: its parameters learn.
+        loss: of a batch.
+        count: number of samples.
+        settings: of the optimiser.
+        after_step: called after every step.
+        checkpoint: file that keeps the run after each epoch; one that is there is gone on with.
+
+    Returns:
+        Mean loss of the last epoch.
+    """
+    size = min(settings.batch_size, count)
+    steps = count // size
+    training = _Training(module, settings, settings.epochs * steps)
+    if checkpoint is not None and checkpoint.is_file():
+        training.restore(checkpoint)
+    done, total = training.epoch * steps, settings.epochs * steps
+    with tqdm(total=total, initial=done, desc=name, unit="batch") as bar:
+        while training.epoch < settings.epochs:
+            losses = []
+            for rows in _batches(count, size, training.generator):
+                value = loss(rows, training.generator)
+                training.step(value)
+                after_step()
+                losses.append(float(value.detach()))
+                bar.update()
+            training.epoch, training.loss = training.epoch + 1, float(np.mean(losses))
+            bar.set_postfix(loss=f"{training.loss:.3f}")
+            if checkpoint is not None:
+                training.save(checkpoint)
+    return training.loss
+
+
+def _batches(count: int, size: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    order = generator.permutation(count)
+    for start in range(0, count - size + 1, size):
+        yield order[start : start + size]

@@ -1,0 +1,260 @@
+"""Architectures and weights of CLIP: by open_clip's names, from Hugging Face, or from files."""
+
+import json
+import logging
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import open_clip
+from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
+from open_clip.convert import convert_state_dict
+from open_clip.factory import load_state_dict
+from open_clip.model import convert_to_custom_text_state_dict
+from safetensors import SafetensorError
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from fusevad.encoders.model_hub import from_hub, one_line
+from fusevad.errors import FusevadError
+from fusevad.files import atomic_path
+
+VISUAL = "visual."
+HUB = "hf-hub:"
+
+_HUB_CONFIGURATION = "open_clip_config.json"
+_HUB_WEIGHTS = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)
+# In place of a text tower that nobody asked for: some need packages and files of their own.
+_NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
+_UNREADABLE = (
+    SafetensorError,
+    pickle.UnpicklingError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    EOFError,
+    AttributeError,
+    StopIteration,
+)
+
+
+def create_model(model: str, pretrained: str | None, text: bool) -> nn.Module:
+    """An architecture with random weights and the preprocessing of its pretrained ones.
+
+    Args:
+        model: name of open_clip, `hf-hub:org/name[@revision]`, or path of a JSON configuration.
+        pretrained: tag whose activation and preprocessing count, or anything else.
+        text: whether the text tower is wanted; else a stub stands in its place.
+
+    Raises:
+        FusevadError: no such architecture, or one that can't be built here.
+    """
+    name = _architecture(model)
+    published = open_clip.get_pretrained_cfg(name, pretrained or "") or {}
+    preprocessing = {key: published[key] for key in ("mean", "std") if key in published}
+    parts = {} if text else {"text_cfg": _NO_TEXT}
+    try:
+        with _quiet():
+            clip = open_clip.create_model(
+                name,
+                load_weights=False,
+                precision="fp32",
+                device="cpu",
+                # OpenAI's weights need its activation, which the architecture's name doesn't imply.
+                force_quick_gelu=bool(published.get("quick_gelu", False)),
+                force_preprocess_cfg=preprocessing,
+                pretrained_text=False,
+                **parts,
+            )
+    except Exception as error:  # open_clip and timm raise many kinds
+        raise FusevadError(
+            f"{model}: open_clip can't build this model ({one_line(error)}); use another one"
+        ) from error
+    size = clip.visual.image_size
+    if isinstance(size, tuple) and size[0] != size[1]:
+        raise FusevadError(f"{model}: images of {size} are not square; use another model")
+    return clip.eval().requires_grad_(False)
+
+
+def weights_file(model: str, pretrained: str | None) -> Path:
+    """The weights as a local file; those of a tag or of Hugging Face are downloaded once.
+
+    Raises:
+        FusevadError: no such file or tag, or the download fails.
+    """
+    if pretrained is not None and Path(pretrained).is_file():
+        return Path(pretrained)
+    if pretrained is None:
+        if not model.startswith(HUB):
+            raise FusevadError(
+                f"{model}: no `pretrained` weights are named; give a tag of open_clip or a file"
+            )
+        return _from_hub(model, _HUB_WEIGHTS)
+    name = _architecture(model)
+    published = open_clip.get_pretrained_cfg(name, pretrained)
+    if not published:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(name)) or "none"
+        raise FusevadError(
+            f"{pretrained}: no such weights file, nor a tag of {model} (it has: {tags}); correct it"
+        )
+    repository, _, file = published["hf_hub"].rpartition("/")
+    return from_hub(repository, [file] if file else _HUB_WEIGHTS)
+
+
+def load_weights(clip: nn.Module, file: Path, text: bool) -> None:
+    """Load a whole CLIP, or with `text` false its image tower and the scale of its logits.
+
+    Raises:
+        FusevadError: unreadable weights, or tensors that don't fit.
+    """
+    state = convert_state_dict(clip, read_state(file))
+    if not hasattr(clip, "positional_embedding"):
+        state = convert_to_custom_text_state_dict(state)
+    wanted = clip.state_dict()
+    if not text:
+        state, wanted = (_image_part(tensors) for tensors in (state, wanted))
+    if "logit_scale" in state:
+        state["logit_scale"] = state["logit_scale"].reshape(clip.logit_scale.shape)
+    check_shapes(file, state, wanted)
+    clip.load_state_dict(state, strict=text)
+
+
+def load_image_tower_alone(clip: nn.Module, file: Path) -> None:
+    """Load a file that holds nothing but an image tower, named `visual.*`.
+
+    Raises:
+        FusevadError: unreadable weights, or tensors that don't fit.
+    """
+    state = read_state(file)
+    wanted = visual_part(clip.state_dict())
+    check_shapes(file, state, wanted)
+    clip.load_state_dict(state, strict=False)
+
+
+def visual_part(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of the image tower."""
+    return {name: tensor for name, tensor in state.items() if name.startswith(VISUAL)}
+
+
+def save_halves(
+    state: Mapping[str, Tensor], final: Path, provenance: Mapping[str, str] | None = None
+) -> None:
+    """Write tensors as float16 safetensors, atomically; whole numbers stay as they are."""
+    halves = {
+        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        for name, value in state.items()
+    }
+    # One entry: safetensors writes several in random order.
+    metadata = {"provenance": json.dumps(provenance)} if provenance else None
+    with atomic_path(final) as temporary:
+        # Bytes first: so a full disk is an OSError that `atomic_path` explains.
+        temporary.write_bytes(save(halves, metadata))
+
+
+def read_state(file: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file or a pickle, which is read without running its code.
+
+    Raises:
+        FusevadError: the file is missing or holds no weights.
+    """
+    try:
+        state = load_state_dict(str(file), device="cpu", weights_only=True)
+        return {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
+    except _UNREADABLE as error:
+        raise FusevadError(
+            f"{file}: unreadable weights ({one_line(error)}); replace the file"
+        ) from error
+
+
+def check_shapes(file: Path, state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Every tensor there, none too many, each of the model's shape; nothing is interpolated.
+
+    Raises:
+        FusevadError: naming the first tensor that does not fit.
+    """
+    for name, tensor in wanted.items():
+        if name not in state:
+            raise FusevadError(
+                f"{file}: no tensor {name} {_shape(tensor)}; use weights of this model"
+            )
+        if state[name].shape != tensor.shape:
+            raise FusevadError(
+                f"{file}: tensor {name} is {_shape(state[name])}, but the model's is "
+                f"{_shape(tensor)}; use weights of this model"
+            )
+    for name, tensor in state.items():
+        if name not in wanted:
+            raise FusevadError(
+                f"{file}: tensor {name} {_shape(tensor)} is not in the model; "
+                "use weights of this model"
+            )
+
+
+def local_file(name: str, what: str) -> Path:
+    """The path of a file that the configuration names.
+
+    Raises:
+        FusevadError: there is none.
+    """
+    if not Path(name).is_file():
+        raise FusevadError(f"{name}: no such {what}; correct the path or put the file there")
+    return Path(name)
+
+
+def _architecture(model: str) -> str:
+    """Name for open_clip, after fetching or registering the configuration that it stands for."""
+    if model.startswith(HUB):
+        return f"local-dir:{_from_hub(model, [_HUB_CONFIGURATION]).parent}"
+    if model.endswith(".json"):
+        return _local_architecture(local_file(model, "model configuration"))
+    if model not in open_clip.list_models():
+        raise FusevadError(
+            f"encoder: open_clip has no model {model!r}; correct the name, or give the path of a "
+            f".json configuration or {HUB}org/name"
+        )
+    return model
+
+
+def _local_architecture(file: Path) -> str:
+    try:
+        keys = json.loads(file.read_text())
+    except ValueError as error:
+        raise FusevadError(f"{file}: not JSON ({error}); correct it") from error
+    if file.name == _HUB_CONFIGURATION and "model_cfg" in keys:  # a folder of Hugging Face
+        return f"local-dir:{file.parent}"
+    for key in ("embed_dim", "vision_cfg", "text_cfg"):
+        if key not in keys:
+            raise FusevadError(f"{file}: no {key}; use a model configuration of open_clip")
+    open_clip.add_model_config(file)
+    return file.stem
+
+
+def _from_hub(model: str, names: Sequence[str]) -> Path:
+    """A file of `hf-hub:org/name[@revision]`."""
+    repository, _, revision = model.removeprefix(HUB).partition("@")
+    return from_hub(repository, names, revision or None)
+
+
+def _image_part(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name: tensor
+        for name, tensor in state.items()
+        if name.startswith(VISUAL) or name == "logit_scale"
+    }
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(str(side) for side in tensor.shape) or "scalar"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep open_clip from warning about random weights, as the real ones follow."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

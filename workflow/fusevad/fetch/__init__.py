@@ -1,6 +1,0 @@
-"""Getting a data set: downloads that go on where they stopped, checked and safely unpacked."""
-
-from fusevad.fetch.dataset import fetch
-from fusevad.fetch.settings import FetchSettings
-
-__all__ = ["FetchSettings", "fetch"]

@@ -1,0 +1,1 @@
+"""Every job of a configuration: paths, settings, lineage, records."""

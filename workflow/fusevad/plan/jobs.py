@@ -1,0 +1,303 @@
+"""What each job of the workflow reads and is told: paths and settings, from the configuration.
+
+Settings hold what the job's result depends on; `stages` makes the plan of all jobs from them.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fusevad.config.model import Config
+from fusevad.config.paper import PAPER_DATASETS
+from fusevad.config.streams import CAMERA, METHODS_WITHOUT, MotionCue
+from fusevad.train.memory import seed_memory_mb
+
+# The paper's numbers by class.
+PUBLISHED_CLASSES = "config/published/table07.csv"
+# The one motion cue of the embeddings released with IEF-VAD.
+RELEASED_STREAM = MotionCue("released", 16, 10).stream
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Paths and settings of all jobs of a configuration."""
+
+    config: Config
+
+    @staticmethod
+    def one_of(names: Iterable[str]) -> str:
+        """Regular expression that matches the given names alone; without any, nothing."""
+        return "|".join(sorted({re.escape(name) for name in names})) or "(?!)"
+
+    def origin(self, dataset: str) -> dict[str, Any]:
+        """Settings of `fusevad render`, `labels` or `splice`, whichever makes the data set."""
+        return self.config.datasets[dataset].settings
+
+    @staticmethod
+    def source_tables(dataset: str) -> tuple[str, str]:
+        """Labels and intervals, as the data set came with them or was rendered."""
+        return f"results/{dataset}/source/labels.csv", f"results/{dataset}/source/intervals.csv"
+
+    @property
+    def fetched(self) -> dict[str, dict[str, Any]]:
+        """What is downloaded, by the data set whose raw data it is."""
+        read = (*self.config.datasets.values(), *self.config.events.values())
+        return {each.source: each.fetch for each in read if each.fetch}
+
+    def fetch(self, source: str) -> dict[str, Any]:
+        """Settings of `fusevad fetch`: archives, which hold videos, only if those are needed."""
+        settings = self.fetched[source]
+        read = [self.config.datasets[key] for key in self.config.with_videos]
+        if any(each.source == source for each in (*read, *self.config.events.values())):
+            return settings
+        files = [file for file in settings["files"] if not file.get("unpack")]
+        return settings | {"files": files}
+
+    def existing(self, source: str) -> str:
+        """Option of `fusevad fetch` for data that the user already has."""
+        folder = self.config.data_root.get(source)
+        return f"--data-root {shlex.quote(folder)}" if folder else ""
+
+    def data_folder(self, dataset: str) -> str:
+        """Where the raw data of a fetched data set lie."""
+        return f"data/{self.config.datasets[dataset].source}"
+
+    def cues(self, definition: str) -> dict[str, Any]:
+        """Settings of `fusevad cues`."""
+        names = ("windows", "thresholds") if definition == "paper" else tuple(self.config.cues)
+        return {"definition": definition} | {n: self.config.cues[n] for n in names}
+
+    def camera_cues(self, dataset: str) -> dict[str, Any]:
+        """Settings of `fusevad camera-cues`: all cues that an experiment names, in one reading."""
+        cues = [each.motion_cue for each in self.config.experiments.values()]
+        cues = [cue for cue in cues if cue.definition == CAMERA]
+        settings = {
+            "definition": CAMERA,
+            "windows": sorted({cue.window for cue in cues}),
+            "thresholds": sorted({cue.threshold for cue in cues}),
+        }
+        return {"cues": settings, "layout": self.config.events[dataset].settings["layout"]}
+
+    def event_streams(self, dataset: str) -> str:
+        """Where the event streams of a data set's videos lie."""
+        return f"data/{self.config.events[dataset].source}"
+
+    def embed(self, dataset: str, stream: str) -> dict[str, Any]:
+        """Settings of `fusevad embed`."""
+        values: dict[str, Any] = {
+            "stream": stream,
+            "crops": self.config.datasets[dataset].crops,
+            "encoder": self.encoder(dataset),
+        }
+        if stream == "rgb":
+            values["frame_stride"] = self.config.datasets[dataset].frame_stride
+        else:
+            cue = MotionCue.from_stream(stream)
+            values["cues"] = {
+                "definition": cue.definition,
+                "windows": [cue.window],
+                "thresholds": [cue.threshold],
+            }
+            if cue.definition == "released":
+                values["cues"]["clamp"] = self.config.cues["clamp"]
+        return values
+
+    def train(self, dataset: str, experiment: str) -> dict[str, Any]:
+        """Settings of `fusevad train`."""
+        return self.config.train_settings(dataset, experiment)
+
+    def train_memory(self, dataset: str, experiment: str, workers: int) -> int:
+        """MB that a job of training asks for: a process a seed, as many at a time as workers."""
+        seeds = min(workers, len(self.config.seeds))
+        return seeds * seed_memory_mb(self.config.train_settings(dataset, experiment))
+
+    def encoder(self, dataset: str) -> dict[str, Any]:
+        """The encoder's settings; a motion-cue tower that is learned lies with its data set."""
+        values = {"name": self.config.encoder} | self.config.encoder_settings
+        values.pop("align", None)
+        if values["motion_cue_weights"] is None:
+            tower = f"results/{dataset}/encoders/{self.config.encoder}/motion-cue.safetensors"
+            values["motion_cue_weights"] = tower
+        return values
+
+    def align(self, dataset: str) -> dict[str, Any]:
+        """Settings of `fusevad align`."""
+        values = {
+            "encoder": self.encoder(dataset) | {"motion_cue_weights": None},
+            "crops": self.config.datasets[dataset].crops,
+            "cues": self.cues("paper"),
+        }
+        return values | self.config.encoder_settings["align"]
+
+    def encoder_weights(self, dataset: str, stream: str) -> list[str]:
+        """Files that an embedding job of `stream` depends on; none for downloaded weights."""
+        key = "pretrained" if stream == "rgb" else "motion_cue_weights"
+        values = [self.encoder(dataset).get(name) for name in ("model", key)]
+        return [value for value in values if value and value.endswith((".json", ".safetensors"))]
+
+    def past_end(self, dataset: str) -> str:
+        """What intervals past the end of a video do: in published annotations they are usual."""
+        return "clip" if self.config.datasets[dataset].origin == "recorded" else "stop"
+
+    def features(self, dataset: str) -> dict[str, Any]:
+        """Settings of `fusevad import-features`."""
+        values = self.config.features[dataset]
+        kept = {key: value for key, value in values.items() if key != "folder"}
+        return {"crops": self.config.datasets[dataset].crops} | kept
+
+    def cue_shards(self, dataset: str, definition: str) -> list[str]:
+        """All indices of the motion cues of a definition."""
+        shards = range(self.config.datasets[dataset].shards)
+        return [f"results/{dataset}/cues/{definition}/shard-{shard}.csv" for shard in shards]
+
+    def cue_index(self, dataset: str, stream: str, shard: str) -> list[str]:
+        """Index of the motion cues that an embedding shard needs; none for RGB."""
+        if stream == "rgb":
+            return []
+        return [self.cue_shards(dataset, MotionCue.from_stream(stream).definition)[int(shard)]]
+
+    def shard_files(self, dataset: str, encoder: str, stream: str) -> list[str]:
+        """All shards of the embeddings of a stream."""
+        folder = f"results/{dataset}/embeddings/{encoder}/{stream}"
+        count = self.config.datasets[dataset].shards
+        return [f"{folder}/shard-{shard}.safetensors" for shard in range(count)]
+
+    def index(self, dataset: str, stream: str) -> str:
+        """Index of the embeddings of a stream."""
+        folder = self.config.embedding_folder(dataset)
+        return f"results/{dataset}/embeddings/{folder}/{stream}/index.csv"
+
+    def motion_index(self, dataset: str, experiment: str) -> list[str]:
+        """Index of the motion-cue embeddings that an experiment learns from; none for RGB alone."""
+        chosen = self.config.experiments[experiment]
+        if chosen.method in METHODS_WITHOUT:
+            return []
+        imported = self.config.features.get(dataset, {})
+        named = chosen.motion_cue.stream in imported.get("streams", {})
+        if imported.get("layout") == "released" and not named:
+            return [self.index(dataset, RELEASED_STREAM)]
+        return [self.index(dataset, chosen.motion_cue.stream)]
+
+    def run_files(self, experiments: tuple[str, ...], name: str) -> list[str]:
+        """The file `name` of the runs of `experiments` on all data sets."""
+        return [
+            f"results/{dataset}/runs/{experiment}/{name}"
+            for dataset in self.config.datasets
+            for experiment in experiments
+        ]
+
+    def dataset_files(self, name: str) -> list[str]:
+        """The file `name` (manifest.csv, ...) of all data sets."""
+        return [f"results/{dataset}/{name}" for dataset in self.config.datasets]
+
+    def report(self, experiments: tuple[str, ...], published: str | None = None) -> dict[str, Any]:
+        """Settings of `fusevad report` for tables (with `published` numbers) and figures."""
+        values = {
+            "experiments": [self.row(name) for name in experiments],
+            "datasets": [self.table_dataset(key) for key in self.config.datasets],
+            "protocol": self.config.protocol,
+        }
+        if published:
+            values |= {"published": published, "seeds": self.config.seeds}
+        return values
+
+    def ablation_datasets(self, table: str) -> list[str]:
+        """The paper's data sets of that table, and all configured ones that are not the paper's."""
+        return self.shown(self.config.ablations[table].paper)
+
+    def shown(self, paper: Iterable[str]) -> list[str]:
+        """Of the paper's data sets those in `paper` (all, if it is empty), and all others."""
+        wanted = set(paper) or set(PAPER_DATASETS)
+        datasets = self.config.datasets.items()
+        return [key for key, d in datasets if d.source in wanted or d.source not in PAPER_DATASETS]
+
+    def ablation_experiments(self, table: str) -> list[str]:
+        """Experiments in a table of experiments, each once."""
+        return list(dict.fromkeys(row.experiment for row in self.config.ablations[table].rows))
+
+    def runs_of(self, table: str, dataset: str) -> set[str]:
+        """Experiments in a table of experiments that run on a data set."""
+        names = self.ablation_experiments(table)
+        return {name for name in names if self.config.runs(dataset, name)}
+
+    def ablation_files(self, table: str) -> list[str]:
+        """The runs that a table of experiments shows, and what its footnotes need."""
+        keys = self.ablation_datasets(table)
+        files = ["seeds.csv"]
+        if self.config.ablations[table].parameters:
+            files.append(f"weights/seed-{self.config.seeds[0]}-last.safetensors")
+        runs = [
+            f"results/{key}/runs/{name}/{file}"
+            for key in keys
+            for name in self.ablation_experiments(table)
+            if name in self.runs_of(table, key)
+            for file in files
+        ]
+        return runs + [f"results/{key}/skipped.csv" for key in keys]
+
+    def ablation(self, table: str) -> dict[str, Any]:
+        """Settings of `fusevad report ablation`."""
+        chosen = self.config.ablations[table]
+        rows = [
+            {"key": row.key, "labels": row.labels, "run": self.row(row.experiment)}
+            for row in chosen.rows
+        ]
+        return {
+            "name": table,
+            "title": chosen.title,
+            "rows": rows,
+            "datasets": [self.table_dataset(key) for key in self.ablation_datasets(table)],
+            "protocol": self.config.protocol,
+            "published": next(iter(self.published(table)), None),
+            "seeds": self.config.seeds,
+            "parameters": chosen.parameters,
+        }
+
+    def published(self, table: str) -> list[str]:
+        """The file of the paper's numbers of a table of experiments, if there is one."""
+        name = self.config.ablations[table].published
+        return [f"config/published/{name}"] if name else []
+
+    def timelines(self, dataset: str, experiment: str) -> dict[str, Any]:
+        """Settings of `fusevad report timelines`."""
+        cue = self.config.experiments[experiment].motion_cue
+        return {
+            "experiment": self.row(experiment),
+            "dataset": self.table_dataset(dataset),
+            "protocol": self.config.protocol,
+            "cues": f"results/{dataset}/cues/{cue.definition}",
+            "window": cue.window,
+            "threshold": cue.threshold,
+        }
+
+    def cue_indices(self, dataset: str, experiment: str) -> list[str]:
+        """Indices of all motion cues that an experiment's stream was embedded from."""
+        return self.cue_shards(dataset, self.config.experiments[experiment].motion_cue.definition)
+
+    def row(self, experiment: str) -> dict[str, Any]:
+        """An experiment as the report needs it (`report.runs.TableRow`)."""
+        runs = {
+            key: f"results/{key}/runs/{experiment}"
+            for key in self.config.datasets
+            if self.config.runs(key, experiment)
+        }
+        label = self.config.experiments[experiment].label
+        return {"label": label, "name": experiment, "runs": runs}
+
+    def table_dataset(self, key: str) -> dict[str, Any]:
+        """A data set as the report needs it (`report.runs.TableDataset`)."""
+        dataset = self.config.datasets[key]
+        values = asdict(dataset)
+        files = {name: f"results/{key}/{name}.csv" for name in ("manifest", "intervals", "skipped")}
+        kept = {
+            name: values[name] for name in ("key", "source", "title", "metrics", "frame_stride")
+        }
+        scored = {
+            dataset.crops[place]
+            for name in self.config.table1
+            for place in self.config.train_settings(key, name)["test_crops"]
+        }
+        crops = {"crops": len(dataset.crops), "scored_crops": sorted(scored)}
+        return kept | files | crops | {"class_metric": dataset.metrics[0]}

@@ -1,0 +1,157 @@
+"""Records of how artifacts were made, written beside them, and checked before they are read."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import fusevad
+from fusevad.errors import FusevadError
+from fusevad.files import sha256, write_json
+from fusevad.parsing import FORBID, from_text_or_file, parse
+from fusevad.plan.lineage import record_path
+
+# Packages whose versions can move numbers.
+_PACKAGES = ("torch", "numpy", "opencv-python-headless", "av", "open_clip_torch", "scikit-learn")
+_AGAIN = "delete it and run the workflow again"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file's hash (SHA-256, hexadecimal) and size in bytes."""
+
+    sha256: str
+    size: int
+
+    @classmethod
+    def of(cls, path: Path) -> "FileRecord":
+        """The record of a file as it is now."""
+        return cls(sha256(path), path.stat().st_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How a job made its outputs.
+
+    Attributes:
+        job: name in the plan.
+        stage: the verb.
+        lineage: stage, version, settings and sources, of the job's step and of all before it.
+        inputs: hashes of the files that it read.
+        outputs: the files that it wrote, also those that Snakemake doesn't list.
+        packages: versions.
+    """
+
+    __pydantic_config__ = FORBID
+
+    job: str
+    stage: str
+    lineage: dict[str, Any]
+    inputs: dict[str, str]
+    outputs: dict[str, FileRecord]
+    packages: dict[str, str]
+
+
+@dataclass(slots=True)
+class Job:
+    """What a verb was told; with a settings file of the workflow also what to check and record.
+
+    Attributes:
+        settings: the verb's settings.
+        name: of the job; empty where settings were given by hand, and nothing is recorded.
+        stage: the verb.
+        inputs: files, each with the record of the job that made it; None for sources.
+        outputs: files to record; verbs add those that they name themselves.
+        lineage: what the record will say, and the records of the inputs must say.
+    """
+
+    settings: dict[str, Any]
+    name: str = ""
+    stage: str = ""
+    inputs: dict[str, str | None] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    lineage: dict[str, Any] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def recorded(settings: str | None) -> Iterator[Job]:
+    """The job that `settings` describes; its inputs are checked before, its outputs recorded after.
+
+    Args:
+        settings: a file of `results/settings/`, or settings as text or in another file, or None.
+
+    Raises:
+        FusevadError: an input has no record, was changed since, or was made otherwise than the
+            configuration says.
+    """
+    values = from_text_or_file(settings) if settings else {}
+    if not {"job", "lineage"} <= set(values):
+        yield Job(values)
+        return
+    values["name"] = values.pop("job")
+    job = parse(Job, values, str(settings))
+    hashes = {path: _checked(job, path, record) for path, record in job.inputs.items()}
+    record = Path(record_path(job.outputs[0]))
+    record.unlink(missing_ok=True)
+    yield job
+    outputs = {path: FileRecord.of(Path(path)) for path in job.outputs}
+    packages = {name: version(name) for name in _PACKAGES} | {"fusevad": fusevad.__version__}
+    write_record(Record(job.name, job.stage, job.lineage, hashes, outputs, packages), record)
+
+
+def _checked(job: Job, path: str, record: str | None) -> str:
+    """Hash of an input, once its record agrees with what the job expects."""
+    if not Path(path).is_file():
+        raise FusevadError(f"{path}: no such file; run the stage that makes it first")
+    found = sha256(Path(path))
+    if record is None:
+        return found
+    if not Path(record).is_file():
+        raise FusevadError(f"{path}: no record of how it was made ({record}); {_AGAIN}")
+    made = read_record(Path(record))
+    expected = {step: job.lineage.get(step) for step in made.lineage}
+    for difference in differences(made.lineage, expected):
+        raise FusevadError(f"{path}: made otherwise than configured: {difference}; {_AGAIN}")
+    if path in made.outputs and made.outputs[path].sha256 != found:
+        raise FusevadError(f"{path}: changed since it was made (see {record}); {_AGAIN}")
+    return found
+
+
+def read_record(path: Path) -> Record:
+    """Read a record.
+
+    Raises:
+        FusevadError: it is damaged.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise FusevadError(f"{path}: missing or damaged record; {_AGAIN}") from error
+    return parse(Record, values, str(path))
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a record, atomically."""
+    write_json(asdict(record), path)
+
+
+def differences(recorded: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
+    """One text for each value that differs between two lineages, naming both."""
+    left, right = dict(_leaves(recorded)), dict(_leaves(expected))
+    return [
+        f"{key}: {left.get(key, 'nothing')!r} recorded, {right.get(key, 'nothing')!r} configured"
+        for key in dict.fromkeys([*left, *right])
+        if left.get(key, "nothing") != right.get(key, "nothing")
+    ]
+
+
+def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by path; lists are values."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{prefix}: {key}" if prefix else key)
+    else:
+        yield prefix, value

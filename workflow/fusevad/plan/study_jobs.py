@@ -1,0 +1,240 @@
+"""What the jobs of studies and of the claims read and are told, as `jobs` does for the others."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fusevad.config.claims import needed_experiments
+from fusevad.plan.jobs import Jobs
+
+# What a table of a study reads: files of the data set's studies, of runs, of the data set.
+_STUDY_FILES = {
+    "noise": "noise.csv",
+    "masking": "masking.csv",
+    "attention": "attention.csv",
+    "equivalence": "equivalence.csv",
+}
+_RUN_FILES = {
+    "classes": ("classes.csv",),
+    "selection": ("seeds.csv",),
+    "equivalence": ("seeds.csv", "scores.parquet"),
+}
+_DATA_FILES = {
+    "classes": ("manifest", "intervals", "skipped"),
+    "selection": ("skipped",),
+    "equivalence": ("skipped",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StudyJobs:
+    """Paths and settings of all studies of a configuration."""
+
+    jobs: Jobs
+
+    def settings(self, study: str, dataset: str) -> dict[str, Any]:
+        """Settings of `fusevad study-STUDY`: masking, noise, attention or equivalence."""
+        config = self.jobs.config
+        if study == "equivalence":
+            return {"method": config.experiments[self.rival].method}
+        values: dict[str, Any] = dict(config.studies[study])
+        stream = config.experiments[config.studied].motion_cue.stream
+        if study == "attention":
+            embed = self.jobs.embed(dataset, stream)
+            values |= {name: embed[name] for name in ("stream", "encoder", "cues")}
+        else:
+            values["protocol"] = self._studied_protocol
+        if study == "noise":
+            values["embed"] = self.jobs.embed(dataset, stream)
+        return values
+
+    def run(self, dataset: str, name: str) -> str:
+        """A file of the studied run."""
+        return f"results/{dataset}/runs/{self.jobs.config.studied}/{name}"
+
+    @property
+    def paired(self) -> str:
+        """The experiment whose parameters the study of equivalence computes with."""
+        return self.jobs.config.studies["equivalence"]["experiment"]
+
+    @property
+    def rival(self) -> str:
+        """The experiment whose method it computes with."""
+        return self.jobs.config.studies["equivalence"]["rival"]
+
+    @property
+    def with_released_split(self) -> list[str]:
+        """Data sets that have a split of released code beside the official one."""
+        datasets = self.jobs.config.datasets.items()
+        return [
+            key for key, dataset in datasets if "released" in dataset.settings.get("splits", ())
+        ]
+
+    @property
+    def variants(self) -> dict[str, dict[str, str]]:
+        """Keys of the configured data sets, by their source and then by split."""
+        found: dict[str, dict[str, str]] = {}
+        for key, dataset in self.jobs.config.datasets.items():
+            split = dataset.settings.get("split", "official")
+            found.setdefault(dataset.source, {}).setdefault(split, key)
+        return found
+
+    def table_datasets(self, table: str) -> list[str]:
+        """Data sets that a table of a study shows."""
+        return self.jobs.shown(self.jobs.config.study_tables[table].get("paper", ()))
+
+    def table_files(self, table: str) -> list[str]:
+        """What a table of a study reads."""
+        values = self.jobs.config.study_tables[table]
+        study, keys = values["study"], self.table_datasets(table)
+        if study == "leaks":
+            return self._leaks_files(values["experiments"])
+        names = values.get("experiments", ())
+        if study == "equivalence":
+            names = (self.paired, self.rival)
+        files = self._run_files(keys, names, _RUN_FILES.get(study, ()))
+        files += [
+            f"results/{key}/{name}.csv" for key in keys for name in _DATA_FILES.get(study, ())
+        ]
+        if study in _STUDY_FILES:
+            files += [self._study_file(key, _STUDY_FILES[study]) for key in keys]
+        return files
+
+    def _run_files(
+        self, keys: Iterable[str], experiments: Iterable[str], names: Iterable[str]
+    ) -> list[str]:
+        """Files of runs, of those experiments that a data set has all streams for."""
+        return [
+            f"results/{key}/runs/{experiment}/{name}"
+            for key in keys
+            for experiment in experiments
+            if self.jobs.config.runs(key, experiment)
+            for name in names
+        ]
+
+    def _leaks_files(self, experiments: list[str]) -> list[str]:
+        """Where the splits put the videos; of data sets with both, the scores too."""
+        files = list(self._leaks().values())
+        for keys in self._both_splits():
+            for key in keys:
+                files += [f"results/{key}/manifest.csv", f"results/{key}/intervals.csv"]
+                files += self._run_files([key], experiments, ["scores.parquet"])
+        return files
+
+    def _leaks(self) -> dict[str, str]:
+        """The study of leaks, by the source of the data sets."""
+        known = self.with_released_split
+        return {
+            source: self._study_file(key, "leaks.csv")
+            for source, keys in self.variants.items()
+            if (key := next(iter(keys.values()))) in known
+        }
+
+    def _both_splits(self) -> list[list[str]]:
+        return [list(keys.values()) for keys in self.variants.values() if len(keys) > 1]
+
+    def table(self, table: str) -> dict[str, Any]:
+        """Settings of `fusevad report` for a table of a study."""
+        config = self.jobs.config
+        values = config.study_tables[table]
+        study, keys = values["study"], self.table_datasets(table)
+        settings: dict[str, Any] = {
+            "datasets": [self.jobs.table_dataset(key) for key in keys],
+        }
+        if study != "attention":
+            settings["seeds"] = config.seeds
+        if study != "classes":
+            settings |= {"name": table, "title": values["title"]}
+        if "experiments" in values:
+            settings["experiments"] = [self.jobs.row(name) for name in values["experiments"]]
+        if study in _STUDY_FILES:
+            settings["studies"] = {key: self._study_file(key, _STUDY_FILES[study]) for key in keys}
+        return settings | self._table_extras(study, table)
+
+    def _table_extras(self, study: str, table: str) -> dict[str, Any]:
+        """What one study's table alone is told."""
+        config = self.jobs.config
+        published = next(iter(self.published(table)), None)
+        match study:
+            case "classes":
+                return {"published": published, "protocol": config.protocol}
+            case "noise" | "masking":
+                experiment = self.jobs.row(config.studied)
+                protocol = self._studied_protocol
+                return {"published": published, "protocol": protocol, "experiment": experiment}
+            case "attention":
+                return {"published": published}
+            case "equivalence":
+                return {
+                    "experiment": self.jobs.row(self.paired),
+                    "rival": self.jobs.row(self.rival),
+                }
+            case "leaks":
+                studies = {"studies": self._leaks(), "variants": self.variants}
+                return studies | {"protocol": config.protocol}
+        return {}
+
+    def published(self, table: str) -> list[str]:
+        """The file of the paper's numbers of a table of a study, if it has any."""
+        name = self.jobs.config.study_tables[table].get("published")
+        return [f"config/published/{name}"] if name else []
+
+    def surfaces(self) -> dict[str, Any]:
+        """Settings of figure 3."""
+        config = self.jobs.config
+        return {
+            "experiment": self.jobs.row(config.studied),
+            "studies": {
+                key: self._study_file(key, "masking-dimensions.csv") for key in config.datasets
+            },
+            "datasets": [self.jobs.table_dataset(key) for key in config.datasets],
+            "protocol": self._studied_protocol,
+        }
+
+    def attention_maps(self, dataset: str) -> dict[str, Any]:
+        """Settings of figure 4."""
+        config = self.jobs.config
+        cue = config.experiments[config.studied].motion_cue
+        return {
+            "dataset": self.jobs.table_dataset(dataset),
+            "maps": self._study_file(dataset, "attention-maps.csv"),
+            "cues": f"results/{dataset}/cues/{cue.definition}",
+            "window": cue.window,
+            "threshold": cue.threshold,
+        }
+
+    def study_files(self, name: str) -> list[str]:
+        """A file of a study, of all data sets."""
+        return [self._study_file(key, name) for key in self.jobs.config.datasets]
+
+    def claim_experiments(self, claims: str) -> list[str]:
+        """Experiments that the claims need, as far as their motion cues are made."""
+        config = self.jobs.config
+        needed = needed_experiments(Path(claims), config.experiments)
+        return [name for name in needed if config.makes(config.experiments[name].motion_cue)]
+
+    def claim_files(self, claims: str) -> list[str]:
+        """What judging the claims reads."""
+        names = self.claim_experiments(claims)
+        files = ("seeds.csv", "classes.csv", "scores.parquet")
+        return self._run_files(self.jobs.config.datasets, names, files)
+
+    def claims(self, claims: str) -> dict[str, Any]:
+        """Settings of `fusevad report claims`."""
+        config = self.jobs.config
+        return {
+            "claims": claims,
+            "experiments": [self.jobs.row(name) for name in self.claim_experiments(claims)],
+            "datasets": [self.jobs.table_dataset(key) for key in config.datasets],
+            "studies": {key: f"results/{key}/studies" for key in config.datasets},
+            "protocol": config.protocol,
+        }
+
+    @property
+    def _studied_protocol(self) -> str:
+        """Whose weights are studied: training keeps none for `oracle`."""
+        return "last" if self.jobs.config.protocol == "last" else "validation"
+
+    def _study_file(self, dataset: str, name: str) -> str:
+        return f"results/{dataset}/studies/{name}"

@@ -1,0 +1,1 @@
+"""Videos decoded to pictures: the only place that reads them."""
