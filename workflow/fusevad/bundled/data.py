@@ -71,14 +71,14 @@ class EncoderData:
 def make_encoder_data(settings: EncoderDataSettings, folder: Path, workers: int) -> None:
     """Render the clips into `folder`: a file of arrays each, then `segments.csv`, written last.
 
-    Finished clips are kept, so that a killed run goes on where it was.
+    Finished clips are kept, so a killed run resumes where it stopped.
     """
     render = RenderSettings.from_mapping(settings.render)
     plans = encoder_plans(render, settings.clips, settings.seed)
     # Another seed draws other scenes, not only other people in the same ones.
     held_out = encoder_plans(render, settings.held_out_clips, settings.seed + 1)
     jobs = [(plan, "train") for plan in plans] + [(plan, "held-out") for plan in held_out]
-    # Clips of other settings or another renderer are not those of today.
+    # Clips of other settings or of another renderer must not be reused.
     digest = settings_hash(asdict(settings) | {"renderer": renderer_digest(render)})
     work = partial(_make_clip, settings=settings, render=render, folder=folder / digest)
     results = in_processes(work, [plan for plan, _ in jobs], workers, "encoder clips", "clip")

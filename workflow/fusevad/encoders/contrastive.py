@@ -45,7 +45,7 @@ def cue_loss(cues: Tensor, frames: Tensor, scale: Tensor) -> Tensor:
 
 
 class _Training:
-    """What a run goes on with: weights, optimizer, learning rate, and the random generator."""
+    """What a run resumes from: weights, optimizer, learning rate, and the random generator."""
 
     def __init__(self, module: nn.Module, settings: Optimisation, steps: int) -> None:
         self.module = module
@@ -114,7 +114,7 @@ def optimise(
         count: number of samples.
         settings: of the optimiser.
         after_step: called after every step.
-        checkpoint: file that keeps the run after each epoch; one that is there is gone on with.
+        checkpoint: file that keeps the run after each epoch; an existing one is resumed.
 
     Returns:
         Mean loss of the last epoch.

@@ -1,4 +1,4 @@
-"""Files of models on Hugging Face: from its cache if they are there, else downloaded once."""
+"""Files of models on Hugging Face: from its cache where possible, else downloaded once."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -46,7 +46,7 @@ def create_model(model: str, pretrained: str | None, text: bool) -> nn.Module:
     Args:
         model: name of open_clip, `hf-hub:org/name[@revision]`, or path of a JSON configuration.
         pretrained: tag whose activation and preprocessing count, or anything else.
-        text: whether the text tower is wanted; else a stub stands in its place.
+        text: whether the text tower is wanted; else a stub replaces it.
 
     Raises:
         FusevadError: no such architecture, or one that can't be built here.
@@ -79,7 +79,7 @@ def create_model(model: str, pretrained: str | None, text: bool) -> nn.Module:
 
 
 def weights_file(model: str, pretrained: str | None) -> Path:
-    """The weights as a local file; those of a tag or of Hugging Face are downloaded once.
+    """The weights as a local file; weights named by a tag or on Hugging Face are downloaded once.
 
     Raises:
         FusevadError: no such file or tag, or the download fails.

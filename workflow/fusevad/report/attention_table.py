@@ -21,16 +21,16 @@ _ALL = "all classes"
 _KEYS = ["class", "modality", "frame_type"]
 _STATED = ["method", "relative_to", "threshold", "patches"]
 _METHODS = {
-    "last": "the encoder's last (of a transformer the class token's in the last block, of a "
-    "residual network that of the attention pooling; mean over heads)",
+    "last": "the encoder's last (in a transformer the class token's attention in the last block, "
+    "in a residual network the attention pooling; mean over heads)",
     "rollout": "rolled out over all blocks (Abnar and Zuidema 2020; class token, mean over heads)",
 }
 _CAPTION = (
     "Share of an image's patches (0 to 1) that the encoder attends to, for the frames and for the "
-    "motion cues: mean ± standard error over test videos, whose number stands in brackets "
+    "motion cues: mean ± standard error over test videos, with their number in brackets "
     "(segments of type Anomaly / Normal). A segment is seen as the centre crop of its middle frame "
     "and of its motion cue; it is of type Anomaly if that frame is annotated. Normal segments of a "
-    "class are those of its anomalous videos; videos without an anomaly have a row of their own."
+    "class come from its anomalous videos; videos without an anomaly have a row of their own."
 )
 _PAPER_NOTE = (
     "In italics: printed in the IEF-VAD paper, which states no attention, threshold or spread; "

@@ -2,7 +2,7 @@
 
 Seeds say what another training on the same data would change. They are silent on another reason
 for doubt: the test set is a draw of videos, and a frame-level AUC pooled over a few hundred of
-them hangs on the long ones. `VideoBootstrap` draws the videos anew, with replacement and all
+them depends most on the long ones. `VideoBootstrap` draws the videos anew, with replacement and all
 frames of a video together, since frames of one video are anything but independent.
 """
 

@@ -30,8 +30,8 @@ _NOTES = (
     "Brier: mean squared difference of score and label. KL: of the masked from the clean scores, "
     "in nats. Both are means over frames.",
     "Weight of the image: mean over latent dimensions, over all frames, the abnormal and the "
-    "normal ones. That of the motion cue is 1 minus it and stands in the CSV. The paper heads its "
-    "columns as changes; its numbers are weights.",
+    "normal ones. The weight of the motion cue is 1 minus it and is in the CSV. The paper heads "
+    "its columns as changes; its numbers are weights.",
 )
 
 

@@ -26,8 +26,8 @@ STATISTICS = (
     f"Bold: the best mean of a column, if a paired t-test over the shared seeds separates it from "
     f"every other measured method (p < {ALPHA} after Holm's correction over all pairs of methods "
     "in all columns). Where nothing is bold, a dagger marks the best mean and every method that "
-    "the test cannot separate from it. The spread is that of the seeds; what other test videos "
-    "would change is not in it."
+    "the test cannot separate from it. The spread is over seeds; it does "
+    "not include what other test videos would change."
 )
 
 Column = tuple[str, str]
@@ -88,8 +88,9 @@ def _caption(datasets: Sequence[TableDataset], protocol: str, seeds: int) -> str
     titles = ", ".join(dataset.title for dataset in datasets)
     return (
         f"Frame-level detection on {titles}, in percent: mean ± standard deviation of {seeds} "
-        f"seeds. AUC and AP pool the frames of all test videos, Ano-AUC and Ano-AP those of the "
-        f"anomalous test videos only. Protocol: {protocol}, {PROTOCOLS[protocol]}. {STATISTICS}"
+        f"seeds. AUC and AP pool the frames of all test videos, Ano-AUC and Ano-AP the "
+        f"frames of the anomalous test videos only. Protocol: {protocol}, {PROTOCOLS[protocol]}. "
+        f"{STATISTICS}"
     )
 
 

@@ -33,7 +33,7 @@ def make_weight_surface(
     Height and colour are the change of the masked stream's weight. Dimensions are ranked within
     each seed by their change at the largest share, for no dimension is the same in two seeds;
     heights are means over seeds at a rank. Ranking alone tilts a surface, so the mean over
-    dimensions is told beside each.
+    dimensions is printed beside each.
 
     Args:
         experiment: the detector that was studied.
@@ -105,7 +105,7 @@ def _draw(axis: Axes3D, values: pd.DataFrame, norm: TwoSlopeNorm) -> None:
         x, y, changes, cmap=_COLOURS, norm=norm, rcount=len(levels), ccount=64,
         edgecolor=(0, 0, 0, 0.25), linewidth=0.25, shade=False,
     )  # fmt: skip
-    # The largest share stands in front; dashed is the height at which nothing changes.
+    # The largest share is drawn in front; dashed is the height at which nothing changes.
     front = np.full_like(ranks, 100 * levels[-1])
     axis.plot(ranks, front, changes[-1], color="black", linewidth=1.4)
     axis.plot(ranks, front, np.zeros_like(ranks), "--", color="black", linewidth=0.9)

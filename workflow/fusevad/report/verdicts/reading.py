@@ -37,9 +37,9 @@ def describe(test: Test, default_margin: float) -> str:
                 f"{test.experiment} has the higher {metric} than {_each(test)}, the other values."
             )
         case Compare(kind="equivalent"):
-            return f"The {metric} of {_each(test)} is within {margin} of that of {test.experiment}."
+            return f"{_each(test)} and {test.experiment} differ by less than {margin} in {metric}."
         case Compare():
-            return f"The {metric} of {test.experiment} differs from that of {_each(test)}."
+            return f"{test.experiment} and {_each(test)} differ in {metric}."
         case Classes():
             where = "the classes " + ", ".join(test.classes) if test.classes else "all classes"
             return f"{test.experiment} ranks frames better than {_each(test)}, on {where}."
