@@ -37,9 +37,11 @@ def describe(test: Test, default_margin: float) -> str:
                 f"{test.experiment} has the higher {metric} than {_each(test)}, the other values."
             )
         case Compare(kind="equivalent"):
-            return f"{_each(test)} and {test.experiment} differ by less than {margin} in {metric}."
+            return (
+                f"{test.experiment} differs from {_each(test)} by less than {margin} in {metric}."
+            )
         case Compare():
-            return f"{test.experiment} and {_each(test)} differ in {metric}."
+            return f"{test.experiment} differs from {_each(test)} in {metric}."
         case Classes():
             where = "the classes " + ", ".join(test.classes) if test.classes else "all classes"
             return f"{test.experiment} ranks frames better than {_each(test)}, on {where}."
