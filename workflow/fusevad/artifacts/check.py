@@ -8,10 +8,11 @@ import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tqdm import tqdm
 
+from fusevad.artifacts.trusted import in_results
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.plan.lineage import Plan, StageJob
@@ -149,8 +150,7 @@ def check_paths(job: StageJob, record: Record) -> None:
         FusevadError: it does.
     """
     for path in record.outputs:
-        parts = PurePosixPath(path).parts
-        if parts[:1] != ("results",) or ".." in parts:
+        if not in_results(path):
             raise FusevadError(f"{job.record}: names {path}, outside results; delete the record")
     for path in job.outputs:
         if path not in record.outputs:

@@ -10,9 +10,10 @@ from typing import Any
 
 from dvc.utils.serialize import loads_yaml
 
-from fusevad.artifacts.tracked import lock_text, parse_records, tracked_text
+from fusevad.artifacts.tracked import lock_text, parse_records, parse_tracked, tracked_text
 from fusevad.errors import FusevadError
 from fusevad.files import write_text
+from fusevad.parsing import parse
 
 _ABSENT = object()
 
@@ -46,9 +47,12 @@ def merge_records(base: Path, ours: Path, theirs: Path, name: str = "dvc.lock") 
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
+    if not name.endswith(".lock"):
+        return parse_tracked(text)
     values = parse_records(text, name)
+    parse(dict[str, dict[str, Any]], values.get("stages") or {}, name)
     # As DVC reads it: to PyYAML 1e-06 is a text.
-    return loads_yaml(text) if values and name.endswith(".lock") else values
+    return loads_yaml(text) if values else values
 
 
 def _merged(

@@ -1,6 +1,5 @@
 """Getting what a target needs from DVC, as far as it fits the configuration."""
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,9 +13,8 @@ from fusevad.artifacts.check import VIDEO_SOURCES, Finding, believed_records, ch
 from fusevad.artifacts.dvc_errors import WrongContentError
 from fusevad.artifacts.pull_plan import Known, PullPlan, plan_pull, target_jobs, videos_needed
 from fusevad.errors import FusevadError
-from fusevad.parsing import parse
 from fusevad.plan.lineage import Plan, StageJob
-from fusevad.plan.records import Record
+from fusevad.plan.records import Record, parse_record
 
 if TYPE_CHECKING:
     from fusevad.artifacts.store import Store
@@ -141,10 +139,8 @@ def _records(store: "Store", jobs: Iterable[StageJob]) -> tuple[dict[str, Record
     for path in sorted(waiting):
         job = by_path[path]
         try:
-            record = parse(Record, json.loads(store.read(path)), path)
+            record = parse_record(store.read(path), path)
             check_paths(job, record)
-        except ValueError:
-            damaged[job.name] = f"damaged record: {path}: no JSON"
         except FusevadError as error:
             damaged[job.name] = f"damaged record: {error}"
         else:

@@ -18,12 +18,12 @@ from dvc.repo import lock_repo
 from dvc.stage.serialize import to_lockfile
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.transfer import transfer
-from dvc_data.hashfile.tree import Tree
 from dvc_objects.fs.local import localfs
 from tqdm import tqdm
 
 from fusevad.artifacts.dvc_errors import WrongContentError, explained, one_line
 from fusevad.artifacts.tracked import TRACKED, lock_text, read_records, with_units
+from fusevad.artifacts.trusted import LockedStage, in_results, listed_files, locked_stages
 from fusevad.artifacts.units import Unit
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
@@ -81,15 +81,16 @@ class Store:
 
     # What is recorded
 
-    def _locked(self) -> dict[str, Any]:
+    def _locked(self) -> dict[str, LockedStage]:
         """Stages of `dvc.lock`, by name."""
-        return read_records(self.root / LOCK_FILE).get("stages", {})
+        path = self.root / LOCK_FILE
+        return locked_stages(read_records(path), str(path))
 
     @cached_property
     def _outs(self) -> dict[str, str]:
         """MD5 of every recorded file and folder; that of a folder ends in `.dir`."""
         stages = self._locked().values()
-        return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", ())}
+        return {out.path: out.md5 for stage in stages for out in stage.outs}
 
     def units(self) -> set[str]:
         """Names of the units that are recorded."""
@@ -124,10 +125,7 @@ class Store:
         new = {folder: self._outs[folder] for folder in folders if folder not in self._listings}
         self._obtain(new, ignore)
         for folder, md5 in new.items():
-            tree = Tree.load(self._cache, HashInfo("md5", md5))
-            self._listings[folder] = {
-                "/".join((folder, *key)): str(info.value) for key, _, info in tree
-            }
+            self._listings[folder] = listed_files(self._cached(md5).read_bytes(), folder)
 
     # Getting files
 
@@ -156,6 +154,9 @@ class Store:
         its own. Other files of the same folders stay as they are.
         """
         wanted = self._required(paths)
+        for path in wanted:
+            if not in_results(path):
+                raise FusevadError(f"{path}: outside results; nothing is put there")
         self._obtain(wanted, ignore)
         finals = [self.root / path for path in wanted]
         temporary = [
@@ -319,9 +320,7 @@ class Store:
             FusevadError: the remote fails, or a file is neither there nor in the cache.
         """
         locked = self._locked()
-        objects = [
-            HashInfo("md5", out["md5"]) for unit in units for out in locked[unit.name]["outs"]
-        ]
+        objects = [HashInfo("md5", out.md5) for unit in units for out in locked[unit.name].outs]
         with one_line(self._remote_text, _AGAIN):
             result = transfer(
                 self._cache,

@@ -10,6 +10,7 @@ from dvc.utils.serialize import dumps_yaml
 from fusevad.artifacts.units import Unit
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
+from fusevad.parsing import parse
 
 TRACKED = "config/tracked.yaml"
 HEAD = """\
@@ -36,24 +37,34 @@ _MAIN = "config/config.yaml"
 
 def read_records(path: Path) -> dict[str, Any]:
     """Content of `dvc.lock` or `config/tracked.yaml`; empty if there is no such file."""
-    return parse_records(path.read_text(), str(path)) if path.is_file() else {}
+    return parse_records(path.read_bytes(), str(path)) if path.is_file() else {}
 
 
-def parse_records(text: str, source: str) -> dict[str, Any]:
-    """The YAML mapping that a text holds.
+def parse_records(text: str | bytes, source: str) -> dict[str, Any]:
+    """The YAML mapping that a text, or UTF-8, holds.
 
     Raises:
         FusevadError: it holds none, such as after an unfinished merge.
     """
     try:
         values = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         values = str(error)
     if not isinstance(values, dict):
         raise FusevadError(
             f"{source}: not a YAML mapping; finish its merge or take it from git again"
         )
     return values
+
+
+def parse_tracked(text: str) -> dict[str, dict[str, dict[str, Any]] | None]:
+    """Entries of `config/tracked.yaml`, by stage and key.
+
+    Raises:
+        FusevadError: it is built otherwise.
+    """
+    kind = dict[str, dict[str, dict[str, Any]] | None]
+    return parse(kind, parse_records(text, TRACKED), TRACKED)
 
 
 def lock_text(stages: dict[str, Any]) -> str:
@@ -91,7 +102,7 @@ def with_units(
     """
     values = {
         stage: {key: each for key, each in (entries or {}).items() if f"{stage}@{key}" in recorded}
-        for stage, entries in parse_records(text, TRACKED).items()
+        for stage, entries in parse_tracked(text).items()
     }
     for unit in units:
         entries = values.get(unit.stage) or {}

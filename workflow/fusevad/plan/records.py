@@ -16,6 +16,8 @@ from fusevad.plan.lineage import record_path
 
 # Packages whose versions can move numbers.
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "av", "open_clip_torch", "scikit-learn")
+# Levels of settings in a lineage: far more than any configuration has.
+_DEEPEST = 50
 _AGAIN = "delete it and run the workflow again"
 
 
@@ -127,10 +129,34 @@ def read_record(path: Path) -> Record:
         FusevadError: it is damaged.
     """
     try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise FusevadError(f"{path}: missing or damaged record; {_AGAIN}") from error
-    return parse(Record, values, str(path))
+    return parse_record(content, str(path))
+
+
+def parse_record(content: bytes, source: str) -> Record:
+    """The record that a file called `source` holds.
+
+    Raises:
+        FusevadError: it is damaged.
+    """
+    try:
+        record = parse(Record, json.loads(content), source)
+        deep = _is_deep(record.lineage, _DEEPEST)
+    except (ValueError, RecursionError) as error:
+        raise FusevadError(f"{source}: missing or damaged record; {_AGAIN}") from error
+    if deep:
+        raise FusevadError(f"{source}: nested too deeply for a record; {_AGAIN}")
+    return record
+
+
+def _is_deep(value: Any, most: int) -> bool:
+    """Whether a value is nested more than `most` levels deep."""
+    if isinstance(value, Mapping | list):
+        inner = value.values() if isinstance(value, Mapping) else value
+        return most == 0 or any(_is_deep(each, most - 1) for each in inner)
+    return False
 
 
 def write_record(record: Record, path: Path) -> None:

@@ -1,0 +1,197 @@
+"""What a stranger puts into `dvc.lock`, lists or records reaches nothing outside the repository."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.serialize import dump_yaml, load_yaml
+
+from fusevad.artifacts.merge import merge_records
+from fusevad.artifacts.store import Store
+from fusevad.artifacts.tracked import parse_tracked
+from fusevad.errors import FusevadError
+from fusevad.plan.records import parse_record
+from tests.made_up_store import MANIFEST, RUN, clone, make, published, share, workspace
+
+DATA = "data@rendered-tiny"
+TRAINED = "runs@rendered-tiny.student-t"
+HISTORY = f"{RUN}/history.csv"
+UP = "../../../../../victim.txt"
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """A file outside the repository, whose name every attack uses."""
+    path = tmp_path / "victim.txt"
+    path.write_text("precious")
+    return path
+
+
+@pytest.fixture
+def clone_of_others(tmp_path: Path, victim: Path) -> Path:
+    """A clone with the `dvc.lock` of somebody who has pushed data and a run."""
+    remote = str(tmp_path / "remote")
+    first = published(tmp_path / "first", remote, DATA, TRAINED)
+    folder = clone(tmp_path / "second", remote)
+    share(first, folder)
+    return folder
+
+
+def change_lock(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    lock = load_yaml(folder / "dvc.lock")
+    change(lock["stages"])
+    dump_yaml(folder / "dvc.lock", lock)
+
+
+def on_remote(folder: Path, md5: str) -> Path:
+    return folder.parent / "remote/files/md5" / md5[:2] / md5[2:]
+
+
+def list_instead(folder: Path, content: bytes) -> None:
+    """Put another list of the run's folder on the remote, under its right hash, and record it."""
+    md5 = f"{hashlib.md5(content).hexdigest()}.dir"
+    on_remote(folder, md5).parent.mkdir(exist_ok=True)
+    on_remote(folder, md5).write_bytes(content)
+    change_lock(folder, lambda stages: stages[TRAINED]["outs"][0].update(md5=md5))
+
+
+def refused(folder: Path, path: str) -> str:
+    with pytest.raises(FusevadError) as caught:
+        Store(folder).restore([path])
+    assert "\n" not in str(caught.value)
+    assert workspace(folder) == {}
+    return str(caught.value)
+
+
+HASHES = [
+    UP,
+    f"00{UP}",
+    "/etc/passwd",
+    f"{'0' * 32}.dir/../../x",
+    f"{'0' * 32}\n",
+    f"{'0' * 31}G",
+    "0" * 31,
+    "",
+    None,
+    12,
+    ["0" * 32],
+]
+
+
+@pytest.mark.parametrize("md5", HASHES)
+def test_a_hash_of_dvc_lock_that_is_none_is_one_line_and_no_path(
+    clone_of_others: Path, victim: Path, md5: Any
+) -> None:
+    change_lock(clone_of_others, lambda stages: stages[DATA]["outs"][0].update(md5=md5))
+    assert "dvc.lock: stages." in refused(clone_of_others, MANIFEST)
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("md5", HASHES)
+def test_a_hash_of_a_folders_list_that_is_none_is_one_line_and_no_path(
+    clone_of_others: Path, victim: Path, md5: Any
+) -> None:
+    list_instead(clone_of_others, json.dumps([{"relpath": "history.csv", "md5": md5}]).encode())
+    assert f"{RUN}: DVC's list of the folder" in refused(clone_of_others, HISTORY)
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    "relpath", ["../../../../victim.txt", "/etc/passwd", "a/../../b", "", ".", "a//b", "a\0b", 1]
+)
+def test_a_folders_list_names_files_in_the_folder_alone(
+    clone_of_others: Path, victim: Path, relpath: Any
+) -> None:
+    entries = [
+        {"relpath": "history.csv", "md5": "0" * 32},
+        {"relpath": relpath, "md5": "0" * 32},
+    ]
+    list_instead(clone_of_others, json.dumps(entries).encode())
+    assert f"{RUN}: DVC's list of the folder" in refused(clone_of_others, HISTORY)
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"{}", b"[1]", b'[{"relpath": "history.csv"}]', b"[" * 100_000]
+)
+def test_a_folders_list_that_is_none_is_one_line(clone_of_others: Path, content: bytes) -> None:
+    list_instead(clone_of_others, content)
+    assert f"{RUN}: DVC's list of the folder" in refused(clone_of_others, HISTORY)
+
+
+@pytest.mark.parametrize("path", ["config/config.yaml", "../victim.txt", "results/../x"])
+def test_nothing_outside_results_is_restored_whatever_dvc_lock_names(
+    clone_of_others: Path, victim: Path, path: str
+) -> None:
+    before = (clone_of_others / "config/config.yaml").read_bytes()
+    change_lock(clone_of_others, lambda stages: stages[DATA]["outs"][0].update(path=path))
+    assert f"{path}: outside results" in refused(clone_of_others, path)
+    assert victim.read_text() == "precious"
+    assert (clone_of_others / "config/config.yaml").read_bytes() == before
+
+
+LOCKS = [
+    "stages: 1",
+    "stages: [a]",
+    "stages: {data: 1}",
+    "stages: {data: {outs: 1}}",
+    "stages: {data: {outs: [1]}}",
+    "stages: {data: {outs: [{path: a}]}}",
+    "stages: {data: {outs: [{md5: a}]}}",
+    "- a",
+    "1",
+    "[" * 10_000,
+    "\0",
+]
+
+
+@pytest.mark.parametrize("text", LOCKS)
+def test_a_dvc_lock_of_other_types_is_one_line(clone_of_others: Path, text: str) -> None:
+    (clone_of_others / "dvc.lock").write_text(text)
+    assert str(clone_of_others / "dvc.lock") in refused(clone_of_others, MANIFEST)
+
+
+def test_a_dvc_lock_that_is_no_text_is_one_line(clone_of_others: Path) -> None:
+    (clone_of_others / "dvc.lock").write_bytes(b"\xff\xfe\x00stages")
+    assert "dvc.lock: not a YAML mapping" in refused(clone_of_others, MANIFEST)
+
+
+def test_nothing_is_pushed_for_a_hash_that_is_none(clone_of_others: Path, victim: Path) -> None:
+    change_lock(clone_of_others, lambda stages: stages[DATA]["outs"][0].update(md5=UP))
+    before = sorted(clone_of_others.parent.joinpath("remote").rglob("*"))
+    with pytest.raises(FusevadError, match="is no MD5"):
+        Store(clone_of_others).push([make(clone_of_others, DATA)])
+    assert sorted(clone_of_others.parent.joinpath("remote").rglob("*")) == before
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("text", [*LOCKS[:3], *LOCKS[7:]])
+def test_merging_with_a_dvc_lock_of_other_types_keeps_ours(tmp_path: Path, text: str) -> None:
+    ours, theirs, base = (tmp_path / name for name in ("ours", "theirs", "base"))
+    ours.write_text("schema: '2.0'\nstages: {}\n")
+    theirs.write_text(text)
+    base.write_text("")
+    with pytest.raises(FusevadError, match=r"dvc\.lock: "):
+        merge_records(base, ours, theirs)
+    assert ours.read_text() == "schema: '2.0'\nstages: {}\n"
+
+
+@pytest.mark.parametrize("text", ["runs: 1", "runs: [a]", "runs: {a: 1}", "1: {}", "- runs"])
+def test_a_tracked_yaml_of_other_types_is_one_line(text: str) -> None:
+    with pytest.raises(FusevadError, match=r"config/tracked\.yaml: "):
+        parse_tracked(text)
+
+
+def test_a_record_without_end_is_damaged() -> None:
+    deep = '{"a": ' * 500 + "1" + "}" * 500
+    text = (
+        '{"job": "a", "stage": "a", "inputs": {}, "outputs": {}, "packages": {},'
+        f' "lineage": {deep}}}'
+    )
+    with pytest.raises(FusevadError, match="nested too deeply"):
+        parse_record(text.encode(), "a.json")
+    with pytest.raises(FusevadError, match="damaged record"):
+        parse_record(b"[" * 100_000, "a.json")

@@ -1,0 +1,93 @@
+"""What `dvc.lock`, lists of folders and records of others may say, checked before it is a path.
+
+They come with a repository or from a remote, from people whom nobody has vouched for: a hash is
+digits and nothing else, and a file lies in its folder and in `results/`.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from fusevad.errors import FusevadError
+from fusevad.parsing import parse
+
+_FILE = re.compile(r"[0-9a-f]{32}")
+_FILE_OR_FOLDER = re.compile(r"[0-9a-f]{32}(\.dir)?")
+
+
+@dataclass(frozen=True, slots=True)
+class LockedOut:
+    """A file or folder of `dvc.lock`, and its MD5; the MD5 of a folder's list ends in `.dir`."""
+
+    path: str
+    md5: str
+
+    def __post_init__(self) -> None:
+        if not _FILE_OR_FOLDER.fullmatch(self.md5):
+            raise ValueError(f"{self.md5!r} is no MD5")
+
+
+@dataclass(frozen=True, slots=True)
+class LockedStage:
+    """What `dvc.lock` says of one unit, as far as it is read here."""
+
+    outs: tuple[LockedOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    stages: dict[str, LockedStage]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A file of a folder's list."""
+
+    relpath: str
+    md5: str
+
+    def __post_init__(self) -> None:
+        if not _FILE.fullmatch(self.md5):
+            raise ValueError(f"{self.md5!r} is no MD5")
+        if not _stays_inside(self.relpath):
+            raise ValueError(f"{self.relpath!r} is outside the folder")
+
+
+def locked_stages(values: Any, source: str) -> dict[str, LockedStage]:
+    """Units of `dvc.lock`, by name, from its content.
+
+    Raises:
+        FusevadError: a hash is missing or is none, or the file is built otherwise.
+    """
+    return parse(_Lock, {"stages": values.get("stages") or {}}, source).stages
+
+
+def listed_files(content: bytes, folder: str) -> dict[str, str]:
+    """MD5 of every file of the list of `folder`, by path.
+
+    Raises:
+        FusevadError: the list is damaged, or a file of it lies outside the folder.
+    """
+    source = f"{folder}: DVC's list of the folder"
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise FusevadError(
+            f"{source}: not JSON; ask who recorded the folder to push it again"
+        ) from error
+    found = parse(tuple[_Listed, ...], values, source)
+    return {f"{folder}/{each.relpath}": each.md5 for each in found}
+
+
+def in_results(path: str) -> bool:
+    """Whether a path of the repository names something in `results/`."""
+    return path.startswith("results/") and _stays_inside(path)
+
+
+def _stays_inside(path: str) -> bool:
+    """Whether a relative path is written plainly and leads down only."""
+    pure = PurePosixPath(path)
+    plain = path == str(pure) and "\0" not in path and path != "."
+    return plain and not pure.is_absolute() and ".." not in pure.parts
