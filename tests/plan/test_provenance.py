@@ -81,7 +81,7 @@ def test_a_damaged_record_is_one_clear_line():
     plan, first, second = _jobs()
     _run(plan, first)
     Path(first.record).write_text('{"job": ')
-    with pytest.raises(FusevadError, match=r"one\.provenance\.json: missing or damaged record"):
+    with pytest.raises(FusevadError, match=r"one\.provenance\.json: no JSON, so no record"):
         _run(plan, second)
 
 

@@ -145,7 +145,7 @@ def parse_record(content: bytes, source: str) -> Record:
         record = parse(Record, json.loads(content), source)
         deep = _is_deep(record.lineage, _DEEPEST)
     except (ValueError, RecursionError) as error:
-        raise FusevadError(f"{source}: missing or damaged record; {_AGAIN}") from error
+        raise FusevadError(f"{source}: no JSON, so no record; {_AGAIN}") from error
     if deep:
         raise FusevadError(f"{source}: nested too deeply for a record; {_AGAIN}")
     return record
