@@ -14,6 +14,7 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from fusevad.errors import FusevadError
+from fusevad.video.orientation import orientation_of
 
 if TYPE_CHECKING:
     from fusevad.video.pixels import Picture
@@ -30,7 +31,7 @@ _REPLACE = "replace it with an intact copy, or set on_bad_video: skip"
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a full decode found: number of frames, frames per second, size in pixels."""
+    """What a full decode found: number of frames, frames per second, size in pixels as shown."""
 
     frames: int
     fps: float
@@ -56,6 +57,8 @@ def read_pictures(
 ) -> Iterator["Picture"]:
     """Decode a video and resize its frames (bilinear, without keeping the aspect ratio).
 
+    Frames are turned and mirrored as the video's display matrix says, then resized.
+
     Args:
         path: a video file.
         size: width and height of the frames, in pixels.
@@ -78,13 +81,14 @@ def read_pictures(
             break
         if not _is_sampled(decoded - 1, stride):
             continue
+        orientation = orientation_of(frame)
         if frame.format.name not in _PLANAR:
             frame = reformatter.reformat(
                 frame, format=_PLANAR[-1], interpolation=_CONVERSION, threads=1
             )
         full_range = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
         coefficients = colour_coefficients(int(frame.colorspace), full_range)
-        y, cb, cr = (resize(_pixels(plane), size) for plane in frame.planes)
+        y, cb, cr = (resize(orientation.apply(_pixels(plane)), size) for plane in frame.planes)
         yield Picture(y, cb, cr, coefficients)
     if expected is not None and decoded != expected:
         found = "more" if decoded > expected else decoded
@@ -113,7 +117,7 @@ def probe(path: Path) -> VideoInfo:
     frames = 0
     for frame in _decode(path):
         if frames == 0:
-            width, height = frame.width, frame.height
+            width, height = orientation_of(frame).size(frame.width, frame.height)
         frames += 1
     with av.open(str(path)) as container:
         stream = container.streams.video[0]

@@ -12,7 +12,7 @@ import numpy as np
 from numba import int32, njit, uint8, uint16
 
 # Raise it with every change that gives other pixels: motion cues of other pixels are then refused.
-PIXELS_VERSION = 1
+PIXELS_VERSION = 2
 
 # Gray = 0.2989 R + 0.5870 G + 0.1140 B, times 10000, so that gray levels are integers.
 GRAY_SCALE = 10_000
