@@ -33,9 +33,12 @@ import torch
 
 from fusevad.cues.count import cue_counts
 from fusevad.cues.settings import CueSettings
-from fusevad.data.render import RenderSettings, plan, render_video
-from fusevad.video.crops import CROP_COUNT, CROP_SIZE, crop_images
+from fusevad.data.render.dataset import render_video
+from fusevad.data.render.plan import plan
+from fusevad.data.render.settings import RenderSettings
+from fusevad.video.crops import CROP_SIZE, crop_images
 from fusevad.video.decode import FRAME_SIZE, SEGMENT_FRAMES, read_pictures
+from fusevad.video.settings import CROP_COUNT
 
 RATES = (1_700_000, 200_000)
 SECONDS, FPS = 20.0, 30

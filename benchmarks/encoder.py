@@ -31,12 +31,14 @@ from cues import make_clips
 from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
-from fusevad.embed.run import RGB, EmbedSettings, embed_shard
-from fusevad.encoders.clip import EncoderSettings, Tower
+from fusevad.embed.run import RGB, embed_shard
+from fusevad.embed.settings import EmbedSettings
+from fusevad.encoders.clip import Tower
+from fusevad.encoders.settings import EncoderSettings
 from fusevad.encoders.weights import create_model
 from fusevad.files import sha256, write_csv
-from fusevad.video.crops import CROP_COUNT
 from fusevad.video.decode import probe
+from fusevad.video.settings import CROP_COUNT
 
 H200_FLOPS = 790e12
 MODEL = {"cpu": "ViT-B-16", "cuda": "ViT-L-14"}

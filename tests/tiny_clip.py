@@ -8,7 +8,7 @@ import open_clip
 import torch
 from safetensors.numpy import load_file, save_file
 
-from fusevad.encoders.clip import EncoderSettings
+from fusevad.encoders.settings import EncoderSettings
 
 CONFIGURATION = {
     "embed_dim": 24,

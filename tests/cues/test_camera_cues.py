@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusevad.cues.camera import CameraCueSettings, make_camera_cues
+from fusevad.cues.camera import make_camera_cues
 from fusevad.cues.count import cue_counts
-from fusevad.cues.settings import CueSettings
+from fusevad.cues.settings import CameraCueSettings, CueSettings
 from fusevad.cues.store import read_counts
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusevad.data.recorded import RecordedSettings, verify
 from fusevad.data.recorded.formats import Annotation, Span, read_annotations
 from fusevad.data.recorded.inventory import Inventory
-from fusevad.data.recorded.settings import AnnotationSettings, LabelSettings
+from fusevad.data.recorded.settings import AnnotationSettings, LabelSettings, RecordedSettings
 from fusevad.data.recorded.split import names_sha256, read_classes, read_split
+from fusevad.data.recorded.verify import verify
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse, read_yaml
 from tests import stand_ins

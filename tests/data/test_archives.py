@@ -7,7 +7,8 @@ import zipfile
 
 import pytest
 
-from fusevad.data.fetch import FetchSettings, fetch
+from fusevad.data.fetch.dataset import fetch
+from fusevad.data.fetch.settings import FetchSettings
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
 

@@ -15,7 +15,9 @@ import huggingface_hub
 import pytest
 import requests
 
-from fusevad.data.fetch import FetchSettings, drive, fetch, https
+from fusevad.data.fetch import drive, https
+from fusevad.data.fetch.dataset import fetch
+from fusevad.data.fetch.settings import FetchSettings
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
 from tests.local_mirrors import COMMIT, running
@@ -429,7 +431,8 @@ def test_a_full_disk_is_one_line(mirror, get, place, monkeypatch):
 def test_a_disk_that_fills_up_on_the_way_is_one_line_and_what_came_is_kept(mirror, get, place):
     code = (
         "import json, sys; from pathlib import Path; from fusevad.parsing import parse;"
-        "from fusevad.data.fetch import FetchSettings, fetch;"
+        "from fusevad.data.fetch.settings import FetchSettings;"
+        "from fusevad.data.fetch.dataset import fetch;"
         "settings = parse(FetchSettings, json.loads(sys.argv[1]), '');"
         "fetch('set', settings, Path('data/set'), Path('checksums/set.json'))"
     )

@@ -20,7 +20,8 @@ BYTES = os.urandom(3_000_000)
 FETCH = """
 import json, sys
 from pathlib import Path
-from fusevad.data.fetch import FetchSettings, fetch
+from fusevad.data.fetch.dataset import fetch
+from fusevad.data.fetch.settings import FetchSettings
 from fusevad.parsing import parse
 
 settings = parse(FetchSettings, json.loads(sys.argv[1]), "test")

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fusevad.data.recorded import RecordedSettings
 from fusevad.data.recorded.leaks import study_leaks
+from fusevad.data.recorded.settings import RecordedSettings
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
 from fusevad.parsing import parse

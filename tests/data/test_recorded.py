@@ -12,8 +12,10 @@ import pytest
 
 from fusevad.data.fetch.settings import FetchSettings
 from fusevad.data.manifest import frame_labels, make_manifest, read_intervals, read_manifest
-from fusevad.data.recorded import RecordedSettings, make_labels, verify
 from fusevad.data.recorded.inventory import Inventory
+from fusevad.data.recorded.labels import make_labels
+from fusevad.data.recorded.settings import RecordedSettings
+from fusevad.data.recorded.verify import verify
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse, read_yaml
 from tests import stand_ins

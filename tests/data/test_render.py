@@ -8,21 +8,12 @@ import av
 import numpy as np
 import pytest
 
-from fusevad.data.render import (
-    CLASSES,
-    RenderSettings,
-    contact_sheet,
-    encoder_plans,
-    iter_frames,
-    plan,
-    render_dataset,
-    render_ground_truth,
-    segment_captions,
-    video_path,
-)
-from fusevad.data.render.frames import Stage, direct
-from fusevad.data.render.groundtruth import optical_flow
-from fusevad.data.render.plan import HARD_NEGATIVES
+from fusevad.data.render.dataset import render_dataset, video_path
+from fusevad.data.render.frames import Stage, direct, iter_frames
+from fusevad.data.render.groundtruth import optical_flow, render_ground_truth, segment_captions
+from fusevad.data.render.plan import HARD_NEGATIVES, encoder_plans, plan
+from fusevad.data.render.settings import CLASSES, RenderSettings
+from fusevad.data.render.sheet import contact_sheet
 from fusevad.errors import FusevadError
 from tests.made_up_tables import rows
 

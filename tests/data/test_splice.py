@@ -20,18 +20,13 @@ import pytest
 from scipy.stats import ks_2samp
 
 from fusevad.data.manifest import frame_labels, make_manifest, read_intervals, read_manifest
-from fusevad.data.render import RenderSettings
 from fusevad.data.render.encode import write_video
-from fusevad.data.splice import (
-    Clip,
-    SplicedVideo,
-    SpliceSettings,
-    find_clips,
-    plan,
-    read_sources,
-    source_groups,
-    splice,
-)
+from fusevad.data.render.settings import RenderSettings
+from fusevad.data.splice.clips import Clip, find_clips
+from fusevad.data.splice.dataset import splice
+from fusevad.data.splice.plan import SplicedVideo, plan
+from fusevad.data.splice.settings import SpliceSettings
+from fusevad.data.splice.sources import read_sources, source_groups
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse, read_yaml
 from fusevad.video.decode import read_frames
@@ -316,7 +311,9 @@ def test_two_workers_write_the_same_bytes(clips, spliced, tmp_path):
 def test_a_killed_run_goes_on_and_ends_with_the_same_files(clips, spliced, tmp_path):
     settings = json.dumps(dataclasses.asdict(SMALL))
     code = (
-        "import json, sys; from pathlib import Path; from fusevad.data.splice import *\n"
+        "import json, sys; from pathlib import Path\n"
+        "from fusevad.data.splice.dataset import splice\n"
+        "from fusevad.data.splice.settings import SpliceSettings\n"
         "from fusevad.parsing import parse\n"
         "settings = parse(SpliceSettings, json.loads(sys.argv[2]), 'test')\n"
         "splice(Path(sys.argv[1]), settings, Path(sys.argv[3]), 1)"

@@ -14,7 +14,8 @@ from safetensors.numpy import load_file, save_file
 from fusevad.cues.settings import CueSettings
 from fusevad.data.manifest import read_manifest
 from fusevad.embed import align as align_module
-from fusevad.embed.align import AlignSettings, align
+from fusevad.embed.align import align
+from fusevad.embed.settings import AlignSettings
 from fusevad.encoders import contrastive
 from fusevad.encoders.clip import load_cue_tower, new_cue_tower
 from fusevad.errors import FusevadError

@@ -14,7 +14,8 @@ from fusevad.cues.settings import CueSettings
 from fusevad.cues.store import make_cues, read_counts
 from fusevad.embed import run as embed_module
 from fusevad.embed.index import make_index
-from fusevad.embed.run import EmbedSettings, embed_shard
+from fusevad.embed.run import embed_shard
+from fusevad.embed.settings import EmbedSettings
 from fusevad.encoders.clip import load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
 from fusevad.files import sha256

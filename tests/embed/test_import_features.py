@@ -12,7 +12,9 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from fusevad.data.manifest import read_intervals, read_manifest
-from fusevad.embed.imported import ImportSettings, import_features, manifest_from_features
+from fusevad.embed.imported.manifest import manifest_from_features
+from fusevad.embed.imported.run import import_features
+from fusevad.embed.imported.settings import ImportSettings
 from fusevad.embed.store import EmbeddingStore
 from fusevad.errors import FusevadError
 from fusevad.evaluate.run import evaluate

@@ -11,8 +11,11 @@ import torch
 import yaml
 from sklearn.metrics import roc_auc_score
 
-from fusevad.data.render import RenderSettings, encoder_plans, iter_frames, plan
-from fusevad.encoders.clip import EncoderSettings, load_clip, load_cue_tower, load_image_tower
+from fusevad.data.render.frames import iter_frames
+from fusevad.data.render.plan import encoder_plans, plan
+from fusevad.data.render.settings import RenderSettings
+from fusevad.encoders.clip import load_clip, load_cue_tower, load_image_tower
+from fusevad.encoders.settings import EncoderSettings
 from fusevad.video.crops import crop_images
 
 

@@ -12,8 +12,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from fusevad.encoders.clip import EncoderSettings, load_cue_tower
+from fusevad.encoders.clip import load_cue_tower
 from fusevad.encoders.event_clip import convert_event_clip, download_event_clip
+from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
 
 WIDTH, HEADS, LAYERS, PATCH, SIZE, DIM = 32, 2, 2, 16, 32, 24

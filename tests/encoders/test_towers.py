@@ -18,15 +18,12 @@ import yaml
 from safetensors.numpy import load_file
 from torchvision.transforms.functional import normalize
 
-from fusevad.data.render import RenderSettings, encoder_plans, iter_frames
+from fusevad.data.render.frames import iter_frames
+from fusevad.data.render.plan import encoder_plans
+from fusevad.data.render.settings import RenderSettings
 from fusevad.encoders import weights as encoder_weights
-from fusevad.encoders.clip import (
-    BatchedTower,
-    EncoderSettings,
-    load_clip,
-    load_cue_tower,
-    load_image_tower,
-)
+from fusevad.encoders.clip import BatchedTower, load_clip, load_cue_tower, load_image_tower
+from fusevad.encoders.settings import EncoderSettings
 from fusevad.encoders.weights import create_model
 from fusevad.errors import FusevadError
 from fusevad.files import sha256

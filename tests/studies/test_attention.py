@@ -16,7 +16,8 @@ from torch import nn
 from fusevad.cues.settings import CueSettings
 from fusevad.cues.store import make_cues
 from fusevad.encoders.attention import attention_maps
-from fusevad.encoders.clip import EncoderSettings, load_cue_tower, load_image_tower
+from fusevad.encoders.clip import load_cue_tower, load_image_tower
+from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
 from fusevad.files import sha256, write_csv
 from fusevad.report import attention_maps as figure_module
@@ -24,7 +25,8 @@ from fusevad.report import make_report
 from fusevad.report.attention_maps import borders, choose_classes, make_attention_maps
 from fusevad.report.attention_table import make_attention_table
 from fusevad.report.runs import TableDataset
-from fusevad.studies.attention import AttentionSettings, attended, study_attention
+from fusevad.studies.attention import attended, study_attention
+from fusevad.studies.settings import AttentionSettings
 from tests.made_up_tables import write_table
 
 TEXT = {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1}

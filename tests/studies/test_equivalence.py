@@ -17,7 +17,8 @@ from fusevad.files import write_csv
 from fusevad.models import build
 from fusevad.report.equivalence_table import make_equivalence_table
 from fusevad.report.latex import scientific
-from fusevad.studies.equivalence import EquivalenceSettings, study_equivalence
+from fusevad.studies.equivalence import study_equivalence
+from fusevad.studies.settings import EquivalenceSettings
 from tests.made_up_runs import SEEDS as MADE_UP_SEEDS
 from tests.made_up_runs import make_up
 from tests.studies.test_studies import DIM, SEEDS, TRAINING, World

@@ -19,21 +19,22 @@ from sklearn.metrics import brier_score_loss
 from fusevad.cues.settings import CueSettings
 from fusevad.data.truth import read_test_videos
 from fusevad.embed.index import make_index
-from fusevad.embed.run import EmbedSettings, embed_shard
+from fusevad.embed.run import embed_shard
+from fusevad.embed.settings import EmbedSettings
 from fusevad.embed.store import EmbeddingStore, Streams
-from fusevad.encoders.clip import EncoderSettings
+from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
 from fusevad.evaluate.run import evaluate
 from fusevad.models import ModelSettings, build
 from fusevad.studies.masking import (
-    MaskingSettings,
     bernoulli_divergence,
     brier_score,
     masked_dimensions,
     masked_streams,
     study_masking,
 )
-from fusevad.studies.noise import NoiseSettings, noisy_counts, study_noise
+from fusevad.studies.noise import noisy_counts, study_noise
+from fusevad.studies.settings import MaskingSettings, NoiseSettings
 from fusevad.train.run import TrainData, train
 from fusevad.train.seed_run import TrainSettings
 from fusevad.video.pixels import PIXELS_VERSION

@@ -5,7 +5,6 @@ H.264 and decoded again, so that the encoder sees the same compression as the da
 """
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,44 +15,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fusevad.bundled.settings import EncoderDataSettings
 from fusevad.config.streams import cue_name
 from fusevad.cues.count import cue_counts, normalise
 from fusevad.cues.settings import CueSettings
-from fusevad.data.render import (
-    RenderSettings,
-    VideoPlan,
-    encoder_plans,
-    render_video,
-    renderer_digest,
-    segment_captions,
-)
+from fusevad.data.render.dataset import render_video, renderer_digest
+from fusevad.data.render.groundtruth import segment_captions
+from fusevad.data.render.plan import VideoPlan, encoder_plans
+from fusevad.data.render.settings import RenderSettings
 from fusevad.files import atomic_path, read_csv, settings_hash, write_csv
 from fusevad.parallel import in_processes
-from fusevad.parsing import FORBID
 from fusevad.video.decode import SEGMENT_FRAMES, read_frames
 
 # Half of 340x256: a 112-pixel crop of it is a 224-pixel crop of the frame, halved.
 STORED_SIZE = (170, 128)
 _FRAMES_OF_SEGMENT = (4, 12)
 _FIRST_CUE = cue_name(16, 10)
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderDataSettings:
-    """How many clips to render, and which motion cues to make of them.
-
-    `held_out_clips` have scenes of their own and measure retrieval; `render` overrides knobs of the
-    renderer.
-    """
-
-    __pydantic_config__ = FORBID
-
-    seed: int
-    clips: int
-    held_out_clips: int
-    render: Mapping[str, Any]
-    windows: tuple[int, ...]
-    thresholds: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The model card of the bundled encoder, filled in with what its training measured."""
 
-from fusevad.bundled.data import EncoderDataSettings
-from fusevad.bundled.training import EncoderReport, EncoderTraining
+from fusevad.bundled.settings import EncoderDataSettings, EncoderTraining
+from fusevad.bundled.training import EncoderReport
 
 _CARD = """\
 # fusevad-small

@@ -19,35 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fusevad.bundled.data import EncoderData, read_encoder_data
-from fusevad.encoders.contrastive import Optimisation, cue_loss, optimise
+from fusevad.bundled.settings import EncoderTraining
+from fusevad.encoders.contrastive import cue_loss, optimise
 from fusevad.encoders.weights import save_halves, visual_part
-from fusevad.parsing import FORBID
 
 _RETRIEVAL_CANDIDATES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderTraining:
-    """Settings of both trainings, which differ in their epochs."""
-
-    __pydantic_config__ = FORBID
-
-    seed: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    clip_epochs: int
-    cue_epochs: int
-
-    def optimisation(self, epochs: int) -> Optimisation:
-        """Of a training of so many epochs."""
-        return Optimisation(
-            seed=self.seed,
-            epochs=epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-        )
 
 
 @dataclass(frozen=True, slots=True)

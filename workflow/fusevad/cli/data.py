@@ -18,7 +18,8 @@ CONFIG = Path("config")
 @app.command()
 def render(settings: Settings, out: Path, workers: Workers = 1) -> None:
     """Data: render the bundled data set into the folder OUT (videos, labels, intervals)."""
-    from fusevad.data.render import RenderSettings, render_dataset
+    from fusevad.data.render.dataset import render_dataset
+    from fusevad.data.render.settings import RenderSettings
 
     with recorded(settings) as job:
         render_dataset(RenderSettings.from_mapping(job.settings), out, workers)
@@ -36,8 +37,8 @@ def fetch(
     record: Annotated[Path | None, typer.Option(help="File to write when all is there.")] = None,
 ) -> None:
     """Data: download a data set into data/DATASET, or say how to get it by hand."""
-    from fusevad.data.fetch import FetchSettings
-    from fusevad.data.fetch import fetch as fetch_files
+    from fusevad.data.fetch.dataset import fetch as fetch_files
+    from fusevad.data.fetch.settings import FetchSettings
     from fusevad.files import write_json
 
     with recorded(settings) as job:
@@ -59,7 +60,8 @@ def labels(
     videos: Annotated[bool, typer.Option(help="Whether the videos must be there.")] = True,
 ) -> None:
     """Data: labels and intervals of the recorded videos in the folder DATA, written to OUT."""
-    from fusevad.data.recorded import RecordedSettings, make_labels
+    from fusevad.data.recorded.labels import make_labels
+    from fusevad.data.recorded.settings import RecordedSettings
 
     with recorded(settings) as job:
         parsed = parse(RecordedSettings, job.settings, "recorded")
@@ -73,8 +75,8 @@ def verify(
     workers: Workers = 1,
 ) -> None:
     """Data: compare the files in data/DATASET with what is expected of the data set."""
-    from fusevad.data.recorded import RecordedSettings
-    from fusevad.data.recorded import verify as verify_files
+    from fusevad.data.recorded.settings import RecordedSettings
+    from fusevad.data.recorded.verify import verify as verify_files
 
     configured = load_dataset(CONFIG, dataset)
     if configured.origin != "recorded":
@@ -89,8 +91,8 @@ def verify(
 @app.command()
 def splice(data: Path, out: Path, settings: Settings, workers: Workers = 1) -> None:
     """Data: join the short clips of surveillance-fight in DATA to untrimmed videos in OUT."""
-    from fusevad.data.splice import SpliceSettings
-    from fusevad.data.splice import splice as splice_clips
+    from fusevad.data.splice.dataset import splice as splice_clips
+    from fusevad.data.splice.settings import SpliceSettings
 
     with recorded(settings) as job:
         parsed = parse(SpliceSettings, job.settings, "splice")
@@ -123,7 +125,7 @@ def manifest(
 @app.command()
 def contact_sheet(source: Path, out: Path, job: JobFile = None) -> None:
     """Data: a picture of every class of the rendered data set in SOURCE."""
-    from fusevad.data.render import contact_sheet as draw
+    from fusevad.data.render.sheet import contact_sheet as draw
 
     with recorded(job):
         draw(source, out)

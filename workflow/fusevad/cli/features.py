@@ -39,7 +39,8 @@ def camera_cues(
     events: Path, manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, out: Path
 ) -> None:
     """Motion cues from the event streams of a real camera in the folder EVENTS."""
-    from fusevad.cues.camera import CameraCueSettings, make_camera_cues
+    from fusevad.cues.camera import make_camera_cues
+    from fusevad.cues.settings import CameraCueSettings
 
     with recorded(settings) as job:
         parsed = parse(CameraCueSettings, job.settings, "camera-cues")
@@ -58,7 +59,8 @@ def embed(
     threads: Threads = 1,
 ) -> None:
     """Embeddings of one stream (RGB or a motion cue) of the videos of a shard."""
-    from fusevad.embed.run import EmbedSettings, embed_shard
+    from fusevad.embed.run import embed_shard
+    from fusevad.embed.settings import EmbedSettings
 
     with recorded(settings) as job:
         parsed = parse(EmbedSettings, job.settings, "embed")
@@ -77,7 +79,8 @@ def index(manifest: Manifest, out: Path, shard_files: list[Path], job: JobFile =
 @app.command()
 def encoder_data(settings: Settings, out: Path, workers: Workers = 1) -> None:
     """Embedded encoder: render the clips, motion cues and captions it learns from into OUT."""
-    from fusevad.bundled.data import EncoderDataSettings, make_encoder_data
+    from fusevad.bundled.data import make_encoder_data
+    from fusevad.bundled.settings import EncoderDataSettings
 
     parsed = parse(EncoderDataSettings, from_text_or_file(settings), "encoder-data")
     make_encoder_data(parsed, out, workers)
@@ -92,9 +95,8 @@ def train_encoder(
     out: Path,
 ) -> None:
     """Embedded encoder: train image, text and motion-cue towers into OUT, with a model card."""
-    from fusevad.bundled.data import EncoderDataSettings
     from fusevad.bundled.model_card import model_card
-    from fusevad.bundled.training import EncoderTraining
+    from fusevad.bundled.settings import EncoderDataSettings, EncoderTraining
     from fusevad.bundled.training import train_encoder as train_towers
     from fusevad.files import write_text
 
@@ -114,8 +116,8 @@ def align(
     threads: Threads = 1,
 ) -> None:
     """Embeddings: learn a motion-cue tower from unlabelled training videos, written to OUT."""
-    from fusevad.embed.align import AlignSettings
     from fusevad.embed.align import align as align_tower
+    from fusevad.embed.settings import AlignSettings
 
     with recorded(settings) as job:
         parsed = parse(AlignSettings, job.settings, "align")
@@ -149,8 +151,8 @@ def import_features(
     out: Path,
 ) -> None:
     """Embeddings: features that somebody else extracted, from FOLDER, as if extracted here."""
-    from fusevad.embed.imported import ImportSettings
-    from fusevad.embed.imported import import_features as import_stream
+    from fusevad.embed.imported.run import import_features as import_stream
+    from fusevad.embed.imported.settings import ImportSettings
 
     with recorded(settings) as job:
         parsed = parse(ImportSettings, job.settings, "features")
@@ -168,8 +170,8 @@ def manifest_from_features(
     on_bad_video: OnBadVideo = "stop",
 ) -> None:
     """Data: a manifest of features in FOLDER whose videos are not at hand, written to OUT."""
-    from fusevad.embed.imported import ImportSettings
-    from fusevad.embed.imported import manifest_from_features as make
+    from fusevad.embed.imported.manifest import manifest_from_features as make
+    from fusevad.embed.imported.settings import ImportSettings
 
     with recorded(settings) as job:
         parsed = parse(ImportSettings, job.settings, "features")

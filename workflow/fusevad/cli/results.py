@@ -87,8 +87,8 @@ def study_masking(
     workers: Workers = 1,
 ) -> None:
     """Studies: score test videos with part of one stream's features masked (tables 11 to 14)."""
-    from fusevad.studies.masking import MaskingSettings
     from fusevad.studies.masking import study_masking as study
+    from fusevad.studies.settings import MaskingSettings
 
     with recorded(settings) as job:
         parsed = parse(MaskingSettings, job.settings, "masking")
@@ -108,8 +108,8 @@ def study_noise(
     workers: Workers = 1,
 ) -> None:
     """Studies: score test videos with background activity in their motion cues (table 5)."""
-    from fusevad.studies.noise import NoiseSettings
     from fusevad.studies.noise import study_noise as study
+    from fusevad.studies.settings import NoiseSettings
 
     with recorded(settings) as job:
         parsed = parse(NoiseSettings, job.settings, "noise")
@@ -126,8 +126,8 @@ def study_attention(
     threads: Threads = 1,
 ) -> None:
     """Studies: how much of frames and motion cues the encoders attend to (table 6, figure 4)."""
-    from fusevad.studies.attention import AttentionSettings
     from fusevad.studies.attention import study_attention as study
+    from fusevad.studies.settings import AttentionSettings
 
     with recorded(settings) as job:
         parsed = parse(AttentionSettings, job.settings, "attention")
@@ -146,8 +146,8 @@ def study_equivalence(
     workers: Workers = 1,
 ) -> None:
     """Studies: compute with the parameters of a run as another method would."""
-    from fusevad.studies.equivalence import EquivalenceSettings
     from fusevad.studies.equivalence import study_equivalence as study
+    from fusevad.studies.settings import EquivalenceSettings
 
     with recorded(settings) as job:
         parsed = parse(EquivalenceSettings, job.settings, "equivalence")
@@ -157,8 +157,8 @@ def study_equivalence(
 @app.command()
 def study_leaks(data: Path, settings: Settings, out: Path) -> None:
     """Studies: where the released split puts each video of the official one in the folder DATA."""
-    from fusevad.data.recorded import RecordedSettings
     from fusevad.data.recorded.leaks import study_leaks as study
+    from fusevad.data.recorded.settings import RecordedSettings
 
     with recorded(settings) as job:
         study(data, parse(RecordedSettings, job.settings, "recorded"), out)

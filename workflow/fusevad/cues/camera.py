@@ -9,14 +9,13 @@ how it made images of its real events; this is our reading.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from fusevad.cues.count import window_counts
-from fusevad.cues.settings import CueSettings
+from fusevad.cues.settings import CameraCueSettings
 from fusevad.cues.store import write_cues
 from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.data.recorded.convert import Events, read_events
@@ -24,28 +23,10 @@ from fusevad.data.recorded.inventory import Clip, Inventory
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
 from fusevad.files import settings_hash
-from fusevad.parsing import FORBID
 from fusevad.video.decode import FRAME_SIZE
 
 # A stream may be longer or shorter than its video by the larger of the two.
 _TOLERANCE_SECONDS, _TOLERANCE_SHARE = 2.0, 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class CameraCueSettings:
-    """Windows and thresholds, and where the event streams lie (`recorded.LayoutSettings`)."""
-
-    __pydantic_config__ = FORBID
-
-    cues: CueSettings
-    layout: LayoutSettings
-
-    def __post_init__(self) -> None:
-        if self.cues.definition != "camera" or self.layout.events is None:
-            raise FusevadError(
-                "cues of a camera: the definition is not camera, or the layout has no events;"
-                " name a data set of event streams"
-            )
 
 
 def make_camera_cues(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from fusevad.data.recorded.settings import LayoutSettings
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
 
@@ -46,4 +47,21 @@ class CueSettings:
             raise FusevadError(
                 "motion cues: thresholds lie in 0..255 and the clamp is at least 1; "
                 "correct the configuration"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCueSettings:
+    """Windows and thresholds, and where the event streams lie (`recorded.LayoutSettings`)."""
+
+    __pydantic_config__ = FORBID
+
+    cues: CueSettings
+    layout: LayoutSettings
+
+    def __post_init__(self) -> None:
+        if self.cues.definition != "camera" or self.layout.events is None:
+            raise FusevadError(
+                "cues of a camera: the definition is not camera, or the layout has no events;"
+                " name a data set of event streams"
             )

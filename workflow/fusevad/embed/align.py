@@ -7,7 +7,7 @@ stream's, so no video is decoded again; only rows of the training split are ever
 
 import itertools
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import h5py
@@ -19,56 +19,16 @@ from torch import Tensor
 import fusevad
 from fusevad.config.streams import cue_name
 from fusevad.cues.count import normalise
-from fusevad.cues.settings import CueSettings
 from fusevad.cues.store import check_pixels
 from fusevad.data.manifest import Video, read_manifest
+from fusevad.embed.settings import AlignSettings
 from fusevad.embed.store import EmbeddingStore
-from fusevad.encoders.clip import EncoderSettings, Tower, new_cue_tower
-from fusevad.encoders.contrastive import Optimisation, cue_loss, optimise
+from fusevad.encoders.clip import Tower, new_cue_tower
+from fusevad.encoders.contrastive import cue_loss, optimise
 from fusevad.encoders.weights import save_halves, visual_part
 from fusevad.errors import FusevadError
 from fusevad.files import settings_hash, sha256
-from fusevad.parsing import FORBID
 from fusevad.video.crops import crop_images
-
-
-@dataclass(frozen=True, slots=True)
-class AlignSettings:
-    """What learns, and from what.
-
-    Attributes:
-        encoder: whose image tower is the start and made the targets.
-        crops: numbers of the crops of the RGB embeddings, in their order; each sample has one.
-        cues: the settings that the motion cues were made with; each sample has one of them.
-        seed, epochs, batch_size, learning_rate, weight_decay: of the optimisation.
-        segments_per_video: at most so many a video and epoch, drawn anew, spread over the video.
-    """
-
-    __pydantic_config__ = FORBID
-
-    encoder: EncoderSettings
-    crops: tuple[int, ...]
-    cues: CueSettings
-    seed: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    segments_per_video: int
-
-    def __post_init__(self) -> None:
-        if min(self.epochs, self.batch_size, self.segments_per_video) < 1:
-            raise FusevadError(
-                f"align: epochs {self.epochs}, batch_size {self.batch_size}, segments_per_video "
-                f"{self.segments_per_video}; use at least 1 each"
-            )
-
-    @property
-    def optimisation(self) -> Optimisation:
-        """The part of the optimiser."""
-        return Optimisation(
-            self.seed, self.epochs, self.batch_size, self.learning_rate, self.weight_decay
-        )
 
 
 def align(

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -15,74 +14,29 @@ from tqdm import tqdm
 
 import fusevad
 from fusevad.config.streams import MotionCue
-from fusevad.cues.settings import CueSettings
 from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.embed.image_sources import Chunk, CueSource, FrameSource, ImageSource
 from fusevad.embed.read_ahead import reading_ahead
-from fusevad.encoders.clip import (
-    BatchedTower,
-    EncoderSettings,
-    Tower,
-    load_cue_tower,
-    load_image_tower,
-)
+from fusevad.embed.settings import EmbedSettings
+from fusevad.encoders.clip import BatchedTower, Tower, load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, settings_hash, sha256
-from fusevad.parsing import FORBID
-from fusevad.video.crops import CROP_COUNT
-from fusevad.video.decode import SEGMENT_FRAMES
 
 RGB = "rgb"
 _PART = "embeddings"  # the one tensor of a finished video
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedSettings:
-    """What is embedded and how.
-
-    Attributes:
-        stream: `rgb`; `motion-T16-thr10` (motion cues of 16 frames and threshold 10, definition
-            `paper`); or `motion-released-T16-thr10` (definition `released`).
-        encoder: the CLIP.
-        cues: the settings that the motion cues were made with.
-        crops: numbers of the crops (see `crops.crop_images`), in the order of the result.
-        frame_stride: `rgb` embeds frames 0, s, 2s, ... of each segment; 1 is every frame.
-        batch_size: images that the encoder gets at once; null: as many as are fast and fit.
-    """
-
-    __pydantic_config__ = FORBID
-
-    stream: str
-    encoder: EncoderSettings
-    cues: CueSettings = field(default_factory=CueSettings)
-    crops: tuple[int, ...] = tuple(range(CROP_COUNT))
-    frame_stride: int = 1
-    batch_size: int | None = None
-
-    def __post_init__(self) -> None:
-        if not self.crops or not set(self.crops) <= set(range(CROP_COUNT)):
-            raise FusevadError(f"crops {list(self.crops)}: use numbers of 0 to {CROP_COUNT - 1}")
-        if not 1 <= self.frame_stride <= SEGMENT_FRAMES or (
-            self.batch_size is not None and self.batch_size < 1
-        ):
-            raise FusevadError(
-                f"frame_stride {self.frame_stride}, batch_size {self.batch_size}: use a stride of "
-                f"1 to {SEGMENT_FRAMES} and a batch of at least 1"
-            )
-        if self.stream != RGB:
-            self.window_and_threshold()
-
-    def window_and_threshold(self) -> tuple[int, int]:
-        """Window T and threshold of an `event` stream, checked against the cues' settings."""
-        cue = MotionCue.from_stream(self.stream)
-        known = cue.window in self.cues.windows and cue.threshold in self.cues.thresholds
-        if cue.definition != self.cues.definition or not known:
-            raise FusevadError(
-                f"stream {self.stream}: the motion cues are made with definition "
-                f"{self.cues.definition}, windows {list(self.cues.windows)} and thresholds "
-                f"{list(self.cues.thresholds)}; change the stream or the cues"
-            )
-        return cue.window, cue.threshold
+def window_and_threshold(settings: EmbedSettings) -> tuple[int, int]:
+    """Window T and threshold of a motion stream, checked against the cues' settings."""
+    cue = MotionCue.from_stream(settings.stream)
+    known = cue.window in settings.cues.windows and cue.threshold in settings.cues.thresholds
+    if cue.definition != settings.cues.definition or not known:
+        raise FusevadError(
+            f"stream {settings.stream}: the motion cues are made with definition "
+            f"{settings.cues.definition}, windows {list(settings.cues.windows)} and thresholds "
+            f"{list(settings.cues.thresholds)}; change the stream or the cues"
+        )
+    return cue.window, cue.threshold
 
 
 def embed_shard(
@@ -145,7 +99,7 @@ def _source(settings: EmbedSettings, tower: Tower, cue_folder: Path | None) -> I
         return FrameSource(settings.crops, tower.image_size, settings.frame_stride)
     if cue_folder is None:
         raise FusevadError(f"stream {settings.stream}: name the folder of its motion cues")
-    cue = settings.window_and_threshold()
+    cue = window_and_threshold(settings)
     return CueSource(settings.crops, tower.image_size, cue_folder, *cue, settings.cues)
 
 

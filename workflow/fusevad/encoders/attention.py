@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusevad.encoders.clip import Tower
+from fusevad.encoders.settings import AttentionMethod
 from fusevad.errors import FusevadError
-
-AttentionMethod = Literal["last", "rollout"]
 
 # Pixels of the input between two positions of CLIP's residual network before its pooling.
 _RESNET_STRIDE = 32

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fusevad.encoders.settings import EncoderSettings
 from fusevad.encoders.weights import (
     create_model,
     load_image_tower_alone,
@@ -17,39 +17,11 @@ from fusevad.encoders.weights import (
 )
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
-from fusevad.parsing import FORBID
 
 # The first try on a GPU, halved until it fits.
 _CUDA_BATCH = 1024
 # Of 1 to 64 images, least CPU time each (within 4 %) for ViT-B/32, ViT-B/16 and fusevad-small.
 _CPU_BATCH = 16
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderSettings:
-    """Which CLIP embeds frames and motion cues.
-
-    Attributes:
-        name: names the encoder's folder of embeddings.
-        model: architecture of open_clip (`ViT-L-14`); `hf-hub:org/name` or, with a revision,
-            `hf-hub:org/name@revision` for a model of open_clip's format on Hugging Face; or path
-            of a JSON model configuration.
-        pretrained: tag of open_clip (`openai`), which it downloads once; or path of a local file;
-            or nothing for `hf-hub:`, whose weights come along. OpenAI's tags imply its activation;
-            a local copy of its weights needs a `-quickgelu` architecture.
-        motion_cue_weights: safetensors of the motion-cue tower, named `visual.*` as in open_clip;
-            needed for motion cues only.
-        cue_normalisation: `none` feeds cues as 0..1 (as released); `clip` applies CLIP's mean and
-            standard deviation to them.
-    """
-
-    __pydantic_config__ = FORBID
-
-    name: str
-    model: str
-    pretrained: str | None = None
-    motion_cue_weights: str | None = None
-    cue_normalisation: Literal["none", "clip"] = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from fusevad.encoders.settings import Optimisation
 from fusevad.files import atomic_path
 
 # Loss of the samples of these numbers; all that is random in it comes from the generator.
 BatchLoss = Callable[[NDArray[np.int64], np.random.Generator], Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Optimisation:
-    """AdamW, linear warm-up over a tenth of the steps, then a cosine to zero."""
-
-    seed: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
 
 
 def cue_loss(cues: Tensor, frames: Tensor, scale: Tensor) -> Tensor:

@@ -6,9 +6,8 @@ nor the threshold, so both are settings here.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -17,18 +16,18 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from fusevad.cues.settings import CueSettings
 from fusevad.data.label_tables import NORMAL
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.embed.image_sources import Chunk, CueSource, FrameSource
 from fusevad.embed.read_ahead import reading_ahead
-from fusevad.embed.run import EmbedSettings
-from fusevad.encoders.attention import AttentionMaps, AttentionMethod, attention_maps
-from fusevad.encoders.clip import EncoderSettings, Tower, load_cue_tower, load_image_tower
-from fusevad.errors import FusevadError
+from fusevad.embed.run import window_and_threshold
+from fusevad.embed.settings import EmbedSettings
+from fusevad.encoders.attention import AttentionMaps, attention_maps
+from fusevad.encoders.clip import Tower, load_cue_tower, load_image_tower
+from fusevad.encoders.settings import AttentionMethod
 from fusevad.files import write_csv
-from fusevad.parsing import FORBID
+from fusevad.studies.settings import AttentionSettings
 from fusevad.video.decode import SEGMENT_FRAMES, sampled_times
 
 ANOMALY_FRAME, NORMAL_FRAME = "Anomaly", "Normal"
@@ -37,44 +36,6 @@ IMAGE, MOTION_CUE = "image", "motion cue"
 _CENTRE = (0,)
 _MIDDLE = SEGMENT_FRAMES // 2
 _BATCH = 16
-
-
-@dataclass(frozen=True, slots=True)
-class AttentionSettings:
-    """Whose attention is measured, which, and what counts as attended.
-
-    Attributes:
-        stream: `motion-T16-thr10` or another motion stream: the cue beside the image.
-        encoder: the CLIP with its motion-cue tower.
-        cues: the settings that the motion cues were made with.
-        method: `last` or, of transformers only, `rollout`; see `tower_attention`.
-        relative_to: a patch is attended if its attention is above `threshold` times the image's
-            `maximum`, or times its `mean`, which is what uniform attention would give.
-        threshold: that factor.
-        segments_per_video: at most so many anomalous and so many normal segments of a video,
-            evenly spread.
-    """
-
-    __pydantic_config__ = FORBID
-
-    stream: str
-    encoder: EncoderSettings
-    cues: CueSettings = field(default_factory=CueSettings)
-    method: AttentionMethod = "last"
-    relative_to: Literal["maximum", "mean"] = "maximum"
-    threshold: float = 0.5
-    segments_per_video: int = 32
-
-    def __post_init__(self) -> None:
-        if self.threshold <= 0 or (self.relative_to == "maximum" and self.threshold >= 1):
-            raise FusevadError(
-                f"attention: threshold {self.threshold} of the {self.relative_to} leaves all or no "
-                "patches; use a number above 0, and below 1 for the maximum"
-            )
-        if self.segments_per_video < 1:
-            raise FusevadError(
-                f"attention: segments_per_video {self.segments_per_video}; use at least 1"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +143,7 @@ def _seen(
 ) -> Iterator[dict[str, AttentionMaps]]:
     """For each video the maps of its samples, by modality."""
     encoder = settings.encoder
-    cue = EmbedSettings(settings.stream, encoder, settings.cues).window_and_threshold()
+    cue = window_and_threshold(EmbedSettings(settings.stream, encoder, settings.cues))
     towers = {IMAGE: load_image_tower(encoder), MOTION_CUE: load_cue_tower(encoder)}
     sizes = {name: tower.image_size for name, tower in towers.items()}
     frames = FrameSource(_CENTRE, sizes[IMAGE], _MIDDLE)

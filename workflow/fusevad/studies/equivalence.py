@@ -3,7 +3,6 @@
 Asked of Student-t fusion with one nu, whose factor cancels in the weights (docs/findings.md).
 """
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,21 +16,12 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import frame_metrics
 from fusevad.files import write_csv
 from fusevad.models import Output
-from fusevad.parsing import FORBID
+from fusevad.studies.settings import EquivalenceSettings
 from fusevad.studies.trained import RunFiles, TrainedDetector, for_all_seeds
 
 # Training keeps no weights for `oracle`.
 PROTOCOLS = ("last", "validation")
 COLUMNS = ["experiment", "seed", "protocol", "quantity", "value"]
-
-
-@dataclass(frozen=True, slots=True)
-class EquivalenceSettings:
-    """The other method, whose parameters have the same names and shapes."""
-
-    __pydantic_config__ = FORBID
-
-    method: str
 
 
 def study_equivalence(

@@ -9,20 +9,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.embed.store import Streams
 from fusevad.evaluate.metrics import frame_metrics, frame_scores
 from fusevad.files import write_csv
-from fusevad.parsing import FORBID
+from fusevad.studies.settings import MaskingSettings
 from fusevad.studies.trained import ChangedStore, RunFiles, Scored, TrainedDetector, for_all_seeds
 
 STREAMS = ("rgb", "motion")
@@ -36,21 +34,6 @@ DIMENSION_COLUMNS = [
 
 # Scores that round to 0 or 1 in float32 would make the divergence infinite.
 _SMALLEST = 1e-7
-
-
-@dataclass(frozen=True, slots=True)
-class MaskingSettings:
-    """What is masked.
-
-    Attributes:
-        protocol: whose weights are studied; training keeps none for `oracle`.
-        levels: shares of the feature dimensions; 0, the clean embedding, is always measured.
-    """
-
-    __pydantic_config__ = FORBID
-
-    protocol: str = "validation"
-    levels: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated
 
 import cv2
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 from tqdm import tqdm
 
@@ -26,14 +24,16 @@ from fusevad.cues.count import normalise
 from fusevad.cues.store import read_counts
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import LabelledVideo, read_test_videos
-from fusevad.embed.run import EmbedSettings
+from fusevad.embed.run import window_and_threshold
+from fusevad.embed.settings import EmbedSettings
 from fusevad.embed.store import Streams
-from fusevad.encoders.clip import BatchedTower, EncoderSettings, Tower, load_cue_tower
+from fusevad.encoders.clip import BatchedTower, Tower, load_cue_tower
+from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import frame_metrics
 from fusevad.files import write_csv
 from fusevad.parallel import in_processes
-from fusevad.parsing import FORBID
+from fusevad.studies.settings import NoiseSettings
 from fusevad.studies.trained import (
     ChangedStore,
     TrainedDetector,
@@ -51,32 +51,6 @@ COLUMNS = ["experiment", "seed", "protocol", "level", "metric", "value"]
 # Relative difference of embeddings made again. Measured on a CPU: 4e-6 with the same settings, 0.18
 # for the mirrored crop, 1.4 for other weights. The bfloat16 of GPUs needs some room.
 _SAME_ENCODER = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class NoiseSettings:
-    """How much background activity there is, and how noisy cues are embedded.
-
-    Attributes:
-        embed: as in `fusevad embed` of the motion-cue stream that the run learned from.
-        protocol: whose weights are studied; training keeps none for `oracle`.
-        levels: spurious events of a pixel and difference, on average, ascending; 0, the cues as
-            they are, is always measured, on the stored embeddings.
-        seed: of the noise, which is drawn once for a video: all detectors see the same.
-    """
-
-    __pydantic_config__ = FORBID
-
-    embed: EmbedSettings
-    protocol: str = "validation"
-    levels: tuple[Annotated[float, Field(ge=0)], ...] = (
-        0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5,
-    )  # fmt: skip
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if list(self.levels) != sorted(set(self.levels)):
-            raise FusevadError(f"noise levels {list(self.levels)}: give each once, ascending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +199,7 @@ def _embed_video(job: _Job, video: Video) -> NDArray[np.float16]:
 
 def _images(job: _Job, video: Video, size: int) -> Iterator[NDArray[np.float32]]:
     """(levels x crops, size, size) for each segment."""
-    window, threshold = job.embed.window_and_threshold()
+    window, threshold = window_and_threshold(job.embed)
     cues = job.embed.cues
     differences = window if cues.definition == "paper" else window - 1
     generator = np.random.default_rng([job.seed, *video.name.encode()])

@@ -6,7 +6,6 @@ import numpy as np
 from fusevad.video.decode import FRAME_SIZE
 
 CROP_SIZE = 224
-CROP_COUNT = 10
 
 _RIGHT = FRAME_SIZE[0] - CROP_SIZE
 _BOTTOM = FRAME_SIZE[1] - CROP_SIZE

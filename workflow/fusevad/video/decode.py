@@ -15,12 +15,12 @@ from av.video.stream import VideoStream
 
 from fusevad.errors import FusevadError
 from fusevad.video.orientation import orientation_of
+from fusevad.video.settings import SEGMENT_FRAMES
 
 if TYPE_CHECKING:
     from fusevad.video.pixels import Picture
 
 FRAME_SIZE = (340, 256)
-SEGMENT_FRAMES = 16
 
 # Formats whose planes are read as they are; swscale turns all others into the last.
 _PLANAR = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuvj444p", "yuv444p")

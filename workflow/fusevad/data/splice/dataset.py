@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from fusevad.data.render import RenderSettings
 from fusevad.data.render.encode import write_video
+from fusevad.data.render.settings import RenderSettings
 from fusevad.data.splice.clips import clip_images, clip_sound, clips_digest, find_clips
 from fusevad.data.splice.plan import SplicedVideo, plan
 from fusevad.data.splice.settings import SpliceSettings

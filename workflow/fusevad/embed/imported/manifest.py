@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from fusevad.data.manifest import Label, Video, make_manifest_with, measured
-from fusevad.embed.imported.layouts import LAYOUTS, ImportSettings
 from fusevad.embed.imported.reading import Scan, some
 from fusevad.embed.imported.run import look
+from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.video.decode import SEGMENT_FRAMES, VideoInfo

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from fusevad.embed.imported.layouts import LAYOUTS, FoundFiles, ImportSettings
+from fusevad.embed.imported.layouts import FoundFiles
+from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
 from fusevad.errors import FusevadError
 
 _WHOLE = -1  # key of a file without a crop's number

@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 import fusevad
 from fusevad.data.manifest import Video, read_manifest, shard
-from fusevad.embed.imported.layouts import LAYOUTS, ImportSettings, find_files
+from fusevad.embed.imported.layouts import find_files
 from fusevad.embed.imported.reading import Scan, VideoFeatures, read_video, scan, some
+from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
 from fusevad.embed.imported.shards import write_shard
 from fusevad.embed.index import make_index
 from fusevad.errors import FusevadError

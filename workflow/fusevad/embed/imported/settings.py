@@ -1,0 +1,110 @@
+"""Layouts of published features: where their files lie and what their names and arrays mean.
+
+| layout     | files                                       | array                | streams |
+|------------|---------------------------------------------|----------------------|---------|
+| `released` | `rgb/[CLASS/]VIDEO__CROP.npy`, the same in  | T x 768, or 512 for  | RGB,    |
+|            | `event_thr_10/` (ShanghaiTech: `event/`)    | ViT-B                | motion  |
+| `vadclip`  | `[CLASS/]VIDEO__CROP.npy`                   | T x 512              | RGB     |
+| `i3d`      | `VIDEO[_i3d].npy`, all crops in one file    | T x crops x 2048, or | RGB     |
+|            |                                             | 1024                 |         |
+|            | `VIDEO__CROP.npy` or `VIDEO_CROP.npy`       | T x 2048, or 1024    |         |
+| `c3d`      | as `i3d`                                    | 4096 features        | RGB     |
+| `c3d-txt`  | `VIDEO[_C].txt` (Sultani et al.), one crop  | 32 x 4096            | RGB     |
+
+Folders between the top and a file do not matter (`train/`, a class, none). T is the number of
+16-frame segments, but for `c3d-txt`, whose 32 rows are parts of equal length of the whole video.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from fusevad.errors import FusevadError
+from fusevad.parsing import FORBID
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one publisher stores features.
+
+    Attributes:
+        streams: for each stream the folders that may hold it, the first that exists counting.
+        widths: the numbers of features D that are published.
+        suffix: of the files.
+        endings: what may stand between the video's name and the suffix.
+        bins: rows of every array where they divide the whole video evenly; 0 where a row is a
+            16-frame segment.
+    """
+
+    streams: Mapping[str, tuple[str, ...]]
+    widths: tuple[int, ...]
+    suffix: str = ".npy"
+    endings: tuple[str, ...] = ()
+    bins: int = 0
+
+
+_ONE = {"rgb": (".",)}
+LAYOUTS = {
+    "released": Layout(
+        {"rgb": ("rgb",), "motion-released-T16-thr10": ("event_thr_10", "event")}, (768, 512)
+    ),
+    "vadclip": Layout(_ONE, (512,)),
+    "i3d": Layout(_ONE, (2048, 1024), endings=("_i3d",)),
+    "c3d": Layout(_ONE, (4096,), endings=("_c3d",)),
+    "c3d-txt": Layout(_ONE, (4096,), ".txt", ("_C",), bins=32),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSettings:
+    """What is imported and how.
+
+    Attributes:
+        layout: a key of `LAYOUTS`.
+        crops: numbers of the crops as their publisher counts them, in the order of the result.
+            0 is the centre in `released` and `vadclip`; a file without a number that holds no
+            axis of crops is crop 0.
+        streams: folder of each stream, below the folder that is imported; empty: the layout's.
+        crop_axis: axis of the crops in files that hold several: 1 is T x crops x D.
+        on_nan: `stop`, or `zero` to replace NaN by 0 and count it (the released motion-cue features
+            are 0/0 where nothing moves).
+    """
+
+    __pydantic_config__ = FORBID
+
+    layout: Literal["released", "vadclip", "i3d", "c3d", "c3d-txt"]
+    crops: tuple[int, ...] = tuple(range(10))
+    streams: dict[str, str] = field(default_factory=dict)
+    crop_axis: Literal[0, 1] = 1
+    on_nan: Literal["stop", "zero"] = "stop"
+
+    def __post_init__(self) -> None:
+        if not self.crops or min(self.crops) < 0 or len(set(self.crops)) < len(self.crops):
+            raise FusevadError(f"crops {list(self.crops)}: use different numbers, from 0")
+
+    def stream_names(self) -> list[str]:
+        """Names of the streams that the features have."""
+        return list(self.streams or LAYOUTS[self.layout].streams)
+
+    def stream_folder(self, folder: Path, stream: str) -> Path:
+        """Where the files of a stream lie.
+
+        Raises:
+            FusevadError: the layout has no such stream, or the folder is missing.
+        """
+        choices = {name: (part,) for name, part in self.streams.items()}
+        choices = choices or dict(LAYOUTS[self.layout].streams)
+        if stream not in choices:
+            raise FusevadError(
+                f"{folder}: features of layout {self.layout} have no stream {stream}, but "
+                f"{', '.join(choices)}; name its folder in `streams`"
+            )
+        candidates = [folder / name for name in choices[stream]]
+        for candidate in candidates:
+            if candidate.is_dir():
+                return candidate
+        raise FusevadError(
+            f"{candidates[0]}: no such folder for stream {stream}; put the features there, or name "
+            "their folder in `streams`"
+        )

@@ -1,0 +1,83 @@
+"""Settings of the embeddings: extracted or aligned; imports nothing heavy."""
+
+from dataclasses import dataclass, field
+
+from fusevad.cues.settings import CueSettings
+from fusevad.encoders.settings import EncoderSettings, Optimisation
+from fusevad.errors import FusevadError
+from fusevad.parsing import FORBID
+from fusevad.video.settings import CROP_COUNT, SEGMENT_FRAMES
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedSettings:
+    """What is embedded and how.
+
+    Attributes:
+        stream: `rgb`; `motion-T16-thr10` (motion cues of 16 frames and threshold 10, definition
+            `paper`); or `motion-released-T16-thr10` (definition `released`).
+        encoder: the CLIP.
+        cues: the settings that the motion cues were made with.
+        crops: numbers of the crops (see `crops.crop_images`), in the order of the result.
+        frame_stride: `rgb` embeds frames 0, s, 2s, ... of each segment; 1 is every frame.
+        batch_size: images that the encoder gets at once; null: as many as are fast and fit.
+    """
+
+    __pydantic_config__ = FORBID
+
+    stream: str
+    encoder: EncoderSettings
+    cues: CueSettings = field(default_factory=CueSettings)
+    crops: tuple[int, ...] = tuple(range(CROP_COUNT))
+    frame_stride: int = 1
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.crops or not set(self.crops) <= set(range(CROP_COUNT)):
+            raise FusevadError(f"crops {list(self.crops)}: use numbers of 0 to {CROP_COUNT - 1}")
+        if not 1 <= self.frame_stride <= SEGMENT_FRAMES or (
+            self.batch_size is not None and self.batch_size < 1
+        ):
+            raise FusevadError(
+                f"frame_stride {self.frame_stride}, batch_size {self.batch_size}: use a stride of "
+                f"1 to {SEGMENT_FRAMES} and a batch of at least 1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class AlignSettings:
+    """What learns, and from what.
+
+    Attributes:
+        encoder: whose image tower is the start and made the targets.
+        crops: numbers of the crops of the RGB embeddings, in their order; each sample has one.
+        cues: the settings that the motion cues were made with; each sample has one of them.
+        seed, epochs, batch_size, learning_rate, weight_decay: of the optimisation.
+        segments_per_video: at most so many a video and epoch, drawn anew, spread over the video.
+    """
+
+    __pydantic_config__ = FORBID
+
+    encoder: EncoderSettings
+    crops: tuple[int, ...]
+    cues: CueSettings
+    seed: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    segments_per_video: int
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.batch_size, self.segments_per_video) < 1:
+            raise FusevadError(
+                f"align: epochs {self.epochs}, batch_size {self.batch_size}, segments_per_video "
+                f"{self.segments_per_video}; use at least 1 each"
+            )
+
+    @property
+    def optimisation(self) -> Optimisation:
+        """The part of the optimiser."""
+        return Optimisation(
+            self.seed, self.epochs, self.batch_size, self.learning_rate, self.weight_decay
+        )

@@ -1,0 +1,46 @@
+"""Settings of encoders; imports nothing heavy."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fusevad.parsing import FORBID
+
+AttentionMethod = Literal["last", "rollout"]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """Which CLIP embeds frames and motion cues.
+
+    Attributes:
+        name: names the encoder's folder of embeddings.
+        model: architecture of open_clip (`ViT-L-14`); `hf-hub:org/name` or, with a revision,
+            `hf-hub:org/name@revision` for a model of open_clip's format on Hugging Face; or path
+            of a JSON model configuration.
+        pretrained: tag of open_clip (`openai`), which it downloads once; or path of a local file;
+            or nothing for `hf-hub:`, whose weights come along. OpenAI's tags imply its activation;
+            a local copy of its weights needs a `-quickgelu` architecture.
+        motion_cue_weights: safetensors of the motion-cue tower, named `visual.*` as in open_clip;
+            needed for motion cues only.
+        cue_normalisation: `none` feeds cues as 0..1 (as released); `clip` applies CLIP's mean and
+            standard deviation to them.
+    """
+
+    __pydantic_config__ = FORBID
+
+    name: str
+    model: str
+    pretrained: str | None = None
+    motion_cue_weights: str | None = None
+    cue_normalisation: Literal["none", "clip"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Optimisation:
+    """AdamW, linear warm-up over a tenth of the steps, then a cosine to zero."""
+
+    seed: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float

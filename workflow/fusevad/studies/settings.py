@@ -1,0 +1,100 @@
+"""Settings of the studies of finished runs; imports nothing heavy."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fusevad.cues.settings import CueSettings
+from fusevad.embed.settings import EmbedSettings
+from fusevad.encoders.settings import AttentionMethod, EncoderSettings
+from fusevad.errors import FusevadError
+from fusevad.parsing import FORBID
+
+
+@dataclass(frozen=True, slots=True)
+class MaskingSettings:
+    """What is masked.
+
+    Attributes:
+        protocol: whose weights are studied; training keeps none for `oracle`.
+        levels: shares of the feature dimensions; 0, the clean embedding, is always measured.
+    """
+
+    __pydantic_config__ = FORBID
+
+    protocol: str = "validation"
+    levels: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0, 0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseSettings:
+    """How much background activity there is, and how noisy cues are embedded.
+
+    Attributes:
+        embed: as in `fusevad embed` of the motion-cue stream that the run learned from.
+        protocol: whose weights are studied; training keeps none for `oracle`.
+        levels: spurious events of a pixel and difference, on average, ascending; 0, the cues as
+            they are, is always measured, on the stored embeddings.
+        seed: of the noise, which is drawn once for a video: all detectors see the same.
+    """
+
+    __pydantic_config__ = FORBID
+
+    embed: EmbedSettings
+    protocol: str = "validation"
+    levels: tuple[Annotated[float, Field(ge=0)], ...] = (
+        0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5,
+    )  # fmt: skip
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if list(self.levels) != sorted(set(self.levels)):
+            raise FusevadError(f"noise levels {list(self.levels)}: give each once, ascending")
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionSettings:
+    """Whose attention is measured, which, and what counts as attended.
+
+    Attributes:
+        stream: `motion-T16-thr10` or another motion stream: the cue beside the image.
+        encoder: the CLIP with its motion-cue tower.
+        cues: the settings that the motion cues were made with.
+        method: `last` or, of transformers only, `rollout`; see `tower_attention`.
+        relative_to: a patch is attended if its attention is above `threshold` times the image's
+            `maximum`, or times its `mean`, which is what uniform attention would give.
+        threshold: that factor.
+        segments_per_video: at most so many anomalous and so many normal segments of a video,
+            evenly spread.
+    """
+
+    __pydantic_config__ = FORBID
+
+    stream: str
+    encoder: EncoderSettings
+    cues: CueSettings = field(default_factory=CueSettings)
+    method: AttentionMethod = "last"
+    relative_to: Literal["maximum", "mean"] = "maximum"
+    threshold: float = 0.5
+    segments_per_video: int = 32
+
+    def __post_init__(self) -> None:
+        if self.threshold <= 0 or (self.relative_to == "maximum" and self.threshold >= 1):
+            raise FusevadError(
+                f"attention: threshold {self.threshold} of the {self.relative_to} leaves all or no "
+                "patches; use a number above 0, and below 1 for the maximum"
+            )
+        if self.segments_per_video < 1:
+            raise FusevadError(
+                f"attention: segments_per_video {self.segments_per_video}; use at least 1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class EquivalenceSettings:
+    """The other method, whose parameters have the same names and shapes."""
+
+    __pydantic_config__ = FORBID
+
+    method: str
