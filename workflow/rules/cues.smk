@@ -16,8 +16,8 @@ rule cues:
     params:
         shards=lambda w: CONFIG.datasets[w.dataset].shards,
     shell:
-        "fusevad cues --manifest {input.manifest} --settings {input.settings}"
-        " --shard {wildcards.shard} --shards {params.shards} {output} 2>&1 | tee {log} >&2"
+        "fusevad cues --manifest {input.manifest:q} --settings {input.settings:q}"
+        " --shard {wildcards.shard:q} --shards {params.shards:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule camera_cues:
@@ -39,6 +39,6 @@ rule camera_cues:
         events=lambda w: JOBS.event_streams(w.dataset),
         shards=lambda w: CONFIG.datasets[w.dataset].shards,
     shell:
-        "fusevad camera-cues {params.events} --manifest {input.manifest}"
-        " --settings {input.settings} --shard {wildcards.shard} --shards {params.shards}"
-        " {output} 2>&1 | tee {log} >&2"
+        "fusevad camera-cues {params.events:q} --manifest {input.manifest:q}"
+        " --settings {input.settings:q} --shard {wildcards.shard:q} --shards {params.shards:q}"
+        " {output:q} 2>&1 | tee {log:q} >&2"

@@ -19,8 +19,8 @@ rule render:
     params:
         folder=subpath(output.labels, parent=True),
     shell:
-        "fusevad render {params.folder} --settings {input.settings} --workers {threads}"
-        " 2>&1 | tee {log} >&2"
+        "fusevad render {params.folder:q} --settings {input.settings:q} --workers {threads:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule fetch:
@@ -39,8 +39,8 @@ rule fetch:
     params:
         existing=lambda w: JOBS.existing(w.source),
     shell:
-        "fusevad fetch {wildcards.source} --settings {input.settings} {params.existing}"
-        " --record {output} 2>&1 | tee {log} >&2"
+        "fusevad fetch {wildcards.source:q} --settings {input.settings:q} {params.existing:q}"
+        " --record {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule labels:
@@ -63,8 +63,8 @@ rule labels:
         folder=subpath(output.labels, parent=True),
         videos=lambda w: "--no-videos" if w.dataset in CONFIG.without_videos else "",
     shell:
-        "fusevad labels {params.data} {params.folder} --settings {input.settings}"
-        " {params.videos} 2>&1 | tee {log} >&2"
+        "fusevad labels {params.data:q} {params.folder:q} --settings {input.settings:q}"
+        " {params.videos:q} 2>&1 | tee {log:q} >&2"
 
 
 rule splice:
@@ -87,8 +87,8 @@ rule splice:
         data=lambda w: JOBS.data_folder(w.dataset),
         folder=subpath(output.labels, parent=True),
     shell:
-        "fusevad splice {params.data} {params.folder} --settings {input.settings}"
-        " --workers {threads} 2>&1 | tee {log} >&2"
+        "fusevad splice {params.data:q} {params.folder:q} --settings {input.settings:q}"
+        " --workers {threads:q} 2>&1 | tee {log:q} >&2"
 
 
 rule manifest:
@@ -114,9 +114,9 @@ rule manifest:
         on_bad_video=CONFIG.on_bad_video,
         past_end=lambda w: JOBS.past_end(w.dataset),
     shell:
-        "fusevad manifest {input.labels} {input.intervals} {params.folder} --job {input.settings}"
-        " --on-bad-video {params.on_bad_video} --past-end {params.past_end}"
-        " --workers {threads} 2>&1 | tee {log} >&2"
+        "fusevad manifest {input.labels:q} {input.intervals:q} {params.folder:q} --job {input.settings:q}"
+        " --on-bad-video {params.on_bad_video:q} --past-end {params.past_end:q}"
+        " --workers {threads:q} 2>&1 | tee {log:q} >&2"
 
 
 rule manifest_from_features:
@@ -141,9 +141,9 @@ rule manifest_from_features:
         folder=subpath(output.manifest, parent=True),
         on_bad_video=CONFIG.on_bad_video,
     shell:
-        "fusevad manifest-from-features {params.features:q} {input.labels} {input.intervals}"
-        " {params.folder} --settings {input.settings} --on-bad-video {params.on_bad_video}"
-        " 2>&1 | tee {log} >&2"
+        "fusevad manifest-from-features {params.features:q} {input.labels:q} {input.intervals:q}"
+        " {params.folder:q} --settings {input.settings:q} --on-bad-video {params.on_bad_video:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule contact_sheet:
@@ -166,4 +166,4 @@ rule contact_sheet:
     params:
         folder=subpath(input.labels, parent=True),
     shell:
-        "fusevad contact-sheet {params.folder} {output} --job {input.settings} 2>&1 | tee {log} >&2"
+        "fusevad contact-sheet {params.folder:q} {output:q} --job {input.settings:q} 2>&1 | tee {log:q} >&2"

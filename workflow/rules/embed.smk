@@ -22,11 +22,11 @@ rule embed:
         mem_mb=2000,
     params:
         shards=lambda w: CONFIG.datasets[w.dataset].shards,
-        cues=lambda w, input: (f"--cue-folder {Path(input.cues[0]).parent}" if input.cues else ""),
+        cues=lambda w, input: ["--cue-folder", Path(input.cues[0]).parent] if input.cues else [],
     shell:
-        "fusevad embed --manifest {input.manifest} --settings {input.settings} {params.cues}"
-        " --shard {wildcards.shard} --shards {params.shards} --threads {threads} {output}"
-        " 2>&1 | tee {log} >&2"
+        "fusevad embed --manifest {input.manifest:q} --settings {input.settings:q} {params.cues:q}"
+        " --shard {wildcards.shard:q} --shards {params.shards:q} --threads {threads:q} {output:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule index:
@@ -45,8 +45,8 @@ rule index:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad index --manifest {input.manifest} --job {input.settings} {output} {input.shards}"
-        " 2>&1 | tee {log} >&2"
+        "fusevad index --manifest {input.manifest:q} --job {input.settings:q} {output:q} {input.shards:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule import_features:
@@ -68,9 +68,9 @@ rule import_features:
         shards=lambda w: CONFIG.datasets[w.dataset].shards,
         folder=subpath(output[0], parent=True),
     shell:
-        "fusevad import-features {params.features:q} --manifest {input.manifest}"
-        " --stream {wildcards.stream} --settings {input.settings} --shards {params.shards}"
-        " {params.folder} 2>&1 | tee {log} >&2"
+        "fusevad import-features {params.features:q} --manifest {input.manifest:q}"
+        " --stream {wildcards.stream:q} --settings {input.settings:q} --shards {params.shards:q}"
+        " {params.folder:q} 2>&1 | tee {log:q} >&2"
 
 
 rule align:
@@ -93,8 +93,8 @@ rule align:
     params:
         cues=lambda w, input: Path(input.cues[0]).parent,
     shell:
-        "fusevad align --manifest {input.manifest} --rgb {input.rgb} --cue-folder {params.cues}"
-        " --settings {input.settings} --threads {threads} {output} 2>&1 | tee {log} >&2"
+        "fusevad align --manifest {input.manifest:q} --rgb {input.rgb:q} --cue-folder {params.cues:q}"
+        " --settings {input.settings:q} --threads {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule event_clip:
@@ -111,5 +111,5 @@ rule event_clip:
     params:
         model=CONFIG.encoder_settings["model"],
     shell:
-        "fusevad convert-event-clip --model {params.model} --job {input.settings} {output}"
-        " 2>&1 | tee {log} >&2"
+        "fusevad convert-event-clip --model {params.model:q} --job {input.settings:q} {output:q}"
+        " 2>&1 | tee {log:q} >&2"

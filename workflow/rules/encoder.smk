@@ -17,8 +17,8 @@ rule encoder_data:
     params:
         folder=subpath(output[0], parent=True),
     shell:
-        "fusevad encoder-data {params.folder} --settings {input.settings} --workers {threads}"
-        " 2>&1 | tee {log} >&2"
+        "fusevad encoder-data {params.folder:q} --settings {input.settings:q} --workers {threads:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule encoder:
@@ -42,5 +42,5 @@ rule encoder:
         data=subpath(input.data, parent=True),
         folder=subpath(output[0], parent=True),
     shell:
-        "fusevad train-encoder --settings {input.settings} --data-settings {input.data_settings}"
-        " --model {input.model} --data {params.data} {params.folder} 2>&1 | tee {log} >&2"
+        "fusevad train-encoder --settings {input.settings:q} --data-settings {input.data_settings:q}"
+        " --model {input.model:q} --data {params.data:q} {params.folder:q} 2>&1 | tee {log:q} >&2"

@@ -22,6 +22,6 @@ rule evaluate:
         headline=lambda w: CONFIG.datasets[w.dataset].metrics[0],
         folder=subpath(output.seeds, parent=True),
     shell:
-        "fusevad evaluate {params.folder} --manifest {input.manifest}"
-        " --intervals {input.intervals} --headline {params.headline}"
-        " --job {input.settings} 2>&1 | tee {log} >&2"
+        "fusevad evaluate {params.folder:q} --manifest {input.manifest:q}"
+        " --intervals {input.intervals:q} --headline {params.headline:q}"
+        " --job {input.settings:q} 2>&1 | tee {log:q} >&2"

@@ -21,7 +21,7 @@ rule table1:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report table1 --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+        "fusevad report table1 --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule metrics:
@@ -38,7 +38,7 @@ rule metrics:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report metrics --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+        "fusevad report metrics --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule classes:
@@ -63,7 +63,7 @@ rule classes:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report classes --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+        "fusevad report classes --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule figure2:
@@ -84,7 +84,7 @@ rule figure2:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report radar --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+        "fusevad report radar --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule curves:
@@ -107,7 +107,7 @@ rule curves:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report curves --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+        "fusevad report curves --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule timelines:
@@ -134,7 +134,7 @@ rule timelines:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report timelines --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+        "fusevad report timelines --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule ablation:
@@ -158,4 +158,4 @@ rule ablation:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report ablation --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+        "fusevad report ablation --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"

@@ -22,9 +22,9 @@ rule study_masking:
     params:
         run=subpath(input.run, parent=True),
     shell:
-        "fusevad study-masking {params.run} --manifest {input.manifest}"
-        " --intervals {input.intervals} --rgb {input.rgb} --motion {input.motion}"
-        " --settings {input.settings} --workers {threads} {output} 2>&1 | tee {log} >&2"
+        "fusevad study-masking {params.run:q} --manifest {input.manifest:q}"
+        " --intervals {input.intervals:q} --rgb {input.rgb:q} --motion {input.motion:q}"
+        " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule study_noise:
@@ -49,10 +49,10 @@ rule study_noise:
         run=subpath(input.run, parent=True),
         cues=lambda w, input: Path(input.cues[0]).parent,
     shell:
-        "fusevad study-noise {params.run} --manifest {input.manifest}"
-        " --intervals {input.intervals} --rgb {input.rgb} --motion {input.motion}"
-        " --cue-folder {params.cues} --settings {input.settings} --workers {threads}"
-        " {output} 2>&1 | tee {log} >&2"
+        "fusevad study-noise {params.run:q} --manifest {input.manifest:q}"
+        " --intervals {input.intervals:q} --rgb {input.rgb:q} --motion {input.motion:q}"
+        " --cue-folder {params.cues:q} --settings {input.settings:q} --workers {threads:q}"
+        " {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule study_attention:
@@ -75,9 +75,9 @@ rule study_attention:
     params:
         cues=lambda w, input: Path(input.cues[0]).parent,
     shell:
-        "fusevad study-attention --manifest {input.manifest} --intervals {input.intervals}"
-        " --cue-folder {params.cues} --settings {input.settings} --threads {threads}"
-        " {output} 2>&1 | tee {log} >&2"
+        "fusevad study-attention --manifest {input.manifest:q} --intervals {input.intervals:q}"
+        " --cue-folder {params.cues:q} --settings {input.settings:q} --threads {threads:q}"
+        " {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule study_equivalence:
@@ -100,9 +100,9 @@ rule study_equivalence:
     params:
         run=subpath(input.run, parent=True),
     shell:
-        "fusevad study-equivalence {params.run} --manifest {input.manifest}"
-        " --intervals {input.intervals} --rgb {input.rgb} --motion {input.motion}"
-        " --settings {input.settings} --workers {threads} {output} 2>&1 | tee {log} >&2"
+        "fusevad study-equivalence {params.run:q} --manifest {input.manifest:q}"
+        " --intervals {input.intervals:q} --rgb {input.rgb:q} --motion {input.motion:q}"
+        " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule study_leaks:
@@ -122,8 +122,8 @@ rule study_leaks:
     params:
         data=lambda w: JOBS.data_folder(w.dataset),
     shell:
-        "fusevad study-leaks {params.data} --settings {input.settings} {output}"
-        " 2>&1 | tee {log} >&2"
+        "fusevad study-leaks {params.data:q} --settings {input.settings:q} {output:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule study_table:
@@ -149,7 +149,7 @@ rule study_table:
     params:
         kind=lambda w: CONFIG.study_tables[w.table]["study"],
     shell:
-        "fusevad report {params.kind} --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+        "fusevad report {params.kind:q} --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule figure3:
@@ -170,7 +170,7 @@ rule figure3:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report weight-surface --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+        "fusevad report weight-surface --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule figure4:
@@ -193,7 +193,7 @@ rule figure4:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report attention-maps --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+        "fusevad report attention-maps --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule claims:
@@ -220,7 +220,7 @@ rule claims:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report claims --settings {input.settings} {output} 2>&1 | tee {log} >&2"
+        "fusevad report claims --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule book:
@@ -237,7 +237,7 @@ rule book:
     conda:
         "../../envs/fusevad.yaml"
     params:
-        figures=lambda w, input: " ".join(f"--figure {file}" for file in input.figures),
+        figures=lambda w, input: [f"--figure={file}" for file in input.figures],
     shell:
-        "fusevad book {output} {input.tables} {params.figures} --job {input.settings}"
-        " 2>&1 | tee {log} >&2"
+        "fusevad book {output:q} {input.tables:q} {params.figures:q} --job {input.settings:q}"
+        " 2>&1 | tee {log:q} >&2"

@@ -25,11 +25,11 @@ rule train:
     resources:
         mem_mb=lambda w, threads: JOBS.train_memory(w.dataset, w.experiment, threads),
     params:
-        motion=lambda w, input: f"--motion {input.motion}" if input.motion else "",
+        motion=lambda w, input: ["--motion", *input.motion] if input.motion else [],
         seeds=",".join(map(str, CONFIG.seeds)),
         folder=subpath(output[0], parent=True),
     shell:
-        "fusevad train --manifest {input.manifest} --rgb {input.rgb} {params.motion}"
-        " --settings {input.settings} --seeds {params.seeds} --workers {threads}"
-        " --memory-mb {resources.mem_mb}"
-        " {params.folder} 2>&1 | tee {log} >&2"
+        "fusevad train --manifest {input.manifest:q} --rgb {input.rgb:q} {params.motion:q}"
+        " --settings {input.settings:q} --seeds {params.seeds:q} --workers {threads:q}"
+        " --memory-mb {resources.mem_mb:q}"
+        " {params.folder:q} 2>&1 | tee {log:q} >&2"

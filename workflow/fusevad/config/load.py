@@ -9,6 +9,7 @@ from typing import Any
 
 from fusevad.config.checks import SOURCE, check_references
 from fusevad.config.model import ORIGINS, Config, Dataset
+from fusevad.config.names import check_name
 from fusevad.config.reading import check, merge, read_named, read_unchecked
 from fusevad.config.streams import MotionCue
 from fusevad.config.tables import Experiment, expand
@@ -93,6 +94,7 @@ def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
         for name, entry in entries.items():
             if name in result:
                 raise FusevadError(f"{path}: experiment '{name}' is named twice; rename one")
+            check_name(name, "experiment", str(path))
             cue = MotionCue(**entry["motion_cue"]) if "motion_cue" in entry else default_cue
             result[name] = Experiment(
                 name,

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 
+from fusevad.config.names import check_name
 from fusevad.errors import FusevadError
 from fusevad.parsing import read_mapping
 
@@ -28,8 +29,9 @@ def read_unchecked(folder: Path, kind: str, name: str) -> dict[str, Any]:
     """Read `config/{kind}/{name}.yaml`, which may be less than its schema asks for.
 
     Raises:
-        FusevadError: there is no such file, naming all that there are.
+        FusevadError: there is no such file, naming all that there are, or none can have this name.
     """
+    check_name(name, kind.removesuffix("s"), str(folder / kind))
     path = folder / kind / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in (folder / kind).glob("*.yaml")))

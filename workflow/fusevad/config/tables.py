@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from fusevad.config.names import check_swept
 from fusevad.config.streams import MotionCue
 from fusevad.errors import FusevadError
 
@@ -111,7 +112,8 @@ def _swept(
                 experiment = _with(experiment, sweeps[key], value)
                 changed.append(f"{key}-{_text(value)}")
         if changed:
-            experiment = replace(experiment, name=f"{base.name}.{'-'.join(changed)}")
+            made = check_swept(f"{base.name}.{'-'.join(changed)}", f"config/tables/{name}.yaml")
+            experiment = replace(experiment, name=made)
             known = experiments.setdefault(experiment.name, experiment)
             if replace(known, label=experiment.label) != experiment:
                 raise FusevadError(

@@ -4,7 +4,6 @@ Settings hold what the job's result depends on; `stages` makes the plan of all j
 """
 
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -55,10 +54,10 @@ class Jobs:
         files = [file for file in settings["files"] if not file.get("unpack")]
         return settings | {"files": files}
 
-    def existing(self, source: str) -> str:
+    def existing(self, source: str) -> list[str]:
         """Option of `fusevad fetch` for data that the user already has."""
         folder = self.config.data_root.get(source)
-        return f"--data-root {shlex.quote(folder)}" if folder else ""
+        return ["--data-root", folder] if folder else []
 
     def data_folder(self, dataset: str) -> str:
         """Where the raw data of a fetched data set lie."""
