@@ -136,6 +136,17 @@ OUTSIDE = {
     "link into a chain of links": tarred(
         ("a/b/c/top", tarfile.SYMTYPE, "../../.."), ("a/b/c/out", tarfile.SYMTYPE, "top/../evil")
     ),
+    "link that a file replaces": tarred(("a", tarfile.SYMTYPE, "/etc/passwd"), ("a", b"x")),
+    "link down and up": tarred(("in/link", tarfile.SYMTYPE, "sub/../../evil")),
+    "link up through a name": tarred(("link", tarfile.SYMTYPE, "sub/..")),
+    "link without a target": tarred(("link", tarfile.SYMTYPE, "")),
+    "zip link with a NUL": zipped(("link", b"a\0b", stat.S_IFLNK | 0o777)),
+    "the downloader's notes": tarred((".fetch/record.json", b"{}")),
+    "the downloader's notes, in capitals": zipped((".FETCH/record.json", b"{}")),
+    "link to the downloader's notes": tarred(("notes", tarfile.SYMTYPE, ".fetch")),
+    "1,500 folders": tarred(("d/" * 1500 + "a", b"x")),
+    "1,500 folders in a zip archive": zipped(("d/" * 1500 + "a", b"x")),
+    "hard link through 1,500 folders": tarred(("a", tarfile.LNKTYPE, "d/" * 1500 + "a")),
     "loop of links": tarred(("a", tarfile.SYMTYPE, "b"), ("b", tarfile.SYMTYPE, "a")),
     "hard link": tarred(("hard", tarfile.LNKTYPE, "../../../lock.json")),
     "hard link to nothing": tarred(("hard", tarfile.LNKTYPE, "absent")),
@@ -161,10 +172,10 @@ def test_a_link_by_its_full_path_is_refused_wherever_it_leads(unpack, place):
 
 
 def test_a_link_is_replaced_not_written_through(unpack, place):
-    (place / "victim").write_text("whole")
-    members = [("a", tarfile.SYMTYPE, str(place / "victim")), ("a", b"overwritten")]
-    assert (unpack(tarred(*members)) / "a").read_bytes() == b"overwritten"
-    assert (place / "victim").read_text() == "whole"
+    members = [("b", b"whole"), ("a", tarfile.SYMTYPE, "b"), ("a", b"overwritten")]
+    folder = unpack(tarred(*members))
+    assert (folder / "a").read_bytes() == b"overwritten"
+    assert (folder / "b").read_bytes() == b"whole"
 
 
 @pytest.mark.parametrize(
@@ -215,6 +226,62 @@ def test_a_broken_archive_is_one_line_and_got_anew_in_the_next_run(unpack, place
     assert tree(place / "data" / "set") == []
     assert not (place / "lock.json").exists(), "no checksum of a broken file"
     assert tree(unpack(zipped(("a", b"a")))) == ["a"]
+
+
+PIN = "0" * 64
+
+
+@pytest.mark.parametrize("gives", [["b"], ["b/c.txt"]])
+def test_an_archive_does_not_bring_what_shows_that_another_is_unpacked(place, gives):
+    content = tarred(("b/c.txt", b"forged"))
+    (place / "a.tar").write_bytes(content)
+    (place / "b.tar").write_bytes(content)
+    files = [
+        {"name": "a.tar", "sources": [{"url": (place / "a.tar").as_uri()}], "unpack": True},
+        {"name": "b.tar", "sources": [{"url": (place / "b.tar").as_uri()}], "unpack": True}
+        | {"gives": gives, "sha256": PIN},
+    ]
+    values = {"licence": {"text": "none"}, "files": files}
+    for _ in range(2):
+        with pytest.raises(FusevadError, match=r"which is to come from b\.tar"):
+            settings = parse(FetchSettings, values, "set.yaml")
+            fetch("set", settings, place / "data" / "set", place / "lock.json")
+    assert tree(place / "data" / "set") == []
+
+
+def test_a_link_is_safe_whatever_another_archive_puts_around_it(unpack, place):
+    """`sub/../x` stays inside as long as `sub` is a folder, and then `sub` becomes a link."""
+    unpack(tarred(("d/up", tarfile.SYMTYPE, "..")), "a.tar")
+    with pytest.raises(FusevadError, match="not unpacked: member"):
+        unpack(tarred(("link", tarfile.SYMTYPE, "d/up/../lock.json")), "b.tar")
+    assert tree(place / "data" / "set") == ["d", "d/up"]
+
+
+def test_folders_count_as_members(unpack):
+    with pytest.raises(FusevadError, match="more than 5 members"):
+        unpack(tarred(("a/b/c/d/e/f", b"x")), max_members=5)
+
+
+DEFLATE64 = bytearray(zipped(("a", b"a")))
+for _start in (8, DEFLATE64.rindex(b"PK\x01\x02") + 10):  # its method
+    DEFLATE64[_start] = 9
+
+
+def test_an_archive_that_windows_made_above_2_gb_is_repacked_as_told(unpack, place):
+    with pytest.raises(FusevadError, match=r"above 2 GB; unpack it with 7z or unzip, pack that"):
+        unpack(bytes(DEFLATE64), "a.zip")
+    (place / "lock.json").unlink(missing_ok=True)
+    (place / "data/set/a.zip").write_bytes(tarred(("a", b"a")))
+    assert tree(unpack(b"not asked again", "a.zip")) == ["a", "a.zip"]
+
+
+def test_such_an_archive_is_unpacked_by_hand_as_told(unpack, place):
+    advice = r"unzip into .*data/set, remove it, and run the command again"
+    with pytest.raises(FusevadError, match=advice):
+        unpack(bytes(DEFLATE64), "a.zip", gives=["a"])
+    (place / "data/set/a.zip").unlink()
+    (place / "data/set/a").write_bytes(b"a")
+    assert tree(unpack(b"not asked again", "a.zip", gives=["a"])) == ["a"]
 
 
 def test_an_encrypted_archive_is_told(unpack):

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from fusevad.data.fetch import archives, drive, https, hugging_face, local
+from fusevad.data.fetch import drive, https, hugging_face, local
 from fusevad.data.fetch.checksums import sha256_with_progress
 from fusevad.data.fetch.job import Job
+from fusevad.data.fetch.members import is_archive
 from fusevad.data.fetch.mirrors import MirrorError, MismatchError, Slot, WrongFileError
 from fusevad.data.fetch.settings import FileSettings, Source
 from fusevad.errors import FusevadError
@@ -64,7 +65,7 @@ def _check(slot: Slot, expected: str | None, archive: bool) -> str:
     sha256 = sha256_with_progress(slot.part, slot.title)
     if expected not in (None, sha256):
         raise MismatchError(expected, sha256)
-    if archive and not archives.is_archive(slot.part):
+    if archive and not is_archive(slot.part):
         raise WrongFileError("sends something that is no zip or tar archive")
     return sha256
 

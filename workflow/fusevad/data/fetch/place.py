@@ -1,9 +1,14 @@
 """Bringing one file, archive or repository to its place."""
 
+import os
+import shutil
+from pathlib import Path, PurePosixPath
+
 from fusevad.data.fetch import archives, git
 from fusevad.data.fetch.checksums import Locked, sha256_with_progress
 from fusevad.data.fetch.download import download, from_first_mirror
 from fusevad.data.fetch.job import Job
+from fusevad.data.fetch.members import UnreadableArchiveError, UnsupportedArchiveError
 from fusevad.data.fetch.mirrors import Slot
 from fusevad.data.fetch.record import Entry
 from fusevad.data.fetch.settings import FileSettings, Source
@@ -57,12 +62,18 @@ def fetch_archive(job: Job, file: FileSettings) -> bool:
         return False
     archive = own if by_hand else slot.complete
     sha256 = _check_by_hand(job, file) if by_hand else _complete_archive(job, file, slot)
-    caps = archives.Caps(file.max_members, int(file.max_gigabytes * 1e9))
+    caps = archives.Caps(file.max_members, int(file.max_gigabytes * 1e9), file.max_ratio)
     try:
         archives.unpack(archive, own, slot.unpacked, caps)
-    except archives.UnreadableArchiveError:
+    except UnreadableArchiveError:
         slot.clear()
         raise
+    except UnsupportedArchiveError as error:
+        if not by_hand:
+            own.parent.mkdir(parents=True, exist_ok=True)
+            archive.rename(own)
+        raise _by_hand(job, file, str(error)) from error
+    _refuse_others(job, file, slot.unpacked)
     entry = Entry(
         sha256=sha256,
         size=archive.stat().st_size,
@@ -102,6 +113,36 @@ def fetch_repository(job: Job, file: FileSettings) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     slot.unpacked.rename(place)
     slot.clear()
+
+
+def _by_hand(job: Job, file: FileSettings, reason: str) -> FusevadError:
+    """What to do with a whole archive that only other programs read."""
+    own = job.folder / file.name
+    advice = f"unpack it with 7z or unzip into {job.folder / file.target}, remove it"
+    if not file.gives:
+        advice = "unpack it with 7z or unzip, pack that again as a .tar under the same name"
+        if job.expected(file):
+            advice += f", set the checksum in {job.where_expected(file)} to that of the new one"
+    return FusevadError(f"{own}: whole, but {reason}; {advice}, and run the command again")
+
+
+def _refuse_others(job: Job, file: FileSettings, unpacked: Path) -> None:
+    """Refuse an archive that brings what another file of the data set shows that it is there by.
+
+    Raises:
+        FusevadError: it does.
+    """
+    target = PurePosixPath(file.target)
+    for other in job.settings.files:
+        for path in map(PurePosixPath, () if other is file else (other.name, *other.gives)):
+            if path in map(PurePosixPath, file.gives) or not path.is_relative_to(target):
+                continue
+            if path != target and os.path.lexists(unpacked / path.relative_to(target)):
+                shutil.rmtree(unpacked)
+                raise FusevadError(
+                    f"{job.folder / file.name}: not unpacked: holds {path}, which is to come from"
+                    f" {other.name}; do not use this archive, and tell whoever gave it"
+                )
 
 
 def _check_by_hand(job: Job, file: FileSettings) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from math import inf
 from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import urlsplit
@@ -84,6 +85,7 @@ class FileSettings:
         users who did so themselves.
     keep_archive: whether the archive stays after unpacking.
     max_members, max_gigabytes: the most that the archive may unpack to.
+    max_ratio: the most that it may be compressed, above 100 MB: bytes for each byte of its own.
     """
 
     __pydantic_config__ = FORBID
@@ -95,6 +97,7 @@ class FileSettings:
     keep_archive: bool = False
     max_members: int = 1_000_000
     max_gigabytes: float = 500.0
+    max_ratio: float = 200.0
 
     def __post_init__(self) -> None:
         paths = [self.name, *self.gives]
@@ -110,8 +113,8 @@ class FileSettings:
             )
         if self.gives and not self.unpack:
             raise ValueError(f"{self.name}: only an archive to unpack can have `gives`")
-        if self.max_members < 1 or self.max_gigabytes <= 0:
-            raise ValueError(f"{self.name}: max_members and max_gigabytes are above 0")
+        if self.max_members < 1 or not 0 < self.max_gigabytes < inf or not self.max_ratio > 0:
+            raise ValueError(f"{self.name}: max_members, max_gigabytes, max_ratio are above 0")
 
     @property
     def from_git(self) -> bool:
