@@ -28,7 +28,8 @@ def run(folder: Path, *command: str, check: bool = True) -> subprocess.Completed
     binaries = Path(sys.executable).parent
     environment = os.environ | {
         "PATH": f"{binaries}:{os.environ['PATH']}",
-        "PYTHONPATH": str(folder / "block"),
+        # The copy's own package: another checkout's may be installed.
+        "PYTHONPATH": f"{folder / 'block'}:{folder / 'workflow'}",
         "XDG_CACHE_HOME": str(folder / "cache"),
     }
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

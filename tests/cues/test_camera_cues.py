@@ -8,9 +8,9 @@ import pytest
 from fusevad.cues.camera import make_camera_cues
 from fusevad.cues.count import cue_counts
 from fusevad.cues.settings import CameraCueSettings, CueSettings
-from fusevad.cues.store import read_counts
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
+from tests.made_up_cues import stored_counts
 from tests.made_up_tables import write_table
 
 FPS = 30
@@ -37,12 +37,11 @@ class Stream:
             CueSettings("camera", windows, thresholds),
             LayoutSettings(events=EventSettings(33_333, *sensor)),
         )
-        out = self.folder / "cues" / "shard-0.csv"
-        make_camera_cues(self.folder / "manifest.csv", self.folder / "raw", 0, 1, settings, out)
+        out = self.folder / "cues" / "shard-0.h5"
+        manifest = self.folder / "manifest.csv"
+        make_camera_cues(manifest, self.folder / "raw", 0, 1, settings, out)
         return {
-            f"T{window}-thr{threshold}": np.stack(
-                list(read_counts(out.parent / "a.h5", window, threshold))
-            )
+            f"T{window}-thr{threshold}": stored_counts(out, manifest, "a", window, threshold)
             for window in windows
             for threshold in thresholds
         }
@@ -96,7 +95,7 @@ def test_streams_that_do_not_fit_are_one_line(stream):
     stream.write([at(39.0)], [1280], [5])
     with pytest.raises(FusevadError, match=r"a\.npz: events outside 1280x720"):
         stream.cues()
-    assert not list((stream.folder / "cues").glob("*"))
+    assert not list((stream.folder / "cues").glob("*.h5"))
 
 
 def test_a_stream_that_changed_is_counted_again(stream):

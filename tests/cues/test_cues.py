@@ -1,19 +1,14 @@
-"""Motion cues against a slow float64 implementation, and their files."""
+"""Motion cues against a slow float64 implementation."""
 
-import h5py
 import numpy as np
-import pandas as pd
 import pytest
 
 from fusevad.cues.count import cue_counts, normalise
 from fusevad.cues.settings import CueSettings
-from fusevad.cues.store import make_cues, read_counts
 from fusevad.errors import FusevadError
-from fusevad.files import sha256
 from fusevad.video.crops import crop_images
-from fusevad.video.decode import probe, read_frames, read_pictures
-from tests.made_up_tables import write_table
-from tests.video.test_video import CLIPS, cut, files_of_at_most, write_video
+from fusevad.video.decode import read_frames, read_pictures
+from tests.video.test_video import CLIPS, write_video
 
 WINDOWS = (4, 8, 16, 32, 64)
 THRESHOLDS = (10, 25)
@@ -183,97 +178,6 @@ def test_a_cue_does_not_depend_on_its_neighbours_beyond_the_window():
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(FusevadError, match="motion cues"):
         CueSettings(**wrong)
-
-
-@pytest.fixture
-def manifest(tmp_path):
-    """A manifest of two videos, of 40 and 16 frames."""
-    rows = []
-    for name, frames in (("a", 40), ("b", 16)):
-        path = write_video(tmp_path / f"{name}.mp4", frames, seed=frames)
-        info = probe(path)
-        rows.append((name, path, "train", "normal", frames, info.fps, 64, 48, sha256(path)))
-    write_table(tmp_path, "manifest", rows)
-    return tmp_path / "manifest.csv"
-
-
-def test_files_hold_the_counts_of_each_setting(manifest):
-    index = manifest.parent / "cues/shard-0.csv"
-    make_cues(manifest, 0, 1, CueSettings("released"), index)
-    table = pd.read_csv(index)
-    assert table.to_dict("list") == {
-        "video": ["a", "b"], "file": ["a.h5", "b.h5"], "segments": [3, 1]
-    }  # fmt: skip
-    video = list(read_frames(manifest.parent / "a.mp4"))
-    for name, counts in all_counts(video, "released").items():
-        window, threshold = name.removeprefix("T").split("-thr")
-        stored = list(read_counts(index.parent / "a.h5", int(window), int(threshold)))
-        np.testing.assert_array_equal(stored, counts)
-        assert stored[0].dtype == np.uint8
-    with h5py.File(index.parent / "a.h5") as store:
-        assert store.attrs["definition"] == "released"
-        assert store.attrs["video_sha256"] == sha256(manifest.parent / "a.mp4")
-
-
-def test_shards_share_the_videos(manifest):
-    folder = manifest.parent / "cues"
-    for shard in (0, 1):
-        make_cues(manifest, shard, 2, CueSettings(), folder / f"shard-{shard}.csv")
-    assert [pd.read_csv(folder / f"shard-{k}.csv").video.tolist() for k in (0, 1)] == [["a"], ["b"]]
-
-
-def test_finished_files_are_kept_and_damaged_or_outdated_ones_made_again(manifest):
-    folder = manifest.parent / "cues"
-    make_cues(manifest, 0, 1, CueSettings(), folder / "shard-0.csv")
-    first = {name: (folder / name).stat().st_mtime_ns for name in ("a.h5", "b.h5")}
-    (folder / "b.h5").write_bytes(b"damaged")
-    make_cues(manifest, 0, 1, CueSettings(), folder / "shard-0.csv")
-    assert (folder / "a.h5").stat().st_mtime_ns == first["a.h5"]
-    assert len(list(read_counts(folder / "b.h5", 16, 10))) == 1
-    make_cues(manifest, 0, 1, CueSettings(thresholds=(5,)), folder / "shard-0.csv")
-    assert len(list(read_counts(folder / "a.h5", 16, 5))) == 3
-
-
-@pytest.mark.parametrize("version", [None, 0])
-def test_cues_of_other_pixels_are_refused_and_made_again(manifest, version):
-    index = manifest.parent / "cues/shard-0.csv"
-    make_cues(manifest, 0, 1, CueSettings(), index)
-    with h5py.File(index.parent / "a.h5", "r+") as store:
-        del store.attrs["pixels_version"]
-        if version is not None:
-            store.attrs["pixels_version"] = version
-    with pytest.raises(FusevadError, match=r"a\.h5: motion cues made with .* run the cues stage$"):
-        next(read_counts(index.parent / "a.h5", 16, 10))
-    make_cues(manifest, 0, 1, CueSettings(), index)
-    assert len(list(read_counts(index.parent / "a.h5", 16, 10))) == 3
-
-
-def test_a_video_that_changed_leaves_no_file(manifest):
-    write_video(manifest.parent / "b.mp4", 20)
-    with pytest.raises(FusevadError, match=r"b\.mp4.*manifest"):
-        make_cues(manifest, 0, 1, CueSettings(), manifest.parent / "cues/shard-0.csv")
-    assert sorted(file.name for file in (manifest.parent / "cues").iterdir()) == ["a.h5"]
-
-
-def test_a_truncated_video_leaves_no_file(manifest):
-    cut(manifest.parent / "a.mp4", 0.6)
-    with pytest.raises(FusevadError, match=r"a\.mp4"):
-        make_cues(manifest, 0, 1, CueSettings(), manifest.parent / "cues/shard-0.csv")
-    assert list((manifest.parent / "cues").iterdir()) == []
-
-
-def test_a_full_disk_is_said_and_leaves_no_file(manifest, capfd):
-    folder = manifest.parent / "cues"
-    message = r"a\.h5: the disk is full"
-    with files_of_at_most(20_000), pytest.raises(FusevadError, match=message):
-        make_cues(manifest, 0, 1, CueSettings(), folder / "shard-0.csv")
-    assert list(folder.iterdir()) == []
-    assert "Traceback" not in capfd.readouterr().err
-
-
-def test_missing_cues_are_named(manifest):
-    with pytest.raises(FusevadError, match=r"none\.h5.*run the cues stage"):
-        list(read_counts(manifest.parent / "none.h5", 16, 10))
 
 
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="the real clips are not beside the repository")

@@ -2,15 +2,14 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from fusevad.cues.reading import CueShards
 from fusevad.cues.settings import CueSettings
 from fusevad.data.manifest import read_manifest
 from fusevad.embed import align as align_module
@@ -21,7 +20,7 @@ from fusevad.encoders.clip import load_cue_tower, new_cue_tower
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
 from fusevad.video.crops import crop_images
-from fusevad.video.pixels import PIXELS_VERSION
+from tests.made_up_cues import write_made_up_shard
 from tests.made_up_tables import write_table
 from tests.tiny_clip import make_encoder
 
@@ -66,7 +65,7 @@ def data(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("data")
     targets = np.random.default_rng(0).normal(size=(KINDS, 24))
-    rows, tensors = [], {}
+    rows, tensors, cues = [], {}, {}
     for number in range(14):
         name, split = f"v{number}", "train" if number < 12 else "test"
         segments = 3 + number % 5
@@ -77,11 +76,11 @@ def data(tmp_path_factory):
         if split == "test":
             tensors[name][:] = np.nan
             continue
-        (folder / "cues").mkdir(exist_ok=True)
-        with h5py.File(folder / f"cues/{name}.h5", "w") as store:
-            store.attrs["pixels_version"] = PIXELS_VERSION
-            for window in CUES.windows:
-                store[f"T{window}-thr10"] = np.stack([counts_of(kind, window) for kind in kinds])
+        cues[name] = {
+            f"T{window}-thr10": [counts_of(kind, window) for kind in kinds]
+            for window in CUES.windows
+        }
+    write_made_up_shard(folder / "cues/shard-0.h5", cues)
     write_table(folder, "manifest", rows)
     save_file(tensors, folder / "shard-0.safetensors")
     index = [(name, "shard-0.safetensors", *x.shape, "-") for name, x in tensors.items()]
@@ -92,7 +91,8 @@ def data(tmp_path_factory):
 
 def run(data, settings, out):
     folder, _ = data
-    align(folder / "manifest.csv", folder / "index.csv", folder / "cues", settings, out)
+    cues = [folder / "cues/shard-0.h5"]
+    align(folder / "manifest.csv", folder / "index.csv", cues, settings, out)
     return out
 
 
@@ -119,17 +119,17 @@ def test_cues_learn_the_embeddings_of_their_frames(encoder, data, tmp_path):
 def test_no_video_and_nothing_of_a_test_video_is_opened(encoder, data, tmp_path, monkeypatch):
     """There are no pictures; test videos have no cues, and embeddings that are no numbers."""
     folder, _ = data
-    opened = []
+    read = set()
+    real = CueShards.chosen
 
-    class Watched(h5py.File):
-        def __init__(self, file, *rest):
-            opened.append(Path(file).stem)
-            super().__init__(file, *rest)
+    def watched(self, video, *rest):
+        read.add(video.name)
+        return real(self, video, *rest)
 
-    monkeypatch.setattr(align_module.h5py, "File", Watched)
+    monkeypatch.setattr(CueShards, "chosen", watched)
     out = run(data, settings_for(encoder), tmp_path / "x.safetensors")
     training = {v.name for v in read_manifest(folder / "manifest.csv") if v.split == "train"}
-    assert set(opened) == training
+    assert read == training
     assert all(np.isfinite(tensor).all() for tensor in load_file(out).values())
 
 
@@ -138,7 +138,9 @@ def test_a_sample_is_one_crop_of_one_cue_and_its_own_target(encoder, data):
     videos = [v for v in read_manifest(folder / "manifest.csv") if v.split == "train"]
     tower = new_cue_tower(encoder)
     settings = settings_for(encoder, segments_per_video=3)
-    samples = align_module._Samples(videos, folder / "index.csv", folder / "cues", settings, tower)
+    samples = align_module._Samples(
+        videos, folder / "index.csv", [folder / "cues/shard-0.h5"], settings, tower
+    )
     assert len(samples) == 3 * 12
     with safe_open(folder / "shard-0.safetensors", "numpy") as store:
         tensors = {video.name: store.get_tensor(video.name) for video in videos}
@@ -212,9 +214,10 @@ def test_embeddings_of_other_crops_or_encoders_are_named(encoder, data, tmp_path
 
 def test_missing_motion_cues_are_named(encoder, data, tmp_path):
     folder, _ = data
-    with pytest.raises(FusevadError, match=r"v\d+\.h5: no motion cue T(8|16)-thr10"):
+    shards = [tmp_path / "shard-0.h5"]
+    with pytest.raises(FusevadError, match=r"shard-0\.h5: no such motion cues"):
         align(
-            folder / "manifest.csv", folder / "index.csv", tmp_path, settings_for(encoder),
+            folder / "manifest.csv", folder / "index.csv", shards, settings_for(encoder),
             tmp_path / "x.safetensors",
         )  # fmt: skip
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from fusevad.cues.count import normalise
 from fusevad.cues.settings import CueSettings
-from fusevad.cues.store import make_cues, read_counts
+from fusevad.cues.store import make_cues
 from fusevad.embed import run as embed_module
 from fusevad.embed.index import make_index
 from fusevad.embed.run import embed_shard
@@ -21,6 +21,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.video.crops import crop_images
 from fusevad.video.decode import read_frames
+from tests.made_up_cues import stored_counts
 from tests.made_up_tables import write_table
 from tests.tiny_clip import changed, make_encoder
 from tests.video.test_video import files_of_at_most, write_video
@@ -42,13 +43,14 @@ def data(tmp_path_factory):
         path = write_video(folder / f"{name}.mp4", frames, (160, 120), seed=frames)
         rows.append((name, path, "train", "normal", frames, 20.0, 160, 120, sha256(path)))
     write_table(folder, "manifest", rows)
-    make_cues(folder / "manifest.csv", 0, 1, CueSettings(), folder / "cues/shard-0.csv")
+    make_cues(folder / "manifest.csv", 0, 1, CueSettings(), folder / "cues/shard-0.h5")
     return folder
 
 
-def embed(data, out, settings, shard=0, shards=1, threads=1):
+def embed(data, out, settings, shard=0, shards=1, threads=1, cues=None):
     file = out / f"shard-{shard}.safetensors"
-    embed_shard(data / "manifest.csv", shard, shards, settings, file, data / "cues", threads)
+    cues = [data / "cues/shard-0.h5"] if cues is None else cues
+    embed_shard(data / "manifest.csv", shard, shards, settings, file, cues, threads)
     return file
 
 
@@ -104,7 +106,7 @@ def test_event_segments_are_embedded_motion_cues(encoder, data, tmp_path):
     shard = load_file(embed(data, tmp_path, EmbedSettings("motion-T16-thr10", encoder)))
     tower = load_cue_tower(encoder)
     for name in VIDEOS:
-        counts = np.stack(list(read_counts(data / f"cues/{name}.h5", 16, 10)))
+        counts = stored_counts(data / "cues/shard-0.h5", data / "manifest.csv", name, 16, 10)
         cues = normalise(counts, 16, CueSettings())
         for cue, vectors in zip(cues, shard[name], strict=True):
             expected = tower.embed(crop_images(cue, tuple(range(10)), 32))
@@ -217,8 +219,10 @@ def test_a_video_of_other_length_than_the_manifests_is_named(encoder, data, tmp_
 
 def test_missing_motion_cues_are_named(encoder, data, tmp_path):
     settings = EmbedSettings("motion-T16-thr10", encoder)
-    with pytest.raises(FusevadError, match=r"a\.h5: no such motion cues"):
-        embed_shard(data / "manifest.csv", 0, 1, settings, tmp_path / "x.safetensors", tmp_path)
+    with pytest.raises(FusevadError, match=r"none\.h5: no such motion cues"):
+        embed(data, tmp_path, settings, cues=[tmp_path / "none.h5"])
+    with pytest.raises(FusevadError, match="name the shards of its motion cues"):
+        embed(data, tmp_path, settings, cues=[])
 
 
 @pytest.mark.parametrize(

@@ -130,14 +130,14 @@ def test_the_pictures_are_even_in_time_and_one_shows_the_anomaly():
 
 
 def test_the_timelines_show_scores_weights_and_truth_in_seconds(made_up, tmp_path, drawn):
-    cues = tmp_path / "cues"
-    make_cues(made_up.dataset.manifest, 0, 1, CueSettings(), cues / "shard-0.csv")
+    cues = tmp_path / "cues/shard-0.h5"
+    make_cues(made_up.dataset.manifest, 0, 1, CueSettings(), cues)
     row = made_up.rows[-1]
     make_timelines(
         row,
         made_up.dataset,
         "validation",
-        cues,
+        (cues,),
         16,
         10,
         tmp_path / "timelines.pdf",

@@ -229,13 +229,13 @@ def data(tmp_path_factory):
     write_table(folder, "manifest", rows)
     write_table(folder, "intervals", spans)
     write_table(folder, "skipped")
-    make_cues(folder / "manifest.csv", 0, 1, CUES, folder / "cues/shard-0.csv")
+    make_cues(folder / "manifest.csv", 0, 1, CUES, folder / "cues/shard-0.h5")
     return folder
 
 
 def study(data, out, settings):
     files = out / "attention.csv", out / "attention-maps.csv"
-    inputs = data / "manifest.csv", data / "intervals.csv", data / "cues"
+    inputs = data / "manifest.csv", data / "intervals.csv", [data / "cues/shard-0.h5"]
     study_attention(*inputs, settings, *files)
     return files
 
@@ -394,7 +394,7 @@ def test_the_figure_lays_each_map_over_the_picture_that_was_seen(
     kept: list[Figure] = []
     monkeypatch.setattr(figure_module, "save_figure", lambda figure, *_: kept.append(figure))
     files = tmp_path / "figure4.pdf", tmp_path / "figure4.png"
-    make_attention_maps(dataset(data), measured[1], data / "cues", 16, 10, *files)
+    make_attention_maps(dataset(data), measured[1], (data / "cues/shard-0.h5",), 16, 10, *files)
     shown = [axis for axis in kept[0].axes if axis.images]
     assert len(shown) == 3 * 4
     labels = [axis.get_ylabel() for axis in shown if axis.get_ylabel()]
@@ -416,5 +416,5 @@ def test_the_figure_lays_each_map_over_the_picture_that_was_seen(
 
 def test_the_figure_is_written(measured, data, tmp_path):
     files = tmp_path / "figure4.pdf", tmp_path / "figure4.png"
-    make_attention_maps(dataset(data), measured[1], data / "cues", 16, 10, *files)
+    make_attention_maps(dataset(data), measured[1], (data / "cues/shard-0.h5",), 16, 10, *files)
     assert files[0].read_bytes()[:4] == b"%PDF" and files[1].read_bytes()[1:4] == b"PNG"

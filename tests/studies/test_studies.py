@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import h5py
 import numpy as np
 import open_clip
 import pandas as pd
@@ -37,7 +36,7 @@ from fusevad.studies.noise import noisy_counts, study_noise
 from fusevad.studies.settings import MaskingSettings, NoiseSettings
 from fusevad.train.run import TrainData, train
 from fusevad.train.seed_run import TrainSettings
-from fusevad.video.pixels import PIXELS_VERSION
+from tests.made_up_cues import write_made_up_shard
 from tests.made_up_tables import write_table
 
 CONFIGURATION = {
@@ -71,7 +70,7 @@ class World:
         self.embed = EmbedSettings("motion-T16-thr10", write_encoder(folder), CUES, CROPS)
         write_data(folder)
         shard = self.motion.with_name("shard-0.safetensors")
-        embed_shard(self.manifest, 0, 1, self.embed, shard, folder / "cues")
+        embed_shard(self.manifest, 0, 1, self.embed, shard, [folder / "cues/shard-0.h5"])
         make_index(self.manifest, [shard], self.motion)
         self.run = self.trained("student-t")
 
@@ -89,7 +88,13 @@ class World:
         return tuple(pd.read_csv(file) for file in files)
 
     def add_noise(self, run: Path, out: Path, settings: NoiseSettings) -> pd.DataFrame:
-        paths = self.manifest, self.intervals, self.rgb, self.motion, self.folder / "cues"
+        paths = (
+            self.manifest,
+            self.intervals,
+            self.rgb,
+            self.motion,
+            [self.folder / "cues/shard-0.h5"],
+        )
         study_noise(run, *paths, settings, out / "noise.csv", workers=1)
         return pd.read_csv(out / "noise.csv")
 
@@ -113,9 +118,8 @@ def write_encoder(folder: Path) -> EncoderSettings:
 def write_data(folder: Path) -> None:
     """Fourteen videos; anomalies shift the RGB embedding and put a blob into the motion cue."""
     generator = np.random.default_rng(0)
-    (folder / "cues").mkdir()
     (folder / "rgb").mkdir()
-    videos, intervals, rgb = [], [], {}
+    videos, intervals, rgb, cues = [], [], {}, {}
     for i in range(14):
         split, kind = ("train" if i < 8 else "test"), ("normal" if i % 2 else "fire")
         frames = int(generator.integers(40, 100))
@@ -128,9 +132,8 @@ def write_data(folder: Path) -> None:
             rgb[name][:2] += 2
             if split == "test":
                 intervals.append([name, kind, 0, 32])
-        with h5py.File(folder / "cues" / f"{name}.h5", "w") as store:
-            store.attrs["pixels_version"] = PIXELS_VERSION
-            store["T16-thr10"] = counts
+        cues[name] = {"T16-thr10": counts}
+    write_made_up_shard(folder / "cues/shard-0.h5", cues)
     write_table(folder, "manifest", videos)
     write_table(folder, "intervals", intervals)
     save_file(rgb, folder / "rgb" / "shard-0.safetensors")

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +82,19 @@ def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.D
     if missing:
         raise FusevadError(f"{path}: no column {', '.join(missing)}; make it again")
     return frame
+
+
+def progress_folder(final: Path, made_with: Mapping[str, Any]) -> Path:
+    """The hidden folder beside `final` in which a job keeps what is finished; made if need be.
+
+    Folders of jobs with other settings than `made_with` are removed.
+    """
+    folder = final.parent / f".{final.stem}-{settings_hash(made_with)}.progress"
+    for other in final.parent.glob(f".{final.stem}-*.progress"):
+        if other != folder:
+            shutil.rmtree(other)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def sha256(path: Path) -> str:

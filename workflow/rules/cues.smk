@@ -6,7 +6,7 @@ rule cues:
         settings=lambda w: PLAN.settings(f"cues/{w.dataset}/{w.definition}/{w.shard}"),
         manifest="results/{dataset}/manifest.csv",
     output:
-        "results/{dataset}/cues/{definition}/shard-{shard}.csv",
+        "results/{dataset}/cues/{definition}/shard-{shard}.h5",
     log:
         "results/{dataset}/logs/cues-{definition}-{shard}.log",
     benchmark:
@@ -26,7 +26,7 @@ rule camera_cues:
         manifest="results/{dataset}/manifest.csv",
         events=lambda w: f"results/fetched/{CONFIG.events[w.dataset].source}.json",
     output:
-        "results/{dataset}/cues/camera/shard-{shard}.csv",
+        "results/{dataset}/cues/camera/shard-{shard}.h5",
     log:
         "results/{dataset}/logs/camera-cues-{shard}.log",
     benchmark:

@@ -5,7 +5,7 @@ rule embed:
     input:
         settings=lambda w: PLAN.settings(f"embed/{w.dataset}/{w.encoder}/{w.stream}/{w.shard}"),
         manifest="results/{dataset}/manifest.csv",
-        cues=lambda w: JOBS.cue_index(w.dataset, w.stream, w.shard),
+        cues=lambda w: JOBS.cue_shard(w.dataset, w.stream, w.shard),
         weights=lambda w: JOBS.encoder_weights(w.dataset, w.stream),
     output:
         "results/{dataset}/embeddings/{encoder}/{stream}/shard-{shard}.safetensors",
@@ -22,7 +22,7 @@ rule embed:
         mem_mb=2000,
     params:
         shards=lambda w: CONFIG.datasets[w.dataset].shards,
-        cues=lambda w, input: ["--cue-folder", Path(input.cues[0]).parent] if input.cues else [],
+        cues=lambda w, input: JOBS.cue_options(input.cues),
     shell:
         "fusevad embed --manifest {input.manifest:q} --settings {input.settings:q} {params.cues:q}"
         " --shard {wildcards.shard:q} --shards {params.shards:q} --threads {threads:q} {output:q}"
@@ -91,9 +91,9 @@ rule align:
         "../../envs/fusevad.yaml"
     threads: 64
     params:
-        cues=lambda w, input: Path(input.cues[0]).parent,
+        cues=lambda w, input: JOBS.cue_options(input.cues),
     shell:
-        "fusevad align --manifest {input.manifest:q} --rgb {input.rgb:q} --cue-folder {params.cues:q}"
+        "fusevad align --manifest {input.manifest:q} --rgb {input.rgb:q} {params.cues:q}"
         " --settings {input.settings:q} --threads {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 

@@ -114,7 +114,7 @@ rule timelines:
     input:
         "results/{dataset}/manifest.csv",
         "results/{dataset}/intervals.csv",
-        lambda w: JOBS.cue_indices(w.dataset, CONFIG.timelines),
+        lambda w: JOBS.cues_of(w.dataset, CONFIG.timelines),
         f"results/{{dataset}}/runs/{CONFIG.timelines}/scores.parquet",
         settings=lambda w: PLAN.settings(f"report/timelines-{w.dataset}"),
     output:

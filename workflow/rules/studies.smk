@@ -34,7 +34,7 @@ rule study_noise:
         intervals="results/{dataset}/intervals.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
         motion=lambda w: JOBS.motion_index(w.dataset, CONFIG.studied),
-        cues=lambda w: JOBS.cue_indices(w.dataset, CONFIG.studied),
+        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.studied),
         run=lambda w: STUDIES.run(w.dataset, "history.csv"),
     output:
         "results/{dataset}/studies/noise.csv",
@@ -47,11 +47,11 @@ rule study_noise:
     threads: 64
     params:
         run=subpath(input.run, parent=True),
-        cues=lambda w, input: Path(input.cues[0]).parent,
+        cues=lambda w, input: JOBS.cue_options(input.cues),
     shell:
         "fusevad study-noise {params.run:q} --manifest {input.manifest:q}"
         " --intervals {input.intervals:q} --rgb {input.rgb:q} --motion {input.motion:q}"
-        " --cue-folder {params.cues:q} --settings {input.settings:q} --workers {threads:q}"
+        " {params.cues:q} --settings {input.settings:q} --workers {threads:q}"
         " {output:q} 2>&1 | tee {log:q} >&2"
 
 
@@ -60,7 +60,7 @@ rule study_attention:
         settings=lambda w: PLAN.settings(f"study-attention/{w.dataset}"),
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
-        cues=lambda w: JOBS.cue_indices(w.dataset, CONFIG.studied),
+        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.studied),
         weights=lambda w: JOBS.encoder_weights(w.dataset, "motion"),
     output:
         "results/{dataset}/studies/attention.csv",
@@ -73,10 +73,10 @@ rule study_attention:
         "../../envs/fusevad.yaml"
     threads: 1
     params:
-        cues=lambda w, input: Path(input.cues[0]).parent,
+        cues=lambda w, input: JOBS.cue_options(input.cues),
     shell:
         "fusevad study-attention --manifest {input.manifest:q} --intervals {input.intervals:q}"
-        " --cue-folder {params.cues:q} --settings {input.settings:q} --threads {threads:q}"
+        " {params.cues:q} --settings {input.settings:q} --threads {threads:q}"
         " {output:q} 2>&1 | tee {log:q} >&2"
 
 
@@ -177,7 +177,7 @@ rule figure4:
     input:
         maps="results/{dataset}/studies/attention-maps.csv",
         manifest="results/{dataset}/manifest.csv",
-        cues=lambda w: JOBS.cue_indices(w.dataset, CONFIG.studied),
+        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.studied),
         settings=lambda w: PLAN.settings(f"report/figure4-{w.dataset}"),
     output:
         report(

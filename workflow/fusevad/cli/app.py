@@ -37,7 +37,7 @@ Intervals = Annotated[Path, typer.Option(help="The data set's intervals.csv.")]
 OnBadVideo = Annotated[
     Literal["stop", "skip"], typer.Option(help="Whether bad videos stop all or are left out.")
 ]
-CueFolder = Annotated[Path, typer.Option(help="Folder of the motion cues.")]
+Cues = Annotated[list[Path], typer.Option(help="A shard of the motion cues; give each.")]
 Rgb = Annotated[Path, typer.Option(help="Index of the RGB embeddings.")]
 Motion = Annotated[Path, typer.Option(help="Index of the motion-cue embeddings.")]
 Shard = Annotated[int, typer.Option(help="Number of this shard, from 0.", min=0)]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fusevad.cli.app import (
-    CueFolder,
+    Cues,
     JobFile,
     Manifest,
     OnBadVideo,
@@ -30,8 +30,7 @@ def cues(manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, o
 
     with recorded(settings) as job:
         parsed = parse(CueSettings, job.settings, "cues")
-        files = make_cues(manifest, shard, shards, parsed, out)
-        job.outputs += map(str, files)
+        make_cues(manifest, shard, shards, parsed, out)
 
 
 @app.command()
@@ -44,8 +43,7 @@ def camera_cues(
 
     with recorded(settings) as job:
         parsed = parse(CameraCueSettings, job.settings, "camera-cues")
-        files = make_camera_cues(manifest, events, shard, shards, parsed, out)
-        job.outputs += map(str, files)
+        make_camera_cues(manifest, events, shard, shards, parsed, out)
 
 
 @app.command()
@@ -55,7 +53,9 @@ def embed(
     shard: Shard,
     shards: Shards,
     out: Path,
-    cue_folder: Annotated[Path | None, typer.Option(help="Motion cues, for their stream.")] = None,
+    cues: Annotated[
+        list[Path] | None, typer.Option(help="Shards of motion cues, for a motion stream.")
+    ] = None,
     threads: Threads = 1,
 ) -> None:
     """Embeddings of one stream (RGB or a motion cue) of the videos of a shard."""
@@ -64,7 +64,7 @@ def embed(
 
     with recorded(settings) as job:
         parsed = parse(EmbedSettings, job.settings, "embed")
-        embed_shard(manifest, shard, shards, parsed, out, cue_folder, threads)
+        embed_shard(manifest, shard, shards, parsed, out, cues or (), threads)
 
 
 @app.command()
@@ -110,7 +110,7 @@ def train_encoder(
 def align(
     manifest: Manifest,
     rgb: Rgb,
-    cue_folder: CueFolder,
+    cues: Cues,
     settings: Settings,
     out: Path,
     threads: Threads = 1,
@@ -121,7 +121,7 @@ def align(
 
     with recorded(settings) as job:
         parsed = parse(AlignSettings, job.settings, "align")
-        align_tower(manifest, rgb, cue_folder, parsed, out, threads)
+        align_tower(manifest, rgb, cues, parsed, out, threads)
 
 
 @app.command()

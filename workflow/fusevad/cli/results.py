@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fusevad.cli.app import (
-    CueFolder,
+    Cues,
     Intervals,
     JobFile,
     Manifest,
@@ -102,7 +102,7 @@ def study_noise(
     intervals: Intervals,
     rgb: Rgb,
     motion: Motion,
-    cue_folder: CueFolder,
+    cues: Cues,
     settings: Settings,
     out: Path,
     workers: Workers = 1,
@@ -113,14 +113,14 @@ def study_noise(
 
     with recorded(settings) as job:
         parsed = parse(NoiseSettings, job.settings, "noise")
-        study(run, manifest, intervals, rgb, motion, cue_folder, parsed, out, workers)
+        study(run, manifest, intervals, rgb, motion, cues, parsed, out, workers)
 
 
 @app.command()
 def study_attention(
     manifest: Manifest,
     intervals: Intervals,
-    cue_folder: CueFolder,
+    cues: Cues,
     settings: Settings,
     out: Annotated[tuple[Path, Path], typer.Argument(help="Areas, and maps of examples.")],
     threads: Threads = 1,
@@ -131,7 +131,7 @@ def study_attention(
 
     with recorded(settings) as job:
         parsed = parse(AttentionSettings, job.settings, "attention")
-        study(manifest, intervals, cue_folder, parsed, *out, threads)
+        study(manifest, intervals, cues, parsed, *out, threads)
 
 
 @app.command()

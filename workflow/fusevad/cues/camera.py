@@ -22,7 +22,7 @@ from fusevad.data.recorded.convert import Events, read_events
 from fusevad.data.recorded.inventory import Clip, Inventory
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
-from fusevad.files import settings_hash
+from fusevad.files import settings_hash, sha256
 from fusevad.video.decode import FRAME_SIZE
 
 # A stream may be longer or shorter than its video by the larger of the two.
@@ -35,8 +35,8 @@ def make_camera_cues(
     shard_index: int,
     shard_count: int,
     settings: CameraCueSettings,
-    out_csv: Path,
-) -> list[Path]:
+    out: Path,
+) -> None:
     """Write the cues of a shard's videos from their event streams, as `make_cues` does from frames.
 
     Args:
@@ -44,7 +44,7 @@ def make_camera_cues(
         folder: the raw data of the event streams.
         shard_index, shard_count: as in `make_cues`.
         settings: what is counted.
-        out_csv: the index to write.
+        out: the shard to write.
 
     Raises:
         FusevadError: a stream is missing, unreadable, or of another length than its video.
@@ -62,9 +62,10 @@ def make_camera_cues(
     def source(video: Video) -> str:
         file = clips[video.name].files[0]
         layout = repr(settings.layout.events)
-        return settings_hash({"file": [file.name, file.stat().st_size], "layout": layout})
+        length = [video.frames, video.fps]
+        return settings_hash({"file": sha256(file), "layout": layout, "length": length})
 
-    return write_cues(videos, settings.cues, source, counts, out_csv)
+    write_cues(videos, settings.cues, source, counts, out)
 
 
 def camera_totals(

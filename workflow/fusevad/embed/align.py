@@ -7,19 +7,18 @@ stream's, so no video is decoded again; only rows of the training split are ever
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 import fusevad
-from fusevad.config.streams import cue_name
 from fusevad.cues.count import normalise
-from fusevad.cues.store import check_pixels
+from fusevad.cues.reading import CueShards
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.embed.settings import AlignSettings
 from fusevad.embed.store import EmbeddingStore
@@ -34,7 +33,7 @@ from fusevad.video.crops import crop_images
 def align(
     manifest: Path,
     rgb_index: Path,
-    cue_folder: Path,
+    cues: Sequence[Path],
     settings: AlignSettings,
     out: Path,
     threads: int = 1,
@@ -46,7 +45,7 @@ def align(
     Args:
         manifest: `manifest.csv`; videos of the split `test` are not read.
         rgb_index: `index.csv` of the RGB embeddings by `settings.encoder`.
-        cue_folder: folder of the motion cues.
+        cues: shards of the motion cues.
         settings: what learns, and from what.
         out: safetensors file of the tower.
         threads: threads of torch.
@@ -58,7 +57,7 @@ def align(
     torch.manual_seed(settings.seed)
     videos = [video for video in read_manifest(manifest) if video.split == "train"]
     tower = new_cue_tower(settings.encoder)
-    samples = _Samples(videos, rgb_index, cue_folder, settings, tower)
+    samples = _Samples(videos, rgb_index, cues, settings, tower)
     if len(samples) < 2:
         raise FusevadError(f"{manifest}: {len(samples)} training segments; align needs several")
     provenance = _provenance(settings, videos, tower) | {"rgb_index_sha256": sha256(rgb_index)}
@@ -86,7 +85,7 @@ class _Samples:
         self,
         videos: list[Video],
         rgb_index: Path,
-        cue_folder: Path,
+        cues: Sequence[Path],
         settings: AlignSettings,
         tower: Tower,
     ) -> None:
@@ -102,7 +101,7 @@ class _Samples:
             )
         self._videos = videos
         self._embeddings = embeddings
-        self._folder = cue_folder
+        self._shards = CueShards(cues)
         self._crops = settings.crops
         self._size = tower.image_size
         self._cues = settings.cues
@@ -136,16 +135,7 @@ class _Samples:
         return np.stack(images), torch.stack(targets).float()
 
     def _cue(self, video: Video, segment: int, window: int, threshold: int) -> NDArray[np.float32]:
-        file = self._folder / f"{video.name}.h5"
-        try:
-            with h5py.File(file) as store:
-                check_pixels(store, file)
-                counts = store[cue_name(window, threshold)][segment]
-        except (OSError, KeyError, ValueError, IndexError) as error:
-            raise FusevadError(
-                f"{file}: no motion cue {cue_name(window, threshold)} of segment {segment}; "
-                "delete the file and run the cues stage"
-            ) from error
+        counts = next(self._shards.chosen(video, window, threshold, [segment]))
         return normalise(counts, window, self._cues)
 
 

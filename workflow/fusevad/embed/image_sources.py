@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from fusevad.cues.count import normalise
+from fusevad.cues.reading import CueShards
 from fusevad.cues.settings import CueSettings
-from fusevad.cues.store import read_counts
 from fusevad.data.manifest import Video
-from fusevad.errors import FusevadError
-from fusevad.files import sha256
 from fusevad.video.crops import crop_images
 from fusevad.video.decode import SEGMENT_FRAMES, read_frames, sampled_times
 
@@ -64,17 +61,14 @@ class CueSource:
 
     crops: tuple[int, ...]
     image_size: int
-    folder: Path
+    shards: CueShards
     window: int
     threshold: int
     settings: CueSettings
 
     def key(self, video: Video) -> str:
         """Changes whenever the motion cues do."""
-        file = self._file(video)
-        if not file.is_file():
-            raise FusevadError(f"{file}: no such motion cues; run the cues stage first")
-        return sha256(file)
+        return self.shards.digest(video, self.window, self.threshold)
 
     def chunks(self, video: Video) -> Iterator[Chunk]:
         """Crops of all segments' cues, float32 in 0..1.
@@ -84,20 +78,11 @@ class CueSource:
         """
         return _chunks(self._cues(video), len(self.crops))
 
-    def _file(self, video: Video) -> Path:
-        return self.folder / f"{video.name}.h5"
-
     def _cues(self, video: Video) -> Iterator[tuple[int, np.ndarray]]:
-        found = 0
-        for counts in read_counts(self._file(video), self.window, self.threshold):
-            cue = normalise(counts, self.window, self.settings)
-            yield found, crop_images(cue, self.crops, self.image_size)
-            found += 1
-        if found != video.segments:
-            raise FusevadError(
-                f"{self._file(video)}: {found} segments, but {video.name} has {video.segments}; "
-                "delete it and run the cues stage"
-            )
+        counts = self.shards.counts(video, self.window, self.threshold)
+        for segment, count in enumerate(counts):
+            cue = normalise(count, self.window, self.settings)
+            yield segment, crop_images(cue, self.crops, self.image_size)
 
 
 ImageSource = FrameSource | CueSource

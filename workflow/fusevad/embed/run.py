@@ -14,13 +14,14 @@ from tqdm import tqdm
 
 import fusevad
 from fusevad.config.streams import MotionCue
+from fusevad.cues.reading import CueShards
 from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.embed.image_sources import Chunk, CueSource, FrameSource, ImageSource
 from fusevad.embed.read_ahead import reading_ahead
 from fusevad.embed.settings import EmbedSettings
 from fusevad.encoders.clip import BatchedTower, Tower, load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
-from fusevad.files import atomic_path, settings_hash, sha256
+from fusevad.files import atomic_path, progress_folder, sha256
 
 RGB = "rgb"
 _PART = "embeddings"  # the one tensor of a finished video
@@ -45,7 +46,7 @@ def embed_shard(
     shard_count: int,
     settings: EmbedSettings,
     out_file: Path,
-    cue_folder: Path | None = None,
+    cues: Sequence[Path] = (),
     threads: int = 1,
 ) -> None:
     """Embed a shard's videos into one safetensors file: (segments, crops, D) float16 a video.
@@ -60,7 +61,7 @@ def embed_shard(
         shard_count: number of shards.
         settings: stream, encoder, crops.
         out_file: the shard to write.
-        cue_folder: folder of the motion cues, for an `event` stream.
+        cues: shards of motion cues that have these videos, for a motion stream.
         threads: cores to use. One decodes and embeds in turn. Of several, on a CPU one is a process
             that decodes ahead and the others are torch's; on a GPU all but one decode ahead.
 
@@ -70,9 +71,9 @@ def embed_shard(
     cv2.setNumThreads(1)
     videos = shard(read_manifest(manifest), shard_index, shard_count)
     tower = _load_tower(settings)
-    source = _source(settings, tower, cue_folder)
+    source = _source(settings, tower, cues)
     provenance = _provenance(settings, tower)
-    progress = _progress_folder(out_file, provenance)
+    progress = progress_folder(out_file, provenance)
     parts = {video.name: progress / f"{source.key(video)}.safetensors" for video in videos}
     # One of several copies of a video is enough: their parts are the same file.
     todo = {parts[video.name]: video for video in videos if not parts[video.name].is_file()}
@@ -94,13 +95,13 @@ def _load_tower(settings: EmbedSettings) -> Tower:
     return load(settings.encoder)
 
 
-def _source(settings: EmbedSettings, tower: Tower, cue_folder: Path | None) -> ImageSource:
+def _source(settings: EmbedSettings, tower: Tower, cues: Sequence[Path]) -> ImageSource:
     if settings.stream == RGB:
         return FrameSource(settings.crops, tower.image_size, settings.frame_stride)
-    if cue_folder is None:
-        raise FusevadError(f"stream {settings.stream}: name the folder of its motion cues")
+    if not cues:
+        raise FusevadError(f"stream {settings.stream}: name the shards of its motion cues")
     cue = window_and_threshold(settings)
-    return CueSource(settings.crops, tower.image_size, cue_folder, *cue, settings.cues)
+    return CueSource(settings.crops, tower.image_size, CueShards(cues), *cue, settings.cues)
 
 
 def _progress_bar(stream: str, videos: Sequence[Video], todo: Sequence[Video]) -> tqdm:
@@ -174,16 +175,6 @@ def _provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
         "cue_normalisation": encoder.cue_normalisation,
         "cue_clamp": str(settings.cues.clamp) if settings.cues.definition == "released" else "",
     }
-
-
-def _progress_folder(out_file: Path, provenance: dict[str, str]) -> Path:
-    """Where finished videos wait; those of other settings are dropped."""
-    folder = out_file.parent / f".{out_file.stem}-{settings_hash(provenance)}.progress"
-    for other in out_file.parent.glob(f".{out_file.stem}-*.progress"):
-        if other != folder:
-            shutil.rmtree(other)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _join_parts(parts: dict[str, Path], provenance: dict[str, str], out_file: Path) -> None:

@@ -147,12 +147,12 @@ class Jobs:
         return {"crops": self.config.datasets[dataset].crops} | kept
 
     def cue_shards(self, dataset: str, definition: str) -> list[str]:
-        """All indices of the motion cues of a definition."""
+        """All shards of the motion cues of a definition."""
         shards = range(self.config.datasets[dataset].shards)
-        return [f"results/{dataset}/cues/{definition}/shard-{shard}.csv" for shard in shards]
+        return [f"results/{dataset}/cues/{definition}/shard-{shard}.h5" for shard in shards]
 
-    def cue_index(self, dataset: str, stream: str, shard: str) -> list[str]:
-        """Index of the motion cues that an embedding shard needs; none for RGB."""
+    def cue_shard(self, dataset: str, stream: str, shard: str) -> list[str]:
+        """The shard of motion cues that an embedding shard needs; none for RGB."""
         if stream == "rgb":
             return []
         return [self.cue_shards(dataset, MotionCue.from_stream(stream).definition)[int(shard)]]
@@ -266,14 +266,19 @@ class Jobs:
             "experiment": self.row(experiment),
             "dataset": self.table_dataset(dataset),
             "protocol": self.config.protocol,
-            "cues": f"results/{dataset}/cues/{cue.definition}",
+            "cues": self.cue_shards(dataset, cue.definition),
             "window": cue.window,
             "threshold": cue.threshold,
         }
 
-    def cue_indices(self, dataset: str, experiment: str) -> list[str]:
-        """Indices of all motion cues that an experiment's stream was embedded from."""
+    def cues_of(self, dataset: str, experiment: str) -> list[str]:
+        """All shards of the motion cues that an experiment's stream was embedded from."""
         return self.cue_shards(dataset, self.config.experiments[experiment].motion_cue.definition)
+
+    @staticmethod
+    def cue_options(shards: Iterable[str]) -> list[str]:
+        """Words of the command line that name shards of motion cues."""
+        return [word for shard in shards for word in ("--cues", shard)]
 
     def row(self, experiment: str) -> dict[str, Any]:
         """An experiment as the report needs it (`report.runs.TableRow`)."""

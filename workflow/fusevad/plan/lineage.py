@@ -20,9 +20,9 @@ from fusevad.files import sha256, write_text
 VERSIONS = {
     "align": 1,
     "book": 1,
-    "camera-cues": 1,
+    "camera-cues": 2,
     "contact-sheet": 1,
-    "cues": 2,
+    "cues": 3,
     "embed": 2,
     "evaluate": 1,
     "event-clip": 1,

@@ -174,7 +174,7 @@ def _embedded(jobs: Jobs, key: str, stream: str) -> Iterator[StageJob]:
     for shard, file in enumerate(files):
         inputs = (
             manifest,
-            *jobs.cue_index(key, stream, str(shard)),
+            *jobs.cue_shard(key, stream, str(shard)),
             *jobs.encoder_weights(key, stream),
         )
         options = {"shards": len(files)}
@@ -267,7 +267,7 @@ def _timelines(jobs: Jobs, key: str) -> StageJob:
     inputs = [
         f"results/{key}/manifest.csv",
         f"results/{key}/intervals.csv",
-        *jobs.cue_indices(key, name),
+        *jobs.cues_of(key, name),
         f"results/{key}/runs/{name}/scores.parquet",
     ]
     figure = f"timelines-{key}"
@@ -290,7 +290,7 @@ def _studies(studies: StudyJobs) -> Iterator[StageJob]:
         files = [
             f"results/{key}/studies/attention-maps.csv",
             f"results/{key}/manifest.csv",
-            *studies.jobs.cue_indices(key, config.studied),
+            *studies.jobs.cues_of(key, config.studied),
         ]
         settings = studies.attention_maps(key)
         yield _report(figure, "attention-maps", settings, files, _figure(figure))
@@ -303,7 +303,7 @@ def _studies_of(studies: StudyJobs, key: str) -> Iterator[StageJob]:
     truth = (f"results/{key}/manifest.csv", f"results/{key}/intervals.csv")
     streams = (jobs.index(key, "rgb"), *jobs.motion_index(key, studied))
     run = studies.run(key, "history.csv")
-    cues = jobs.cue_indices(key, studied)
+    cues = jobs.cues_of(key, studied)
     paired = (jobs.index(key, "rgb"), *jobs.motion_index(key, studies.paired))
     inputs = {
         "masking": (*truth, *streams, run),

@@ -199,7 +199,7 @@ class StudyJobs:
         return {
             "dataset": self.jobs.table_dataset(dataset),
             "maps": self._study_file(dataset, "attention-maps.csv"),
-            "cues": f"results/{dataset}/cues/{cue.definition}",
+            "cues": self.jobs.cue_shards(dataset, cue.definition),
             "window": cue.window,
             "threshold": cue.threshold,
         }

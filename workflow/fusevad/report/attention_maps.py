@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from fusevad.cues.store import read_counts
+from fusevad.cues.reading import CueShards
 from fusevad.data.label_tables import NORMAL
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.errors import FusevadError
@@ -70,7 +70,7 @@ def choose_classes(classes: Sequence[str], count: int = EXAMPLES) -> list[str]:
 def make_attention_maps(
     dataset: TableDataset,
     maps: Path,
-    cues: Path,
+    cues: tuple[Path, ...],
     window: int,
     threshold: int,
     out_pdf: Path,
@@ -81,7 +81,7 @@ def make_attention_maps(
     Args:
         dataset: whose videos they are.
         maps: `attention-maps.csv` of the study.
-        cues: folder with the motion cues of one definition, a HDF5 file a video.
+        cues: shards of the motion cues of one definition.
         window, threshold: of the motion cue (T in frames, tau in gray levels).
 
     Raises:
@@ -93,11 +93,12 @@ def make_attention_maps(
     if table.empty:
         raise FusevadError(f"{maps}: no attention maps; run the attention study again")
     videos = {video.name: video for video in read_manifest(dataset.manifest)}
+    shards = CueShards(cues)
     examples = []
     for name in choose_classes(list(table["class"].unique())):
         own = table[table["class"] == name]
         video = videos[own["video"].iloc[0]]
-        examples.append(_example(name, own, video, cues, window, threshold))
+        examples.append(_example(name, own, video, shards, window, threshold))
     with figure_style():
         figure = _draw(examples, window)
         figure.suptitle(
@@ -110,15 +111,15 @@ def make_attention_maps(
 
 
 def _example(
-    name: str, own: pd.DataFrame, video: Video, cues: Path, window: int, threshold: int
+    name: str, own: pd.DataFrame, video: Video, cues: CueShards, window: int, threshold: int
 ) -> Example:
     time, segment = int(own["frame"].iloc[0]), int(own["segment"].iloc[0])
-    counts = read_counts(cues / f"{video.name}.h5", window, threshold)
+    counts = cues.chosen(video, window, threshold, [segment])
     label = "no anomaly" if name == NORMAL else name.replace("_", " ").replace("-", " ")
     return Example(
         title=f"{label}\n{video.name}, {time / video.fps:.1f} s",
         frame=next(islice(read_frames(video.path), time, None)),
-        cue=next(islice(counts, segment, None)),
+        cue=next(counts),
         maps={key: _map(own[own["modality"] == key]) for key in MODALITIES},
     )
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from fusevad.cues.store import read_counts
+from fusevad.cues.reading import CueShards
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import LabelledVideo
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_scores
@@ -75,7 +75,7 @@ def make_timelines(
     experiment: TableRow,
     dataset: TableDataset,
     protocol: str,
-    cues: Path,
+    cues: tuple[Path, ...],
     window: int,
     threshold: int,
     out_pdf: Path,
@@ -86,7 +86,7 @@ def make_timelines(
     Args:
         experiment: the detector; one that weighs its streams shows the weights too.
         protocol: last, validation or oracle.
-        cues: folder with the motion cues of one definition, a HDF5 file a video.
+        cues: shards of the motion cues of one definition.
         window, threshold: which motion cue to show (T in frames, tau in gray levels).
 
     Raises:
@@ -95,10 +95,11 @@ def make_timelines(
     check_protocol(protocol)
     scores = read_scores(experiment.runs[dataset.key], protocol)
     videos = {video.name: video for video in read_manifest(dataset.manifest)}
+    shards = CueShards(cues)
     lines = []
     for truth in choose_videos(test_videos(dataset)):
         video = videos[truth.name]
-        counts = read_counts(cues / f"{video.name}.h5", window, threshold)
+        counts = shards.counts(video, window, threshold)
         parts = [
             scores_by_seed(scores, video.name, column)
             for column in ("score", "weight_rgb", "weight_motion")

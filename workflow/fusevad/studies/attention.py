@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from fusevad.cues.reading import CueShards
 from fusevad.data.label_tables import NORMAL
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import LabelledVideo, read_test_videos
@@ -51,7 +52,7 @@ class _Sample:
 def study_attention(
     manifest: Path,
     intervals: Path,
-    cue_folder: Path,
+    cues: Sequence[Path],
     settings: AttentionSettings,
     out_csv: Path,
     out_maps: Path,
@@ -73,7 +74,7 @@ def study_attention(
     Args:
         manifest: `manifest.csv`.
         intervals: `intervals.csv`.
-        cue_folder: folder of the motion cues of the stream's definition.
+        cues: shards of the motion cues of the stream's definition.
         settings: encoder, attention, threshold.
         out_csv: areas.
         out_maps: maps of the examples.
@@ -90,7 +91,7 @@ def study_attention(
     samples = [_samples(truth, settings.segments_per_video) for truth in truths]
     areas: list[dict[str, object]] = []
     examples: dict[str, list[dict[str, object]]] = {}
-    seen = _seen(videos, samples, cue_folder, settings, threads)
+    seen = _seen(videos, samples, cues, settings, threads)
     bar = tqdm(seen, total=len(videos), desc="attention", unit="video")
     for video, own, maps in zip(videos, samples, bar, strict=True):
         areas += _areas(video, own, maps, settings)
@@ -137,7 +138,7 @@ def _spread(samples: Sequence[_Sample], limit: int) -> list[_Sample]:
 def _seen(
     videos: Sequence[Video],
     samples: Sequence[Sequence[_Sample]],
-    cue_folder: Path,
+    cues: Sequence[Path],
     settings: AttentionSettings,
     threads: int,
 ) -> Iterator[dict[str, AttentionMaps]]:
@@ -147,11 +148,11 @@ def _seen(
     towers = {IMAGE: load_image_tower(encoder), MOTION_CUE: load_cue_tower(encoder)}
     sizes = {name: tower.image_size for name, tower in towers.items()}
     frames = FrameSource(_CENTRE, sizes[IMAGE], _MIDDLE)
-    cues = CueSource(_CENTRE, sizes[MOTION_CUE], cue_folder, *cue, settings.cues)
+    motion = CueSource(_CENTRE, sizes[MOTION_CUE], CueShards(cues), *cue, settings.cues)
     with ExitStack() as running:
         both = [
             running.enter_context(reading_ahead(frames, videos, min(threads - 1, 1))),
-            running.enter_context(reading_ahead(cues, videos, 0)),
+            running.enter_context(reading_ahead(motion, videos, 0)),
         ]
         for own, (video, pictures), (_, segments) in zip(samples, *both, strict=True):
             times = sampled_times(video.frames, _MIDDLE)

@@ -21,7 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from fusevad.cues.count import normalise
-from fusevad.cues.store import read_counts
+from fusevad.cues.reading import CueShards
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.embed.run import window_and_threshold
@@ -64,7 +64,7 @@ class _Job:
 
     embed: EmbedSettings
     crops: tuple[int, ...]
-    cue_folder: Path
+    shards: CueShards
     levels: tuple[float, ...]
     seed: int
 
@@ -75,7 +75,7 @@ def study_noise(
     intervals: Path,
     rgb: Path,
     motion: Path,
-    cue_folder: Path,
+    cues: Sequence[Path],
     settings: NoiseSettings,
     out_csv: Path,
     workers: int,
@@ -91,7 +91,7 @@ def study_noise(
         intervals: its `intervals.csv`.
         rgb: index of the RGB embeddings.
         motion: index of the motion-cue embeddings.
-        cue_folder: folder of the motion cues that these were embedded from.
+        cues: shards of the motion cues that these were embedded from.
         settings: levels, protocol and encoder.
         out_csv: the table to write.
         workers: processes that embed, of one thread each; on a GPU it is one.
@@ -108,7 +108,7 @@ def study_noise(
         raise FusevadError(f"{run}: method {trained.method} reads no motion cues to add noise to")
     crops = tuple(settings.embed.crops[place] for place in trained.test_crops)
     levels = tuple(level for level in settings.levels if level > 0)
-    job = _Job(settings.embed, crops, cue_folder, levels, settings.seed)
+    job = _Job(settings.embed, crops, CueShards(cues), levels, settings.seed)
     tests = [video for video in read_manifest(manifest) if video.split == "test"]
     _check_encoder(job, tests[0], streams.motion[tests[0].name][:, list(trained.test_crops)])
     noisy = _embed_all(job, tests, 1 if default_device().type == "cuda" else workers)
@@ -159,8 +159,8 @@ def _check_encoder(job: _Job, video: Video, stored: Tensor) -> None:
     fits = made.shape == expected.shape
     if not fits or (made - expected).norm() > _SAME_ENCODER * expected.norm():
         raise FusevadError(
-            f"{job.cue_folder}: the motion cues of {video.name} do not give the stored embeddings; "
-            "name the encoder, crops and cues that these were made with"
+            f"{job.shards.file(video)}: the motion cues of {video.name} do not give the stored"
+            " embeddings; name the encoder, crops and cues that these were made with"
         )
 
 
@@ -179,21 +179,14 @@ def _embed_video(job: _Job, video: Video) -> NDArray[np.float16]:
     encoder = BatchedTower(tower, job.embed.batch_size)
     parts: list[Tensor] = []
     waiting: list[NDArray[np.float32]] = []
-    segments = 0
     for images in _images(job, video, tower.image_size):
-        segments += 1
         waiting.append(images)
         if len(waiting) * len(images) >= encoder.batch_size:
             parts.append(encoder.embed(np.concatenate(waiting)).cpu())
             waiting = []
     if waiting:
         parts.append(encoder.embed(np.concatenate(waiting)).cpu())
-    if segments != video.segments:
-        raise FusevadError(
-            f"{job.cue_folder}: {segments} segments of {video.name}, which has {video.segments}; "
-            "run the cues stage again"
-        )
-    vectors = torch.cat(parts).unflatten(0, (segments, len(job.levels), len(job.crops)))
+    vectors = torch.cat(parts).unflatten(0, (video.segments, len(job.levels), len(job.crops)))
     return vectors.transpose(0, 1).numpy().astype(np.float16)
 
 
@@ -203,7 +196,7 @@ def _images(job: _Job, video: Video, size: int) -> Iterator[NDArray[np.float32]]
     cues = job.embed.cues
     differences = window if cues.definition == "paper" else window - 1
     generator = np.random.default_rng([job.seed, *video.name.encode()])
-    for counts in read_counts(job.cue_folder / f"{video.name}.h5", window, threshold):
+    for counts in job.shards.counts(video, window, threshold):
         yield np.concatenate(
             [
                 crop_images(normalise(noisy, window, cues), job.crops, size)

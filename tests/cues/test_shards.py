@@ -1,0 +1,303 @@
+"""Files of motion cues: what they hold, what is kept of them, and what damage does to them."""
+
+import json
+
+import h5py
+import hdf5plugin  # noqa: F401 (other software reads the counts with it)
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusevad.cues import store as store_module
+from fusevad.cues.reading import CueShards
+from fusevad.cues.settings import CueSettings
+from fusevad.cues.shards import open_shard
+from fusevad.cues.store import make_cues
+from fusevad.data.manifest import read_manifest
+from fusevad.errors import FusevadError
+from fusevad.files import sha256
+from fusevad.video.decode import probe, read_frames
+from tests.cues.test_cues import all_counts
+from tests.made_up_cues import stored_counts
+from tests.made_up_tables import write_table
+from tests.video.test_video import cut, files_of_at_most, write_video
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """A manifest of two videos, of 40 and 16 frames."""
+    rows = []
+    for name, frames in (("a", 40), ("b", 16)):
+        path = write_video(tmp_path / f"{name}.mp4", frames, seed=frames)
+        info = probe(path)
+        rows.append((name, path, "train", "normal", frames, info.fps, 64, 48, sha256(path)))
+    write_table(tmp_path, "manifest", rows)
+    return tmp_path / "manifest.csv"
+
+
+@pytest.fixture
+def shard(manifest):
+    """The cues of both videos."""
+    file = manifest.parent / "cues/shard-0.h5"
+    make_cues(manifest, 0, 1, CueSettings(), file)
+    return file
+
+
+def parts(folder):
+    return sorted(folder.glob(".shard-0-*.progress/*.h5"))
+
+
+def test_a_shard_holds_the_counts_of_each_setting(manifest):
+    file = manifest.parent / "cues/shard-0.h5"
+    make_cues(manifest, 0, 1, CueSettings("released"), file)
+    video = list(read_frames(manifest.parent / "a.mp4"))
+    for name, counts in all_counts(video, "released").items():
+        window, threshold = name.removeprefix("T").split("-thr")
+        stored = stored_counts(file, manifest, "a", int(window), int(threshold))
+        np.testing.assert_array_equal(stored, counts)
+        assert stored.dtype == np.uint8
+        with h5py.File(file) as store:  # as other software reads it
+            np.testing.assert_array_equal(store[name][:3], counts)
+    with open_shard(file) as found:
+        assert [(v.video, v.segments) for v in found.index.videos] == [("a", 3), ("b", 1)]
+        assert found.index.videos[0].source == sha256(manifest.parent / "a.mp4")
+        assert found.index.made_with.definition == "released"
+    assert [each.name for each in file.parent.iterdir()] == ["shard-0.h5"]
+
+
+def test_shards_share_the_videos_and_one_may_be_empty(manifest):
+    folder = manifest.parent / "cues"
+    files = [folder / f"shard-{number}.h5" for number in range(3)]
+    for number, file in enumerate(files):
+        make_cues(manifest, number, 3, CueSettings(), file)
+    shards = CueShards(files)
+    videos = read_manifest(manifest)
+    assert [shards.file(video) for video in videos] == files[:2]
+    assert [len(list(shards.counts(video, 16, 10))) for video in videos] == [3, 1]
+    with pytest.raises(FusevadError, match="a: no motion cues in the shards that were named"):
+        list(CueShards(files[1:]).counts(videos[0], 16, 10))
+    with pytest.raises(FusevadError, match=r"shard-0\.h5: video a is in .*shard-0\.h5 too"):
+        CueShards([files[0], files[0]])
+
+
+def test_a_killed_job_counts_no_video_twice_and_ends_with_the_same_bytes(manifest, monkeypatch):
+    fresh, killed = (manifest.parent / name / "shard-0.h5" for name in ("fresh", "killed"))
+    make_cues(manifest, 0, 1, CueSettings(), fresh)
+    real, counted = store_module.read_pictures, []
+
+    def read_or_die(path, expected):
+        counted.append(path.stem)
+        if counted == ["a", "b"]:
+            raise KeyboardInterrupt
+        return real(path, expected=expected)
+
+    monkeypatch.setattr(store_module, "read_pictures", read_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        make_cues(manifest, 0, 1, CueSettings(), killed)
+    assert not killed.exists() and len(parts(killed.parent)) == 1
+    make_cues(manifest, 0, 1, CueSettings(), killed)
+    assert counted == ["a", "b", "b"]
+    assert killed.read_bytes() == fresh.read_bytes()
+    assert [each.name for each in killed.parent.iterdir()] == ["shard-0.h5"]
+
+
+def test_a_damaged_part_of_a_killed_job_is_named_and_counted_again(manifest, monkeypatch, capsys):
+    file = manifest.parent / "cues/shard-0.h5"
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module.shutil, "rmtree", lambda _: None)
+        make_cues(manifest, 0, 1, CueSettings(), file)
+    expected = file.read_bytes()
+    for damage in (b"", b"damaged", flipped(parts(file.parent)[0].read_bytes(), 300)):
+        file.unlink(missing_ok=True)
+        parts(file.parent)[0].write_bytes(damage)
+        with monkeypatch.context() as patch:
+            patch.setattr(store_module.shutil, "rmtree", lambda _: None)
+            make_cues(manifest, 0, 1, CueSettings(), file)
+        assert capsys.readouterr().err.count("damaged motion cues; they are made again") == 1
+        assert file.read_bytes() == expected
+
+
+def test_what_an_earlier_shard_has_is_kept_if_it_is_whole(manifest, shard, monkeypatch, capsys):
+    counted = []
+    real = store_module.read_pictures
+
+    def watched(path, expected):
+        counted.append(path.stem)
+        return real(path, expected=expected)
+
+    monkeypatch.setattr(store_module, "read_pictures", watched)
+    expected, time = shard.read_bytes(), shard.stat().st_mtime_ns
+    make_cues(manifest, 0, 1, CueSettings(), shard)
+    assert counted == [] and shard.stat().st_mtime_ns == time
+    # The last segment is that of video b.
+    with h5py.File(shard) as store:
+        place = store["T64-thr25"].id.get_chunk_info(3)
+    shard.write_bytes(flipped(expected, 8 * place.byte_offset + 9))
+    make_cues(manifest, 0, 1, CueSettings(), shard)
+    assert counted == ["b"] and shard.read_bytes() == expected
+    assert "shard-0.h5: damaged motion cues" in capsys.readouterr().err
+    table = pd.read_csv(manifest)
+    table[::-1].to_csv(manifest, index=False)
+    make_cues(manifest, 0, 1, CueSettings(), shard)
+    assert counted == ["b"]
+    make_cues(manifest, 0, 1, CueSettings(thresholds=(5,)), shard)
+    assert counted == ["b", "b", "a"]
+    assert len(stored_counts(shard, manifest, "a", 16, 5)) == 3
+
+
+def test_cues_of_other_pixels_are_refused_and_made_again(manifest, shard, monkeypatch):
+    monkeypatch.setattr("fusevad.cues.reading.PIXELS_VERSION", 999)
+    message = r"shard-0\.h5: motion cues made with version \d+ of the pixels, not 999.*delete it"
+    with pytest.raises(FusevadError, match=message):
+        CueShards([shard])
+    monkeypatch.setattr(store_module, "PIXELS_VERSION", 999)
+    make_cues(manifest, 0, 1, CueSettings(), shard)
+    assert len(stored_counts(shard, manifest, "a", 16, 10)) == 3
+
+
+def test_a_video_that_changed_leaves_no_shard_and_keeps_the_others(manifest):
+    write_video(manifest.parent / "b.mp4", 20)
+    with pytest.raises(FusevadError, match=r"b\.mp4.*manifest"):
+        make_cues(manifest, 0, 1, CueSettings(), manifest.parent / "cues/shard-0.h5")
+    assert len(parts(manifest.parent / "cues")) == 1
+    assert not (manifest.parent / "cues/shard-0.h5").exists()
+
+
+def test_a_truncated_video_leaves_no_file(manifest):
+    cut(manifest.parent / "a.mp4", 0.6)
+    with pytest.raises(FusevadError, match=r"a\.mp4"):
+        make_cues(manifest, 0, 1, CueSettings(), manifest.parent / "cues/shard-0.h5")
+    assert not list((manifest.parent / "cues").rglob("*.h5"))
+
+
+def test_a_full_disk_is_said_and_leaves_no_file(manifest, capfd):
+    folder = manifest.parent / "cues"
+    message = r"\.progress/.*\.h5: the disk is full"
+    with files_of_at_most(20_000), pytest.raises(FusevadError, match=message):
+        make_cues(manifest, 0, 1, CueSettings(), folder / "shard-0.h5")
+    assert not list(folder.rglob("*.h5"))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_missing_shards_and_cues_and_other_lengths_are_named(manifest, shard):
+    with pytest.raises(FusevadError, match=r"none\.h5.*run the cues stage"):
+        CueShards([manifest.parent / "none.h5"])
+    video = read_manifest(manifest)[0]
+    with pytest.raises(FusevadError, match=r"shard-0\.h5: no motion cue T16-thr5"):
+        next(CueShards([shard]).counts(video, 16, 5))
+    table = pd.read_csv(manifest)
+    table["frames"] = 100
+    table.to_csv(manifest, index=False)
+    with pytest.raises(FusevadError, match=r"shard-0\.h5: 3 segments of a, which has 7"):
+        next(CueShards([shard]).counts(read_manifest(manifest)[0], 16, 10))
+
+
+def flipped(data: bytes, bit: int) -> bytes:
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def all_stored(file, videos) -> list[bytes]:
+    shards = CueShards([file])
+    return [
+        b"".join(count.tobytes() for count in shards.counts(video, window, threshold))
+        for video in videos
+        for window in (4, 64)
+        for threshold in (10, 25)
+    ]
+
+
+def test_no_flipped_bit_gives_other_counts(manifest, tmp_path):
+    """One line, or the same counts where the bit says nothing, at many places of the file."""
+    file = tmp_path / "cues/shard-0.h5"
+    make_cues(manifest, 0, 1, CueSettings(windows=(4, 64)), file)
+    videos = read_manifest(manifest)
+    original, expected = file.read_bytes(), all_stored(file, videos)
+    random = np.random.default_rng(0)
+    places = {int(bit) for bit in random.integers(0, 8 * len(original), 400)}
+    # The structures of the format are few bytes among many of counts.
+    places |= {int(bit) for bit in random.integers(0, 8 * 3000, 200)}
+    places |= {8 * len(original) - int(bit) for bit in random.integers(1, 8 * 3000, 200)}
+    refused = 0
+    for bit in places:
+        file.write_bytes(flipped(original, bit))
+        try:
+            assert all_stored(file, videos) == expected
+        except FusevadError as error:
+            assert str(file) in str(error) and "\n" not in str(error)
+            refused += 1
+    assert refused > len(places) / 2
+
+
+def rewritten(file, change) -> None:
+    """Change a shard as somebody with h5py would, the index included."""
+    with h5py.File(file, "r+") as store:
+        change(store)
+
+
+def replace(name, make):
+    def change(store):
+        del store[name]
+        make(store, name)
+
+    return change
+
+
+def declare(store, name, **options):
+    store.create_dataset(name, **options)
+
+
+SHAPE = {"shape": (4, 256, 340), "dtype": np.uint8, "chunks": (1, 256, 340)}
+LAYOUT = h5py.VirtualLayout((4, 256, 340), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda store, name: store.__setitem__(name, h5py.ExternalLink("/etc/passwd", "x")),
+        lambda store, name: store.__setitem__(name, h5py.SoftLink("/T4-thr10")),
+        lambda store, name: store.create_virtual_dataset(name, LAYOUT),
+        lambda store, name: declare(
+            store, name, shape=(4, 256, 340), dtype=np.uint8, external=[("/etc/passwd", 0, 400_000)]
+        ),
+        lambda store, name: declare(store, name, **SHAPE | {"dtype": np.float64}),
+        lambda store, name: declare(store, name, **SHAPE | {"shape": (5, 256, 340)}),
+        lambda store, name: declare(store, name, **SHAPE | {"chunks": (4, 256, 340)}),
+        lambda store, name: declare(store, name, **SHAPE | {"shape": (2**40, 256, 340)}),
+        lambda store, name: declare(store, name, **SHAPE),
+        lambda store, name: store.create_group(name),
+        lambda store, name: store.__setitem__(name, 3),
+        lambda store, name: None,
+    ],
+)
+@pytest.mark.parametrize("name", ["T16-thr10", "index"])
+def test_no_other_structure_is_read_whatever_it_claims(manifest, shard, name, make):
+    rewritten(shard, replace(name, make))
+    with pytest.raises(FusevadError, match=r"shard-0\.h5: damaged motion cues; delete it"):
+        list(CueShards([shard]).counts(read_manifest(manifest)[0], 16, 10))
+
+
+def bomb(store) -> None:
+    """A segment that says and holds a gigabyte of zeros."""
+    import pyarrow
+
+    zeros = pyarrow.Codec("zstd").compress(bytes(2**30), asbytes=True)
+    store["T16-thr10"].id.write_direct_chunk((0, 0, 0), zeros)
+    index = json.loads(store["index"][()].tobytes()[64:])
+    del store["index"]
+    import hashlib
+
+    digest = hashlib.sha256(zeros)
+    for place in (1, 2):
+        digest.update(store["T16-thr10"].id.read_direct_chunk((place, 0, 0))[1])
+    index["videos"][0]["sha256"]["T16-thr10"] = digest.hexdigest()
+    content = json.dumps(index).encode()
+    text = hashlib.sha256(content).hexdigest().encode() + content
+    store.create_dataset("index", data=np.frombuffer(text, np.uint8))
+
+
+def test_a_segment_that_unpacks_to_gigabytes_is_one_line(manifest, shard):
+    rewritten(shard, bomb)
+    with pytest.raises(FusevadError, match=r"shard-0\.h5: damaged motion cues"):
+        next(CueShards([shard]).counts(read_manifest(manifest)[0], 16, 10))
