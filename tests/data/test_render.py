@@ -1,7 +1,9 @@
 """The renderer of the bundled data set."""
 
 import dataclasses
+import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import av
@@ -12,7 +14,7 @@ from fusevad.data.render.dataset import render_dataset, video_path
 from fusevad.data.render.frames import Stage, direct, iter_frames
 from fusevad.data.render.groundtruth import optical_flow, render_ground_truth, segment_captions
 from fusevad.data.render.plan import HARD_NEGATIVES, encoder_plans, plan
-from fusevad.data.render.settings import CLASSES, RenderSettings
+from fusevad.data.render.settings import CLASSES, VERSION, RenderSettings
 from fusevad.data.render.sheet import contact_sheet
 from fusevad.errors import FusevadError
 from tests.made_up_tables import rows
@@ -170,6 +172,26 @@ def test_rendering_again_keeps_what_is_there_and_makes_what_is_missing(rendered,
     assert (tmp_path / "labels.csv").exists()
     render_dataset(dataclasses.replace(SMALL, noise=(9.0, 9.0)), tmp_path, workers=1)
     assert os.stat(first).st_mtime_ns != before
+
+
+def test_the_bytes_of_a_video_are_of_this_version(rendered):
+    """Where this fails, the renderer makes other videos: raise its VERSION, and write the hash."""
+    video = plan(SMALL)[0]
+    found = hashlib.sha256(video_path(rendered, video).read_bytes()).hexdigest()
+    assert (VERSION, video.name, found) == (
+        1,
+        "normal_000",
+        "436328599e0d7fa2a88780041637cd83ad2ac95329417186b51fad5dc7ca9c88",
+    )
+
+
+def test_a_higher_version_makes_all_videos_again(rendered, tmp_path, monkeypatch):
+    shutil.copytree(rendered, tmp_path / "copy")
+    first = video_path(tmp_path / "copy", plan(SMALL)[0])
+    before = first.stat().st_mtime_ns
+    monkeypatch.setattr("fusevad.data.render.dataset.VERSION", VERSION + 1)
+    render_dataset(SMALL, tmp_path / "copy", workers=1)
+    assert first.stat().st_mtime_ns != before
 
 
 def test_contact_sheet_is_a_picture(rendered, tmp_path):

@@ -25,7 +25,7 @@ from fusevad.data.render.settings import RenderSettings
 from fusevad.data.splice.clips import Clip, find_clips
 from fusevad.data.splice.dataset import splice
 from fusevad.data.splice.plan import SplicedVideo, plan
-from fusevad.data.splice.settings import SpliceSettings
+from fusevad.data.splice.settings import VERSION, SpliceSettings
 from fusevad.data.splice.sources import read_sources, source_groups
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse, read_yaml
@@ -301,6 +301,14 @@ def test_sound_is_that_of_the_clips(spliced):
             middle = samples[start + 1600 : end - 1600]  # the AAC coder smears the edges
             loudness = np.sqrt(np.mean(middle**2))
             assert (loudness > 0.25) == (row["class"] == "fight")
+
+
+def test_the_bytes_of_a_video_are_of_this_version(spliced):
+    """Where this fails, clips are joined otherwise: raise VERSION, and write the hash."""
+    found = digests(spliced)
+    name = min(name for name in found if name.endswith(".mp4"))
+    assert (VERSION, name) == (1, "videos/test-fight-000.mp4")
+    assert found[name] == "01fbee59464d8637a61afd6a9172f538f0cf83ed042d2e8a8f3c310448720b33"
 
 
 def test_two_workers_write_the_same_bytes(clips, spliced, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -14,13 +13,10 @@ import cv2
 from fusevad.data.render.encode import write_video
 from fusevad.data.render.frames import Stage, direct
 from fusevad.data.render.plan import VideoPlan, plan
-from fusevad.data.render.settings import RenderSettings
+from fusevad.data.render.settings import VERSION, RenderSettings
 from fusevad.data.render.sound import soundtrack
-from fusevad.files import atomic_path, write_json
+from fusevad.files import atomic_path, settings_hash, write_json
 from fusevad.parallel import in_processes
-
-# sources that change no video
-WITHOUT_EFFECT = {"captions.py", "groundtruth.py", "sheet.py"}
 
 
 def video_path(folder: Path, video: VideoPlan) -> Path:
@@ -62,12 +58,8 @@ def render_dataset(settings: RenderSettings, folder: Path, workers: int) -> None
 
 
 def renderer_digest(settings: RenderSettings) -> str:
-    """A hash of the settings and of the renderer itself."""
-    digest = hashlib.sha256(json.dumps(dataclasses.asdict(settings), sort_keys=True).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        if source.name not in WITHOUT_EFFECT:
-            digest.update(source.read_bytes())
-    return digest.hexdigest()
+    """A hash of the settings and of the renderer's version."""
+    return settings_hash(dataclasses.asdict(settings) | {"version": VERSION})
 
 
 def _forget_others(settings: RenderSettings, folder: Path) -> None:

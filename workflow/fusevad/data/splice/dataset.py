@@ -1,6 +1,5 @@
 """The spliced data set on disk: videos, labels of both splits, intervals of the test, recipe."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from fusevad.data.render.encode import write_video
 from fusevad.data.render.settings import RenderSettings
 from fusevad.data.splice.clips import clip_images, clip_sound, clips_digest, find_clips
 from fusevad.data.splice.plan import SplicedVideo, plan
-from fusevad.data.splice.settings import SpliceSettings
+from fusevad.data.splice.settings import VERSION, SpliceSettings
 from fusevad.files import atomic_path, settings_hash, write_csv, write_json
 from fusevad.parallel import in_processes
 
@@ -24,7 +23,7 @@ def splice(folder: Path, settings: SpliceSettings, out_folder: Path, workers: in
     """Join the clips of `folder` into untrimmed videos with interval labels.
 
     Complete videos are skipped, so a killed run goes on where it was; when the settings, a clip
-    or the recipe's code has changed, everything is made again.
+    or the recipe's version has changed, everything is made again.
 
     Args:
         folder: `fight/*.mp4`, `noFight/*.mp4` and `videos.txt`, as their repository has them.
@@ -78,10 +77,7 @@ def _sound(video: SplicedVideo, fps: int, rate: int) -> np.ndarray:
 
 def _forget_others(settings: SpliceSettings, clips: str, folder: Path) -> None:
     """Remove videos made by another recipe or from other clips; note today's in splice.json."""
-    code = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        code.update(source.read_bytes())
-    digest = settings_hash(asdict(settings) | {"clips": clips, "code": code.hexdigest()})
+    digest = settings_hash(asdict(settings) | {"clips": clips, "version": VERSION})
     note = folder / "splice.json"
     if note.exists() and json.loads(note.read_text()).get("digest") == digest:
         return
