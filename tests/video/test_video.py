@@ -238,7 +238,7 @@ def test_missing_file_is_named(tmp_path):
 
 
 def test_folder_is_no_video(tmp_path):
-    assert "no such video" in error_of(tmp_path)
+    assert "folder or device" in error_of(tmp_path)
 
 
 def test_text_is_no_video(tmp_path):

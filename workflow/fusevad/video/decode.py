@@ -14,6 +14,7 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from fusevad.errors import FusevadError
+from fusevad.video.containers import REPLACE, open_container, picture_stream, reason
 from fusevad.video.orientation import orientation_of
 from fusevad.video.settings import SEGMENT_FRAMES
 
@@ -26,7 +27,6 @@ FRAME_SIZE = (340, 256)
 _PLANAR = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuvj444p", "yuv444p")
 # Rounding that doesn't depend on the processor's vector instructions.
 _CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
-_REPLACE = "replace it with an intact copy, or set on_bad_video: skip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +119,11 @@ def probe(path: Path) -> VideoInfo:
         if frames == 0:
             width, height = orientation_of(frame).size(frame.width, frame.height)
         frames += 1
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
+    with open_container(path) as container:
+        stream = picture_stream(container, path)
         rate = stream.average_rate or stream.guessed_rate
     if not rate:
-        raise FusevadError(f"{path}: the file states no frame rate; {_REPLACE}")
+        raise FusevadError(f"{path}: the file states no frame rate; {REPLACE}")
     return VideoInfo(frames=frames, fps=float(rate), width=width, height=height)
 
 
@@ -140,15 +140,15 @@ def _pixels(plane: VideoPlane) -> np.ndarray:
 def _decode(path: Path) -> Iterator[VideoFrame]:
     """The decoded frames of a video's first picture stream, and every check of the file."""
     frames, last_end = 0, None
-    with _open(path) as container:
-        stream = _picture_stream(container, path)
+    with open_container(path) as container:
+        stream = picture_stream(container, path)
         packets = container.decode(stream)
         while True:
             try:
                 frame = next(packets, None)
             except (av.FFmpegError, ValueError) as error:
                 raise FusevadError(
-                    f"{path}: decoding fails after {frames} frames ({_reason(error)}); {_REPLACE}"
+                    f"{path}: decoding fails after {frames} frames ({reason(error)}); {REPLACE}"
                 ) from error
             if frame is None:
                 break
@@ -156,32 +156,8 @@ def _decode(path: Path) -> Iterator[VideoFrame]:
             last_end = frame.time if frame.time is not None else last_end
             yield frame
         if frames == 0:
-            raise FusevadError(f"{path}: the video has no frames; {_REPLACE}")
+            raise FusevadError(f"{path}: the video has no frames; {REPLACE}")
         _check_not_truncated(path, container, stream, frames, last_end)
-
-
-def _open(path: Path) -> InputContainer:
-    if not path.is_file():
-        raise FusevadError(f"{path}: no such video file; put it there or correct the path")
-    try:
-        return av.open(str(path))
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise FusevadError(
-            f"{path}: not a readable video, or cut short ({_reason(error)}); {_REPLACE}"
-        ) from error
-
-
-def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
-    if not container.streams.video:
-        raise FusevadError(f"{path}: the file has no video stream; {_REPLACE}")
-    stream = container.streams.video[0]
-    if stream.codec_context is None:
-        raise FusevadError(
-            f"{path}: unknown video codec; convert it to H.264, or set on_bad_video: skip"
-        )
-    # One thread per video: several would change where a broken file stops.
-    stream.codec_context.thread_count = 1
-    return stream
 
 
 def _check_not_truncated(
@@ -201,7 +177,7 @@ def _check_not_truncated(
         missing = stream.frames - frames
         if missing > max(2, stream.frames // 50):
             raise FusevadError(
-                f"{path}: truncated, {frames} of {stream.frames} frames decode; {_REPLACE}"
+                f"{path}: truncated, {frames} of {stream.frames} frames decode; {REPLACE}"
             )
         return
     if stream.duration is not None and stream.time_base is not None:
@@ -214,9 +190,5 @@ def _check_not_truncated(
     if last_time is not None and last_time - start < 0.9 * duration - 0.5:
         raise FusevadError(
             f"{path}: truncated, the frames end at {last_time - start:.1f} s of {duration:.1f} s; "
-            f"{_REPLACE}"
+            f"{REPLACE}"
         )
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

@@ -16,6 +16,7 @@ from fusevad.data.recorded.inventory import Clip
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, settings_hash
+from fusevad.video.containers import open_container
 
 _SOURCE = "FUSEVAD_SOURCE"
 # What numpy raises of files that are empty, cut off, damaged, or hold one array without a name.
@@ -138,7 +139,7 @@ def _made_from(video: Path) -> str | None:
     """What a video says it was made from; None if there is no such video."""
     if not video.is_file():
         return None
-    with av.open(str(video)) as container:
+    with open_container(video) as container:
         return container.metadata.get(_SOURCE)
 
 

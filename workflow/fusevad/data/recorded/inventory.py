@@ -27,7 +27,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The files below a folder, in order; hidden ones and those of archivers are left out."""
+    """The regular files below a folder, in order, without hidden ones and those of archivers."""
 
     folder: Path
     files: tuple[PurePosixPath, ...]
@@ -148,5 +148,6 @@ def _walk(folder: Path) -> Iterator[str]:
         folders[:] = [name for name in folders if name[0] != "." and name != "__MACOSX"]
         below = os.path.relpath(place, folder)
         for name in files:
-            if name[0] != ".":
+            # Reading a pipe or device, or what a link to one names, might never end.
+            if name[0] != "." and os.path.isfile(os.path.join(place, name)):
                 yield os.path.normpath(os.path.join(below, name))

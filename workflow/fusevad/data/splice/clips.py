@@ -14,6 +14,7 @@ from fusevad.data.splice.sources import read_sources, source_groups
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.parallel import in_processes
+from fusevad.video.containers import open_container
 from fusevad.video.decode import VideoInfo, probe, read_frames
 
 FIGHT = "fight"
@@ -113,7 +114,7 @@ def clip_sound(clip: Clip, start: float, seconds: float, rate: int) -> np.ndarra
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
     blocks = [np.zeros(0, np.float32)]
     try:
-        with av.open(str(clip.path)) as container:
+        with open_container(clip.path) as container:
             if container.streams.audio:
                 for frame in container.decode(audio=0):
                     blocks += [part.to_ndarray()[0] for part in resampler.resample(frame)]

@@ -1,0 +1,83 @@
+"""Opening a video file: containers of pictures alone, and no file or network address but itself."""
+
+import stat
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from fusevad.errors import FusevadError
+
+REPLACE = "replace it with an intact copy, or set on_bad_video: skip"
+
+# Demuxers of FFmpeg that read pictures from the file itself. All others are refused: playlists and
+# scripts name further files and addresses, `image2` reads every file that fits a pattern.
+_DEMUXERS = (
+    "asf", "av1", "avi", "dhav", "dv", "flv", "gif", "gxf", "h264", "hevc", "ivf", "m4v",
+    "matroska", "mjpeg", "mov", "mpeg", "mpegts", "mpegvideo", "mxf", "nut", "obu", "ogg", "rm",
+    "vc1", "wtv", "yuv4mpegpipe",
+)  # fmt: skip
+_ONLY_THIS_FILE = {"protocol_whitelist": "file", "format_whitelist": ",".join(_DEMUXERS)}
+_COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a video file for reading.
+
+    Raises:
+        FusevadError: there is no such file, it is no regular file, or no container of pictures.
+    """
+    _check_regular(path)
+    try:
+        # With the protocol in front, no name of a file is taken for an address.
+        return av.open(f"file:{path}", options=_ONLY_THIS_FILE)
+    except av.ArgumentError as error:
+        raise FusevadError(
+            f"{path}: not a container of pictures; playlists, scripts, single images and sound are"
+            f" no videos: {REPLACE}"
+        ) from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise FusevadError(
+            f"{path}: not a readable video, or cut short ({reason(error)}); {REPLACE}"
+        ) from error
+
+
+def picture_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first stream of pictures that is no cover or thumbnail.
+
+    Raises:
+        FusevadError: there is none, or its codec is unknown.
+    """
+    streams = [each for each in container.streams.video if not each.disposition & _COVERS]
+    if not streams:
+        raise FusevadError(f"{path}: the file has no video stream; {REPLACE}")
+    stream = streams[0]
+    if stream.codec_context is None:
+        raise FusevadError(
+            f"{path}: unknown video codec; convert it to H.264, or set on_bad_video: skip"
+        )
+    # One thread per video: several would change where a broken file stops.
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def reason(error: Exception) -> str:
+    """What FFmpeg says of a failure."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _check_regular(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FusevadError(
+            f"{path}: no such video file; put it there or correct the path"
+        ) from error
+    except OSError as error:
+        raise FusevadError(
+            f"{path}: the video file can't be opened ({error.strerror}); correct the path"
+        ) from error
+    if not stat.S_ISREG(mode):
+        raise FusevadError(f"{path}: a folder or device is no video file; correct the path")
