@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from fusevad.evaluate.metrics import class_metrics, frame_metrics
+from fusevad.evaluate.metrics import LabelledTest
 from fusevad.files import write_csv
 from fusevad.report.runs import TableDataset, TableRow
-from fusevad.report.test_frames import test_videos as read_truth
+from fusevad.report.test_split import test_videos as read_truth
 from tests.made_up_tables import write_table
 
 CLASSES = ("fall", "fire")
@@ -90,8 +90,10 @@ def write_run(folder, videos, shared, truth, generator):
             for video, noise in zip(videos, shared, strict=True)
         }
         key = (seed, "validation")
-        seeds += [(*key, 1, m, v) for m, v in frame_metrics(videos, segments).items()]
-        for name, metrics in class_metrics(videos, segments).items():
+        test = LabelledTest(videos)
+        pooled = test.pooled(segments)
+        seeds += [(*key, 1, m, v) for m, v in test.metrics(pooled).items()]
+        for name, metrics in test.class_metrics(pooled).items():
             classes += [(*key, name, metric, value) for metric, value in metrics.items()]
         scores += [
             (*key, name, k, 16 * k, 16 * k + 16, value, 0.5, 0.5)

@@ -1,22 +1,16 @@
 """The bootstrap of the report, against scipy, closed forms and sklearn on explicit resamples."""
 
-import time
-
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fusevad.data.truth import LabelledVideo
-from fusevad.errors import FusevadError
-from fusevad.evaluate.metrics import class_metrics, frame_metrics
+from fusevad.evaluate.metrics import LabelledSegments, LabelledTest
 from fusevad.report.statistics import (
-    LabelledSegments,
     Resampled,
     VideoBootstrap,
     interquartile_mean,
-    segment_scores,
 )
 
 
@@ -127,8 +121,7 @@ def test_the_first_value_is_the_metric_that_evaluation_reports():
     videos = made_up_videos(8, generator)
     segments = LabelledSegments.of(videos)
     scores = made_up_scores(segments, generator)
-    by_video = {v.name: scores[segments.video == k] for k, v in enumerate(videos)}
-    reported = frame_metrics(videos, by_video)
+    reported = LabelledTest(videos).metrics(scores)
     resampling = VideoBootstrap(segments, resamples=1)
     for metric in ("AUC", "AP"):
         assert resampling.metric(metric, scores)[0] == pytest.approx(reported[metric])
@@ -142,8 +135,7 @@ def test_a_class_counts_the_frames_that_its_reported_metric_counts():
     ]
     segments = LabelledSegments.of(videos)
     scores = made_up_scores(segments, generator)
-    by_video = {v.name: scores[segments.video == k] for k, v in enumerate(videos)}
-    reported = class_metrics(videos, by_video)["fire"]
+    reported = LabelledTest(videos).class_metrics(scores)["fire"]
     resampling = VideoBootstrap(LabelledSegments.of(videos, "fire"), resamples=50)
     assert resampling.videos == 3
     assert resampling.metric("AUC", scores)[0] == pytest.approx(reported["AUC"])
@@ -190,44 +182,3 @@ def test_p_values_of_resamples_are_shares_and_never_zero():
     assert resampled.p_above(0.0) == pytest.approx(18 / 100)
     assert resampled.p_below(0.0) == pytest.approx(83 / 100)
     assert resampled.interval(0.5) == pytest.approx((0.005, 0.035))
-
-
-def test_a_thousand_resamples_of_290_videos_take_seconds():
-    generator = np.random.default_rng(7)
-    segments = LabelledSegments.of(made_up_videos(290, generator, longest=7600))
-    scores = made_up_scores(segments, generator)
-    resampling = VideoBootstrap(segments, resamples=1000)
-    assert len(scores) > 60_000
-    for metric, seconds in (("AUC", 10), ("AP", 10)):
-        start = time.perf_counter()
-        resampling.metric(metric, scores)
-        assert time.perf_counter() - start < seconds
-
-
-# Scores of a run
-
-
-def write_scores(folder, rows):
-    columns = ["seed", "protocol", "video", "segment", "start", "end", "score"]
-    frame = pd.DataFrame(rows, columns=columns).assign(weight_rgb=0.5, weight_motion=0.5)
-    frame.to_parquet(folder / "scores.parquet", index=False)
-
-
-def test_scores_come_in_the_order_of_the_videos_not_of_the_file(tmp_path):
-    videos = [video("b", 20), video("a", 10, ("fire", 0, 5))]
-    rows = [
-        (seed, protocol, name, segment, 0, 0, seed + value)
-        for seed in (1, 0)
-        for protocol in ("oracle", "last")
-        for name, segment, value in (("a", 0, 0.1), ("b", 1, 0.3), ("b", 0, 0.2))
-    ]
-    write_scores(tmp_path, rows)
-    seeds, scores = segment_scores(tmp_path, "last", videos)
-    assert seeds == [0, 1]
-    np.testing.assert_allclose(scores, [[0.2, 0.3, 0.1], [1.2, 1.3, 1.1]])
-
-
-def test_scores_of_other_videos_are_refused(tmp_path):
-    write_scores(tmp_path, [(0, "last", "c", 0, 0, 10, 0.5)])
-    with pytest.raises(FusevadError, match="segments of the test videos"):
-        segment_scores(tmp_path, "last", [video("a", 10)])

@@ -19,7 +19,7 @@ from fusevad.report import curves, radar, timelines
 from fusevad.report.curves import make_curves, seed_curves
 from fusevad.report.radar import make_radar
 from fusevad.report.style import line_styles
-from fusevad.report.test_frames import test_videos as read_truth
+from fusevad.report.test_split import test_videos as read_truth
 from fusevad.report.timelines import choose_videos, make_timelines
 from tests.made_up_runs import (
     CLASSES,
@@ -73,7 +73,7 @@ def test_the_curves_pass_through_sklearns_areas(made_up):
     truth = read_truth(made_up.dataset)
     labels = np.concatenate([video.labels for video in truth])
     run = made_up.rows[-1].runs["rendered"]
-    found = seed_curves(run, made_up.dataset, "validation", labels)
+    found = seed_curves(run, "validation", truth)
     scores = pd.read_parquet(run / "scores.parquet").query("protocol == 'validation'")
     for seed in SEEDS:
         own = dict(list(scores[scores["seed"] == seed].groupby("video")))
@@ -106,7 +106,7 @@ def test_scores_that_miss_a_video_are_refused(made_up, tmp_path):
     scores = pd.read_parquet(made_up.rows[0].runs["rendered"] / "scores.parquet")
     scores[scores["video"] != "test-004"].to_parquet(run / "scores.parquet", index=False)
     row = replace(made_up.rows[0], runs={"rendered": run})
-    with pytest.raises(FusevadError, match=r"scores\.parquet: no scores of video test-004"):
+    with pytest.raises(FusevadError, match=r"scores\.parquet: .* segments of video test-004"):
         make_curves(
             [row], [made_up.dataset], "last", tmp_path / "curves.pdf", tmp_path / "curves.png"
         )

@@ -23,6 +23,7 @@ from fusevad.embed.settings import EmbedSettings
 from fusevad.embed.store import EmbeddingStore, Streams
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
+from fusevad.evaluate.metrics import LabelledSegments
 from fusevad.evaluate.run import evaluate
 from fusevad.models import ModelSettings, build
 from fusevad.studies.masking import (
@@ -202,11 +203,17 @@ def test_clean_brier_and_weights_agree_with_the_runs_scores(world, masked):
 def test_brier_and_divergence_are_those_of_sklearn_and_scipy():
     generator = np.random.default_rng(0)
     p, q = generator.uniform(0.01, 0.99, (2, 200))
-    labels = generator.random(200) < 0.3
-    assert brier_score(labels, p) == pytest.approx(brier_score_loss(labels, p))
-    expected = np.mean([entropy([a, 1 - a], [b, 1 - b]) for a, b in zip(p, q, strict=True)])
-    assert bernoulli_divergence(p, q) == pytest.approx(expected)
-    assert np.isfinite(bernoulli_divergence(np.array([1.0]), np.array([0.0])))
+    positive, negative = generator.integers(0, 9, (2, 200)).astype(float)
+    segments = LabelledSegments(np.zeros(200, int), positive, negative)
+    counts = np.stack([positive, negative], axis=1).astype(int)
+    labels = np.repeat(np.tile([True, False], 200), counts.ravel())
+    frames = np.repeat(np.arange(200), counts.sum(axis=1))
+    expected = brier_score_loss(labels, p[frames])
+    assert brier_score(segments, p) == pytest.approx(expected, abs=1e-12)
+    expected = np.mean([entropy([p[k], 1 - p[k]], [q[k], 1 - q[k]]) for k in frames])
+    assert bernoulli_divergence(segments, p, q) == pytest.approx(expected, abs=1e-12)
+    one = LabelledSegments(np.zeros(1, int), np.ones(1), np.zeros(1))
+    assert np.isfinite(bernoulli_divergence(one, np.array([1.0]), np.array([0.0])))
 
 
 @pytest.mark.parametrize("stream", ["rgb", "motion"])

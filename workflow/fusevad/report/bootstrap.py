@@ -8,22 +8,16 @@ frames of a video together, since frames of one video are anything but independe
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import bootstrap, trim_mean
 
-from fusevad.data.truth import LabelledVideo
-from fusevad.errors import FusevadError
-from fusevad.report.runs import read_scores
-from fusevad.video.decode import SEGMENT_FRAMES, segment_count
+from fusevad.evaluate.metrics import Floats, LabelledSegments
 
 _QUARTER = 0.25
 # Steps of AP at a time: keeps a thousand resamples of the largest test sets below 100 MB.
 _BLOCK = 2048
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,44 +108,6 @@ def _aggregate(
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return Aggregate(value, float(interval.low), float(interval.high))
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledSegments:
-    """Frames of the segments of some videos, one array entry a segment.
-
-    Attributes:
-        video: place of the segment's video among `videos`.
-        positive, negative: the segment's anomalous and normal frames that count.
-    """
-
-    video: NDArray[np.intp]
-    positive: Floats
-    negative: Floats
-
-    @classmethod
-    def of(cls, videos: Sequence[LabelledVideo], wanted: str | None = None) -> "LabelledSegments":
-        """All frames of `videos`, or those that `metrics.class_metrics` ranks for one class."""
-        place, positive, negative = [], [], []
-        for k, video in enumerate(videos):
-            own, normal = _frames(video, wanted)
-            starts = np.arange(0, len(own), SEGMENT_FRAMES)
-            place.append(np.full(len(starts), k))
-            positive.append(np.add.reduceat(own.astype(np.float64), starts))
-            negative.append(np.add.reduceat(normal.astype(np.float64), starts))
-        return cls(*(np.concatenate(parts) for parts in (place, positive, negative)))
-
-
-def _frames(
-    video: LabelledVideo, wanted: str | None
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Positive and negative frames; for a class, nothing of videos that do not show it."""
-    if wanted is None:
-        return video.labels, ~video.labels
-    own = np.zeros(len(video.labels), dtype=bool)
-    for name, start, end in video.intervals:
-        own[start:end] |= name == wanted
-    return own, ~video.labels & own.any()
 
 
 class VideoBootstrap:
@@ -251,30 +207,3 @@ class VideoBootstrap:
             for frames in (self.segments.positive, self.segments.negative)
         ]
         return np.cumsum(kinds, axis=2)
-
-
-def segment_scores(
-    run: Path, protocol: str, videos: Sequence[LabelledVideo]
-) -> tuple[list[int], Floats]:
-    """Seeds, and their scores as seeds x segments in the order of `videos`.
-
-    Raises:
-        FusevadError: the scores do not cover exactly the segments of the videos.
-    """
-    places = {video.name: place for place, video in enumerate(videos)}
-    scores = read_scores(run, protocol)
-    scores = scores.assign(place=scores["video"].map(places)).sort_values(
-        ["seed", "place", "segment"]
-    )
-    counts = [segment_count(len(video.labels)) for video in videos]
-    expected = np.repeat(np.arange(len(videos)), counts)
-    seeds, rows = [], []
-    for seed, own in scores.groupby("seed"):
-        if not np.array_equal(own["place"].to_numpy(), expected):
-            raise FusevadError(
-                f"{run / 'scores.parquet'}: seed {seed} has not the segments of the test videos; "
-                "evaluate the run again"
-            )
-        seeds.append(int(str(seed)))
-        rows.append(own["score"].to_numpy(dtype=np.float64))
-    return seeds, np.stack(rows)

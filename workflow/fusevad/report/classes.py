@@ -18,7 +18,7 @@ from fusevad.report.runs import (
     read_class_measurements,
 )
 from fusevad.report.statistics import ALPHA, summarize_table
-from fusevad.report.test_frames import class_video_counts
+from fusevad.report.test_split import class_video_counts
 
 _PAGE_COLUMNS = 4
 

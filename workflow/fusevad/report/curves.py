@@ -8,16 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sklearn.metrics import (
-    average_precision_score,
-    precision_recall_curve,
-    roc_auc_score,
-    roc_curve,
-)
 
+from fusevad.data.truth import LabelledVideo
+from fusevad.evaluate.metrics import LabelledSegments, Ranking
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.style import LineStyle, figure_style, line_styles, save_figure
-from fusevad.report.test_frames import pooled_frame_scores, test_videos
+from fusevad.report.test_split import segment_scores, test_videos
 
 Curve = NDArray[np.floating]
 _GRID = np.linspace(0.0, 1.0, 401)
@@ -62,16 +58,16 @@ def make_curves(
         figure = Figure(figsize=(11, 6.6 * len(datasets)), layout="constrained")
         panels = figure.subplots(len(datasets), 2, squeeze=False)
         for (left, right), dataset in zip(panels, datasets, strict=True):
-            labels = np.concatenate([video.labels for video in test_videos(dataset)])
+            videos = test_videos(dataset)
             for row in experiments:
                 if dataset.key not in row.runs:
                     continue
-                curves = seed_curves(row.runs[dataset.key], dataset, protocol, labels)
+                curves = seed_curves(row.runs[dataset.key], protocol, videos)
                 style = styles[row.name]
                 _draw(left, curves.roc, _legend(row, "AUC", curves.auc), style)
                 _draw(right, curves.precision, _legend(row, "AP", curves.ap), style)
             _finish_roc(left, dataset)
-            _finish_precision(right, dataset, float(labels.mean()))
+            _finish_precision(right, dataset, _base_rate(videos))
         figure.suptitle(
             "Frame-level detection, all test videos pooled: mean over seeds, band ± 1 standard "
             f"deviation (protocol: {protocol})",
@@ -80,22 +76,23 @@ def make_curves(
         save_figure(figure, out_pdf, out_png)
 
 
-def seed_curves(
-    run: Path, dataset: TableDataset, protocol: str, labels: NDArray[np.bool_]
-) -> SeedCurves:
-    """The curves of every seed of a run.
-
-    Args:
-        labels: one boolean a frame, the test videos in the manifest's order.
-    """
+def seed_curves(run: Path, protocol: str, videos: Sequence[LabelledVideo]) -> SeedCurves:
+    """The curves of every seed of a run on its test videos."""
+    segments = LabelledSegments.of(videos)
     roc, precision, auc, ap = [], [], [], []
-    for _, scores in pooled_frame_scores(run, protocol, test_videos(dataset)):
-        false_rate, true_rate, _ = roc_curve(labels, scores)
-        roc.append(np.interp(_GRID, false_rate, true_rate))
-        precision.append(_precision_at(_GRID, *precision_recall_curve(labels, scores)[:2]))
-        auc.append(roc_auc_score(labels, scores))
-        ap.append(average_precision_score(labels, scores))
+    for scores in segment_scores(run, protocol, videos)[1]:
+        ranking = Ranking.of(scores, segments.positive, segments.negative)
+        roc.append(np.interp(_GRID, *ranking.roc()))
+        precision.append(_precision_at(_GRID, *ranking.precision_recall()))
+        auc.append(ranking.auc())
+        ap.append(ranking.average_precision())
     return SeedCurves(np.array(roc), np.array(precision), np.array(auc), np.array(ap))
+
+
+def _base_rate(videos: Sequence[LabelledVideo]) -> float:
+    """Share of all frames that are anomalous."""
+    anomalous = sum(int(video.labels.sum()) for video in videos)
+    return anomalous / sum(len(video.labels) for video in videos)
 
 
 def _precision_at(grid: Curve, precision: Curve, recall: Curve) -> Curve:

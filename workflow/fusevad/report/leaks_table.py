@@ -1,19 +1,20 @@
 """The released splits' leaks: official test videos that they train on, and what that changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.data.truth import LabelledVideo
-from fusevad.evaluate.metrics import frame_metrics
+from fusevad.evaluate.metrics import LabelledSegments, LabelledTest
 from fusevad.files import read_csv, write_csv, write_text
 from fusevad.report import latex
-from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_scores
+from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.statistics import holm, paired_test, summarize
-from fusevad.report.test_frames import test_videos
+from fusevad.report.test_split import segment_scores, test_videos
 
 Split = Literal["official", "released"]
 _SPLITS: tuple[Split, Split] = ("official", "released")
@@ -132,9 +133,10 @@ def _metrics(
         values = {}
         for split, dataset in (("official", official), ("released", released)):
             run, own = experiment.runs[dataset.key], videos[split]
-            both = [video for video in own if video.name in common]
-            values[f"{split}_all"] = _by_seed(run, protocol, own, metric), len(own)
-            values[f"{split}_common"] = _by_seed(run, protocol, both, metric), len(both)
+            names = {video.name for video in own}
+            for kind, chosen in (("all", names), ("common", common)):
+                series = _by_seed(run, protocol, own, chosen, metric)
+                values[f"{split}_{kind}"] = series, len(chosen)
         first, second = values["released_common"][0], values["official_common"][0]
         values["difference_common"] = first - second, len(common)
         for quantity, (series, count) in values.items():
@@ -148,14 +150,14 @@ def _metrics(
     return pd.DataFrame(rows)
 
 
-def _by_seed(run: Path, protocol: str, videos: Sequence[LabelledVideo], metric: str) -> pd.Series:
-    wanted = {video.name for video in videos}
-    scores = read_scores(run, protocol)
-    values = {}
-    for seed, own in scores[scores["video"].isin(wanted)].groupby("seed"):
-        segments = {str(name): part["score"].to_numpy() for name, part in own.groupby("video")}
-        values[seed] = frame_metrics(videos, segments)[metric]
-    return pd.Series(values)
+def _by_seed(
+    run: Path, protocol: str, videos: Sequence[LabelledVideo], chosen: Set[str], metric: str
+) -> pd.Series:
+    """The metric of each seed of a run, on those of its test videos that are chosen."""
+    seeds, scores = segment_scores(run, protocol, videos)
+    test = LabelledTest([video for video in videos if video.name in chosen])
+    kept = np.array([video.name in chosen for video in videos])[LabelledSegments.of(videos).video]
+    return pd.Series([test.metric(metric, row[kept]) for row in scores], index=seeds)
 
 
 def _count_tabular(shown: Mapping[str, TableDataset], table: pd.DataFrame) -> str:

@@ -26,18 +26,15 @@ from scipy.stats import ttest_1samp
 
 from fusevad.report.bootstrap import (
     Aggregate,
-    LabelledSegments,
     Resampled,
     VideoBootstrap,
     interquartile_mean,
     mean_interval,
-    segment_scores,
 )
 
 __all__ = [
     "ALPHA",
     "Aggregate",
-    "LabelledSegments",
     "PairedTest",
     "Resampled",
     "Summary",
@@ -48,7 +45,6 @@ __all__ = [
     "interquartile_mean",
     "mean_interval",
     "paired_test",
-    "segment_scores",
     "summarize",
     "summarize_table",
 ]

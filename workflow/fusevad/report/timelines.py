@@ -24,7 +24,7 @@ from fusevad.report.style import (
     figure_style,
     save_figure,
 )
-from fusevad.report.test_frames import scores_by_seed, test_videos
+from fusevad.report.test_split import scores_by_seed, test_videos
 from fusevad.video.decode import SEGMENT_FRAMES, read_frames
 
 VIDEOS = 8

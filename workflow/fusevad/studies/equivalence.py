@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fusevad.data.truth import read_test_videos
 from fusevad.errors import FusevadError
-from fusevad.evaluate.metrics import frame_metrics
+from fusevad.evaluate.metrics import LabelledTest
 from fusevad.files import write_csv
 from fusevad.models import Output
 from fusevad.studies.settings import EquivalenceSettings
@@ -88,11 +88,8 @@ def _differences(files: RunFiles, rival: str, seed: int, protocol: str) -> dict[
             " have"
         )
     scores = np.concatenate([np.abs(first[name][:, 0] - second[name][:, 0]) for name in first])
-    videos = read_test_videos(files.manifest, files.intervals)
-    metrics, rivals = (
-        frame_metrics(videos, {name: part[:, 0] for name, part in segments.items()})
-        for segments in (first, second)
-    )
+    test = LabelledTest(read_test_videos(files.manifest, files.intervals))
+    metrics, rivals = (test.metrics(test.pooled(segments)[:, 0]) for segments in (first, second))
     return {
         "weights_max": weights.largest,
         "weights_mean": weights.total / weights.values,

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusevad.data.truth import LabelledVideo, read_test_videos
+from fusevad.data.truth import read_test_videos
 from fusevad.embed.store import Streams
-from fusevad.evaluate.metrics import frame_metrics, frame_scores
+from fusevad.evaluate.metrics import LabelledSegments, LabelledTest
 from fusevad.files import write_csv
 from fusevad.studies.settings import MaskingSettings
 from fusevad.studies.trained import ChangedStore, RunFiles, Scored, TrainedDetector, for_all_seeds
@@ -111,15 +111,28 @@ def masked_streams(streams: Streams, stream: str, dimensions: NDArray[np.intp]) 
     return Streams(streams.rgb, ChangedStore(streams.motion, zero))
 
 
-def brier_score(labels: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
-    """Mean squared difference of scores and labels."""
-    return float(np.mean((scores.astype(np.float64) - labels) ** 2))
+def brier_score(segments: LabelledSegments, scores: NDArray[np.floating]) -> float:
+    """Mean squared difference of scores and labels, over all frames of the segments."""
+    p = scores.astype(np.float64)
+    squares = segments.positive * (1 - p) ** 2 + segments.negative * p**2
+    return float(squares.sum() / segments.frames.sum())
 
 
-def bernoulli_divergence(clean: NDArray[np.floating], masked: NDArray[np.floating]) -> float:
-    """Mean KL(clean || masked) of Bernoulli distributions in nats, scores kept 1e-7 off 0, 1."""
+def bernoulli_divergence(
+    segments: LabelledSegments, clean: NDArray[np.floating], masked: NDArray[np.floating]
+) -> float:
+    """Mean KL(clean || masked) of Bernoulli distributions in nats, over all frames.
+
+    Scores are kept 1e-7 off 0 and 1.
+    """
     p, q = (np.clip(x.astype(np.float64), _SMALLEST, 1 - _SMALLEST) for x in (clean, masked))
-    return float(np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))))
+    divergence = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    return _mean(divergence, segments.frames)
+
+
+def _mean(values: NDArray[np.floating], frames: NDArray[np.float64]) -> float:
+    total = frames.sum()
+    return float((values * frames).sum() / total) if total else float("nan")
 
 
 def _study(
@@ -129,12 +142,12 @@ def _study(
     protocol = settings.protocol
     streams = files.streams(seed, protocol)
     detector = TrainedDetector(files.run, seed, protocol, files.manifest, streams)
-    videos = read_test_videos(files.manifest, files.intervals)
+    test = LabelledTest(read_test_videos(files.manifest, files.intervals))
     clean = detector.score(streams)
-    values = _values(videos, _Row(CLEAN, 0.0, clean), clean)
+    values = _values(test, _Row(CLEAN, 0.0, clean), clean)
     dimensions: list[pd.DataFrame] = []
     for row in _masked_rows(detector, streams, settings.levels, seed):
-        values += _values(videos, row, clean)
+        values += _values(test, row, clean)
         if clean.weights is not None:
             dimensions.append(_weight_changes(row, clean, seed))
     key = {"experiment": files.run.name, "seed": seed, "protocol": protocol}
@@ -157,39 +170,29 @@ def _masked_rows(
                 yield _Row(stream, level, scored)
 
 
-def _values(videos: Sequence[LabelledVideo], row: _Row, clean: Scored) -> list[dict[str, object]]:
-    labels = np.concatenate([video.labels for video in videos])
-    frames, clean_frames = _frames(videos, row.scored), _frames(videos, clean)
-    scores = {name: segments[:, 0] for name, segments in row.scored.segments.items()}
-    ranking = frame_metrics(videos, scores)
+def _values(test: LabelledTest, row: _Row, clean: Scored) -> list[dict[str, object]]:
+    segments = test.segments
+    rows, clean_rows = test.pooled(row.scored.segments), test.pooled(clean.segments)
+    ranking = test.metrics(rows[:, 0])
     overall = {
         "AUC": ranking["AUC"],
         "AP": ranking["AP"],
-        "Brier": brier_score(labels, frames[:, 0]),
-        "KL": bernoulli_divergence(clean_frames[:, 0], frames[:, 0]),
+        "Brier": brier_score(segments, rows[:, 0]),
+        "KL": bernoulli_divergence(segments, clean_rows[:, 0], rows[:, 0]),
     }
     found = [(metric, "all", value) for metric, value in overall.items()]
     if row.scored.weights is not None:
-        subsets = {"all": np.ones_like(labels), "abnormal": labels, "normal": ~labels}
+        kinds = segments.frames, segments.positive, segments.negative
+        subsets = dict(zip(("all", "abnormal", "normal"), kinds, strict=True))
         found += [
-            (f"weight_{stream}", subset, float(frames[chosen, 1 + place].mean(dtype=np.float64)))
+            (f"weight_{stream}", subset, _mean(rows[:, 1 + place], frames))
             for place, stream in enumerate(STREAMS)
-            for subset, chosen in subsets.items()
+            for subset, frames in subsets.items()
         ]
     return [
         {"masked": row.masked, "level": row.level, "metric": m, "subset": s, "value": v}
         for m, s, v in found
     ]
-
-
-def _frames(videos: Sequence[LabelledVideo], scored: Scored) -> NDArray[np.float32]:
-    """`frames x 3` of all test videos, one after the other."""
-    return np.concatenate(
-        [
-            np.stack([frame_scores(x, len(v.labels), v.name) for x in scored.segments[v.name].T], 1)
-            for v in videos
-        ]
-    )
 
 
 def _weight_changes(row: _Row, clean: Scored, seed: int) -> pd.DataFrame:

@@ -30,7 +30,7 @@ from fusevad.embed.store import Streams
 from fusevad.encoders.clip import BatchedTower, Tower, load_cue_tower
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
-from fusevad.evaluate.metrics import frame_metrics
+from fusevad.evaluate.metrics import LabelledTest
 from fusevad.files import write_csv
 from fusevad.parallel import in_processes
 from fusevad.studies.settings import NoiseSettings
@@ -231,4 +231,5 @@ def _metrics(
     truth: Sequence[LabelledVideo], detector: TrainedDetector, streams: Streams
 ) -> dict[str, float]:
     scored = detector.score(streams)
-    return frame_metrics(truth, {name: x[:, 0] for name, x in scored.segments.items()})
+    test = LabelledTest(truth)
+    return test.metrics(test.pooled(scored.segments)[:, 0])

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn import functional
 
 from fusevad.embed.store import Streams
 from fusevad.errors import FusevadError
+from fusevad.evaluate.metrics import Ranking
 from fusevad.files import atomic_path
 from fusevad.models import ModelSettings, build
 from fusevad.parsing import FORBID
@@ -189,8 +189,9 @@ class SeedRun:
         segments = self.score([video.name for video in videos])
         scores = torch.stack([_video_score(x[:, 0], self.settings) for x in segments.values()])
         labels = torch.tensor([video.anomalous for video in videos]).float()
+        ranking = Ranking.of(scores.numpy(), labels.numpy(), 1 - labels.numpy())
         loss = functional.binary_cross_entropy(scores, labels)
-        return float(roc_auc_score(labels.numpy(), scores.numpy())), float(loss)
+        return ranking.auc(), float(loss)
 
     @torch.inference_mode()
     def score(self, videos: Sequence[str]) -> dict[str, Tensor]:

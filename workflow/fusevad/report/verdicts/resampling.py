@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 
 from fusevad.data.truth import LabelledVideo
-from fusevad.report.bootstrap import Floats
+from fusevad.evaluate.metrics import ANOMALOUS_ONLY, Floats, LabelledSegments
 from fusevad.report.runs import TableDataset
-from fusevad.report.statistics import LabelledSegments, Resampled, VideoBootstrap, segment_scores
-from fusevad.report.test_frames import test_videos
-
-_ANOMALOUS_ONLY = "Ano-"
+from fusevad.report.statistics import Resampled, VideoBootstrap
+from fusevad.report.test_split import segment_scores, test_videos
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class ResampledRuns:
             first: experiment.
             second: experiment.
             metric: AUC, AP, Ano-AUC or Ano-AP.
-            class_name: rank the frames of this class, as `metrics.class_metrics` does.
+            class_name: rank the frames of this class, as `LabelledTest.class_metrics` does.
         """
         if self._draw(metric, class_name).videos < 2:
             return None
@@ -73,21 +71,17 @@ class ResampledRuns:
                 self._scores[experiment] = segment_scores(run, self.protocol, self.videos)
             seeds, scores = self._scores[experiment]
             draw = self._draw(metric, class_name)
-            kind = metric.removeprefix(_ANOMALOUS_ONLY)
+            kind = metric.removeprefix(ANOMALOUS_ONLY)
             rows = [draw.metric(kind, row) for row in scores]
             self._values[key] = pd.DataFrame(np.stack(rows), index=seeds)
         return self._values[key]
 
     def _draw(self, metric: str, class_name: str | None) -> VideoBootstrap:
-        anomalous_only = metric.startswith(_ANOMALOUS_ONLY)
+        anomalous_only = metric.startswith(ANOMALOUS_ONLY)
         key = (anomalous_only, class_name)
         if key not in self._draws:
             segments = LabelledSegments.of(self.videos, class_name)
             if anomalous_only:
-                anomalous = np.array([bool(video.intervals) for video in self.videos])
-                keep = anomalous[segments.video]
-                segments = LabelledSegments(
-                    segments.video, segments.positive * keep, segments.negative * keep
-                )
+                segments = segments.of_anomalous(self.videos)
             self._draws[key] = VideoBootstrap(segments, self.resamples)
         return self._draws[key]

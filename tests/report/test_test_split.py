@@ -1,0 +1,47 @@
+"""Scores of a run in the order of the test videos."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusevad.data.truth import LabelledVideo
+from fusevad.errors import FusevadError
+from fusevad.report.test_split import segment_scores
+
+
+def video(name, frames):
+    return LabelledVideo(name, np.zeros(frames, dtype=bool), ())
+
+
+def write_scores(folder, rows):
+    columns = ["seed", "protocol", "video", "segment", "start", "end", "score"]
+    frame = pd.DataFrame(rows, columns=columns).assign(weight_rgb=0.5, weight_motion=0.5)
+    frame.to_parquet(folder / "scores.parquet", index=False)
+
+
+def test_scores_come_in_the_order_of_the_videos_not_of_the_file(tmp_path):
+    videos = [video("b", 20), video("a", 10)]
+    rows = [
+        (seed, protocol, name, segment, 0, 0, seed + value)
+        for seed in (1, 0)
+        for protocol in ("oracle", "last")
+        for name, segment, value in (("a", 0, 0.1), ("b", 1, 0.3), ("b", 0, 0.2))
+    ]
+    write_scores(tmp_path, rows)
+    seeds, scores = segment_scores(tmp_path, "last", videos)
+    assert seeds == [0, 1]
+    np.testing.assert_allclose(scores, [[0.2, 0.3, 0.1], [1.2, 1.3, 1.1]])
+
+
+@pytest.mark.parametrize(
+    ("names", "wrong"),
+    [
+        (["c"], "0 segments of video a, expected 1"),
+        (["a", "c"], "1 segments of video c"),
+        (["a", "a"], "2 segments of video a"),
+    ],
+)
+def test_scores_of_other_videos_are_refused_by_name(tmp_path, names, wrong):
+    write_scores(tmp_path, [(0, "last", name, 0, 0, 10, 0.5) for name in names])
+    with pytest.raises(FusevadError, match=wrong):
+        segment_scores(tmp_path, "last", [video("a", 10)])
