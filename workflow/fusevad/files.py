@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # What the operating system says when nothing more can be written.
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+# What stands for a missing number in a table.
+_NO_NUMBER = ("", "NA", "N/A", "NaN", "nan", "null")
 
 
 @contextlib.contextmanager
@@ -67,6 +70,10 @@ def write_json(value: Mapping[str, Any], final: Path) -> None:
 def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.DataFrame:
     """Read a table and check that it has `columns`; `text` columns are kept as strings.
 
+    A video or class may be called NA or null: in a text column only an empty cell is missing. A
+    table of text alone may have empty rows, as spreadsheets leave them; they are dropped, and the
+    others keep their numbers.
+
     Raises:
         FusevadError: the file is missing, is no CSV, or lacks a column.
     """
@@ -75,13 +82,28 @@ def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.D
     if not path.is_file():
         raise FusevadError(f"{path}: no such file; run the stage that makes it first")
     try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=True)
+        missing_texts = _missing_texts(path, text)
+        frame = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            na_values=missing_texts,
+            skip_blank_lines=not set(columns) <= set(text),
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise FusevadError(f"{path}: not a CSV table ({error}); make it again") from error
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise FusevadError(f"{path}: no column {', '.join(missing)}; make it again")
-    return frame
+    return frame.dropna(how="all") if set(columns) <= set(text) else frame
+
+
+def _missing_texts(path: Path, text: Collection[str]) -> dict[str, list[str]]:
+    """What stands for a missing value in each column of a table, as pandas asks for it."""
+    import pandas as pd
+
+    columns = pd.read_csv(path, nrows=0).columns
+    return {column: [""] if column in text else [*_NO_NUMBER] for column in columns}
 
 
 def progress_folder(final: Path, made_with: Mapping[str, Any]) -> Path:

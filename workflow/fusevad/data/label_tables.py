@@ -2,6 +2,7 @@
 
 import os
 import sys
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Literal
 import pandas as pd
 from tqdm import tqdm
 
+from fusevad.data.numbers import whole_number
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
 
@@ -18,6 +20,8 @@ SPLITS = ("train", "test")
 
 PastEnd = Literal["stop", "clip"]
 
+# safetensors has notes under this name, among the tensors of videos.
+_RESERVED = "__metadata__"
 _LABEL_COLUMNS = ["video", "split", "class", "path"]
 INTERVAL_COLUMNS = ["video", "class", "start", "end"]
 
@@ -48,20 +52,30 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
     Raises:
         FusevadError: the file is missing, or a cell is empty or no whole number.
     """
-    frame = read_csv(path, INTERVAL_COLUMNS, ("video", "class"))
+    frame = read_csv(path, INTERVAL_COLUMNS, tuple(INTERVAL_COLUMNS))
     result: dict[str, list[Interval]] = {}
-    for number, row in enumerate(frame[INTERVAL_COLUMNS].itertuples(index=False), start=2):
-        video, name, start, end = row
+    for index, *row in frame[INTERVAL_COLUMNS].itertuples():
         try:
-            first, last = int(start), int(end)
-        except ValueError:  # empty, or text
-            first, last = -1, -1
-        if pd.isna(video) or pd.isna(name) or (first, last) != (start, end):
+            video, name, start, end = map(_filled, row)
+            first, last = whole_number(start), whole_number(end)
+        except ValueError as error:
             raise FusevadError(
-                f"{path}: line {number} is not video, class, start, end in whole frames; correct it"
-            )
+                f"{path}: line {index + 2} is not video, class, start, end in whole frames"
+                f" ({error}); correct it"
+            ) from error
         result.setdefault(video, []).append(Interval(video, name, first, last))
     return result
+
+
+def _filled(cell: str | float) -> str:
+    """The text of a cell.
+
+    Raises:
+        ValueError: it is empty.
+    """
+    if not isinstance(cell, str):
+        raise ValueError("an empty cell")
+    return cell
 
 
 def read_labels(path: Path) -> list[Label]:
@@ -75,10 +89,21 @@ def read_labels(path: Path) -> list[Label]:
     if frame.empty:
         raise FusevadError(f"{path}: no videos in the table; add some")
     labels = []
-    for number, row in enumerate(frame[_LABEL_COLUMNS].itertuples(index=False), start=2):
+    for index, *row in frame[_LABEL_COLUMNS].itertuples():
         if any(pd.isna(cell) for cell in row):
-            raise FusevadError(f"{path}: line {number} has an empty cell; fill it in")
+            raise FusevadError(f"{path}: line {index + 2} has an empty cell; fill it in")
+        for cell in row:
+            if any(unicodedata.category(character) == "Cc" for character in cell):
+                raise FusevadError(
+                    f"{path}: line {index + 2}: {cell!r} holds a control character, which tables"
+                    " don't keep; rename it"
+                )
         name, split, classes, file = row
+        if name == _RESERVED:
+            raise FusevadError(
+                f"{path}: a video called {name}, a name that files of embeddings keep for"
+                " themselves; rename it"
+            )
         if "/" in name or name in (".", "..") or name != name.strip():
             raise FusevadError(
                 f"{path}: video name {name!r} is no file name; use one without '/' or outer spaces"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fusevad.data.numbers import whole_number
 from fusevad.errors import FusevadError
 
 _NONE = (-1, -1)
@@ -57,7 +58,7 @@ def pairs(path: Path, number: int, numbers: list[str], first: int) -> list[tuple
             before the video does, whose frames count from `first`.
     """
     try:
-        values = [int(each) for each in numbers]
+        values = [whole_number(each) for each in numbers]
     except ValueError:
         values = []
     if not values or len(values) % 2:

@@ -1,0 +1,94 @@
+"""Tables from spreadsheets and people: text stays text, and what no table keeps is one line."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fusevad.data.label_tables import Interval, read_intervals, read_labels
+from fusevad.data.numbers import whole_number
+from fusevad.data.recorded.formats import msad_table
+from fusevad.errors import FusevadError
+from fusevad.files import read_csv, write_csv
+
+# pandas takes most of these for a missing value, a number or a truth value.
+WORDS = ["NA", "None", "null", "nan", "#NA", "-nan", "NULL", "inf", "True", "1e5", "007", "1.0"]
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, newline="")
+    return path
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_video_and_a_class_may_be_called_anything(tmp_path: Path, word: str) -> None:
+    labels = write(tmp_path / "labels.csv", f"video,split,class,path\n{word},test,{word},{word}\n")
+    (label,) = read_labels(labels)
+    assert (label.name, label.classes, label.path.name) == (word, (word,), word)
+    spans = write(tmp_path / "intervals.csv", f"video,class,start,end\n{word},{word},1,2\n")
+    assert read_intervals(spans) == {word: [Interval(word, word, 1, 2)]}
+
+
+def test_words_survive_writing_and_reading_and_numbers_may_be_missing(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"video": WORDS, "value": [None, *range(1, len(WORDS))]})
+    write_csv(frame, tmp_path / "a.csv")
+    found = read_csv(tmp_path / "a.csv", ["video", "value"], text=("video",))
+    assert found["video"].tolist() == WORDS
+    assert found["value"].isna().tolist() == [True] + [False] * (len(WORDS) - 1)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_empty_rows_and_decimals_of_a_spreadsheet_are_read(tmp_path: Path, ending: str) -> None:
+    rows = ["\ufeffvideo,class,start,end", "a,fire,30.0,45.00", ",,,", "", "b,fire, 1,2 ", ",,,"]
+    path = write(tmp_path / "intervals.csv", ending.join(rows) + ending)
+    assert read_intervals(path) == {
+        "a": [Interval("a", "fire", 30, 45)],
+        "b": [Interval("b", "fire", 1, 2)],
+    }
+    rows = ["video,split,class,path", ",,,", "a,train,normal,a.mp4", "", ",,,"]
+    path = write(tmp_path / "labels.csv", ending.join(rows) + ending)
+    assert [label.name for label in read_labels(path)] == ["a"]
+
+
+@pytest.mark.parametrize("cell", ["inf", "nan", "True", "30.5", "1e3", "1_000", "", "x", "0x10"])
+def test_what_is_no_frame_is_named_with_its_line(tmp_path: Path, cell: str) -> None:
+    rows = f"video,class,start,end\na,fire,1,2\n\n,,,\na,fire,{cell},2\n"
+    with pytest.raises(FusevadError, match=r"intervals\.csv: line 5 is not video, class") as caught:
+        read_intervals(write(tmp_path / "intervals.csv", rows))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\nb", "a\tb", "a\x7fb"])
+@pytest.mark.parametrize("column", range(4))
+def test_a_control_character_is_one_line(tmp_path: Path, name: str, column: int) -> None:
+    row = ["a", "train", "normal", "a.mp4"]
+    row[column] = f'"{name}"'
+    path = write(tmp_path / "labels.csv", "video,split,class,path\n" + ",".join(row) + "\n")
+    with pytest.raises(FusevadError, match="holds a control character") as caught:
+        read_labels(path)
+    assert "\n" not in str(caught.value) and "\r" not in str(caught.value)
+
+
+def test_a_video_is_not_called_as_the_notes_of_a_file_of_embeddings(tmp_path: Path) -> None:
+    text = "video,split,class,path\n__metadata__,train,normal,a.mp4\n"
+    with pytest.raises(FusevadError, match="video called __metadata__"):
+        read_labels(write(tmp_path / "labels.csv", text))
+
+
+def test_a_published_table_that_excel_saved_is_read(tmp_path: Path) -> None:
+    columns = "name,scenario,total frames,starting frame of anomaly,ending frame of anomaly"
+    rows = [columns, "a.mp4,x,100.0,30.0,45.0", ",,,,", ""]
+    (found,) = msad_table.read(write(tmp_path / "a.csv", "\r\n".join(rows))).items()
+    assert found[0] == "a" and [(s.start, s.end) for s in found[1].spans] == [(29, 45)]
+
+
+def test_a_published_table_with_a_cell_without_end_is_one_line(tmp_path: Path) -> None:
+    columns = "name,starting frame of anomaly,ending frame of anomaly"
+    with pytest.raises(FusevadError, match=r"a\.csv: after line 1: field larger than"):
+        msad_table.read(write(tmp_path / "a.csv", f"{columns}\n{'a' * 200_000},1,2\n"))
+
+
+@pytest.mark.parametrize("text", ["1.5", "１", "1,0", ".0", "9" * 16])
+def test_other_numbers_are_not_whole(text: str) -> None:
+    with pytest.raises(ValueError, match="is no whole number"):
+        whole_number(text)
