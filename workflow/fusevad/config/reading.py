@@ -12,7 +12,9 @@ from referencing import Registry, Resource
 from fusevad.config.names import check_name
 from fusevad.errors import FusevadError
 from fusevad.parsing import read_mapping
+from fusevad.printable import check_printable
 
+_PRINTED = ("title", "label")
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 
 
@@ -45,6 +47,22 @@ def check(values: Any, schema: str, source: str) -> None:
     if error is not None:
         key = ".".join(str(part) for part in error.absolute_path) or "top level"
         raise FusevadError(f"{source}: {key}: {error.message}; correct the file")
+    _check_printed(values, source)
+
+
+def _check_printed(values: Any, source: str) -> None:
+    """All titles and labels can be printed in tables.
+
+    Raises:
+        FusevadError: naming the key and the character.
+    """
+    if not isinstance(values, Mapping):
+        return
+    for key, value in values.items():
+        if key in _PRINTED and isinstance(value, str):
+            check_printable(value, f"{source}: {key}")
+        else:
+            _check_printed(value, f"{source}: {key}")
 
 
 @cache

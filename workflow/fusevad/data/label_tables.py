@@ -14,6 +14,7 @@ from tqdm import tqdm
 from fusevad.data.numbers import whole_number
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
+from fusevad.printable import check_printable
 
 NORMAL = "normal"
 SPLITS = ("train", "test")
@@ -118,6 +119,8 @@ def read_labels(path: Path) -> list[Label]:
                 f"{path}: video {name} has the class {classes!r}; use {NORMAL}, or anomaly classes "
                 "joined by ';'"
             )
+        for each in names:
+            check_printable(each, f"{path}: the class of video {name}")
         labels.append(Label(name, split, names, _relative(path.parent / file)))
     _check_unique(path, labels)
     return labels

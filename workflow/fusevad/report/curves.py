@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fusevad.data.truth import LabelledVideo
 from fusevad.evaluate.metrics import LabelledSegments, Ranking
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
-from fusevad.report.style import LineStyle, figure_style, line_styles, save_figure
+from fusevad.report.style import LineStyle, figure_style, legend_label, line_styles, save_figure
 from fusevad.report.test_split import segment_scores, test_videos
 
 Curve = NDArray[np.floating]
@@ -112,7 +112,7 @@ def _legend(row: TableRow, metric: str, values: Curve) -> str:
 def _draw(axis: Axes, curves: Curve, label: str, style: LineStyle) -> None:
     mean = curves.mean(axis=0)
     spread = curves.std(axis=0, ddof=1) if len(curves) > 1 else np.zeros_like(mean)
-    axis.plot(_GRID, mean, style.dashes, color=style.colour, label=label)
+    axis.plot(_GRID, mean, style.dashes, color=style.colour, label=legend_label(label))
     low, high = np.clip(mean - spread, 0, 1), np.clip(mean + spread, 0, 1)
     axis.fill_between(_GRID, low, high, color=style.colour, alpha=0.12, linewidth=0)
 

@@ -1,38 +1,23 @@
 """LaTeX that compiles alone with pdflatex, booktabs and geometry."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": "$<$",
-    ">": "$>$",
-    "±": r"$\pm$",
-    "τ": r"$\tau$",
-    "ν": r"$\nu$",
-    "λ_r": r"$\lambda_r$",
-    "λ": r"$\lambda$",
-    "ε": r"$\epsilon$",
-    "−": "$-$",
-    "Δ": r"$\Delta$",
-}
-# The longest first: the subscript of λ_r is no underscore.
-_PATTERN = re.compile("|".join(map(re.escape, sorted(_SPECIAL, key=len, reverse=True))))
+from fusevad.printable import COMMANDS, is_printable
+
+_SPECIAL = {"λ_r": r"$\lambda_r$", "-": "-{}", "'": "'{}", **COMMANDS}
+# The subscript of λ_r is no underscore. Hyphens or apostrophes in a row would become one dash or
+# quotation mark.
+_PATTERN = re.compile("|".join(["λ_r", "-(?=-)", "'(?=')", *map(re.escape, COMMANDS)]))
 MISSING = "--"
 
 
 def escape(text: str) -> str:
-    """Text as LaTeX prints it unchanged."""
-    return _PATTERN.sub(lambda match: _SPECIAL[match[0]], text)
+    """Text as LaTeX prints it unchanged; characters that it can't print, by their number."""
+    composed = unicodedata.normalize("NFC", text)
+    known = (each if is_printable(each) else f"<U+{ord(each):04X}>" for each in composed)
+    return _PATTERN.sub(lambda match: _SPECIAL[match[0]], "".join(known))
 
 
 def numbered(name: str) -> str:

@@ -11,7 +11,7 @@ from matplotlib.projections.polar import PolarAxes
 from fusevad.errors import FusevadError
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_class_measurements
 from fusevad.report.statistics import summarize_table
-from fusevad.report.style import LineStyle, figure_style, line_styles, save_figure
+from fusevad.report.style import LineStyle, figure_style, legend_label, line_styles, save_figure
 
 
 def make_radar(
@@ -77,7 +77,13 @@ def _closed_line(
     around, centre, half = (np.append(part, part[0]) for part in (angles, mean, spread))
     low, high = np.clip(centre - half, 0, 100), np.clip(centre + half, 0, 100)
     axis.plot(
-        around, centre, style.dashes, color=style.colour, marker="o", markersize=3.5, label=label
+        around,
+        centre,
+        style.dashes,
+        color=style.colour,
+        marker="o",
+        markersize=3.5,
+        label=legend_label(label),
     )
     axis.fill_between(around, low, high, color=style.colour, alpha=0.15, linewidth=0)
 

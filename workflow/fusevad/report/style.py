@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
+from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
+from matplotlib.text import Text
 
+from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers, without the yellow.
@@ -26,10 +30,13 @@ _KNOWN = {
     "gaussian": _GREEN,
     "student-t": _BLACK,
 }
+_FONT = "DejaVu Sans"
 _DASHES = ("-", "--", ":", "-.")
 _SETTINGS = {
-    "font.family": "DejaVu Sans",
+    "font.family": _FONT,
     "font.size": 9,
+    # A dollar sign in a title is one.
+    "text.parse_math": False,
     "axes.titlesize": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -73,7 +80,44 @@ def figure_style() -> Iterator[None]:
 
 def save_figure(figure: Figure, out_pdf: Path, out_png: Path) -> None:
     """Write both files, without dates or version, so that equal figures are equal files."""
+    _see_to_glyphs(figure, out_pdf)
     with atomic_path(out_pdf) as temporary:
         figure.savefig(temporary, metadata={"CreationDate": None, "Creator": None})
     with atomic_path(out_png) as temporary:
         figure.savefig(temporary, metadata={"Software": None})
+
+
+def legend_label(text: str) -> str:
+    """A label that is shown: of those that begin with an underscore matplotlib thinks otherwise."""
+    return f"\u200b{text}" if text.startswith("_") else text
+
+
+def _see_to_glyphs(figure: Figure, final: Path) -> None:
+    """Set texts that our font has no glyphs for in another installed one.
+
+    Raises:
+        FusevadError: no font here has a character.
+    """
+    own = FT2Font(font_manager.findfont(_FONT)).get_charmap()
+    for text in figure.findobj(Text):
+        lacking = {each for each in text.get_text() if each != "\n" and ord(each) not in own}
+        if lacking:
+            text.set_fontfamily([_FONT, _font_with(lacking, text.get_text(), final)])
+
+
+def _font_with(characters: set[str], text: str, final: Path) -> str:
+    """Name of the first installed font that has all of these characters."""
+    codes = set(map(ord, characters))
+    for path in sorted(font_manager.findSystemFonts()):
+        try:
+            font = FT2Font(path)
+        except (OSError, RuntimeError):
+            continue  # no font of outlines
+        if codes <= font.get_charmap().keys():
+            font_manager.fontManager.addfont(path)
+            return font.family_name
+    first = next(each for each in text if each in characters)
+    raise FusevadError(
+        f"{final}: no font on this machine has {first!r} (U+{ord(first):04X}) of {text!r}; install"
+        " one (Debian: fonts-noto-cjk for Chinese, Japanese, Korean), or rename what it shows"
+    )
