@@ -17,6 +17,7 @@ from fusevad.data.render.plan import HARD_NEGATIVES, encoder_plans, plan
 from fusevad.data.render.settings import CLASSES, VERSION, RenderSettings
 from fusevad.data.render.sheet import contact_sheet
 from fusevad.errors import FusevadError
+from fusevad.parsing import parse
 from tests.made_up_tables import rows
 
 FULL = RenderSettings()
@@ -305,7 +306,7 @@ def test_captions_name_the_anomaly_where_it_happens_and_not_elsewhere():
 )
 def test_unknown_or_impossible_settings_are_errors(mapping):
     with pytest.raises(FusevadError, match=f"render: .*{next(iter(mapping))}"):
-        RenderSettings.from_mapping(mapping)
+        parse(RenderSettings, mapping, "render")
 
 
 def test_captions_are_whole_sentences():

@@ -16,6 +16,7 @@ from fusevad.data.render.plan import encoder_plans, plan
 from fusevad.data.render.settings import RenderSettings
 from fusevad.encoders.clip import load_clip, load_cue_tower, load_image_tower
 from fusevad.encoders.settings import EncoderSettings
+from fusevad.parsing import parse
 from fusevad.video.crops import crop_images
 
 
@@ -35,7 +36,7 @@ def test_its_weights_take_at_most_ten_megabytes(settings):
 
 def test_its_scenes_and_seeds_are_never_those_of_the_data_set(root):
     values = yaml.safe_load((root / "config/datasets/rendered.yaml").read_text())["render"]
-    render = RenderSettings.from_mapping(values)
+    render = parse(RenderSettings, values, "render")
     data = yaml.safe_load((root / "config/encoders/fusevad-small/data.yaml").read_text())
     clips = encoder_plans(RenderSettings(), data["clips"], data["seed"])
     held_out = encoder_plans(RenderSettings(), data["held_out_clips"], data["seed"] + 1)

@@ -1,21 +1,24 @@
 """From mappings (YAML, JSON) to typed settings, with one clear line when they do not fit."""
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from fusevad import yaml_text
 from fusevad.errors import FusevadError
 
 T = TypeVar("T")
 
-FORBID = ConfigDict(extra="forbid")
-
-# The one in C where PyYAML brings it: Snakemake reads the configuration at every start.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FORBID = ConfigDict(extra="forbid", allow_inf_nan=False)
+_UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
 def parse(kind: type[T], values: Any, source: str) -> T:
@@ -26,18 +29,117 @@ def parse(kind: type[T], values: Any, source: str) -> T:
     Raises:
         FusevadError: naming `source`, the key and what is wrong with it.
     """
+    for place in _booleans(values):
+        found = _kinds_at(kind, place)[0]
+        if (int in found or float in found) and bool not in found:
+            raise FusevadError(f"{source}: {_dotted(place)}: true or false where a number belongs")
     try:
-        return _adapter(kind).validate_python(values)
+        return adapter(kind).validate_python(values)
+    except FusevadError as error:
+        raise FusevadError(f"{source}: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise FusevadError(f"{source}: {key}: {first['msg']}; correct the value") from error
+        # An unknown key says more than what is missing in its place.
+        first = max(error.errors(), key=lambda e: (e["type"] in _UNKNOWN, len(e["loc"])))
+        raise FusevadError(f"{source}: {_explained(kind, first)}") from error
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """What to say of a key that nobody knows, with the nearest one that is known."""
+    names = sorted(known)
+    near = get_close_matches(key, names, 1)
+    return f"unknown; did you mean '{near[0]}'?" if near else f"unknown; known: {', '.join(names)}"
+
+
+def given(parsed: Any, values: Any) -> Any:
+    """Of a parsed value what was given, not what are defaults, as plain values of the right types.
+
+    So that `5e-4`, which some readers of YAML take for text, is one value wherever it comes from.
+    """
+    if isinstance(values, Mapping):
+        get = parsed.__getitem__ if isinstance(parsed, Mapping) else parsed.__getattribute__
+        return {key: given(get(key), value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [given(*pair) for pair in zip(parsed, values, strict=True)]
+    return parsed
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    """Making one takes milliseconds, and records are read by the thousand."""
+def adapter(kind: type[T]) -> TypeAdapter[T]:
+    """Pydantic's validator: making one takes milliseconds, and records are read by the thousand."""
     return TypeAdapter(kind)
+
+
+@cache
+def hints(kind: type) -> dict[str, Any]:
+    """Types of the fields of a dataclass, by name."""
+    found = get_type_hints(kind, include_extras=True)
+    return {field.name: found[field.name] for field in fields(kind)}
+
+
+def _explained(kind: Any, error: Any) -> str:
+    """Key, fault and remedy of one error of pydantic's."""
+    parents, above = _kinds_at(kind, error["loc"][:-1])
+    if error["type"] in _UNKNOWN:
+        key = error["loc"][-1]
+        known = [name for each in parents if is_dataclass(each) for name in hints(each)]
+        return f"{_dotted([*above, key])}: {unknown_key(str(key), known)}"
+    key = _dotted(_kinds_at(kind, error["loc"])[1])
+    if error["type"] == "missing":
+        return f"{key}: missing; add it"
+    value, what = error["input"], error["msg"].removeprefix("Value error, ")
+    shown = f"{value!r}: " if isinstance(value, str | int | float | None) else ""
+    return f"{key}: {shown}{what[0].lower()}{what[1:]}; correct the value"
+
+
+def _kinds_at(kind: Any, place: Any) -> tuple[list[Any], list[Any]]:
+    """Types that may stand at a place of a value, and the place without pydantic's own words."""
+    kinds, steps = _choices(kind), []
+    for part in place:
+        found = [each for one in kinds for inner in _inner(one, part) for each in _choices(inner)]
+        if found:
+            kinds = found
+            steps.append(part)
+    return kinds, steps
+
+
+def _choices(kind: Any) -> list[Any]:
+    """The types that a type stands for: those of a union, without annotations."""
+    if get_origin(kind) is Annotated:
+        return _choices(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return [each for option in get_args(kind) for each in _choices(option)]
+    return [kind]
+
+
+def _inner(kind: Any, part: Any) -> list[Any]:
+    """Type of the part of a value, if it has one of that name or number."""
+    arguments = [each for each in get_args(kind) if each is not ...]
+    origin = get_origin(kind)
+    if is_dataclass(kind) and isinstance(kind, type):
+        return [hints(kind)[part]] if part in hints(kind) else []
+    if origin is tuple and isinstance(part, int):
+        return [arguments[min(part, len(arguments) - 1)]]
+    if origin is list and isinstance(part, int):
+        return arguments
+    if isinstance(origin, type) and issubclass(origin, Mapping) and arguments:
+        return [arguments[1]]
+    return []
+
+
+def _booleans(values: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Places of all booleans in plain values."""
+    if isinstance(values, bool):
+        yield place
+    elif isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from _booleans(value, (*place, key))
+    elif isinstance(values, list | tuple):
+        for number, value in enumerate(values):
+            yield from _booleans(value, (*place, number))
+
+
+def _dotted(place: Any) -> str:
+    return ".".join(str(part) for part in place) or "top level"
 
 
 def read_yaml(path: Path) -> Any:
@@ -49,9 +151,9 @@ def read_yaml(path: Path) -> Any:
     if not path.is_file():
         raise FusevadError(f"{path}: no such file; check the name in the configuration")
     try:
-        text = path.read_text()
-        return json.loads(text) if path.suffix == ".json" else yaml.load(text, _LOADER)
-    except (yaml.YAMLError, ValueError) as error:
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text) if path.suffix == ".json" else yaml_text.load(text)
+    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
         line = " ".join(str(error).split())
         raise FusevadError(f"{path}: not valid YAML or JSON ({line}); correct the file") from error
 

@@ -19,9 +19,9 @@ rule evaluate:
     conda:
         "../../envs/fusevad.yaml"
     params:
-        headline=lambda w: CONFIG.datasets[w.dataset].metrics[0],
+        main_metric=lambda w: CONFIG.datasets[w.dataset].metrics[0],
         folder=subpath(output.seeds, parent=True),
     shell:
         "fusevad evaluate {params.folder:q} --manifest {input.manifest:q}"
-        " --intervals {input.intervals:q} --headline {params.headline:q}"
+        " --intervals {input.intervals:q} --main-metric {params.main_metric:q}"
         " --job {input.settings:q} 2>&1 | tee {log:q} >&2"

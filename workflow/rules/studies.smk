@@ -7,7 +7,7 @@ rule study_masking:
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
-        motion=lambda w: JOBS.motion_index(w.dataset, CONFIG.studied),
+        motion=lambda w: JOBS.motion_index(w.dataset, CONFIG.study_experiment),
         run=lambda w: STUDIES.run(w.dataset, "history.csv"),
     output:
         "results/{dataset}/studies/masking.csv",
@@ -33,8 +33,8 @@ rule study_noise:
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
         rgb=lambda w: JOBS.index(w.dataset, "rgb"),
-        motion=lambda w: JOBS.motion_index(w.dataset, CONFIG.studied),
-        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.studied),
+        motion=lambda w: JOBS.motion_index(w.dataset, CONFIG.study_experiment),
+        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.study_experiment),
         run=lambda w: STUDIES.run(w.dataset, "history.csv"),
     output:
         "results/{dataset}/studies/noise.csv",
@@ -60,7 +60,7 @@ rule study_attention:
         settings=lambda w: PLAN.settings(f"study-attention/{w.dataset}"),
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
-        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.studied),
+        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.study_experiment),
         weights=lambda w: JOBS.encoder_weights(w.dataset, "motion"),
     output:
         "results/{dataset}/studies/attention.csv",
@@ -177,7 +177,7 @@ rule figure4:
     input:
         maps="results/{dataset}/studies/attention-maps.csv",
         manifest="results/{dataset}/manifest.csv",
-        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.studied),
+        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.study_experiment),
         settings=lambda w: PLAN.settings(f"report/figure4-{w.dataset}"),
     output:
         report(

@@ -144,7 +144,7 @@ def _of_stage(unit: Unit, config: Config, dataset: str, path: list[str]) -> dict
         return _run(unit, config, dataset, path[3])
     if unit.stage == "studies":
         files = (job.outputs[0] for job in unit.jobs)
-        return {"experiment": config.studied, "files": " ".join(files)}
+        return {"experiment": config.study_experiment, "files": " ".join(files)}
     if unit.stage == "pages":
         return {"page": unit.outs[0], "record": unit.outs[1]}
     return {"name": unit.key} if unit.stage in ("tables", "figures", "claims") else {}

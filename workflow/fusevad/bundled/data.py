@@ -25,6 +25,7 @@ from fusevad.data.render.plan import VideoPlan, encoder_plans
 from fusevad.data.render.settings import RenderSettings
 from fusevad.files import atomic_path, read_csv, settings_hash, write_csv
 from fusevad.parallel import in_processes
+from fusevad.parsing import parse
 from fusevad.video.decode import SEGMENT_FRAMES, read_frames
 
 # Half of 340x256: a 112-pixel crop of it is a 224-pixel crop of the frame, halved.
@@ -50,7 +51,7 @@ def make_encoder_data(settings: EncoderDataSettings, folder: Path, workers: int)
 
     Finished clips are kept, so a killed run resumes where it stopped.
     """
-    render = RenderSettings.from_mapping(settings.render)
+    render = parse(RenderSettings, settings.render, "render")
     plans = encoder_plans(render, settings.clips, settings.seed)
     # Another seed draws other scenes, not only other people in the same ones.
     held_out = encoder_plans(render, settings.held_out_clips, settings.seed + 1)

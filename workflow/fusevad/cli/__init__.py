@@ -3,7 +3,7 @@
 Heavy imports stand inside the verbs, so that `fusevad --help` answers at once.
 """
 
-from fusevad.cli import artifacts, data, features, results
+from fusevad.cli import artifacts, configuration, data, features, results
 from fusevad.cli.app import app, main
 
-__all__ = ["app", "artifacts", "data", "features", "main", "results"]
+__all__ = ["app", "artifacts", "configuration", "data", "features", "main", "results"]

@@ -22,7 +22,7 @@ def render(settings: Settings, out: Path, workers: Workers = 1) -> None:
     from fusevad.data.render.settings import RenderSettings
 
     with recorded(settings) as job:
-        render_dataset(RenderSettings.from_mapping(job.settings), out, workers)
+        render_dataset(parse(RenderSettings, job.settings, "render"), out, workers)
 
 
 @app.command()

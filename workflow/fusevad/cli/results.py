@@ -52,14 +52,14 @@ def evaluate(
     run: Path,
     manifest: Manifest,
     intervals: Intervals,
-    headline: Annotated[str, typer.Option(help="Metric by which `oracle` chooses.")] = "AUC",
+    main_metric: Annotated[str, typer.Option(help="Metric by which `oracle` chooses.")] = "AUC",
     job: JobFile = None,
 ) -> None:
     """Frame-level metrics of a run under the protocols last, validation and oracle."""
     from fusevad.evaluate.run import evaluate as evaluate_run
 
     with recorded(job):
-        evaluate_run(run, manifest, intervals, headline)
+        evaluate_run(run, manifest, intervals, main_metric)
 
 
 @app.command()

@@ -14,10 +14,16 @@ def check_references(config: Config) -> None:
         FusevadError: naming the key, the name and what to do.
     """
     used = _check_experiments(config)
+    encoder = config.encoder_settings
+    if encoder["motion_cue_weights"] is None and encoder["align"] is None:
+        raise FusevadError(
+            f"{config.folder / 'encoders' / config.encoder}.yaml: align: missing; without"
+            " `motion_cue_weights` a motion-cue tower is learned, and `align` says how"
+        )
     _check_datasets(config)
     for name in used:
         _check_cue(config, name)
-    for key, name in (("studied", config.studied), *_compared(config)):
+    for key, name in (("studies.experiment", config.study_experiment), *_compared(config)):
         method = config.experiments[name].method
         if method in METHODS_WITHOUT:
             raise FusevadError(
@@ -40,7 +46,7 @@ def _check_experiments(config: Config) -> list[str]:
         *(("table1", name) for name in config.table1),
         *(("radar", name) for name in config.radar),
         ("timelines", config.timelines),
-        ("studied", config.studied),
+        ("studies.experiment", config.study_experiment),
         *_compared(config),
     ]
     in_tables = [

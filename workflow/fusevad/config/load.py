@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from fusevad.config.checks import SOURCE, check_references
+from fusevad.config.forms import CueChoice, EncoderFile
 from fusevad.config.model import ORIGINS, Config, Dataset
 from fusevad.config.names import check_name
-from fusevad.config.reading import check, merge, read_named, read_unchecked
+from fusevad.config.reading import check, filled, merge, read_named, read_unchecked
 from fusevad.config.streams import MotionCue
 from fusevad.config.tables import Experiment, expand
 from fusevad.errors import FusevadError
 from fusevad.parsing import read_mapping
+from fusevad.yaml_text import check_values
+
+_RENAMED = {
+    "studied": "studies.experiment",
+    "studies.equivalence.rival": "studies.equivalence.compared_with",
+}
 
 
 def load(values: Mapping[str, Any], folder: Path) -> Config:
@@ -28,27 +35,26 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
         FusevadError: one line with the file, the key and what is wrong.
     """
     read_named.cache_clear()
-    check(values, "config", SOURCE)
+    values = _main(values)
     cue = MotionCue(**values["motion_cue"])
     config = Config(
         datasets={key: load_dataset(folder, key) for key in values["datasets"]},
         experiments=_experiments(folder, cue),
         encoder=values["encoder"],
-        encoder_settings=read_named(folder, "encoders", values["encoder"]),
+        encoder_settings=filled(EncoderFile, read_named(folder, "encoders", values["encoder"])),
         seeds=tuple(values["seeds"]),
         protocol=values["protocol"],
-        cues=dict(values["cues"]),
-        on_bad_video=values["on_bad_video"],
+        cues=filled(CueChoice, values["cues"]),
+        on_bad_video=values.get("on_bad_video", "stop"),
         table1=tuple(values["table1"]),
         radar=tuple(values["radar"]),
         timelines=values["timelines"],
         hyperparameters=values.get("hyperparameters"),
-        data_root=dict(values["data_root"]),
-        features=dict(values["features"]),
-        events={key: load_dataset(folder, name) for key, name in values["events"].items()},
+        data_root=values.get("data_root", {}),
+        features=values.get("features", {}),
+        events={key: load_dataset(folder, name) for key, name in values.get("events", {}).items()},
         ablations={},
         study_tables={},
-        studied=values["studied"],
         studies=values["studies"],
         folder=folder,
     )
@@ -62,6 +68,31 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
         )
     check_references(config)
     return config
+
+
+def _main(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of `config.yaml` and what is laid over it, checked, with what is added to lists.
+
+    Raises:
+        FusevadError: as `load`.
+    """
+    try:
+        check_values(values)
+    except (ValueError, RecursionError) as error:
+        raise FusevadError(f"{SOURCE}: {error}") from error
+    for old, new in _RENAMED.items():
+        found: Any = values
+        for part in old.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+        if found is not None:
+            raise FusevadError(f"{SOURCE}: {old}: is called `{new}` now; rename it")
+    checked = check(values, "config", SOURCE)
+    for key, more in checked.pop("add", {}).items():
+        twice = [name for name in more if name in checked[key] or more.count(name) > 1]
+        if twice:
+            raise FusevadError(f"{SOURCE}: add.{key}: {twice[0]!r} is named twice; keep one")
+        checked[key] = [*checked[key], *more]
+    return checked
 
 
 def load_files(configfiles: Iterable[Path], folder: Path = Path("config")) -> Config:
@@ -78,7 +109,7 @@ def load_dataset(folder: Path, key: str) -> Dataset:
     source = values.pop("based_on", key)
     if source != key:
         values = merge(read_unchecked(folder, "datasets", source), values)
-    check(values, "dataset", str(folder / "datasets" / f"{key}.yaml"))
+    values = check(values, "datasets", str(folder / "datasets" / f"{key}.yaml"))
     origin = next(name for name in ORIGINS if name in values)
     settings = values.pop(origin)
     values |= {name: tuple(values[name]) for name in ("metrics", "crops")}
@@ -89,8 +120,7 @@ def load_dataset(folder: Path, key: str) -> Dataset:
 def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
     result: dict[str, Experiment] = {}
     for path in sorted((folder / "experiments").glob("*.yaml")):
-        entries = read_mapping(path)
-        check(entries, "experiments", str(path))
+        entries = check(read_mapping(path), "experiments", str(path))
         for name, entry in entries.items():
             if name in result:
                 raise FusevadError(f"{path}: experiment '{name}' is named twice; rename one")

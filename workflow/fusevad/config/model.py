@@ -52,15 +52,24 @@ class Config:
     table1: tuple[str, ...]
     radar: tuple[str, ...]
     timelines: str
-    hyperparameters: str | None
+    hyperparameters: str | dict[str, Any] | None
     data_root: dict[str, str]
     features: dict[str, dict[str, Any]]
     events: dict[str, Dataset]
     ablations: dict[str, Ablation]
     study_tables: dict[str, dict[str, Any]]
-    studied: str
     studies: dict[str, Any]
     folder: Path
+
+    @property
+    def study_experiment(self) -> str:
+        """The experiment whose finished runs the studies are of."""
+        return self.studies["experiment"]
+
+    def crops(self, dataset: str) -> tuple[int, ...]:
+        """Numbers of the crops that a data set's embeddings hold, in their order."""
+        named = self.features.get(dataset, {}).get("crops")
+        return tuple(named) if named else self.datasets[dataset].crops
 
     def with_origin(self, origin: str) -> list[str]:
         """Keys of the data sets whose videos come from there."""
@@ -96,12 +105,13 @@ class Config:
     def train_settings(self, dataset: str, experiment: str) -> dict[str, Any]:
         """Settings of the stage `train`: the named set, its data set's part, the overrides."""
         name, values = self._hyperparameters(dataset, experiment)
-        crops = self.datasets[dataset].crops
+        crops = self.crops(dataset)
         wanted = values.get("test_crops", crops[:1])
         if not set(wanted) <= set(crops):
             raise FusevadError(
                 f"hyperparameters '{name}': test_crops {list(wanted)} are not all among the crops"
-                f" {list(crops)} of data set '{dataset}'; add them there or change test_crops"
+                f" {list(crops)} of data set '{dataset}'; add them to its `crops`, or to those of"
+                " imported `features`, or change test_crops"
             )
         # Training knows crops by their place in the embeddings.
         places = {"test_crops": [crops.index(crop) for crop in wanted]}
@@ -110,17 +120,17 @@ class Config:
     def _hyperparameters(self, dataset: str, experiment: str) -> tuple[str, dict[str, Any]]:
         """Name of the set that an experiment uses on a data set, and its values."""
         chosen = self.experiments[experiment]
-        name = chosen.hyperparameters or self.hyperparameters
-        name = name or self.datasets[dataset].hyperparameters
+        wanted = chosen.hyperparameters or self.hyperparameters or {}
+        changed = {"base": wanted} if isinstance(wanted, str) else dict(wanted)
+        name = changed.pop("base", self.datasets[dataset].hyperparameters)
         named = read_named(self.folder, "hyperparameters", name)
-        values = merge(
-            named["all"], named.get("datasets", {}).get(self.datasets[dataset].source, {})
-        )
-        return name, merge(values, chosen.overrides)
+        for over in (named.get("datasets", {}).get(self.datasets[dataset].source, {}), changed):
+            named = named | {"all": merge(named["all"], over)}
+        return name, merge(named["all"], chosen.overrides)
 
     def possible(self, dataset: str) -> list[str]:
         """Experiments whose motion cues are made and whose test crops the data set has."""
-        crops = set(self.datasets[dataset].crops)
+        crops = set(self.crops(dataset))
         return [
             name
             for name, experiment in self.experiments.items()

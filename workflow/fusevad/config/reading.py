@@ -1,34 +1,28 @@
-"""Files of `config/`, read and checked against `workflow/schemas/`."""
+"""Files of `config/`, read and checked by `config.forms`."""
 
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-from referencing import Registry, Resource
-
+from fusevad.config.forms import FORMS
 from fusevad.config.names import check_name
 from fusevad.errors import FusevadError
-from fusevad.parsing import read_mapping
+from fusevad.parsing import given, parse, read_mapping
 from fusevad.printable import check_printable
 
 _PRINTED = ("title", "label")
-SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 
 
 @cache
 def read_named(folder: Path, kind: str, name: str) -> dict[str, Any]:
     """Read and check `config/{kind}/{name}.yaml`, once; nobody changes what it returns."""
-    values = read_unchecked(folder, kind, name)
-    schema = kind.removesuffix("s") if kind != "hyperparameters" else kind
-    check(values, schema, str(folder / kind / f"{name}.yaml"))
-    return values
+    return check(read_unchecked(folder, kind, name), kind, str(folder / kind / f"{name}.yaml"))
 
 
 def read_unchecked(folder: Path, kind: str, name: str) -> dict[str, Any]:
-    """Read `config/{kind}/{name}.yaml`, which may be less than its schema asks for.
+    """Read `config/{kind}/{name}.yaml`, which may be less than its form asks for.
 
     Raises:
         FusevadError: there is no such file, naming all that there are, or none can have this name.
@@ -41,13 +35,14 @@ def read_unchecked(folder: Path, kind: str, name: str) -> dict[str, Any]:
     return read_mapping(path)
 
 
-def check(values: Any, schema: str, source: str) -> None:
-    """Validate against `workflow/schemas/{schema}.schema.yaml`; errors name `source`."""
-    error = best_match(_validator(schema).iter_errors(values))
-    if error is not None:
-        key = ".".join(str(part) for part in error.absolute_path) or "top level"
-        raise FusevadError(f"{source}: {key}: {error.message}; correct the file")
+def check(values: Mapping[str, Any], kind: str, source: str) -> dict[str, Any]:
+    """Check the content of a file of a kind (`config.forms.FORMS`); errors name `source`.
+
+    Returns:
+        The values, each of the type that its form has.
+    """
     _check_printed(values, source)
+    return given(parse(FORMS[kind], values, source), values)
 
 
 def _check_printed(values: Any, source: str) -> None:
@@ -65,14 +60,10 @@ def _check_printed(values: Any, source: str) -> None:
             _check_printed(value, f"{source}: {key}")
 
 
-@cache
-def _validator(schema: str) -> Draft202012Validator:
-    resources = [
-        (path.name, Resource.from_contents(read_mapping(path)))
-        for path in SCHEMAS.glob("*.schema.yaml")
-    ]
-    registry: Registry = Registry().with_resources(resources)
-    return Draft202012Validator({"$ref": f"{schema}.schema.yaml"}, registry=registry)
+def filled(form: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Checked values with the form's defaults for keys that are not given."""
+    defaults = {each.name: each.default for each in fields(form)}
+    return {key: value for key, value in defaults.items() if value is not MISSING} | dict(values)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from fusevad.cues.settings import Definition
 from fusevad.errors import FusevadError
+from fusevad.parsing import FORBID
 
 # Methods that learn from RGB alone (`Detector.needs_motion_cue`), for readers without torch.
 METHODS_WITHOUT = ("image-only",)
@@ -28,7 +30,9 @@ class MotionCue:
     Of `camera` cues tau counts events: more than so many in a frame.
     """
 
-    definition: str
+    __pydantic_config__ = FORBID
+
+    definition: Definition
     window: int
     threshold: int
 

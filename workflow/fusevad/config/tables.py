@@ -20,7 +20,7 @@ class Experiment:
     name: str
     label: str
     method: str
-    hyperparameters: str | None
+    hyperparameters: str | dict[str, Any] | None
     motion_cue: MotionCue
     overrides: dict[str, Any]
 
@@ -70,7 +70,7 @@ def expand(
 
     Args:
         name: of the table's file.
-        values: its content, checked against `table.schema.yaml`.
+        values: its content, checked as `forms.TableFile`.
         experiments: all so far.
         is_base_value: whether an experiment has a value (of a dotted key) anyway, on every
             configured data set; that row is then the experiment itself.

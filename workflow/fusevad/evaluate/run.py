@@ -23,14 +23,14 @@ from fusevad.train.seed_run import SCORE_COLUMNS, EpochRecord, best_epoch
 from fusevad.video.decode import SEGMENT_FRAMES
 
 
-def evaluate(run: Path, manifest: Path, intervals: Path, headline: str) -> None:
+def evaluate(run: Path, manifest: Path, intervals: Path, main_metric: str) -> None:
     """Write `seeds.csv`, `classes.csv` and `scores.parquet` beside a run's history.
 
     Args:
         run: folder with `history.csv` and `epoch-scores.safetensors`.
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
-        headline: metric by which `oracle` chooses: the data set's first (AUC; AP on XD-Violence).
+        main_metric: metric by which `oracle` chooses: the data set's first (AP on XD-Violence).
     """
     test = LabelledTest(read_test_videos(manifest, intervals))
     history = read_csv(run / "history.csv", ["seed", "epoch", "validation_auc"])
@@ -38,7 +38,7 @@ def evaluate(run: Path, manifest: Path, intervals: Path, headline: str) -> None:
     seeds, classes, scores = [], [], []
     for seed, records in history.groupby("seed"):
         epochs = by_epoch[f"seed-{seed}"]
-        for protocol, epoch in _chosen_epochs(records, epochs, test, headline).items():
+        for protocol, epoch in _chosen_epochs(records, epochs, test, main_metric).items():
             key = {"seed": seed, "protocol": protocol}
             values = epochs[epoch][:, 0]
             for metric, value in test.metrics(values).items():
@@ -70,13 +70,13 @@ def _read_scores(path: Path, segments: int) -> dict[str, NDArray[np.float32]]:
 
 
 def _chosen_epochs(
-    records: pd.DataFrame, epochs: NDArray[np.float32], test: LabelledTest, headline: str
+    records: pd.DataFrame, epochs: NDArray[np.float32], test: LabelledTest, main_metric: str
 ) -> dict[str, int]:
     history = [
         EpochRecord(**{str(k): v for k, v in row.items() if k != "seed"})
         for row in records.to_dict("records")
     ]
-    on_test = [test.metric(headline, epoch[:, 0]) for epoch in epochs]
+    on_test = [test.metric(main_metric, epoch[:, 0]) for epoch in epochs]
     return dict(
         zip(PROTOCOLS, (len(epochs) - 1, best_epoch(history), int(np.argmax(on_test))), strict=True)
     )

@@ -144,7 +144,7 @@ class Jobs:
         """Settings of `fusevad import-features`."""
         values = self.config.features[dataset]
         kept = {key: value for key, value in values.items() if key != "folder"}
-        return {"crops": self.config.datasets[dataset].crops} | kept
+        return {"crops": self.config.crops(dataset)} | kept
 
     def cue_shards(self, dataset: str, definition: str) -> list[str]:
         """All shards of the motion cues of a definition."""
@@ -298,10 +298,11 @@ class Jobs:
         kept = {
             name: values[name] for name in ("key", "source", "title", "metrics", "frame_stride")
         }
+        held = self.config.crops(key)
         scored = {
-            dataset.crops[place]
+            held[place]
             for name in self.config.table1
             for place in self.config.train_settings(key, name)["test_crops"]
         }
-        crops = {"crops": len(dataset.crops), "scored_crops": sorted(scored)}
+        crops = {"crops": len(held), "scored_crops": sorted(scored)}
         return kept | files | crops | {"class_metric": dataset.metrics[0]}

@@ -215,7 +215,7 @@ def _runs(jobs: Jobs) -> Iterator[StageJob]:
                 {},
                 (manifest, intervals, *trained),
                 tuple(f"{run}/{file}" for file in ("seeds.csv", "classes.csv", "scores.parquet")),
-                {"headline": dataset.metrics[0]},
+                {"main_metric": dataset.metrics[0]},
             )
 
 
@@ -290,7 +290,7 @@ def _studies(studies: StudyJobs) -> Iterator[StageJob]:
         files = [
             f"results/{key}/studies/attention-maps.csv",
             f"results/{key}/manifest.csv",
-            *studies.jobs.cues_of(key, config.studied),
+            *studies.jobs.cues_of(key, config.study_experiment),
         ]
         settings = studies.attention_maps(key)
         yield _report(figure, "attention-maps", settings, files, _figure(figure))
@@ -299,7 +299,7 @@ def _studies(studies: StudyJobs) -> Iterator[StageJob]:
 
 
 def _studies_of(studies: StudyJobs, key: str) -> Iterator[StageJob]:
-    jobs, studied = studies.jobs, studies.jobs.config.studied
+    jobs, studied = studies.jobs, studies.jobs.config.study_experiment
     truth = (f"results/{key}/manifest.csv", f"results/{key}/intervals.csv")
     streams = (jobs.index(key, "rgb"), *jobs.motion_index(key, studied))
     run = studies.run(key, "history.csv")

@@ -37,9 +37,9 @@ class StudyJobs:
         """Settings of `fusevad study-STUDY`: masking, noise, attention or equivalence."""
         config = self.jobs.config
         if study == "equivalence":
-            return {"method": config.experiments[self.rival].method}
+            return {"method": config.experiments[self.compared_with].method}
         values: dict[str, Any] = dict(config.studies[study])
-        stream = config.experiments[config.studied].motion_cue.stream
+        stream = config.experiments[config.study_experiment].motion_cue.stream
         if study == "attention":
             embed = self.jobs.embed(dataset, stream)
             values |= {name: embed[name] for name in ("stream", "encoder", "cues")}
@@ -51,7 +51,7 @@ class StudyJobs:
 
     def run(self, dataset: str, name: str) -> str:
         """A file of the studied run."""
-        return f"results/{dataset}/runs/{self.jobs.config.studied}/{name}"
+        return f"results/{dataset}/runs/{self.jobs.config.study_experiment}/{name}"
 
     @property
     def paired(self) -> str:
@@ -59,9 +59,9 @@ class StudyJobs:
         return self.jobs.config.studies["equivalence"]["experiment"]
 
     @property
-    def rival(self) -> str:
-        """The experiment whose method it computes with."""
-        return self.jobs.config.studies["equivalence"]["rival"]
+    def compared_with(self) -> str:
+        """The experiment whose method computes with the same parameters."""
+        return self.jobs.config.studies["equivalence"]["compared_with"]
 
     @property
     def with_released_split(self) -> list[str]:
@@ -92,7 +92,7 @@ class StudyJobs:
             return self._leaks_files(values["experiments"])
         names = values.get("experiments", ())
         if study == "equivalence":
-            names = (self.paired, self.rival)
+            names = (self.paired, self.compared_with)
         files = self._run_files(keys, names, _RUN_FILES.get(study, ()))
         files += [
             f"results/{key}/{name}.csv" for key in keys for name in _DATA_FILES.get(study, ())
@@ -160,7 +160,7 @@ class StudyJobs:
             case "classes":
                 return {"published": published, "protocol": config.protocol}
             case "noise" | "masking":
-                experiment = self.jobs.row(config.studied)
+                experiment = self.jobs.row(config.study_experiment)
                 protocol = self._studied_protocol
                 return {"published": published, "protocol": protocol, "experiment": experiment}
             case "attention":
@@ -168,7 +168,7 @@ class StudyJobs:
             case "equivalence":
                 return {
                     "experiment": self.jobs.row(self.paired),
-                    "rival": self.jobs.row(self.rival),
+                    "compared_with": self.jobs.row(self.compared_with),
                 }
             case "leaks":
                 studies = {"studies": self._leaks(), "variants": self.variants}
@@ -184,7 +184,7 @@ class StudyJobs:
         """Settings of figure 3."""
         config = self.jobs.config
         return {
-            "experiment": self.jobs.row(config.studied),
+            "experiment": self.jobs.row(config.study_experiment),
             "studies": {
                 key: self._study_file(key, "masking-dimensions.csv") for key in config.datasets
             },
@@ -195,7 +195,7 @@ class StudyJobs:
     def attention_maps(self, dataset: str) -> dict[str, Any]:
         """Settings of figure 4."""
         config = self.jobs.config
-        cue = config.experiments[config.studied].motion_cue
+        cue = config.experiments[config.study_experiment].motion_cue
         return {
             "dataset": self.jobs.table_dataset(dataset),
             "maps": self._study_file(dataset, "attention-maps.csv"),

@@ -20,7 +20,7 @@ def make_equivalence_table(
     name: str,
     title: str,
     experiment: TableRow,
-    rival: TableRow,
+    compared_with: TableRow,
     studies: Mapping[str, Path],
     datasets: Sequence[TableDataset],
     seeds: Sequence[int],
@@ -32,13 +32,14 @@ def make_equivalence_table(
     The CSV has a row a comparison: block (measured), dataset, compared (parameters: those of
     `experiment` computed by both methods; runs: both trained, seed by seed), protocol, the largest
     and mean absolute differences of weights and scores, metric, difference and std (`experiment`
-    minus `rival`, in points), n, p (of runs), other_epoch (of runs: seeds that chose another one).
+    minus `compared_with`, in points), n, p (of runs), other_epoch (of runs: seeds
+    that chose another one).
 
     Args:
         name: of the target.
         title: what the table shows.
         experiment: the run whose parameters both methods compute with.
-        rival: the run of the other method.
+        compared_with: the run of the other method.
         studies: file of `studies.equivalence.study_equivalence`, by key of the data set.
         datasets: a tabular each, with the data set's first metric.
         seeds: the seeds that both should have; missing ones become footnotes.
@@ -46,7 +47,7 @@ def make_equivalence_table(
     Raises:
         FusevadError: a file is missing or wrong.
     """
-    rows = [experiment, rival]
+    rows = [experiment, compared_with]
     values = read_measurements(rows, datasets)
     parts = []
     for dataset in datasets:
@@ -55,7 +56,8 @@ def make_equivalence_table(
     found = pd.concat(parts, ignore_index=True)
     found["p"] = holm(found["p"].to_list())
     caption = (
-        f"{title}. {experiment.label} against {rival.label}: absolute differences, the largest of "
+        f"{title}. {experiment.label} against {compared_with.label}: absolute differences, "
+        "the largest of "
         f"all seeds and the mean over {len(seeds)} seeds; of the metric the signed one, in points: "
         "mean ± standard deviation."
     )

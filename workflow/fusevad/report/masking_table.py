@@ -70,7 +70,7 @@ def make_masking_table(
     """
     check_protocol(protocol)
     values = read_studies(experiment, studies, datasets, protocol, (*_KEYS, "value"))
-    shown = {(dataset.key, _headline(dataset)) for dataset in datasets}
+    shown = {(dataset.key, _main_metric(dataset)) for dataset in datasets}
     keep = [
         metric not in PERCENT or (key, metric) in shown
         for key, metric in zip(values["dataset"], values["metric"], strict=True)
@@ -91,12 +91,12 @@ def make_masking_table(
     write_text(latex.document(parts, wide=True), out_tex)
 
 
-def _headline(dataset: TableDataset) -> str:
+def _main_metric(dataset: TableDataset) -> str:
     return "AP" if dataset.metrics[0] == "AP" else "AUC"
 
 
 def _tabular(dataset: TableDataset, summary: pd.DataFrame, paper: pd.DataFrame) -> str:
-    metric = _headline(dataset)
+    metric = _main_metric(dataset)
     columns = [(metric, "all"), ("Brier", "all"), ("KL", "all"), *_WEIGHTS]
     own = summary[summary["dataset"] == dataset.key]
     cells = {(c.masked, c.level, c.metric, c.subset): c for c in own.itertuples()}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fusevad.errors import FusevadError
+from fusevad.parsing import FORBID, parse
 
 # Raise it when the renderer draws, sounds or encodes anything otherwise: all videos are then made
 # again. `tests/data/test_render.py` pins the bytes of one.
@@ -30,6 +28,8 @@ PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
     """Settings of the renderer; ranges are (low, high), sizes in pixels, times in seconds."""
+
+    __pydantic_config__ = FORBID
 
     seed: int = 7
     classes: tuple[str, ...] = CLASSES
@@ -90,39 +90,9 @@ class RenderSettings:
                     f"render: {name} can't be {getattr(self, name)!r}; see RenderSettings"
                 )
 
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> RenderSettings:
-        """Build settings from a configuration mapping.
-
-        Raises FusevadError for an unknown key or a value of another kind than the default's.
-        """
-        defaults = {item.name: item.default for item in dataclasses.fields(cls)}
-        values: dict[str, Any] = {}
-        for key, value in mapping.items():
-            if key not in defaults:
-                known = ", ".join(sorted(defaults))
-                raise FusevadError(f"render: unknown setting '{key}'; choose from: {known}")
-            values[key] = _like(key, value, defaults[key])
-        return cls(**values)
-
-
-def _like(key: str, value: Any, default: Any) -> Any:
-    """`value` in the form of `default`, or FusevadError."""
-    if isinstance(default, tuple):
-        if isinstance(value, list | tuple):
-            items = tuple(_like(key, item, default[0]) for item in value)
-            if not isinstance(default[0], float) or len(items) == len(default):
-                return items
-    elif isinstance(default, float) and isinstance(value, int | float):
-        if not isinstance(value, bool):
-            return float(value)
-    elif type(value) is type(default):
-        return value
-    raise FusevadError(f"render: {key} can't be {value!r}; give a value like {default!r}")
-
 
 def load_settings(path: Path) -> RenderSettings:
     """The settings that `render_dataset` noted in its render.json."""
     if not path.exists():
         raise FusevadError(f"{path}: no rendered data set here; run the rule render first")
-    return RenderSettings.from_mapping(json.loads(path.read_text())["settings"])
+    return parse(RenderSettings, json.loads(path.read_text())["settings"], str(path))

@@ -1,0 +1,62 @@
+"""YAML of the configuration: numbers as people write them, each key once, no bombs."""
+
+import json
+
+import pytest
+import yaml
+
+from fusevad import yaml_text
+from fusevad.errors import FusevadError
+from fusevad.parsing import read_yaml
+
+
+def bomb(first: str, step: str) -> str:
+    """Eight lines, each of which has the one before ten times."""
+    lines = [f"a: &a {first}"]
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True):
+        lines.append(f"{name}: &{name} {step.format(','.join([f'*{before}'] * 10))}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("text", ["5e-4", "1e5", "1E+5", ".5e1", "-2e-3", "1.0e-8", "3.", "+7e0"])
+def test_what_json_or_python_takes_for_a_number_is_one(text):
+    assert yaml_text.load(f"a: {text}") == {"a": float(text)}
+
+
+@pytest.mark.parametrize("text", ["413033e1adbb07b", "1e", "e5", "1e5x", "12-e3", "T16-thr1e"])
+def test_a_hash_or_a_name_that_begins_like_a_number_is_text(text):
+    assert yaml_text.load(f"a: {text}") == {"a": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "line 3: key 'a' is given twice"),
+        ("a: {b: 1, b: 2}\n", "line 1: key 'b' is given twice"),
+        ("[" * 100_000 + "]" * 100_000, "nested more than 100 deep"),
+        ("a:\n" + "".join(" " * n + "a:\n" for n in range(1, 300)), "nested more than 100 deep"),
+        (bomb("[x]", "[{}]"), "aliases multiply"),
+        (bomb("{x: 1}", "{{<<: [{}]}}"), "aliases multiply"),
+        (bomb("{x: 1}", "{{y: [{}]}}"), "aliases multiply"),
+        ("a: &a [*a]\n", "refers to what it is part of"),
+        ("? [1, 2]\n: 3\n", "line 1: a key is a word or number"),
+        ("a: [1\n", "expected"),
+    ],
+)
+def test_what_is_no_configuration_is_one_line_that_names_the_file(tmp_path, text, message):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(FusevadError, match=message) as error:
+        read_yaml(path)
+    assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+
+
+def test_aliases_that_only_save_writing_are_read():
+    text = "base: &base {x: 1, y: 2}\nmine: {<<: *base, y: 3}\nlist: [*base, *base]\n"
+    assert yaml_text.load(text) == yaml.safe_load(text)
+
+
+def test_values_of_another_reader_are_checked_too():
+    with pytest.raises(ValueError, match="aliases multiply"):
+        yaml_text.check_values(yaml.safe_load(bomb("[x]", "[{}]")))
+    yaml_text.check_values(json.loads('{"a": [1, 2, {"b": 3}]}'))

@@ -1,0 +1,108 @@
+"""YAML as the configuration has it: numbers as people write them, every key once, no bombs."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import yaml
+
+# The one in C where PyYAML brings it: Snakemake reads the configuration at every start.
+_BASE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+T = TypeVar("T")
+
+_DEEPEST = 100
+# Values that aliases may add to those that a file spells out.
+_COPIES = 100_000
+
+
+class _Loader(_BASE):  # type: ignore[misc, valid-type]
+    """`5e-4` is a number, as in YAML 1.2; a key given twice is an error."""
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        """Make the values of a checked document."""
+        check_expansion(node, _children)
+        return super().construct_document(node)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+def load(text: str) -> Any:
+    """Read a YAML document.
+
+    Raises:
+        yaml.YAMLError, ValueError: saying where the text is not what it should be.
+    """
+    _check_depth(text)
+    return yaml.load(text, _Loader)
+
+
+def check_values(values: Any) -> None:
+    """Refuse values, of any reader of YAML, whose aliases multiply beyond all use.
+
+    Raises:
+        ValueError: they do, or something contains itself.
+    """
+
+    def children(value: Any) -> Iterable[Any]:
+        if isinstance(value, Mapping):
+            return value.values()
+        return value if isinstance(value, list | tuple) else ()
+
+    check_expansion(values, children)
+
+
+def check_expansion(root: T, children: Callable[[T], Iterable[T]]) -> None:
+    """Refuse a graph that, written out without aliases, is far larger than it is.
+
+    Raises:
+        ValueError: it is, or something contains itself.
+    """
+    sizes: dict[int, int] = {}
+    unfinished: set[int] = set()
+
+    def size(item: T) -> int:
+        key = id(item)
+        if key in unfinished:
+            raise ValueError("an alias refers to what it is part of; write the values out")
+        if key not in sizes:
+            unfinished.add(key)
+            sizes[key] = 1 + sum(map(size, children(item)))
+            unfinished.remove(key)
+        return sizes[key]
+
+    if size(root) - len(sizes) > _COPIES:
+        raise ValueError(f"aliases multiply to more than {_COPIES} values; write the values out")
+
+
+def _check_depth(text: str) -> None:
+    """Before nodes are made: libyaml's own recursion ends in a crash."""
+    depth = 0
+    for event in yaml.parse(text, _BASE):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ValueError(f"values are nested more than {_DEEPEST} deep")
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        _check_keys(node)
+        return [value for _, value in node.value]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise ValueError(f"line {key.start_mark.line + 1}: a key is a word or number")
+        if key.value in seen:
+            raise ValueError(
+                f"line {key.start_mark.line + 1}: key '{key.value}' is given twice; keep one"
+            )
+        seen.add(key.value)
