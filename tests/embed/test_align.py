@@ -4,10 +4,9 @@ import dataclasses
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from fusevad.cues.reading import CueShards
 from fusevad.cues.settings import CueSettings
@@ -18,9 +17,9 @@ from fusevad.embed.settings import AlignSettings
 from fusevad.encoders import contrastive
 from fusevad.encoders.clip import load_cue_tower, new_cue_tower
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv
 from fusevad.video.crops import crop_images
 from tests.made_up_cues import write_made_up_shard
+from tests.made_up_embeddings import write_stream
 from tests.made_up_tables import write_table
 from tests.tiny_clip import make_encoder
 
@@ -82,10 +81,7 @@ def data(tmp_path_factory):
         }
     write_made_up_shard(folder / "cues/shard-0.h5", cues)
     write_table(folder, "manifest", rows)
-    save_file(tensors, folder / "shard-0.safetensors")
-    index = [(name, "shard-0.safetensors", *x.shape, "-") for name, x in tensors.items()]
-    columns = ["video", "file", "segments", "crops", "dim", "sha256"]
-    write_csv(pd.DataFrame(index, columns=columns), folder / "index.csv")
+    write_stream(folder, tensors)
     return folder, targets
 
 

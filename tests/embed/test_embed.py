@@ -160,6 +160,26 @@ def test_a_killed_shard_goes_on_to_the_same_bytes(encoder, data, tmp_path, monke
     assert [file.name for file in (tmp_path / "killed").iterdir()] == ["shard-0.safetensors"]
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda x: b"", lambda x: x[:50], lambda x: x[:-1] + bytes([x[-1] ^ 32])]
+)
+def test_a_damaged_part_is_embedded_again_with_one_line(
+    encoder, data, tmp_path, monkeypatch, capsys, damage
+):
+    settings = EmbedSettings("rgb", encoder, frame_stride=16)
+    with monkeypatch.context() as patch:
+        patch.setattr(embed_module.shutil, "rmtree", lambda _: None)
+        file = embed(data, tmp_path, settings)
+    expected = file.read_bytes()
+    file.unlink()
+    part = sorted(tmp_path.glob(".*.progress/*"))[0]
+    part.write_bytes(damage(part.read_bytes()))
+    capsys.readouterr()
+    assert embed(data, tmp_path, settings).read_bytes() == expected
+    lines = [line for line in capsys.readouterr().err.splitlines() if str(part) in line]
+    assert len(lines) == 1 and "damaged; this part is made again" in lines[0]
+
+
 def test_progress_of_other_settings_is_not_used(encoder, data, tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt

@@ -2,6 +2,11 @@
 
 import hashlib
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,8 +86,78 @@ def test_a_damaged_record_is_one_clear_line():
     plan, first, second = _jobs()
     _run(plan, first)
     Path(first.record).write_text('{"job": ')
-    with pytest.raises(FusevadError, match=r"one\.provenance\.json: no JSON, so no record"):
+    with pytest.raises(FusevadError, match=r"provenance\.json, its record, is damaged; delete out"):
         _run(plan, second)
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"job": 1}', "[]"])
+def test_after_a_damaged_record_one_deletion_is_enough(damage):
+    """Of the file that the message names; deleted, Snakemake runs its job again."""
+    plan, first, second = _jobs()
+    _run(plan, first)
+    Path(first.record).write_text(damage)
+    with pytest.raises(FusevadError, match=r"; delete (\S+) and run the workflow again$") as found:
+        _run(plan, second)
+    deleted = re.search(r"delete (\S+) and", str(found.value))[1]
+    assert deleted in first.outputs
+    Path(deleted).unlink()
+    _run(plan, first)
+    _run(plan, second)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda x: "", lambda x: x.replace("0.1", "0.7"), lambda x: "{}"]
+)
+def test_a_settings_file_that_is_not_what_its_name_says_is_refused_and_mended(change):
+    plan, first, _ = _jobs()
+    file = Path(plan.write_settings(first))
+    whole, time = file.read_text(), file.stat().st_mtime_ns
+    file.write_text(change(whole))
+    os.utime(file, ns=(time, time))
+    with pytest.raises(FusevadError, match=r"not the settings that its name is the hash of"):
+        _run_as_told(file)
+    _run(plan, first)  # writes the settings as Snakemake does at every start
+    assert file.read_text() == whole and file.stat().st_mtime_ns == time
+
+
+def test_a_copy_of_a_settings_file_is_not_recorded_as_the_workflows():
+    plan, first, _ = _jobs()
+    copy = Path("mine.json")
+    copy.write_bytes(Path(plan.write_settings(first)).read_bytes())
+    with pytest.raises(FusevadError, match=r"mine\.json: settings of a job of the workflow"):
+        _run_as_told(copy)
+
+
+def test_what_killed_jobs_left_is_removed_when_the_job_starts_again():
+    plan, first, _ = _jobs()
+    writer = subprocess.run(
+        [sys.executable, "-c", _KILLED_WRITER, "out/one.csv"], capture_output=True, text=True
+    )
+    assert writer.returncode == -signal.SIGKILL
+    (left,) = Path("out").iterdir()
+    other = Path("out") / left.name.replace(str(_process_of(left)), "1")  # runs: not ours
+    other.touch()
+    _run(plan, first)
+    assert not left.exists() and other.exists()
+
+
+_KILLED_WRITER = """
+import os, signal, sys
+from pathlib import Path
+from fusevad.files import atomic_path
+with atomic_path(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def _process_of(temporary: Path) -> int:
+    return int(re.search(r"-(\d+)\.tmp", temporary.name)[1])
+
+
+def _run_as_told(settings: Path) -> None:
+    with recorded(str(settings)):
+        pytest.fail("the job must not start")
 
 
 def test_a_failed_job_leaves_no_record():

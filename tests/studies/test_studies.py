@@ -38,6 +38,7 @@ from fusevad.studies.settings import MaskingSettings, NoiseSettings
 from fusevad.train.run import TrainData, train
 from fusevad.train.seed_run import TrainSettings
 from tests.made_up_cues import write_made_up_shard
+from tests.made_up_embeddings import write_stream
 from tests.made_up_tables import write_table
 
 CONFIGURATION = {
@@ -119,7 +120,6 @@ def write_encoder(folder: Path) -> EncoderSettings:
 def write_data(folder: Path) -> None:
     """Fourteen videos; anomalies shift the RGB embedding and put a blob into the motion cue."""
     generator = np.random.default_rng(0)
-    (folder / "rgb").mkdir()
     videos, intervals, rgb, cues = [], [], {}, {}
     for i in range(14):
         split, kind = ("train" if i < 8 else "test"), ("normal" if i % 2 else "fire")
@@ -137,11 +137,7 @@ def write_data(folder: Path) -> None:
     write_made_up_shard(folder / "cues/shard-0.h5", cues)
     write_table(folder, "manifest", videos)
     write_table(folder, "intervals", intervals)
-    save_file(rgb, folder / "rgb" / "shard-0.safetensors")
-    rows = [(name, "shard-0.safetensors", *x.shape) for name, x in rgb.items()]
-    pd.DataFrame(rows, columns=["video", "file", "segments", "crops", "dim"]).to_csv(
-        folder / "rgb" / "index.csv", index=False
-    )
+    write_stream(folder / "rgb", rgb)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,10 @@
 """Training on made-up embeddings: reproducible, resumable, honest about the test split."""
 
+import io
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,11 +25,12 @@ from fusevad.embed.imported.shards import write_shard
 from fusevad.embed.store import EmbeddingStore, Streams, pool_segments
 from fusevad.errors import FusevadError
 from fusevad.evaluate.run import evaluate
-from fusevad.files import settings_hash
+from fusevad.files import keep, settings_hash
 from fusevad.models import ModelSettings, method_names, needs_motion_cue
 from fusevad.train.run import TrainData, train
 from fusevad.train.sampling import TrainVideo, epoch_batches, split_validation
 from fusevad.train.seed_run import EpochRecord, TrainSettings, best_epoch
+from tests.made_up_embeddings import write_index, write_stream
 from tests.made_up_tables import write_table
 
 DIM, CROPS = 8, 2
@@ -67,12 +70,7 @@ def data(tmp_path_factory) -> TrainData:
     write_table(folder, "manifest", videos)
     write_table(folder, "intervals", intervals)
     for stream, tensors in streams.items():
-        (folder / stream).mkdir()
-        save_file(tensors, folder / stream / "shard-0.safetensors")
-        rows = [(n, "shard-0.safetensors", len(t), CROPS, DIM) for n, t in tensors.items()]
-        pd.DataFrame(rows, columns=["video", "file", "segments", "crops", "dim"]).to_csv(
-            folder / stream / "index.csv", index=False
-        )
+        write_stream(folder / stream, tensors)
     return TrainData(
         folder / "manifest.csv", folder / "rgb" / "index.csv", folder / "motion" / "index.csv"
     )
@@ -116,7 +114,7 @@ def test_a_killed_training_resumes_to_the_same_numbers(data, run, tmp_path):
     root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(
         [sys.executable, str(script), str(tmp_path / "run"), *paths],
-        env=os.environ | {"PYTHONPATH": f"{root}"},
+        env=os.environ | {"PYTHONPATH": f"{root}:{root / 'workflow'}"},
         start_new_session=True,
         stderr=subprocess.DEVNULL,
     )
@@ -162,10 +160,7 @@ def test_the_memory_of_a_seed_does_not_grow_with_the_data(tmp_path):
     for stream in ("rgb", "motion"):
         arrays = (np.ones(shape, np.float16) for shape in videos.values())
         write_shard(tmp_path / stream / "shard-0.safetensors", videos, arrays, {})
-        rows = [(name, "shard-0.safetensors", *shape) for name, shape in videos.items()]
-        pd.DataFrame(rows, columns=["video", "file", "segments", "crops", "dim"]).to_csv(
-            tmp_path / stream / "index.csv", index=False
-        )
+        write_index(tmp_path / stream, videos)
     program = (
         "import re, sys\nimport torch\nfrom pathlib import Path\n"
         "from fusevad.embed.store import EmbeddingStore, Streams\n"
@@ -215,11 +210,42 @@ def test_a_full_disk_is_one_clear_line_and_no_artifact(data, tmp_path):
 def test_a_checkpoint_of_other_shapes_is_one_clear_line(data, tmp_path):
     key = settings_hash(asdict(SETTINGS) | {"data": data.fingerprint()})
     checkpoint = tmp_path / ".progress" / key / "seed-0.pt"
-    checkpoint.parent.mkdir(parents=True)
-    torch.save({"model": {"classifier.weight": torch.zeros(1, 99)}}, checkpoint)
+    content = io.BytesIO()
+    torch.save({"model": {"classifier.weight": torch.zeros(1, 99)}}, content)
+    keep(content.getvalue(), checkpoint)
     with pytest.raises(FusevadError, match=r"seed-0.pt: not a checkpoint of this run.*delete"):
         train(SETTINGS, data, [0], tmp_path, workers=1)
     assert not (tmp_path / "history.csv").exists()
+
+
+@pytest.mark.parametrize("damage", [lambda x: b"", lambda x: x[:-1] + bytes([x[-1] ^ 4])])
+def test_a_damaged_checkpoint_is_dropped_and_the_seed_trained_to_the_same_numbers(
+    data, run, tmp_path, monkeypatch, capsys, damage
+):
+    with monkeypatch.context() as patch:
+        patch.setattr("fusevad.train.run.shutil.rmtree", lambda _: None)
+        train(SETTINGS, data, [1], tmp_path, workers=1)
+    (checkpoint,) = tmp_path.glob(".progress/*/seed-1.pt")
+    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+    train(SETTINGS, data, [1], tmp_path, workers=1)
+    weights = "weights/seed-1-last.safetensors"
+    assert (tmp_path / weights).read_bytes() == (run / weights).read_bytes()
+
+
+@pytest.mark.parametrize("stream", ["rgb", "motion"])
+def test_no_flipped_bit_of_an_embedding_is_trained_on(data, tmp_path, stream):
+    folder = shutil.copytree(data.rgb.parent.parent, tmp_path / "data")
+    shard = folder / stream / "shard-0.safetensors"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    changed = replace(data, rgb=folder / "rgb/index.csv", motion=folder / "motion/index.csv")
+    message = rf"{stream}/shard-0\.safetensors: damaged embeddings.*; delete it and run"
+    with pytest.raises(FusevadError, match=message):
+        train(SETTINGS, changed, [0], tmp_path / "run", workers=1)
+    shard.unlink()
+    with pytest.raises(FusevadError, match=r"shard-0\.safetensors: missing embeddings"):
+        train(SETTINGS, changed, [0], tmp_path / "run", workers=1)
 
 
 def test_training_learns_what_there_is_to_learn(data, tmp_path):

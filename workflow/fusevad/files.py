@@ -10,7 +10,10 @@ import errno
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,19 +30,33 @@ FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_NUMBER = ("", "NA", "N/A", "NaN", "nan", "null")
 
 
+# Marks the temporary files of this machine: process numbers of others say nothing here.
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
+_TEMPORARY = re.compile(rf"\..*\.{_HOST}-(\d+)\.tmp(\..*)?")
+
+
 @contextlib.contextmanager
-def atomic_path(final: Path) -> Iterator[Path]:
+def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `final`; rename it to `final` if the block succeeds.
 
     The temporary name keeps the suffix of `final`, for writers that look at it. If the block fails
     the temporary file is removed; a full disk becomes a `FusevadError`. Writers whose errors are no
     `OSError` (torch, safetensors) should make the bytes first.
+
+    Args:
+        final: the file to write.
+        durable: whether the bytes are on the disk before the name is, so that a power cut leaves
+            no empty file; files of which many are written and none is costly can do without.
     """
-    temporary = final.with_name(f".{final.stem}.{os.getpid()}.tmp{final.suffix}")
+    temporary = final.with_name(f".{final.stem}.{_HOST}-{os.getpid()}.tmp{final.suffix}")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        if durable:
+            _sync(temporary)
         temporary.replace(final)
+        if durable:
+            _sync(final.parent)
     except OSError as error:
         if error.errno in FULL_DISK:
             raise FusevadError(
@@ -50,15 +67,67 @@ def atomic_path(final: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # network disks that can't
+            raise
+    finally:
+        os.close(handle)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove temporary files of killed processes of this machine from a folder."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and not _runs(int(match[1])):
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # somebody else's, or no number of a process
+        return True
+    return True
+
+
+def keep(content: bytes | memoryview, file: Path) -> None:
+    """Write what a killed job resumes from: the bytes after their hash, atomically."""
+    with atomic_path(file) as temporary, temporary.open("wb") as stream:
+        stream.write(hashlib.sha256(content).digest())
+        stream.write(content)
+
+
+def kept(file: Path) -> bytes | None:
+    """What `keep` wrote; None if there is nothing, or if it was damaged, which is said."""
+    if not file.is_file():
+        return None
+    stored = file.read_bytes()
+    size = hashlib.sha256().digest_size
+    content = stored[size:]
+    if hashlib.sha256(content).digest() == stored[:size]:
+        return content
+    file.unlink()
+    print(f"{file}: damaged; this part is made again", file=sys.stderr)
+    return None
+
+
 def write_csv(frame: pd.DataFrame, final: Path) -> None:
     """Write a table without its index, atomically, with floats that read back unchanged."""
     with atomic_path(final) as temporary:
         frame.to_csv(temporary, index=False)
 
 
-def write_text(text: str, final: Path) -> None:
-    """Write a text file, atomically."""
-    with atomic_path(final) as temporary:
+def write_text(text: str, final: Path, durable: bool = True) -> None:
+    """Write a text file, as `atomic_path`."""
+    with atomic_path(final, durable) as temporary:
         temporary.write_text(text)
 
 
@@ -116,6 +185,7 @@ def progress_folder(final: Path, made_with: Mapping[str, Any]) -> Path:
         if other != folder:
             shutil.rmtree(other)
     folder.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)
     return folder
 
 

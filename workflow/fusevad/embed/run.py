@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 from torch import Tensor
 from tqdm import tqdm
 
@@ -21,7 +21,7 @@ from fusevad.embed.read_ahead import reading_ahead
 from fusevad.embed.settings import EmbedSettings
 from fusevad.encoders.clip import BatchedTower, Tower, load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
-from fusevad.files import atomic_path, progress_folder, sha256
+from fusevad.files import atomic_path, keep, kept, progress_folder, sha256
 
 RGB = "rgb"
 _PART = "embeddings"  # the one tensor of a finished video
@@ -76,7 +76,7 @@ def embed_shard(
     progress = progress_folder(out_file, provenance)
     parts = {video.name: progress / f"{source.key(video)}.safetensors" for video in videos}
     # One of several copies of a video is enough: their parts are the same file.
-    todo = {parts[video.name]: video for video in videos if not parts[video.name].is_file()}
+    todo = {parts[video.name]: video for video in videos if kept(parts[video.name]) is None}
     workers = threads - 1 if tower.device.type == "cuda" else min(threads - 1, 1)
     torch.set_num_threads(threads - workers)
     encoder = BatchedTower(tower, settings.batch_size)
@@ -179,7 +179,7 @@ def _provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
 
 def _join_parts(parts: dict[str, Path], provenance: dict[str, str], out_file: Path) -> None:
     with atomic_path(out_file) as temporary:
-        tensors = {name: load_file(part)[_PART] for name, part in parts.items()}
+        tensors = {name: _load_part(part) for name, part in parts.items()}
         # Bytes first: so a full disk is an OSError that `atomic_path` explains.
         # One entry: safetensors writes several in random order, and the bytes shall be the same.
         temporary.write_bytes(save(tensors, {"provenance": json.dumps(provenance)}))
@@ -192,5 +192,11 @@ def _save_part(part: Path, video: Video, vectors: np.ndarray) -> None:
         raise FusevadError(
             f"{video.path}: its embeddings are not finite in float16; check the encoder's weights"
         )
-    with atomic_path(part) as temporary:
-        temporary.write_bytes(save({_PART: halves}))
+    keep(save({_PART: halves}), part)
+
+
+def _load_part(part: Path) -> np.ndarray:
+    content = kept(part)
+    if content is None:
+        raise FusevadError(f"{part}: damaged while the job ran; run the command again")
+    return load(content)[_PART]

@@ -8,25 +8,28 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from fusevad.embed.index import check_shard
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
 
 
 class EmbeddingStore:
-    """Embeddings of one stream, by video: `segments x crops x D`, float16.
+    """Embeddings of one stream, by video: `segments x crops x D`, float16, as the index says.
 
     Tensors are views of memory-mapped shards, so that processes on one machine share one copy in
     the page cache; on a GPU they are moved to device memory once.
     """
 
     def __init__(self, index: Path, device: torch.device) -> None:
-        table = read_csv(index, ["video", "file", "segments", "crops", "dim"], text=("video",))
+        columns = ["video", "file", "segments", "crops", "dim", "sha256"]
+        table = read_csv(index, columns, text=("video", "file", "sha256"))
         self.index = index
         self.device = device
         self.dim = int(table["dim"].iloc[0])
         self.crops = int(table["crops"].iloc[0])
         self._tensors: dict[str, Tensor] = {}
-        for file in sorted(table["file"].unique()):
+        for file, digest in sorted(dict(zip(table["file"], table["sha256"], strict=True)).items()):
+            check_shard(index.parent / file, digest)
             self._tensors.update(_read_shard(index.parent / file, device))
 
     def __getitem__(self, video: str) -> Tensor:

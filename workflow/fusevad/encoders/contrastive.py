@@ -15,7 +15,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from fusevad.encoders.settings import Optimisation
-from fusevad.files import atomic_path
+from fusevad.files import keep, kept
 
 # Loss of the samples of these numbers; all that is random in it comes from the generator.
 BatchLoss = Callable[[NDArray[np.int64], np.random.Generator], Tensor]
@@ -70,14 +70,15 @@ class _Training:
             "epoch": self.epoch,
             "loss": self.loss,
         }
-        # Bytes first: so a full disk is an OSError that `atomic_path` explains.
         data = io.BytesIO()
         torch.save(state, data)
-        with atomic_path(file) as temporary:
-            temporary.write_bytes(data.getbuffer())
+        keep(data.getbuffer(), file)
 
     def restore(self, file: Path) -> None:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        content = kept(file)
+        if content is None:
+            return
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
@@ -111,7 +112,7 @@ def optimise(
     size = min(settings.batch_size, count)
     steps = count // size
     training = _Training(module, settings, settings.epochs * steps)
-    if checkpoint is not None and checkpoint.is_file():
+    if checkpoint is not None:
         training.restore(checkpoint)
     done, total = training.epoch * steps, settings.epochs * steps
     with tqdm(total=total, initial=done, desc=name, unit="batch") as bar:

@@ -7,6 +7,7 @@ the workflow would make. Imports nothing heavy: the Snakefile reads it at every 
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -150,18 +151,17 @@ class Plan:
         So a look at other settings leaves no trace on the files of these.
         """
         if job.name not in self._settings_files:
-            digest = hashlib.sha256(self._settings_text(job).encode()).hexdigest()[:12]
+            digest = settings_digest(self._settings_text(job).encode())
             self._settings_files[job.name] = f"{SETTINGS_FOLDER}/{job.name}.{digest}.json"
         return self._settings_files[job.name]
 
     def write_settings(self, job: StageJob) -> str:
-        """Write the job's settings file unless it is there; returns its path.
+        """Write the job's settings file unless it is there and whole; returns its path.
 
         The verb reads from it what to do, what its inputs must be, and what to record.
         """
         path = self.settings_file(job)
-        if not Path(path).is_file():
-            write_text(self._settings_text(job), Path(path))
+        _write_unless_whole(self._settings_text(job), Path(path))
         return path
 
     def write_all_settings(self) -> None:
@@ -192,6 +192,21 @@ class Plan:
             "lineage": self.lineage(job),
         }
         return json.dumps(content, indent=1) + "\n"
+
+
+def settings_digest(content: bytes) -> str:
+    """Part of the name of a settings file with that content."""
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _write_unless_whole(text: str, file: Path) -> None:
+    """A damaged file is mended with its old time, so that Snakemake runs nothing again."""
+    if not file.is_file():
+        write_text(text, file, durable=False)
+    elif file.read_bytes() != text.encode():
+        found = file.stat()
+        write_text(text, file, durable=False)
+        os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def _digest(path: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -10,14 +11,16 @@ from typing import Any
 
 import fusevad
 from fusevad.errors import FusevadError
-from fusevad.files import sha256, write_json
+from fusevad.files import remove_abandoned, sha256, write_json
 from fusevad.parsing import FORBID, from_text_or_file, parse
-from fusevad.plan.lineage import record_path
+from fusevad.plan.lineage import record_path, settings_digest
 
 # Packages whose versions can move numbers.
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "av", "open_clip_torch", "scikit-learn")
 # Levels of settings in a lineage: far more than any configuration has.
 _DEEPEST = 50
+# Files of `results/settings/`: `JOB.HASH.json`.
+_SETTINGS_NAME = re.compile(r"\.([0-9a-f]{12})\.json$")
 _AGAIN = "delete it and run the workflow again"
 
 
@@ -89,19 +92,40 @@ def recorded(settings: str | None) -> Iterator[Job]:
         FusevadError: an input has no record, was changed since, or was made otherwise than the
             configuration says.
     """
-    values = from_text_or_file(settings) if settings else {}
+    values = _read_settings(settings) if settings else {}
     if not {"job", "lineage"} <= set(values):
         yield Job(values)
         return
     values["name"] = values.pop("job")
     job = parse(Job, values, str(settings))
     hashes = {path: _checked(job, path, record) for path, record in job.inputs.items()}
+    for folder in {Path(path).parent for path in job.outputs}:
+        remove_abandoned(folder)
     record = Path(record_path(job.outputs[0]))
     record.unlink(missing_ok=True)
     yield job
     outputs = {path: FileRecord.of(Path(path)) for path in job.outputs}
     packages = {name: version(name) for name in _PACKAGES} | {"fusevad": fusevad.__version__}
     write_record(Record(job.name, job.stage, job.lineage, hashes, outputs, packages), record)
+
+
+def _read_settings(settings: str) -> dict[str, Any]:
+    """Settings; a file of `results/settings/` is believed if its name is its content's hash."""
+    name = _SETTINGS_NAME.search(settings)
+    if name and Path(settings).is_file():
+        if settings_digest(Path(settings).read_bytes()) != name[1]:
+            raise FusevadError(
+                f"{settings}: not the settings that its name is the hash of; run the workflow"
+                " again, which writes it"
+            )
+        return from_text_or_file(settings)
+    values = from_text_or_file(settings)
+    if {"job", "lineage"} <= set(values):
+        raise FusevadError(
+            f"{settings}: settings of a job of the workflow, but not its file of results/settings;"
+            " name that file"
+        )
+    return values
 
 
 def _checked(job: Job, path: str, record: str | None) -> str:
@@ -111,14 +135,18 @@ def _checked(job: Job, path: str, record: str | None) -> str:
     found = sha256(Path(path))
     if record is None:
         return found
+    again = f"delete {path} and run the workflow again"
     if not Path(record).is_file():
-        raise FusevadError(f"{path}: no record of how it was made ({record}); {_AGAIN}")
-    made = read_record(Path(record))
+        raise FusevadError(f"{path}: no record of how it was made ({record}); {again}")
+    try:
+        made = read_record(Path(record))
+    except FusevadError as error:
+        raise FusevadError(f"{path}: {record}, its record, is damaged; {again}") from error
     expected = {step: job.lineage.get(step) for step in made.lineage}
     for difference in differences(made.lineage, expected):
-        raise FusevadError(f"{path}: made otherwise than configured: {difference}; {_AGAIN}")
+        raise FusevadError(f"{path}: made otherwise than configured: {difference}; {again}")
     if path in made.outputs and made.outputs[path].sha256 != found:
-        raise FusevadError(f"{path}: changed since it was made (see {record}); {_AGAIN}")
+        raise FusevadError(f"{path}: changed since it was made (see {record}); {again}")
     return found
 
 

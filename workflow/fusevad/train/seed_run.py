@@ -13,7 +13,7 @@ from torch.nn import functional
 from fusevad.embed.store import Streams
 from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import Ranking
-from fusevad.files import atomic_path
+from fusevad.files import keep, kept
 from fusevad.models import ModelSettings, build
 from fusevad.parsing import FORBID
 from fusevad.train.losses import LossSettings, LossTerms, objective, top_k_mean
@@ -238,15 +238,15 @@ class SeedRun:
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        with atomic_path(self.progress) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
+        keep(buffer.getbuffer(), self.progress)
 
     def _resume(self) -> None:
-        if not self.progress.exists():
+        content = kept(self.progress)
+        if content is None:
             return
         try:
             device = self.streams.rgb.device
-            state: dict[str, Any] = torch.load(self.progress, device, weights_only=True)
+            state: dict[str, Any] = torch.load(io.BytesIO(content), device, weights_only=True)
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.scheduler.load_state_dict(state["scheduler"])

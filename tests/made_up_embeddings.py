@@ -1,0 +1,26 @@
+"""Streams of embeddings with made-up vectors."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import save_file
+
+from fusevad.files import sha256, write_csv
+
+
+def write_stream(folder: Path, tensors: Mapping[str, np.ndarray]) -> Path:
+    """One shard of embeddings, (segments, crops, D) a video, and the index, which is returned."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(dict(tensors), folder / "shard-0.safetensors")
+    return write_index(folder, {name: x.shape for name, x in tensors.items()})
+
+
+def write_index(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Path:
+    """The index of `folder/shard-0.safetensors`, which has tensors of these shapes."""
+    digest = sha256(folder / "shard-0.safetensors")
+    rows = [(name, "shard-0.safetensors", *shape, digest) for name, shape in shapes.items()]
+    columns = ["video", "file", "segments", "crops", "dim", "sha256"]
+    write_csv(pd.DataFrame(rows, columns=columns), folder / "index.csv")
+    return folder / "index.csv"

@@ -1,0 +1,72 @@
+"""Writing so that nothing half-written has a final name, and what killed jobs resume from."""
+
+import os
+
+import pytest
+
+from fusevad.files import atomic_path, keep, kept, progress_folder, remove_abandoned
+
+
+def test_bytes_reach_the_disk_before_their_name_and_the_name_before_the_job_goes_on(
+    tmp_path, monkeypatch
+):
+    done = []
+    real_sync, real_replace = os.fsync, os.replace
+
+    def sync(handle):
+        done.append(("sync", os.readlink(f"/proc/self/fd/{handle}").rpartition("/")[2]))
+        real_sync(handle)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(
+        os, "rename", lambda a, b: (done.append(("rename", "")), real_replace(a, b))
+    )
+    with atomic_path(tmp_path / "a.csv") as temporary:
+        temporary.write_text("1")
+        name = temporary.name
+    assert [each for each in done if each[0] == "sync"] == [("sync", name), ("sync", tmp_path.name)]
+    done.clear()
+    with atomic_path(tmp_path / "b.csv", durable=False) as temporary:
+        temporary.write_text("1")
+    assert not [each for each in done if each[0] == "sync"]
+
+
+@pytest.mark.parametrize("bit", [0, 7, 8 * 31, 8 * 32, 8 * 200, 8 * 1031 + 7])
+def test_what_is_kept_comes_back_or_is_dropped_with_one_line(tmp_path, capsys, bit):
+    file = tmp_path / "seed-0.pt"
+    assert kept(file) is None
+    content = os.urandom(1000)
+    keep(content, file)
+    assert kept(file) == content
+    damaged = bytearray(file.read_bytes())
+    damaged[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(damaged)
+    assert kept(file) is None and not file.exists()
+    assert capsys.readouterr().err == f"{file}: damaged; this part is made again\n"
+
+
+@pytest.mark.parametrize("size", [0, 5, 32])
+def test_an_emptied_file_is_no_kept_content(tmp_path, size):
+    file = tmp_path / "seed-0.pt"
+    keep(b"something", file)
+    file.write_bytes(file.read_bytes()[:size])
+    assert kept(file) is None and not file.exists()
+
+
+def test_progress_of_other_settings_is_removed_and_that_of_other_files_stays(tmp_path):
+    mine = progress_folder(tmp_path / "shard-1.h5", {"a": 1})
+    other = progress_folder(tmp_path / "shard-10.h5", {"a": 1})
+    (mine / "part").touch()
+    assert progress_folder(tmp_path / "shard-1.h5", {"a": 1}) == mine and any(mine.iterdir())
+    changed = progress_folder(tmp_path / "shard-1.h5", {"a": 2})
+    assert changed != mine and not mine.exists() and other.exists()
+
+
+def test_files_of_running_processes_and_of_users_are_never_removed(tmp_path):
+    with atomic_path(tmp_path / "a.h5") as temporary:
+        temporary.touch()
+        others = [tmp_path / name for name in (".a.99999999.tmp.h5", "b.tmp", ".x.0000-7.tmp.h5")]
+        for other in others:
+            other.touch()
+        remove_abandoned(tmp_path)
+        assert temporary.exists() and all(other.exists() for other in others)
