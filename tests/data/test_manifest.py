@@ -229,6 +229,36 @@ def test_no_good_video_is_an_error_even_when_skipping(source):
         source.make("skip")
 
 
+@pytest.mark.parametrize(
+    ("intervals", "warning"),
+    [
+        ([("brawl", "fight", 3, 9)], None),
+        (
+            [("brawl", "fight", 0, 12), ("brawl", "fire", 12, 23)],
+            "Ano-AUC and Ano-AP are undefined",
+        ),
+        ([], "no test video shows an anomaly"),
+    ],
+)
+def test_metrics_that_the_test_split_leaves_undefined_are_said_before_training(
+    source, capsys, intervals, warning
+):
+    source.intervals = intervals
+    if not intervals:
+        source.labels = [row for row in LABELS if row[0] != "brawl"]
+    source.make()
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    assert len(said) == (warning is not None)
+    assert not warning or warning in said[0]
+
+
+def test_a_test_split_of_anomalous_frames_alone_is_said_to_define_no_metric(source, capsys):
+    source.labels = [row for row in LABELS if row[0] != "calm"]
+    source.intervals = [("brawl", "fight", 0, 23)]
+    source.make()
+    assert "all test frames are anomalous: no metric is defined" in capsys.readouterr().err
+
+
 def test_a_test_video_that_copies_a_training_video_is_said(source, capsys):
     data = (source.folder / "videos/walk.mp4").read_bytes()
     (source.folder / "videos/calm.mp4").write_bytes(data)

@@ -216,6 +216,30 @@ def test_a_wrong_run_is_named_and_no_table_is_left(made_up, tmp_path, change, me
     assert not list(tmp_path.glob("table1*"))
 
 
+def without_ano_metrics(row, folder):
+    undefined = lambda t: t.assign(value=t["value"].where(~t["metric"].str.startswith("Ano-")))  # noqa: E731
+    return changed_run(row, folder / row.name, undefined)
+
+
+def test_a_metric_that_the_test_videos_leave_undefined_has_dashes_and_a_footnote(made_up, tmp_path):
+    rows = [without_ano_metrics(row, tmp_path) for row in made_up.rows]
+    text, tidy = table1(made_up, tmp_path, rows=rows)
+    cells = measured_line(text, "Gating")
+    assert [cell == "--" for cell in cells] == [False, False, True, True]
+    assert "Rendered: Ano-AUC, Ano-AP undefined (--)" in text
+    assert set(tidy.loc[tidy["block"] == "measured", "metric"]) == {"AUC", "AP"}
+    before, _ = table1(made_up, tmp_path)
+    assert "undefined" not in before
+
+
+def test_an_undefined_main_metric_is_an_error(made_up, tmp_path):
+    wrong = changed_run(
+        made_up.rows[0], tmp_path, lambda t: t.assign(value=t["value"].where(t["metric"] != "AUC"))
+    )
+    with pytest.raises(FusevadError, match=r"seeds\.csv: an empty value"):
+        table1(made_up, tmp_path, rows=[wrong])
+
+
 def test_run_metrics_are_the_means_of_the_seeds_under_one_protocol(made_up, tmp_path):
     out = tmp_path / "metrics.json", tmp_path / "metrics.csv"
     make_run_metrics(made_up.rows, [made_up.dataset], "oracle", *out)

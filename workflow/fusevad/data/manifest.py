@@ -117,6 +117,7 @@ def make_manifest_with(
     anomalies = within_videos(intervals, anomalies, frames, past_end)
     _warn_of_copies(videos)
     kept = [anomaly for anomaly in anomalies if anomaly.video not in bad]
+    _warn_of_undefined_metrics(labels, videos, kept)
     skipped = [(label.name, label.path, bad[label.name]) for label in declared if label.name in bad]
     _write(out_folder, videos, kept, skipped)
 
@@ -168,6 +169,30 @@ def _warn_of_copies(videos: list[Video]) -> None:
         if video.split == "test" and video.sha256 in train:
             message = f"warning: test video {video.name} is the same file as training video "
             tqdm.write(message + train[video.sha256], file=sys.stderr)
+
+
+def _warn_of_undefined_metrics(
+    labels: Path, videos: Sequence[Video], anomalies: Sequence[Interval]
+) -> None:
+    """Say on stderr what frames of one kind leave undefined, before anything is trained."""
+    spans: dict[str, list[Interval]] = {}
+    for anomaly in anomalies:
+        spans.setdefault(anomaly.video, []).append(anomaly)
+    tests = [video for video in videos if video.split == "test"]
+    shown = [video for video in tests if video.name in spans]
+    throughout = all(frame_labels(video.frames, spans[video.name]).all() for video in shown)
+    if not tests or (shown and not throughout):
+        return
+    if not shown:
+        found = "no test video shows an anomaly: no metric is defined, no run can be evaluated"
+    elif len(shown) == len(tests):
+        found = "all test frames are anomalous: no metric is defined, no run can be evaluated"
+    else:
+        found = (
+            "test videos with an anomaly show it throughout: Ano-AUC and Ano-AP are undefined, "
+            "-- in tables"
+        )
+    tqdm.write(f"warning: {labels}: {found}", file=sys.stderr)
 
 
 def _decode(labels: Sequence[Label], workers: int) -> list[Video | str]:

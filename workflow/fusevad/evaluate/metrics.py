@@ -194,6 +194,10 @@ class LabelledTest:
         part = self._parts[name.removesuffix(kind)]
         return _AREAS[kind](Ranking.of(scores, part.positive, part.negative))
 
+    def defines(self, name: str) -> bool:
+        """Whether one of `metrics` has a value: its videos have frames of both kinds."""
+        return not np.isnan(self.metric(name, np.zeros(len(self.segments.video))))
+
     def class_metrics(self, scores: NDArray[np.floating]) -> dict[str, dict[str, float]]:
         """`AUC` and `AP` of each anomaly class, over the frames of the videos that show it."""
         return {name: _areas(scores, segments) for name, segments in self._classes.items()}

@@ -31,8 +31,17 @@ def evaluate(run: Path, manifest: Path, intervals: Path, main_metric: str) -> No
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
         main_metric: metric by which `oracle` chooses: the data set's first (AP on XD-Violence).
+
+    Raises:
+        FusevadError: a file is missing or wrong, or the test split does not define `main_metric`.
     """
     test = LabelledTest(read_test_videos(manifest, intervals))
+    if not test.defines(main_metric):
+        raise FusevadError(
+            f"{manifest}: {main_metric}, the main metric of the data set, is undefined: the test "
+            "videos that it ranks have anomalous or normal frames only; correct the intervals, or "
+            "name another metric first"
+        )
     history = read_csv(run / "history.csv", ["seed", "epoch", "validation_auc"])
     by_epoch = _read_scores(run / "epoch-scores.safetensors", len(test.segments.video))
     seeds, classes, scores = [], [], []

@@ -19,6 +19,7 @@ from fusevad.report.runs import (
     count_parameters,
     footnotes,
     read_measurements,
+    undefined_notes,
 )
 from fusevad.report.statistics import interquartile_mean, summarize_table
 from fusevad.report.table1 import STATISTICS
@@ -90,7 +91,8 @@ def make_ablation(
         f"{title}. In percent: mean ± standard deviation of {len(seeds)} seeds. Protocol: "
         f"{protocol}, {PROTOCOLS[protocol]}. {STATISTICS}"
     )
-    notes = [*footnotes(runs, datasets, values, protocol, seeds), _IQM_NOTE]
+    notes = footnotes(runs, datasets, values, protocol, seeds)
+    notes += [*undefined_notes(datasets, values), _IQM_NOTE]
     if any(dataset.source in set(paper["dataset"]) for dataset in datasets):
         notes.append(_PAPER_NOTE)
     counts = _counts(runs, datasets, seeds[0]) if parameters else {}

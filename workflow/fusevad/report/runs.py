@@ -74,7 +74,8 @@ def check_protocol(protocol: str) -> None:
 def read_measurements(rows: Sequence[TableRow], datasets: Sequence[TableDataset]) -> pd.DataFrame:
     """All values of the data sets' metrics: experiment, dataset, metric, protocol, seed, value.
 
-    Values are fractions. Experiments without a run on a data set have no rows there.
+    Values are fractions. Experiments without a run on a data set have no rows there, and neither
+    has a metric that the data set's test videos leave undefined (see `undefined_notes`).
 
     Raises:
         FusevadError: a file is missing, a value is outside [0, 1] or is given twice, or a run has
@@ -88,8 +89,10 @@ def read_measurements(rows: Sequence[TableRow], datasets: Sequence[TableDataset]
             for metric in dataset.metrics:
                 if metric not in set(table["metric"]):
                     raise FusevadError(f"{path}: no metric {metric}; evaluate the run again")
-            wanted = table[table["metric"].isin(dataset.metrics)]
-            if wanted["value"].isna().any():
+            # Undefined on these test videos, a metric has no value in any seed or protocol.
+            defined = table.groupby("metric")["value"].transform("count") > 0
+            wanted = table[table["metric"].isin(dataset.metrics) & defined]
+            if wanted["value"].isna().any() or dataset.metrics[0] not in set(wanted["metric"]):
                 raise FusevadError(f"{path}: an empty value; evaluate the run again")
             parts.append(wanted.assign(dataset=dataset.key, experiment=row.name))
     return _joined(parts, ["experiment", "dataset", "metric", "protocol", "seed", "value"])
@@ -164,6 +167,25 @@ def footnotes(
         for row in rows:
             own = shown[(shown["dataset"] == dataset.key) & (shown["experiment"] == row.name)]
             notes += _missing_seeds(row, dataset, own, seeds)
+    return notes
+
+
+def undefined_notes(datasets: Sequence[TableDataset], values: pd.DataFrame) -> list[str]:
+    """Of each data set, the metrics that its test videos leave undefined.
+
+    Args:
+        datasets: columns of a table.
+        values: what `read_measurements` found for them.
+    """
+    notes = []
+    for dataset in datasets:
+        found = set(values.loc[values["dataset"] == dataset.key, "metric"])
+        missing = [metric for metric in dataset.metrics if found and metric not in found]
+        if missing:
+            notes.append(
+                f"{dataset.title}: {', '.join(missing)} undefined (--), as the test videos with "
+                "an anomaly show it throughout and have no normal frame."
+            )
     return notes
 
 

@@ -11,7 +11,14 @@ from fusevad.errors import FusevadError
 from fusevad.files import write_csv, write_text
 from fusevad.report import latex
 from fusevad.report.published import read_published
-from fusevad.report.runs import TableDataset, TableRow, check_protocol, footnotes, read_measurements
+from fusevad.report.runs import (
+    TableDataset,
+    TableRow,
+    check_protocol,
+    footnotes,
+    read_measurements,
+    undefined_notes,
+)
 from fusevad.report.statistics import ALPHA, summarize_table
 
 _PUBLISHED_HEADING = r"\textit{PUBLISHED: printed in the IEF-VAD paper, nothing re-run here}"
@@ -66,6 +73,7 @@ def make_table1(
     summary = summarize_table(values, ["dataset", "metric"])
     paper = read_published(published)
     notes = footnotes(experiments, datasets, values, protocol, seeds)
+    notes += undefined_notes(datasets, values)
     if {dataset.source for dataset in datasets} & set(paper["dataset"]):
         notes.append(_PUBLISHED_NOTE)
     parts = [

@@ -139,6 +139,8 @@ class Evidence:
         metric = self._metric(test.metric)
         if metric not in self.dataset.metrics:
             return Missing(f"{metric} is not measured")
+        if metric not in set(self._measured["metric"]):
+            return Missing(f"{metric} is undefined on the test videos")
         seeds = paired_test(self.values(test.experiment, metric), self.values(rival, metric))
         return self._comparison(test, rival, metric, seeds)
 

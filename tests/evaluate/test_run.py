@@ -1,0 +1,75 @@
+"""Evaluation of a run's files, without a detector."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import save_file
+
+from fusevad.errors import FusevadError
+from fusevad.evaluate.run import evaluate
+from tests.made_up_tables import write_table
+
+FRAMES, SEGMENTS, EPOCHS = 40, 3, 4
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Two seeds on a normal and on an anomalous video; metrics of each epoch differ."""
+    names = [("calm", "normal"), ("brawl", "fight")]
+    rows = [(k, f"{k}.mp4", "test", label, FRAMES, 15, 320, 240, "0") for k, label in names]
+    write_table(tmp_path, "manifest", rows)
+    generator = np.random.default_rng(0)
+    scores = {
+        f"seed-{k}": generator.random((EPOCHS, 2 * SEGMENTS, 3), np.float32) for k in range(2)
+    }
+    save_file(scores, tmp_path / "epoch-scores.safetensors")
+    columns = "loss", "classification", "kl", "alignment", "validation_auc", "validation_loss"
+    history = [
+        {"seed": k, "epoch": epoch} | dict.fromkeys(columns, 0.0)
+        for k in range(2)
+        for epoch in range(EPOCHS)
+    ]
+    pd.DataFrame(history).to_csv(tmp_path / "history.csv", index=False)
+    return tmp_path
+
+
+def evaluated(run, headline="AUC"):
+    evaluate(run, run / "manifest.csv", run / "intervals.csv", headline)
+    return pd.read_csv(run / "seeds.csv")
+
+
+def test_anomalies_throughout_their_videos_leave_ano_metrics_empty_and_others_whole(run):
+    write_table(run, "intervals", [("brawl", "fight", 0, FRAMES)])
+    seeds = evaluated(run)
+    undefined = seeds["metric"].str.startswith("Ano-")
+    assert undefined.sum() == 2 * 3 * 2
+    assert seeds.loc[undefined, "value"].isna().all()
+    assert seeds.loc[~undefined, "value"].notna().all()
+
+
+def test_a_main_metric_that_the_test_split_leaves_undefined_ends_before_anything_is_written(run):
+    write_table(run, "intervals", [("brawl", "fight", 0, FRAMES)])
+    with pytest.raises(FusevadError, match=r"manifest\.csv: Ano-AUC, .* is undefined"):
+        evaluated(run, "Ano-AUC")
+    assert not (run / "seeds.csv").exists()
+    assert not (run / "scores.parquet").exists()
+
+
+def test_scores_keep_their_segments_and_the_frames_of_these(run):
+    write_table(run, "intervals", [("brawl", "fight", 5, 9)])
+    evaluated(run)
+    scores = pd.read_parquet(run / "scores.parquet")
+    assert len(scores) == 2 * 3 * 2 * SEGMENTS
+    first = scores.head(2 * SEGMENTS)
+    assert first["video"].tolist() == ["calm"] * 3 + ["brawl"] * 3
+    assert first["segment"].tolist() == [0, 1, 2] * 2
+    assert first["start"].tolist() == [0, 16, 32] * 2
+    assert first["end"].tolist() == [16, 32, 40] * 2
+
+
+def test_scores_of_another_manifest_are_named(run):
+    write_table(run, "intervals", [("brawl", "fight", 5, 9)])
+    scores = np.zeros((EPOCHS, 5, 3), np.float32)
+    save_file({"seed-0": scores}, run / "epoch-scores.safetensors")
+    with pytest.raises(FusevadError, match="scores of 5 test segments, but the manifest has 6"):
+        evaluated(run)
