@@ -1,4 +1,10 @@
-"""From mappings (YAML, JSON) to typed settings, with one clear line when they do not fit."""
+"""From mappings (YAML, JSON) to typed settings, with one clear line when they do not fit.
+
+Pydantic and PyYAML are imported where they are needed: every start of the command imports this
+module, and these two would take most of the time of `fusevad --help`.
+"""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,17 +13,25 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-from fusevad import yaml_text
 from fusevad.errors import FusevadError
+
+if TYPE_CHECKING:
+    from pydantic import ConfigDict, TypeAdapter
 
 T = TypeVar("T")
 
-FORBID = ConfigDict(extra="forbid", allow_inf_nan=False)
+FORBID: ConfigDict = {"extra": "forbid", "allow_inf_nan": False}
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
@@ -29,6 +43,8 @@ def parse(kind: type[T], values: Any, source: str) -> T:
     Raises:
         FusevadError: naming `source`, the key and what is wrong with it.
     """
+    from pydantic import ValidationError
+
     for place in _booleans(values):
         found = _kinds_at(kind, place)[0]
         if (int in found or float in found) and bool not in found:
@@ -66,6 +82,8 @@ def given(parsed: Any, values: Any) -> Any:
 @cache
 def adapter(kind: type[T]) -> TypeAdapter[T]:
     """Pydantic's validator: making one takes milliseconds, and records are read by the thousand."""
+    from pydantic import TypeAdapter
+
     return TypeAdapter(kind)
 
 
@@ -148,6 +166,10 @@ def read_yaml(path: Path) -> Any:
     Raises:
         FusevadError: the file is missing or is not what its name says.
     """
+    import yaml
+
+    from fusevad import yaml_text
+
     if not path.is_file():
         raise FusevadError(f"{path}: no such file; check the name in the configuration")
     try:

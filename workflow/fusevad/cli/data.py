@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import typer
 
 from fusevad.cli.app import JobFile, OnBadVideo, Settings, Workers, app
-from fusevad.config.load import load_dataset
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
 from fusevad.plan.records import recorded
@@ -37,6 +36,7 @@ def fetch(
     record: Annotated[Path | None, typer.Option(help="File to write when all is there.")] = None,
 ) -> None:
     """Data: download a data set into data/DATASET, or say how to get it by hand."""
+    from fusevad.config.load import load_dataset
     from fusevad.data.fetch.dataset import fetch as fetch_files
     from fusevad.data.fetch.settings import FetchSettings
     from fusevad.files import write_json
@@ -75,6 +75,7 @@ def verify(
     workers: Workers = 1,
 ) -> None:
     """Data: compare the files in data/DATASET with what is expected of the data set."""
+    from fusevad.config.load import load_dataset
     from fusevad.data.recorded.settings import RecordedSettings
     from fusevad.data.recorded.verify import verify as verify_files
 
@@ -100,6 +101,8 @@ def splice(data: Path, out: Path, settings: Settings, workers: Workers = 1) -> N
 
 
 def _data_folder(dataset: str) -> Path:
+    from fusevad.config.load import load_dataset
+
     return Path("data") / load_dataset(CONFIG, dataset).source
 
 

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from fusevad.parsing import FORBID, from_text_or_file, parse
 from fusevad.plan.lineage import record_path, settings_digest
 
 # Packages whose versions can move numbers.
-_PACKAGES = ("torch", "numpy", "opencv-python-headless", "av", "open_clip_torch", "scikit-learn")
+_PACKAGES = ("torch", "numpy", "opencv-python-headless", "av", "open_clip_torch")
 # Levels of settings in a lineage: far more than any configuration has.
 _DEEPEST = 50
 # Files of `results/settings/`: `JOB.HASH.json`.
@@ -105,6 +104,9 @@ def recorded(settings: str | None) -> Iterator[Job]:
     record.unlink(missing_ok=True)
     yield job
     outputs = {path: FileRecord.of(Path(path)) for path in job.outputs}
+    # Imported here, as `fusevad --help` has no use for it.
+    from importlib.metadata import version
+
     packages = {name: version(name) for name in _PACKAGES} | {"fusevad": fusevad.__version__}
     write_record(Record(job.name, job.stage, job.lineage, hashes, outputs, packages), record)
 
