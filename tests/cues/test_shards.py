@@ -163,6 +163,12 @@ def test_a_video_that_changed_leaves_no_shard_and_keeps_the_others(manifest):
     assert not (manifest.parent / "cues/shard-0.h5").exists()
 
 
+def test_a_video_of_other_bytes_and_the_same_length_is_not_counted(manifest):
+    write_video(manifest.parent / "b.mp4", 16, seed=99)
+    with pytest.raises(FusevadError, match=r"b\.mp4: not the file that the manifest was made from"):
+        make_cues(manifest, 0, 1, CueSettings(), manifest.parent / "cues/shard-0.h5")
+
+
 def test_a_truncated_video_leaves_no_file(manifest):
     cut(manifest.parent / "a.mp4", 0.6)
     with pytest.raises(FusevadError, match=r"a\.mp4"):

@@ -175,6 +175,37 @@ def test_rendering_again_keeps_what_is_there_and_makes_what_is_missing(rendered,
     assert os.stat(first).st_mtime_ns != before
 
 
+def test_a_damaged_video_is_named_and_rendered_again_and_whole_ones_are_kept(
+    rendered, tmp_path, capsys
+):
+    folder = shutil.copytree(rendered, tmp_path / "copy")
+    first, second, *_ = (video_path(folder, video) for video in plan(SMALL))
+    expected, kept = first.read_bytes(), second.stat().st_mtime_ns
+    for damaged in (b"", expected[:-1] + bytes([expected[-1] ^ 1])):
+        first.write_bytes(damaged)
+        render_dataset(SMALL, folder, workers=1)
+        assert first.read_bytes() == expected and second.stat().st_mtime_ns == kept
+        assert f"{first}: damaged; this video is made again" in capsys.readouterr().err
+    table = (folder / "videos.sha256").read_text().splitlines()
+    assert table == [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}"
+        for path in (video_path(folder, video) for video in plan(SMALL))
+    ]
+
+
+def test_half_a_line_of_a_killed_job_costs_one_video(rendered, tmp_path):
+    folder = shutil.copytree(rendered, tmp_path / "copy")
+    paths = [video_path(folder, video) for video in plan(SMALL)]
+    times = [path.stat().st_mtime_ns for path in paths]
+    table = folder / "videos.sha256"
+    table.write_text(table.read_text()[:-20])
+    render_dataset(SMALL, folder, workers=1)
+    assert [path.stat().st_mtime_ns == time for path, time in zip(paths, times, strict=True)] == [
+        *[True] * (len(paths) - 1),
+        False,
+    ]
+
+
 def test_the_bytes_of_a_video_are_of_this_version(rendered):
     """Where this fails, the renderer makes other videos: raise its VERSION, and write the hash."""
     video = plan(SMALL)[0]

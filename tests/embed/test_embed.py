@@ -237,6 +237,18 @@ def test_a_video_of_other_length_than_the_manifests_is_named(encoder, data, tmp_
     assert not (tmp_path / "out/x.safetensors").exists()
 
 
+def test_a_video_of_other_bytes_than_the_manifests_is_not_embedded(encoder, data, tmp_path):
+    table = pd.read_csv(data / "manifest.csv")
+    copy = tmp_path / "c.mp4"
+    copy.write_bytes((data / "c.mp4").read_bytes() + b" ")
+    table.loc[2, "path"] = copy
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    settings = EmbedSettings("rgb", encoder, frame_stride=16)
+    with pytest.raises(FusevadError, match=r"c\.mp4: not the file that the manifest was made from"):
+        embed_shard(tmp_path / "manifest.csv", 0, 1, settings, tmp_path / "out/x.safetensors")
+    assert not (tmp_path / "out/x.safetensors").exists()
+
+
 def test_missing_motion_cues_are_named(encoder, data, tmp_path):
     settings = EmbedSettings("motion-T16-thr10", encoder)
     with pytest.raises(FusevadError, match=r"none\.h5: no such motion cues"):

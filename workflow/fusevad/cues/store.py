@@ -13,7 +13,7 @@ from fusevad.config.streams import cue_name
 from fusevad.cues.count import cue_counts
 from fusevad.cues.settings import CueSettings
 from fusevad.cues.shards import MadeWith, NewVideo, compress, open_shard, write_shard
-from fusevad.data.manifest import Video, read_manifest, shard
+from fusevad.data.manifest import Video, check_unchanged, read_manifest, shard
 from fusevad.errors import FusevadError
 from fusevad.files import progress_folder, settings_hash
 from fusevad.video.decode import read_pictures
@@ -36,6 +36,7 @@ def make_cues(
     """
 
     def counts(video: Video) -> Iterator[dict[str, np.ndarray]]:
+        check_unchanged(video)
         return cue_counts(read_pictures(video.path, expected=video.frames), settings)
 
     videos = shard(read_manifest(manifest), shard_index, shard_count)

@@ -8,7 +8,7 @@ import numpy as np
 from fusevad.cues.count import normalise
 from fusevad.cues.reading import CueShards
 from fusevad.cues.settings import CueSettings
-from fusevad.data.manifest import Video
+from fusevad.data.manifest import Video, check_unchanged
 from fusevad.video.crops import crop_images
 from fusevad.video.decode import SEGMENT_FRAMES, read_frames, sampled_times
 
@@ -46,6 +46,7 @@ class FrameSource:
         Raises:
             FusevadError: the video fails to decode, or is not the manifest's.
         """
+        check_unchanged(video)
         times = sampled_times(video.frames, self.stride)
         frames = read_frames(video.path, expected=video.frames, stride=self.stride)
         pictures = (

@@ -6,10 +6,12 @@ import csv
 import dataclasses
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import cv2
 
+from fusevad.data.made_videos import add_video, forget_videos, whole_videos, write_hashes
 from fusevad.data.render.encode import write_video
 from fusevad.data.render.frames import Stage, direct
 from fusevad.data.render.plan import VideoPlan, plan
@@ -26,34 +28,43 @@ def video_path(folder: Path, video: VideoPlan) -> Path:
 
 def render_video(video: VideoPlan, settings: RenderSettings, path: Path) -> None:
     """Draw, encode and atomically write one video with its sound."""
+    with atomic_path(path) as temporary:
+        _draw(video, settings, temporary)
+
+
+def _render(folder: Path, settings: RenderSettings, video: VideoPlan) -> None:
+    path = video_path(folder, video)
+    with atomic_path(path) as temporary:
+        _draw(video, settings, temporary)
+        add_video(folder, path, temporary)
+
+
+def _draw(video: VideoPlan, settings: RenderSettings, file: Path) -> None:
     cv2.setNumThreads(1)  # two workers share two cores; results don't depend on it
     stage = Stage(direct(video, settings))
     seconds = video.frames / video.fps
     samples = soundtrack(stage.director.sounds, seconds, settings.sample_rate, video.seed)
     images = (stage.image(index) for index in range(video.frames))
-    with atomic_path(path) as temporary:
-        write_video(temporary, images, samples, video.fps, settings)
-
-
-def _render(job: tuple[VideoPlan, RenderSettings, Path]) -> str:
-    render_video(*job)
-    return job[0].name
+    write_video(file, images, samples, video.fps, settings)
 
 
 def render_dataset(settings: RenderSettings, folder: Path, workers: int) -> None:
     """Render every planned video into `folder`, then write labels.csv and intervals.csv.
 
-    Videos that are complete are skipped, so a killed run goes on where it was; when the settings
-    or the renderer have changed, everything is rendered again. Only the test split gets intervals.
+    Videos that are finished and whole (`videos.sha256`) are kept, so a killed run loses those that
+    it was rendering; when the settings or the renderer have changed, everything is rendered again.
+    Only the test split gets intervals.
     """
     videos = plan(settings)
     folder.mkdir(parents=True, exist_ok=True)
     _forget_others(settings, folder)
-    jobs = [(video, settings, video_path(folder, video)) for video in videos]
-    left = [job for job in jobs if not job[2].exists()]
-    left.sort(key=lambda job: -job[0].frames)  # the longest first, so that workers end together
-    for _ in in_processes(_render, left, workers, "render", "video"):
+    whole = whole_videos(folder)
+    left = [video for video in videos if video_path(folder, video) not in whole]
+    left.sort(key=lambda video: -video.frames)  # the longest first, so that workers end together
+    render = partial(_render, folder, settings)
+    for _ in in_processes(render, left, workers, "render", "video"):
         pass
+    write_hashes(folder, [video_path(folder, video) for video in videos])
     _write_tables(videos, folder)
 
 
@@ -70,6 +81,7 @@ def _forget_others(settings: RenderSettings, folder: Path) -> None:
         return
     for name in ("labels.csv", "intervals.csv"):
         (folder / name).unlink(missing_ok=True)
+    forget_videos(folder)
     if (folder / "videos").exists():
         shutil.rmtree(folder / "videos")
     write_json({"digest": digest, "settings": dataclasses.asdict(settings)}, note)

@@ -4,12 +4,14 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 
+from fusevad.data.made_videos import add_video, forget_videos, whole_videos, write_hashes
 from fusevad.data.render.encode import write_video
 from fusevad.data.render.settings import RenderSettings
 from fusevad.data.splice.clips import clip_images, clip_sound, clips_digest, find_clips
@@ -22,8 +24,9 @@ from fusevad.parallel import in_processes
 def splice(folder: Path, settings: SpliceSettings, out_folder: Path, workers: int) -> None:
     """Join the clips of `folder` into untrimmed videos with interval labels.
 
-    Complete videos are skipped, so a killed run goes on where it was; when the settings, a clip
-    or the recipe's version has changed, everything is made again.
+    Videos that are finished and whole (`videos.sha256`) are kept, so a killed run loses those that
+    it was making; when the settings, a clip or the recipe's version has changed, everything is made
+    again.
 
     Args:
         folder: `fight/*.mp4`, `noFight/*.mp4` and `videos.txt`, as their repository has them.
@@ -41,9 +44,11 @@ def splice(folder: Path, settings: SpliceSettings, out_folder: Path, workers: in
     out_folder.mkdir(parents=True, exist_ok=True)
     _forget_others(settings, clips_digest(clips), out_folder)
     jobs = [(video, settings, _path(out_folder, video)) for video in videos]
-    left = [job for job in jobs if not job[2].exists()]
-    for _ in in_processes(_write, left, workers, "splice", "video"):
+    whole = whole_videos(out_folder)
+    left = [job for job in jobs if job[2] not in whole]
+    for _ in in_processes(partial(_write, out_folder), left, workers, "splice", "video"):
         pass
+    write_hashes(out_folder, [job[2] for job in jobs])
     _write_tables(videos, out_folder)
 
 
@@ -51,7 +56,7 @@ def _path(folder: Path, video: SplicedVideo) -> Path:
     return folder / "videos" / f"{video.name}.mp4"
 
 
-def _write(job: tuple[SplicedVideo, SpliceSettings, Path]) -> None:
+def _write(folder: Path, job: tuple[SplicedVideo, SpliceSettings, Path]) -> None:
     video, settings, path = job
     cv2.setNumThreads(1)  # the workers share the cores; results don't depend on it
     # Encoded as the rendered data set is; every video has a sound track, maybe a silent one.
@@ -59,6 +64,7 @@ def _write(job: tuple[SplicedVideo, SpliceSettings, Path]) -> None:
     sound = _sound(video, settings.fps, encoding.sample_rate)
     with atomic_path(path) as temporary:
         write_video(temporary, _images(video, settings), sound, settings.fps, encoding)
+        add_video(folder, path, temporary)
 
 
 def _images(video: SplicedVideo, settings: SpliceSettings) -> Iterator[np.ndarray]:
@@ -83,6 +89,7 @@ def _forget_others(settings: SpliceSettings, clips: str, folder: Path) -> None:
         return
     for name in ("labels.csv", "intervals.csv", "clips.csv"):
         (folder / name).unlink(missing_ok=True)
+    forget_videos(folder)
     if (folder / "videos").exists():
         shutil.rmtree(folder / "videos")
     write_json({"digest": digest, "settings": asdict(settings)}, note)
