@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fusevad.cues.count import cue_counts
 from fusevad.cues.reading import CueShards
+from fusevad.cues.settings import CueSettings
 from fusevad.cues.shards import MadeWith, NewVideo, compress, write_shard
 from fusevad.data.manifest import read_manifest
 from fusevad.video.pixels import PIXELS_VERSION
@@ -35,3 +37,9 @@ def stored_counts(
     """A video's counts in a shard, (segments, 256, 340)."""
     found = {each.name: each for each in read_manifest(manifest)}[video]
     return np.stack(list(CueShards([file]).counts(found, window, threshold)))
+
+
+def all_counts(frames, definition="paper", **settings):
+    """Counts of every video segment, `segments x height x width` by name of the stream."""
+    segments = list(cue_counts(frames, CueSettings(definition=definition, **settings)))
+    return {name: np.stack([each[name] for each in segments]) for name in segments[0]}

@@ -8,7 +8,8 @@ from fusevad.cues.settings import CueSettings
 from fusevad.errors import FusevadError
 from fusevad.video.crops import crop_images
 from fusevad.video.decode import read_frames, read_pictures
-from tests.video.test_video import CLIPS, write_video
+from tests.made_up_cues import all_counts
+from tests.made_up_videos import CLIPS, write_video
 
 WINDOWS = (4, 8, 16, 32, 64)
 THRESHOLDS = (10, 25)
@@ -27,11 +28,6 @@ def slow_counts(frames, definition, window, threshold):
                 count += np.abs(gray[t] - gray[t - 1]) > threshold
         result.append(count)
     return np.stack(result)
-
-
-def all_counts(frames, definition="paper", **settings):
-    segments = list(cue_counts(frames, CueSettings(definition=definition, **settings)))
-    return {name: np.stack([each[name] for each in segments]) for name in segments[0]}
 
 
 def random_frames(count, seed=0, height=20, width=30):

@@ -17,10 +17,9 @@ from fusevad.data.manifest import read_manifest
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.video.decode import probe, read_frames
-from tests.cues.test_cues import all_counts
-from tests.made_up_cues import stored_counts
+from tests.made_up_cues import all_counts, stored_counts
 from tests.made_up_tables import write_table
-from tests.video.test_video import cut, files_of_at_most, write_video
+from tests.made_up_videos import cut, files_of_at_most, write_video
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from fusevad.data.manifest import (
 )
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
-from tests.video.test_video import cut, write_video
+from tests.made_up_videos import cut, write_video
 
 LABELS = [
     ("walk", "train", "normal", "videos/walk.mp4"),

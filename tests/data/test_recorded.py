@@ -19,7 +19,7 @@ from fusevad.data.recorded.verify import verify
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse, read_yaml
 from tests import stand_ins
-from tests.video.test_video import cut
+from tests.made_up_videos import cut
 
 DATASETS = list(stand_ins.STAND_INS)
 

@@ -23,8 +23,8 @@ from fusevad.video.crops import crop_images
 from fusevad.video.decode import read_frames
 from tests.made_up_cues import stored_counts
 from tests.made_up_tables import write_table
+from tests.made_up_videos import files_of_at_most, write_video
 from tests.tiny_clip import changed, make_encoder
-from tests.video.test_video import files_of_at_most, write_video
 
 VIDEOS = {"a": 40, "b": 16, "c": 5}
 

@@ -15,7 +15,7 @@ from fusevad.data.manifest import Video
 from fusevad.embed.image_sources import Chunk, FrameSource
 from fusevad.embed.read_ahead import _CHUNKS_AHEAD, reading_ahead
 from fusevad.errors import FusevadError
-from tests.video.test_video import write_video
+from tests.made_up_videos import write_video
 
 
 def video(name: str, frames: int, path: Path = Path("none.mp4")) -> Video:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from fusevad.errors import FusevadError
 from fusevad.video.decode import probe, read_frames
-from tests.video.test_video import error_of, write_video
+from tests.made_up_videos import error_of, write_video
 
 
 @contextmanager

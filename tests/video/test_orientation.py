@@ -13,7 +13,7 @@ from fusevad.data.recorded.inventory import Clip
 from fusevad.data.recorded.settings import FrameSettings, LayoutSettings
 from fusevad.video.decode import probe, read_frames
 from fusevad.video.orientation import UPRIGHT, orientation_of_matrix
-from tests.video.test_video import write_video
+from tests.made_up_videos import write_video
 
 ODD_FILES = Path(__file__).parents[3] / "shared/data/odd-files"
 

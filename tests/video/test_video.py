@@ -1,11 +1,6 @@
 """Decoding: what good files give, and one clear line for each kind of bad file."""
 
 import hashlib
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
-from fractions import Fraction
-from pathlib import Path
 
 import av
 import cv2
@@ -17,61 +12,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from fusevad.errors import FusevadError
 from fusevad.video import pixels
 from fusevad.video.decode import probe, read_frames, read_pictures, sampled_times, segment_count
-
-
-def write_video(
-    path: Path,
-    frames: int,
-    size: tuple[int, int] = (64, 48),
-    fps: int = 20,
-    seed: int = 0,
-    codec: str = "libx264",
-    **options: str,
-) -> Path:
-    """Encode moving blocks on a textured background; returns `path`."""
-    random = np.random.default_rng(seed)
-    width, height = size
-    background = np.kron(random.integers(0, 200, (height // 8, width // 8, 3)), np.ones((8, 8, 1)))
-    with av.open(str(path), "w", options=options) as container:
-        stream = container.add_stream(codec, rate=Fraction(fps))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for time in range(frames):
-            image = background.copy()
-            left = (3 * time) % (width - 12)
-            image[8:28, left : left + 12] = [220, 30 + 2 * (time % 50), 90]
-            frame = av.VideoFrame.from_ndarray(image.astype(np.uint8), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
-
-
-def cut(path: Path, share: float) -> Path:
-    """Keep the first `share` of a file's bytes."""
-    data = path.read_bytes()
-    path.write_bytes(data[: int(len(data) * share)])
-    return path
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Make longer writes fail, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def error_of(path: Path) -> str:
-    with pytest.raises(FusevadError) as caught:
-        list(read_frames(path))
-    message = str(caught.value)
-    assert str(path) in message and "\n" not in message
-    with pytest.raises(FusevadError) as probed:
-        probe(path)
-    assert str(probed.value) == message
-    return message
+from tests.made_up_videos import CLIPS, cut, error_of, write_video
 
 
 def test_probe_counts_what_was_encoded(tmp_path):
@@ -315,9 +256,6 @@ def test_other_number_of_frames_than_the_manifest_is_an_error(tmp_path, expected
     with pytest.raises(FusevadError, match="the manifest's"):
         list(read_frames(path, expected=expected, stride=stride))
     assert len(list(read_frames(path, expected=10))) == 10
-
-
-CLIPS = Path(__file__).parents[3] / "shared/data/surveillance-fight"
 
 
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="the real clips are not beside the repository")

@@ -1,0 +1,72 @@
+"""Videos that a test writes or spoils, and real clips where they are beside the repository."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from fusevad.errors import FusevadError
+from fusevad.video.decode import probe, read_frames
+
+CLIPS = Path(__file__).parents[2] / "shared/data/surveillance-fight"
+
+
+def write_video(
+    path: Path,
+    frames: int,
+    size: tuple[int, int] = (64, 48),
+    fps: int = 20,
+    seed: int = 0,
+    codec: str = "libx264",
+    **options: str,
+) -> Path:
+    """Encode moving blocks on a textured background; returns `path`."""
+    random = np.random.default_rng(seed)
+    width, height = size
+    background = np.kron(random.integers(0, 200, (height // 8, width // 8, 3)), np.ones((8, 8, 1)))
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=Fraction(fps))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for time in range(frames):
+            image = background.copy()
+            left = (3 * time) % (width - 12)
+            image[8:28, left : left + 12] = [220, 30 + 2 * (time % 50), 90]
+            frame = av.VideoFrame.from_ndarray(image.astype(np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def cut(path: Path, share: float) -> Path:
+    """Keep the first `share` of a file's bytes."""
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Make longer writes fail, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def error_of(path: Path) -> str:
+    """What reading a video says of it: one line that names the file."""
+    with pytest.raises(FusevadError) as caught:
+        list(read_frames(path))
+    message = str(caught.value)
+    assert str(path) in message and "\n" not in message
+    with pytest.raises(FusevadError) as probed:
+        probe(path)
+    assert str(probed.value) == message
+    return message
