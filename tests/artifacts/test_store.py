@@ -1,6 +1,7 @@
 """DVC's cache and remotes, a file at a time, and what happens when they fail."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -274,3 +275,18 @@ def test_a_full_disk_is_one_line_and_a_second_try_completes(tmp_path: Path, acti
     assert [path for path in (second / "results").rglob("*") if path.is_file()] == []
     Store(second).restore([HISTORY])
     assert (second / HISTORY).stat().st_size == 3_000_000
+
+
+def test_advice_without_a_git_repository_works(tmp_path: Path) -> None:
+    folder = clone(tmp_path / "clone", str(tmp_path / "remote"))
+    shutil.rmtree(folder / ".git")
+    with pytest.raises(FusevadError, match=r"not a git repository; .* run 'git init'") as caught:
+        Store(folder)
+    assert "\n" not in str(caught.value)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    assert Store(folder).units() == set()
+
+
+def test_a_folder_that_is_no_repository_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FusevadError, match=r"no \.dvc here; run it in the repository's folder"):
+        Store(tmp_path)

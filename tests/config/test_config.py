@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from fusevad.config.load import load, load_files
+from fusevad.config.load import load, load_dataset, load_files
 from fusevad.config.reading import merge
 from fusevad.config.streams import MotionCue
 from fusevad.errors import FusevadError
@@ -302,3 +302,15 @@ def test_loading_imports_nothing_heavy_and_no_validator_of_schemas(root):
     )
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, cwd=root, capture_output=True, check=True).stdout == b"[]\n"
+
+
+def test_a_data_set_without_fetch_is_told_which_keys_it_needs(root, tmp_path):
+    shutil.copytree(root / "config", tmp_path / "config")
+    file = tmp_path / "config/datasets/ucf-crime.yaml"
+    values = yaml.safe_load(file.read_text())
+    del values["fetch"]
+    file.write_text(yaml.safe_dump(values))
+    with pytest.raises(
+        FusevadError, match="fetch: a recorded data set needs it; say what to fetch"
+    ):
+        load_dataset(tmp_path / "config", "ucf-crime")

@@ -62,7 +62,12 @@ class Store:
         self._remote_name = remote
         self._verified: set[str] = set()
         self._listings: dict[str, dict[str, str]] = {}
-        with one_line(f"{root}", "run it in the repository's folder"):
+        if not (root / ".dvc").is_dir():
+            raise FusevadError(
+                f"{root.absolute()}: no .dvc here; run it in the repository's folder"
+            )
+        advice = "DVC needs one: run 'git init' here, or clone the repository"
+        with one_line(f"{root.absolute()}", advice):
             self._repo: Repo = Repo(str(root))
             self._cache: HashFileDB = self._repo.cache.local
 

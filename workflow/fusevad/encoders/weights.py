@@ -6,8 +6,10 @@ import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import open_clip
+import torch
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 from open_clip.convert import convert_state_dict
 from open_clip.factory import load_state_dict
@@ -27,6 +29,8 @@ _HUB_CONFIGURATION = "open_clip_config.json"
 _HUB_WEIGHTS = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)
 # In place of a text tower that nobody asked for: some need packages and files of their own.
 _NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
+# Beside the tensors in OpenAI's own files: what its models were built from.
+_OPENAI_KEYS = {"input_resolution", "context_length", "vocab_size"}
 _UNREADABLE = (
     SafetensorError,
     pickle.UnpicklingError,
@@ -54,6 +58,7 @@ def create_model(model: str, pretrained: str | None, text: bool) -> nn.Module:
     name = _architecture(model)
     published = open_clip.get_pretrained_cfg(name, pretrained or "") or {}
     preprocessing = {key: published[key] for key in ("mean", "std") if key in published}
+    quick_gelu = _needs_quick_gelu(name, published, pretrained)
     parts = {} if text else {"text_cfg": _NO_TEXT}
     try:
         with _quiet():
@@ -62,8 +67,7 @@ def create_model(model: str, pretrained: str | None, text: bool) -> nn.Module:
                 load_weights=False,
                 precision="fp32",
                 device="cpu",
-                # OpenAI's weights need its activation, which the architecture's name doesn't imply.
-                force_quick_gelu=bool(published.get("quick_gelu", False)),
+                force_quick_gelu=quick_gelu,
                 force_preprocess_cfg=preprocessing,
                 pretrained_text=False,
                 **parts,
@@ -76,6 +80,29 @@ def create_model(model: str, pretrained: str | None, text: bool) -> nn.Module:
     if isinstance(size, tuple) and size[0] != size[1]:
         raise FusevadError(f"{model}: images of {size} are not square; use another model")
     return clip.eval().requires_grad_(False)
+
+
+def _needs_quick_gelu(name: str, published: Mapping[str, Any], pretrained: str | None) -> bool:
+    """Whether the weights need OpenAI's activation where the architecture's name doesn't imply it.
+
+    Raises:
+        FusevadError: a local file may be OpenAI's or not: with the wrong activation both load.
+    """
+    if published or pretrained is None or not Path(pretrained).is_file():
+        return bool(published.get("quick_gelu", False))
+    state = read_state(Path(pretrained))
+    if _OPENAI_KEYS & state.keys():
+        return True
+    of_openai = open_clip.get_pretrained_cfg(name, "openai")
+    implied = name in open_clip.list_models() and open_clip.get_model_config(name).get("quick_gelu")
+    halves = all(torch.equal(each.half().to(each.dtype), each) for each in state.values())
+    if of_openai and not implied and halves:
+        raise FusevadError(
+            f"{pretrained}: weights of 16 bits, which may be OpenAI's; they need quick GELU, which"
+            f" {name} has not; if they are, name the model {name}-quickgelu, else a .json"
+            ' configuration with "quick_gelu": false'
+        )
+    return False
 
 
 def weights_file(model: str, pretrained: str | None) -> Path:
@@ -109,7 +136,8 @@ def load_weights(clip: nn.Module, file: Path, text: bool) -> None:
     Raises:
         FusevadError: unreadable weights, or tensors that don't fit.
     """
-    state = convert_state_dict(clip, read_state(file))
+    read = read_state(file)
+    state = convert_state_dict(clip, {key: read[key] for key in read if key not in _OPENAI_KEYS})
     if not hasattr(clip, "positional_embedding"):
         state = convert_to_custom_text_state_dict(state)
     wanted = clip.state_dict()
@@ -163,6 +191,13 @@ def read_state(file: Path) -> dict[str, Tensor]:
         state = load_state_dict(str(file), device="cpu", weights_only=True)
         return {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
     except _UNREADABLE as error:
+        if "TorchScript" in str(error):
+            raise FusevadError(
+                f"{file}: a TorchScript archive, as OpenAI gives its models, is a program, and not"
+                ' run here; if you trust it, keep its weights alone: python -c "import torch;'
+                f" torch.save(torch.jit.load('{file}', 'cpu').state_dict(), 'weights.pt')\" and"
+                " name weights.pt"
+            ) from error
         raise FusevadError(
             f"{file}: unreadable weights ({one_line(error)}); replace the file"
         ) from error

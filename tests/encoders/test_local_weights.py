@@ -1,0 +1,99 @@
+"""Weights that somebody has as files: OpenAI's need their activation, and programs are not run."""
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from torch import nn
+
+from fusevad.encoders.clip import load_clip, load_image_tower
+from fusevad.encoders.settings import EncoderSettings
+from fusevad.encoders.weights import create_model
+from fusevad.errors import FusevadError
+from tests.tiny_clip import CONFIGURATION, random_state
+
+IMAGES = np.arange(2 * 32 * 32 * 3, dtype=np.uint8).reshape(2, 32, 32, 3)
+OPENAI = {"input_resolution": 32, "context_length": 8, "vocab_size": 64}
+
+
+def settings(folder: Path, weights: str, model: str = "minute.json") -> EncoderSettings:
+    return EncoderSettings("minute", str(folder / model), str(folder / weights), None)
+
+
+def save(folder: Path, name: str, **more: int) -> None:
+    """Write random weights as OpenAI's own files have them, with what their models have beside."""
+    extra = {key: torch.tensor(value) for key, value in more.items()}
+    torch.save(random_state(folder, seed=0) | extra, folder / name)
+
+
+def test_weights_with_openais_notes_get_its_activation(tmp_path: Path) -> None:
+    save(tmp_path, "openai.pt", **OPENAI)
+    save(tmp_path, "other.pt")
+    quick = json.dumps(CONFIGURATION | {"quick_gelu": True})
+    (tmp_path / "quick.json").write_text(quick)
+    openai = load_image_tower(settings(tmp_path, "openai.pt")).embed(IMAGES)
+    expected = load_image_tower(settings(tmp_path, "other.pt", "quick.json")).embed(IMAGES)
+    other = load_image_tower(settings(tmp_path, "other.pt")).embed(IMAGES)
+    np.testing.assert_array_equal(openai, expected)
+    assert np.abs(openai - other).max() > 1e-4
+
+
+def test_the_text_tower_loads_beside_openais_notes(tmp_path: Path) -> None:
+    save(tmp_path, "openai.pt", **OPENAI)
+    loaded = load_clip(settings(tmp_path, "openai.pt")).state_dict()
+    expected = random_state(tmp_path, seed=0)
+    assert loaded.keys() == expected.keys()
+    assert all(torch.equal(loaded[key], expected[key]) for key in expected)
+
+
+@pytest.mark.parametrize("model", ["ViT-B-32", "ViT-L-14"])
+def test_weights_of_16_bits_that_may_be_openais_are_one_line(tmp_path: Path, model: str) -> None:
+    torch.save({"visual.proj": torch.randn(4, 4).half().float()}, tmp_path / "a.pt")
+    with pytest.raises(FusevadError, match=rf"a\.pt: .*name the model {model}-quickgelu, else"):
+        create_model(model, str(tmp_path / "a.pt"), text=False)
+    assert f"{model}-quickgelu" in open_clip.list_models()
+
+
+def test_weights_of_32_bits_are_not_openais(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save({"visual.proj": torch.randn(4, 4)}, tmp_path / "a.pt")
+    asked = []
+
+    def create(*_: object, force_quick_gelu: bool, **__: object) -> nn.Module:
+        asked.append(force_quick_gelu)
+        raise ValueError
+
+    monkeypatch.setattr(open_clip, "create_model", create)
+    for model, weights in (("ViT-B-32", str(tmp_path / "a.pt")), ("ViT-B-32", "openai")):
+        with pytest.raises(FusevadError):
+            create_model(model, weights, text=False)
+    assert asked == [False, True]
+
+
+class _Program(nn.Module):
+    def __init__(self, state: dict[str, torch.Tensor]) -> None:
+        super().__init__()
+        for name, value in state.items():
+            self.register_buffer(name.replace(".", "_"), value)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def test_a_torchscript_archive_is_not_run_and_its_advice_works(tmp_path: Path) -> None:
+    random_state(tmp_path, seed=0)
+    program = torch.jit.script(_Program({"a.b": torch.ones(2), "input_resolution": torch.ones(1)}))
+    torch.jit.save(program, str(tmp_path / "openai.pt"))
+    with pytest.raises(FusevadError, match="a TorchScript archive") as caught:
+        load_image_tower(settings(tmp_path, "openai.pt"))
+    command = shlex.split(str(caught.value).partition("weights alone: ")[2])[:3]
+    assert command[:2] == ["python", "-c"]
+    subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, check=True)
+    assert torch.load(tmp_path / "weights.pt").keys() == {"a_b", "input_resolution"}
