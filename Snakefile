@@ -1,10 +1,12 @@
 # FuseVAD: from videos to the tables and figures of a paper. What is run stands in config/, when it
 # is run here and in workflow/rules/, how it is done in the package workflow/fusevad/.
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from fusevad.config.command_line import check_command_line
 from fusevad.config.load import load
 from fusevad.errors import FusevadError
 from fusevad.plan.jobs import Jobs
@@ -22,6 +24,7 @@ report: "workflow/report/workflow.rst"
 
 
 try:
+    check_command_line(sys.argv[1:])
     CONFIG = load(config, Path("config"))
     JOBS = Jobs(CONFIG)
     STUDIES = StudyJobs(JOBS)

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from click import Context
+from typer.core import TyperCommand
 
 from fusevad.cli.app import app
 
@@ -14,7 +16,15 @@ if TYPE_CHECKING:
 
 ConfigFiles = Annotated[
     list[Path] | None,
-    typer.Option("--configfile", help="Laid over config/config.yaml, as snakemake does; repeat."),
+    typer.Option(
+        "--configfile",
+        metavar="FILE ...",
+        help="Laid over config/config.yaml, as by snakemake: all words up to the next option.",
+    ),
+]
+ConfigValues = Annotated[
+    list[str] | None,
+    typer.Option("--config", metavar="KEY=VALUE ...", help="Laid over the files, as by snakemake."),
 ]
 Remote = Annotated[str | None, typer.Option(help="A remote of .dvc/config; else its default one.")]
 # Of many reasons, and of many jobs of one reason, these are printed; the rest is counted.
@@ -22,18 +32,52 @@ _SHOWN = 20
 _NAMED = 3
 
 
-def _config(configfiles: list[Path] | None) -> "Config":
+class _Configured(TyperCommand):
+    """A verb whose `--configfile A B` and `--config k=v l=w` are read as Snakemake reads them."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """See `click.Command.parse_args`."""
+        from fusevad.config.command_line import check_command_line, values_of
+
+        check_command_line(args)
+        found, others = values_of(args)
+        spread = [
+            word
+            for option, times in found.items()
+            for values in times
+            for value in values
+            for word in (option, value)
+        ]
+        return super().parse_args(ctx, [*spread, *others])
+
+
+class _ConfiguredOften(TyperCommand):
+    """A verb that takes several configurations: each `--configfile A B` is one."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """See `click.Command.parse_args`."""
+        from fusevad.config.command_line import values_of
+
+        found, others = values_of(args)
+        often = [
+            word for values in found["--configfile"] for word in ("--configfile", ",".join(values))
+        ]
+        return super().parse_args(ctx, [*often, *others])
+
+
+def _config(configfiles: list[Path] | None, pairs: list[str] | None = None) -> "Config":
     from fusevad.config.load import load_files
 
-    return load_files(configfiles or [])
+    return load_files(configfiles or [], pairs=pairs or [])
 
 
-@app.command()
+@app.command(cls=_Configured)
 def pull(
     targets: Annotated[
         list[str] | None, typer.Argument(help="Files or folders, as for snakemake; else tables.")
     ] = None,
     configfile: ConfigFiles = None,
+    config: ConfigValues = None,
     remote: Remote = None,
 ) -> None:
     """Artifacts: fetch what TARGETS need and fits; say what will be made again, and why."""
@@ -41,7 +85,7 @@ def pull(
     from fusevad.artifacts.store import Store
     from fusevad.plan.stages import plan
 
-    jobs = plan(_config(configfile))
+    jobs = plan(_config(configfile, config))
     store = Store(remote=remote)
     if not store.units():
         print("dvc.lock: nothing has been pushed yet; 'fusevad push' gives what you made to others")
@@ -54,7 +98,7 @@ def pull(
     _report(carry_out(jobs, store, pulled))
 
 
-@app.command()
+@app.command(cls=_Configured)
 def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
     """Artifacts: record and send everything that is whole and fits the configuration."""
     from fusevad.artifacts.push import push as push_units
@@ -72,22 +116,23 @@ def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
         print("commit dvc.lock and config/tracked.yaml with git, so that others find them")
 
 
-@app.command()
-def adopt(configfile: ConfigFiles = None) -> None:
+@app.command(cls=_Configured)
+def adopt(configfile: ConfigFiles = None, config: ConfigValues = None) -> None:
     """Artifacts: make snakemake believe what fits the configuration, as after a plain dvc pull."""
     from fusevad.artifacts.adopt import adopt as adopt_all
     from fusevad.plan.stages import plan
 
-    _report(adopt_all(plan(_config(configfile))))
+    _report(adopt_all(plan(_config(configfile, config))))
 
 
-@app.command()
+@app.command(cls=_ConfiguredOften)
 def gc(
     configfile: Annotated[
         list[str] | None,
         typer.Option(
-            help="Another configuration that is in use; repeat. Files laid on each other"
-            " are joined by commas."
+            metavar="FILE ...",
+            help="Another configuration that is in use: files laid on each other, as for snakemake."
+            " Repeat it for each configuration.",
         ),
     ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Remove what is listed.")] = False,

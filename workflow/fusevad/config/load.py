@@ -3,11 +3,12 @@
 Imports nothing heavy: the Snakefile reads it at every start.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fusevad.config.checks import SOURCE, check_references
+from fusevad.config.command_line import overrides
 from fusevad.config.forms import CueChoice, EncoderFile
 from fusevad.config.model import ORIGINS, Config, Dataset
 from fusevad.config.names import check_name
@@ -86,7 +87,9 @@ def _main(values: Mapping[str, Any]) -> dict[str, Any]:
             found = found.get(part) if isinstance(found, Mapping) else None
         if found is not None:
             raise FusevadError(f"{SOURCE}: {old}: is called `{new}` now; rename it")
-    checked = check(values, "config", SOURCE)
+    # `--config hyperparameters=null` is a text to Snakemake.
+    unset = {key: None for key in ("hyperparameters",) if values.get(key) == "null"}
+    checked = check({**values, **unset}, "config", SOURCE)
     for key, more in checked.pop("add", {}).items():
         twice = [name for name in more if name in checked[key] or more.count(name) > 1]
         if twice:
@@ -95,12 +98,20 @@ def _main(values: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def load_files(configfiles: Iterable[Path], folder: Path = Path("config")) -> Config:
-    """`config.yaml` of `folder` with other files laid over it in order, as Snakemake does."""
+def load_files(
+    configfiles: Iterable[Path], folder: Path = Path("config"), pairs: Sequence[str] = ()
+) -> Config:
+    """`config.yaml` of `folder` with what is laid over it, as Snakemake does.
+
+    Args:
+        configfiles: other files, in their order.
+        folder: the folder `config/`.
+        pairs: `key=value`, as after `--config`; laid over all files.
+    """
     values = read_mapping(folder / "config.yaml")
     for path in configfiles:
         values = merge(values, read_mapping(path))
-    return load(values, folder)
+    return load(merge(values, overrides(pairs)), folder)
 
 
 def load_dataset(folder: Path, key: str) -> Dataset:

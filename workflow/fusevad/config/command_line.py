@@ -1,0 +1,98 @@
+"""`--configfile A B` and `--config key=value` on a command line, as Snakemake reads them.
+
+Both take all words up to the next option, and of a second one Snakemake forgets the first in
+silence: that is refused, for `snakemake` and `fusevad` alike.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fusevad import yaml_text
+from fusevad.errors import FusevadError
+from fusevad.parsing import read_mapping
+
+_OPTIONS = {
+    "--configfile": "--configfile",
+    "--configfiles": "--configfile",
+    "--config": "--config",
+    "-C": "--config",
+}
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def values_of(words: Sequence[str]) -> tuple[dict[str, list[list[str]]], list[str]]:
+    """Split a command line.
+
+    Returns:
+        For `--configfile` and `--config` the values of each time that it is given, and all other
+        words in their order.
+    """
+    found: dict[str, list[list[str]]] = {"--configfile": [], "--config": []}
+    others: list[str] = []
+    taking: list[str] | None = None
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word.startswith("-") and name in _OPTIONS:
+            taking = [value] if equals else []
+            found[_OPTIONS[name]].append(taking)
+            taking = None if equals else taking
+        elif taking is None or word.startswith("-"):
+            taking = None
+            others.append(word)
+        else:
+            taking.append(word)
+    return found, others
+
+
+def check_command_line(words: Sequence[str]) -> None:
+    """Refuse what Snakemake would take for something else, and files that it reads too leniently.
+
+    Raises:
+        FusevadError: an option is given twice, a target stands where configurations belong, or a
+            configuration has a key twice.
+    """
+    found, _ = values_of(words)
+    for option, times in found.items():
+        if len(times) > 1:
+            files = " ".join(value for values in times for value in values)
+            raise FusevadError(
+                f"{option} is given twice, and only the last would count; write {option} {files}"
+            )
+    for values in found["--configfile"]:
+        for value in values:
+            _check_configuration(value)
+        if not values:
+            raise FusevadError("--configfile: name at least one file after it")
+
+
+def _check_configuration(value: str) -> None:
+    if Path(value).suffix not in _SUFFIXES or Path(value).parts[:1] == ("results",):
+        raise FusevadError(
+            f"--configfile {value}: takes all words that follow it for configurations; name targets"
+            " first and --configfile with its files last"
+        )
+    read_mapping(Path(value))
+
+
+def overrides(pairs: Sequence[str]) -> dict[str, Any]:
+    """Values of `--config key=value ...`.
+
+    Raises:
+        FusevadError: a word is no pair, or its value is no YAML.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise FusevadError(
+                f"--config {pair}: not key=value; write --config last, as in 'seeds=[0,1]'"
+            )
+        try:
+            found[key] = yaml_text.load(text)
+        except (yaml.YAMLError, ValueError) as error:
+            line = " ".join(str(error).split())
+            raise FusevadError(f"--config {pair}: not valid YAML ({line}); correct it") from error
+    return found
