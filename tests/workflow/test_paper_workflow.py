@@ -1,6 +1,5 @@
 """The paper's configuration on stand-ins of its four data sets, by the real `snakemake`."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +48,9 @@ def snakemake(folder: Path, *arguments: str, over: tuple[str, ...] = (PAPER, "sm
     return result.stdout + result.stderr
 
 
-def test_the_papers_table_1_resolves_within_seconds(project):
-    start = time.monotonic()
+def test_the_papers_table_1_resolves(project):
     # As the documentation types it.
     result = run(project, "snakemake", "--configfile", PAPER, "-n", "results/table1.tex")
-    assert time.monotonic() - start < 20
     planned = planned_jobs(result.stdout)
     assert planned["fetch"] == planned["labels"] == planned["manifest"] == 4
     assert planned["train"] == planned["evaluate"] == 4 * 7

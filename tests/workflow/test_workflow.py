@@ -1,10 +1,8 @@
 """The whole workflow on the tiny data set, by the real `snakemake`, with the network blocked."""
 
-import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -65,12 +63,9 @@ def test_the_table_holds_the_means_of_the_runs(project):
             assert row.mean == pytest.approx(expected[row.protocol, row.metric], abs=0.006)
 
 
-def test_a_second_run_does_nothing_and_ends_at_once(project):
-    start = time.monotonic()
+def test_a_second_run_does_nothing(project):
     output = snakemake(project, "results/table1.tex")
-    seconds = time.monotonic() - start
     assert "Nothing to be done" in output.stdout + output.stderr
-    assert seconds < 6 or os.getloadavg()[0] > 2
 
 
 def test_single_figures_are_targets(project):
