@@ -9,14 +9,30 @@ import pandas as pd
 from fusevad.files import write_csv
 
 _COLUMNS = {
-    "manifest": ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"],
+    "manifest": [
+        "video",
+        "path",
+        "split",
+        "classes",
+        "frames",
+        "fps",
+        "width",
+        "height",
+        "sha256",
+        "variable_rate",
+    ],
     "intervals": ["video", "class", "start", "end"],
     "skipped": ["video", "path", "reason"],
 }
 
 
 def write_table(folder: Path, name: str, rows: Iterable[Sequence[object]] = ()) -> None:
-    """Write `folder/NAME.csv`; its columns are those of `manifest`, `intervals` or `skipped`."""
+    """Write `folder/NAME.csv`; its columns are those of `manifest`, `intervals` or `skipped`.
+
+    A row of a manifest may leave `variable_rate` out: the rate is constant.
+    """
+    if name == "manifest":
+        rows = [row if len(row) == len(_COLUMNS[name]) else (*row, False) for row in rows]
     write_csv(pd.DataFrame(list(rows), columns=_COLUMNS[name]), folder / f"{name}.csv")
 
 

@@ -1,7 +1,7 @@
 """Videos that a test writes or spoils, and real clips where they are beside the repository."""
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +14,7 @@ from fusevad.errors import FusevadError
 from fusevad.video.decode import probe, read_frames
 
 CLIPS = Path(__file__).parents[2] / "shared/data/surveillance-fight"
+RATE = 16000  # of sound
 
 
 def write_video(
@@ -70,3 +71,45 @@ def error_of(path: Path) -> str:
         probe(path)
     assert str(probed.value) == message
     return message
+
+
+def write_stamped(
+    path: Path,
+    stamps: Sequence[int],
+    clock: Fraction,
+    rate: Fraction = Fraction(25),
+    codec: str = "libx264",
+    sound_seconds: float = 0,
+    **options: str,
+) -> Path:
+    """Encode a frame for each time stamp, a number of steps of the clock; returns `path`.
+
+    Frame k is a flat gray of its own, 20 + 5 (k modulo 40), with noise that makes packets large.
+    """
+    random = np.random.default_rng(0)
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height = 64, 48
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.codec_context.time_base = clock
+        stream.codec_context.max_b_frames = 0
+        sound = container.add_stream("aac", rate=RATE, layout="mono") if sound_seconds else None
+        for number, stamp in enumerate(stamps):
+            picture = np.full((48, 64, 3), 20 + 5 * (number % 40), np.uint8)
+            picture[:16] = random.integers(0, 256, (16, 64, 3))
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = stamp, clock
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        for start in range(0, int(sound_seconds * RATE), 1024):
+            tone = np.sin(np.arange(start, start + 1024) / 9).astype(np.float32)[None]
+            block = av.AudioFrame.from_ndarray(tone, "fltp", "mono")
+            block.sample_rate, block.pts, block.time_base = (
+                RATE,
+                start,
+                Fraction(1, RATE),
+            )
+            container.mux(sound.encode(block))
+        if sound is not None:
+            container.mux(sound.encode())
+    return path

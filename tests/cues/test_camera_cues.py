@@ -1,5 +1,6 @@
 """Motion cues from event streams: counted by hand, and against those made from frames."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from fusevad.cues.count import cue_counts
 from fusevad.cues.settings import CameraCueSettings, CueSettings
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
+from fusevad.video.decode import probe
 from tests.made_up_cues import stored_counts
 from tests.made_up_tables import write_table
+from tests.made_up_videos import write_stamped
 
 FPS = 30
 
@@ -82,6 +85,19 @@ def test_a_camera_that_sees_what_differs_gives_the_cues_of_the_frames(stream):
         counts = np.stack([each[f"T{window}-thr10"] for each in expected])
         np.testing.assert_array_equal(found[f"T{window}-thr0"], counts)
     assert found["T16-thr0"].max() > 3
+
+
+def test_events_of_a_video_of_variable_rate_fall_into_the_frames_that_were_shown(tmp_path):
+    stamps = np.cumsum([0] + [20] * 19 + [400] * 20)  # 40 frames of 8.4 s
+    path = write_stamped(tmp_path / "a.mkv", stamps.tolist(), Fraction(1, 1000))
+    info = probe(path)
+    assert info.variable_rate and info.frames == 40
+    stream = Stream(tmp_path, 40)
+    row = ("a", path, "test", "normal", 40, info.fps, 64, 48, "0" * 64, True)
+    write_table(tmp_path, "manifest", [row])
+    times = [stamps[number] * 1000 + 10_000 for number in (0, 15, 16, 19, 25, 32, 39)]
+    stream.write(times, [0] * 7, [0] * 7)
+    assert stream.cues()["T16-thr0"][:, 0, 0].tolist() == [2, 3, 2]
 
 
 def test_streams_that_do_not_fit_are_one_line(stream):

@@ -1,5 +1,6 @@
 """The manifest: every kind of inconsistent label, interval or bad video is one clear error."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from fusevad.data.manifest import (
 )
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
-from tests.made_up_videos import cut, write_video
+from tests.made_up_videos import cut, write_stamped, write_video
 
 LABELS = [
     ("walk", "train", "normal", "videos/walk.mp4"),
@@ -77,7 +78,7 @@ def test_manifest_states_what_decodes_in_the_order_of_the_labels(source):
     assert (brawl.fps, brawl.width, brawl.height) == (20.0, 64, 48)
     assert brawl.sha256 == sha256(brawl.path)
     assert pd.read_csv(source.out / "skipped.csv").columns.tolist() == ["video", "path", "reason"]
-    columns = "video,path,split,classes,frames,fps,width,height,sha256"
+    columns = "video,path,split,classes,frames,fps,width,height,sha256,variable_rate"
     assert (source.out / "manifest.csv").read_text().startswith(columns)
 
 
@@ -95,6 +96,21 @@ def test_a_video_outside_the_working_directory_has_its_full_path(source, monkeyp
     source.make()
     path = read_manifest(source.out / "manifest.csv")[0].path
     assert path == source.folder / "videos/walk.mp4"
+
+
+def test_a_variable_rate_is_in_the_manifest_and_its_times_come_from_the_video(source):
+    stamps = [0, 40, 80, 120, 1000, 1040, 4000, 4040, 4080, 4120, 4160, 4200, 4240, 4280, 4320]
+    stamps += [4360, 4400, 4440, 4480, 4520]
+    write_stamped(source.folder / "videos/walk.mp4", stamps, Fraction(1, 1000))
+    source.make()
+    walk, fire, *_ = read_manifest(source.out / "manifest.csv")
+    assert (walk.frames, walk.variable_rate, fire.variable_rate) == (20, True, False)
+    assert walk.frames / walk.fps == pytest.approx(4.56)
+    np.testing.assert_allclose(walk.edges(), np.array([*stamps, 4560]) / 1000, atol=1e-3)
+    np.testing.assert_allclose(fire.edges(), np.arange(22) / 20)
+    write_stamped(source.folder / "videos/walk.mp4", stamps[:-1], Fraction(1, 1000))
+    with pytest.raises(FusevadError, match="19 frames instead of the manifest's 20"):
+        walk.edges()
 
 
 def test_intervals_give_frame_labels(source):

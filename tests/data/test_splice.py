@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -22,15 +23,16 @@ from scipy.stats import ks_2samp
 from fusevad.data.manifest import frame_labels, make_manifest, read_intervals, read_manifest
 from fusevad.data.render.encode import write_video
 from fusevad.data.render.settings import RenderSettings
-from fusevad.data.splice.clips import Clip, find_clips
+from fusevad.data.splice.clips import Clip, clip_images, find_clips
 from fusevad.data.splice.dataset import splice
 from fusevad.data.splice.plan import SplicedVideo, plan
 from fusevad.data.splice.settings import VERSION, SpliceSettings
 from fusevad.data.splice.sources import read_sources, source_groups
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse, read_yaml
-from fusevad.video.decode import read_frames
+from fusevad.video.decode import probe, read_frames
 from tests.made_up_tables import rows
+from tests.made_up_videos import write_stamped
 
 SMALL = SpliceSettings(
     seed=3,
@@ -105,7 +107,7 @@ def made_up_clips(sources: int = 30) -> list[Clip]:
         kind = "fight" if source == 0 or (source != 1 and number // sources % 2) else "normal"
         name = f"{'fi' if kind == 'fight' else 'nofi'}{number:03d}"
         fps = (15.0, 25.0, 30.0)[source % 3]
-        result.append(Clip(name, Path(name), kind, f"s{source}", int(fps * 2.1), fps, name))
+        result.append(Clip(name, Path(name), kind, f"s{source}", int(fps * 2.1), fps, False, name))
     return result
 
 
@@ -421,3 +423,34 @@ def test_real_clips_are_found_in_the_videos_where_the_recipe_says(real, tmp_path
             near = originals[min(int(seconds * fps + 0.5), len(originals) - 1)]
             expected = cv2.resize(near, (320, 240), interpolation=cv2.INTER_AREA)
             assert cv2.PSNR(pictures[position], expected) > 27
+
+
+def clip_of(path: Path) -> Clip:
+    info = probe(path)
+    return Clip("a", path, "fight", "s", info.frames, info.fps, info.variable_rate, "0")
+
+
+def grays(clip: Clip, count: int, fps: int) -> list[int]:
+    """Which frame of `write_stamped` each frame of a clip brought to `fps` is."""
+    images = clip_images(clip, 0, count, fps, (64, 48))
+    return [round((float(image[32:].mean()) - 20) / 5) for image in images]
+
+
+def test_a_clip_that_states_1000_frames_a_second_has_the_length_of_its_time_stamps(tmp_path):
+    stamps = [round(number * 1001 / 30) for number in range(30)]
+    path = write_stamped(tmp_path / "a.mkv", stamps, Fraction(1, 1000), Fraction(1000))
+    clip = clip_of(path)
+    assert clip.length(20) == 20
+    for time, number in enumerate(grays(clip, 20, 20)):
+        distances = [abs(stamp - 50 * time) for stamp in stamps]
+        assert distances[number] <= min(distances) + 1  # time stamps are whole milliseconds
+
+
+def test_the_frames_of_a_clip_of_variable_rate_are_those_nearest_in_time(tmp_path):
+    stamps = [0, 40, 80, 120, 700, 740, 1500, 1540, 1580, 1620]
+    clip = clip_of(write_stamped(tmp_path / "a.mkv", stamps, Fraction(1, 1000)))
+    assert clip.variable_rate and clip.length(10) == 16
+    nearest = [
+        min(range(10), key=lambda k: (abs(stamps[k] - 100 * time), -k)) for time in range(16)
+    ]
+    assert grays(clip, 16, 10) == nearest

@@ -125,8 +125,16 @@ def test_videos_are_chosen_by_class_in_the_manifests_order_and_by_nothing_else()
 def test_the_pictures_are_even_in_time_and_one_shows_the_anomaly():
     normal = LabelledVideo("n", np.zeros(120, bool), ())
     short = LabelledVideo("a", np.zeros(120, bool), (("fire", 60, 66),))
-    assert timelines._shown_frames(normal) == [10, 30, 50, 70, 90, 110]
-    assert timelines._shown_frames(short) == [10, 30, 50, 63, 90, 110]
+    assert timelines._shown_frames(normal, np.arange(121) / 25) == [10, 30, 50, 70, 90, 110]
+    assert timelines._shown_frames(short, np.arange(121) / 25) == [10, 30, 50, 63, 90, 110]
+
+
+def test_the_pictures_of_a_variable_rate_are_even_in_seconds():
+    normal = LabelledVideo("n", np.zeros(6, bool), ())
+    late = LabelledVideo("a", np.zeros(6, bool), (("fire", 5, 6),))
+    edges = np.array([0, 0.1, 0.2, 0.3, 0.4, 0.5, 6])
+    assert timelines._shown_frames(normal, edges) == [5, 5, 5, 5, 5, 5]
+    assert timelines._shown_frames(late, edges[::-1][0] - edges[::-1]) == [0, 0, 0, 0, 0, 5]
 
 
 def test_the_timelines_show_scores_weights_and_truth_in_seconds(made_up, tmp_path, drawn):

@@ -1,11 +1,12 @@
 """Motion cues from the events of a real camera, in the form of those made from frames.
 
-The camera's frame k of a video of F frames a second lasts from k / F to (k + 1) / F seconds of its
-stream. Each event, of either polarity, falls into the cell of its pixel on a grid of the size of
+The camera's frame k lasts as long as frame k of the video, whose first frame is at second 0 of the
+stream: from k / F to (k + 1) / F seconds at F frames a second, or as time stamps say where the rate
+varies. Each event, of either polarity, falls into the cell of its pixel on a grid of the size of
 the resized frame (340 x 256). A cell counts once a frame if more than tau events fall into it, and
-a cue is the number of frames of its window that count, over T: the paper's synthetic cue, with
-E_t = 1 where the camera saw changes in place of where gray levels differ. The paper does not say
-how it made images of its real events; this is our reading.
+a cue is the number of frames of its window that count, over T: the paper's synthetic cue, with E_t
+= 1 where the camera saw changes in place of where gray levels differ. The paper does not say how it
+made images of its real events; this is our reading.
 """
 
 from collections.abc import Iterator, Sequence
@@ -78,7 +79,8 @@ def camera_totals(
     """
     width, height = FRAME_SIZE
     cells = _cells(events, settings.layout.events)
-    edges = np.ceil(np.arange(video.frames + 1) * 1e6 / video.fps).astype(np.int64)
+    # Rounded first: 0.28 s are 280000.00000000006 microseconds.
+    edges = np.ceil(np.round(video.edges() * 1e6, 3)).astype(np.int64)
     limits = np.array(settings.cues.thresholds)[:, None]
     total = np.zeros((len(limits), height * width), np.uint8)
     for start, end in pairwise(np.searchsorted(events.times, edges)):

@@ -25,16 +25,24 @@ from fusevad.data.label_tables import (
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv, sha256, write_csv
 from fusevad.parallel import in_processes
-from fusevad.video.decode import VideoInfo, probe, segment_count
+from fusevad.video.decode import VideoInfo, frame_edges, probe, segment_count
 
 _MANIFEST_COLUMNS = [
     "video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256",
+    "variable_rate",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A row of the manifest; `classes` holds `normal` alone, or the names of anomaly classes."""
+    """A row of the manifest.
+
+    Attributes:
+        classes: `normal` alone, or the names of anomaly classes.
+        fps: frames over seconds, from time stamps.
+        width, height: size in pixels as shown.
+        variable_rate: whether frame k is not shown at k / fps.
+    """
 
     name: str
     path: Path
@@ -45,6 +53,19 @@ class Video:
     width: int
     height: int
     sha256: str
+    variable_rate: bool = False
+
+    def edges(self) -> np.ndarray:
+        """When its frames are shown: (frames + 1,) seconds from the first one.
+
+        Frame k is shown from edge k to edge k + 1. A video of variable rate is decoded for that.
+
+        Raises:
+            FusevadError: such a video can't be decoded, or changed.
+        """
+        if self.variable_rate:
+            return frame_edges(self.path, self.frames)
+        return np.arange(self.frames + 1) / self.fps
 
     @property
     def segments(self) -> int:
@@ -128,7 +149,8 @@ def read_manifest(path: Path) -> list[Video]:
     Raises:
         FusevadError: the file is missing or no manifest.
     """
-    frame = read_csv(path, _MANIFEST_COLUMNS, ("video", "path", "split", "classes", "sha256"))
+    text = ("video", "path", "split", "classes", "sha256", "variable_rate")
+    frame = read_csv(path, _MANIFEST_COLUMNS, text)
     if frame.empty:
         raise FusevadError(f"{path}: no videos in the manifest; make it again")
     return [
@@ -142,6 +164,7 @@ def read_manifest(path: Path) -> list[Video]:
             width=int(row.width),
             height=int(row.height),
             sha256=row.sha256,
+            variable_rate=row.variable_rate == "True",
         )
         for row in frame.itertuples()
     ]

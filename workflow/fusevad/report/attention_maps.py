@@ -117,7 +117,7 @@ def _example(
     counts = cues.chosen(video, window, threshold, [segment])
     label = "no anomaly" if name == NORMAL else name.replace("_", " ").replace("-", " ")
     return Example(
-        title=f"{label}\n{video.name}, {time / video.fps:.1f} s",
+        title=f"{label}\n{video.name}, {video.edges()[time]:.1f} s",
         frame=next(islice(read_frames(video.path), time, None)),
         cue=next(counts),
         maps={key: _map(own[own["modality"] == key]) for key in MODALITIES},

@@ -123,38 +123,38 @@ def _timeline(
     counts: Iterable[NDArray[np.uint8]],
     parts: Sequence[NDArray[np.floating]],
 ) -> Timeline:
-    total = len(truth.labels)
-    shown = _shown_frames(truth)
+    begins = video.edges()
+    shown = _shown_frames(truth, begins)
     segments = [k // SEGMENT_FRAMES for k in shown]
     pictures = {k: frame for k, frame in enumerate(read_frames(video.path)) if k in set(shown)}
     cues = {k: count for k, count in enumerate(counts) if k in set(segments)}
     names = " + ".join(dict.fromkeys(label for label, _, _ in truth.intervals)) or "normal"
-    edges = np.minimum(np.arange(video.segments + 1) * SEGMENT_FRAMES, total) / video.fps
     return Timeline(
         title=f"{names.replace('_', ' ').replace('-', ' ')}  ({video.name})",
-        seconds=total / video.fps,
-        intervals=tuple((start / video.fps, end / video.fps) for _, start, end in truth.intervals),
+        seconds=begins[-1],
+        intervals=tuple((begins[start], begins[end]) for _, start, end in truth.intervals),
         frames=[pictures[k] for k in shown],
         cues=[cues[k] for k in segments],
-        edges=edges,
+        edges=np.append(begins[:-1:SEGMENT_FRAMES], begins[-1]),
         scores=parts[0],
         weight_rgb=parts[1],
         weight_motion=parts[2],
     )
 
 
-def _shown_frames(truth: LabelledVideo) -> list[int]:
-    """The middle frame of each of `_PICTURES` equal parts of a video.
+def _shown_frames(truth: LabelledVideo, edges: NDArray[np.floating]) -> list[int]:
+    """The frame in the middle of each of `_PICTURES` parts of a video that last equally long.
 
     The part that holds the middle of the first anomaly shows that frame instead, so that a short
     anomaly does not fall between two pictures.
     """
-    total = len(truth.labels)
-    shown = [int((k + 0.5) / _PICTURES * total) for k in range(_PICTURES)]
+    # A nanosecond lets a frame that begins in the very middle be that frame.
+    middles = (np.arange(_PICTURES) + 0.5) / _PICTURES * edges[-1] + 1e-9
+    shown = (np.searchsorted(edges, middles, "right") - 1).tolist()
     if truth.intervals:
         _, start, end = truth.intervals[0]
         middle = (start + end) // 2
-        shown[middle * _PICTURES // total] = middle
+        shown[int(edges[middle] / edges[-1] * _PICTURES + 1e-9)] = middle
     return shown
 
 

@@ -5,17 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import av
 import numpy as np
-from av.container import InputContainer
-from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
-from av.video.stream import VideoStream
 
 from fusevad.errors import FusevadError
-from fusevad.video.containers import REPLACE, open_container, picture_stream, reason
 from fusevad.video.orientation import orientation_of
+from fusevad.video.reader import FrameReader
 from fusevad.video.settings import SEGMENT_FRAMES
 
 if TYPE_CHECKING:
@@ -31,10 +27,18 @@ _CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolatio
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a full decode found: number of frames, frames per second, size in pixels as shown."""
+    """What a full decode found.
+
+    Attributes:
+        frames: number of frames.
+        fps: frames over seconds, from time stamps.
+        variable_rate: whether frame k is not shown at k / fps; then `frame_edges` says when.
+        width, height: size in pixels as shown.
+    """
 
     frames: int
     fps: float
+    variable_rate: bool
     width: int
     height: int
 
@@ -75,7 +79,7 @@ def read_pictures(
 
     reformatter = VideoReformatter()
     decoded = 0
-    for frame in _decode(path):
+    for frame in FrameReader(path):
         decoded += 1
         if expected is not None and decoded > expected:
             break
@@ -90,12 +94,8 @@ def read_pictures(
         coefficients = colour_coefficients(int(frame.colorspace), full_range)
         y, cb, cr = (resize(orientation.apply(_pixels(plane)), size) for plane in frame.planes)
         yield Picture(y, cb, cr, coefficients)
-    if expected is not None and decoded != expected:
-        found = "more" if decoded > expected else decoded
-        raise FusevadError(
-            f"{path}: {found} frames instead of the manifest's {expected}, so the file changed; "
-            "make the manifest again"
-        )
+    if expected is not None:
+        _check_unchanged(path, decoded, expected)
 
 
 def read_frames(
@@ -109,22 +109,46 @@ def read_frames(
 
 
 def probe(path: Path) -> VideoInfo:
-    """Decode a whole video and count its frames; what the container says is not trusted.
+    """Decode a whole video: its length and rate are those of its pictures, not of its header.
 
     Raises:
         FusevadError: the file can't be decoded to its end.
     """
-    frames = 0
-    for frame in _decode(path):
+    reader, frames = FrameReader(path), 0
+    for frame in reader:
         if frames == 0:
             width, height = orientation_of(frame).size(frame.width, frame.height)
         frames += 1
-    with open_container(path) as container:
-        stream = picture_stream(container, path)
-        rate = stream.average_rate or stream.guessed_rate
-    if not rate:
-        raise FusevadError(f"{path}: the file states no frame rate; {REPLACE}")
-    return VideoInfo(frames=frames, fps=float(rate), width=width, height=height)
+    timing = reader.timing
+    return VideoInfo(frames, timing.fps, timing.variable, width, height)
+
+
+def frame_edges(path: Path, expected: int) -> np.ndarray:
+    """When frames are shown, from time stamps: (frames + 1,) seconds from the first frame.
+
+    Frame k is shown from edge k to edge k + 1.
+
+    Args:
+        path: a video file.
+        expected: number of frames that the manifest states.
+
+    Raises:
+        FusevadError: the file can't be decoded to its end, or has not `expected` frames.
+    """
+    reader, frames = FrameReader(path), 0
+    for _ in reader:
+        frames += 1
+    _check_unchanged(path, frames, expected)
+    return reader.timing.edges
+
+
+def _check_unchanged(path: Path, decoded: int, expected: int) -> None:
+    if decoded != expected:
+        found = "more" if decoded > expected else decoded
+        raise FusevadError(
+            f"{path}: {found} frames instead of the manifest's {expected}, so the file changed; "
+            "make the manifest again"
+        )
 
 
 def _is_sampled(time: int, stride: int) -> bool:
@@ -135,60 +159,3 @@ def _pixels(plane: VideoPlane) -> np.ndarray:
     """A view (height, width) uint8 of a plane, whose lines may be padded."""
     lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
     return lines[: plane.height, : plane.width]
-
-
-def _decode(path: Path) -> Iterator[VideoFrame]:
-    """The decoded frames of a video's first picture stream, and every check of the file."""
-    frames, last_end = 0, None
-    with open_container(path) as container:
-        stream = picture_stream(container, path)
-        packets = container.decode(stream)
-        while True:
-            try:
-                frame = next(packets, None)
-            except (av.FFmpegError, ValueError) as error:
-                raise FusevadError(
-                    f"{path}: decoding fails after {frames} frames ({reason(error)}); {REPLACE}"
-                ) from error
-            if frame is None:
-                break
-            frames += 1
-            last_end = frame.time if frame.time is not None else last_end
-            yield frame
-        if frames == 0:
-            raise FusevadError(f"{path}: the video has no frames; {REPLACE}")
-        _check_not_truncated(path, container, stream, frames, last_end)
-
-
-def _check_not_truncated(
-    path: Path,
-    container: InputContainer,
-    stream: VideoStream,
-    frames: int,
-    last_time: float | None,
-) -> None:
-    """Compare what was decoded with what the container declares.
-
-    A file whose index comes first simply ends early when it is cut. Containers that declare a
-    number of frames may be off by a few (edit lists), hence the tolerance of 2 %; the others are
-    judged by the time of the last frame (10 % and half a second, as sound may last longer).
-    """
-    if stream.frames:
-        missing = stream.frames - frames
-        if missing > max(2, stream.frames // 50):
-            raise FusevadError(
-                f"{path}: truncated, {frames} of {stream.frames} frames decode; {REPLACE}"
-            )
-        return
-    if stream.duration is not None and stream.time_base is not None:
-        duration = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
-        duration = container.duration / av.time_base
-    else:
-        return
-    start = float((stream.start_time or 0) * (stream.time_base or 0))
-    if last_time is not None and last_time - start < 0.9 * duration - 0.5:
-        raise FusevadError(
-            f"{path}: truncated, the frames end at {last_time - start:.1f} s of {duration:.1f} s; "
-            f"{REPLACE}"
-        )

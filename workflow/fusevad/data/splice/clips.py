@@ -15,7 +15,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.parallel import in_processes
 from fusevad.video.containers import open_container
-from fusevad.video.decode import VideoInfo, probe, read_frames
+from fusevad.video.decode import VideoInfo, frame_edges, probe, read_frames
 
 FIGHT = "fight"
 LIST = "videos.txt"
@@ -25,7 +25,10 @@ _AGAIN = "fetch the data set again"
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip; `source` is its group of source videos, `frames` and `fps` are the file's own."""
+    """A clip; `source` is its group of source videos.
+
+    `frames`, `fps` and `variable_rate` are the file's own, as in `VideoInfo`.
+    """
 
     name: str
     path: Path
@@ -33,6 +36,7 @@ class Clip:
     source: str
     frames: int
     fps: float
+    variable_rate: bool
     sha256: str
 
     def length(self, fps: int) -> int:
@@ -67,7 +71,16 @@ def find_clips(folder: Path, workers: int) -> list[Clip]:
         raise FusevadError(bad[0] if len(bad) == 1 else "\n".join([count, *bad]))
     groups = source_groups(sources)
     return [
-        Clip(name, found[name][1], found[name][0], groups[name], info.frames, info.fps, digest)
+        Clip(
+            name=name,
+            path=found[name][1],
+            kind=found[name][0],
+            source=groups[name],
+            frames=info.frames,
+            fps=info.fps,
+            variable_rate=info.variable_rate,
+            sha256=digest,
+        )
         for name, (info, digest) in zip(names, outcomes, strict=True)
     ]
 
@@ -91,8 +104,7 @@ def clip_images(
     Raises:
         FusevadError: the clip has too few frames.
     """
-    last = clip.frames - 1
-    wanted = [min(int(k * clip.fps / fps + 0.5), last) for k in range(start, start + count)]
+    wanted = _nearest(clip, np.arange(start, start + count), fps)
     position = 0
     for index, image in enumerate(read_frames(clip.path, size)):
         while position < count and wanted[position] == index:
@@ -101,6 +113,15 @@ def clip_images(
         if position == count:
             return
     raise FusevadError(f"{clip.path}: fewer than its {clip.frames} frames decode now; {_AGAIN}")
+
+
+def _nearest(clip: Clip, numbers: np.ndarray, fps: int) -> list[int]:
+    """For each frame at `fps` the number of the clip's frame that begins nearest to it."""
+    if clip.variable_rate:
+        begins = frame_edges(clip.path, clip.frames)[:-1]
+        return np.searchsorted((begins[1:] + begins[:-1]) / 2, numbers / fps, "right").tolist()
+    nearest = (numbers * clip.fps / fps + 0.5).astype(np.int64)
+    return np.minimum(nearest, clip.frames - 1).tolist()
 
 
 def clip_sound(clip: Clip, start: float, seconds: float, rate: int) -> np.ndarray:

@@ -71,5 +71,7 @@ def _video(label: Label, scans: dict[str, Scan]) -> Video | str:
     if len(lengths) > 1:
         return f"{min(lengths)} rows in one stream, {max(lengths)} in another"
     file = features[0].files[0]
-    info = VideoInfo(frames=SEGMENT_FRAMES * lengths.pop(), fps=0, width=0, height=0)
+    info = VideoInfo(
+        frames=SEGMENT_FRAMES * lengths.pop(), fps=0, variable_rate=False, width=0, height=0
+    )
     return measured(replace(label, path=file), info, sha256(file))

@@ -1,0 +1,73 @@
+"""Rates and times of frames from their time stamps; what a container states is only a guess."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+# Time stamps of a constant rate are off by a step of their clock, or by this share of a frame.
+_JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When the frames of a video are shown.
+
+    Attributes:
+        fps: frames over seconds.
+        variable: whether frame k is noticeably not shown at k / fps.
+        edges: (frames + 1,) seconds from the first frame: when each frame begins, and the end of
+            the last.
+    """
+
+    fps: float
+    variable: bool
+    edges: np.ndarray
+
+
+def timing_of(
+    stamps: Sequence[float], last: float, clock: float, rates: Sequence[Fraction]
+) -> Timing | None:
+    """Rate and times of a video.
+
+    A stated rate is believed if it fits all time stamps; otherwise they decide.
+
+    Args:
+        stamps: of each frame, in seconds, at least one; they may jump back, where recordings were
+            joined.
+        last: length of the last frame in seconds; 0 if it is not known, and as long as the others
+            usually are.
+        clock: step of the time stamps in seconds.
+        rates: what the container says of frames per second, best guess first.
+
+    Returns:
+        None for a single frame of unknown length.
+    """
+    begins = _rising(np.asarray(stamps, float))
+    numbers = np.arange(len(begins))
+    for rate in rates:
+        if len(begins) > 1 and np.ptp(begins - numbers / float(rate)) <= 1.01 * clock:
+            return constant(len(begins), rate)
+    if len(begins) == 1:
+        return constant(1, 1 / last if last else rates[0]) if last or rates else None
+    if not begins[-1]:
+        return constant(len(begins), rates[0]) if rates else None
+    steady = (len(begins) - 1) / begins[-1]
+    if np.abs(begins - numbers / steady).max() <= max(clock, _JITTER / steady):
+        return constant(len(begins), steady)
+    edges = np.append(begins, begins[-1] + (last or float(np.median(np.diff(begins)))))
+    return Timing(len(begins) / float(edges[-1]), True, edges)
+
+
+def constant(frames: int, fps: Fraction | float) -> Timing:
+    """Times of a video of a constant rate."""
+    return Timing(float(fps), False, np.arange(frames + 1) / float(fps))
+
+
+def _rising(stamps: np.ndarray) -> np.ndarray:
+    """Seconds from the first frame; a jump back counts as a frame of usual length."""
+    steps = np.diff(stamps)
+    forward = steps[steps > 0]
+    steps[steps < 0] = np.median(forward) if len(forward) else 0.0
+    return np.append(0.0, np.cumsum(steps))
