@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from click import Context
 from typer.core import TyperCommand
 
 from fusevad.cli.app import app
@@ -35,7 +34,7 @@ _NAMED = 3
 class _Configured(TyperCommand):
     """A verb whose `--configfile A B` and `--config k=v l=w` are read as Snakemake reads them."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         """See `click.Command.parse_args`."""
         from fusevad.config.command_line import check_command_line, values_of
 
@@ -54,7 +53,7 @@ class _Configured(TyperCommand):
 class _ConfiguredOften(TyperCommand):
     """A verb that takes several configurations: each `--configfile A B` is one."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         """See `click.Command.parse_args`."""
         from fusevad.config.command_line import values_of
 
