@@ -13,6 +13,7 @@ from fusevad.plan.jobs import Jobs
 from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.plan.stages import book_files, plan
 from fusevad.plan.study_jobs import StudyJobs
+from fusevad.system_errors import one_line_each
 
 min_version("9.0")
 
@@ -24,14 +25,15 @@ report: "workflow/report/workflow.rst"
 
 
 try:
-    check_command_line(sys.argv[1:])
-    CONFIG = load(config, Path("config"))
-    JOBS = Jobs(CONFIG)
-    STUDIES = StudyJobs(JOBS)
-    BOOK_TABLES, BOOK_FIGURES = book_files(STUDIES)
-    PLAN = plan(CONFIG)
-    # All at once: Snakemake lists a folder once, and doesn't see what is written there later.
-    PLAN.write_all_settings()
+    with one_line_each():
+        check_command_line(sys.argv[1:])
+        CONFIG = load(config, Path("config"))
+        JOBS = Jobs(CONFIG)
+        STUDIES = StudyJobs(JOBS)
+        BOOK_TABLES, BOOK_FIGURES = book_files(STUDIES)
+        PLAN = plan(CONFIG)
+        # All at once: Snakemake lists a folder once, and doesn't see what is written there later.
+        PLAN.write_all_settings()
 except FusevadError as error:
     raise WorkflowError(str(error))
 

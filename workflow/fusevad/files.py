@@ -19,12 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusevad.errors import FusevadError
+from fusevad.system_errors import FULL_DISK, explained
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# What the operating system says when nothing more can be written.
-FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 # What stands for a missing number in a table.
 _NO_NUMBER = ("", "NA", "N/A", "NaN", "nan", "null")
@@ -32,6 +30,7 @@ _NO_NUMBER = ("", "NA", "N/A", "NaN", "nan", "null")
 
 # Marks the temporary files of this machine: process numbers of others say nothing here.
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
+_LONGEST_NAME = 255  # bytes, on all common file systems
 _TEMPORARY = re.compile(rf"\..*\.{_HOST}-(\d+)\.tmp(\..*)?")
 
 
@@ -40,15 +39,16 @@ def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `final`; rename it to `final` if the block succeeds.
 
     The temporary name keeps the suffix of `final`, for writers that look at it. If the block fails
-    the temporary file is removed; a full disk becomes a `FusevadError`. Writers whose errors are no
-    `OSError` (torch, safetensors) should make the bytes first.
+    the temporary file is removed; a full disk, and whatever else stops the writing of `final`, is a
+    `FusevadError`. Writers whose errors are no `OSError` (torch, safetensors) should make the bytes
+    first.
 
     Args:
         final: the file to write.
         durable: whether the bytes are on the disk before the name is, so that a power cut leaves
             no empty file; files of which many are written and none is costly can do without.
     """
-    temporary = final.with_name(f".{final.stem}.{_HOST}-{os.getpid()}.tmp{final.suffix}")
+    temporary = _temporary(final)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -58,13 +58,21 @@ def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
         if durable:
             _sync(final.parent)
     except OSError as error:
-        if error.errno in FULL_DISK:
-            raise FusevadError(
-                f"{final}: the disk is full; free some space and run the command again"
-            ) from error
+        about = {None, str(temporary), str(final), str(final.parent)}
+        if error.errno in FULL_DISK or (error.errno and error.filename in about):
+            raise explained(error, final) from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is wrong there has been said
+            temporary.unlink(missing_ok=True)
+
+
+def _temporary(final: Path) -> Path:
+    """The name for a file that is not whole yet: no longer than a file system takes."""
+    end = f".{_HOST}-{os.getpid()}.tmp{final.suffix}"
+    if len(os.fsencode(f".{final.stem}{end}")) <= _LONGEST_NAME:
+        return final.with_name(f".{final.stem}{end}")
+    return final.with_name(f".{hashlib.sha256(os.fsencode(final.stem)).hexdigest()[:16]}{end}")
 
 
 def _sync(path: Path) -> None:

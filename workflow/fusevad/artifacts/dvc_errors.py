@@ -3,9 +3,11 @@
 import contextlib
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 from fusevad.errors import FusevadError
-from fusevad.files import FULL_DISK
+from fusevad.system_errors import FULL_DISK
+from fusevad.system_errors import explained as explained_by_system
 
 
 class WrongContentError(FusevadError):
@@ -47,9 +49,7 @@ def explained(doing: str, error: BaseException, advice: str) -> FusevadError:
         causes.append(cause)
     for cause in causes:
         if isinstance(cause, OSError) and cause.errno in FULL_DISK:
-            return FusevadError(
-                f"{doing}: the disk is full; free some space and run the command again"
-            )
+            return explained_by_system(cause, Path(doing))
     text = " ".join(str(error).split()) or type(error).__name__
     return FusevadError(f"{doing}: {text}; {advice}")
 

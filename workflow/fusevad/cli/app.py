@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from fusevad.errors import FusevadError
+from fusevad.system_errors import one_line_each
 
 if not sys.stderr.isatty():
     # In a log file a progress bar is a line every ten seconds, not ten a second.
@@ -47,7 +48,8 @@ Shards = Annotated[int, typer.Option(help="Number of shards.", min=1)]
 def main() -> None:
     """Run the command; bad input ends it with one line and status 1."""
     try:
-        app()
+        with one_line_each():
+            app()
     except FusevadError as error:
         print(f"fusevad: {error}", file=sys.stderr)
         sys.exit(1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusevad.errors import FusevadError
-from fusevad.files import FULL_DISK
+from fusevad.system_errors import explained
 
 
 class MirrorError(Exception):
@@ -94,15 +94,7 @@ def writing(final: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in FULL_DISK:
-            raise FusevadError(
-                f"{final}: the disk is full; free some space and run the command again, which goes"
-                " on from here"
-            ) from error
-        raise FusevadError(
-            f"{final}: cannot be read or written ({error.strerror or error}); mend that and run"
-            " the command again"
-        ) from error
+        raise explained(error, final) from error
 
 
 def need_room(final: Path, folder: Path, size: int) -> None:
