@@ -441,8 +441,8 @@ def test_a_clip_that_states_1000_frames_a_second_has_the_length_of_its_time_stam
     path = write_stamped(tmp_path / "a.mkv", stamps, Fraction(1, 1000), Fraction(1000))
     clip = clip_of(path)
     assert clip.length(20) == 20
-    for time, number in enumerate(grays(clip, 20, 20)):
-        distances = [abs(stamp - 50 * time) for stamp in stamps]
+    for place, number in enumerate(grays(clip, 20, 20)):
+        distances = [abs(stamp - 50 * place) for stamp in stamps]
         assert distances[number] <= min(distances) + 1  # time stamps are whole milliseconds
 
 
