@@ -32,7 +32,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from fusevad.embed.imported.shards import write_shard
+from fusevad.embed.shards import write_shard
 from fusevad.embed.store import Batch, EmbeddingStore, Streams
 from fusevad.files import write_csv
 from fusevad.models import build

@@ -180,6 +180,36 @@ def test_a_damaged_part_is_embedded_again_with_one_line(
     assert len(lines) == 1 and "damaged; this part is made again" in lines[0]
 
 
+def test_what_an_earlier_shard_has_is_embedded_again_only_if_it_is_damaged(
+    encoder, data, tmp_path, monkeypatch, capsys
+):
+    """As after a kill between the end of the job and Snakemake's note of it."""
+    settings = EmbedSettings("rgb", encoder, frame_stride=16)
+    file = embed(data, tmp_path, settings)
+    expected = file.read_bytes()
+    real, done = embed_module._embed_video, []
+
+    def watched(video, *rest):
+        done.append(video.name)
+        return real(video, *rest)
+
+    monkeypatch.setattr(embed_module, "_embed_video", watched)
+    assert embed(data, tmp_path, settings).read_bytes() == expected and done == []
+    # The last video of the manifest is the last of the shard.
+    file.write_bytes(expected[:-1] + bytes([expected[-1] ^ 1]))
+    assert embed(data, tmp_path, settings).read_bytes() == expected and done == ["c"]
+    assert "video c is damaged; it is embedded again" in capsys.readouterr().err
+    for damage in (b"", expected[:40], expected[: len(expected) // 2]):
+        done.clear()
+        file.write_bytes(damage)
+        assert embed(data, tmp_path, settings).read_bytes() == expected
+        assert done == ["a", "b", "c"]
+        assert "damaged embeddings; they are made again" in capsys.readouterr().err
+    done.clear()
+    embed(data, tmp_path, dataclasses.replace(settings, frame_stride=8))
+    assert done == ["a", "b", "c"]
+
+
 def test_progress_of_other_settings_is_not_used(encoder, data, tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
@@ -260,9 +290,6 @@ def test_missing_motion_cues_are_named(encoder, data, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"stream": "event"}, "unknown"),
-        ({"stream": "motion-T12-thr10"}, "change the stream or the cues"),
-        ({"stream": "motion-released-T16-thr10"}, "definition paper"),
         ({"crops": (10,)}, "crops"),
         ({"crops": ()}, "crops"),
         ({"frame_stride": 0}, "stride"),
@@ -273,6 +300,19 @@ def test_missing_motion_cues_are_named(encoder, data, tmp_path):
 def test_impossible_settings_are_refused(encoder, wrong, message):
     with pytest.raises(FusevadError, match=message):
         EmbedSettings(**{"stream": "rgb", "encoder": encoder} | wrong)
+
+
+@pytest.mark.parametrize(
+    ("stream", "message"),
+    [
+        ("event", "unknown"),
+        ("motion-T12-thr10", "change the stream or the cues"),
+        ("motion-released-T16-thr10", "definition paper"),
+    ],
+)
+def test_streams_that_the_cues_lack_are_refused(encoder, data, tmp_path, stream, message):
+    with pytest.raises(FusevadError, match=message):
+        embed(data, tmp_path, EmbedSettings(stream, encoder))
 
 
 # Index

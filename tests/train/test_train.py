@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save_file
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.config.streams import METHODS_WITHOUT
-from fusevad.embed.imported.shards import write_shard
+from fusevad.embed.shards import write_shard
 from fusevad.embed.store import EmbeddingStore, Streams, pool_segments
 from fusevad.errors import FusevadError
 from fusevad.evaluate.run import evaluate

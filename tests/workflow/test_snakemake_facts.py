@@ -6,6 +6,7 @@ If one of these fails after an update, read docs/artifacts.md again with it in m
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -290,3 +291,28 @@ def test_dvc_runs_one_stage_at_a_time_and_refuses_a_second_run() -> None:
         assert running.wait(60) == 0
     spans = sorted([float(line) for line in Path(name).read_text().split()] for name in "ab")
     assert spans[0][1] <= spans[1][0]
+
+
+UPDATED = """
+rule shard:
+    output: update("shard.txt")
+    shell: "cat {output} >> found.txt || true; echo whole > {output}; touch done; sleep {config[wait]}"
+"""
+
+
+def test_a_finished_output_survives_a_kill_before_snakemakes_note_where_it_is_updated(
+    tmp_path, monkeypatch
+):
+    """Other outputs are removed when the job starts again; `update` hands them to it."""
+    monkeypatch.chdir(tmp_path)
+    Path("Snakefile").write_text(UPDATED)
+    command = [BINARIES / "snakemake", "--cores", "1", "--config", "wait=600"]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    while not Path("done").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    snakemake("--unlock", "--config", "wait=0")
+    snakemake("--rerun-incomplete", "--config", "wait=0")
+    assert Path("found.txt").read_text() == "whole\n"

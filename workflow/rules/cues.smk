@@ -6,7 +6,8 @@ rule cues:
         settings=lambda w: PLAN.settings(f"cues/{w.dataset}/{w.definition}/{w.shard}"),
         manifest="results/{dataset}/manifest.csv",
     output:
-        "results/{dataset}/cues/{definition}/shard-{shard}.h5",
+        # What is whole of an earlier one is kept, as after a kill before Snakemake's note.
+        update("results/{dataset}/cues/{definition}/shard-{shard}.h5"),
     log:
         "results/{dataset}/logs/cues-{definition}-{shard}.log",
     benchmark:
@@ -26,7 +27,8 @@ rule camera_cues:
         manifest="results/{dataset}/manifest.csv",
         events=lambda w: f"results/fetched/{CONFIG.events[w.dataset].source}.json",
     output:
-        "results/{dataset}/cues/camera/shard-{shard}.h5",
+        # What is whole of an earlier one is kept, as after a kill before Snakemake's note.
+        update("results/{dataset}/cues/camera/shard-{shard}.h5"),
     log:
         "results/{dataset}/logs/camera-cues-{shard}.log",
     benchmark:

@@ -8,7 +8,8 @@ rule embed:
         cues=lambda w: JOBS.cue_shard(w.dataset, w.stream, w.shard),
         weights=lambda w: JOBS.encoder_weights(w.dataset, w.stream),
     output:
-        "results/{dataset}/embeddings/{encoder}/{stream}/shard-{shard}.safetensors",
+        # What is whole of an earlier one is kept, as after a kill before Snakemake's note.
+        update("results/{dataset}/embeddings/{encoder}/{stream}/shard-{shard}.safetensors"),
     log:
         "results/{dataset}/logs/embed-{encoder}-{stream}-{shard}.log",
     benchmark:

@@ -74,7 +74,9 @@ def write_cues(
             new = NewVideo(*key, video.segments, map(compress, counts(video)))
             write_shard(part, made_with, [new], video.segments)
         kept[key] = part, 0
-    if not unchanged:
+    if unchanged:
+        out.touch()  # newer than what it was made from
+    else:
         joined = (_copied(video, sources[video.name], kept) for video in videos)
         write_shard(out, made_with, joined, sum(video.segments for video in videos))
     shutil.rmtree(progress)

@@ -1,8 +1,7 @@
 """Embeddings of a data set: segments x crops x D for every video, in shards that can be resumed."""
 
-import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -19,9 +18,16 @@ from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.embed.image_sources import Chunk, CueSource, FrameSource, ImageSource
 from fusevad.embed.read_ahead import reading_ahead
 from fusevad.embed.settings import EmbedSettings
+from fusevad.embed.shards import (
+    Embedded,
+    embeddings_sha256,
+    shard_metadata,
+    whole_videos,
+    write_shard,
+)
 from fusevad.encoders.clip import BatchedTower, Tower, load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
-from fusevad.files import atomic_path, keep, kept, progress_folder, sha256
+from fusevad.files import keep, kept, progress_folder, sha256
 
 RGB = "rgb"
 _PART = "embeddings"  # the one tensor of a finished video
@@ -51,9 +57,10 @@ def embed_shard(
 ) -> None:
     """Embed a shard's videos into one safetensors file: (segments, crops, D) float16 a video.
 
-    Finished videos wait in a hidden folder beside `out_file`, so that a killed job loses at most
-    one. An RGB segment is the mean over its sampled frames; an incomplete last segment is the mean
-    over those that exist. A motion cue is one image a segment.
+    Finished videos are kept in a hidden folder beside `out_file`, so that a killed job loses at
+    most one; those of an earlier `out_file` with the same settings are kept if they are whole. An
+    RGB segment is the mean over its sampled frames; an incomplete last segment is the mean over
+    those that exist. A motion cue is one image a segment.
 
     Args:
         manifest: `manifest.csv`.
@@ -74,7 +81,11 @@ def embed_shard(
     source = _source(settings, tower, cues)
     provenance = _provenance(settings, tower)
     progress = progress_folder(out_file, provenance)
-    parts = {video.name: progress / f"{source.key(video)}.safetensors" for video in videos}
+    keys = {video.name: source.key(video) for video in videos}
+    parts = {name: progress / f"{key}.safetensors" for name, key in keys.items()}
+    for name, key, embeddings in whole_videos(out_file, provenance):
+        if keys.get(name) == key:
+            _keep_part(parts[name], embeddings)
     # One of several copies of a video is enough: their parts are the same file.
     todo = {parts[video.name]: video for video in videos if kept(parts[video.name]) is None}
     workers = threads - 1 if tower.device.type == "cuda" else min(threads - 1, 1)
@@ -86,7 +97,7 @@ def embed_shard(
     ):
         for part, (video, chunks) in zip(todo, stream, strict=True):
             _save_part(part, video, _embed_video(video, chunks, encoder, bar))
-    _join_parts(parts, provenance, out_file)
+    _join_parts(keys, parts, provenance, out_file)
     shutil.rmtree(progress)
 
 
@@ -177,12 +188,16 @@ def _provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
     }
 
 
-def _join_parts(parts: dict[str, Path], provenance: dict[str, str], out_file: Path) -> None:
-    with atomic_path(out_file) as temporary:
-        tensors = {name: _load_part(part) for name, part in parts.items()}
-        # Bytes first: so a full disk is an OSError that `atomic_path` explains.
-        # One entry: safetensors writes several in random order, and the bytes shall be the same.
-        temporary.write_bytes(save(tensors, {"provenance": json.dumps(provenance)}))
+def _join_parts(
+    keys: Mapping[str, str], parts: Mapping[str, Path], provenance: dict[str, str], out_file: Path
+) -> None:
+    shapes, videos = {}, {}
+    for name, part in parts.items():
+        embeddings = _load_part(part)
+        shapes[name] = embeddings.shape
+        videos[name] = Embedded(keys[name], embeddings_sha256(embeddings))
+    tensors = map(_load_part, parts.values())
+    write_shard(out_file, shapes, tensors, shard_metadata(provenance, videos))
 
 
 def _save_part(part: Path, video: Video, vectors: np.ndarray) -> None:
@@ -192,7 +207,11 @@ def _save_part(part: Path, video: Video, vectors: np.ndarray) -> None:
         raise FusevadError(
             f"{video.path}: its embeddings are not finite in float16; check the encoder's weights"
         )
-    keep(save({_PART: halves}), part)
+    _keep_part(part, halves)
+
+
+def _keep_part(part: Path, embeddings: np.ndarray) -> None:
+    keep(save({_PART: embeddings}), part)
 
 
 def _load_part(part: Path) -> np.ndarray:

@@ -15,8 +15,8 @@ from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.embed.imported.layouts import find_files
 from fusevad.embed.imported.reading import Scan, VideoFeatures, read_video, scan, some
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
-from fusevad.embed.imported.shards import write_shard
 from fusevad.embed.index import make_index
+from fusevad.embed.shards import shard_metadata, write_shard
 from fusevad.errors import FusevadError
 from fusevad.files import sha256, write_csv
 
@@ -65,7 +65,8 @@ def import_features(
     with tqdm(total=len(videos), desc=f"importing {stream}", unit="video") as bar:
         for number, file in enumerate(files):
             part = shard(videos, number, shards)
-            write_shard(file, job.shapes(part), job.tensors(part, bar), job.provenance(stream))
+            metadata = shard_metadata(job.provenance(stream))
+            write_shard(file, job.shapes(part), job.tensors(part, bar), metadata)
     job.report()
     write_csv(pd.DataFrame(list(map(asdict, job.sources))), out_folder / "sources.csv")
     make_index(manifest, files, out_folder / "index.csv")

@@ -1,0 +1,100 @@
+"""Files of embeddings: written video by video, and read again with a hash of each video.
+
+A laptop need not hold a shard in memory.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from tqdm import tqdm
+
+from fusevad.errors import FusevadError
+from fusevad.files import atomic_path
+from fusevad.parsing import parse
+
+
+def write_shard(
+    final: Path,
+    shapes: Mapping[str, tuple[int, int, int]],
+    tensors: Iterable[NDArray[np.float16]],
+    metadata: Mapping[str, str],
+) -> None:
+    """Write float16 tensors as one safetensors file, with one of them in memory at a time.
+
+    The library's own writer takes all tensors at once. The format is a length (8 bytes), a JSON
+    header that names type, shape and place of each tensor, and their bytes.
+
+    Args:
+        final: the file.
+        shapes: of each tensor, by name, in the order of `tensors`.
+        tensors: the tensors, made as they are asked for.
+        metadata: goes into the header.
+    """
+    header: dict[str, object] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name, shape in shapes.items():
+        start, end = end, end + int(np.prod(shape)) * np.dtype(np.float16).itemsize
+        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": (start, end)}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with atomic_path(final) as temporary, temporary.open("wb") as stream:
+        stream.write(len(text).to_bytes(8, "little") + text)
+        for shape, tensor in zip(shapes.values(), tensors, strict=True):
+            if tensor.shape != shape or tensor.dtype != np.float16:
+                raise ValueError(f"a tensor of {tensor.shape} {tensor.dtype} instead of {shape}")
+            stream.write(np.ascontiguousarray(tensor).data)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What a shard says of a video: hashes of what it was made from, and of its embeddings."""
+
+    source: str
+    sha256: str
+
+
+def shard_metadata(
+    provenance: Mapping[str, str], videos: Mapping[str, Embedded] | None = None
+) -> dict[str, str]:
+    """The metadata of a shard: what made it and, where videos can be made again, their hashes."""
+    metadata = {"provenance": json.dumps(provenance)}
+    if videos is not None:
+        metadata["videos"] = json.dumps({name: asdict(video) for name, video in videos.items()})
+    return metadata
+
+
+def embeddings_sha256(embeddings: NDArray[np.float16]) -> str:
+    """Hash of a video's embeddings."""
+    return hashlib.sha256(np.ascontiguousarray(embeddings).data).hexdigest()
+
+
+def whole_videos(
+    file: Path, provenance: Mapping[str, str]
+) -> Iterator[tuple[str, str, NDArray[np.float16]]]:
+    """Name, source and embeddings of the videos of an earlier shard that can be kept.
+
+    None, if it was made with something else; what is damaged is said.
+    """
+    if not file.is_file():
+        return
+    try:
+        with safe_open(file, "numpy") as store:
+            metadata = store.metadata() or {}
+            if metadata.get("provenance") != json.dumps(provenance):
+                return
+            videos = parse(dict[str, Embedded], json.loads(metadata.get("videos", "{}")), str(file))
+            for name, video in videos.items():
+                embeddings = store.get_tensor(name)
+                if embeddings_sha256(embeddings) == video.sha256:
+                    yield name, video.source, embeddings
+                else:
+                    tqdm.write(f"{file}: video {name} is damaged; it is embedded again", sys.stderr)
+    except (OSError, ValueError, SafetensorError, FusevadError):
+        tqdm.write(f"{file}: damaged embeddings; they are made again", sys.stderr)
