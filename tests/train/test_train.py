@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.config.streams import METHODS_WITHOUT
@@ -360,8 +360,7 @@ def test_test_videos_are_cut_in_chunks_that_keep_every_segment(data):
 
 
 def test_streams_of_other_widths_are_an_error(data, tmp_path):
-    save_file({"a": np.zeros((1, CROPS, 4), np.float16)}, tmp_path / "s.safetensors")
-    (tmp_path / "index.csv").write_text("video,file,segments,crops,dim\na,s.safetensors,1,2,4\n")
+    index = write_stream(tmp_path, {"a": np.zeros((1, CROPS, 4), np.float16)})
     device = torch.device("cpu")
     with pytest.raises(FusevadError, match="extract both streams"):
-        Streams(EmbeddingStore(data.rgb, device), EmbeddingStore(tmp_path / "index.csv", device))
+        Streams(EmbeddingStore(data.rgb, device), EmbeddingStore(index, device))

@@ -296,7 +296,9 @@ def test_dvc_runs_one_stage_at_a_time_and_refuses_a_second_run() -> None:
 UPDATED = """
 rule shard:
     output: update("shard.txt")
-    shell: "cat {output} >> found.txt || true; echo whole > {output}; touch done; sleep {config[wait]}"
+    shell:
+        "cat {output} >> found.txt || true; echo whole > {output}; touch done;"
+        " sleep {config[wait]}"
 """
 
 
