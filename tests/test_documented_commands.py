@@ -152,7 +152,7 @@ def test_snakemake_takes_the_words(command, project, monkeypatch):
 )
 def test_a_command_that_would_do_something_else_is_noticed(text, project, monkeypatch):
     monkeypatch.chdir(project)
-    with pytest.raises((FusevadError, CliException, SystemExit)):
+    with pytest.raises((FusevadError, CliException, ValueError, SystemExit)):
         planned(Command("a page", text, whole=True))
 
 

@@ -231,6 +231,25 @@ def test_test_crops_are_numbers_of_crops_and_become_places_in_the_embeddings(val
         config.train_settings("rendered-tiny", "gating")
 
 
+@pytest.mark.parametrize(
+    ("crops", "wanted", "place"), [([4, 3, 2, 1, 0], [0], [4]), ([5], [5], [0]), ([0, 5], [5], [1])]
+)
+def test_crops_of_imported_features_are_known_by_number(values, folder, crops, wanted, place):
+    features = {"rendered": {"layout": "i3d", "folder": "x", "crops": crops}}
+    changed = {"features": features, "hyperparameters": {"test_crops": wanted}}
+    config = load(values | changed, folder)
+    assert config.train_settings("rendered", "gating")["test_crops"] == place
+    shown = Jobs(config).table_dataset("rendered")
+    assert (shown["crops"], shown["scored_crops"]) == (len(crops), wanted)
+    assert Jobs(config).features("rendered")["crops"] == crops
+
+
+def test_a_crop_that_was_not_imported_is_one_line_before_any_job(values, folder):
+    features = {"rendered": {"layout": "i3d", "folder": "x", "crops": [5]}}
+    with pytest.raises(FusevadError, match=r"test_crops \[0\] are not all among the crops \[5\]"):
+        load(values | {"features": features}, folder)
+
+
 @pytest.mark.parametrize("definition", ["paper", "released", "camera"])
 def test_a_stream_name_and_its_cue_are_one(definition):
     cue = MotionCue(definition, 32, 25)
