@@ -241,6 +241,7 @@ def test_crops_of_imported_features_are_known_by_number(values, folder, crops, w
     assert config.train_settings("rendered", "gating")["test_crops"] == place
     shown = Jobs(config).table_dataset("rendered")
     assert (shown["crops"], shown["scored_crops"]) == (len(crops), wanted)
+    assert shown["features"] == "i3d"
     assert Jobs(config).features("rendered")["crops"] == crops
 
 

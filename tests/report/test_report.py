@@ -181,6 +181,13 @@ def test_footnotes_state_sampling_skipped_videos_and_missing_seeds(made_up, tmp_
     assert "Image only on Rendered: seeds 3, 7 missing, n = 8." in text
 
 
+def test_the_footnote_of_imported_features_claims_nothing_of_their_extraction(made_up, tmp_path):
+    dataset = replace(made_up.dataset, features="i3d", crops=5, scored_crops=(4,))
+    text, _ = table1(made_up, tmp_path, datasets=[dataset])
+    assert "imported features (i3d) of 5 crops, numbered by their publisher" in text
+    assert "scored on crop 4" in text and "is encoded" not in text
+
+
 def test_a_method_that_was_not_run_has_dashes_and_a_footnote(made_up, tmp_path):
     absent = TableRow("Not yet", "not-yet", {})
     text, _ = table1(made_up, tmp_path, rows=[*made_up.rows, absent])

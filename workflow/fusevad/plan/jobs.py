@@ -304,5 +304,7 @@ class Jobs:
             for name in self.config.table1
             for place in self.config.train_settings(key, name)["test_crops"]
         }
-        crops = {"crops": len(held), "scored_crops": sorted(scored)}
+        crops: dict[str, Any] = {"crops": len(held), "scored_crops": sorted(scored)}
+        if key in self.config.features:
+            crops["features"] = self.config.features[key]["layout"]
         return kept | files | crops | {"class_metric": dataset.metrics[0]}

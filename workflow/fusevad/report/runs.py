@@ -27,6 +27,7 @@ class TableDataset:
         scored_crops: those whose scores are averaged on test videos, by number.
         frame_stride: every how many frames one is encoded.
         class_metric: AUC or AP, for the per-class table and the radar figure.
+        features: layout of features that others extracted; empty where they are extracted here.
         source: key of the data set whose videos these are, by which published numbers are found;
             by default `key`.
     """
@@ -41,6 +42,7 @@ class TableDataset:
     frame_stride: int
     scored_crops: tuple[int, ...] = (0,)
     class_metric: str = "AUC"
+    features: str = ""
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -213,7 +215,13 @@ def _sampling(dataset: TableDataset) -> str:
     stride = dataset.frame_stride
     frames = "every frame is encoded" if stride == 1 else f"1 frame in {stride} is encoded"
     scored = ", ".join(map(str, dataset.scored_crops))
-    crops = f"{dataset.crops} crop{'s' if dataset.crops > 1 else ''} a frame (0 is the centre)"
+    crops = f"{dataset.crops} crop{'s' if dataset.crops > 1 else ''}"
+    if dataset.features:
+        return (
+            f"imported features ({dataset.features}) of {crops}, numbered by their publisher, test"
+            f" videos are scored on crop {scored}"
+        )
+    crops = f"{crops} a frame (0 is the centre)"
     return f"{frames}, {crops}, test videos are scored on crop {scored}"
 
 
