@@ -6,8 +6,8 @@ Makes random features of as many and as long videos as UCF-Crime's training spli
 `--share`, in a temporary folder. Then `--seeds` processes do what a seed does: read every batch of
 an epoch (nothing else, so that reading is seen apart), and train `gaussian` with the settings of
 `config/hyperparameters/paper.yaml` on `--batches` of them. Times are CPU times of one thread (on a
-GPU, where one process trains all seeds, they are wall times), scaled to the whole set; memory is
-that of one seed's process while all of them are at work.
+GPU, where one process trains all seeds, they are wall times: use `--seeds 1`), scaled to the whole
+set; memory is that of one seed's process while all of them are at work.
 
 Sizes: UCF-Crime has 1,900 videos and 13,741,393 frames (comparison tables of several papers), about
 1.11 million of them in the 290 test videos (length of the published ground truth). How long single
@@ -51,13 +51,17 @@ MB, GB = 1e6, 1e9
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of one seed: seconds to read an epoch and to train on a batch; MB before, after, highest."""
+    """Of one seed: seconds to read an epoch and to train on a batch; MB before, after, highest.
+
+    `device` is the highest memory of a GPU in MB, features included; 0 on a CPU.
+    """
 
     reading: float
     step: float
     before: dict[str, float]
     after: dict[str, float]
     highest: float
+    device: float
 
 
 class Seed:
@@ -129,7 +133,7 @@ def memory() -> dict[str, float]:
 @contextmanager
 def watching() -> Iterator[list[float]]:
     """The highest memory of this process that is no mapped file, in MB, sampled all 20 ms."""
-    highest, done = [0.0], threading.Motion()
+    highest, done = [0.0], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.02):
@@ -164,6 +168,8 @@ def measure(
     start = clock()
     for samples in batches:
         seed.read(samples)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
     reading = clock() - start
     with watching() as highest:
         seed.step(batches[0])  # the first step also allocates
@@ -176,7 +182,8 @@ def measure(
     _all_seeds.wait()
     after = memory()
     _all_seeds.wait()
-    return Measured(reading, step, before, after, highest[0])
+    on_device = torch.cuda.max_memory_allocated() / MB if device.type == "cuda" else 0.0
+    return Measured(reading, step, before, after, highest[0], on_device)
 
 
 def show(
@@ -202,6 +209,8 @@ def show(
     highest = max(result.highest for result in results)
     print(f"highest memory that is no mapped file: {highest:.0f} MB a seed", end="; ")
     print(f"rule train asks for {seed_memory_mb(asdict(settings))} MB")
+    if device := max(result.device for result in results):
+        print(f"highest memory of the GPU, features included: {device:.0f} MB")
 
 
 def main() -> None:

