@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -33,14 +33,15 @@ import torch
 from numpy.typing import NDArray
 
 from fusevad.embed.shards import write_shard
-from fusevad.embed.store import Batch, EmbeddingStore, Streams
+from fusevad.embed.store import Streams, default_device, open_streams, pool_segments
 from fusevad.files import write_csv
-from fusevad.models import build
-from fusevad.parsing import parse, read_yaml
-from fusevad.train.losses import objective
-from fusevad.train.memory import seed_memory_mb
+from fusevad.models.base import build
+from fusevad.models.output import Batch
+from fusevad.models.registry import own
+from fusevad.parsing import read_yaml
+from fusevad.plan.memory import seed_memory_mb
 from fusevad.train.sampling import Sample, TrainVideo, epoch_batches
-from fusevad.train.seed_run import TrainSettings
+from fusevad.train.settings import TrainSettings, train_settings
 
 VIDEOS, SEGMENTS = 1610, (13_741_393 - 1_111_808) // 16
 MEDIAN_SEGMENTS = 140
@@ -67,11 +68,12 @@ class Measured:
 class Seed:
     """One seed's work in its process."""
 
-    def __init__(self, folder: Path, settings: TrainSettings, device: torch.device) -> None:
+    def __init__(self, folder: Path, settings: TrainSettings) -> None:
         self.settings = settings
-        stores = (EmbeddingStore(folder / name / "index.csv", device) for name in STREAMS)
-        self.streams = Streams(*stores)
-        self.model = build(settings.method, settings.model).to(device)
+        indices = {name: folder / name / "index.csv" for name in STREAMS}
+        self.streams: Streams = open_streams(indices, STREAMS, "this benchmark")
+        model = build(settings.method, settings.model, self.streams.widths, settings.loss)
+        self.model = model.to(self.streams.device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), settings.learning_rate)
 
     def batches(self, videos: list[TrainVideo]) -> list[list[Sample]]:
@@ -81,17 +83,19 @@ class Seed:
         return list(epoch_batches(videos, CROPS, *sampling, seed=0, epoch=0))
 
     def read(self, samples: list[Sample]) -> Batch:
-        """Features of a batch."""
+        """Features of a batch, and its labels."""
         named = [(sample.video.name, sample.crop) for sample in samples]
-        return self.streams.training_batch(named, self.settings.max_segments, pad_to_max=False)
+        longest = self.settings.max_segments
+        read = self.streams.training_samples(named, lambda x: pool_segments(x, longest))
+        labels = torch.tensor([float(sample.video.anomalous) for sample in samples])
+        return Batch(read.streams, read.mask, labels.to(read.mask.device))
 
     def step(self, samples: list[Sample]) -> None:
         """Train on a batch."""
         batch = self.read(samples)
-        labels = torch.tensor([sample.video.anomalous for sample in samples]).to(batch.rgb.device)
-        output = self.model(batch.rgb, batch.motion, batch.mask)
+        terms = self.model.losses(self.model(batch.streams, batch.mask), batch)
         self.optimizer.zero_grad()
-        objective(output, labels, batch.mask, self.settings.loss).total.backward()
+        sum(terms.values()).backward()
         self.optimizer.step()
 
 
@@ -160,10 +164,10 @@ def measure(
 ) -> Measured:
     """What one seed does, part by part."""
     torch.set_num_threads(1)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     clock = time.perf_counter if device.type == "cuda" else time.process_time
     before = memory()
-    seed = Seed(folder, settings, device)
+    seed = Seed(folder, settings)
     batches = seed.batches(videos)
     start = clock()
     for samples in batches:
@@ -208,7 +212,7 @@ def show(
         print(f"memory {when}: " + ", ".join(f"{k} {v:.0f} MB" for k, v in mean.items()))
     highest = max(result.highest for result in results)
     print(f"highest memory that is no mapped file: {highest:.0f} MB a seed", end="; ")
-    print(f"rule train asks for {seed_memory_mb(asdict(settings))} MB")
+    print(f"rule train asks for {seed_memory_mb(settings)} MB")
     if device := max(result.device for result in results):
         print(f"highest memory of the GPU, features included: {device:.0f} MB")
 
@@ -220,10 +224,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2, help="processes")
     parser.add_argument("--batches", type=int, default=2, help="that are trained on")
     asked = parser.parse_args()
-    values = read_yaml(Path("config/hyperparameters/paper.yaml"))["all"] | {"method": "gaussian"}
-    settings = parse(TrainSettings, values, "paper")
+    values = read_yaml(Path("config/hyperparameters/paper.yaml"))["all"]
+    sections = {name: own("gaussian", name, values[name]) for name in ("model", "loss")}
+    settings = train_settings(values | sections | {"method": "gaussian"}, "paper")
     segments = {f"video-{n}": int(length) for n, length in enumerate(lengths(asked.share))}
-    videos = [TrainVideo(name, n % 2 == 0, "all") for n, name in enumerate(segments)]
+    videos = [TrainVideo(name, n % 2 == 0, ("all",)) for n, name in enumerate(segments)]
     context = multiprocessing.get_context("spawn" if torch.cuda.is_available() else "fork")
     with tempfile.TemporaryDirectory() as name:
         make_features(Path(name), segments)

@@ -1,34 +1,58 @@
-"""Small detectors, batches and distributions that tests of the fusions share."""
+"""Small detectors, batches and distributions that tests of the methods share."""
+
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from fusevad.models import ModelSettings, build
-from fusevad.models.base import Distribution
+from fusevad.models.base import Detector, build
+from fusevad.models.output import Batch, Distribution, Output
+from fusevad.models.registry import find
+from fusevad.models.settings import MethodSettings
 
-SETTINGS = ModelSettings(dim=16, heads=4, refinement_steps=3)
+WIDTH = 16
+ROLES = ("rgb", "motion")
 
 
-def make(method: str, settings: ModelSettings = SETTINGS):
+def settings(method: str, **changes: Any) -> MethodSettings:
+    """Settings of a small detector."""
+    return find(method).model(**{"heads": 4, "refinement_steps": 3} | changes)
+
+
+def make(method: str, width: int = WIDTH, **changes: Any) -> Detector:
+    """A small detector, always with the same weights."""
     torch.manual_seed(0)
-    return build(method, settings).eval()
+    return build(
+        method, settings(method, **changes), dict.fromkeys(find(method).roles, width)
+    ).eval()
 
 
-def batch(length: int, padding: int = 0):
-    streams = torch.randn(2, 4, length, 16, generator=torch.Generator().manual_seed(1))
+def batch(length: int, padding: int = 0) -> tuple[dict[str, Tensor], Tensor]:
+    """Streams of four videos, padded with sevens, and their mask."""
+    streams = torch.randn(2, 4, length, WIDTH, generator=torch.Generator().manual_seed(1))
     mask = torch.ones(4, length + padding, dtype=torch.bool)
     mask[:, length:] = False
-    return *functional.pad(streams, (0, 0, 0, padding), value=7.0), mask
+    padded = functional.pad(streams, (0, 0, 0, padding), value=7.0)
+    return dict(zip(ROLES, padded, strict=True)), mask
 
 
-def random_distributions(*shape: int, rank: int = 0) -> tuple[Distribution, Distribution]:
+def labelled(method: str, streams: dict[str, Tensor], mask: Tensor) -> Batch:
+    """A training batch of a method; a teacher's logits are zeros."""
+    labels = (torch.arange(len(mask)) % 2).float()
+    teacher = Output(torch.zeros(mask.shape)) if find(method).taught else None
+    read = {role: streams[role] for role in find(method).roles}
+    return Batch(read, mask, labels, (), teacher)
+
+
+def random_distributions(*shape: int, rank: int = 0) -> dict[str, Distribution]:
+    """Of both streams, in double precision."""
     generator = torch.Generator().manual_seed(3)
 
     def draw(*size: int) -> torch.Tensor:
         return torch.randn(*size, dtype=torch.float64, generator=generator)
 
-    first, second = (
-        Distribution(2 * draw(*shape), draw(*shape), draw(*shape, rank) if rank else None)
-        for _ in range(2)
-    )
-    return first, second
+    return {
+        role: Distribution(2 * draw(*shape), draw(*shape), draw(*shape, rank) if rank else None)
+        for role in ROLES
+    }

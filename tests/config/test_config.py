@@ -12,11 +12,11 @@ from fusevad.config.load import load, load_dataset, load_files
 from fusevad.config.reading import merge
 from fusevad.config.streams import MotionCue
 from fusevad.errors import FusevadError
-from fusevad.models import method_names
-from fusevad.parsing import from_text_or_file, parse
+from fusevad.models.registry import METHODS
+from fusevad.parsing import from_text_or_file
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.study_jobs import StudyJobs
-from fusevad.train.seed_run import TrainSettings
+from fusevad.train.settings import train_settings
 
 ONE_DATASET = """title: x
 metrics: [AUC]
@@ -40,7 +40,7 @@ def values(folder):
 def test_the_default_configuration_names_only_what_exists(values, folder):
     config = load(values, folder)
     assert list(config.datasets) == ["rendered"]
-    assert {e.method for e in config.experiments.values()} <= set(method_names())
+    assert {e.method for e in config.experiments.values()} <= set(METHODS)
 
 
 def test_the_tiny_configuration_lays_over_the_default(values, folder):
@@ -53,7 +53,7 @@ def test_every_hyperparameter_set_makes_settings_of_training(values, folder, nam
     config = load(values | {"hyperparameters": name}, folder)
     for dataset in ("rendered", "shanghaitech", "xd-violence"):
         settings = Jobs(config).train(*_named(config, dataset), "student-t")
-        assert parse(TrainSettings, settings, name).method == "student-t"
+        assert train_settings(settings, name).method == "student-t"
 
 
 def _named(config, dataset):

@@ -19,9 +19,8 @@ from fusevad.embed.store import EmbeddingStore
 from fusevad.errors import FusevadError
 from fusevad.evaluate.run import evaluate
 from fusevad.files import sha256
-from fusevad.models import ModelSettings
 from fusevad.train.run import TrainData, train
-from fusevad.train.seed_run import TrainSettings
+from fusevad.train.settings import train_settings
 from tests.made_up_tables import write_table
 
 MOTION = "motion-released-T16-thr10"
@@ -406,14 +405,11 @@ def test_training_and_evaluation_go_on_from_imported_features(videoless, tmp_pat
     videoless.load(ImportSettings("vadclip", crops=(0, 1)), shards=3)
     index = videoless.out / "index.csv"
     assert EmbeddingStore(index, torch.device("cpu"))["fight3"].shape == (10, 2, 512)
-    settings = TrainSettings(
-        "image-only",
-        ModelSettings(layers=1, refinement_steps=1),
-        epochs=1,
-        crops_per_epoch=1,
-        validation_share=0.3,
+    values = {"epochs": 1, "crops_per_epoch": 1, "validation_share": 0.3}
+    settings = train_settings(
+        values | {"method": "image-only", "model": {"layers": 1, "refinement_steps": 1}}, "test"
     )
-    train(settings, TrainData(videoless.manifest, index), [0], tmp_path / "run", workers=1)
+    train(settings, TrainData(videoless.manifest, {"rgb": index}), [0], tmp_path / "run", workers=1)
     evaluate(
         tmp_path / "run", videoless.manifest, videoless.manifest.with_name("intervals.csv"), "AUC"
     )

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch.distributions import LowRankMultivariateNormal, MultivariateNormal, kl_divergence
 
-from fusevad.models.base import Distribution
 from fusevad.models.gaussian import fuse
+from fusevad.models.losses import kl_to_standard_normal
 from fusevad.models.low_rank import low_rank_fuse
-from fusevad.train.losses import kl_to_standard_normal
-from tests.made_up_distributions import SETTINGS, batch, make, random_distributions
+from fusevad.models.output import Distribution
+from fusevad.models.settings import GaussianSettings
+from tests.made_up_distributions import batch, make, random_distributions
 
 
 def covariances(distribution: Distribution) -> np.ndarray:
@@ -22,7 +23,7 @@ def covariances(distribution: Distribution) -> np.ndarray:
 
 
 def test_low_rank_fusion_equals_dense_inverses():
-    rgb, motion = random_distributions(2, 5, 24, rank=4)
+    rgb, motion = random_distributions(2, 5, 24, rank=4).values()
     fused = low_rank_fuse(rgb, motion, epsilon=0.0).flatten(0, 1).numpy()
     for i, (a, b) in enumerate(zip(covariances(rgb), covariances(motion), strict=True)):
         first, second = np.linalg.inv(a), np.linalg.inv(b)
@@ -32,7 +33,7 @@ def test_low_rank_fusion_equals_dense_inverses():
 
 
 def test_low_rank_fusion_keeps_single_precision_at_a_width_of_768():
-    exact = random_distributions(1, 3, 768, rank=4)
+    exact = random_distributions(1, 3, 768, rank=4).values()
     single = tuple(
         Distribution(d.mean.float(), 5 * d.log_variance.float(), d.factors.float()) for d in exact
     )
@@ -43,15 +44,17 @@ def test_low_rank_fusion_keeps_single_precision_at_a_width_of_768():
 
 
 def test_low_rank_fusion_without_factors_is_gaussian():
-    rgb, motion = random_distributions(2, 3, 16, rank=4)
-    rgb, motion = (replace(d, factors=torch.zeros_like(d.factors)) for d in (rgb, motion))
-    torch.testing.assert_close(
-        low_rank_fuse(rgb, motion, SETTINGS.epsilon), fuse((rgb, motion), SETTINGS)[0]
-    )
+    distributions = {
+        role: replace(d, factors=torch.zeros_like(d.factors))
+        for role, d in random_distributions(2, 3, 16, rank=4).items()
+    }
+    plain = GaussianSettings()
+    fused = low_rank_fuse(*distributions.values(), plain.epsilon)
+    torch.testing.assert_close(fused, fuse(distributions, plain).mean)
 
 
 def test_kl_of_a_low_rank_covariance_is_that_of_torch_distributions():
-    distribution, _ = random_distributions(2, 3, 24, rank=4)
+    distribution = random_distributions(2, 3, 24, rank=4)["rgb"]
     deviation = distribution.log_variance.div(2).exp()
     own = LowRankMultivariateNormal(
         distribution.mean, deviation[..., None] * distribution.factors, deviation.square()
@@ -76,6 +79,8 @@ def test_low_rank_weights_are_those_of_the_marginals():
         output = model(*batch(9))
     spread = [
         np.stack([np.diag(c) for c in covariances(d)]).reshape(4, 9, 16)
-        for d in output.distributions
+        for d in output.distributions.values()
     ]
-    np.testing.assert_allclose(output.weights[0], spread[1] / (spread[0] + spread[1]), atol=1e-5)
+    np.testing.assert_allclose(
+        output.weights["rgb"], spread[1] / (spread[0] + spread[1]), atol=1e-5
+    )

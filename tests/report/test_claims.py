@@ -1,19 +1,20 @@
 """Claims judged on made-up results where the truth is known: each kind of test."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from fusevad.config.claims import read_claims
 from fusevad.errors import FusevadError
-from fusevad.models import ModelSettings, base, build
+from fusevad.evaluate.scoring import save_weights
+from fusevad.models.base import build
 from fusevad.models.gaussian import GaussianFusion
+from fusevad.models.registry import METHODS, Method
+from fusevad.models.settings import FusionLoss, GaussianSettings
 from fusevad.report.verdicts import judge_claims
 from fusevad.report.verdicts.judge import Verdict
-from fusevad.train.seed_run import TrainSettings
+from fusevad.train.settings import train_settings
 from tests.made_up_claims import (
     claim_file,
     compare,
@@ -214,18 +215,17 @@ class SharperFusion(GaussianFusion):
 @pytest.fixture
 def with_weights(world, tmp_path, monkeypatch):
     """The world, with a run `student-t` that has weights of two seeds."""
-    monkeypatch.setitem(base._METHODS, "sharper", SharperFusion)
+    implementation = f"{SharperFusion.__module__}:SharperFusion"
+    sharper = Method(implementation, ("rgb", "motion"), GaussianSettings, FusionLoss)
+    monkeypatch.setitem(METHODS, "sharper", sharper)
     run = tmp_path / "student-t"
     for seed in (0, 1):
         torch.manual_seed(seed)
-        model = build("student-t", ModelSettings(dim=16, heads=2))
-        settings = TrainSettings("student-t", ModelSettings(heads=2))
-        (run / "weights").mkdir(parents=True, exist_ok=True)
-        save_file(
-            model.state_dict(),
-            run / "weights" / f"seed-{seed}-last.safetensors",
-            {"settings": json.dumps(asdict(settings))},
-        )
+        settings = train_settings({"method": "student-t", "model": {"heads": 2}}, "test")
+        widths = {"rgb": 16, "motion": 16}
+        model = build("student-t", settings.model, widths)
+        file = run / "weights" / f"seed-{seed}-last.safetensors"
+        save_weights(model.state_dict(), settings, widths, file)
     source = world.rows[0].runs["rendered"]
     for name in ("seeds.csv", "classes.csv", "scores.parquet"):
         (run / name).symlink_to(source / name)

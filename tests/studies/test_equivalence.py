@@ -1,6 +1,5 @@
 """Whether two methods are one function: the study on a tiny run, its table on made-up values."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +10,17 @@ from safetensors.torch import load_file
 from scipy import stats
 
 from fusevad.data.truth import read_test_videos
-from fusevad.embed.store import EmbeddingStore
+from fusevad.embed.store import open_streams
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
-from fusevad.models import build
+from fusevad.models.base import build
 from fusevad.report.equivalence_table import make_equivalence_table
 from fusevad.report.latex import scientific
 from fusevad.studies.equivalence import study_equivalence
 from fusevad.studies.settings import EquivalenceSettings
 from tests.made_up_runs import SEEDS as MADE_UP_SEEDS
 from tests.made_up_runs import make_up
-from tests.studies.test_studies import DIM, SEEDS, TRAINING, World
+from tests.studies.test_studies import DIM, SEEDS, TRAINING, World, training
 
 
 @pytest.fixture(scope="module")
@@ -30,24 +29,27 @@ def world(tmp_path_factory) -> World:
 
 
 def compare(world: World, run: Path, method: str, out: Path) -> pd.DataFrame:
-    paths = world.manifest, world.intervals, world.rgb, world.motion
+    paths = world.manifest, world.intervals, world.streams
     study_equivalence(run, *paths, EquivalenceSettings(method), out / "equivalence.csv", workers=1)
     return pd.read_csv(out / "equivalence.csv")
 
 
 def by_hand(world: World, method: str, seed: int):
     """Weights by dimension and scores of all test segments, one video at a time."""
-    model = build(method, replace(TRAINING.model, dim=DIM)).eval()
+    model = build(method, training(method).model, {"rgb": DIM, "motion": DIM}).eval()
     model.load_state_dict(load_file(world.run / "weights" / f"seed-{seed}-last.safetensors"))
-    stores = [EmbeddingStore(index, torch.device("cpu")) for index in (world.rgb, world.motion)]
+    streams = open_streams(world.streams, ("rgb", "motion"), "test")
     weights, scores = [], []
     for video in read_test_videos(world.manifest, world.intervals):
-        streams = [store[video.name][:, 1].float() for store in stores]
-        for start in range(0, len(streams[0]), TRAINING.max_segments):
-            part = [x[None, start : start + TRAINING.max_segments] for x in streams]
+        for start in range(0, streams.length(video.name), TRAINING.max_segments):
+            chunk = slice(start, start + TRAINING.max_segments)
+            part = {
+                role: store[video.name][chunk, 1].float()[None]
+                for role, store in streams.stores.items()
+            }
             with torch.no_grad():
-                output = model(*part, torch.ones(part[0].shape[:2], dtype=torch.bool))
-            weights.append(torch.stack(output.weights)[:, 0])
+                output = model(part, torch.ones(part["rgb"].shape[:2], dtype=torch.bool))
+            weights.append(torch.stack(list(output.weights.values()))[:, 0])
             scores.append(output.logits[0].sigmoid())
     return torch.cat(weights, dim=1).numpy(), torch.cat(scores).numpy()
 
@@ -73,7 +75,7 @@ def test_differences_are_those_of_the_models_called_by_hand(world, tmp_path):
 
 
 def test_methods_that_cannot_be_compared_are_one_clear_line(world, tmp_path):
-    with pytest.raises(FusevadError, match="not the weights of detector gating"):
+    with pytest.raises(FusevadError, match="not the parameters of method gating"):
         compare(world, world.run, "gating", tmp_path)
     run = world.trained("concat")
     with pytest.raises(FusevadError, match="have not both fusion weights"):

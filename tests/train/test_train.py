@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,60 +20,29 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from fusevad.config.protocols import PROTOCOLS
-from fusevad.config.streams import METHODS_WITHOUT
 from fusevad.embed.shards import write_shard
-from fusevad.embed.store import EmbeddingStore, Streams, pool_segments
+from fusevad.embed.store import (
+    EmbeddingStore,
+    Streams,
+    bin_segments,
+    open_streams,
+    pool_segments,
+)
 from fusevad.errors import FusevadError
+from fusevad.evaluate.history import EpochRecord, best_epoch
 from fusevad.evaluate.run import evaluate
-from fusevad.files import keep, settings_hash
-from fusevad.models import ModelSettings, method_names, needs_motion_cue
+from fusevad.files import keep
 from fusevad.train.run import TrainData, train
 from fusevad.train.sampling import TrainVideo, epoch_batches, split_validation
-from fusevad.train.seed_run import EpochRecord, TrainSettings, best_epoch
 from tests.made_up_embeddings import write_index, write_stream
-from tests.made_up_tables import write_table
+from tests.made_up_training import CROPS, small, write_training_data
 
-DIM, CROPS = 8, 2
-SETTINGS = TrainSettings(
-    method="student-t",
-    model=ModelSettings(heads=2, refinement_steps=2),
-    epochs=3,
-    batch_size=8,
-    learning_rate=3e-3,
-    milestones=(2,),
-    max_segments=10,
-    crops_per_epoch=1,
-    validation_share=0.2,
-)
+SETTINGS = small("student-t")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> TrainData:
-    """Thirty-two videos whose anomalous segments are shifted in both streams."""
-    folder = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    videos, intervals, streams = [], [], {"rgb": {}, "motion": {}}
-    for i in range(32):
-        split, kind = ("train" if i < 20 else "test"), ("normal" if i % 2 else "fire")
-        frames = int(rng.integers(40, 230))
-        segments = -(-frames // 16)
-        name = f"{kind}_{i:02d}"
-        videos.append([name, f"{name}.mp4", split, kind, frames, 20.0, 320, 240, "0" * 64])
-        shift = np.zeros((segments, 1, 1))
-        if kind != "normal":
-            shift[:2] = 2.0
-            if split == "test":
-                intervals.append([name, kind, 0, 32])
-        for stream in streams.values():
-            noise = rng.normal(size=(segments, CROPS, DIM))
-            stream[name] = (noise + shift).astype(np.float16)
-    write_table(folder, "manifest", videos)
-    write_table(folder, "intervals", intervals)
-    for stream, tensors in streams.items():
-        write_stream(folder / stream, tensors)
-    return TrainData(
-        folder / "manifest.csv", folder / "rgb" / "index.csv", folder / "motion" / "index.csv"
-    )
+    return write_training_data(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
@@ -102,15 +71,16 @@ def test_seeds_differ(run):
 def test_a_killed_training_resumes_to_the_same_numbers(data, run, tmp_path):
     program = (
         "import sys\nfrom pathlib import Path\n"
-        "from tests.train.test_train import SETTINGS, TrainData\n"
-        "from fusevad.train.run import train\n"
+        "from tests.made_up_training import small\n"
+        "from fusevad.train.run import TrainData, train\n"
         "if __name__ == '__main__':\n"
-        "    run, *data = map(Path, sys.argv[1:])\n"
-        "    train(SETTINGS, TrainData(*data), [0, 1, 2], run, 2)\n"
+        "    run, manifest, rgb, motion = map(Path, sys.argv[1:])\n"
+        "    data = TrainData(manifest, {'rgb': rgb, 'motion': motion})\n"
+        "    train(small('student-t'), data, [0, 1, 2], run, 2)\n"
     )
     script = tmp_path / "killed.py"
     script.write_text(program)
-    paths = [str(path) for path in (data.manifest, data.rgb, data.motion)]
+    paths = [str(path) for path in (data.manifest, *data.streams.values())]
     root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(
         [sys.executable, str(script), str(tmp_path / "run"), *paths],
@@ -134,22 +104,21 @@ def test_a_killed_training_resumes_to_the_same_numbers(data, run, tmp_path):
 
 
 def test_image_only_needs_no_motion_cues_and_gives_the_same_numbers_without(data, tmp_path):
-    settings = replace(SETTINGS, method="image-only", epochs=1)
+    settings = small("image-only", epochs=1)
+    rgb = replace(data, streams={"rgb": data.streams["rgb"]})
     train(settings, data, [0], tmp_path / "both", workers=1)
-    train(settings, TrainData(data.manifest, data.rgb), [0], tmp_path / "rgb", workers=1)
+    train(settings, rgb, [0], tmp_path / "rgb", workers=1)
     both, alone = (load_file(tmp_path / n / "epoch-scores.safetensors") for n in ("both", "rgb"))
     np.testing.assert_array_equal(alone["seed-0"], both["seed-0"])
 
 
-def test_a_fused_method_without_motion_cues_is_one_clear_line(data, tmp_path):
-    with pytest.raises(FusevadError, match="method 'student-t' needs motion cues too"):
-        train(SETTINGS, TrainData(data.manifest, data.rgb), [0], tmp_path, workers=1)
+def test_a_method_without_one_of_its_streams_is_one_clear_line(data, tmp_path):
+    rgb = replace(data, streams={"rgb": data.streams["rgb"]})
+    with pytest.raises(
+        FusevadError, match=r"'student-t' needs stream motion too.*--stream motion="
+    ):
+        train(SETTINGS, rgb, [0], tmp_path, workers=1)
     assert not (tmp_path / "history.csv").exists()
-
-
-def test_methods_without_motion_cues_are_listed_for_readers_without_torch():
-    without = [name for name in method_names() if not needs_motion_cue(name)]
-    assert without == list(METHODS_WITHOUT)
 
 
 def test_the_memory_of_a_seed_does_not_grow_with_the_data(tmp_path):
@@ -163,18 +132,20 @@ def test_the_memory_of_a_seed_does_not_grow_with_the_data(tmp_path):
         write_index(tmp_path / stream, videos)
     program = (
         "import re, sys\nimport torch\nfrom pathlib import Path\n"
-        "from fusevad.embed.store import EmbeddingStore, Streams\n"
+        "from fusevad.embed.store import open_streams\n"
         "def unmapped():\n"
         "    text = Path('/proc/self/smaps_rollup').read_text()\n"
         "    return int(re.search(r'Anonymous: +(\\d+)', text)[1]) / 1024\n"
         "torch.set_num_threads(1)\n"
-        "stores = [EmbeddingStore(Path(p), torch.device('cpu')) for p in sys.argv[1:]]\n"
-        "streams = Streams(*stores)\n"
-        "streams.training_batch([('video-0', 0)], 64, False)\n"
+        "paths = dict(zip(('rgb', 'motion'), map(Path, sys.argv[1:])))\n"
+        "streams = open_streams(paths, paths, 'test')\n"
+        "def read(video, crop):\n"
+        "    streams.training_samples([(video, crop)], lambda x: x[:64])\n"
+        "read('video-0', 0)\n"
         "before = unmapped()\n"
         "for number in range(40):\n"
         f"    for crop in range({CROPS}):\n"
-        "        streams.training_batch([(f'video-{number}', crop)], 64, False)\n"
+        "        read(f'video-{number}', crop)\n"
         "print(unmapped() - before)\n"
     )
     paths = [tmp_path / stream / "index.csv" for stream in ("rgb", "motion")]
@@ -195,7 +166,7 @@ def test_a_full_disk_is_one_clear_line_and_no_artifact(data, tmp_path):
     script = tmp_path / "full.py"
     script.write_text(program)
     settings = '{"method": "concat", "epochs": 1, "model": {"heads": 2}, "validation_share": 0.2}'
-    paths = ["--manifest", data.manifest, "--rgb", data.rgb, "--motion", data.motion]
+    paths = ["--manifest", data.manifest, *options(data)]
     result = subprocess.run(
         [sys.executable, script, "train", *paths, "--settings", settings, tmp_path / "run"],
         capture_output=True,
@@ -207,39 +178,48 @@ def test_a_full_disk_is_one_clear_line_and_no_artifact(data, tmp_path):
     assert not [p for p in tmp_path.glob("run/**/*") if p.is_file()]
 
 
+def options(data: TrainData) -> list[str]:
+    return [word for role, path in data.streams.items() for word in ("--stream", f"{role}={path}")]
+
+
+def unfinished(data: TrainData, folder: Path) -> Path:
+    """The place of a checkpoint of seed 1 in a store where it is not finished."""
+    train(SETTINGS, data, [1], folder / "first", workers=1, store=folder / "store")
+    (record,) = folder.glob("store/*/seed-1.json")
+    record.unlink()
+    return record.with_suffix(".pt")
+
+
 def test_a_checkpoint_of_other_shapes_is_one_clear_line(data, tmp_path):
-    key = settings_hash(asdict(SETTINGS) | {"data": data.fingerprint()})
-    checkpoint = tmp_path / ".progress" / key / "seed-0.pt"
     content = io.BytesIO()
     torch.save({"model": {"classifier.weight": torch.zeros(1, 99)}}, content)
-    keep(content.getvalue(), checkpoint)
-    with pytest.raises(FusevadError, match=r"seed-0.pt: not a checkpoint of this run.*delete"):
-        train(SETTINGS, data, [0], tmp_path, workers=1)
-    assert not (tmp_path / "history.csv").exists()
+    keep(content.getvalue(), unfinished(data, tmp_path))
+    with pytest.raises(FusevadError, match=r"seed-1.pt: not a checkpoint of this run.*delete"):
+        train(SETTINGS, data, [1], tmp_path / "again", workers=1, store=tmp_path / "store")
+    assert not (tmp_path / "again" / "history.csv").exists()
 
 
 @pytest.mark.parametrize("damage", [lambda x: b"", lambda x: x[:-1] + bytes([x[-1] ^ 4])])
 def test_a_damaged_checkpoint_is_dropped_and_the_seed_trained_to_the_same_numbers(
-    data, run, tmp_path, monkeypatch, capsys, damage
+    data, run, tmp_path, damage
 ):
-    with monkeypatch.context() as patch:
-        patch.setattr("fusevad.train.run.shutil.rmtree", lambda _: None)
-        train(SETTINGS, data, [1], tmp_path, workers=1)
-    (checkpoint,) = tmp_path.glob(".progress/*/seed-1.pt")
+    checkpoint = unfinished(data, tmp_path)
+    keep(b"what a killed training left", checkpoint)
     checkpoint.write_bytes(damage(checkpoint.read_bytes()))
-    train(SETTINGS, data, [1], tmp_path, workers=1)
+    train(SETTINGS, data, [1], tmp_path / "again", workers=1, store=tmp_path / "store")
     weights = "weights/seed-1-last.safetensors"
-    assert (tmp_path / weights).read_bytes() == (run / weights).read_bytes()
+    assert (tmp_path / "again" / weights).read_bytes() == (run / weights).read_bytes()
 
 
 @pytest.mark.parametrize("stream", ["rgb", "motion"])
 def test_no_flipped_bit_of_an_embedding_is_trained_on(data, tmp_path, stream):
-    folder = shutil.copytree(data.rgb.parent.parent, tmp_path / "data")
+    folder = shutil.copytree(data.manifest.parent, tmp_path / "data")
     shard = folder / stream / "shard-0.safetensors"
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
-    changed = replace(data, rgb=folder / "rgb/index.csv", motion=folder / "motion/index.csv")
+    indices = {role: folder / role / "index.csv" for role in data.streams}
+    changed = replace(data, streams=indices)
     message = rf"{stream}/shard-0\.safetensors: damaged embeddings.*; delete it and run"
     with pytest.raises(FusevadError, match=message):
         train(SETTINGS, changed, [0], tmp_path / "run", workers=1)
@@ -249,7 +229,7 @@ def test_no_flipped_bit_of_an_embedding_is_trained_on(data, tmp_path, stream):
 
 
 def test_training_learns_what_there_is_to_learn(data, tmp_path):
-    settings = replace(SETTINGS, method="concat", epochs=15, crops_per_epoch=2, milestones=())
+    settings = small("concat", epochs=15, crops_per_epoch=2, milestones=[])
     train(settings, data, [0], tmp_path, workers=1)
     evaluate(tmp_path, data.manifest, data.manifest.with_name("intervals.csv"), "AUC")
     seeds = pd.read_csv(tmp_path / "seeds.csv")
@@ -283,12 +263,30 @@ def test_scores_cover_every_segment_and_weights_sum_to_one(run, data):
 
 def test_weights_carry_the_settings_that_made_them(run):
     with safe_open(run / "weights" / "seed-0-last.safetensors", "np") as file:
-        assert json.loads(file.metadata()["settings"])["method"] == "student-t"
+        about = json.loads(file.metadata()["detector"])
+    assert about["settings"]["method"] == "student-t"
+    assert about["widths"] == {"rgb": 8, "motion": 8}
+
+
+def test_a_run_notes_each_of_the_methods_losses(run, data, tmp_path):
+    history = pd.read_csv(run / "history.csv")
+    terms = ["loss_classification", "loss_kl", "loss_alignment"]
+    np.testing.assert_allclose(history[terms].sum(axis=1), history["loss"])
+    train(small("concat", epochs=1), data, [0], tmp_path, workers=1)
+    columns = [c for c in pd.read_csv(tmp_path / "history.csv") if c.startswith("loss")]
+    assert columns == ["loss", "loss_classification"]
+
+
+def test_scores_have_no_weights_where_a_method_has_none(data, tmp_path):
+    train(small("concat", epochs=1), data, [0], tmp_path, workers=1)
+    evaluate(tmp_path, data.manifest, data.manifest.with_name("intervals.csv"), "AUC")
+    scores = pd.read_parquet(tmp_path / "scores.parquet")
+    assert [c for c in scores if c.startswith(("score", "weight"))] == ["score"]
 
 
 GROUPS = ("normal", "fire", "fall")
 VIDEOS = [
-    TrainVideo(f"{group}{i}", group != "normal", group) for group in GROUPS for i in range(12)
+    TrainVideo(f"{group}{i}", group != "normal", (group,)) for group in GROUPS for i in range(12)
 ]
 
 
@@ -333,7 +331,7 @@ def test_epochs_draw_other_crops_and_seeds_other_orders():
 
 def test_ties_in_validation_auc_go_to_the_lower_loss_then_the_earlier_epoch():
     def record(epoch: int, auc: float, loss: float) -> EpochRecord:
-        return EpochRecord(epoch, 0, 0, 0, 0, auc, loss)
+        return EpochRecord(epoch, {}, auc, loss)
 
     rows = [record(0, 0.8, 0.1), record(1, 0.9, 0.5), record(2, 0.9, 0.4), record(3, 0.9, 0.4)]
     assert best_epoch(rows) == 2
@@ -348,19 +346,50 @@ def test_long_videos_are_pooled_by_the_mean_of_each_bin(n):
     np.testing.assert_allclose(pooled.numpy(), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("n", [1, 3, 8, 11, 299])
+def test_bins_are_those_of_the_released_codes_of_rtfm_and_ur_dmu(n):
+    x = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)
+    borders = np.linspace(0, n, 9, dtype=int)
+    expected = [x[a:b].mean(0) if a != b else x[a] for a, b in itertools.pairwise(borders)]
+    binned = bin_segments(torch.tensor(x), 8)
+    np.testing.assert_allclose(binned.numpy(), np.stack(expected), atol=1e-6)
+
+
 def test_test_videos_are_cut_in_chunks_that_keep_every_segment(data):
-    device = torch.device("cpu")
-    streams = Streams(EmbeddingStore(data.rgb, device), EmbeddingStore(data.motion, device))
-    names = [name for name in pd.read_csv(data.rgb)["video"] if len(streams.rgb[name]) > 10][:2]
-    batch = streams.test_batch(names, [1, 0], 10, pad_to_max=False)
-    kept = batch.rgb[batch.mask]
-    expected = torch.cat([streams.rgb[n][:, c].float() for n in names for c in (1, 0)])
+    streams = open_streams(data.streams, ("rgb", "motion"), "test")
+    names = pd.read_csv(data.streams["rgb"])["video"]
+    names = [name for name in names if streams.length(name) > 10][:2]
+    chunks = streams.test_chunks(names, [1, 0], 10)
+    kept = chunks.streams["rgb"][chunks.mask]
+    expected = torch.cat([streams["rgb"][n][:, c].float() for n in names for c in (1, 0)])
     assert torch.equal(kept, expected)
-    assert batch.rgb.shape[1] == 10
+    assert chunks.streams["rgb"].shape[1] == 10
 
 
-def test_streams_of_other_widths_are_an_error(data, tmp_path):
-    index = write_stream(tmp_path, {"a": np.zeros((1, CROPS, 4), np.float16)})
-    device = torch.device("cpu")
-    with pytest.raises(FusevadError, match="extract both streams"):
-        Streams(EmbeddingStore(data.rgb, device), EmbeddingStore(index, device))
+def store(folder: Path, **sizes: tuple[int, int, int]) -> EmbeddingStore:
+    rng = np.random.default_rng(0)
+    tensors = {name: rng.normal(size=size).astype(np.float16) for name, size in sizes.items()}
+    return EmbeddingStore(write_stream(folder, tensors), torch.device("cpu"))
+
+
+def test_a_stream_without_crops_is_shared_by_the_crops_of_the_others(tmp_path):
+    rgb, sound = store(tmp_path / "rgb", a=(3, 2, 8)), store(tmp_path / "audio", a=(3, 1, 5))
+    streams = Streams({"rgb": rgb, "audio": sound})
+    assert streams.crops == 2
+    assert streams.widths == {"rgb": 8, "audio": 5}
+    samples = streams.training_samples([("a", 0), ("a", 1)], lambda x: x)
+    assert torch.equal(samples.streams["rgb"], rgb["a"].float().transpose(0, 1))
+    for row in samples.streams["audio"]:
+        assert torch.equal(row, sound["a"][:, 0].float())
+    chunks = streams.test_chunks(["a"], [1, 0], 10)
+    assert torch.equal(chunks.streams["rgb"][0], rgb["a"][:, 1].float())
+    assert torch.equal(chunks.streams["audio"][1], sound["a"][:, 0].float())
+
+
+def test_streams_of_other_crops_or_lengths_are_an_error(tmp_path):
+    ten, five = store(tmp_path / "ten", a=(3, 10, 8)), store(tmp_path / "five", a=(3, 5, 8))
+    with pytest.raises(FusevadError, match=r"5 crops of stream motion.*has 10"):
+        Streams({"rgb": ten, "motion": five})
+    longer = store(tmp_path / "longer", a=(4, 10, 8))
+    with pytest.raises(FusevadError, match="streams rgb and motion have different numbers"):
+        Streams({"rgb": ten, "motion": longer}).test_chunks(["a"], [0], 10)

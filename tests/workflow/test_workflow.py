@@ -174,7 +174,7 @@ def test_a_truncated_video_stops_the_manifest_in_one_line_each(project, tmp_path
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("fusevad train --manifest none.csv --rgb a --motion b --settings {} out", "method"),
+        ("fusevad train --manifest none.csv --stream rgb=a --settings {} out", "method"),
         ('fusevad render out --settings {"sede":1}', "unknown setting 'sede'"),
         ("fusevad render out --settings missing.yaml", "missing.yaml: no such file"),
         ("fusevad evaluate nowhere --manifest no.csv --intervals no.csv", "no.csv: no such file"),

@@ -6,8 +6,7 @@ rule study_masking:
         settings=lambda w: PLAN.settings(f"study-masking/{w.dataset}"),
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
-        rgb=lambda w: JOBS.index(w.dataset, "rgb"),
-        motion=lambda w: JOBS.motion_index(w.dataset, CONFIG.study_experiment),
+        streams=lambda w: list(JOBS.streams(w.dataset, CONFIG.study_experiment).values()),
         run=lambda w: STUDIES.run(w.dataset, "history.csv"),
     output:
         "results/{dataset}/studies/masking.csv",
@@ -20,10 +19,11 @@ rule study_masking:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
     params:
+        streams=lambda w: JOBS.stream_options(w.dataset, CONFIG.study_experiment),
         run=subpath(input.run, parent=True),
     shell:
         "fusevad study-masking {params.run:q} --manifest {input.manifest:q}"
-        " --intervals {input.intervals:q} --rgb {input.rgb:q} --motion {input.motion:q}"
+        " --intervals {input.intervals:q} {params.streams:q}"
         " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
@@ -32,8 +32,7 @@ rule study_noise:
         settings=lambda w: PLAN.settings(f"study-noise/{w.dataset}"),
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
-        rgb=lambda w: JOBS.index(w.dataset, "rgb"),
-        motion=lambda w: JOBS.motion_index(w.dataset, CONFIG.study_experiment),
+        streams=lambda w: list(JOBS.streams(w.dataset, CONFIG.study_experiment).values()),
         cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.study_experiment),
         run=lambda w: STUDIES.run(w.dataset, "history.csv"),
     output:
@@ -46,12 +45,13 @@ rule study_noise:
         "../../envs/fusevad.yaml"
     threads: 64
     params:
+        streams=lambda w: JOBS.stream_options(w.dataset, CONFIG.study_experiment),
         run=subpath(input.run, parent=True),
         cues=lambda w, input: JOBS.cue_options(input.cues),
     shell:
         "fusevad study-noise {params.run:q} --manifest {input.manifest:q}"
-        " --intervals {input.intervals:q} --rgb {input.rgb:q} --motion {input.motion:q}"
-        " {params.cues:q} --settings {input.settings:q} --workers {threads:q}"
+        " --intervals {input.intervals:q} {params.streams:q} {params.cues:q}"
+        " --settings {input.settings:q} --workers {threads:q}"
         " {output:q} 2>&1 | tee {log:q} >&2"
 
 
@@ -85,8 +85,7 @@ rule study_equivalence:
         settings=lambda w: PLAN.settings(f"study-equivalence/{w.dataset}"),
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
-        rgb=lambda w: JOBS.index(w.dataset, "rgb"),
-        motion=lambda w: JOBS.motion_index(w.dataset, STUDIES.paired),
+        streams=lambda w: list(JOBS.streams(w.dataset, STUDIES.paired).values()),
         run=f"results/{{dataset}}/runs/{STUDIES.paired}/history.csv",
     output:
         "results/{dataset}/studies/equivalence.csv",
@@ -98,10 +97,11 @@ rule study_equivalence:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
     params:
+        streams=lambda w: JOBS.stream_options(w.dataset, STUDIES.paired),
         run=subpath(input.run, parent=True),
     shell:
         "fusevad study-equivalence {params.run:q} --manifest {input.manifest:q}"
-        " --intervals {input.intervals:q} --rgb {input.rgb:q} --motion {input.motion:q}"
+        " --intervals {input.intervals:q} {params.streams:q}"
         " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 

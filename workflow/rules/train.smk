@@ -5,8 +5,8 @@ rule train:
     input:
         settings=lambda w: PLAN.settings(f"train/{w.dataset}/{w.experiment}"),
         manifest="results/{dataset}/manifest.csv",
-        rgb=lambda w: JOBS.index(w.dataset, "rgb"),
-        motion=lambda w: JOBS.motion_index(w.dataset, w.experiment),
+        streams=lambda w: list(JOBS.streams(w.dataset, w.experiment).values()),
+        teacher=lambda w: JOBS.teacher_weights(w.dataset, w.experiment),
     output:
         "results/{dataset}/runs/{experiment}/history.csv",
         "results/{dataset}/runs/{experiment}/epoch-scores.safetensors",
@@ -25,11 +25,14 @@ rule train:
     resources:
         mem_mb=lambda w, threads: JOBS.train_memory(w.dataset, w.experiment, threads),
     params:
-        motion=lambda w, input: ["--motion", *input.motion] if input.motion else [],
+        streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
+        teacher=lambda w: JOBS.teacher_option(w.dataset, w.experiment),
+        # A cache and no output: seeds that any configuration has trained are reused from it.
+        store="results/{dataset}/seeds/{experiment}",
         seeds=",".join(map(str, CONFIG.seeds)),
         folder=subpath(output[0], parent=True),
     shell:
-        "fusevad train --manifest {input.manifest:q} --rgb {input.rgb:q} {params.motion:q}"
-        " --settings {input.settings:q} --seeds {params.seeds:q} --workers {threads:q}"
-        " --memory-mb {resources.mem_mb:q}"
+        "fusevad train --manifest {input.manifest:q} {params.streams:q} {params.teacher:q}"
+        " --settings {input.settings:q} --seeds {params.seeds:q} --seed-store {params.store:q}"
+        " --workers {threads:q} --memory-mb {resources.mem_mb:q}"
         " {params.folder:q} 2>&1 | tee {log:q} >&2"

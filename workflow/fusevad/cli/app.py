@@ -40,9 +40,29 @@ OnBadVideo = Annotated[
 ]
 Cues = Annotated[list[Path], typer.Option(help="A shard of the motion cues; give each.")]
 Rgb = Annotated[Path, typer.Option(help="Index of the RGB embeddings.")]
-Motion = Annotated[Path, typer.Option(help="Index of the motion-cue embeddings.")]
+StreamIndices = Annotated[
+    list[str], typer.Option("--stream", help="NAME=INDEX of a stream's embeddings; once for each.")
+]
 Shard = Annotated[int, typer.Option(help="Number of this shard, from 0.", min=0)]
 Shards = Annotated[int, typer.Option(help="Number of shards.", min=1)]
+
+
+def stream_paths(given: list[str]) -> dict[str, Path]:
+    """Index of each stream by its role, from the options `--stream rgb=INDEX`.
+
+    Raises:
+        FusevadError: an option of another form, or a stream that is given twice.
+    """
+    found: dict[str, Path] = {}
+    for option in given:
+        role, _, path = option.partition("=")
+        if not (role and path) or role in found:
+            raise FusevadError(
+                f"--stream {option}: give each stream once as NAME=INDEX, such as"
+                " --stream rgb=results/rendered/embeddings/ENCODER/rgb/index.csv"
+            )
+        found[role] = Path(path)
+    return found
 
 
 def main() -> None:

@@ -10,12 +10,12 @@ from fusevad.cli.app import (
     Intervals,
     JobFile,
     Manifest,
-    Motion,
-    Rgb,
     Settings,
+    StreamIndices,
     Threads,
     Workers,
     app,
+    stream_paths,
 )
 from fusevad.parsing import parse
 from fusevad.plan.records import recorded
@@ -24,27 +24,31 @@ from fusevad.plan.records import recorded
 @app.command()
 def train(
     manifest: Manifest,
-    rgb: Rgb,
+    stream: StreamIndices,
     settings: Settings,
     out: Path,
-    motion: Annotated[
-        Path | None, typer.Option(help="Index of the motion-cue embeddings, where needed.")
+    teacher: Annotated[
+        Path | None, typer.Option(help="Folder of the run that teaches, seed by seed.")
     ] = None,
     seeds: Annotated[str, typer.Option(help="Numbers, separated by commas.")] = "0",
+    seed_store: Annotated[
+        Path | None, typer.Option(help="Folder of finished seeds: each is trained once.")
+    ] = None,
     workers: Workers = 1,
     memory_mb: Annotated[
         int | None, typer.Option(help="Memory for all seeds at a time, in MB; else not limited.")
     ] = None,
 ) -> None:
-    """Train one experiment on one data set with all SEEDS; goes on where a killed run was."""
+    """Train one experiment on one data set with all SEEDS; resumes where a killed run was."""
     from fusevad.train.run import TrainData
     from fusevad.train.run import train as train_all
-    from fusevad.train.seed_run import TrainSettings
+    from fusevad.train.settings import train_settings
 
     numbers = parse(list[int], seeds.split(","), "--seeds")
+    data = TrainData(manifest, stream_paths(stream), teacher)
     with recorded(settings) as job:
-        parsed = parse(TrainSettings, job.settings, "train")
-        train_all(parsed, TrainData(manifest, rgb, motion), numbers, out, workers, memory_mb)
+        parsed = train_settings(job.settings, "train")
+        train_all(parsed, data, numbers, out, workers, memory_mb, seed_store)
 
 
 @app.command()
@@ -80,8 +84,7 @@ def study_masking(
     run: Path,
     manifest: Manifest,
     intervals: Intervals,
-    rgb: Rgb,
-    motion: Motion,
+    stream: StreamIndices,
     settings: Settings,
     out: Annotated[tuple[Path, Path], typer.Argument(help="Values, and values by dimension.")],
     workers: Workers = 1,
@@ -92,7 +95,7 @@ def study_masking(
 
     with recorded(settings) as job:
         parsed = parse(MaskingSettings, job.settings, "masking")
-        study(run, manifest, intervals, rgb, motion, parsed, *out, workers)
+        study(run, manifest, intervals, stream_paths(stream), parsed, *out, workers)
 
 
 @app.command()
@@ -100,8 +103,7 @@ def study_noise(
     run: Path,
     manifest: Manifest,
     intervals: Intervals,
-    rgb: Rgb,
-    motion: Motion,
+    stream: StreamIndices,
     cues: Cues,
     settings: Settings,
     out: Path,
@@ -113,7 +115,8 @@ def study_noise(
 
     with recorded(settings) as job:
         parsed = parse(NoiseSettings, job.settings, "noise")
-        study(run, manifest, intervals, rgb, motion, cues, parsed, out, workers)
+        streams = stream_paths(stream)
+        study(run, manifest, intervals, streams, cues, parsed, out, workers)
 
 
 @app.command()
@@ -139,8 +142,7 @@ def study_equivalence(
     run: Path,
     manifest: Manifest,
     intervals: Intervals,
-    rgb: Rgb,
-    motion: Motion,
+    stream: StreamIndices,
     settings: Settings,
     out: Path,
     workers: Workers = 1,
@@ -151,7 +153,7 @@ def study_equivalence(
 
     with recorded(settings) as job:
         parsed = parse(EquivalenceSettings, job.settings, "equivalence")
-        study(run, manifest, intervals, rgb, motion, parsed, out, workers)
+        study(run, manifest, intervals, stream_paths(stream), parsed, out, workers)
 
 
 @app.command()

@@ -1,8 +1,9 @@
 """What the schemas can't say of a configuration: names that must exist, cues that must be made."""
 
 from fusevad.config.model import Config
-from fusevad.config.streams import METHODS_WITHOUT
 from fusevad.errors import FusevadError
+from fusevad.models.registry import METHODS, find
+from fusevad.train.settings import train_settings
 
 SOURCE = "configuration (config/config.yaml and what is laid over it)"
 
@@ -25,14 +26,65 @@ def check_references(config: Config) -> None:
         _check_cue(config, name)
     for key, name in (("studies.experiment", config.study_experiment), *_compared(config)):
         method = config.experiments[name].method
-        if method in METHODS_WITHOUT:
+        if "motion" not in find(method).streams:
             raise FusevadError(
                 f"{SOURCE}: {key}: experiment '{name}' learns without motion cues, and the study"
                 " is of both streams; name another one"
             )
     for dataset in config.datasets:
         for name in used:
-            config.train_settings(dataset, name)
+            train_settings(config.train_settings(dataset, name), f"experiment '{name}'")
+
+
+def check_methods(config: Config) -> None:
+    """Methods of experiments are registered, and so are the teachers of those that learn from one.
+
+    A teacher's streams are the student's, where both read some of the same role.
+
+    Raises:
+        FusevadError: naming the experiment, what is wrong and what to do.
+    """
+    for name, experiment in config.experiments.items():
+        where = f"{config.folder / 'experiments'}: experiment '{name}'"
+        if experiment.method not in METHODS:
+            known = ", ".join(sorted(METHODS))
+            raise FusevadError(
+                f"{where}: method '{experiment.method}' is unknown; choose one of {known}"
+            )
+        taught = find(experiment.method).taught
+        if taught != (experiment.teacher is not None):
+            raise FusevadError(
+                f"{where}: method '{experiment.method}' learns from a teacher; name an experiment"
+                " with `teacher`"
+                if taught
+                else f"{where}: method '{experiment.method}' learns from no teacher; remove"
+                " `teacher`"
+            )
+    for name in config.experiments:
+        _check_teacher(config, name)
+
+
+def _check_teacher(config: Config, name: str) -> None:
+    """The teacher of an experiment exists, is not taught by it, and reads the same streams."""
+    where = f"{config.folder / 'experiments'}: experiment '{name}'"
+    seen = [name]
+    while (teacher := config.experiments[seen[-1]].teacher) is not None:
+        if teacher not in config.experiments:
+            raise FusevadError(f"{where}: no experiment '{teacher}' to be its teacher; add it")
+        if teacher in seen:
+            circle = " -> ".join([*seen, teacher])
+            raise FusevadError(
+                f"{where}: its teachers teach each other ({circle}); break the circle"
+            )
+        seen.append(teacher)
+    if len(seen) > 1:
+        student, first = config.experiments[name], config.experiments[seen[1]]
+        for role in {*find(student.method).roles} & {*find(first.method).streams}:
+            if student.stream(role) != first.stream(role):
+                raise FusevadError(
+                    f"{where}: reads {role} from {student.stream(role)}, but its teacher"
+                    f" '{first.name}' from {first.stream(role)}; use the same"
+                )
 
 
 def _compared(config: Config) -> list[tuple[str, str]]:

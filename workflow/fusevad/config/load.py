@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusevad.config.checks import SOURCE, check_references
+from fusevad.config.checks import SOURCE, check_methods, check_references
 from fusevad.config.command_line import overrides
 from fusevad.config.forms import CueChoice, EncoderFile
 from fusevad.config.model import ORIGINS, Config, Dataset
@@ -59,6 +59,7 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
         studies=values["studies"],
         folder=folder,
     )
+    check_methods(config)
     for path in sorted((folder / "tables").glob("*.yaml")):
         table = read_named(folder, "tables", path.stem)
         if "study" in table:
@@ -144,5 +145,6 @@ def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
                 entry.get("hyperparameters"),
                 cue,
                 entry.get("set", {}),
+                entry.get("teacher"),
             )
     return result

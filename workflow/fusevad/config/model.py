@@ -8,6 +8,7 @@ from fusevad.config.reading import merge, read_named
 from fusevad.config.streams import CAMERA, MotionCue
 from fusevad.config.tables import Ablation, Experiment
 from fusevad.errors import FusevadError
+from fusevad.models.registry import check_known, check_own, find, own
 
 ORIGINS = ("render", "recorded", "splice")
 
@@ -96,6 +97,16 @@ class Config:
         imported = self.features.get(dataset, {}).get("streams", {})
         return cue.definition != CAMERA or dataset in self.events or cue.stream in imported
 
+    def streams(self, experiment: str) -> dict[str, str]:
+        """Names of the streams that training reads, by role: the method's, and its teacher's."""
+        chosen = self.experiments[experiment]
+        found = {role: chosen.stream(role) for role in find(chosen.method).roles}
+        if chosen.teacher is not None:
+            teacher = self.experiments[chosen.teacher]
+            roles = find(teacher.method).streams
+            found = {role: teacher.stream(role) for role in roles} | found
+        return found
+
     def embedding_folder(self, dataset: str) -> str:
         """Encoder and frame stride, or the layout of imported features, as they stand in paths."""
         if dataset in self.features:
@@ -103,7 +114,11 @@ class Config:
         return f"{self.encoder}.stride-{self.datasets[dataset].frame_stride}"
 
     def train_settings(self, dataset: str, experiment: str) -> dict[str, Any]:
-        """Settings of the stage `train`: the named set, its data set's part, the overrides."""
+        """Settings of the stage `train`: the named set, its data set's part, the overrides.
+
+        Of a set's sections `model` and `loss` a method has its own keys alone.
+        """
+        chosen = self.experiments[experiment]
         name, values = self._hyperparameters(dataset, experiment)
         crops = self.crops(dataset)
         wanted = values.get("test_crops", crops[:1])
@@ -115,7 +130,12 @@ class Config:
             )
         # Training knows crops by their place in the embeddings.
         places = {"test_crops": [crops.index(crop) for crop in wanted]}
-        return values | places | {"method": self.experiments[experiment].method}
+        sections = {
+            section: own(chosen.method, section, values[section])
+            for section in ("model", "loss")
+            if section in values
+        }
+        return values | sections | places | {"method": chosen.method}
 
     def _hyperparameters(self, dataset: str, experiment: str) -> tuple[str, dict[str, Any]]:
         """Name of the set that an experiment uses on a data set, and its values."""
@@ -126,6 +146,11 @@ class Config:
         named = read_named(self.folder, "hyperparameters", name)
         for over in (named.get("datasets", {}).get(self.datasets[dataset].source, {}), changed):
             named = named | {"all": merge(named["all"], over)}
+        for section in ("model", "loss"):
+            source = f"hyperparameters '{name}' of experiment '{experiment}'"
+            check_known(section, named["all"].get(section, {}), source)
+            overrides = chosen.overrides.get(section, {})
+            check_own(chosen.method, section, overrides, f"experiment '{experiment}': set")
         return name, merge(named["all"], chosen.overrides)
 
     def possible(self, dataset: str) -> list[str]:

@@ -10,3 +10,6 @@ PROTOCOLS = {
 
 # Those whose weights a run keeps.
 KEPT_PROTOCOLS = ("last", "validation")
+
+# Whose weights teach another run: the test set chooses nothing.
+TEACHING = "validation"

@@ -7,9 +7,6 @@ from fusevad.cues.settings import Definition
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
 
-# Methods that learn from RGB alone (`Detector.needs_motion_cue`), for readers without torch.
-METHODS_WITHOUT = ("image-only",)
-
 # Cues counted from the events of a real camera, in place of differences between frames.
 CAMERA = "camera"
 

@@ -15,7 +15,11 @@ from fusevad.errors import FusevadError
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """An entry of `config/experiments/` or of a sweep, with the motion cue resolved."""
+    """An entry of `config/experiments/` or of a sweep, with the motion cue resolved.
+
+    Attributes:
+        teacher: experiment whose run teaches this one, seed by seed.
+    """
 
     name: str
     label: str
@@ -23,6 +27,11 @@ class Experiment:
     hyperparameters: str | dict[str, Any] | None
     motion_cue: MotionCue
     overrides: dict[str, Any]
+    teacher: str | None = None
+
+    def stream(self, role: str) -> str:
+        """Name of the stream that has a role in its method: of `motion`, its motion cue's."""
+        return self.motion_cue.stream if role == "motion" else role
 
 
 @dataclass(frozen=True, slots=True)

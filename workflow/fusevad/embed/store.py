@@ -1,6 +1,6 @@
 """Embeddings on disk as training and test samples; shards stay memory-mapped."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,110 +40,192 @@ class EmbeddingStore:
             )
         return self._tensors[video]
 
+    def place(self, crop: int) -> int:
+        """Where a crop is: a stream of one crop has it for all."""
+        return crop if self.crops > 1 else 0
+
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Padded samples: `rgb` and `motion` `B x T x D` float32, `mask` `B x T` of real segments.
+class Padded:
+    """Zero-padded sequences: by stream `B x T x D` float32, `mask` `B x T` of real segments."""
 
-    `motion` is `None` where a method learns from RGB alone.
-    """
-
-    rgb: Tensor
-    motion: Tensor | None
+    streams: dict[str, Tensor]
     mask: Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """RGB and, for methods that need it, the motion cue; of equal width and lengths."""
+    """Embeddings of the same videos, by role: `rgb`, `motion`, `audio`, ...
 
-    rgb: EmbeddingStore
-    motion: EmbeddingStore | None
+    Streams may differ in width. They have the same crops, or one: a stream without crops (sound) is
+    shared by all crops of the others.
+
+    Raises:
+        FusevadError: there is none, or one has more than one crop and fewer than another.
+    """
+
+    stores: Mapping[str, EmbeddingStore]
 
     def __post_init__(self) -> None:
-        if self.motion is None:
-            return
-        if self.rgb.dim != self.motion.dim or self.rgb.crops != self.motion.crops:
-            raise FusevadError(
-                f"{self.motion.index}: {self.motion.crops} crops of {self.motion.dim} features,"
-                f" but {self.rgb.index} has {self.rgb.crops} of {self.rgb.dim}; extract both"
-                " streams with one encoder"
-            )
+        if not self.stores:
+            raise FusevadError("no stream to read; name its index")
+        for role, store in self.stores.items():
+            if store.crops not in (1, self.crops):
+                raise FusevadError(
+                    f"{store.index}: {store.crops} crops of stream {role}, but another stream has"
+                    f" {self.crops}; extract streams with the same crops, or with one"
+                )
 
-    def training_batch(
-        self, samples: Sequence[tuple[str, int]], max_segments: int, pad_to_max: bool
-    ) -> Batch:
-        """Samples `(video, crop)`, each pooled to at most `max_segments` and zero-padded.
+    def __getitem__(self, role: str) -> EmbeddingStore:
+        """One stream."""
+        return self.stores[role]
 
-        With `pad_to_max` the batch is `max_segments` long even if no sample is: padding counts
-        where a model does not mask it.
+    @property
+    def crops(self) -> int:
+        """Of the stream that has most."""
+        return max(store.crops for store in self.stores.values())
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Features of each stream."""
+        return {role: store.dim for role, store in self.stores.items()}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the embeddings are."""
+        return next(iter(self.stores.values())).device
+
+    def length(self, video: str) -> int:
+        """Segments of a video."""
+        return len(next(iter(self.stores.values()))[video])
+
+    def only(self, roles: Iterable[str]) -> "Streams":
+        """Those of some roles.
+
+        Raises:
+            FusevadError: one is missing.
         """
-        streams = [
-            [pool_segments(stream[video][:, crop].float(), max_segments) for video, crop in samples]
-            for stream in self._present()
-        ]
-        return _pad(streams, max_segments if pad_to_max else 0)
+        lacking = [role for role in roles if role not in self.stores]
+        if lacking:
+            raise FusevadError(
+                f"stream {', '.join(lacking)} is missing; name its index: --stream"
+                f" {lacking[0]}=INDEX"
+            )
+        return Streams({role: self.stores[role] for role in roles})
 
-    def test_batch(
-        self, videos: Sequence[str], crops: Sequence[int], max_segments: int, pad_to_max: bool
-    ) -> Batch:
+    def with_store(self, role: str, store: EmbeddingStore) -> "Streams":
+        """The same streams but for one."""
+        return Streams({**self.stores, role: store})
+
+    def training_samples(
+        self,
+        samples: Sequence[tuple[str, int]],
+        shorten: Callable[[Tensor], Tensor],
+        minimum: int = 0,
+    ) -> Padded:
+        """Samples `(video, crop)`, each made as long as training wants it, and zero-padded.
+
+        Args:
+            samples: of a batch.
+            shorten: what makes the `T x D` of a sample from the `n x D` of a video.
+            minimum: length to pad to even if no sample is as long.
+        """
+        rows = {
+            role: [shorten(store[video][:, store.place(crop)].float()) for video, crop in samples]
+            for role, store in self.stores.items()
+        }
+        return _pad(rows, minimum)
+
+    def test_chunks(
+        self, videos: Sequence[str], crops: Sequence[int], max_segments: int, minimum: int = 0
+    ) -> Padded:
         """All chunks of whole videos; rows are videos x crops x chunks, in this order.
 
-        Chunks are `max_segments` long, the last one zero-padded (IEF-VAD, section 2).
+        Chunks are `max_segments` long, the last one zero-padded (IEF-VAD, section 2), to `minimum`
+        if all are shorter.
         """
-        streams = [
-            [
+        rows = {
+            role: [
                 chunk
                 for video in videos
-                for crop in stream[video][:, list(crops)].float().unbind(dim=1)
-                for chunk in crop.split(max_segments)
+                for crop in crops
+                for chunk in store[video][:, store.place(crop)].float().split(max_segments)
             ]
-            for stream in self._present()
-        ]
-        return _pad(streams, max_segments if pad_to_max else 0)
+            for role, store in self.stores.items()
+        }
+        return _pad(rows, minimum)
 
-    def _present(self) -> list[EmbeddingStore]:
-        return [self.rgb] if self.motion is None else [self.rgb, self.motion]
+
+def open_streams(indices: Mapping[str, Path], roles: Iterable[str], what: str) -> Streams:
+    """The streams of some roles, on a GPU where there is one.
+
+    Args:
+        indices: of the embeddings, by role; those of other roles are not read.
+        roles: that are wanted.
+        what: needs them.
+
+    Raises:
+        FusevadError: the index of one is not named, or unreadable.
+    """
+    wanted = tuple(roles)
+    lacking = [role for role in wanted if role not in indices]
+    if lacking:
+        raise FusevadError(
+            f"{what} needs stream {', '.join(lacking)} too; name its index: --stream"
+            f" {lacking[0]}=INDEX"
+        )
+    device = default_device()
+    return Streams({role: EmbeddingStore(indices[role], device) for role in wanted})
+
+
+def default_device() -> torch.device:
+    """A GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def pool_segments(x: Tensor, bins: int) -> Tensor:
-    """Mean over `bins` nearly equal parts of a sequence longer than `bins`; else unchanged.
+    """`bin_segments` of a sequence longer than `bins`; else unchanged: `min(n, bins) x D`."""
+    return x if len(x) <= bins else bin_segments(x, bins)
 
-    Bin borders are `floor(linspace(0, n, bins + 1))`, as in the released code.
+
+def bin_segments(x: Tensor, bins: int) -> Tensor:
+    """Means over `bins` nearly equal parts of a sequence; a part without a segment repeats one.
+
+    Borders are `floor(linspace(0, n, bins + 1))`, as in the released code of IEF-VAD, RTFM and
+    UR-DMU.
 
     Args:
         x: `n x D`.
-        bins: largest length.
+        bins: how many parts.
 
     Returns:
-        `min(n, bins) x D`.
+        `bins x D`.
     """
-    n = len(x)
-    if n <= bins:
-        return x
-    borders = torch.div(torch.arange(bins + 1) * n, bins, rounding_mode="floor")
+    borders = torch.div(torch.arange(bins + 1) * len(x), bins, rounding_mode="floor")
+    starts = borders[:-1]
+    ends = torch.maximum(borders[1:], starts + 1)
     sums = torch.cat((x.new_zeros(1, x.shape[1], dtype=torch.float64), x.double().cumsum(0)))
-    widths = (borders[1:] - borders[:-1]).to(x.device)
-    return ((sums[borders[1:]] - sums[borders[:-1]]) / widths[:, None]).to(x.dtype)
+    widths = (ends - starts).to(x.device)
+    return ((sums[ends] - sums[starts]) / widths[:, None]).to(x.dtype)
 
 
-def _pad(streams: list[list[Tensor]], minimum: int) -> Batch:
-    lengths = torch.tensor([len(x) for x in streams[0]])
-    if any([len(x) for x in stream] != lengths.tolist() for stream in streams):
-        raise FusevadError(
-            "the embeddings of RGB and motion cue have different numbers of segments; extract both"
-            " streams from the same manifest"
-        )
+def _pad(streams: Mapping[str, list[Tensor]], minimum: int) -> Padded:
+    first = next(iter(streams))
+    lengths = torch.tensor([len(x) for x in streams[first]])
     longest = max(int(lengths.max()), minimum)
-    padded = []
-    for stream in streams:
-        out = stream[0].new_zeros(len(stream), longest, stream[0].shape[1])
-        for row, x in zip(out, stream, strict=True):
+    padded = {}
+    for role, rows in streams.items():
+        if [len(x) for x in rows] != lengths.tolist():
+            raise FusevadError(
+                f"the embeddings of streams {first} and {role} have different numbers of segments;"
+                " extract all streams from the same manifest"
+            )
+        out = rows[0].new_zeros(len(rows), longest, rows[0].shape[1])
+        for row, x in zip(out, rows, strict=True):
             row[: len(x)] = x
-        padded.append(out)
+        padded[role] = out
     mask = torch.arange(longest) < lengths[:, None]
-    motion = padded[1] if len(padded) > 1 else None
-    return Batch(padded[0], motion, mask.to(padded[0].device))
+    return Padded(padded, mask.to(padded[first].device))
 
 
 def _read_shard(path: Path, device: torch.device) -> dict[str, Tensor]:

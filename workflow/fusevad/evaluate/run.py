@@ -11,15 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors import SafetensorError, safe_open
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.errors import FusevadError
+from fusevad.evaluate.history import COLUMNS, EpochRecord, best_epoch
 from fusevad.evaluate.metrics import LabelledTest
 from fusevad.files import atomic_path, read_csv, write_csv
-from fusevad.train.seed_run import SCORE_COLUMNS, EpochRecord, best_epoch
 from fusevad.video.decode import SEGMENT_FRAMES
 
 
@@ -42,8 +41,8 @@ def evaluate(run: Path, manifest: Path, intervals: Path, main_metric: str) -> No
             "videos that it ranks have anomalous or normal frames only; correct the intervals, or "
             "name another metric first"
         )
-    history = read_csv(run / "history.csv", ["seed", "epoch", "validation_auc"])
-    by_epoch = _read_scores(run / "epoch-scores.safetensors", len(test.segments.video))
+    history = read_csv(run / "history.csv", ["seed", "epoch", "validation_auc", "validation_loss"])
+    columns, by_epoch = _read_scores(run / "epoch-scores.safetensors", len(test.segments.video))
     seeds, classes, scores = [], [], []
     for seed, records in history.groupby("seed"):
         epochs = by_epoch[f"seed-{seed}"]
@@ -56,18 +55,20 @@ def evaluate(run: Path, manifest: Path, intervals: Path, main_metric: str) -> No
                 classes += [
                     key | {"class": name, "metric": m, "value": v} for m, v in metrics.items()
                 ]
-            scores.append(_score_rows(test.videos, epochs[epoch], key))
+            scores.append(_score_rows(test.videos, columns, epochs[epoch], key))
     write_csv(pd.DataFrame(classes), run / "classes.csv")
     with atomic_path(run / "scores.parquet") as temporary:
         pd.concat(scores, ignore_index=True).to_parquet(temporary, index=False)
     write_csv(pd.DataFrame(seeds), run / "seeds.csv")
 
 
-def _read_scores(path: Path, segments: int) -> dict[str, NDArray[np.float32]]:
-    """`epochs x segments x 3` of each seed."""
+def _read_scores(path: Path, segments: int) -> tuple[list[str], dict[str, NDArray[np.float32]]]:
+    """Names of the columns, and `epochs x segments x columns` of each seed."""
     try:
-        scores = load_file(path)
-    except (OSError, SafetensorError) as error:
+        with safe_open(path, framework="numpy") as file:
+            columns = file.metadata()[COLUMNS].split(",")
+            scores = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
         raise FusevadError(f"{path}: unreadable scores ({error}); train this run again") from error
     for of_seed in scores.values():
         if of_seed.shape[1] != segments:
@@ -75,16 +76,13 @@ def _read_scores(path: Path, segments: int) -> dict[str, NDArray[np.float32]]:
                 f"{path.parent}: scores of {of_seed.shape[1]} test segments, but the manifest has "
                 f"{segments}; train this run again"
             )
-    return scores
+    return columns, scores
 
 
 def _chosen_epochs(
     records: pd.DataFrame, epochs: NDArray[np.float32], test: LabelledTest, main_metric: str
 ) -> dict[str, int]:
-    history = [
-        EpochRecord(**{str(k): v for k, v in row.items() if k != "seed"})
-        for row in records.to_dict("records")
-    ]
+    history = [EpochRecord.from_row(row) for row in records.to_dict("records")]
     on_test = [test.metric(main_metric, epoch[:, 0]) for epoch in epochs]
     return dict(
         zip(PROTOCOLS, (len(epochs) - 1, best_epoch(history), int(np.argmax(on_test))), strict=True)
@@ -92,7 +90,10 @@ def _chosen_epochs(
 
 
 def _score_rows(
-    videos: Sequence[LabelledVideo], segments: NDArray[np.float32], key: dict[str, object]
+    videos: Sequence[LabelledVideo],
+    columns: Sequence[str],
+    segments: NDArray[np.float32],
+    key: dict[str, object],
 ) -> pd.DataFrame:
     frames = np.array([len(video.labels) for video in videos])
     counts = -(-frames // SEGMENT_FRAMES)
@@ -101,4 +102,4 @@ def _score_rows(
     ends = np.minimum(starts + SEGMENT_FRAMES, np.repeat(frames, counts))
     names = np.repeat(np.array([video.name for video in videos], dtype=object), counts)
     place = {"video": names, "segment": index, "start": starts, "end": ends}
-    return pd.DataFrame(key | place | dict(zip(SCORE_COLUMNS, segments.T, strict=True)))
+    return pd.DataFrame(key | place | dict(zip(columns, segments.T, strict=True)))

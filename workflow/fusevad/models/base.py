@@ -1,138 +1,110 @@
-"""What every detector shares: settings, output, registry."""
+"""What every detector shares, and how one is built by its name."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from importlib import import_module
 
 from torch import Tensor, nn
 
 from fusevad.errors import FusevadError
-from fusevad.parsing import FORBID
+from fusevad.models.losses import video_loss
+from fusevad.models.output import Batch, Output
+from fusevad.models.registry import Method, find
+from fusevad.models.settings import BagLoss, MethodSettings
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSettings:
-    """Architecture of a detector. Symbols and defaults: IEF-VAD, appendix I.
-
-    `mask_padding`, `refinement_networks` and `epsilon_in` name the three places where the
-    released code computes something else than the paper (docs/released.md). `dim` is the width of
-    the embeddings: 768 for ViT-L/14. Not of the paper: `refinement_networks: narrow`,
-    `robust_iterations` (`robust-student-t`) and `covariance_rank` (`low-rank`).
-    """
-
-    __pydantic_config__ = FORBID
-
-    dim: int = 768
-    layers: int = 2
-    heads: int = 8
-    dropout: float = 0.1
-    nu: float = 8.0
-    epsilon: float = 1e-8
-    epsilon_in: Literal["variance", "weights"] = "variance"
-    refinement_steps: int = 10
-    refinement_rate: float = 0.5
-    refinement_networks: Literal["shared", "separate", "narrow"] = "shared"
-    sequential_update: bool = False
-    process_noise: float = 0.0
-    mask_padding: bool = True
-    robust_iterations: int = 3
-    covariance_rank: int = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """What a method says of one modality.
+class Blueprint:
+    """What a detector is built from.
 
     Attributes:
-        mean: `B x T x D`.
-        log_variance: (effective) log-variance of each feature, `B x T x D`.
-        factors: `B x T x D x R` where features are correlated: with `S = diag(exp(log_variance /
-            2))` and `F` the factors of a segment, its covariance is `S (I + F F^T) S`.
+        method: the line of the registry.
+        settings: of the architecture, of type `method.model`.
+        loss: weights of the losses, of type `method.loss`.
+        widths: of the embeddings, by role, of all streams that the method reads.
     """
 
-    mean: Tensor
-    log_variance: Tensor
-    factors: Tensor | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What a detector returns for a batch.
-
-    Attributes:
-        logits: `B x T`; the anomaly score is their sigmoid.
-        distributions: of RGB and motion cue, for the KL and alignment losses; empty for methods
-            that do not model uncertainty.
-        weights: of RGB and motion cue in the fusion, each `B x T x D`, non-negative and summing
-            to 1 (up to epsilon where it is added to them); empty for methods without.
-    """
-
-    logits: Tensor
-    distributions: tuple[Distribution, ...] = ()
-    weights: tuple[Tensor, ...] = ()
+    method: Method
+    settings: MethodSettings
+    loss: BagLoss
+    widths: Mapping[str, int]
 
 
 class Detector(nn.Module, ABC):
-    """A method: RGB and motion-cue embeddings of a video in, a logit for each segment out.
+    """A method: embeddings of a video in, by stream, a logit for each segment out.
 
     Attributes:
-        needs_motion_cue: false for a method that `forward` may give `None` for `motion`; the same
-            names stand in `motion_cue.METHODS_WITHOUT`.
+        streams: roles of the streams that `forward` reads, as the registry has them.
+        learns_from: roles of those that training needs besides.
+        settings: of the architecture.
+        loss: weights of the losses; a phase of training brings others.
+        widths: of the embeddings, by role.
     """
 
-    needs_motion_cue: ClassVar[bool] = True
-
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
-        self.settings = settings
+        self.streams = blueprint.method.streams
+        self.learns_from = blueprint.method.learns_from
+        self.settings = blueprint.settings
+        self.loss = blueprint.loss
+        self.widths = blueprint.widths
 
     @abstractmethod
-    def forward(self, rgb: Tensor, motion: Tensor, mask: Tensor) -> Output:
+    def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> Output:
         """Score segments.
 
         Args:
-            rgb: `B x T x D` image embeddings.
-            motion: `B x T x D` motion-cue embeddings.
+            streams: by role, `B x T x D` embeddings; in training also those of `learns_from`.
             mask: `B x T`, true where a segment is real and not padding.
         """
 
+    def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """Named terms, weighted: training lowers their sum. By default the video loss alone."""
+        return {"classification": video_loss(output, batch, self.loss)}
 
-_METHODS: dict[str, type[Detector]] = {}
+    @property
+    def dim(self) -> int:
+        """Width of all streams, for methods that work in the space of the embeddings.
 
-
-def register(name: str) -> Callable[[type[Detector]], type[Detector]]:
-    """Class decorator: make a method known as `name` in `config/experiments/`."""
-
-    def add(cls: type[Detector]) -> type[Detector]:
-        _METHODS[name] = cls
-        return cls
-
-    return add
-
-
-def method_names() -> list[str]:
-    """Names of all methods, sorted."""
-    return sorted(_METHODS)
-
-
-def needs_motion_cue(name: str) -> bool:
-    """Whether the detector `name` reads motion cues; see `Detector.needs_motion_cue`."""
-    return _method(name).needs_motion_cue
+        Raises:
+            FusevadError: the streams differ in width.
+        """
+        if len(set(self.widths.values())) > 1:
+            widths = ", ".join(f"{name} {width}" for name, width in self.widths.items())
+            raise FusevadError(
+                f"{type(self).__name__} needs streams of one width ({widths}); embed them with one"
+                " encoder or choose another method"
+            )
+        return next(iter(self.widths.values()))
 
 
-def build(name: str, settings: ModelSettings) -> Detector:
-    """Make the detector `name` with fresh weights from torch's global generator."""
-    method = _method(name)
-    if settings.dim % settings.heads:
-        raise FusevadError(
-            f"method '{name}': {settings.heads} heads do not divide an embedding of "
-            f"{settings.dim}; choose another number of heads"
-        )
-    return method(settings)
+def build(
+    name: str, settings: MethodSettings, widths: Mapping[str, int], loss: BagLoss | None = None
+) -> Detector:
+    """Make the detector `name` with fresh weights from torch's global generator.
+
+    Args:
+        name: of a registered method.
+        settings: as the registry names their type.
+        widths: of the embeddings of all streams that the method scores and learns from.
+        loss: weights of its losses; the defaults without.
+
+    Raises:
+        FusevadError: an unknown method, settings of another one, or a stream that is missing.
+    """
+    method = find(name)
+    if not isinstance(settings, method.model):
+        raise FusevadError(f"method '{name}': settings of another method; give its own")
+    lacking = [role for role in method.roles if role not in widths]
+    if lacking:
+        raise FusevadError(f"method '{name}' needs stream {', '.join(lacking)} too; name its index")
+    read = {role: widths[role] for role in method.roles}
+    return implementation(method)(Blueprint(method, settings, loss or method.loss(), read))
 
 
-def _method(name: str) -> type[Detector]:
-    if name not in _METHODS:
-        raise FusevadError(f"method '{name}' is unknown; choose one of {', '.join(method_names())}")
-    return _METHODS[name]
+def implementation(method: Method) -> type[Detector]:
+    """The class that implements a method."""
+    module, _, name = method.implementation.partition(":")
+    full = module if "." in module else f"fusevad.models.{module}"
+    return getattr(import_module(full), name)

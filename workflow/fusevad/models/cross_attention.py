@@ -1,44 +1,42 @@
 """Fusion by cross-attention between the streams."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
-from fusevad.models.base import Detector, ModelSettings, Output, register
-from fusevad.models.layers import Refinement, TemporalEncoder
+from fusevad.models.base import Blueprint, Detector
+from fusevad.models.layers import Refinement, TemporalEncoder, attention_layer
+from fusevad.models.output import Output
 
 
-@register("cross-attention")
 class CrossAttentionFusion(Detector):
     """Each stream attends to the other; the fused state is the mean of both, layer-normalised.
 
     The paper names the baseline without describing it; this is its plainest form.
     """
 
-    def __init__(self, settings: ModelSettings) -> None:
-        super().__init__(settings)
-        self.rgb_encoder = TemporalEncoder(settings)
-        self.motion_encoder = TemporalEncoder(settings)
-        self.rgb_to_event = self._attention(settings)
-        self.motion_to_rgb = self._attention(settings)
-        self.rgb_norm = nn.LayerNorm(settings.dim)
-        self.motion_norm = nn.LayerNorm(settings.dim)
-        self.refinement = Refinement(settings)
-        self.classifier = nn.Linear(settings.dim, 1)
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__(blueprint)
+        settings, dim = self.settings, self.dim
+        self.rgb_encoder = TemporalEncoder(settings, dim)
+        self.motion_encoder = TemporalEncoder(settings, dim)
+        self.rgb_to_motion = attention_layer(settings, dim)
+        self.motion_to_rgb = attention_layer(settings, dim)
+        self.rgb_norm = nn.LayerNorm(dim)
+        self.motion_norm = nn.LayerNorm(dim)
+        self.refinement = Refinement(settings, dim)
+        self.classifier = nn.Linear(dim, 1)
 
-    @staticmethod
-    def _attention(settings: ModelSettings) -> nn.MultiheadAttention:
-        return nn.MultiheadAttention(
-            settings.dim, settings.heads, dropout=settings.dropout, batch_first=True
-        )
-
-    def forward(self, rgb: Tensor, motion: Tensor, mask: Tensor) -> Output:
+    def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> Output:
         """See `Detector.forward`."""
         padding = ~mask if self.settings.mask_padding else None
-        rgb, motion = self.rgb_encoder(rgb, mask), self.motion_encoder(motion, mask)
-        from_event, _ = self.rgb_to_event(
+        rgb = self.rgb_encoder(streams["rgb"], mask)
+        motion = self.motion_encoder(streams["motion"], mask)
+        from_motion, _ = self.rgb_to_motion(
             rgb, motion, motion, key_padding_mask=padding, need_weights=False
         )
         from_rgb, _ = self.motion_to_rgb(
             motion, rgb, rgb, key_padding_mask=padding, need_weights=False
         )
-        fused = (self.rgb_norm(rgb + from_event) + self.motion_norm(motion + from_rgb)) / 2
+        fused = (self.rgb_norm(rgb + from_motion) + self.motion_norm(motion + from_rgb)) / 2
         return Output(self.classifier(self.refinement(fused)).squeeze(-1))

@@ -1,86 +1,111 @@
 """IEF-VAD with Gaussian noise: inverse-variance fusion of two modalities (equations 1 and 4)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
-from fusevad.models.base import Detector, Distribution, ModelSettings, Output, register
+from fusevad.models.base import Blueprint, Detector
 from fusevad.models.layers import Refinement, TemporalEncoder
+from fusevad.models.losses import fusion_losses
+from fusevad.models.output import Batch, Distribution, Output
+from fusevad.models.settings import GaussianSettings
 
 
-@register("gaussian")
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A fused state.
+
+    Attributes:
+        mean: `B x T x D`.
+        weights: of each stream, normalised, `B x T x D`.
+        precision: in total, `B x T x D`.
+    """
+
+    mean: Tensor
+    weights: dict[str, Tensor]
+    precision: Tensor
+
+
 class GaussianFusion(Detector):
     """Each modality gives a mean and a log-variance; precise modalities weigh more."""
 
-    def __init__(self, settings: ModelSettings) -> None:
-        super().__init__(settings)
-        dim = settings.dim
-        self.rgb_encoder = TemporalEncoder(settings)
-        self.motion_encoder = TemporalEncoder(settings)
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__(blueprint)
+        settings, dim = self.settings, self.dim
+        self.rgb_encoder = TemporalEncoder(settings, dim)
+        self.motion_encoder = TemporalEncoder(settings, dim)
         self.rgb_mean = nn.Linear(dim, dim)
         self.motion_mean = nn.Linear(dim, dim)
         self.rgb_log_variance = nn.Linear(dim, dim)
         self.motion_log_variance = nn.Linear(dim, dim)
-        self.refinement = Refinement(settings)
+        self.refinement = Refinement(settings, dim)
         self.classifier = nn.Linear(dim, 1)
 
     def effective_log_variance(self, log_variance: Tensor) -> Tensor:
         """Log-variance that enters weights and KL; for a Gaussian the predicted one."""
         return log_variance
 
-    def distributions(self, rgb: Tensor, motion: Tensor) -> tuple[Distribution, Distribution]:
+    def distributions(self, rgb: Tensor, motion: Tensor) -> dict[str, Distribution]:
         """Heads of both modalities on encoded streams, `B x T x D` each (equation 1)."""
-        return (
-            Distribution(
+        return {
+            "rgb": Distribution(
                 self.rgb_mean(rgb), self.effective_log_variance(self.rgb_log_variance(rgb))
             ),
-            Distribution(
+            "motion": Distribution(
                 self.motion_mean(motion),
                 self.effective_log_variance(self.motion_log_variance(motion)),
             ),
-        )
+        }
 
-    def combine(
-        self, distributions: tuple[Distribution, Distribution]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
-        """Fused mean, normalised weights and total precision, as `fuse`."""
+    def combine(self, distributions: Mapping[str, Distribution]) -> Fused:
+        """The fused state, as `fuse`."""
         return fuse(distributions, self.settings)
 
-    def forward(self, rgb: Tensor, motion: Tensor, mask: Tensor) -> Output:
+    def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> Output:
         """See `Detector.forward`."""
-        rgb, motion = self.rgb_encoder(rgb, mask), self.motion_encoder(motion, mask)
+        rgb = self.rgb_encoder(streams["rgb"], mask)
+        motion = self.motion_encoder(streams["motion"], mask)
         distributions = self.distributions(rgb, motion)
-        fused, weights, precision = self.combine(distributions)
+        fused = self.combine(distributions)
+        state = fused.mean
         if self.settings.sequential_update:
-            fused = sequential_update(fused, 1 / precision, self.settings)
-        logits = self.classifier(self.refinement(fused)).squeeze(-1)
-        return Output(logits, distributions, weights)
+            state = sequential_update(state, 1 / fused.precision, self.settings)
+        logits = self.classifier(self.refinement(state)).squeeze(-1)
+        return Output(logits, distributions, fused.weights)
+
+    def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """See `fusion_losses` (equation 7)."""
+        return fusion_losses(output, batch, self.loss)
 
 
-def fuse(
-    distributions: tuple[Distribution, Distribution], settings: ModelSettings
-) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
+def fuse(distributions: Mapping[str, Distribution], settings: GaussianSettings) -> Fused:
     """Inverse-variance fusion, element-wise (IEF-VAD, equation 4).
 
     `epsilon_in: variance` is the paper's `w = 1 / (variance + epsilon)`; `weights` is the released
     code's `w / (w_rgb + w_event + epsilon)`.
-
-    Returns:
-        Fused mean, normalised weights of the two modalities, and total precision; all `B x T x D`.
     """
-    rgb, motion = distributions
     if settings.epsilon_in == "variance":
-        precision_rgb = 1 / (rgb.log_variance.exp() + settings.epsilon)
-        precision_event = 1 / (motion.log_variance.exp() + settings.epsilon)
-        total = precision_rgb + precision_event
-    else:
-        precision_rgb = (-rgb.log_variance).exp()
-        precision_event = (-motion.log_variance).exp()
-        total = precision_rgb + precision_event + settings.epsilon
-    weights = precision_rgb / total, precision_event / total
-    return weights[0] * rgb.mean + weights[1] * motion.mean, weights, total
+        precisions = {
+            name: 1 / (each.log_variance.exp() + settings.epsilon)
+            for name, each in distributions.items()
+        }
+        return weighted(distributions, precisions, sum(precisions.values()))
+    precisions = {name: (-each.log_variance).exp() for name, each in distributions.items()}
+    return weighted(distributions, precisions, sum(precisions.values()) + settings.epsilon)
 
 
-def sequential_update(mean: Tensor, variance: Tensor, settings: ModelSettings) -> Tensor:
+def weighted(
+    distributions: Mapping[str, Distribution], precisions: Mapping[str, Tensor], total: Tensor
+) -> Fused:
+    """The mean of all streams, each weighted by its precision's share of the `total`."""
+    weights = {name: precision / total for name, precision in precisions.items()}
+    mean = sum(weights[name] * each.mean for name, each in distributions.items())
+    return Fused(mean, weights, total)
+
+
+def sequential_update(mean: Tensor, variance: Tensor, settings: GaussianSettings) -> Tensor:
     """Running fusion of the segments of a video (IEF-VAD, equations 5 and 6).
 
     The state starts at the first segment and takes in each next one by its precision: a Kalman

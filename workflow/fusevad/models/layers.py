@@ -2,7 +2,22 @@
 
 from torch import Tensor, nn
 
-from fusevad.models.base import ModelSettings
+from fusevad.errors import FusevadError
+from fusevad.models.settings import TemporalSettings
+
+
+def attention_layer(settings: TemporalSettings, dim: int) -> nn.MultiheadAttention:
+    """Attention over segments of `dim` features.
+
+    Raises:
+        FusevadError: the heads do not divide the features.
+    """
+    if dim % settings.heads:
+        raise FusevadError(
+            f"{settings.heads} heads do not divide an embedding of {dim}; choose another number of"
+            " heads"
+        )
+    return nn.MultiheadAttention(dim, settings.heads, dropout=settings.dropout, batch_first=True)
 
 
 class TemporalEncoder(nn.Module):
@@ -12,17 +27,14 @@ class TemporalEncoder(nn.Module):
     (IEF-VAD, section 3; the released code's `*_attn_layers`, `*_norms`, `whiten_*`).
     """
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: TemporalSettings, dim: int) -> None:
         super().__init__()
         self.mask_padding = settings.mask_padding
         self.attention = nn.ModuleList(
-            nn.MultiheadAttention(
-                settings.dim, settings.heads, dropout=settings.dropout, batch_first=True
-            )
-            for _ in range(settings.layers)
+            attention_layer(settings, dim) for _ in range(settings.layers)
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(settings.dim) for _ in range(settings.layers))
-        self.whiten = nn.LayerNorm(settings.dim)
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(settings.layers))
+        self.whiten = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """`B x T x D` embeddings and `B x T` mask to `B x T x D`; padding is not attended to."""
@@ -41,11 +53,10 @@ class Refinement(nn.Module):
     so narrow that all of them have about the parameters of the shared one.
     """
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: TemporalSettings, dim: int) -> None:
         super().__init__()
         self.rate = settings.refinement_rate
         self.steps = settings.refinement_steps
-        dim = settings.dim
         kind = settings.refinement_networks
         networks = min(1, self.steps) if kind == "shared" else self.steps
         hidden = narrow_width(dim, networks) if kind == "narrow" and networks else dim

@@ -6,15 +6,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from fusevad.errors import FusevadError
-from fusevad.models.base import Distribution, ModelSettings, register
+from fusevad.models.base import Blueprint
 from fusevad.models.gaussian import GaussianFusion
+from fusevad.models.output import Distribution
 
-# Below, a Student-t distribution has no mean to fuse.
+# At or below, a Student-t distribution has no mean to fuse; `LearnedNuSettings` starts above.
 MINIMUM_NU = 1.0
 
 
-@register("learned-nu")
 class LearnedNuFusion(GaussianFusion):
     """`student-t` with one `nu` for each stream and feature, learned from `settings.nu` on.
 
@@ -23,26 +22,24 @@ class LearnedNuFusion(GaussianFusion):
     computes the same (tests/models/test_beyond.py), so only the way there through training differs.
     """
 
-    def __init__(self, settings: ModelSettings) -> None:
-        super().__init__(settings)
-        if settings.nu <= MINIMUM_NU:
-            raise FusevadError(
-                f"method 'learned-nu': nu starts at {settings.nu:g}; choose more than "
-                f"{MINIMUM_NU:g}"
-            )
-        start = math.log(settings.nu - MINIMUM_NU)
-        self.rgb_log_excess = nn.Parameter(torch.full((settings.dim,), start))
-        self.motion_log_excess = nn.Parameter(torch.full((settings.dim,), start))
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__(blueprint)
+        start = math.log(self.settings.nu - MINIMUM_NU)
+        self.rgb_log_excess = nn.Parameter(torch.full((self.dim,), start))
+        self.motion_log_excess = nn.Parameter(torch.full((self.dim,), start))
 
     def degrees_of_freedom(self) -> tuple[Tensor, Tensor]:
         """`nu` of RGB and motion cue, `D` each."""
         return MINIMUM_NU + self.rgb_log_excess.exp(), MINIMUM_NU + self.motion_log_excess.exp()
 
-    def distributions(self, rgb: Tensor, motion: Tensor) -> tuple[Distribution, Distribution]:
+    def distributions(self, rgb: Tensor, motion: Tensor) -> dict[str, Distribution]:
         """As `gaussian`, with `log(nu / (nu + 1))` added to the log-variances (equation 3)."""
-        plain_rgb, plain_event = super().distributions(rgb, motion)
-        nu_rgb, nu_event = self.degrees_of_freedom()
-        return _with_tails(plain_rgb, nu_rgb), _with_tails(plain_event, nu_event)
+        plain = super().distributions(rgb, motion)
+        nu_rgb, nu_motion = self.degrees_of_freedom()
+        return {
+            "rgb": _with_tails(plain["rgb"], nu_rgb),
+            "motion": _with_tails(plain["motion"], nu_motion),
+        }
 
 
 def _with_tails(plain: Distribution, nu: Tensor) -> Distribution:

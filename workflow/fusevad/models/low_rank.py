@@ -1,50 +1,51 @@
 """Gaussian fusion with correlated features: low-rank plus diagonal covariance of each modality."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from fusevad.models.base import Distribution, ModelSettings, register
-from fusevad.models.gaussian import GaussianFusion, fuse
+from fusevad.models.base import Blueprint
+from fusevad.models.gaussian import Fused, GaussianFusion, fuse
+from fusevad.models.output import Distribution
 
 
-@register("low-rank")
 class LowRankFusion(GaussianFusion):
     """`gaussian` with a third head a modality for the `covariance_rank` factors of its covariance.
 
     A modality's disagreement in one feature then moves the features that are correlated with it.
     """
 
-    def __init__(self, settings: ModelSettings) -> None:
-        super().__init__(settings)
-        self.rgb_factors = nn.Linear(settings.dim, settings.dim * settings.covariance_rank)
-        self.motion_factors = nn.Linear(settings.dim, settings.dim * settings.covariance_rank)
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__(blueprint)
+        factors = self.dim * self.settings.covariance_rank
+        self.rgb_factors = nn.Linear(self.dim, factors)
+        self.motion_factors = nn.Linear(self.dim, factors)
 
-    def distributions(self, rgb: Tensor, motion: Tensor) -> tuple[Distribution, Distribution]:
+    def distributions(self, rgb: Tensor, motion: Tensor) -> dict[str, Distribution]:
         """As `gaussian`, with factors `B x T x D x R`."""
-        plain_rgb, plain_event = super().distributions(rgb, motion)
-        return (
-            replace(plain_rgb, factors=self._factors(self.rgb_factors(rgb))),
-            replace(plain_event, factors=self._factors(self.motion_factors(motion))),
-        )
+        plain = super().distributions(rgb, motion)
+        return {
+            "rgb": replace(plain["rgb"], factors=self._factors(self.rgb_factors(rgb))),
+            "motion": replace(plain["motion"], factors=self._factors(self.motion_factors(motion))),
+        }
 
     def _factors(self, x: Tensor) -> Tensor:
         # So scaled, the correlated share of a feature's variance does not grow with the rank.
         rank = self.settings.covariance_rank
         return x.unflatten(-1, (-1, rank)) / rank**0.5
 
-    def combine(
-        self, distributions: tuple[Distribution, Distribution]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
+    def combine(self, distributions: Mapping[str, Distribution]) -> Fused:
         """Fused mean of the full covariances; weights and precision of their diagonals.
 
         The true weights are `D x D` matrices whose diagonals need not lie in [0, 1]. Reported (and
         taken by the sequential update) is what each feature by itself would get.
         """
-        rgb, motion = distributions
-        _, weights, precision = fuse((_marginal(rgb), _marginal(motion)), self.settings)
-        return low_rank_fuse(rgb, motion, self.settings.epsilon), weights, precision
+        marginals = {name: _marginal(each) for name, each in distributions.items()}
+        rgb, motion = distributions["rgb"], distributions["motion"]
+        mean = low_rank_fuse(rgb, motion, self.settings.epsilon)
+        return replace(fuse(marginals, self.settings), mean=mean)
 
 
 def _marginal(distribution: Distribution) -> Distribution:
@@ -68,12 +69,12 @@ def low_rank_fuse(rgb: Distribution, motion: Distribution, epsilon: float) -> Te
         `B x T x D`.
     """
     log_rgb = (rgb.log_variance.exp() + epsilon).log()
-    log_event = (motion.log_variance.exp() + epsilon).log()
-    log_total = torch.logaddexp(log_rgb, log_event)
+    log_motion = (motion.log_variance.exp() + epsilon).log()
+    log_total = torch.logaddexp(log_rgb, log_motion)
     root_rgb = ((log_rgb - log_total) / 2).exp()
-    root_event = ((log_event - log_total) / 2).exp()
+    root_motion = ((log_motion - log_total) / 2).exp()
     scaled = torch.cat(
-        (root_rgb[..., None] * rgb.factors, root_event[..., None] * motion.factors), dim=-1
+        (root_rgb[..., None] * rgb.factors, root_motion[..., None] * motion.factors), dim=-1
     )
     difference = ((motion.mean - rgb.mean) * (-log_total / 2).exp())[..., None]
     identity = torch.eye(scaled.shape[-1], dtype=scaled.dtype, device=scaled.device)

@@ -1,42 +1,26 @@
 """Detectors of one stream alone: RGB (`image-only`) or motion cues (`motion-only`)."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
-from fusevad.models.base import Detector, ModelSettings, Output, register
+from fusevad.models.base import Blueprint, Detector
 from fusevad.models.layers import Refinement, TemporalEncoder
+from fusevad.models.output import Output
 
 
 class SingleStream(Detector):
     """The fused detectors' encoder, mean head, refinement and classifier, with nothing to fuse."""
 
-    def __init__(self, settings: ModelSettings) -> None:
-        super().__init__(settings)
-        self.encoder = TemporalEncoder(settings)
-        self.mean = nn.Linear(settings.dim, settings.dim)
-        self.refinement = Refinement(settings)
-        self.classifier = nn.Linear(settings.dim, 1)
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__(blueprint)
+        self.encoder = TemporalEncoder(self.settings, self.dim)
+        self.mean = nn.Linear(self.dim, self.dim)
+        self.refinement = Refinement(self.settings, self.dim)
+        self.classifier = nn.Linear(self.dim, 1)
 
-    def score(self, stream: Tensor, mask: Tensor) -> Output:
-        """Logits of one stream, `B x T x D` to `B x T`."""
-        latent = self.mean(self.encoder(stream, mask))
+    def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> Output:
+        """See `Detector.forward`; the one stream is the method's."""
+        (stream,) = self.streams
+        latent = self.mean(self.encoder(streams[stream], mask))
         return Output(self.classifier(self.refinement(latent)).squeeze(-1))
-
-
-@register("image-only")
-class ImageOnly(SingleStream):
-    """RGB alone."""
-
-    needs_motion_cue = False
-
-    def forward(self, rgb: Tensor, motion: Tensor | None, mask: Tensor) -> Output:
-        """See `Detector.forward`; `motion` is not used."""
-        return self.score(rgb, mask)
-
-
-@register("motion-only")
-class MotionOnly(SingleStream):
-    """Motion cues alone."""
-
-    def forward(self, rgb: Tensor, motion: Tensor, mask: Tensor) -> Output:
-        """See `Detector.forward`; `rgb` is not used."""
-        return self.score(motion, mask)

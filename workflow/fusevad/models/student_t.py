@@ -4,11 +4,9 @@ import math
 
 from torch import Tensor
 
-from fusevad.models.base import register
 from fusevad.models.gaussian import GaussianFusion
 
 
-@register("student-t")
 class StudentTFusion(GaussianFusion):
     """Gaussian fusion with the Laplace-approximated variance of a Student-t distribution.
 

@@ -1,38 +1,37 @@
 """A learned gate that sees how sure both streams are."""
 
+from collections.abc import Mapping
+
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from fusevad.models.base import Distribution, ModelSettings, register
-from fusevad.models.gaussian import GaussianFusion
+from fusevad.models.base import Blueprint
+from fusevad.models.gaussian import Fused, GaussianFusion
+from fusevad.models.output import Distribution
 
 
-@register("uncertainty-gating")
 class UncertaintyGatingFusion(GaussianFusion):
     """`gate * rgb + (1 - gate) * motion`, `gate = sigmoid(Linear([log-variances of both]))`.
 
-    `gaussian` is the gate `sigmoid(log_variance_event - log_variance_rgb)`, and training starts
+    `gaussian` is the gate `sigmoid(log_variance_motion - log_variance_rgb)`, and training starts
     there; other features' uncertainty may then count too.
     """
 
-    def __init__(self, settings: ModelSettings) -> None:
-        super().__init__(settings)
-        dim = settings.dim
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__(blueprint)
+        dim = self.dim
         self.gate = nn.Linear(2 * dim, dim)
         with torch.no_grad():
             self.gate.weight.copy_(torch.cat((-torch.eye(dim), torch.eye(dim)), dim=1))
             self.gate.bias.zero_()
 
-    def combine(
-        self, distributions: tuple[Distribution, Distribution]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
+    def combine(self, distributions: Mapping[str, Distribution]) -> Fused:
         """Fused mean, the gate and its complement, and the precision of the gated sum."""
-        rgb, motion = distributions
+        rgb, motion = distributions["rgb"], distributions["motion"]
         gate = self.gate(torch.cat((rgb.log_variance, motion.log_variance), dim=-1))
-        weights = gate.sigmoid(), (-gate).sigmoid()
-        fused = weights[0] * rgb.mean + weights[1] * motion.mean
+        weights = {"rgb": gate.sigmoid(), "motion": (-gate).sigmoid()}
+        mean = weights["rgb"] * rgb.mean + weights["motion"] * motion.mean
         variance = sum(
-            weight.square() * modality.log_variance.exp()
-            for weight, modality in zip(weights, distributions, strict=True)
+            weights[name].square() * each.log_variance.exp() for name, each in distributions.items()
         )
-        return fused, weights, 1 / (variance + self.settings.epsilon)
+        return Fused(mean, weights, 1 / (variance + self.settings.epsilon))

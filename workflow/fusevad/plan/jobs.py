@@ -10,8 +10,10 @@ from typing import Any
 
 from fusevad.config.model import Config
 from fusevad.config.paper import PAPER_DATASETS
-from fusevad.config.streams import CAMERA, METHODS_WITHOUT, MotionCue
-from fusevad.train.memory import seed_memory_mb
+from fusevad.config.protocols import TEACHING
+from fusevad.config.streams import CAMERA, MotionCue
+from fusevad.plan.memory import seed_memory_mb
+from fusevad.train.settings import train_settings
 
 # The paper's numbers by class.
 PUBLISHED_CLASSES = "config/published/table07.csv"
@@ -110,7 +112,8 @@ class Jobs:
     def train_memory(self, dataset: str, experiment: str, workers: int) -> int:
         """MB that a job of training asks for: a process a seed, as many at a time as workers."""
         seeds = min(workers, len(self.config.seeds))
-        return seeds * seed_memory_mb(self.config.train_settings(dataset, experiment))
+        settings = train_settings(self.train(dataset, experiment), f"experiment '{experiment}'")
+        return seeds * seed_memory_mb(settings)
 
     def encoder(self, dataset: str) -> dict[str, Any]:
         """The encoder's settings; a motion-cue tower that is learned lies with its data set."""
@@ -168,16 +171,34 @@ class Jobs:
         folder = self.config.embedding_folder(dataset)
         return f"results/{dataset}/embeddings/{folder}/{stream}/index.csv"
 
-    def motion_index(self, dataset: str, experiment: str) -> list[str]:
-        """Index of the motion-cue embeddings that an experiment learns from; none for RGB alone."""
-        chosen = self.config.experiments[experiment]
-        if chosen.method in METHODS_WITHOUT:
-            return []
+    def streams(self, dataset: str, experiment: str) -> dict[str, str]:
+        """Index of the embeddings of each stream that training reads, by role."""
         imported = self.config.features.get(dataset, {})
-        named = chosen.motion_cue.stream in imported.get("streams", {})
-        if imported.get("layout") == "released" and not named:
-            return [self.index(dataset, RELEASED_STREAM)]
-        return [self.index(dataset, chosen.motion_cue.stream)]
+        released = imported.get("layout") == "released"
+        found = {}
+        for role, stream in self.config.streams(experiment).items():
+            if released and role == "motion" and stream not in imported.get("streams", {}):
+                stream = RELEASED_STREAM
+            found[role] = self.index(dataset, stream)
+        return found
+
+    def stream_options(self, dataset: str, experiment: str) -> list[str]:
+        """Options of the verbs that read embeddings."""
+        indices = self.streams(dataset, experiment).items()
+        return [word for role, path in indices for word in ("--stream", f"{role}={path}")]
+
+    def teacher_weights(self, dataset: str, experiment: str) -> list[str]:
+        """The weights that teach an experiment, of every seed."""
+        teacher = self.config.experiments[experiment].teacher
+        if teacher is None:
+            return []
+        folder = f"results/{dataset}/runs/{teacher}/weights"
+        return [f"{folder}/seed-{seed}-{TEACHING}.safetensors" for seed in self.config.seeds]
+
+    def teacher_option(self, dataset: str, experiment: str) -> list[str]:
+        """Option of `fusevad train` for the run that teaches."""
+        teacher = self.config.experiments[experiment].teacher
+        return ["--teacher", f"results/{dataset}/runs/{teacher}"] if teacher else []
 
     def run_files(self, experiments: tuple[str, ...], name: str) -> list[str]:
         """The file `name` of the runs of `experiments` on all data sets."""

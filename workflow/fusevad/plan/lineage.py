@@ -25,7 +25,7 @@ VERSIONS = {
     "contact-sheet": 1,
     "cues": 3,
     "embed": 2,
-    "evaluate": 1,
+    "evaluate": 2,
     "event-clip": 1,
     "fetch": 1,
     "import-features": 1,
@@ -41,7 +41,7 @@ VERSIONS = {
     "study-leaks": 1,
     "study-masking": 1,
     "study-noise": 1,
-    "train": 1,
+    "train": 2,
 }
 
 SETTINGS_FOLDER = "results/settings"

@@ -120,8 +120,9 @@ def _cues(jobs: Jobs) -> Iterator[StageJob]:
 
 def _streams(jobs: Jobs, key: str) -> list[str]:
     """Streams that the experiments of a configuration learn from."""
-    cues = [jobs.config.experiments[name].motion_cue for name in jobs.config.possible(key)]
-    return ["rgb", *dict.fromkeys(cue.stream for cue in cues)]
+    names = jobs.config.possible(key)
+    found = chain.from_iterable(jobs.config.streams(name).values() for name in names)
+    return list(dict.fromkeys(["rgb", *found]))
 
 
 def _embeddings(jobs: Jobs) -> Iterator[StageJob]:
@@ -205,7 +206,11 @@ def _runs(jobs: Jobs) -> Iterator[StageJob]:
                 f"train/{key}/{name}",
                 "train",
                 jobs.train(key, name),
-                (manifest, jobs.index(key, "rgb"), *jobs.motion_index(key, name)),
+                (
+                    manifest,
+                    *jobs.streams(key, name).values(),
+                    *jobs.teacher_weights(key, name),
+                ),
                 (*trained, *weights),
                 {"seeds": seeds},
             )
@@ -301,10 +306,10 @@ def _studies(studies: StudyJobs) -> Iterator[StageJob]:
 def _studies_of(studies: StudyJobs, key: str) -> Iterator[StageJob]:
     jobs, studied = studies.jobs, studies.jobs.config.study_experiment
     truth = (f"results/{key}/manifest.csv", f"results/{key}/intervals.csv")
-    streams = (jobs.index(key, "rgb"), *jobs.motion_index(key, studied))
+    streams = tuple(jobs.streams(key, studied).values())
     run = studies.run(key, "history.csv")
     cues = jobs.cues_of(key, studied)
-    paired = (jobs.index(key, "rgb"), *jobs.motion_index(key, studies.paired))
+    paired = tuple(jobs.streams(key, studies.paired).values())
     inputs = {
         "masking": (*truth, *streams, run),
         "equivalence": (*truth, *paired, f"results/{key}/runs/{studies.paired}/history.csv"),

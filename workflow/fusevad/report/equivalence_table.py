@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.evaluate.history import WEIGHT
 from fusevad.files import read_csv, write_csv, write_text
 from fusevad.report import latex
 from fusevad.report.runs import TableDataset, TableRow, footnotes, read_measurements, read_scores
@@ -138,10 +139,16 @@ def _score_differences(folders: Sequence[Path], protocol: str) -> pd.DataFrame:
     """By seed, the quantities that the study has, from the scores of two runs."""
     keys = ["seed", "video", "segment"]
     first, second = (read_scores(folder, protocol).set_index(keys) for folder in folders)
-    difference = (first[["weight_rgb", "score"]] - second[["weight_rgb", "score"]]).abs()
+    weights = [c for c in first if c.startswith(WEIGHT) and c in second]
+    difference = (first[[*weights, "score"]] - second[[*weights, "score"]]).abs()
     by_seed = difference.groupby("seed")
     largest, mean = by_seed.max(), by_seed.mean()
-    columns = (largest["weight_rgb"], mean["weight_rgb"], largest["score"], mean["score"])
+    columns = (
+        largest[weights].max(axis=1),
+        mean[weights].mean(axis=1),
+        largest["score"],
+        mean["score"],
+    )
     return pd.DataFrame(dict(zip(_DIFFERENCES, columns, strict=True)))
 
 

@@ -127,7 +127,8 @@ def read_class_measurements(
 def read_scores(run: Path, protocol: str) -> pd.DataFrame:
     """The segment scores of one protocol, sorted by seed, video and segment.
 
-    Columns: seed, video, segment, start, end (frames), score, weight_rgb, weight_motion.
+    Columns: seed, video, segment, start, end (frames), score, and weight_STREAM for each stream
+    that the method weighs.
     """
     path = run / "scores.parquet"
     if not path.is_file():

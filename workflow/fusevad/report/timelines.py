@@ -1,6 +1,6 @@
 """A page of score timelines: what the videos show, what the detector says, and the truth."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fusevad.cues.reading import CueShards
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import LabelledVideo
+from fusevad.evaluate.history import WEIGHT
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_scores
 from fusevad.report.style import (
     FUSION_COLOUR,
@@ -30,6 +31,7 @@ from fusevad.video.decode import SEGMENT_FRAMES, read_frames
 VIDEOS = 8
 _PICTURES = 6
 _COLUMNS = 2
+_COLOURS = {"rgb": IMAGE_COLOUR, "motion": MOTION_COLOUR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Timeline:
         frames: one picture of each part of the video, each (height, width, 3) uint8 RGB.
         cues: counts of the segments of these frames, each (height, width) uint8.
         edges: begin of each segment and end of the last, in seconds.
-        scores, weight_rgb, weight_motion: seeds x segments, in [0, 1]; weights may be NaN.
+        scores: seeds x segments, in [0, 1].
+        weights: likewise, by stream; empty for methods without.
     """
 
     title: str
@@ -53,8 +56,7 @@ class Timeline:
     cues: list[NDArray[np.uint8]]
     edges: NDArray[np.floating]
     scores: NDArray[np.floating]
-    weight_rgb: NDArray[np.floating]
-    weight_motion: NDArray[np.floating]
+    weights: Mapping[str, NDArray[np.floating]]
 
 
 def choose_videos(videos: Sequence[LabelledVideo], count: int = VIDEOS) -> list[LabelledVideo]:
@@ -100,10 +102,8 @@ def make_timelines(
     for truth in choose_videos(test_videos(dataset)):
         video = videos[truth.name]
         counts = shards.counts(video, window, threshold)
-        parts = [
-            scores_by_seed(scores, video.name, column)
-            for column in ("score", "weight_rgb", "weight_motion")
-        ]
+        columns = ["score", *(c for c in scores if c.startswith(WEIGHT))]
+        parts = {name: scores_by_seed(scores, video.name, name) for name in columns}
         lines.append(_timeline(video, truth, counts, parts))
     with figure_style():
         figure = _draw_page(lines, window)
@@ -121,7 +121,7 @@ def _timeline(
     video: Video,
     truth: LabelledVideo,
     counts: Iterable[NDArray[np.uint8]],
-    parts: Sequence[NDArray[np.floating]],
+    parts: Mapping[str, NDArray[np.floating]],
 ) -> Timeline:
     begins = video.edges()
     shown = _shown_frames(truth, begins)
@@ -136,9 +136,8 @@ def _timeline(
         frames=[pictures[k] for k in shown],
         cues=[cues[k] for k in segments],
         edges=np.append(begins[:-1:SEGMENT_FRAMES], begins[-1]),
-        scores=parts[0],
-        weight_rgb=parts[1],
-        weight_motion=parts[2],
+        scores=parts["score"],
+        weights={k.removeprefix(WEIGHT): v for k, v in parts.items() if k.startswith(WEIGHT)},
     )
 
 
@@ -190,11 +189,10 @@ def _draw_video(figure: Figure, place: SubplotSpec, line: Timeline, window: int)
     score.set(ylabel="score", ylim=(-0.04, 1.04), yticks=(0, 0.5, 1))
     score.tick_params(labelbottom=False)
     _shade(weights, line)
-    if np.isnan(line.weight_rgb).all():
+    if not line.weights:
         weights.text(line.seconds / 2, 0.5, "no weights in this method", ha="center", va="center")
-    else:
-        _band(weights, line.edges, line.weight_rgb, IMAGE_COLOUR)
-        _band(weights, line.edges, line.weight_motion, MOTION_COLOUR)
+    for stream, values in line.weights.items():
+        _band(weights, line.edges, values, _COLOURS.get(stream, "0.4"))
     weights.set(ylabel="weights", ylim=(-0.04, 1.04), yticks=(0, 0.5, 1), xlabel="time in seconds")
     for axis in (pictures, cues, score, weights):
         axis.set_xlim(0, line.seconds)

@@ -3,21 +3,22 @@
 Asked of Student-t fusion with one nu, whose factor cancels in the weights (docs/findings.md).
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from fusevad.data.truth import read_test_videos
 from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import LabelledTest
 from fusevad.files import write_csv
-from fusevad.models import Output
+from fusevad.models.output import Output
 from fusevad.studies.settings import EquivalenceSettings
-from fusevad.studies.trained import RunFiles, TrainedDetector, for_all_seeds
+from fusevad.studies.trained import RunFiles, for_all_seeds, score
 
 # Training keeps no weights for `oracle`.
 PROTOCOLS = ("last", "validation")
@@ -28,8 +29,7 @@ def study_equivalence(
     run: Path,
     manifest: Path,
     intervals: Path,
-    rgb: Path,
-    motion: Path | None,
+    streams: Mapping[str, Path],
     settings: EquivalenceSettings,
     out_csv: Path,
     workers: int,
@@ -45,8 +45,7 @@ def study_equivalence(
         run: folder of a finished run; its name is that of the experiment.
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
-        rgb: index of the RGB embeddings.
-        motion: index of the motion-cue embeddings; None for methods that need none.
+        streams: index of the embeddings of each stream, by role.
         settings: the other method.
         out_csv: table of differences.
         workers: processes of one thread each, a seed at a time; a GPU takes the seeds in turn.
@@ -55,7 +54,7 @@ def study_equivalence(
         FusevadError: weights or embeddings are missing or do not fit each other, or one of the
             methods has no fusion weights.
     """
-    files = RunFiles(run, manifest, intervals, rgb, motion)
+    files = RunFiles(run, manifest, intervals, streams)
     tables = for_all_seeds(partial(_study, files, settings.method), run, workers, "equivalence")
     write_csv(pd.concat(tables, ignore_index=True), out_csv)
 
@@ -73,21 +72,18 @@ def _study(files: RunFiles, rival: str, seed: int) -> pd.DataFrame:
 
 
 def _differences(files: RunFiles, rival: str, seed: int, protocol: str) -> dict[str, float]:
-    streams = files.streams(seed, protocol)
-    own, other = (
-        TrainedDetector(files.run, seed, protocol, files.manifest, streams, method)
-        for method in (None, rival)
-    )
+    own, other = (files.detector(seed, protocol, method) for method in (None, rival))
+    streams, videos = files.open(own), files.tests()
     weights = _WeightDifferences(other.model)
     with own.model.register_forward_hook(weights.add):
-        first = own.score(streams).segments
-    second = other.score(streams).segments
+        first = score(own, streams, videos).segments
+    second = score(other, streams, videos).segments
     if not weights.values:
         raise FusevadError(
             f"{files.run}: its method and {rival} have not both fusion weights; compare two that"
             " have"
         )
-    scores = np.concatenate([np.abs(first[name][:, 0] - second[name][:, 0]) for name in first])
+    scores = np.concatenate([np.abs(first[name][:, 0] - second[name][:, 0]) for name in videos])
     test = LabelledTest(read_test_videos(files.manifest, files.intervals))
     metrics, rivals = (test.metrics(test.pooled(segments)[:, 0]) for segments in (first, second))
     return {
@@ -105,14 +101,12 @@ class _WeightDifferences:
         self._other = other.eval()
         self.largest, self.total, self.values = 0.0, 0.0, 0
 
-    def add(self, _model: nn.Module, inputs: tuple[Tensor, ...], output: Output) -> None:
-        """Forward hook of the first model; `inputs` are RGB, motion cue and mask."""
+    def add(self, _model: nn.Module, inputs: tuple, output: Output) -> None:
+        """Forward hook of the first model; `inputs` are streams and mask."""
         rival = self._other(*inputs)
-        if not (output.weights and rival.weights):
-            return
-        mask = inputs[2]
-        for weight, rival_weight in zip(output.weights, rival.weights, strict=True):
-            difference = (weight[mask] - rival_weight[mask]).abs()
+        mask = inputs[1]
+        for stream in output.weights.keys() & rival.weights.keys():
+            difference = (output.weights[stream][mask] - rival.weights[stream][mask]).abs()
             self.largest = max(self.largest, float(difference.max()))
             self.total += float(difference.double().sum())
             self.values += difference.numel()

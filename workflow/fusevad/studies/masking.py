@@ -5,7 +5,7 @@ axis of time instead. Here: columns of the INPUT embedding, the same ones in eve
 test video, drawn once for a seed and stream. Larger shares hold the smaller ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,13 @@ from torch import Tensor
 from fusevad.data.truth import read_test_videos
 from fusevad.embed.store import Streams
 from fusevad.evaluate.metrics import LabelledSegments, LabelledTest
+from fusevad.evaluate.scoring import TrainedDetector
 from fusevad.files import write_csv
 from fusevad.studies.settings import MaskingSettings
-from fusevad.studies.trained import ChangedStore, RunFiles, Scored, TrainedDetector, for_all_seeds
+from fusevad.studies.trained import ChangedStore, RunFiles, Scored, for_all_seeds, score
 
-STREAMS = ("rgb", "motion")
 CLEAN = "none"
+NONE = np.array([], np.intp)
 VALUE_COLUMNS = [
     "experiment", "seed", "protocol", "masked", "level", "metric", "subset", "value",
 ]  # fmt: skip
@@ -42,6 +43,7 @@ class _Row:
 
     masked: str
     level: float
+    dimensions: NDArray[np.intp]
     scored: Scored
 
 
@@ -49,20 +51,19 @@ def study_masking(
     run: Path,
     manifest: Path,
     intervals: Path,
-    rgb: Path,
-    motion: Path | None,
+    streams: Mapping[str, Path],
     settings: MaskingSettings,
     out_csv: Path,
     out_dimensions_csv: Path,
     workers: int,
 ) -> None:
-    """Score the test videos with parts of either stream masked, for all seeds of a run.
+    """Score the test videos with parts of each stream masked, for all seeds of a run.
 
-    `out_csv`: experiment, seed, protocol, masked (none|rgb|motion), level, metric, subset, value.
-    AUC, AP, Brier and KL (of the clean from the masked scores) over all frames; weight_rgb and
-    weight_motion over all frames, the abnormal and the normal ones, for methods that have weights.
+    `out_csv`: experiment, seed, protocol, masked (none or a stream), level, metric, subset, value.
+    AUC, AP, Brier and KL (of the clean from the masked scores) over all frames; weight_STREAM over
+    all frames, the abnormal and the normal ones, for methods that have weights.
 
-    `out_dimensions_csv`: experiment, seed, protocol, masked (rgb|motion), level, dimension,
+    `out_dimensions_csv`: experiment, seed, protocol, masked (a stream), level, dimension,
     is_masked (0|1), weight_change. The change is that of the MASKED stream's weight in a latent
     dimension, masked minus clean, averaged over the test segments. The dimension is that of the
     latent space behind the linear heads; `is_masked` says whether the INPUT dimension of the same
@@ -73,8 +74,7 @@ def study_masking(
         run: folder of a finished run; its name is that of the experiment.
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
-        rgb: index of the RGB embeddings.
-        motion: index of the motion-cue embeddings; None for methods that need none.
+        streams: index of the embeddings of each stream, by role.
         settings: protocol and levels.
         out_csv: table of metrics and weights.
         out_dimensions_csv: table of weights by dimension; only a head for methods without weights.
@@ -83,7 +83,7 @@ def study_masking(
     Raises:
         FusevadError: weights or embeddings are missing or do not fit each other.
     """
-    files = RunFiles(run, manifest, intervals, rgb, motion)
+    files = RunFiles(run, manifest, intervals, streams)
     tables = for_all_seeds(partial(_study, files, settings), run, workers, "masking")
     values, dimensions = (
         pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True)
@@ -92,9 +92,16 @@ def study_masking(
     write_csv(values, out_csv)
 
 
-def masked_dimensions(seed: int, stream: str, level: float, dim: int) -> NDArray[np.intp]:
-    """Numbers of the zeroed dimensions: `round(level * dim)` of them, ascending."""
-    generator = np.random.default_rng([seed, STREAMS.index(stream)])
+def masked_dimensions(seed: int, place: int, level: float, dim: int) -> NDArray[np.intp]:
+    """Numbers of the zeroed dimensions: `round(level * dim)` of them, ascending.
+
+    Args:
+        seed: of the run.
+        place: of the stream among those that its method reads, from 0.
+        level: share of the dimensions.
+        dim: how many there are.
+    """
+    generator = np.random.default_rng([seed, place])
     return np.sort(generator.permutation(dim)[: round(level * dim)])
 
 
@@ -106,9 +113,7 @@ def masked_streams(streams: Streams, stream: str, dimensions: NDArray[np.intp]) 
         changed[..., torch.from_numpy(dimensions)] = 0
         return changed
 
-    if stream == "rgb":
-        return Streams(ChangedStore(streams.rgb, zero), streams.motion)
-    return Streams(streams.rgb, ChangedStore(streams.motion, zero))
+    return streams.with_store(stream, ChangedStore(streams[stream], zero))
 
 
 def brier_score(segments: LabelledSegments, scores: NDArray[np.floating]) -> float:
@@ -140,16 +145,16 @@ def _study(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     torch.set_num_threads(1)
     protocol = settings.protocol
-    streams = files.streams(seed, protocol)
-    detector = TrainedDetector(files.run, seed, protocol, files.manifest, streams)
+    detector = files.detector(seed, protocol)
+    streams, tests = files.open(detector), files.tests()
     test = LabelledTest(read_test_videos(files.manifest, files.intervals))
-    clean = detector.score(streams)
-    values = _values(test, _Row(CLEAN, 0.0, clean), clean)
+    clean = score(detector, streams, tests)
+    values = _values(test, _Row(CLEAN, 0.0, NONE, clean), clean)
     dimensions: list[pd.DataFrame] = []
-    for row in _masked_rows(detector, streams, settings.levels, seed):
+    for row in _masked_rows(detector, streams, tests, settings.levels, seed):
         values += _values(test, row, clean)
-        if clean.weights is not None:
-            dimensions.append(_weight_changes(row, clean, seed))
+        if row.masked in clean.weights:
+            dimensions.append(_weight_changes(row, clean))
     key = {"experiment": files.run.name, "seed": seed, "protocol": protocol}
     return (
         pd.DataFrame([key | value for value in values], columns=VALUE_COLUMNS),
@@ -160,14 +165,18 @@ def _study(
 
 
 def _masked_rows(
-    detector: TrainedDetector, streams: Streams, levels: Sequence[float], seed: int
+    detector: TrainedDetector,
+    streams: Streams,
+    tests: list[str],
+    levels: Sequence[float],
+    seed: int,
 ) -> Iterator[_Row]:
-    for stream in STREAMS if streams.motion else ("rgb",):
+    for place, stream in enumerate(detector.model.streams):
         for level in levels:
             if level > 0:
-                dimensions = masked_dimensions(seed, stream, level, streams.rgb.dim)
-                scored = detector.score(masked_streams(streams, stream, dimensions))
-                yield _Row(stream, level, scored)
+                dimensions = masked_dimensions(seed, place, level, streams[stream].dim)
+                masked = masked_streams(streams, stream, dimensions)
+                yield _Row(stream, level, dimensions, score(detector, masked, tests))
 
 
 def _values(test: LabelledTest, row: _Row, clean: Scored) -> list[dict[str, object]]:
@@ -181,31 +190,29 @@ def _values(test: LabelledTest, row: _Row, clean: Scored) -> list[dict[str, obje
         "KL": bernoulli_divergence(segments, clean_rows[:, 0], rows[:, 0]),
     }
     found = [(metric, "all", value) for metric, value in overall.items()]
-    if row.scored.weights is not None:
-        kinds = segments.frames, segments.positive, segments.negative
-        subsets = dict(zip(("all", "abnormal", "normal"), kinds, strict=True))
-        found += [
-            (f"weight_{stream}", subset, _mean(rows[:, 1 + place], frames))
-            for place, stream in enumerate(STREAMS)
-            for subset, frames in subsets.items()
-        ]
+    kinds = segments.frames, segments.positive, segments.negative
+    subsets = dict(zip(("all", "abnormal", "normal"), kinds, strict=True))
+    found += [
+        (column, subset, _mean(rows[:, place], frames))
+        for place, column in enumerate(row.scored.columns)
+        if place
+        for subset, frames in subsets.items()
+    ]
     return [
         {"masked": row.masked, "level": row.level, "metric": m, "subset": s, "value": v}
         for m, s, v in found
     ]
 
 
-def _weight_changes(row: _Row, clean: Scored, seed: int) -> pd.DataFrame:
-    stream = STREAMS.index(row.masked)
-    change = row.scored.weights[stream] - clean.weights[stream]
-    masked = masked_dimensions(seed, row.masked, row.level, len(change))
+def _weight_changes(row: _Row, clean: Scored) -> pd.DataFrame:
+    change = row.scored.weights[row.masked] - clean.weights[row.masked]
     dimensions = np.arange(len(change))
     return pd.DataFrame(
         {
             "masked": row.masked,
             "level": row.level,
             "dimension": dimensions,
-            "is_masked": np.isin(dimensions, masked).astype(int),
+            "is_masked": np.isin(dimensions, row.dimensions).astype(int),
             "weight_change": change,
         }
     )

@@ -23,10 +23,10 @@ from tqdm import tqdm
 from fusevad.cues.count import normalise
 from fusevad.cues.reading import CueShards
 from fusevad.data.manifest import Video, read_manifest
-from fusevad.data.truth import LabelledVideo, read_test_videos
+from fusevad.data.truth import read_test_videos
 from fusevad.embed.run import window_and_threshold
 from fusevad.embed.settings import EmbedSettings
-from fusevad.embed.store import Streams
+from fusevad.embed.store import Streams, default_device
 from fusevad.encoders.clip import BatchedTower, Tower, load_cue_tower
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
@@ -34,17 +34,11 @@ from fusevad.evaluate.metrics import LabelledTest
 from fusevad.files import write_csv
 from fusevad.parallel import in_processes
 from fusevad.studies.settings import NoiseSettings
-from fusevad.studies.trained import (
-    ChangedStore,
-    TrainedDetector,
-    default_device,
-    open_streams,
-    read_settings,
-    run_seeds,
-    weights_file,
-)
+from fusevad.studies.trained import ChangedStore, RunFiles, run_seeds, score
 from fusevad.video.crops import crop_images
 
+# The stream that noise is added to.
+MOTION = "motion"
 METRICS = ("AUC", "AP", "Ano-AUC", "Ano-AP")
 COLUMNS = ["experiment", "seed", "protocol", "level", "metric", "value"]
 
@@ -73,8 +67,7 @@ def study_noise(
     run: Path,
     manifest: Path,
     intervals: Path,
-    rgb: Path,
-    motion: Path,
+    streams: Mapping[str, Path],
     cues: Sequence[Path],
     settings: NoiseSettings,
     out_csv: Path,
@@ -89,9 +82,8 @@ def study_noise(
         run: folder of a finished run; its name is that of the experiment.
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
-        rgb: index of the RGB embeddings.
-        motion: index of the motion-cue embeddings.
-        cues: shards of the motion cues that these were embedded from.
+        streams: index of the embeddings of each stream, by role.
+        cues: shards of the motion cues that the stream `motion` was embedded from.
         settings: levels, protocol and encoder.
         out_csv: the table to write.
         workers: processes that embed, of one thread each; on a GPU it is one.
@@ -101,28 +93,32 @@ def study_noise(
             method reads no motion cues.
     """
     torch.set_num_threads(1)
+    files = RunFiles(run, manifest, intervals, streams)
     seeds = run_seeds(run)
-    trained = read_settings(weights_file(run, seeds[0], settings.protocol))
-    streams = open_streams(rgb, motion, trained.method, default_device())
-    if streams.motion is None:
-        raise FusevadError(f"{run}: method {trained.method} reads no motion cues to add noise to")
-    crops = tuple(settings.embed.crops[place] for place in trained.test_crops)
+    first = files.detector(seeds[0], settings.protocol)
+    if MOTION not in first.model.streams:
+        method = first.settings.method
+        raise FusevadError(f"{run}: method {method} reads no motion cues to add noise to")
+    clean = files.open(first)
+    scored_crops = first.settings.test_crops
+    crops = tuple(settings.embed.crops[place] for place in scored_crops)
     levels = tuple(level for level in settings.levels if level > 0)
     job = _Job(settings.embed, crops, CueShards(cues), levels, settings.seed)
     tests = [video for video in read_manifest(manifest) if video.split == "test"]
-    _check_encoder(job, tests[0], streams.motion[tests[0].name][:, list(trained.test_crops)])
+    _check_encoder(job, tests[0], clean[MOTION][tests[0].name][:, list(scored_crops)])
     noisy = _embed_all(job, tests, 1 if default_device().type == "cuda" else workers)
-    shown = {0.0: streams} | {
-        level: _noisy_streams(streams, noisy, place, trained.test_crops)
+    shown = {0.0: clean} | {
+        level: _noisy_streams(clean, noisy, place, scored_crops)
         for place, level in enumerate(levels)
     }
-    truth = read_test_videos(manifest, intervals)
+    test = LabelledTest(read_test_videos(manifest, intervals))
     rows = []
     for seed in tqdm(seeds, desc=f"scoring {run.name}", unit="seed"):
-        detector = TrainedDetector(run, seed, settings.protocol, manifest, streams)
+        detector = files.detector(seed, settings.protocol)
         key = {"experiment": run.name, "seed": seed, "protocol": settings.protocol}
         for level, seen in shown.items():
-            values = _metrics(truth, detector, seen)
+            scored = score(detector, seen, files.tests())
+            values = test.metrics(test.pooled(scored.segments)[:, 0])
             rows += [key | {"level": level, "metric": m, "value": values[m]} for m in METRICS]
     write_csv(pd.DataFrame(rows, columns=COLUMNS), out_csv)
 
@@ -224,12 +220,4 @@ def _noisy_streams(
         changed[:, list(crops)] = torch.from_numpy(noisy[video][place]).to(changed)
         return changed
 
-    return Streams(streams.rgb, ChangedStore(streams.motion, change))
-
-
-def _metrics(
-    truth: Sequence[LabelledVideo], detector: TrainedDetector, streams: Streams
-) -> dict[str, float]:
-    scored = detector.score(streams)
-    test = LabelledTest(truth)
-    return test.metrics(test.pooled(scored.segments)[:, 0])
+    return streams.with_store(MOTION, ChangedStore(streams[MOTION], change))

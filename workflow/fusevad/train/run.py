@@ -1,14 +1,13 @@
-"""Training: all seeds of one experiment on one data set.
+"""Training: all seeds of one experiment on one data set, each once.
 
 A seed reads video-level labels of the training split and embeddings of both splits. It never sees a
 frame label: test videos are scored after every epoch, and `evaluate` chooses and judges later.
 """
 
-import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -17,49 +16,45 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
-from safetensors.numpy import save as save_numpy
-from safetensors.torch import save
+from safetensors.numpy import save
 from tqdm import tqdm
 
-import fusevad
+from fusevad.config.protocols import KEPT_PROTOCOLS, TEACHING
 from fusevad.data.manifest import read_manifest
-from fusevad.embed.store import EmbeddingStore, Streams
+from fusevad.embed.store import default_device, open_streams
 from fusevad.errors import FusevadError
+from fusevad.evaluate.history import COLUMNS
+from fusevad.evaluate.scoring import load_detector, read_about, weights_file
 from fusevad.files import atomic_path, settings_hash, sha256, write_csv
-from fusevad.models import needs_motion_cue
-from fusevad.train.memory import seeds_at_a_time
+from fusevad.models.base import Detector
+from fusevad.models.registry import find
+from fusevad.plan.lineage import VERSIONS
+from fusevad.plan.memory import seeds_at_a_time
 from fusevad.train.sampling import TrainVideo
-from fusevad.train.seed_run import EpochRecord, SeedRun, TrainSettings
+from fusevad.train.seed_run import SeedData, SeedRun
+from fusevad.train.seed_store import KeptSeed
+from fusevad.train.settings import TrainSettings
 
 
 @dataclass(frozen=True, slots=True)
 class TrainData:
-    """Paths of what a run learns from: the manifest and the index of each stream.
+    """Paths of what a run learns from.
 
-    `motion` is read by methods that need motion cues, and may be `None` for the others.
+    Attributes:
+        manifest: `manifest.csv` of the data set.
+        streams: index of each stream, by role; those that nobody reads are no matter.
+        teacher: folder of the run that teaches, seed by seed; None for methods without.
     """
 
     manifest: Path
-    rgb: Path
-    motion: Path | None = None
+    streams: Mapping[str, Path]
+    teacher: Path | None = None
 
-    def fingerprint(self) -> str:
-        """Changes with the data (an index holds its shards' hashes) and the version."""
-        paths = [path for path in (self.manifest, self.rgb, self.motion) if path is not None]
-        files = {str(path): sha256(path) for path in paths}
-        return settings_hash(files | {"version": fusevad.__version__})
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedSeed:
-    """What the parent process needs of a seed; its weights are on disk already."""
-
-    history: list[EpochRecord]
-    scores: NDArray[np.float32]
+    def teacher_weights(self, seed: int) -> Path | None:
+        """The weights that teach a seed."""
+        return weights_file(self.teacher, seed, TEACHING) if self.teacher else None
 
 
 def train(
@@ -69,27 +64,34 @@ def train(
     folder: Path,
     workers: int,
     memory_mb: int | None = None,
+    store: Path | None = None,
 ) -> None:
     """Train all seeds and write the run's `weights/`, `epoch-scores.safetensors`, `history.csv`.
 
+    A seed is trained once for its settings, data and teacher: finished ones are kept in `store` and
+    the run is assembled from them, so that a run which asks for more seeds trains those alone.
+
     On a CPU `workers` seeds run at a time, each in a process with one thread; on a GPU they run one
     after another, share the data in device memory, and use deterministic algorithms. With
-    `memory_mb`, no more seeds run at a time on a CPU than it is enough for (`training_memory`).
-    Progress is kept in `folder/.progress/` by epoch, so that a killed run goes on where it was; it
-    is removed when all is written.
+    `memory_mb`, no more seeds run at a time on a CPU than it is enough for (`plan.memory`). The
+    store keeps progress by epoch, so that a killed run resumes where it was. Without a store, that
+    is `folder/.progress/`, and it is removed when all is written.
     """
-    job = _Job(settings, data, folder)
-    with tqdm(total=len(seeds) * settings.epochs, desc=folder.name, unit="epoch") as bar:
-        if torch.cuda.is_available():
+    job = _Job(settings, data, seeds, store or folder / ".progress")
+    missing = [seed for seed in seeds if not job.kept(seed).finished()]
+    with tqdm(total=len(missing) * settings.epochs, desc=folder.name, unit="epoch") as bar:
+        if default_device().type == "cuda":
             with _deterministic():
-                session = _Session(job, torch.device("cuda"))
-                results = [session.train(seed, bar.update) for seed in seeds]
+                session = _Session(job) if missing else None
+                for seed in missing:
+                    session.train(seed, bar.update)
         else:
             if memory_mb is not None:
-                workers = seeds_at_a_time(workers, memory_mb, asdict(settings))
-            results = _train_in_processes(job, seeds, workers, bar.update)
-    _write(folder, seeds, results)
-    shutil.rmtree(folder / ".progress")
+                workers = seeds_at_a_time(workers, memory_mb, settings)
+            _train_in_processes(job, missing, workers, bar.update)
+    _assemble(job, folder)
+    if store is None:
+        shutil.rmtree(job.store)
 
 
 @contextmanager
@@ -109,63 +111,89 @@ def _deterministic() -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = fill
 
 
-@dataclass(frozen=True, slots=True)
 class _Job:
-    """What all seeds of a run share; travels to worker processes."""
+    """What all seeds of a run share; travels to worker processes.
 
-    settings: TrainSettings
-    data: TrainData
-    folder: Path
+    Raises:
+        FusevadError: a stream or the teacher is not named, though the method needs it.
+    """
 
-    def progress(self) -> Path:
-        key = settings_hash(asdict(self.settings) | {"data": self.data.fingerprint()})
-        return self.folder / ".progress" / key
+    def __init__(
+        self, settings: TrainSettings, data: TrainData, seeds: Sequence[int], store: Path
+    ) -> None:
+        self.settings = settings
+        self.data = data
+        self.seeds = seeds
+        self.store = store
+        method = find(settings.method)
+        self.roles = list(method.roles)
+        if method.taught != (data.teacher is not None):
+            raise FusevadError(
+                f"method '{settings.method}' learns from a teacher; name its run"
+                if method.taught
+                else f"method '{settings.method}' learns from no teacher; name none"
+            )
+        if data.teacher is not None:
+            about, _ = read_about(data.teacher_weights(seeds[0]))
+            self.roles += [r for r in find(about.method).streams if r not in self.roles]
+        lacking = [role for role in self.roles if role not in data.streams]
+        if lacking:
+            raise FusevadError(
+                f"method '{settings.method}' needs stream {', '.join(lacking)} too; name its index:"
+                f" --stream {lacking[0]}=INDEX"
+            )
+        files = {"manifest": data.manifest} | {role: data.streams[role] for role in self.roles}
+        # An index holds its shards' hashes.
+        self._data = {name: sha256(path) for name, path in files.items()}
+
+    def kept(self, seed: int) -> KeptSeed:
+        """Where the store keeps a seed."""
+        taught = self.data.teacher_weights(seed)
+        if taught is not None and not taught.is_file():
+            raise FusevadError(f"{taught}: no such file; train the teacher with seed {seed} first")
+        facts = {
+            "settings": asdict(self.settings),
+            "data": self._data,
+            "teacher": sha256(taught) if taught else None,
+            "version": VERSIONS["train"],
+        }
+        return KeptSeed(self.store / settings_hash(facts), seed)
 
 
 class _Session:
     """The data of a job, loaded once (memory-mapped) for all seeds of one process."""
 
-    def __init__(self, job: _Job, device: torch.device) -> None:
+    def __init__(self, job: _Job) -> None:
         self.job = job
         manifest = read_manifest(job.data.manifest)
-        self.streams = _streams(job, device)
-        self.test_videos = [video.name for video in manifest if video.split == "test"]
         kinds = {video.anomalous for video in manifest if video.split == "test"}
         if kinds != {True, False}:
             raise FusevadError(
                 f"{job.data.manifest}: the test split has not both normal and anomalous videos;"
                 " there is nothing to measure"
             )
-        self.train_videos = [
-            TrainVideo(video.name, video.anomalous, ";".join(video.classes))
+        train_videos = [
+            TrainVideo(video.name, video.anomalous, tuple(video.classes))
             for video in manifest
             if video.split == "train"
         ]
+        tests = [video.name for video in manifest if video.split == "test"]
+        what = f"method '{job.settings.method}'"
+        streams = open_streams(job.data.streams, job.roles, what)
+        self.data = SeedData(streams, train_videos, tests)
 
-    def train(self, seed: int, after_epoch: Callable[[], object]) -> FinishedSeed:
-        """Train one seed, with the same numbers alone or among others, and save its weights."""
-        checkpoint = self.job.progress() / f"seed-{seed}.pt"
-        result = SeedRun(
-            self.job.settings, self.streams, self.train_videos, self.test_videos, seed, checkpoint
-        ).run(after_epoch)
-        for protocol, weights in (("last", result.last), ("validation", result.best)):
-            path = self.job.folder / "weights" / f"seed-{seed}-{protocol}.safetensors"
-            content = save(weights, {"settings": json.dumps(asdict(self.job.settings))})
-            with atomic_path(path) as temporary:
-                temporary.write_bytes(content)
-        return FinishedSeed(result.history, result.scores.numpy())
+    def train(self, seed: int, after_epoch: Callable[[], object]) -> None:
+        """Train one seed, with the same numbers alone or among others, and keep it in the store."""
+        kept = self.job.kept(seed)
+        teacher = self._teacher(seed)
+        run = SeedRun(self.job.settings, self.data, seed, kept.checkpoint, teacher)
+        kept.keep(run.run(after_epoch), self.job.settings)
 
-
-def _streams(job: _Job, device: torch.device) -> Streams:
-    rgb = EmbeddingStore(job.data.rgb, device)
-    if not needs_motion_cue(job.settings.method):
-        return Streams(rgb, None)
-    if job.data.motion is None:
-        raise FusevadError(
-            f"{job.data.rgb}: method '{job.settings.method}' needs motion cues too, and there is no"
-            " index of them; train image-only, or add their embeddings"
-        )
-    return Streams(rgb, EmbeddingStore(job.data.motion, device))
+    def _teacher(self, seed: int) -> Detector | None:
+        weights = self.job.data.teacher_weights(seed)
+        if weights is None:
+            return None
+        return load_detector(weights, self.data.streams.device).model
 
 
 tqdm.monitor_interval = 0
@@ -184,23 +212,25 @@ def _start_worker(
     _job, _epochs_done, _stop = job, epochs_done, stop
 
 
-def _train_in_worker(seed: int) -> FinishedSeed:
+def _train_in_worker(seed: int) -> None:
     global _session
     # Here and not when the worker starts: what is wrong with the data then reaches the parent.
-    _session = _session or _Session(_job, torch.device("cpu"))
-    return _session.train(seed, partial(_after_epoch, seed))
+    _session = _session or _Session(_job)
+    _session.train(seed, partial(_after_epoch, seed))
 
 
 def _after_epoch(seed: int) -> None:
     _epochs_done.put(seed)
     parent = multiprocessing.parent_process()
     if _stop.is_set() or parent is None or not parent.is_alive():
-        raise FusevadError(f"seed {seed} was stopped; run the command again to go on")
+        raise FusevadError(f"seed {seed} was stopped; run the command again to resume it")
 
 
 def _train_in_processes(
     job: _Job, seeds: Sequence[int], workers: int, after_epoch: Callable[[], object]
-) -> list[FinishedSeed]:
+) -> None:
+    if not seeds:
+        return
     # "fork" saves each worker the import of torch. It is safe here: on a CPU this process has done
     # nothing with torch but import it, and tqdm is kept from starting its thread.
     context = multiprocessing.get_context("fork")
@@ -219,25 +249,35 @@ def _train_in_processes(
                 stop.set()  # the other seeds end with their epoch, which is kept
                 pool.shutdown(wait=True, cancel_futures=True)
                 _explain(failed, job)
-        return [future.result() for future in futures]
 
 
 def _explain(failure: BaseException, job: _Job) -> NoReturn:
     if isinstance(failure, BrokenProcessPool):
         raise FusevadError(
             f"{job.folder}: a training process was killed (out of memory?); run the command "
-            "again: it goes on at the last epoch of each seed"
+            "again: it resumes at the last epoch of each seed"
         ) from failure
     raise failure
 
 
-def _write(folder: Path, seeds: Sequence[int], results: Sequence[FinishedSeed]) -> None:
-    rows = [
-        {"seed": seed} | asdict(record)
-        for seed, result in zip(seeds, results, strict=True)
-        for record in result.history
-    ]
-    scores = {f"seed-{seed}": result.scores for seed, result in zip(seeds, results, strict=True)}
+def _assemble(job: _Job, folder: Path) -> None:
+    """Write the files of a run from the seeds of the store; those of other seeds are removed."""
+    kept = {seed: job.kept(seed) for seed in job.seeds}
+    wanted = set()
+    for seed, files in kept.items():
+        for protocol in KEPT_PROTOCOLS:
+            target = weights_file(folder, seed, protocol)
+            wanted.add(target)
+            with atomic_path(target) as temporary:
+                shutil.copyfile(files.weights(protocol), temporary)
+    for other in set((folder / "weights").glob("seed-*.safetensors")) - wanted:
+        other.unlink()
+    scores = {seed: files.scores() for seed, files in kept.items()}
+    values = {f"seed-{seed}": each.values for seed, each in scores.items()}
+    columns = ",".join(scores[job.seeds[0]].columns)
     with atomic_path(folder / "epoch-scores.safetensors") as temporary:
-        temporary.write_bytes(save_numpy(scores))
+        temporary.write_bytes(save(values, {COLUMNS: columns}))
+    rows = [
+        {"seed": seed} | record.row() for seed, files in kept.items() for record in files.history()
+    ]
     write_csv(pd.DataFrame(rows), folder / "history.csv")

@@ -12,11 +12,16 @@ from fusevad.errors import FusevadError
 
 @dataclass(frozen=True, slots=True)
 class TrainVideo:
-    """A training video with its video-level label; `group` is the class it is stratified by."""
+    """A training video with its video-level label and the names of its anomaly classes."""
 
     name: str
     anomalous: bool
-    group: str
+    classes: tuple[str, ...]
+
+    @property
+    def group(self) -> str:
+        """The class it is stratified by."""
+        return ";".join(self.classes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,96 +1,64 @@
-"""Training of one seed: a function of settings, data and seed alone, resumable by epoch."""
+"""Training of one seed: a function of settings, data, teacher and seed alone, resumable by epoch.
+
+Knows no method: a detector says what it reads and gives its losses by name.
+"""
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fusevad.embed.store import Streams
+from fusevad.embed.store import Streams, bin_segments, pool_segments
 from fusevad.errors import FusevadError
+from fusevad.evaluate.history import EpochRecord, best_epoch
 from fusevad.evaluate.metrics import Ranking
+from fusevad.evaluate.scoring import TrainedDetector
 from fusevad.files import keep, kept
-from fusevad.models import ModelSettings, build
-from fusevad.parsing import FORBID
-from fusevad.train.losses import LossSettings, LossTerms, objective, top_k_mean
+from fusevad.models.base import Detector, build
+from fusevad.models.losses import top_k_mean
+from fusevad.models.output import Batch
+from fusevad.train.optimizer import make_optimizer
 from fusevad.train.sampling import Sample, Split, TrainVideo, epoch_batches, split_validation
-
-SCORE_COLUMNS = ("score", "weight_rgb", "weight_motion")
-_ROWS_PER_BATCH = 16
+from fusevad.train.settings import TrainSettings
 
 
 @dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """What decides the numbers of a run, but its seed and data (IEF-VAD, appendix I).
+class SeedData:
+    """What a seed learns from, and what it scores.
 
     Attributes:
-        method: name of a registered detector.
-        max_segments: longer training videos are pooled to this, test videos cut in such chunks.
-        crops_per_epoch: crops of each video in an epoch, drawn anew each time; 10 is all.
-        sampling, drop_last: see `epoch_batches`.
-        milestones: epochs after which the learning rate is multiplied by `learning_rate_decay`.
-        validation_share: share of the training videos held out to choose an epoch.
-        test_crops: crops whose scores are averaged when scoring whole videos, by their place in
-            the embeddings.
+        streams: all that the method and its teacher read.
+        train_videos: with their video-level labels.
+        test_videos: names, in the manifest's order.
     """
 
-    __pydantic_config__ = FORBID
-
-    method: str
-    model: ModelSettings = field(default_factory=ModelSettings)
-    loss: LossSettings = field(default_factory=LossSettings)
-    epochs: int = 10
-    batch_size: int = 64
-    sampling: Literal["balanced", "joint"] = "balanced"
-    drop_last: bool = False
-    learning_rate: float = 2e-5
-    weight_decay: float = 0.01
-    milestones: tuple[int, ...] = (4, 8)
-    learning_rate_decay: float = 0.1
-    max_segments: int = 256
-    crops_per_epoch: int = 10
-    validation_share: float = 0.1
-    test_crops: tuple[int, ...] = (0,)
+    streams: Streams
+    train_videos: Sequence[TrainVideo]
+    test_videos: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class EpochRecord:
-    """A row of `history.csv`: mean training losses and what validation says after an epoch."""
-
-    epoch: int
-    loss: float
-    classification: float
-    kl: float
-    alignment: float
-    validation_auc: float
-    validation_loss: float
-
-
-@dataclass(slots=True)
 class SeedResult:
     """What one seed leaves behind.
 
     Attributes:
         history: a record an epoch.
-        scores: `epochs x segments x 3` of the test videos in manifest order, float32; the last axis
-            is `SCORE_COLUMNS`, NaN where a method has no weights.
-        last: weights after the last epoch.
-        best: weights after the epoch that validation chooses.
+        columns: of the scores, as `scoring.Scores` names them.
+        scores: `epochs x segments x columns` of the test videos in manifest order, float32.
+        widths: of the embeddings, by stream.
+        weights: after the `last` epoch, and after the one that `validation` chooses.
     """
 
     history: list[EpochRecord]
+    columns: tuple[str, ...]
     scores: Tensor
-    last: dict[str, Tensor]
-    best: dict[str, Tensor]
-
-
-def best_epoch(history: Sequence[EpochRecord]) -> int:
-    """Epoch of the highest validation AUC; ties go to the lower loss, then to the earlier epoch."""
-    return min(history, key=lambda r: (-r.validation_auc, r.validation_loss, r.epoch)).epoch
+    widths: dict[str, int]
+    weights: dict[str, dict[str, Tensor]]
 
 
 class SeedRun:
@@ -99,32 +67,32 @@ class SeedRun:
     def __init__(
         self,
         settings: TrainSettings,
-        streams: Streams,
-        videos: Sequence[TrainVideo],
-        test_videos: Sequence[str],
+        data: SeedData,
         seed: int,
         progress: Path,
+        teacher: Detector | None = None,
     ) -> None:
         self.settings = settings
-        self.streams = streams
-        self.test_videos = test_videos
+        self.data = data
         self.seed = seed
         self.progress = progress
-        self.split: Split = split_validation(videos, settings.validation_share, seed)
+        self.teacher = teacher
+        self.split: Split = split_validation(data.train_videos, settings.validation_share, seed)
         torch.manual_seed(seed)
-        model_settings = replace(settings.model, dim=streams.rgb.dim)
-        self.model = build(settings.method, model_settings).to(streams.rgb.device)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        model = build(settings.method, settings.model, data.streams.widths, settings.loss)
+        self.model = model.to(data.streams.device)
+        self.detector = TrainedDetector(self.model, settings)
+        self.phases = list(settings.losses_by_epoch())
+        self.optimizer = make_optimizer(self.model.parameters(), settings)
         self.scheduler = torch.optim.lr_scheduler.MultiStepLR(
             self.optimizer, list(settings.milestones), settings.learning_rate_decay
         )
         self.history: list[EpochRecord] = []
+        self.columns: tuple[str, ...] = ()
         self.scores: list[Tensor] = []
         self.best: dict[str, Tensor] = {}
 
-    def run(self, after_epoch: Callable[[], None]) -> SeedResult:
+    def run(self, after_epoch: Callable[[], object]) -> SeedResult:
         """Train to the end, from the last checkpoint where there is one."""
         self._resume()
         for _ in self.history:
@@ -133,99 +101,79 @@ class SeedRun:
             self._epoch(len(self.history))
             self._save()
             after_epoch()
-        return SeedResult(
-            self.history, torch.stack(self.scores), _copy(self.model.state_dict()), self.best
-        )
+        weights = {"last": _copy(self.model.state_dict()), "validation": self.best}
+        scores = torch.stack(self.scores)
+        return SeedResult(self.history, self.columns, scores, dict(self.model.widths), weights)
 
     def _epoch(self, epoch: int) -> None:
         # Dropout draws from torch's global generator: seeding it here makes every epoch a function
         # of the seed and its number, so that a resumed run repeats an uninterrupted one.
         torch.manual_seed(self.seed * 100_003 + epoch + 1)
-        losses = self._train(epoch)
+        self.model.loss = self.phases[epoch]
+        terms = self._train(epoch)
         self.scheduler.step()
-        validation_auc, validation_loss = self._validate()
-        self.history.append(EpochRecord(epoch, *losses, validation_auc, validation_loss))
-        self.scores.append(torch.cat(list(self.score(self.test_videos).values())))
+        self.history.append(EpochRecord(epoch, terms, *self._validate()))
+        tests = self.detector.score(self.data.streams, self.data.test_videos)
+        self.columns = tests.columns
+        self.scores.append(torch.cat(list(tests.segments.values())))
         if best_epoch(self.history) == epoch:
             self.best = _copy(self.model.state_dict())
 
-    def _train(self, epoch: int) -> tuple[float, float, float, float]:
+    def _train(self, epoch: int) -> dict[str, float]:
+        """One epoch of steps; returns the mean of each term."""
         s = self.settings
         self.model.train()
-        sums, batches = torch.zeros(4), 0
-        for samples in epoch_batches(
-            self.split.fit,
-            self.streams.rgb.crops,
-            s.crops_per_epoch,
-            s.batch_size,
-            s.sampling,
-            s.drop_last,
-            self.seed,
-            epoch,
-        ):
-            terms = self._loss(samples)
+        names: list[str] = []
+        seen: list[Tensor] = []
+        crops = self.data.streams.crops
+        order = (s.crops_per_epoch, s.batch_size, s.sampling, s.drop_last, self.seed, epoch)
+        for samples in epoch_batches(self.split.fit, crops, *order):
+            terms = self._losses(samples)
             self.optimizer.zero_grad()
-            terms.total.backward()
+            sum(terms.values()).backward()
             self.optimizer.step()
-            sums += torch.tensor([float(v.detach()) for v in _values(terms)])
-            batches += 1
-        loss, classification, kl, alignment = (sums / batches).tolist()
-        return loss, classification, kl, alignment
+            names = list(terms)
+            seen.append(torch.tensor([float(term.detach()) for term in terms.values()]))
+        if not seen:
+            raise FusevadError(
+                f"batch_size {s.batch_size}: {len(self.split.fit)} training videos fill no batch;"
+                " make it smaller, or drop_last false"
+            )
+        return dict(zip(names, torch.stack(seen).mean(dim=0).tolist(), strict=True))
 
-    def _loss(self, samples: Sequence[Sample]) -> LossTerms:
+    def _losses(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        batch = self._batch(samples)
+        return self.model.losses(self.model(batch.streams, batch.mask), batch)
+
+    def _batch(self, samples: Sequence[Sample]) -> Batch:
         s = self.settings
-        batch = self.streams.training_batch(
-            [(sample.video.name, sample.crop) for sample in samples],
-            s.max_segments,
-            pad_to_max=not s.model.mask_padding,
-        )
-        labels = torch.tensor([sample.video.anomalous for sample in samples])
-        output = self.model(batch.rgb, batch.motion, batch.mask)
-        return objective(output, labels.to(batch.rgb.device), batch.mask, s.loss)
+        minimum = s.max_segments if s.model.pads_to_longest else 0
+        named = [(sample.video.name, sample.crop) for sample in samples]
+        padded = self.data.streams.training_samples(named, self._shorten, minimum)
+        own = {name: padded.streams[name] for name in self.model.widths}
+        labels = torch.tensor([float(sample.video.anomalous) for sample in samples])
+        teacher = None
+        if self.teacher is not None:
+            read = {name: padded.streams[name] for name in self.teacher.streams}
+            with torch.no_grad():
+                teacher = self.teacher(read, padded.mask)
+        classes = tuple(sample.video.classes for sample in samples)
+        return Batch(own, padded.mask, labels.to(padded.mask.device), classes, teacher)
+
+    def _shorten(self, x: Tensor) -> Tensor:
+        s = self.settings
+        return pool_segments(x, s.max_segments) if s.bins is None else bin_segments(x, s.bins)
 
     def _validate(self) -> tuple[float, float]:
         """Video-level AUC and cross-entropy of the held-out training videos."""
         videos = self.split.validation
-        segments = self.score([video.name for video in videos])
-        scores = torch.stack([_video_score(x[:, 0], self.settings) for x in segments.values()])
+        found = self.detector.score(self.data.streams, [video.name for video in videos])
+        divisor = self.settings.loss.top_k_divisor
+        scores = torch.stack([_video_score(x[:, 0], divisor) for x in found.segments.values()])
         labels = torch.tensor([video.anomalous for video in videos]).float()
         ranking = Ranking.of(scores.numpy(), labels.numpy(), 1 - labels.numpy())
         loss = functional.binary_cross_entropy(scores, labels)
         return ranking.auc(), float(loss)
-
-    @torch.inference_mode()
-    def score(self, videos: Sequence[str]) -> dict[str, Tensor]:
-        """Score whole videos: `segments x 3` each (`SCORE_COLUMNS`), the mean over crops."""
-        self.model.eval()
-        s = self.settings
-        result: dict[str, Tensor] = {}
-        for names in self._groups(videos):
-            batch = self.streams.test_batch(
-                names, s.test_crops, s.max_segments, pad_to_max=not s.model.mask_padding
-            )
-            output = self.model(batch.rgb, batch.motion, batch.mask)
-            absent = torch.full_like(output.logits, torch.nan)[..., None]
-            weights = output.weights or (absent, absent)
-            columns = [output.logits.sigmoid(), *(weight.mean(dim=-1) for weight in weights)]
-            rows = torch.stack(columns, dim=-1)[batch.mask].float().cpu()
-            lengths = [len(self.streams.rgb[name]) * len(s.test_crops) for name in names]
-            for name, part in zip(names, rows.split(lengths), strict=True):
-                result[name] = part.unflatten(0, (len(s.test_crops), -1)).mean(dim=0)
-        return {name: result[name] for name in videos}
-
-    def _groups(self, videos: Sequence[str]) -> list[list[str]]:
-        """Videos of similar lengths together, about `_ROWS_PER_BATCH` chunks in a group."""
-        s = self.settings
-        groups: list[list[str]] = [[]]
-        rows = 0
-        for video in sorted(videos, key=lambda video: len(self.streams.rgb[video])):
-            chunks = len(s.test_crops) * -(-len(self.streams.rgb[video]) // s.max_segments)
-            if groups[-1] and rows + chunks > _ROWS_PER_BATCH:
-                groups.append([])
-                rows = 0
-            groups[-1].append(video)
-            rows += chunks
-        return groups
 
     def _save(self) -> None:
         state = {
@@ -233,6 +181,7 @@ class SeedRun:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "history": [asdict(record) for record in self.history],
+            "columns": self.columns,
             "scores": self.scores,
             "best": self.best,
         }
@@ -245,13 +194,14 @@ class SeedRun:
         if content is None:
             return
         try:
-            device = self.streams.rgb.device
+            device = self.data.streams.device
             state: dict[str, Any] = torch.load(io.BytesIO(content), device, weights_only=True)
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.scheduler.load_state_dict(state["scheduler"])
             self.history = [EpochRecord(**record) for record in state["history"]]
-            self.scores, self.best = [x.cpu() for x in state["scores"]], state["best"]
+            self.columns = tuple(state["columns"])
+            self.scores, self.best = [x.cpu() for x in state["scores"]], _copy(state["best"])
         except Exception as error:
             reason = str(error).split("\n\t")[-1].strip().splitlines()[0]
             raise FusevadError(
@@ -260,13 +210,9 @@ class SeedRun:
             ) from error
 
 
-def _video_score(scores: Tensor, settings: TrainSettings) -> Tensor:
+def _video_score(scores: Tensor, divisor: int) -> Tensor:
     row = scores[None]
-    return top_k_mean(row, torch.ones_like(row, dtype=torch.bool), settings.loss.top_k_divisor)[0]
-
-
-def _values(terms: LossTerms) -> tuple[Tensor, ...]:
-    return terms.total, terms.classification, terms.kl, terms.alignment
+    return top_k_mean(row, torch.ones_like(row, dtype=torch.bool), divisor)[0]
 
 
 def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:

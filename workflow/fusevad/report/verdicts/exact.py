@@ -1,18 +1,14 @@
 """Whether two methods are one function: both get the same parameters and the same inputs."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 
-from fusevad.errors import FusevadError
-from fusevad.models import Output, build
-from fusevad.parsing import parse
-from fusevad.train.seed_run import TrainSettings
+from fusevad.evaluate.scoring import load_detector
+from fusevad.models.base import Detector
+from fusevad.models.output import Output
 
 _VIDEOS, _SEGMENTS = 8, 64
 
@@ -46,38 +42,23 @@ def fusion_difference(paths: Sequence[Path], method: str) -> FusionDifference:
 
 
 def _difference(path: Path, method: str) -> FusionDifference:
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("settings", "{}")
-        parameters = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise FusevadError(f"{path}: unreadable weights ({error}); train this run again") from error
-    settings = parse(TrainSettings, json.loads(text), str(path))
-    dim = parameters["classifier.weight"].shape[1]
+    device = torch.device("cpu")
     first, second = (
-        _outputs(name, settings, dim, parameters, path) for name in (settings.method, method)
+        _output(load_detector(path, device, name).model.eval()) for name in (None, method)
+    )
+    weights = (
+        (first.weights[stream] - second.weights[stream]).abs().max() for stream in first.weights
     )
     return FusionDifference(
-        float((first.weights[0] - second.weights[0]).abs().max()),
+        float(max(weights)),
         float((first.logits.sigmoid() - second.logits.sigmoid()).abs().max()),
     )
 
 
 @torch.no_grad()
-def _outputs(
-    method: str,
-    settings: TrainSettings,
-    dim: int,
-    parameters: dict[str, torch.Tensor],
-    path: Path,
-) -> Output:
-    model = build(method, replace(settings.model, dim=dim)).eval()
-    try:
-        model.load_state_dict(parameters)
-    except RuntimeError as error:
-        raise FusevadError(
-            f"{path}: not the parameters of method {method}; compare methods with the same ones"
-        ) from error
+def _output(model: Detector) -> Output:
     generator = torch.Generator().manual_seed(0)
-    rgb, motion = torch.randn(2, _VIDEOS, _SEGMENTS, dim, generator=generator)
-    return model(rgb, motion, torch.ones(_VIDEOS, _SEGMENTS, dtype=torch.bool))
+    size = (len(model.streams), _VIDEOS, _SEGMENTS, model.dim)
+    inputs = torch.randn(size, generator=generator)
+    streams = dict(zip(model.streams, inputs, strict=True))
+    return model(streams, torch.ones(_VIDEOS, _SEGMENTS, dtype=torch.bool))

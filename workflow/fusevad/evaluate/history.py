@@ -1,0 +1,49 @@
+"""What a run notes after every epoch, and which epoch validation chooses; imports no torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# Columns of scores by segment: the score, and the weight of each stream where a method has weights.
+SCORE, WEIGHT = "score", "weight_"
+# Of files of scores: the entry of their metadata that names the last axis.
+COLUMNS = "columns"
+
+_TERM = "loss_"
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """A row of `history.csv`: mean training losses and what validation says after an epoch.
+
+    Attributes:
+        epoch: from 0.
+        terms: the method's losses by name, weighted; columns `loss_NAME`.
+        validation_auc, validation_loss: of the held-out videos, by their video-level labels.
+    """
+
+    epoch: int
+    terms: Mapping[str, float]
+    validation_auc: float
+    validation_loss: float
+
+    def row(self) -> dict[str, float]:
+        """As it stands in the table; `loss` is the sum of the terms."""
+        return {
+            "epoch": self.epoch,
+            "loss": sum(self.terms.values()),
+            **{f"{_TERM}{name}": value for name, value in self.terms.items()},
+            "validation_auc": self.validation_auc,
+            "validation_loss": self.validation_loss,
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "EpochRecord":
+        """From a row of the table; other columns are of no matter."""
+        terms = {k.removeprefix(_TERM): v for k, v in row.items() if k.startswith(_TERM)}
+        return cls(int(row["epoch"]), terms, row["validation_auc"], row["validation_loss"])
+
+
+def best_epoch(history: Sequence[EpochRecord]) -> int:
+    """Epoch of the highest validation AUC; ties go to the lower loss, then to the earlier epoch."""
+    return min(history, key=lambda r: (-r.validation_auc, r.validation_loss, r.epoch)).epoch

@@ -1,0 +1,162 @@
+"""A trained model scores whole videos: after each epoch, in studies, on a user's own."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from fusevad.config.protocols import KEPT_PROTOCOLS
+from fusevad.embed.store import Streams
+from fusevad.errors import FusevadError
+from fusevad.evaluate.history import SCORE, WEIGHT
+from fusevad.files import atomic_path
+from fusevad.models.base import Detector, build
+from fusevad.models.output import Output
+from fusevad.train.settings import TrainSettings, as_method, train_settings
+
+_ROWS_PER_BATCH = 16
+_ABOUT = "detector"
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a detector says of videos.
+
+    Attributes:
+        columns: `score`, then `weight_STREAM` for each stream that the method weighs.
+        segments: of each video, `segments x columns` float32 on the CPU.
+    """
+
+    columns: tuple[str, ...]
+    segments: dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedDetector:
+    """A detector and the settings that it was trained with; those decide how it scores."""
+
+    model: Detector
+    settings: TrainSettings
+
+    @torch.inference_mode()
+    def score(self, streams: Streams, videos: Sequence[str]) -> Scores:
+        """Score whole videos in chunks of `max_segments`: the mean over the test crops."""
+        self.model.eval()
+        read = streams.only(self.model.streams)
+        self._check_widths(read)
+        crops, length = self.settings.test_crops, self.settings.max_segments
+        minimum = length if self.settings.model.pads_to_longest else 0
+        found: dict[str, Tensor] = {}
+        columns: tuple[str, ...] = (SCORE,)
+        for names in self._groups(read, videos):
+            chunks = read.test_chunks(names, crops, length, minimum)
+            output = self.model(chunks.streams, chunks.mask)
+            columns = columns_of(output)
+            rows = _columns(output)[chunks.mask].float().cpu()
+            lengths = [read.length(name) * len(crops) for name in names]
+            for name, part in zip(names, rows.split(lengths), strict=True):
+                found[name] = part.unflatten(0, (len(crops), -1)).mean(dim=0)
+        return Scores(columns, {name: found[name] for name in videos})
+
+    def _check_widths(self, streams: Streams) -> None:
+        for role, width in streams.widths.items():
+            if width != self.model.widths[role]:
+                raise FusevadError(
+                    f"{streams[role].index}: {width} features; detector {self.settings.method}"
+                    f" learned from {self.model.widths[role]}; train it again with these embeddings"
+                )
+
+    def _groups(self, streams: Streams, videos: Sequence[str]) -> Iterator[list[str]]:
+        """Videos of similar lengths together, about `_ROWS_PER_BATCH` chunks in a group."""
+        crops, length = len(self.settings.test_crops), self.settings.max_segments
+        group: list[str] = []
+        rows = 0
+        for video in sorted(videos, key=streams.length):
+            chunks = crops * -(-streams.length(video) // length)
+            if group and rows + chunks > _ROWS_PER_BATCH:
+                yield group
+                group, rows = [], 0
+            group.append(video)
+            rows += chunks
+        if group:
+            yield group
+
+
+def columns_of(output: Output) -> tuple[str, ...]:
+    """Names of the columns of scores."""
+    return (SCORE, *(f"{WEIGHT}{stream}" for stream in output.weights))
+
+
+def _columns(output: Output) -> Tensor:
+    """`B x T x columns`: the score, and the mean weight of each stream."""
+    weights = [weight.mean(dim=-1) for weight in output.weights.values()]
+    return torch.stack([output.logits.sigmoid(), *weights], dim=-1)
+
+
+def weights_file(run: Path, seed: int, protocol: str) -> Path:
+    """The weights of a seed under a protocol.
+
+    Raises:
+        FusevadError: a protocol whose weights training does not keep.
+    """
+    if protocol not in KEPT_PROTOCOLS:
+        raise FusevadError(
+            f"protocol {protocol}: its weights are not kept; choose {' or '.join(KEPT_PROTOCOLS)}"
+        )
+    return run / "weights" / f"seed-{seed}-{protocol}.safetensors"
+
+
+def save_weights(
+    weights: dict[str, Tensor], settings: TrainSettings, widths: dict[str, int], file: Path
+) -> None:
+    """Write weights with all that is needed to build their detector again, atomically."""
+    about = {"settings": asdict(settings), "widths": widths}
+    # One entry: safetensors writes several in any order, and the same weights are the same bytes.
+    content = save(weights, {_ABOUT: json.dumps(about)})
+    with atomic_path(file) as temporary:
+        temporary.write_bytes(content)
+
+
+def load_detector(file: Path, device: torch.device, method: str | None = None) -> TrainedDetector:
+    """Build the detector of a file of weights.
+
+    Args:
+        file: of a run's `weights/`.
+        device: where it computes.
+        method: has another method compute with what this one learned.
+
+    Raises:
+        FusevadError: the file is missing or damaged, or its weights are not those of the method.
+    """
+    settings, widths = read_about(file)
+    if method is not None:
+        settings = as_method(settings, method)
+    model = build(settings.method, settings.model, widths, settings.loss).to(device)
+    try:
+        model.load_state_dict(load_file(file, device=str(device)))
+    except (RuntimeError, OSError, SafetensorError) as error:
+        raise FusevadError(
+            f"{file}: not the parameters of method {settings.method}; "
+            + ("train this run again" if method is None else "compare methods with the same ones")
+        ) from error
+    return TrainedDetector(model.eval(), settings)
+
+
+def read_about(file: Path) -> tuple[TrainSettings, dict[str, int]]:
+    """The settings that weights were trained with, and the widths of the streams by role.
+
+    Raises:
+        FusevadError: the file is missing, damaged or does not say.
+    """
+    try:
+        with safe_open(file, framework="pt") as content:
+            about = json.loads((content.metadata() or {})[_ABOUT])
+        values, widths = about["settings"], about["widths"]
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise FusevadError(f"{file}: unreadable weights; train this run again") from error
+    return train_settings(values, str(file)), widths

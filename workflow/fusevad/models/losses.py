@@ -1,0 +1,76 @@
+"""Losses that methods share: of a video by its highest segments, KL, alignment, a teacher's."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fusevad.models.output import Batch, Distribution, Output
+from fusevad.models.settings import BagLoss, FusionLoss
+
+
+def top_k_mean(scores: Tensor, mask: Tensor, divisor: int) -> Tensor:
+    """Mean of each video's `n // divisor + 1` highest scores over its `n` real segments.
+
+    Args:
+        scores: `B x T` in [0, 1].
+        mask: `B x T`.
+        divisor: see `BagLoss.top_k_divisor`.
+
+    Returns:
+        `B` video scores.
+    """
+    lengths = mask.sum(dim=1)
+    k = lengths // divisor + 1
+    highest = scores.masked_fill(~mask, -1.0).sort(dim=1, descending=True).values
+    chosen = torch.arange(scores.shape[1], device=scores.device) < k[:, None]
+    return (highest * chosen).sum(dim=1) / k
+
+
+def video_loss(output: Output, batch: Batch, settings: BagLoss) -> Tensor:
+    """Cross-entropy of the videos' labels and the mean of their highest scores."""
+    videos = top_k_mean(output.logits.sigmoid(), batch.mask, settings.top_k_divisor)
+    return functional.binary_cross_entropy(videos, batch.labels.to(videos.dtype))
+
+
+def kl_to_standard_normal(distribution: Distribution) -> Tensor:
+    """`KL(N(mean, covariance) || N(0, I))` by feature: `B x T x D`, to be summed over `D`.
+
+    With `factors`, what they add to the log-determinant belongs to no feature alone and is spread
+    evenly over them.
+    """
+    mean, log_variance = distribution.mean, distribution.log_variance
+    kl = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance)
+    factors = distribution.factors
+    if factors is None:
+        return kl
+    trace = log_variance.exp() * factors.square().sum(dim=-1)
+    identity = torch.eye(factors.shape[-1], dtype=factors.dtype, device=factors.device)
+    inner = identity + factors.mT @ factors
+    # `cholesky_ex` spares the check (a wait on GPUs): no eigenvalue is below 1.
+    log_determinant = 2 * torch.linalg.cholesky_ex(inner).L.diagonal(0, -2, -1).log().sum(dim=-1)
+    return kl + 0.5 * (trace - log_determinant[..., None] / mean.shape[-1])
+
+
+def fusion_losses(output: Output, batch: Batch, settings: FusionLoss) -> dict[str, Tensor]:
+    """The terms of IEF-VAD (equation 7), weighted: `classification`, `kl`, `alignment`.
+
+    KL is summed over streams; alignment is between the first two.
+    """
+    classification = video_loss(output, batch, settings)
+    counted = batch.mask if settings.mask_padding else torch.ones_like(batch.mask)
+    distributions = list(output.distributions.values())
+    kl = sum(kl_to_standard_normal(d).mean(dim=-1)[counted].mean() for d in distributions)
+    first, second = (d.mean for d in distributions[:2])
+    cosine = 1 - functional.cosine_similarity(first, second, dim=-1)
+    norm = (first.norm(dim=-1) - second.norm(dim=-1)).abs()
+    return {
+        "classification": classification,
+        "kl": settings.kl * kl,
+        "alignment": (settings.cosine * cosine + settings.norm * norm)[counted].mean(),
+    }
+
+
+def teacher_loss(output: Output, teacher: Output, mask: Tensor) -> Tensor:
+    """Cross-entropy of the student's scores to the teacher's, over real segments."""
+    targets = teacher.logits[mask].sigmoid()
+    return functional.binary_cross_entropy_with_logits(output.logits[mask], targets)

@@ -1,0 +1,117 @@
+"""Which methods there are: where each is implemented, what it reads, what it is set by.
+
+Imports nothing heavy: the configuration knows methods by it. A new method is one line of `METHODS`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from fusevad.errors import FusevadError
+from fusevad.models.settings import (
+    BagLoss,
+    CrossAttentionSettings,
+    DistillationLoss,
+    FusionLoss,
+    GaussianSettings,
+    LearnedNuSettings,
+    LowRankSettings,
+    MethodSettings,
+    RobustStudentTSettings,
+    StudentTSettings,
+    TemporalSettings,
+)
+from fusevad.parsing import unknown_key
+
+Section = Literal["model", "loss"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What is known of a method without torch.
+
+    Attributes:
+        implementation: `MODULE:CLASS`, the module in `fusevad.models` or by its full name.
+        streams: roles of the streams that it reads to score a video: `rgb`, `motion`, `audio`, ...
+        model: type of its settings, section `model`.
+        loss: type of the weights of its losses, section `loss`.
+        learns_from: roles of streams that it needs in training besides.
+        taught: whether its losses need a teacher's output.
+    """
+
+    implementation: str
+    streams: tuple[str, ...]
+    model: type[MethodSettings] = TemporalSettings
+    loss: type[BagLoss] = BagLoss
+    learns_from: tuple[str, ...] = ()
+    taught: bool = False
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All streams that training reads."""
+        return (*self.streams, *self.learns_from)
+
+
+_BOTH = ("rgb", "motion")
+
+METHODS: dict[str, Method] = {
+    "image-only": Method("single_stream:SingleStream", ("rgb",)),
+    "motion-only": Method("single_stream:SingleStream", ("motion",)),
+    "concat": Method("concat:ConcatFusion", _BOTH),
+    "cross-attention": Method(
+        "cross_attention:CrossAttentionFusion", _BOTH, CrossAttentionSettings
+    ),
+    "gating": Method("gating:GatingFusion", _BOTH),
+    "gaussian": Method("gaussian:GaussianFusion", _BOTH, GaussianSettings, FusionLoss),
+    "student-t": Method("student_t:StudentTFusion", _BOTH, StudentTSettings, FusionLoss),
+    "learned-nu": Method("learned_nu:LearnedNuFusion", _BOTH, LearnedNuSettings, FusionLoss),
+    "low-rank": Method("low_rank:LowRankFusion", _BOTH, LowRankSettings, FusionLoss),
+    "robust-student-t": Method(
+        "robust_student_t:RobustStudentTFusion", _BOTH, RobustStudentTSettings, FusionLoss
+    ),
+    "uncertainty-gating": Method(
+        "uncertainty_gating:UncertaintyGatingFusion", _BOTH, GaussianSettings, FusionLoss
+    ),
+    "image-only-distilled": Method(
+        "distilled:DistilledImageOnly", ("rgb",), loss=DistillationLoss, taught=True
+    ),
+}
+
+
+def find(name: str) -> Method:
+    """The method of that name.
+
+    Raises:
+        FusevadError: there is none; all that there are, are named.
+    """
+    if name not in METHODS:
+        raise FusevadError(
+            f"method '{name}' is unknown; choose one of {', '.join(sorted(METHODS))}"
+        )
+    return METHODS[name]
+
+
+def own(name: str, section: Section, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the values of a section, those that a method has; the others are of other methods."""
+    known = _names(find(name), section)
+    return {key: value for key, value in values.items() if key in known}
+
+
+def check_known(section: Section, values: Mapping[str, Any], source: str) -> None:
+    """Raise FusevadError if a section has a key that no method knows, naming key and `source`."""
+    _check(section, values, set().union(*(_names(m, section) for m in METHODS.values())), source)
+
+
+def check_own(name: str, section: Section, values: Mapping[str, Any], source: str) -> None:
+    """Raise FusevadError if a section has a key that this method does not have."""
+    _check(section, values, _names(find(name), section), f"{source}: method '{name}'")
+
+
+def _check(section: Section, values: Mapping[str, Any], known: set[str], source: str) -> None:
+    for key in values:
+        if key not in known:
+            raise FusevadError(f"{source}: {section}.{key}: {unknown_key(key, known)}")
+
+
+def _names(method: Method, section: Section) -> set[str]:
+    return {field.name for field in fields(getattr(method, section))}

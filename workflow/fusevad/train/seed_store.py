@@ -1,0 +1,128 @@
+"""Finished seeds, each kept once for its settings, data and teacher, and reused by any run."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from fusevad.config.protocols import KEPT_PROTOCOLS
+from fusevad.errors import FusevadError
+from fusevad.evaluate.history import COLUMNS, EpochRecord
+from fusevad.evaluate.scoring import save_weights
+from fusevad.files import atomic_path, sha256, write_json
+from fusevad.parsing import FORBID, parse
+from fusevad.train.seed_run import SeedResult
+from fusevad.train.settings import TrainSettings
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What `seed-N.json` holds: written last, so that a seed with it is finished.
+
+    Attributes:
+        files: SHA-256 by name.
+        history: of its epochs.
+    """
+
+    __pydantic_config__ = FORBID
+
+    files: dict[str, str]
+    history: list[EpochRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptScores:
+    """Scores of the test videos after every epoch, `epochs x segments x columns`."""
+
+    columns: tuple[str, ...]
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSeed:
+    """Files of one seed in the store: `FOLDER/KEY/seed-N*`."""
+
+    folder: Path
+    seed: int
+
+    @property
+    def checkpoint(self) -> Path:
+        """Its progress by epoch, as long as it is not finished."""
+        return self.folder / f"seed-{self.seed}.pt"
+
+    def weights(self, protocol: str) -> Path:
+        """Its weights under a protocol."""
+        return self.folder / f"seed-{self.seed}-{protocol}.safetensors"
+
+    def keep(self, result: SeedResult, settings: TrainSettings) -> None:
+        """Store a finished seed; its checkpoint is dropped."""
+        for protocol in KEPT_PROTOCOLS:
+            file = self.weights(protocol)
+            save_weights(result.weights[protocol], settings, result.widths, file)
+        content = save({"scores": result.scores}, {COLUMNS: ",".join(result.columns)})
+        with atomic_path(self._scores) as temporary:
+            temporary.write_bytes(content)
+        files = {file.name: sha256(file) for file in self._files()}
+        write_json(asdict(_Record(files, result.history)), self._record)
+        self.checkpoint.unlink(missing_ok=True)
+
+    def finished(self) -> bool:
+        """Whether the seed is stored whole; a damaged one is dropped, with one line that says so.
+
+        All files are read: their hashes must be those that were noted when they were written.
+        """
+        if not self._record.is_file():
+            return False
+        try:
+            noted = self._read().files
+            found = {file.name: sha256(file) for file in self._files()}
+        except (FusevadError, OSError):
+            noted, found = {}, {"": ""}
+        if noted == found:
+            return True
+        print(
+            f"fusevad: {self._record}: damaged since it was written; seed {self.seed} is trained"
+            " again",
+            file=sys.stderr,
+        )
+        for file in (self._record, *self._files()):
+            file.unlink(missing_ok=True)
+        return False
+
+    def history(self) -> list[EpochRecord]:
+        """A record an epoch."""
+        return self._read().history
+
+    def scores(self) -> KeptScores:
+        """Scores of the test videos."""
+        try:
+            with safe_open(self._scores, framework="numpy") as file:
+                columns = tuple(file.metadata()[COLUMNS].split(","))
+                return KeptScores(columns, file.get_tensor("scores"))
+        except (OSError, SafetensorError) as error:
+            raise FusevadError(f"{self._scores}: unreadable; train this seed again") from error
+
+    @property
+    def _record(self) -> Path:
+        return self.folder / f"seed-{self.seed}.json"
+
+    @property
+    def _scores(self) -> Path:
+        return self.folder / f"seed-{self.seed}-scores.safetensors"
+
+    def _files(self) -> Iterator[Path]:
+        yield self._scores
+        yield from map(self.weights, KEPT_PROTOCOLS)
+
+    def _read(self) -> _Record:
+        try:
+            values = json.loads(self._record.read_text())
+        except (OSError, ValueError) as error:
+            raise FusevadError(f"{self._record}: unreadable; train this seed again") from error
+        return parse(_Record, values, str(self._record))

@@ -1,0 +1,139 @@
+"""What decides the numbers of a run; imports nothing heavy, as the configuration parses it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from fusevad.errors import FusevadError
+from fusevad.models.registry import check_own, find, own
+from fusevad.models.settings import BagLoss, MethodSettings, Natural, NonNegative, Positive
+from fusevad.parsing import FORBID, parse
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """Which optimiser learns.
+
+    Attributes:
+        name: of it; its learning rate and weight decay are those of the run.
+        parameters: others, as torch names them (`betas`, `momentum`, ...).
+    """
+
+    __pydantic_config__ = FORBID
+
+    name: Literal["adamw", "adam", "adagrad", "sgd"] = "adamw"
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Epochs at the start of training with other losses.
+
+    Attributes:
+        epochs: how many, of those of the run.
+        loss: weights that differ from those of the run.
+    """
+
+    __pydantic_config__ = FORBID
+
+    epochs: Natural
+    loss: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """What decides the numbers of a run, but its seed, data and teacher (IEF-VAD, appendix I).
+
+    Attributes:
+        method: name of a registered detector.
+        model: its architecture, of the type that the registry names.
+        loss: weights of its losses, likewise.
+        phases: with which training begins; the epochs after them have `loss`.
+        batch_size: videos; `balanced` has half of each kind.
+        sampling, drop_last: see `sampling.epoch_batches`.
+        milestones: epochs after which the learning rate is multiplied by `learning_rate_decay`.
+        bins: of every training video the means of so many equal parts; shorter videos repeat
+            segments (MIL: 32, RTFM: 32, UR-DMU: 200). None: only longer videos than `max_segments`
+            are pooled, to that length.
+        max_segments: test videos are cut in chunks of so many, and see `bins`.
+        crops_per_epoch: crops of each video in an epoch, drawn anew each time; 10 is all.
+        validation_share: share of the training videos held out to choose an epoch.
+        test_crops: crops whose scores are averaged when scoring whole videos, by their place in
+            the embeddings.
+    """
+
+    __pydantic_config__ = FORBID
+
+    method: str
+    model: MethodSettings
+    loss: BagLoss
+    phases: tuple[Phase, ...] = ()
+    epochs: Natural = 10
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    sampling: Literal["balanced", "joint"] = "balanced"
+    drop_last: bool = False
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    learning_rate: Positive = 2e-5
+    weight_decay: NonNegative = 0.01
+    milestones: tuple[Natural, ...] = (4, 8)
+    learning_rate_decay: Positive = 0.1
+    bins: Natural | None = None
+    max_segments: Natural = 256
+    crops_per_epoch: Natural = 10
+    validation_share: Share = 0.1
+    test_crops: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
+
+    def __post_init__(self) -> None:
+        warm = sum(phase.epochs for phase in self.phases)
+        if warm > self.epochs:
+            raise FusevadError(
+                f"phases: {warm} epochs of phases in a training of {self.epochs}; give `epochs` as"
+                " many or more"
+            )
+
+    def losses_by_epoch(self) -> Iterator[BagLoss]:
+        """The weights of the losses of every epoch."""
+        source = f"method '{self.method}': phases: loss"
+        count = 0
+        for phase in self.phases:
+            loss = parse(type(self.loss), asdict(self.loss) | phase.loss, source)
+            for _ in range(phase.epochs):
+                yield loss
+                count += 1
+        for _ in range(self.epochs - count):
+            yield self.loss
+
+
+def train_settings(values: Mapping[str, Any], source: str) -> TrainSettings:
+    """Settings of training, with those of the method of their own types.
+
+    Raises:
+        FusevadError: naming `source`, the key and what is wrong: an unknown method, a key that it
+            does not have, a value that does not fit.
+    """
+    method = values.get("method")
+    if not isinstance(method, str):
+        raise FusevadError(f"{source}: method: missing; name a method of fusevad.models.registry")
+    known = find(method)
+    sections: dict[str, Any] = {}
+    for section, kind in (("model", known.model), ("loss", known.loss)):
+        given = values.get(section, {})
+        if not isinstance(given, Mapping):
+            raise FusevadError(f"{source}: {section}: not keys and values; correct the value")
+        check_own(method, section, given, source)
+        sections[section] = parse(kind, dict(given), f"{source}: {section}")
+    settings = parse(TrainSettings, {**values, **sections}, source)
+    list(settings.losses_by_epoch())
+    return settings
+
+
+def as_method(settings: TrainSettings, method: str) -> TrainSettings:
+    """The same settings for another method, as far as it has them."""
+    values = asdict(settings) | {"method": method}
+    for section in ("model", "loss"):
+        values[section] = own(method, section, values[section])
+    return train_settings(values | {"phases": ()}, method)
