@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import unicodedata
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -11,10 +12,11 @@ import pandas as pd
 import pytest
 
 from fusevad.data.fetch.settings import FetchSettings
+from fusevad.data.label_tables import read_labels
 from fusevad.data.manifest import frame_labels, make_manifest, read_intervals, read_manifest
 from fusevad.data.recorded.inventory import Inventory
 from fusevad.data.recorded.labels import make_labels
-from fusevad.data.recorded.settings import RecordedSettings
+from fusevad.data.recorded.settings import LayoutSettings, ListSettings, RecordedSettings
 from fusevad.data.recorded.verify import verify
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse, read_yaml
@@ -250,4 +252,86 @@ def test_a_missing_image_is_named(copy, laid_out):
     folder = copy("shanghaitech")
     (folder / "shanghaitech/testing/frames/01_0014/007.jpg").unlink()
     with pytest.raises(FusevadError, match="01_0014: image 7 is missing among 39"):
-        Inventory.of(folder).clips(small(laid_out, "shanghaitech").layout)
+        Inventory.of(folder).clips(small(laid_out, "shanghaitech").layout, [])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda text: "",
+        lambda text: "\r\n \n",
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: "\ufeff" + text.rstrip("\n"),
+        lambda text: "\n".join(reversed(text.splitlines())),
+    ],
+    ids=["empty", "blank", "Windows", "byte order mark", "reversed"],
+)
+def test_copies_of_a_list_that_say_the_same_are_one_and_empty_ones_do_not_count(
+    copy, laid_out, tmp_path, other
+):
+    folder, settings = copy("ucf-crime"), small(laid_out, "ucf-crime")
+    path = next(folder.rglob("Anomaly_Train.txt"))
+    for place in (folder / "AAA", folder / "zzz"):
+        place.mkdir()
+        (place / path.name).write_bytes(other(path.read_text()).encode())
+    make_labels(folder, settings, "official", tmp_path / "with")
+    make_labels(laid_out / "ucf-crime", settings, "official", tmp_path / "without")
+    with_copies, without = (
+        pd.read_csv(tmp_path / which / "labels.csv").drop(columns="path").sort_values("video")
+        for which in ("with", "without")
+    )
+    assert with_copies.to_numpy().tolist() == without.to_numpy().tolist()
+
+
+AVENUE = LayoutSettings(suffixes=(".avi",))
+
+
+def inventory(folder: Path, *files: str) -> Inventory:
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(file.encode())
+    return Inventory.of(folder)
+
+
+def test_videos_of_one_stem_are_named_by_their_folders(tmp_path):
+    files = ("training/01.avi", "testing/01.avi", "testing/02.avi", "a/x/03.avi", "b/x/03.avi")
+    made = inventory(tmp_path, *files)
+    found = made.clips(AVENUE, [])
+    places = {name: clip.files[0].relative_to(tmp_path) for name, clip in found.items()}
+    assert {name: place.as_posix() for name, place in places.items()} == {
+        "training_01": "training/01.avi",
+        "testing_01": "testing/01.avi",
+        "02": "testing/02.avi",
+        "a_x_03": "a/x/03.avi",
+        "b_x_03": "b/x/03.avi",
+    }
+    assert all(clip.name == name for name, clip in found.items())
+
+
+def test_lists_may_name_videos_with_or_without_folders(tmp_path):
+    made = inventory(tmp_path, "training/01.avi", "testing/01.avi", "testing/02.avi")
+    (tmp_path / "list.txt").write_text("training/01.avi\ntesting/02.avi\n02.avi\n")
+    made = Inventory.of(tmp_path)
+    listed = made.read_list(ListSettings("list.txt", r"(?P<name>.+)\.avi"))
+    assert list(listed) == ["training_01", "testing_02", "02"]
+    found = made.clips(AVENUE, listed)
+    assert found["testing_02"].files == found["02"].files
+    assert found["training_01"].files == (tmp_path / "training/01.avi",)
+    with pytest.raises(FusevadError, match=r"both are video 01; keep one of them, or name videos"):
+        made.clips(AVENUE, ["01"])
+
+
+def test_composed_and_decomposed_letters_are_one_name(tmp_path):
+    composed = unicodedata.normalize("NFC", "Übergriff é")
+    decomposed = unicodedata.normalize("NFD", composed)
+    assert composed != decomposed
+    made = inventory(tmp_path, f"{decomposed}.avi", "list.txt")
+    (tmp_path / "list.txt").write_text(f"{composed}.avi\n")
+    listed = made.read_list(ListSettings("list.txt", r"(?P<name>.+)\.avi"))
+    found = made.clips(AVENUE, listed)
+    assert found[composed].files == (tmp_path / f"{decomposed}.avi",)
+    labels = tmp_path / "labels.csv"
+    rows = f"{composed},train,normal,a.avi\n{decomposed},test,normal,b.avi\n"
+    labels.write_text("video,split,class,path\n" + rows)
+    with pytest.raises(FusevadError, match="is in train and in test"):
+        read_labels(labels)

@@ -96,10 +96,8 @@ def _cells(events: Events, sensor: EventSettings) -> np.ndarray:
 
 
 def _streams(folder: Path, videos: Sequence[Video], layout: LayoutSettings) -> dict[str, Clip]:
-    clips = {
-        name: clip for name, clip in Inventory.of(folder).clips(layout).items()
-        if clip.kind == "events"
-    }  # fmt: skip
+    found = Inventory.of(folder).clips(layout, [video.name for video in videos])
+    clips = {name: clip for name, clip in found.items() if clip.kind == "events"}
     missing = [video.name for video in videos if video.name not in clips]
     if missing:
         raise FusevadError(

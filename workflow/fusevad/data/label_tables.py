@@ -11,6 +11,7 @@ from typing import Literal
 import pandas as pd
 from tqdm import tqdm
 
+from fusevad.data.names import one_spelling
 from fusevad.data.numbers import whole_number
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
@@ -64,6 +65,7 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
                 f"{path}: line {index + 2} is not video, class, start, end in whole frames"
                 f" ({error}); correct it"
             ) from error
+        video = one_spelling(video)
         result.setdefault(video, []).append(Interval(video, name, first, last))
     return result
 
@@ -100,6 +102,7 @@ def read_labels(path: Path) -> list[Label]:
                     " don't keep; rename it"
                 )
         name, split, classes, file = row
+        name = one_spelling(name)
         if name == _RESERVED:
             raise FusevadError(
                 f"{path}: a video called {name}, a name that files of embeddings keep for"

@@ -1,17 +1,18 @@
 """What lies below a data set's folder: lists, annotations and videos, found by name."""
 
+import codecs
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from fusevad.data.names import listed_name
 from fusevad.data.recorded.settings import LayoutSettings, ListSettings
 from fusevad.errors import FusevadError
-from fusevad.files import sha256
 
 _GET = "fetch the data set, or put it there from where section `fetch` of its settings says"
 
@@ -45,7 +46,10 @@ class Inventory:
         return cls(folder, files)
 
     def find(self, pattern: str) -> Path:
-        """The file whose last path components match a pattern; copies of one file are one.
+        """The file whose last path components match a pattern.
+
+        Copies that say the same, whatever their order and line ends, are one; empty files beside
+        others don't count.
 
         Raises:
             FusevadError: there is none, or several that differ.
@@ -53,7 +57,10 @@ class Inventory:
         found = [self.folder / file for file in self.files if file.match(pattern)]
         if not found:
             raise FusevadError(f"{self.folder}: no file {pattern} below it; {_GET}")
-        if len(found) > 1 and len({sha256(file) for file in found}) > 1:
+        if len(found) > 1:
+            said = {file: _what_it_says(file) for file in found}
+            found = [file for file in found if said[file]] or found[:1]
+        if len(found) > 1 and len({said[file] for file in found}) > 1:
             named = ", ".join(str(file) for file in found)
             raise FusevadError(f"{self.folder}: different files {pattern} ({named}); keep one")
         return found[0]
@@ -77,16 +84,47 @@ class Inventory:
                     f"{path}: line {number} ({line[:60]!r}) has not the form {settings.line}; get"
                     " the list again or correct its `line` in the data set's settings"
                 )
-            found.setdefault(match["name"], match)
+            found.setdefault(listed_name(match["name"]), match)
         return found
 
-    def clips(self, layout: LayoutSettings) -> dict[str, Clip]:
+    def clips(self, layout: LayoutSettings, listed: Iterable[str]) -> dict[str, Clip]:
         """All videos by name.
 
+        A name may have folders in front: `training_01` is `training/01.avi`. Videos that are not
+        listed have as many as tell them apart.
+
+        Args:
+            layout: where videos are.
+            listed: the names that lists have.
+
         Raises:
-            FusevadError: two files or folders give the same name, or images are missing.
+            FusevadError: two files or folders fit one name, or images are missing.
         """
-        found: dict[str, list[Clip]] = defaultdict(list)
+        named: dict[str, list[Clip]] = defaultdict(list)
+        videos = list(self._videos(layout))
+        for parts, clip in videos:
+            for name in _names(parts):
+                named[name].append(clip)
+        found: dict[str, Clip] = {}
+        for name in listed:
+            if len(named[name]) > 1:
+                places = " and ".join(str(clip.files[0]) for clip in named[name][:2])
+                raise FusevadError(
+                    f"{places}: both are video {name}; keep one of them, or name videos with their"
+                    " folders in the lists"
+                )
+            if named[name]:
+                found[name] = replace(named[name][0], name=name)
+        taken = {clip.files for clip in found.values()}
+        for parts, clip in videos:
+            if clip.files not in taken:
+                alone = [name for name in _names(parts) if len(named[name]) == 1]
+                name = alone[0] if alone else str(clip.files[0])
+                found[name] = replace(clip, name=name)
+        return found
+
+    def _videos(self, layout: LayoutSettings) -> Iterator[tuple[tuple[str, ...], Clip]]:
+        """Each video, with the parts of its path that may name it."""
         images: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
         for file in self.files:
             if any(fnmatchcase(part, skip) for part in file.parts[:-1] for skip in layout.skip):
@@ -95,15 +133,10 @@ class Inventory:
             if kind == "frames":
                 images[file.parent].append(file)
             elif kind is not None:
-                clip = Clip(file.stem, (self.folder / file,), kind)
-                found[clip.name].append(clip)
+                parts = (*file.parts[:-1], file.stem)
+                yield parts, Clip(file.stem, (self.folder / file,), kind)
         for parent, files in images.items():
-            found[parent.name].append(Clip(parent.name, self._in_order(parent, files), "frames"))
-        for name, each in found.items():
-            if len(each) > 1:
-                places = " and ".join(str(clip.files[0]) for clip in each[:2])
-                raise FusevadError(f"{places}: both are video {name}; keep one of them")
-        return {name: each[0] for name, each in found.items()}
+            yield parent.parts, Clip(parent.name, self._in_order(parent, files), "frames")
 
     def _in_order(self, folder: PurePosixPath, files: list[PurePosixPath]) -> tuple[Path, ...]:
         """Images by their number."""
@@ -121,6 +154,17 @@ class Inventory:
                     " the archive again"
                 )
         return tuple(numbered[number] for number in sorted(numbered))
+
+
+def _names(parts: tuple[str, ...]) -> list[str]:
+    """The names of a video: its own, then with one folder in front, with two, ..."""
+    return [listed_name("/".join(parts[start:])) for start in reversed(range(len(parts)))]
+
+
+def _what_it_says(file: Path) -> tuple[bytes, ...]:
+    """The lines of a file that are not blank, sorted."""
+    lines = file.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
+    return tuple(sorted(line.strip() for line in lines if line.strip()))
 
 
 def _kind(

@@ -54,7 +54,9 @@ def make_labels(
     videos, spans = join(path, videos, annotations, settings.labels)
     paths = [video.name for video in videos]
     if need_videos:
-        clips = _clips(folder, videos, inventory.clips(settings.layout))
+        clips = _clips(
+            folder, videos, inventory.clips(settings.layout, [video.name for video in videos])
+        )
         files = _as_videos(clips, settings.layout, out_folder)
         paths = [_relative(file, out_folder) for file in files]
     labels = [

@@ -59,7 +59,7 @@ def verify(
             problems += _compare_splits(official, videos)
             known |= {video.name for video in official}
     try:
-        clips = inventory.clips(settings.layout)
+        clips = inventory.clips(settings.layout, sorted(known))
     except FusevadError as error:
         return [*problems, str(error)]
     problems += _compare_files(dataset, videos, clips)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fusevad.data.names import one_spelling
 from fusevad.embed.imported.settings import Layout
 from fusevad.errors import FusevadError
 
@@ -29,7 +30,8 @@ def find_files(folder: Path, layout: Layout, names: Iterable[str]) -> FoundFiles
     known = set(names)
     found = FoundFiles({}, [])
     for path in sorted(folder.rglob(f"*{layout.suffix}")):
-        place = _video_and_crop(path.name.removesuffix(layout.suffix), layout, known)
+        stem = one_spelling(path.name.removesuffix(layout.suffix))
+        place = _video_and_crop(stem, layout, known)
         if place is None:
             found.unknown.append(path)
             continue

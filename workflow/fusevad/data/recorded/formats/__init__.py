@@ -7,6 +7,7 @@ counts, and why we read it so; `docs/datasets.md` has the same in a table.
 from collections.abc import Callable
 from pathlib import Path
 
+from fusevad.data.names import listed_name
 from fusevad.data.recorded.formats import msad, msad_table, shanghaitech, ucf_crime, xd_violence
 from fusevad.data.recorded.formats.common import Annotation, Span
 from fusevad.data.recorded.settings import AnnotationSettings
@@ -28,4 +29,5 @@ def read_annotations(path: Path, settings: AnnotationSettings) -> dict[str, Anno
     Raises:
         FusevadError: the file is not in the format; names the line.
     """
-    return _READERS[settings.format](path)
+    found = _READERS[settings.format](path)
+    return {listed_name(name): annotation for name, annotation in found.items()}
