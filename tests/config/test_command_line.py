@@ -19,7 +19,7 @@ def project(root, tmp_path):
     """A folder from which the project's configuration is read, with files to lay over it."""
     (tmp_path / "config").symlink_to(root / "config")
     files = {
-        "fast.yaml": "hyperparameters: {base: rendered, epochs: 3, learning_rate: 5.0e-4}\n",
+        "fast.yaml": "hyperparameters: {base: rendered, epochs: 3, learning_rate: 5e-4}\n",
         "more.yaml": "hyperparameters: {epochs: 4, model: {nu: 4}}\nadd: {table1: [learned-nu]}\n",
         "paper.yaml": "hyperparameters: paper\nseeds: [3]\n",
         "cues.yaml": "cues: {windows: [8, 16]}\n",

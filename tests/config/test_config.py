@@ -102,6 +102,10 @@ def test_released_values_differ_by_data_set(values, folder):
             r"features\.rendered\.crop: unknown; did you mean 'crops'\?",
         ),
         ({"features": {"rendered": {"layout": "i3d"}}}, r"features\.rendered\.folder: missing"),
+        ({"hyperparameters": {"epoch": 3}}, r"hyperparameters\.epoch: .*mean 'epochs'\?"),
+        ({"hyperparameters": {"model": {"mu": 3}}}, r"hyperparameters\.model\.mu: .*mean 'nu'\?"),
+        ({"hyperparameters": {"epochs": -3}}, r"hyperparameters\.epochs: -3: .*greater"),
+        ({"hyperparameters": {"base": "secret"}}, r"secret\.yaml: no such file"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_key_and_remedy(values, folder, change, message):
@@ -179,6 +183,26 @@ def test_a_mistake_is_one_line_with_file_key_and_remedy(values, folder, change, 
             r"table5\.yaml: study: 'noize': .*'noise'",
         ),
         (
+            "hyperparameters/rendered.yaml",
+            "source: x\nall: {epochs: -3}\n",
+            r"rendered\.yaml: all\.epochs: -3: .*greater",
+        ),
+        (
+            "hyperparameters/rendered.yaml",
+            "source: x\nall: {}\ndatasets: {msad: {loss: {kll: 1}}}\n",
+            r"rendered\.yaml: datasets\.msad\.loss\.kll: unknown; did you mean 'kl'\?",
+        ),
+        (
+            "experiments/ablations.yaml",
+            "student-t.mine: {label: x, method: student-t, set: {model: {nuu: 2}}}\n",
+            r"ablations\.yaml: student-t\.mine\.set\.model\.nuu: unknown; did you mean 'nu'\?",
+        ),
+        (
+            "experiments/mine.yaml",
+            "gating.mine: {label: x, method: gating, set: {model: {nu: 2}}}\n",
+            r"'gating\.mine': set: method 'gating': model\.nu: unknown",
+        ),
+        (
             "experiments/table1.yaml",
             "gating: {label: x, method: gating, sett: {}}\n",
             r"table1\.yaml: gating\.sett: unknown; did you mean 'set'\?",
@@ -249,6 +273,36 @@ def test_a_crop_that_was_not_imported_is_one_line_before_any_job(values, folder)
     features = {"rendered": {"layout": "i3d", "folder": "x", "crops": [5]}}
     with pytest.raises(FusevadError, match=r"test_crops \[0\] are not all among the crops \[5\]"):
         load(values | {"features": features}, folder)
+
+
+def test_one_hyperparameter_is_changed_for_all_experiments_and_the_run_is_told_the_result(
+    values, folder
+):
+    changed = {"base": "rendered", "epochs": 3, "model": {"nu": 4}, "learning_rate": "5e-4"}
+    told = Jobs(load(values | {"hyperparameters": changed}, folder)).train("rendered", "student-t")
+    before = Jobs(load(values, folder)).train("rendered", "student-t")
+    expected = {"epochs": 3, "learning_rate": 5e-4, "model": before["model"] | {"nu": 4}}
+    assert told == before | expected
+    assert isinstance(told["learning_rate"], float)
+
+
+def test_without_a_base_each_data_set_starts_from_its_own_set(values, folder):
+    datasets = {"datasets": ["rendered", "rendered-tiny"]}
+    config = load(values | datasets | {"hyperparameters": {"epochs": 3}}, folder)
+    found = {key: config.train_settings(key, "gating") for key in config.datasets}
+    assert [settings["epochs"] for settings in found.values()] == [3, 3]
+    assert [settings["batch_size"] for settings in found.values()] == [16, 4]
+
+
+def test_an_experiment_has_a_set_of_its_own_with_one_value_changed(values, folder, tmp_path):
+    copy = tmp_path / "config"
+    shutil.copytree(folder, copy)
+    (copy / "experiments" / "mine.yaml").write_text(
+        "mine:\n  label: x\n  method: gating\n"
+        "  hyperparameters: {base: paper, epochs: 3}\n  set: {batch_size: 8}\n"
+    )
+    settings = load(values, copy).train_settings("rendered", "mine")
+    assert (settings["epochs"], settings["batch_size"], settings["max_segments"]) == (3, 8, 256)
 
 
 @pytest.mark.parametrize("definition", ["paper", "released", "camera"])

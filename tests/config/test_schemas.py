@@ -46,6 +46,8 @@ def test_every_file_of_its_kind_names_its_schema_and_fits_it(root, name):
         ("datasets", {"recorded": {"layout": {"sufixes": []}}}),
         ("encoders", {"align": {"epoch": 3}}),
         ("tables", {"study": "noize"}),
+        ("hyperparameters", {"all": {"model": {"mu": 3}}}),
+        ("config", {"hyperparameters": {"epoch": 3}}),
         ("experiments", {"gating": {"label": "x", "method": "gating", "sett": {}}}),
     ],
 )
@@ -54,7 +56,7 @@ def test_an_editor_marks_what_loading_refuses(name, values):
     assert list(validator.iter_errors(values))
 
 
-@pytest.mark.parametrize("name", ["config", "datasets", "experiments", "tables"])
+@pytest.mark.parametrize("name", FORMS)
 def test_every_key_of_a_file_is_explained_to_the_editor(name):
     schema = json.loads(MADE[name])
     if name == "experiments":

@@ -62,7 +62,7 @@ def parse(kind: type[T], values: Any, source: str) -> T:
 def unknown_key(key: str, known: Iterable[str]) -> str:
     """What to say of a key that nobody knows, with the nearest one that is known."""
     names = sorted(known)
-    near = get_close_matches(key, names, 1)
+    near = get_close_matches(key, names, 1, 0.5)
     return f"unknown; did you mean '{near[0]}'?" if near else f"unknown; known: {', '.join(names)}"
 
 

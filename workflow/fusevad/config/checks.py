@@ -32,7 +32,7 @@ def check_references(config: Config) -> None:
                 " is of both streams; name another one"
             )
     for dataset in config.datasets:
-        for name in used:
+        for name in dict.fromkeys((*used, *config.possible(dataset))):
             train_settings(config.train_settings(dataset, name), f"experiment '{name}'")
 
 

@@ -4,6 +4,7 @@
 them. Imports nothing heavy.
 """
 
+import inspect
 from collections.abc import Hashable
 from dataclasses import MISSING, dataclass, field, fields, make_dataclass
 from typing import Annotated, Any, Literal, TypeVar
@@ -21,29 +22,58 @@ from fusevad.embed.imported.settings import ImportSettings
 from fusevad.embed.settings import AlignSettings
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
+from fusevad.models.registry import METHODS
 from fusevad.parsing import FORBID, hints
 from fusevad.studies.settings import AttentionSettings, MaskingSettings, NoiseSettings
+from fusevad.train.settings import TrainSettings
 
 T = TypeVar("T", bound=tuple[Hashable, ...])
 
 
-def part(name: str, kind: type, *without: str, **more: tuple[Any, Any]) -> type:
+def part(
+    name: str,
+    kind: type,
+    *without: str,
+    checked: bool = True,
+    doc: str = "",
+    **more: tuple[Any, Any],
+) -> type:
     """The fields of a stage's settings that people set; the workflow adds those in `without`.
 
     Args:
         name: of the class that is made.
-        kind: the settings; their checks are kept, and see the defaults of what is left out.
+        kind: the settings.
         without: fields that the file doesn't have.
+        checked: whether the checks of `kind` are kept; they see the defaults of what is left out.
+        doc: what those in `more` are, as in a docstring.
         more: fields that it has besides: type and default.
     """
     kept = [(f.name, hints(kind)[f.name], _default(f)) for f in fields(kind)]
     kept = [each for each in kept if each[0] not in without]
     added = [(key, hint, field(default=default)) for key, (hint, default) in more.items()]
     names = {f.name: f.default for f in fields(kind) if f.name in without and f.default != MISSING}
-    names |= {"__pydantic_config__": FORBID, "__doc__": kind.__doc__}
-    if hasattr(kind, "__post_init__"):
+    names |= {
+        "__pydantic_config__": FORBID,
+        "__doc__": f"{inspect.cleandoc(kind.__doc__ or '')}\n\n{doc}",
+    }
+    if checked and hasattr(kind, "__post_init__"):
         names["__post_init__"] = kind.__post_init__
     return make_dataclass(name, [*kept, *added], namespace=names, frozen=True, kw_only=True)
+
+
+def _of_all_methods(section: Literal["model", "loss"]) -> type:
+    """What some method has in a section: a set of hyperparameters serves several methods."""
+    kinds = dict.fromkeys(getattr(method, section) for method in METHODS.values())
+    known: dict[str, Any] = {}
+    for kind in kinds:
+        for each in fields(kind):
+            known.setdefault(each.name, (each.name, hints(kind)[each.name], _default(each)))
+    documented = dict.fromkeys(parent for kind in kinds for parent in kind.__mro__[:-1])
+    text = "\n\n".join(inspect.cleandoc(each.__doc__ or "") for each in documented)
+    names = {"__pydantic_config__": FORBID, "__doc__": text}
+    return make_dataclass(
+        section.capitalize(), known.values(), namespace=names, frozen=True, kw_only=True
+    )
 
 
 def _default(found: Any) -> Any:
@@ -75,12 +105,34 @@ def _countable(cue: MotionCue) -> MotionCue:
 
 Cue = Annotated[MotionCue, AfterValidator(_countable)]
 CueChoice = part("Cues", CueSettings, "definition")
-FeatureChoice = part("Features", ImportSettings, folder=(str, MISSING))
+FeatureChoice = part(
+    "Features", ImportSettings, doc="folder: of the features.", folder=(str, MISSING)
+)
 MaskingChoice = part("Masking", MaskingSettings, "protocol")
 NoiseChoice = part("Noise", NoiseSettings, "embed", "protocol", "seed")
 AttentionChoice = part("Attention", AttentionSettings, "stream", "encoder", "cues")
 AlignChoice = part("Align", AlignSettings, "encoder", "crops", "cues")
-EncoderFile = part("Encoder", EncoderSettings, "name", align=(AlignChoice | None, None))
+_SECTIONS = {
+    section: (_of_all_methods(section) | None, None)  # type: ignore[operator]
+    for section in ("model", "loss")
+}
+_HYPERPARAMETERS = ("Hyperparameters", TrainSettings, "method", "model", "loss")
+Hyperparameters = part(*_HYPERPARAMETERS, checked=False, **_SECTIONS)
+HyperparameterChoice = part(
+    "HyperparameterChoice",
+    *_HYPERPARAMETERS[1:],
+    checked=False,
+    doc="base: name of the set that the others differ from; else each data set's own.",
+    base=(str | None, None),
+    **_SECTIONS,
+)
+EncoderFile = part(
+    "Encoder",
+    EncoderSettings,
+    "name",
+    doc="align: how a motion-cue tower is learned, where there are no weights of one.",
+    align=(AlignChoice | None, None),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +216,7 @@ class ConfigFile:
 
     datasets: Names
     encoder: str
-    hyperparameters: str | dict[str, Any] | None = None
+    hyperparameters: str | HyperparameterChoice | None = None
     seeds: Seeds
     protocol: Literal["last", "validation", "oracle"]
     cues: CueChoice
@@ -243,9 +295,9 @@ class ExperimentEntry:
 
     label: str
     method: str
-    hyperparameters: str | dict[str, Any] | None = None
+    hyperparameters: str | HyperparameterChoice | None = None
     motion_cue: Cue | None = None
-    set: dict[str, Any] = field(default_factory=dict)
+    set: Hyperparameters | None = None
     teacher: str | None = None
 
 
@@ -266,8 +318,8 @@ class HyperparametersFile:
     __pydantic_config__ = FORBID
 
     source: str
-    all: dict[str, Any]
-    datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    all: Hyperparameters
+    datasets: dict[str, Hyperparameters] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from fusevad.config.reading import merge, read_named
 from fusevad.config.streams import CAMERA, MotionCue
 from fusevad.config.tables import Ablation, Experiment
 from fusevad.errors import FusevadError
-from fusevad.models.registry import check_known, check_own, find, own
+from fusevad.models.registry import check_own, find, own
 
 ORIGINS = ("render", "recorded", "splice")
 
@@ -147,8 +147,6 @@ class Config:
         for over in (named.get("datasets", {}).get(self.datasets[dataset].source, {}), changed):
             named = named | {"all": merge(named["all"], over)}
         for section in ("model", "loss"):
-            source = f"hyperparameters '{name}' of experiment '{experiment}'"
-            check_known(section, named["all"].get(section, {}), source)
             overrides = chosen.overrides.get(section, {})
             check_own(chosen.method, section, overrides, f"experiment '{experiment}': set")
         return name, merge(named["all"], chosen.overrides)

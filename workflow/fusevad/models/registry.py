@@ -97,11 +97,6 @@ def own(name: str, section: Section, values: Mapping[str, Any]) -> dict[str, Any
     return {key: value for key, value in values.items() if key in known}
 
 
-def check_known(section: Section, values: Mapping[str, Any], source: str) -> None:
-    """Raise FusevadError if a section has a key that no method knows, naming key and `source`."""
-    _check(section, values, set().union(*(_names(m, section) for m in METHODS.values())), source)
-
-
 def check_own(name: str, section: Section, values: Mapping[str, Any], source: str) -> None:
     """Raise FusevadError if a section has a key that this method does not have."""
     _check(section, values, _names(find(name), section), f"{source}: method '{name}'")
