@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -415,3 +416,50 @@ def test_training_and_evaluation_go_on_from_imported_features(videoless, tmp_pat
     )
     scores = pd.read_parquet(tmp_path / "run" / "scores.parquet")
     assert scores.groupby("video").end.max().to_dict() == {"calm3": 144, "fight3": 160}
+
+
+@pytest.mark.parametrize("rows", [1, 32, 200])
+def test_features_pooled_to_the_same_number_of_rows_are_no_segments(videoless, rows):
+    for path in videoless.folder.glob("*.npy"):
+        videoless.save(path.name, rows, 512)
+    with pytest.raises(FusevadError, match=rf"all 8 videos have {rows} rows of rgb, so that a row"):
+        manifest_of(videoless, "skip")
+    assert not videoless.manifest.with_name("skipped.csv").exists()
+
+
+def test_pooled_features_of_videos_of_different_lengths_say_so(features):
+    for name in FRAMES:
+        features.save(f"{name}__0.npy", 32, 512)
+    message = features.error(ImportSettings("vadclip", crops=(0,)))
+    assert "all 4 videos have 32 rows, though they are not equally long" in message
+
+
+def test_all_features_that_are_longer_than_their_videos_are_named_at_once(features):
+    features.save_crops("{}__{}.npy", 512, crops=1)
+    for extra, name in enumerate(FRAMES, start=1):
+        features.save(f"{name}__0.npy", SEGMENTS[name] + extra, 512)
+    message = features.error(ImportSettings("vadclip", crops=(0,)))
+    assert "features of 4 of 4 videos are not as long" in message
+    assert all(f"{name} ({name}__0.npy has" in message for name in FRAMES)
+
+
+def test_one_damaged_feature_file_is_a_fault_of_its_video_alone(videoless):
+    damaged = videoless.folder / "fight1__0.npy"
+    damaged.write_bytes(damaged.read_bytes()[:40])
+    with pytest.raises(
+        FusevadError, match=r"1 of 8 videos .* fight1 \(rgb: .*not a readable array"
+    ):
+        manifest_of(videoless)
+    manifest_of(videoless, "skip")
+    assert len(read_manifest(videoless.manifest)) == 7
+    skipped = pd.read_csv(videoless.manifest.with_name("skipped.csv"))
+    assert skipped.video.tolist() == ["fight1"]
+
+
+def test_features_of_a_name_with_decomposed_letters_are_found(features):
+    name = unicodedata.normalize("NFC", "Prügelei")
+    row = [name, f"{name}.mp4", "train", "normal", 40, 30.0, 320, 240, "0" * 64]
+    write_table(features.manifest.parent, "manifest", [row])
+    array = features.save(f"{unicodedata.normalize('NFD', name)}__0.npy", 3, 512)
+    found = features.load(ImportSettings("vadclip", crops=(0,)), shards=1)
+    same(found, {name: array[:, None]})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from fusevad.data.manifest import Label, Video, make_manifest_with, measured
-from fusevad.embed.imported.reading import Scan, some
+from fusevad.embed.imported.reading import Scan, pooled_rows, some
 from fusevad.embed.imported.run import look
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
 from fusevad.errors import FusevadError
@@ -35,11 +35,12 @@ def manifest_from_features(
         labels: table video, split, class, path.
         intervals: table video, class, start, end.
         out_folder: where the three tables go.
-        on_bad_video: `stop`, or `skip` videos that lack features of a stream.
+        on_bad_video: `stop`, or `skip` videos that lack features of a stream or whose files are
+            unreadable.
 
     Raises:
-        FusevadError: inconsistent tables, missing features with `stop`, or a layout whose rows are
-            not of 16 frames.
+        FusevadError: inconsistent tables, missing or unreadable features with `stop`, or rows that
+            are not of 16 frames.
     """
     if LAYOUTS[settings.layout].bins:
         raise FusevadError(
@@ -50,6 +51,13 @@ def manifest_from_features(
     def measure(declared: Sequence[Label]) -> list[Video | str]:
         names = [label.name for label in declared]
         scans = {name: look(settings, folder, name, names) for name in settings.stream_names()}
+        for stream, scan in scans.items():
+            rows = pooled_rows(scan.good.values())
+            if rows is not None:
+                raise FusevadError(
+                    f"{folder}: all {len(scan.good)} videos have {rows} rows of {stream}, so that a"
+                    " row is a part of a video and not 16 frames; get features of all segments"
+                )
         videos = {label.name: _video(label, scans) for label in declared}
         bad = {name: video for name, video in videos.items() if isinstance(video, str)}
         if bad and on_bad_video == "stop":

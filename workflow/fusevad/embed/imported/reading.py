@@ -1,6 +1,6 @@
 """Feature files of videos: their sizes, and their arrays as `segments x crops x D`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from fusevad.errors import FusevadError
 
 _WHOLE = -1  # key of a file without a crop's number
 _NAMED = 3  # bad videos that a message names
+_MOST_PARTS = 200  # published methods pool a video to 32, 64 or 200 rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,16 @@ def scan(found: FoundFiles, names: Sequence[str], settings: ImportSettings) -> S
     """Look at the files of all videos, without reading their features.
 
     Raises:
-        FusevadError: a file is unreadable or not of this layout, or the widths differ.
+        FusevadError: the widths or numbers of crops differ.
     """
     result = Scan()
     crops_in_file: dict[int, Path] = {}
     widths: dict[int, Path] = {}
     for name in tqdm(names, desc="looking at features", unit="video"):
-        sizes = _sizes(found.videos.get(name, {}), settings)
+        try:
+            sizes = _sizes(found.videos.get(name, {}), settings)
+        except FusevadError as error:
+            sizes = str(error)
         if isinstance(sizes, str):
             result.bad[name] = sizes
             continue
@@ -62,6 +66,16 @@ def scan(found: FoundFiles, names: Sequence[str], settings: ImportSettings) -> S
     _check_alike("crops", crops_in_file, advice)
     _check_alike("features in a row", widths, "import them one by one")
     return result
+
+
+def pooled_rows(features: Iterable[VideoFeatures]) -> int | None:
+    """The number of rows that all of several videos have: parts of whole videos, not of 16 frames.
+
+    None if they differ, or are more than anyone pools a video to.
+    """
+    lengths = [each.segments for each in features]
+    alike = len(lengths) > 2 and len(set(lengths)) == 1
+    return lengths[0] if alike and lengths[0] <= _MOST_PARTS else None
 
 
 def some(problems: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 import fusevad
 from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.embed.imported.layouts import find_files
-from fusevad.embed.imported.reading import Scan, VideoFeatures, read_video, scan, some
+from fusevad.embed.imported.reading import Scan, VideoFeatures, pooled_rows, read_video, scan, some
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
 from fusevad.embed.index import make_index
 from fusevad.embed.shards import shard_metadata, write_shard
@@ -53,7 +53,8 @@ def import_features(
     """
     videos = read_manifest(manifest)
     looked = look(settings, folder, stream, [video.name for video in videos])
-    problems = looked.bad | _wrong_lengths(videos, looked.good, settings)
+    _check_lengths(settings.stream_folder(folder, stream), videos, looked.good, settings)
+    problems = looked.bad
     if problems:
         raise FusevadError(
             f"{settings.stream_folder(folder, stream)}: {len(problems)} of {len(videos)} videos of"
@@ -82,18 +83,38 @@ def look(settings: ImportSettings, folder: Path, stream: str, names: list[str]) 
     return scan(found, names, settings)
 
 
-def _wrong_lengths(
-    videos: list[Video], features: Mapping[str, VideoFeatures], settings: ImportSettings
-) -> dict[str, str]:
+def _check_lengths(
+    folder: Path,
+    videos: list[Video],
+    features: Mapping[str, VideoFeatures],
+    settings: ImportSettings,
+) -> None:
+    """Name all videos whose features have another length.
+
+    Raises:
+        FusevadError: there are some, or rows are parts of whole videos.
+    """
     if LAYOUTS[settings.layout].bins:
-        return {}
-    return {
+        return
+    wrong = {
         video.name: f"{found.files[0].name} has {found.segments} segments, expected "
         f"{video.segments} or {video.segments - 1}"
         for video in videos
         if (found := features.get(video.name))
         and found.segments not in (video.segments, video.segments - 1)
     }
+    rows = pooled_rows(features.values())
+    if wrong and rows is not None:
+        raise FusevadError(
+            f"{folder}: all {len(features)} videos have {rows} rows, though they are not equally"
+            " long: a row is a part of a video and not 16 frames; get features of all segments"
+        )
+    if wrong:
+        named = ", ".join(f"{name} ({why})" for name, why in wrong.items())
+        raise FusevadError(
+            f"{folder}: features of {len(wrong)} of {len(videos)} videos are not as long as the"
+            f" videos: {named}; extract them again, or leave these videos out of the labels"
+        )
 
 
 @dataclass(frozen=True, slots=True)
