@@ -18,8 +18,11 @@ certificates=$${SSL_CERT_FILE:-$$(pip_setting cert)}; \
 [ -z "$$certificates" ] || export SSL_CERT_FILE="$$certificates";
 endef
 
+# A file of tests stays with one worker, as its tests share what they make; the long files come first.
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
-.PHONY: help env table1 test lint format encoder lock
+.PHONY: help env table1 check test lint format encoder lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -29,8 +32,11 @@ env: $(MADE) ## make the Python environment in .venv
 table1: env ## make results/table1.tex from nothing
 	snakemake --cores all results/table1.tex
 
+check: lint ## check the style and run the fast tests, in two minutes
+	$(PYTEST) -m "not slow"
+
 test: lint ## check the style and run all tests
-	pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 lint: env ## check the style of code and workflow
 	ruff check .

@@ -1,10 +1,40 @@
-"""Fixtures that several test files use."""
+"""Fixtures that several files use, the order of files, and a bound on a worker's memory."""
 
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+WORKFLOW = ROOT / "tests" / "workflow"
+# What `make test` may take on a machine of 8 GB with two workers.
+WORKER_GB = 4
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whole runs of the workflow as slow, and put what is slow first.
+
+    A file stays with one worker: a long one that begins last would keep all others waiting.
+    """
+    for item in items:
+        if item.path.is_relative_to(WORKFLOW):
+            item.add_marker(pytest.mark.slow)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (not item.path.is_relative_to(WORKFLOW), item.path not in slow))
+
+
+@pytest.fixture(autouse=True)
+def memory_of_a_worker_is_bounded() -> Iterator[None]:
+    """Fail the test that takes the worker beyond its memory."""
+    before = _highest_gb()
+    yield
+    after = _highest_gb()
+    assert after <= max(before, WORKER_GB), f"the worker reached {after:.1f} GB of memory"
+
+
+def _highest_gb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 @pytest.fixture(scope="session")
