@@ -11,7 +11,7 @@ from fusevad.config.load import load
 from fusevad.errors import FusevadError
 from fusevad.plan.jobs import Jobs
 from fusevad.config.protocols import KEPT_PROTOCOLS
-from fusevad.plan.stages import book_files, plan
+from fusevad.plan.stages import plan
 from fusevad.plan.study_jobs import StudyJobs
 from fusevad.system_errors import one_line_each
 
@@ -30,12 +30,16 @@ try:
         CONFIG = load(config, Path("config"))
         JOBS = Jobs(CONFIG)
         STUDIES = StudyJobs(JOBS)
-        BOOK_TABLES, BOOK_FIGURES = book_files(STUDIES)
         PLAN = plan(CONFIG)
         # All at once: Snakemake lists a folder once, and doesn't see what is written there later.
         PLAN.write_all_settings()
 except FusevadError as error:
     raise WorkflowError(str(error))
+
+
+def inputs_of(job):
+    """Inputs, by name, of the job that a rule does; its name has the rule's wildcards."""
+    return lambda wildcards: PLAN.inputs(job.format(**dict(wildcards.items())))
 
 
 wildcard_constraints:

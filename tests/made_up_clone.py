@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from fusevad.config.load import load_files
-from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import FileRecord, Record, write_record
 from fusevad.plan.stages import plan as plan_of
 
@@ -56,7 +56,7 @@ def fill(
 
 def _do(
     plan: Plan,
-    job: StageJob,
+    job: Job,
     videos: int,
     text: str,
     contents: Mapping[str, str],
@@ -79,7 +79,7 @@ def _do(
     return len(outputs) + 1
 
 
-def _unlisted(job: StageJob, videos: int) -> list[str]:
+def _unlisted(job: Job, videos: int) -> list[str]:
     """Motion cues of each video, which Snakemake doesn't list."""
     if job.stage != "cues":
         return []

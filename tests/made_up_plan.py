@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import FileRecord, Record, write_record
 
 DATA = "results/tiny"
@@ -21,8 +21,8 @@ def made_up_plan(
     tables = (f"{DATA}/source/labels.csv", f"{DATA}/source/intervals.csv")
     manifest = f"{DATA}/manifest.csv"
     jobs = [
-        StageJob("render/tiny", "render", {"videos": 2}, (), tables),
-        StageJob("manifest/tiny", "manifest", {}, tables, (manifest,)),
+        Job("render/tiny", "render", {"videos": 2}, {}, tables),
+        Job("manifest/tiny", "manifest", {}, {"tables": tables}, (manifest,)),
     ]
     files = []
     for shard in range(shards):
@@ -32,30 +32,36 @@ def made_up_plan(
         )
         step = "cues/tiny/paper"
         jobs.append(
-            StageJob(f"{step}/{shard}", "cues", {"clamp": 16}, (manifest,), (cue,), step=step)
+            Job(f"{step}/{shard}", "cues", {"clamp": 16}, {"manifest": manifest}, (cue,), step=step)
         )
         step = "embed/tiny/clip/rgb"
         settings = {"crops": crops, "stream": "event"}
         jobs.append(
-            StageJob(f"{step}/{shard}", "embed", settings, (manifest, cue), (file,), step=step)
+            Job(
+                f"{step}/{shard}", "embed", settings, {"files": (manifest, cue)}, (file,), step=step
+            )
         )
         files.append(file)
     index = f"{EMBEDDINGS}/index.csv"
-    jobs.append(StageJob("index/tiny/clip/rgb", "index", {}, (manifest, *files), (index,)))
+    jobs.append(Job("index/tiny/clip/rgb", "index", {}, {"files": (manifest, *files)}, (index,)))
     for run in runs:
         folder = f"{DATA}/runs/{run}"
         trained = (f"{folder}/history.csv", f"{folder}/weights/seed-0.safetensors")
         settings = {"run": run, "lr": rate}
-        jobs.append(StageJob(f"train/tiny/{run}", "train", settings, (manifest, index), trained))
+        jobs.append(
+            Job(f"train/tiny/{run}", "train", settings, {"files": (manifest, index)}, trained)
+        )
         seeds = (f"{folder}/seeds.csv",)
-        jobs.append(StageJob(f"evaluate/tiny/{run}", "evaluate", {}, (manifest, *trained), seeds))
+        jobs.append(
+            Job(f"evaluate/tiny/{run}", "evaluate", {}, {"files": (manifest, *trained)}, seeds)
+        )
     seeds = tuple(f"{DATA}/runs/{run}/seeds.csv" for run in runs)
     table = ("results/table1.tex", "results/table1.csv")
-    jobs.append(StageJob("report/table1", "report", {}, (*seeds, SOURCE), table))
+    jobs.append(Job("report/table1", "report", {}, {"files": (*seeds, SOURCE)}, table))
     return Plan(jobs)
 
 
-def unlisted(job: StageJob) -> tuple[str, ...]:
+def unlisted(job: Job) -> tuple[str, ...]:
     """What a job writes and Snakemake doesn't list: motion cues, videos."""
     if job.stage == "render":
         return (f"{DATA}/source/videos/a.mp4",)

@@ -152,9 +152,9 @@ def test_after_a_push_nothing_differs(first):
             {"runs@rendered-tiny.student-t"},
         ),
         (
-            f"{DATA}/cues/paper/shard-0.csv",
-            "shard-0.csv",
-            "shard-X.csv",
+            f"{DATA}/cues/paper/shard-0.h5",
+            "shard-0.h5",
+            "shard-X.h5",
             {"cues@rendered-tiny.paper", f"{EMBEDDINGS}.motion-T16-thr10"},
         ),
     ],

@@ -9,7 +9,7 @@ import yaml
 from fusevad.config.load import load
 from fusevad.config.reading import merge
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.stages import plan
 from tests.workflow_runs import copy_project, run
 
@@ -88,7 +88,7 @@ def test_changed_motion_cues_change_all_but_what_is_made_of_rgb_alone(values, in
 
 def test_a_source_file_counts_by_its_content(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    job = StageJob("align/x", "align", {}, ("weights.safetensors",), ("out.csv",))
+    job = Job("align/x", "align", {}, {"weights": "weights.safetensors"}, ("out.csv",))
     Path("weights.safetensors").write_bytes(b"one")
     first = Plan([job]).lineage(job)
     Path("weights.safetensors").write_bytes(b"other")
@@ -96,14 +96,14 @@ def test_a_source_file_counts_by_its_content(tmp_path, monkeypatch):
 
 
 def test_two_jobs_cannot_make_one_file():
-    jobs = [StageJob(name, "align", {}, (), ("a.csv",)) for name in ("align/x", "align/y")]
+    jobs = [Job(name, "align", {}, {}, ("a.csv",)) for name in ("align/x", "align/y")]
     with pytest.raises(FusevadError, match=r"a\.csv: made by both align/x and align/y"):
         Plan(jobs)
 
 
 def test_other_settings_are_another_file_and_leave_the_first_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    jobs = [StageJob("align/x", "align", {"lr": lr}, (), ("a.csv",)) for lr in (1, 2)]
+    jobs = [Job("align/x", "align", {"lr": lr}, {}, ("a.csv",)) for lr in (1, 2)]
     first = Plan(jobs[:1]).write_settings(jobs[0])
     time = Path(first).stat().st_mtime_ns
     second = Plan(jobs[1:]).write_settings(jobs[1])
@@ -113,9 +113,9 @@ def test_other_settings_are_another_file_and_leave_the_first_alone(tmp_path, mon
     assert json.loads(Path(second).read_text())["settings"] == {"lr": 2}
 
 
-def _snakemakes_jobs(output: str) -> dict[str, set[str]]:
-    """Inputs of each job by its first output, from what a dry run printed."""
-    found: dict[str, set[str]] = {}
+def _snakemakes_jobs(output: str) -> dict[tuple[str, ...], set[str]]:
+    """Inputs of each job by its outputs, from what a dry run printed."""
+    found: dict[tuple[str, ...], set[str]] = {}
     inputs: set[str] = set()
     for line in output.splitlines():
         key, _, value = line.strip().partition(": ")
@@ -124,7 +124,7 @@ def _snakemakes_jobs(output: str) -> dict[str, set[str]]:
         if key == "input":
             inputs = {name for name in value.split(", ") if "/settings/" not in name}
         if key == "output":
-            found[value.split(", ")[0]] = inputs
+            found[tuple(value.replace(" (update)", "").split(", "))] = inputs
     return found
 
 
@@ -145,11 +145,10 @@ def test_the_plan_reads_and_makes_what_snakemake_does(
     dry_run = ("snakemake", "--dry-run", "--forceall", *targets, "--configfile", "over.yaml")
     output = run(folder, *dry_run).stdout
     found = _snakemakes_jobs(output)
-    found.pop("", None)
     whole = plan(load(merge(values, over), folder / "config"))
     assert len(found) > expected
-    for first, inputs in found.items():
-        job = whole.producer(first)
-        assert job is not None, first
-        assert job.outputs[0] == first
+    for outputs, inputs in found.items():
+        job = whole.producer(outputs[0])
+        assert job is not None, outputs
+        assert job.outputs == outputs
         assert set(job.inputs) == inputs, job.name

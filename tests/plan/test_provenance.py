@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import differences, read_record, recorded
 
 
@@ -22,13 +22,13 @@ def _here(tmp_path, monkeypatch):
     Path("source.csv").write_text("a\n")
 
 
-def _jobs(rate: float = 0.1) -> tuple[Plan, StageJob, StageJob]:
-    first = StageJob("embed/x", "embed", {"rate": rate}, ("source.csv",), ("out/one.csv",))
-    second = StageJob("train/x", "train", {}, ("out/one.csv",), ("out/two.csv",))
+def _jobs(rate: float = 0.1) -> tuple[Plan, Job, Job]:
+    first = Job("embed/x", "embed", {"rate": rate}, {"source": "source.csv"}, ("out/one.csv",))
+    second = Job("train/x", "train", {}, {"one": "out/one.csv"}, ("out/two.csv",))
     return Plan([first, second]), first, second
 
 
-def _run(plan: Plan, job: StageJob) -> None:
+def _run(plan: Plan, job: Job) -> None:
     with recorded(plan.write_settings(job)):
         for path in job.outputs:
             Path(path).parent.mkdir(exist_ok=True)

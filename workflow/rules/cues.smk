@@ -3,8 +3,7 @@
 
 rule cues:
     input:
-        settings=lambda w: PLAN.settings(f"cues/{w.dataset}/{w.definition}/{w.shard}"),
-        manifest="results/{dataset}/manifest.csv",
+        unpack(inputs_of("cues/{dataset}/{definition}/{shard}")),
     output:
         # What is whole of an earlier one is kept, as after a kill before Snakemake's note.
         update("results/{dataset}/cues/{definition}/shard-{shard}.h5"),
@@ -23,9 +22,7 @@ rule cues:
 
 rule camera_cues:
     input:
-        settings=lambda w: PLAN.settings(f"cues/{w.dataset}/camera/{w.shard}"),
-        manifest="results/{dataset}/manifest.csv",
-        events=lambda w: f"results/fetched/{CONFIG.events[w.dataset].source}.json",
+        unpack(inputs_of("cues/{dataset}/camera/{shard}")),
     output:
         # What is whole of an earlier one is kept, as after a kill before Snakemake's note.
         update("results/{dataset}/cues/camera/shard-{shard}.h5"),

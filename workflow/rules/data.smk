@@ -3,7 +3,7 @@
 
 rule render:
     input:
-        settings=lambda w: PLAN.settings(f"render/{w.dataset}"),
+        unpack(inputs_of("render/{dataset}")),
     output:
         labels="results/{dataset}/source/labels.csv",
         intervals="results/{dataset}/source/intervals.csv",
@@ -25,7 +25,7 @@ rule render:
 
 rule fetch:
     input:
-        settings=lambda w: PLAN.settings(f"fetch/{w.source}"),
+        unpack(inputs_of("fetch/{source}")),
     output:
         "results/fetched/{source}.json",
     log:
@@ -45,8 +45,7 @@ rule fetch:
 
 rule labels:
     input:
-        lambda w: f"results/fetched/{CONFIG.datasets[w.dataset].source}.json",
-        settings=lambda w: PLAN.settings(f"labels/{w.dataset}"),
+        unpack(inputs_of("labels/{dataset}")),
     output:
         labels="results/{dataset}/source/labels.csv",
         intervals="results/{dataset}/source/intervals.csv",
@@ -69,8 +68,7 @@ rule labels:
 
 rule splice:
     input:
-        lambda w: f"results/fetched/{CONFIG.datasets[w.dataset].source}.json",
-        settings=lambda w: PLAN.settings(f"splice/{w.dataset}"),
+        unpack(inputs_of("splice/{dataset}")),
     output:
         labels="results/{dataset}/source/labels.csv",
         intervals="results/{dataset}/source/intervals.csv",
@@ -93,9 +91,7 @@ rule splice:
 
 rule manifest:
     input:
-        settings=lambda w: PLAN.settings(f"manifest/{w.dataset}"),
-        labels="results/{dataset}/source/labels.csv",
-        intervals="results/{dataset}/source/intervals.csv",
+        unpack(inputs_of("manifest/{dataset}")),
     output:
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
@@ -114,16 +110,14 @@ rule manifest:
         on_bad_video=CONFIG.on_bad_video,
         past_end=lambda w: JOBS.past_end(w.dataset),
     shell:
-        "fusevad manifest {input.labels:q} {input.intervals:q} {params.folder:q} --job {input.settings:q}"
+        "fusevad manifest {input.labels:q} {input.intervals:q} {params.folder:q} --settings {input.settings:q}"
         " --on-bad-video {params.on_bad_video:q} --past-end {params.past_end:q}"
         " --workers {threads:q} 2>&1 | tee {log:q} >&2"
 
 
 rule manifest_from_features:
     input:
-        settings=lambda w: PLAN.settings(f"manifest/{w.dataset}"),
-        labels="results/{dataset}/source/labels.csv",
-        intervals="results/{dataset}/source/intervals.csv",
+        unpack(inputs_of("manifest/{dataset}")),
     output:
         manifest="results/{dataset}/manifest.csv",
         intervals="results/{dataset}/intervals.csv",
@@ -148,9 +142,7 @@ rule manifest_from_features:
 
 rule contact_sheet:
     input:
-        settings=lambda w: PLAN.settings("contact-sheet/rendered"),
-        labels="results/rendered/source/labels.csv",
-        intervals="results/rendered/source/intervals.csv",
+        unpack(inputs_of("contact-sheet/rendered")),
     output:
         report(
             "results/figures/rendered.png",
@@ -166,4 +158,4 @@ rule contact_sheet:
     params:
         folder=subpath(input.labels, parent=True),
     shell:
-        "fusevad contact-sheet {params.folder:q} {output:q} --job {input.settings:q} 2>&1 | tee {log:q} >&2"
+        "fusevad contact-sheet {params.folder:q} {output:q} --settings {input.settings:q} 2>&1 | tee {log:q} >&2"

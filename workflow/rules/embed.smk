@@ -3,10 +3,7 @@
 
 rule embed:
     input:
-        settings=lambda w: PLAN.settings(f"embed/{w.dataset}/{w.encoder}/{w.stream}/{w.shard}"),
-        manifest="results/{dataset}/manifest.csv",
-        cues=lambda w: JOBS.cue_shard(w.dataset, w.stream, w.shard),
-        weights=lambda w: JOBS.encoder_weights(w.dataset, w.stream),
+        unpack(inputs_of("embed/{dataset}/{encoder}/{stream}/{shard}")),
     output:
         # What is whole of an earlier one is kept, as after a kill before Snakemake's note.
         update("results/{dataset}/embeddings/{encoder}/{stream}/shard-{shard}.safetensors"),
@@ -32,9 +29,7 @@ rule embed:
 
 rule index:
     input:
-        settings=lambda w: PLAN.settings(f"index/{w.dataset}/{w.encoder}/{w.stream}"),
-        manifest="results/{dataset}/manifest.csv",
-        shards=lambda w: JOBS.shard_files(w.dataset, w.encoder, w.stream),
+        unpack(inputs_of("index/{dataset}/{encoder}/{stream}")),
     output:
         "results/{dataset}/embeddings/{encoder}/{stream}/index.csv",
     log:
@@ -46,14 +41,13 @@ rule index:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad index --manifest {input.manifest:q} --job {input.settings:q} {output:q} {input.shards:q}"
+        "fusevad index --manifest {input.manifest:q} --settings {input.settings:q} {output:q} {input.shards:q}"
         " 2>&1 | tee {log:q} >&2"
 
 
 rule import_features:
     input:
-        settings=lambda w: PLAN.settings(f"index/{w.dataset}/{w.encoder}/{w.stream}"),
-        manifest="results/{dataset}/manifest.csv",
+        unpack(inputs_of("index/{dataset}/{encoder}/{stream}")),
     output:
         "results/{dataset}/embeddings/{encoder}/{stream}/index.csv",
     log:
@@ -76,10 +70,7 @@ rule import_features:
 
 rule align:
     input:
-        settings=lambda w: PLAN.settings(f"align/{w.dataset}/{w.name}"),
-        manifest="results/{dataset}/manifest.csv",
-        rgb=lambda w: JOBS.index(w.dataset, "rgb"),
-        cues=lambda w: JOBS.cue_shards(w.dataset, "paper"),
+        unpack(inputs_of("align/{dataset}/{name}")),
     output:
         "results/{dataset}/encoders/{name}/motion-cue.safetensors",
     log:
@@ -100,7 +91,7 @@ rule align:
 
 rule event_clip:
     input:
-        settings=lambda w: PLAN.settings("event-clip"),
+        unpack(inputs_of("event-clip")),
     output:
         "results/encoders/event-clip.safetensors",
     log:
@@ -112,5 +103,5 @@ rule event_clip:
     params:
         model=CONFIG.encoder_settings["model"],
     shell:
-        "fusevad convert-event-clip --model {params.model:q} --job {input.settings:q} {output:q}"
+        "fusevad convert-event-clip --model {params.model:q} --settings {input.settings:q} {output:q}"
         " 2>&1 | tee {log:q} >&2"

@@ -3,11 +3,7 @@
 
 rule evaluate:
     input:
-        settings=lambda w: PLAN.settings(f"evaluate/{w.dataset}/{w.experiment}"),
-        manifest="results/{dataset}/manifest.csv",
-        intervals="results/{dataset}/intervals.csv",
-        history="results/{dataset}/runs/{experiment}/history.csv",
-        scores="results/{dataset}/runs/{experiment}/epoch-scores.safetensors",
+        unpack(inputs_of("evaluate/{dataset}/{experiment}")),
     output:
         seeds="results/{dataset}/runs/{experiment}/seeds.csv",
         classes="results/{dataset}/runs/{experiment}/classes.csv",
@@ -24,4 +20,4 @@ rule evaluate:
     shell:
         "fusevad evaluate {params.folder:q} --manifest {input.manifest:q}"
         " --intervals {input.intervals:q} --main-metric {params.main_metric:q}"
-        " --job {input.settings:q} 2>&1 | tee {log:q} >&2"
+        " --settings {input.settings:q} 2>&1 | tee {log:q} >&2"

@@ -3,10 +3,7 @@
 
 rule table1:
     input:
-        JOBS.run_files(CONFIG.table1, "seeds.csv"),
-        JOBS.dataset_files("skipped.csv"),
-        published="config/published/table01.csv",
-        settings=lambda w: PLAN.settings("report/table1"),
+        unpack(inputs_of("report/table1")),
     output:
         report(
             "results/table1.tex",
@@ -26,8 +23,7 @@ rule table1:
 
 rule metrics:
     input:
-        JOBS.run_files(CONFIG.table1, "seeds.csv"),
-        settings=lambda w: PLAN.settings("report/metrics"),
+        unpack(inputs_of("report/metrics")),
     output:
         "results/metrics.json",
         "results/metrics.csv",
@@ -43,12 +39,7 @@ rule metrics:
 
 rule classes:
     input:
-        JOBS.run_files(CONFIG.table1, "classes.csv"),
-        JOBS.dataset_files("manifest.csv"),
-        JOBS.dataset_files("intervals.csv"),
-        JOBS.dataset_files("skipped.csv"),
-        published="config/published/table07.csv",
-        settings=lambda w: PLAN.settings("report/classes"),
+        unpack(inputs_of("report/classes")),
     output:
         report(
             "results/classes.tex",
@@ -68,8 +59,7 @@ rule classes:
 
 rule figure2:
     input:
-        JOBS.run_files(CONFIG.radar, "classes.csv"),
-        settings=lambda w: PLAN.settings("report/figure2"),
+        unpack(inputs_of("report/figure2")),
     output:
         report(
             "results/figures/figure2.pdf",
@@ -89,10 +79,7 @@ rule figure2:
 
 rule curves:
     input:
-        JOBS.run_files(CONFIG.table1, "scores.parquet"),
-        JOBS.dataset_files("manifest.csv"),
-        JOBS.dataset_files("intervals.csv"),
-        settings=lambda w: PLAN.settings("report/curves"),
+        unpack(inputs_of("report/curves")),
     output:
         report(
             "results/figures/curves.pdf",
@@ -112,11 +99,7 @@ rule curves:
 
 rule timelines:
     input:
-        "results/{dataset}/manifest.csv",
-        "results/{dataset}/intervals.csv",
-        lambda w: JOBS.cues_of(w.dataset, CONFIG.timelines),
-        f"results/{{dataset}}/runs/{CONFIG.timelines}/scores.parquet",
-        settings=lambda w: PLAN.settings(f"report/timelines-{w.dataset}"),
+        unpack(inputs_of("report/timelines-{dataset}")),
     output:
         report(
             "results/figures/timelines-{dataset}.pdf",
@@ -139,9 +122,7 @@ rule timelines:
 
 rule ablation:
     input:
-        lambda w: JOBS.ablation_files(w.table),
-        published=lambda w: JOBS.published(w.table),
-        settings=lambda w: PLAN.settings(f"report/{w.table}"),
+        unpack(inputs_of("report/{table}")),
     output:
         report(
             "results/{table}.tex",

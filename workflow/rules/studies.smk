@@ -3,11 +3,7 @@
 
 rule study_masking:
     input:
-        settings=lambda w: PLAN.settings(f"study-masking/{w.dataset}"),
-        manifest="results/{dataset}/manifest.csv",
-        intervals="results/{dataset}/intervals.csv",
-        streams=lambda w: list(JOBS.streams(w.dataset, CONFIG.study_experiment).values()),
-        run=lambda w: STUDIES.run(w.dataset, "history.csv"),
+        unpack(inputs_of("study-masking/{dataset}")),
     output:
         "results/{dataset}/studies/masking.csv",
         "results/{dataset}/studies/masking-dimensions.csv",
@@ -29,12 +25,7 @@ rule study_masking:
 
 rule study_noise:
     input:
-        settings=lambda w: PLAN.settings(f"study-noise/{w.dataset}"),
-        manifest="results/{dataset}/manifest.csv",
-        intervals="results/{dataset}/intervals.csv",
-        streams=lambda w: list(JOBS.streams(w.dataset, CONFIG.study_experiment).values()),
-        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.study_experiment),
-        run=lambda w: STUDIES.run(w.dataset, "history.csv"),
+        unpack(inputs_of("study-noise/{dataset}")),
     output:
         "results/{dataset}/studies/noise.csv",
     log:
@@ -57,11 +48,7 @@ rule study_noise:
 
 rule study_attention:
     input:
-        settings=lambda w: PLAN.settings(f"study-attention/{w.dataset}"),
-        manifest="results/{dataset}/manifest.csv",
-        intervals="results/{dataset}/intervals.csv",
-        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.study_experiment),
-        weights=lambda w: JOBS.encoder_weights(w.dataset, "motion"),
+        unpack(inputs_of("study-attention/{dataset}")),
     output:
         "results/{dataset}/studies/attention.csv",
         "results/{dataset}/studies/attention-maps.csv",
@@ -82,11 +69,7 @@ rule study_attention:
 
 rule study_equivalence:
     input:
-        settings=lambda w: PLAN.settings(f"study-equivalence/{w.dataset}"),
-        manifest="results/{dataset}/manifest.csv",
-        intervals="results/{dataset}/intervals.csv",
-        streams=lambda w: list(JOBS.streams(w.dataset, STUDIES.paired).values()),
-        run=f"results/{{dataset}}/runs/{STUDIES.paired}/history.csv",
+        unpack(inputs_of("study-equivalence/{dataset}")),
     output:
         "results/{dataset}/studies/equivalence.csv",
     log:
@@ -107,8 +90,7 @@ rule study_equivalence:
 
 rule study_leaks:
     input:
-        lambda w: f"results/fetched/{CONFIG.datasets[w.dataset].source}.json",
-        settings=lambda w: PLAN.settings(f"study-leaks/{w.dataset}"),
+        unpack(inputs_of("study-leaks/{dataset}")),
     output:
         "results/{dataset}/studies/leaks.csv",
     log:
@@ -128,9 +110,7 @@ rule study_leaks:
 
 rule study_table:
     input:
-        lambda w: STUDIES.table_files(w.table),
-        published=lambda w: STUDIES.published(w.table),
-        settings=lambda w: PLAN.settings(f"report/{w.table}"),
+        unpack(inputs_of("report/{table}")),
     output:
         report(
             "results/{table}.tex",
@@ -154,8 +134,7 @@ rule study_table:
 
 rule figure3:
     input:
-        STUDIES.study_files("masking-dimensions.csv"),
-        settings=lambda w: PLAN.settings("report/figure3"),
+        unpack(inputs_of("report/figure3")),
     output:
         report(
             "results/figures/figure3.pdf",
@@ -175,10 +154,7 @@ rule figure3:
 
 rule figure4:
     input:
-        maps="results/{dataset}/studies/attention-maps.csv",
-        manifest="results/{dataset}/manifest.csv",
-        cues=lambda w: JOBS.cues_of(w.dataset, CONFIG.study_experiment),
-        settings=lambda w: PLAN.settings(f"report/figure4-{w.dataset}"),
+        unpack(inputs_of("report/figure4-{dataset}")),
     output:
         report(
             "results/figures/figure4-{dataset}.pdf",
@@ -198,14 +174,7 @@ rule figure4:
 
 rule claims:
     input:
-        STUDIES.claim_files("config/claims.yaml"),
-        STUDIES.study_files("noise.csv"),
-        STUDIES.study_files("masking.csv"),
-        STUDIES.study_files("masking-dimensions.csv"),
-        JOBS.dataset_files("manifest.csv"),
-        JOBS.dataset_files("intervals.csv"),
-        claims="config/claims.yaml",
-        settings=lambda w: PLAN.settings("report/claims"),
+        unpack(inputs_of("report/claims")),
     output:
         "results/claims.md",
         report(
@@ -225,9 +194,7 @@ rule claims:
 
 rule book:
     input:
-        tables=BOOK_TABLES,
-        figures=BOOK_FIGURES,
-        settings=lambda w: PLAN.settings("book"),
+        unpack(inputs_of("book")),
     output:
         "results/all.pdf",
     log:
@@ -239,5 +206,5 @@ rule book:
     params:
         figures=lambda w, input: [f"--figure={file}" for file in input.figures],
     shell:
-        "fusevad book {output:q} {input.tables:q} {params.figures:q} --job {input.settings:q}"
+        "fusevad book {output:q} {input.tables:q} {params.figures:q} --settings {input.settings:q}"
         " 2>&1 | tee {log:q} >&2"

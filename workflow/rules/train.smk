@@ -3,10 +3,7 @@
 
 rule train:
     input:
-        settings=lambda w: PLAN.settings(f"train/{w.dataset}/{w.experiment}"),
-        manifest="results/{dataset}/manifest.csv",
-        streams=lambda w: list(JOBS.streams(w.dataset, w.experiment).values()),
-        teacher=lambda w: JOBS.teacher_weights(w.dataset, w.experiment),
+        unpack(inputs_of("train/{dataset}/{experiment}")),
     output:
         "results/{dataset}/runs/{experiment}/history.csv",
         "results/{dataset}/runs/{experiment}/epoch-scores.safetensors",

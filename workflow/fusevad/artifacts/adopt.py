@@ -16,7 +16,7 @@ from pathlib import Path
 from fusevad.artifacts.check import Finding, check
 from fusevad.artifacts.snakemake_memory import forget_other_settings
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.lineage import Job, Plan
 
 UNFIT = "results/.unfit"
 _STEP = 1_000_000  # nanoseconds between two stages
@@ -32,12 +32,12 @@ class Adopted:
         incomplete: jobs of which only a part is there; what is there fits.
     """
 
-    fitting: list[StageJob]
+    fitting: list[Job]
     moved: dict[str, str]
     incomplete: dict[str, str]
 
 
-def adopt(plan: Plan, jobs: Iterable[StageJob] | None = None) -> Adopted:
+def adopt(plan: Plan, jobs: Iterable[Job] | None = None) -> Adopted:
     """Put the files of `jobs` and all before them (of all jobs, without any) in order, or away.
 
     Raises:
@@ -112,7 +112,7 @@ def set_times(plan: Plan, fitting: Mapping[str, Finding]) -> None:
             _set_time(settings, before)
 
 
-def with_upstream(plan: Plan, fitting: Iterable[str]) -> dict[str, StageJob]:
+def with_upstream(plan: Plan, fitting: Iterable[str]) -> dict[str, Job]:
     """Jobs of these names and all before them, in plan order."""
     found: set[str] = set()
     waiting = list(fitting)

@@ -15,11 +15,8 @@ from tqdm import tqdm
 from fusevad.artifacts.trusted import in_results
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
-from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import Record, differences, read_record
-
-# They make or find videos, which are recorded but no artifacts to keep: their tables can lie alone.
-VIDEO_SOURCES = ("fetch", "labels", "render", "splice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Finding:
         hashes: of those that are there.
     """
 
-    job: StageJob
+    job: Job
     record: Record | None
     made_otherwise: tuple[str, ...] = ()
     damaged: tuple[str, ...] = ()
@@ -67,21 +64,21 @@ class Finding:
         return [path for path in paths if os.path.lexists(path)]
 
 
-def companions(plan: Plan, job: StageJob) -> list[StageJob]:
+def companions(plan: Plan, job: Job) -> list[Job]:
     """Jobs without whose outputs those of `job` are useless: the shards that an index lists."""
     if job.stage != "index":
         return []
     return [other for other in plan.upstream(job) if other.stage == "embed"]
 
 
-def lineage_differences(plan: Plan, job: StageJob, record: Record) -> list[str]:
+def lineage_differences(plan: Plan, job: Job, record: Record) -> list[str]:
     """One line for each value by which a record differs from what the configuration expects."""
     expected = plan.lineage(job)
     return [] if record.lineage == expected else differences(record.lineage, expected)
 
 
 def input_differences(
-    plan: Plan, job: StageJob, record: Record, *known: Mapping[str, Record]
+    plan: Plan, job: Job, record: Record, *known: Mapping[str, Record]
 ) -> list[str]:
     """One line for each input of which the first of the `known` records has another hash.
 
@@ -104,7 +101,7 @@ def input_differences(
     return lines
 
 
-def check(plan: Plan, jobs: Iterable[StageJob]) -> dict[str, Finding]:
+def check(plan: Plan, jobs: Iterable[Job]) -> dict[str, Finding]:
     """What is there of `jobs` and of their companions, in plan order.
 
     Jobs of which nothing is there are left out.
@@ -128,7 +125,7 @@ def check(plan: Plan, jobs: Iterable[StageJob]) -> dict[str, Finding]:
     return findings
 
 
-def _read(job: StageJob) -> Finding | None:
+def _read(job: Job) -> Finding | None:
     """The record of a job and whether it is one; None if nothing of the job is there."""
     if not os.path.lexists(job.record):
         there = [path for path in job.outputs if os.path.lexists(path)]
@@ -143,7 +140,7 @@ def _read(job: StageJob) -> Finding | None:
     return Finding(job, record)
 
 
-def check_paths(job: StageJob, record: Record) -> None:
+def check_paths(job: Job, record: Record) -> None:
     """Refuse a record that names files outside `results/`, or not all that its job makes.
 
     Raises:
@@ -209,7 +206,7 @@ def _judge(
         ]
     there = {path: hashes[path] for path in record.outputs if path in hashes}
     missing = [path for path in record.outputs if _size(path) is None]
-    if job.stage in VIDEO_SOURCES:
+    if job.makes_videos:
         missing = [path for path in missing if path in job.outputs]
     damaged = [
         f"{path}: {made.sha256[:12]} recorded, {there.get(path, f'{_size(path)} bytes')[:12]} found"
@@ -223,7 +220,7 @@ def _judge(
 
 def _other_inputs(
     plan: Plan,
-    job: StageJob,
+    job: Job,
     record: Record,
     findings: Mapping[str, Finding],
     upstream: dict[str, Record | None],
@@ -244,7 +241,7 @@ def _other_inputs(
     return input_differences(plan, job, record, known) or lines
 
 
-def _believed(plan: Plan, job: StageJob, findings: Mapping[str, Finding]) -> Record | None:
+def _believed(plan: Plan, job: Job, findings: Mapping[str, Finding]) -> Record | None:
     """The record of a job upstream, of which something is there that could be of the plan."""
     if job.name not in findings:
         return believed_records(plan, [job]).get(job.name)
@@ -254,7 +251,7 @@ def _believed(plan: Plan, job: StageJob, findings: Mapping[str, Finding]) -> Rec
     return None if lineage_differences(plan, job, record) else record
 
 
-def believed_records(plan: Plan, jobs: Iterable[StageJob]) -> dict[str, Record]:
+def believed_records(plan: Plan, jobs: Iterable[Job]) -> dict[str, Record]:
     """Records that are as the configuration expects, of jobs of which something is there.
 
     Says nothing about the files themselves, and passes over damaged records: `check` finds those.
@@ -271,7 +268,7 @@ def believed_records(plan: Plan, jobs: Iterable[StageJob]) -> dict[str, Record]:
 
 
 def _missing_companions(
-    plan: Plan, job: StageJob, missing: Iterable[str], findings: Mapping[str, Finding]
+    plan: Plan, job: Job, missing: Iterable[str], findings: Mapping[str, Finding]
 ) -> list[str]:
     """Files that readers of the outputs will want, and Snakemake doesn't know."""
     lines = [f"{path}: missing" for path in missing if path not in job.outputs]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from fusevad.artifacts.adopt import Adopted, adopt, move_away, refuse_while_running, with_upstream
-from fusevad.artifacts.check import VIDEO_SOURCES, Finding, believed_records, check, check_paths
+from fusevad.artifacts.check import Finding, believed_records, check, check_paths
 from fusevad.artifacts.dvc_errors import WrongContentError
 from fusevad.artifacts.pull_plan import Known, PullPlan, plan_pull, target_jobs, videos_needed
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import Record, parse_record
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def carry_out(plan: Plan, store: "Store", pull: Pull) -> Adopted:
 def _look_at(
     plan: Plan,
     store: "Store",
-    jobs: list[StageJob],
+    jobs: list[Job],
     known: dict[str, Known],
     findings: dict[str, Finding],
 ) -> None:
@@ -122,7 +122,7 @@ def _look_at(
             known[job.name] = Known()
 
 
-def _records(store: "Store", jobs: Iterable[StageJob]) -> tuple[dict[str, Record], dict[str, str]]:
+def _records(store: "Store", jobs: Iterable[Job]) -> tuple[dict[str, Record], dict[str, str]]:
     """Records that DVC keeps, by job; for damaged ones a line: they stop nothing else."""
     by_path = {job.record: job for job in jobs}
     waiting = store.tracked(by_path)
@@ -148,18 +148,18 @@ def _records(store: "Store", jobs: Iterable[StageJob]) -> tuple[dict[str, Record
     return records, damaged
 
 
-def _kept(job: StageJob, record: Record, tracked: set[str]) -> Known:
+def _kept(job: Job, record: Record, tracked: set[str]) -> Known:
     """What DVC keeps of a job, if that is everything but videos."""
     outputs = {path: made for path, made in record.outputs.items() if path in tracked}
     lost = [path for path in record.outputs if path not in outputs]
-    if job.stage in VIDEO_SOURCES:
+    if job.makes_videos:
         lost = [path for path in lost if path in job.outputs]
     if lost:
         return Known(reason=f"{lost[0]}: recorded, but not kept by DVC")
     return Known(kept=replace(record, outputs=outputs))
 
 
-def _lacking(job: StageJob, record: Record, finding: Finding | None) -> dict[str, int]:
+def _lacking(job: Job, record: Record, finding: Finding | None) -> dict[str, int]:
     """Files of a record that aren't in the workspace, with their sizes."""
     here = finding.hashes if finding is not None else {}
     lacking = {path: made.size for path, made in record.outputs.items() if path not in here}
@@ -174,7 +174,7 @@ def advice_on_videos(plan: Plan, pull: Pull) -> list[str]:
     return [line for job in sources if (line := _advice(plan, job, pull))]
 
 
-def _advice(plan: Plan, job: StageJob, pull: Pull) -> str:
+def _advice(plan: Plan, job: Job, pull: Pull) -> str:
     dataset = job.name.partition("/")[2]
     fetched = [other for other in plan.upstream(job) if other.stage == "fetch"]
     raw = [other.name.partition("/")[2] for other in fetched]

@@ -13,11 +13,8 @@ from pathlib import PurePosixPath
 
 from fusevad.artifacts.check import companions, input_differences, lineage_differences
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Plan, StageJob
+from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import Record
-
-_VIDEO_STAGES = ("contact-sheet", "cues", "manifest", "study-attention")
-_VIDEO_REPORTS = ("timelines", "attention-maps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +46,16 @@ class PullPlan:
     fetch: dict[str, Record]
     here: set[str]
     remade: dict[str, str]
-    unknown: list[StageJob]
+    unknown: list[Job]
 
 
-def target_jobs(plan: Plan, targets: Iterable[str]) -> list[StageJob]:
+def target_jobs(plan: Plan, targets: Iterable[str]) -> list[Job]:
     """The jobs that make `targets`, files or folders; without any, the tables.
 
     Raises:
         FusevadError: no job of the configuration makes a target.
     """
-    found: dict[str, StageJob] = {}
+    found: dict[str, Job] = {}
     for target in targets:
         name = str(PurePosixPath(target))
         jobs = [
@@ -75,14 +72,13 @@ def target_jobs(plan: Plan, targets: Iterable[str]) -> list[StageJob]:
     return list(found.values()) or [job for job in plan.jobs.values() if _is_table(job)]
 
 
-def _is_table(job: StageJob) -> bool:
-    path = PurePosixPath(job.outputs[0])
-    return job.stage == "report" and path.suffix == ".tex"
+def _is_table(job: Job) -> bool:
+    return job.unit == "tables"
 
 
 def plan_pull(
     plan: Plan,
-    targets: Iterable[StageJob],
+    targets: Iterable[Job],
     known: Mapping[str, Known],
     workspace: Mapping[str, Record],
 ) -> PullPlan:
@@ -104,7 +100,7 @@ class _PullPlanner:
     def __init__(
         self,
         plan: Plan,
-        targets: list[StageJob],
+        targets: list[Job],
         known: Mapping[str, Known],
         workspace: Mapping[str, Record],
     ) -> None:
@@ -112,7 +108,7 @@ class _PullPlanner:
         self.targets = targets
         self.known = known
         self.workspace = workspace
-        self.unknown: dict[str, StageJob] = {}
+        self.unknown: dict[str, Job] = {}
         self.remade = dict[str, str]()
 
     def plan_pull(self) -> PullPlan:
@@ -149,7 +145,7 @@ class _PullPlanner:
                 waiting += companions(self.plan, job)
         return visited
 
-    def _misfit(self, job: StageJob) -> str:
+    def _misfit(self, job: Job) -> str:
         """Why a job's artifacts can't be wanted, from its own record; else empty."""
         known = self.known[job.name]
         if known.here is not None:
@@ -174,7 +170,7 @@ class _PullPlanner:
                 believed[name] = record
         return believed if settled else None
 
-    def _conflict(self, job: StageJob, record: Record, believed: Mapping[str, Record]) -> str:
+    def _conflict(self, job: Job, record: Record, believed: Mapping[str, Record]) -> str:
         """Why a job doesn't fit with the others; else empty."""
         reason = _first(input_differences(self.plan, job, record, believed, self.workspace))
         if reason:
@@ -230,26 +226,18 @@ def _first(lines: list[str]) -> str:
     return lines[0] if lines else ""
 
 
-def videos_needed(plan: Plan, remade: Iterable[str]) -> list[StageJob]:
+def videos_needed(plan: Plan, remade: Iterable[str]) -> list[Job]:
     """The jobs that know where the videos are which those to be remade will read."""
-    found: dict[str, StageJob] = {}
+    found: dict[str, Job] = {}
     for name in remade:
         job = plan.jobs[name]
-        if _reads_videos(job):
+        if job.reads_videos:
             found |= {each.name: each for each in _sources(plan, job)}
     return list(found.values())
 
 
-def _reads_videos(job: StageJob) -> bool:
-    if job.stage == "embed":
-        return job.settings.get("stream") == "rgb"
-    if job.stage == "report":
-        return job.options.get("kind") in _VIDEO_REPORTS
-    return job.stage in _VIDEO_STAGES
-
-
-def _sources(plan: Plan, job: StageJob) -> list[StageJob]:
+def _sources(plan: Plan, job: Job) -> list[Job]:
     """Jobs of the labels that a job's manifest was made from, or that it reads itself."""
     manifests = [each for each in plan.upstream(job) if each.stage == "manifest"]
     found = [each for near in (job, *manifests) for each in plan.upstream(near)]
-    return [each for each in found if each.stage in ("labels", "render", "splice")]
+    return [each for each in found if each.makes_videos and each.stage != "fetch"]

@@ -5,33 +5,14 @@ then keeps a single hash in `dvc.lock` for all its files, and asks about a folde
 shards in one go.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Plan, StageJob, record_path
+from fusevad.plan.lineage import Job, Plan
 
-# By its first output: the stage of dvc.yaml that records a job, and the key of its unit.
-_PLACES = (
-    ("fetched", re.compile(r"results/fetched/([^/]+)\.json")),
-    ("pages", re.compile(r"results/(figures/[^/]+)\.png")),
-    ("figures", re.compile(r"results/figures/([^/]+)\.pdf")),
-    ("pages", re.compile(r"results/([^/]+)\.pdf")),
-    ("claims", re.compile(r"results/([^/]+)\.md")),
-    ("metrics", re.compile(r"results/([^/]+)\.json")),
-    ("tables", re.compile(r"results/([^/]+)\.tex")),
-    ("encoders", re.compile(r"results/((?:[^/]+/)?encoders/.+)\.safetensors")),
-    ("data", re.compile(r"results/([^/]+)/(?:source/labels|manifest)\.csv")),
-    ("cues", re.compile(r"results/([^/]+/cues/[^/]+)/[^/]+")),
-    ("embeddings", re.compile(r"results/([^/]+/embeddings/[^/]+/[^/]+)/[^/]+")),
-    ("runs", re.compile(r"results/([^/]+/runs/[^/]+)/[^/]+")),
-    ("studies", re.compile(r"results/([^/]+/studies)/[^/]+")),
-)
-# Parts of a path that the stage's name says already.
-_FOLDERS = {"cues", "embeddings", "encoders", "figures", "runs", "studies"}
-_FOLDER_STAGES = {"cues", "embeddings", "runs", "studies"}
+# Stages whose units are a folder; the units of others are files and their records.
+_FOLDERS = {"cues", "embeddings", "runs", "studies"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +29,7 @@ class Unit:
     stage: str
     key: str
     outs: tuple[str, ...]
-    jobs: tuple[StageJob, ...]
+    jobs: tuple[Job, ...]
 
     @property
     def name(self) -> str:
@@ -61,37 +42,24 @@ class Unit:
 
 
 def units_of(plan: Plan) -> list[Unit]:
-    """All units of a plan, in its order; every job is in exactly one.
-
-    Raises:
-        FusevadError: a job writes where no unit is.
-    """
-    grouped: dict[tuple[str, str], list[StageJob]] = {}
+    """All units of a plan, in its order; every job is in exactly one."""
+    grouped: dict[tuple[str, str], list[Job]] = {}
     for job in plan.jobs.values():
-        grouped.setdefault(_place(job), []).append(job)
+        grouped.setdefault((str(job.unit), _key(job)), []).append(job)
     return [
-        Unit(stage, _key(place), tuple(dict.fromkeys(_outs(stage, place, jobs))), tuple(jobs))
-        for (stage, place), jobs in grouped.items()
+        Unit(stage, key, tuple(dict.fromkeys(_outs(stage, jobs))), tuple(jobs))
+        for (stage, key), jobs in grouped.items()
     ]
 
 
-def _place(job: StageJob) -> tuple[str, str]:
-    for stage, pattern in _PLACES:
-        if match := pattern.fullmatch(job.outputs[0]):
-            return stage, match[1]
-    raise FusevadError(
-        f"{job.outputs[0]}: job {job.name} writes where no unit of dvc.yaml is; add it to both"
-    )
+def _key(job: Job) -> str:
+    """What the step of a job is of: `rendered.student-t` for `train/rendered/student-t`."""
+    return (job.step.partition("/")[2] or job.step).replace("/", ".")
 
 
-def _key(place: str) -> str:
-    return ".".join(part for part in PurePosixPath(place).parts if part not in _FOLDERS)
-
-
-def _outs(stage: str, place: str, jobs: list[StageJob]) -> Iterator[str]:
-    if stage in _FOLDER_STAGES:
-        yield f"results/{place}"
-        return
+def _outs(stage: str, jobs: list[Job]) -> Iterator[str]:
     for job in jobs:
-        yield from job.outputs
-        yield record_path(job.outputs[0])
+        if stage in _FOLDERS:
+            yield str(PurePosixPath(job.outputs[0]).parent)
+        else:
+            yield from (*job.outputs, job.record)

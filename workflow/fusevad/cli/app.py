@@ -28,7 +28,7 @@ app = typer.Typer(
 Settings = Annotated[
     str, typer.Option(help="File of results/settings, YAML or JSON file, or JSON text.")
 ]
-JobFile = Annotated[
+MaybeSettings = Annotated[
     str | None, typer.Option(help="File of results/settings: how it was made is recorded.")
 ]
 Workers = Annotated[int, typer.Option(help="Processes at a time.", min=1)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from fusevad.cli.app import JobFile, OnBadVideo, Settings, Workers, app
+from fusevad.cli.app import MaybeSettings, OnBadVideo, Settings, Workers, app
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
 from fusevad.plan.records import recorded
@@ -116,19 +116,19 @@ def manifest(
         Literal["stop", "clip"], typer.Option(help="What intervals past the end of a video do.")
     ] = "stop",
     workers: Workers = 1,
-    job: JobFile = None,
+    settings: MaybeSettings = None,
 ) -> None:
     """Data: decode every video once and write manifest, intervals and skipped videos to OUT."""
     from fusevad.data.manifest import make_manifest
 
-    with recorded(job):
+    with recorded(settings):
         make_manifest(labels, intervals, out, on_bad_video, workers, past_end)
 
 
 @app.command()
-def contact_sheet(source: Path, out: Path, job: JobFile = None) -> None:
+def contact_sheet(source: Path, out: Path, settings: MaybeSettings = None) -> None:
     """Data: a picture of every class of the rendered data set in SOURCE."""
     from fusevad.data.render.sheet import contact_sheet as draw
 
-    with recorded(job):
+    with recorded(settings):
         draw(source, out)

@@ -7,8 +7,8 @@ import typer
 
 from fusevad.cli.app import (
     Cues,
-    JobFile,
     Manifest,
+    MaybeSettings,
     OnBadVideo,
     Rgb,
     Settings,
@@ -68,11 +68,13 @@ def embed(
 
 
 @app.command()
-def index(manifest: Manifest, out: Path, shard_files: list[Path], job: JobFile = None) -> None:
+def index(
+    manifest: Manifest, out: Path, shard_files: list[Path], settings: MaybeSettings = None
+) -> None:
     """Embeddings: check the shards of a stream against the manifest and write their index OUT."""
     from fusevad.embed.index import make_index
 
-    with recorded(job):
+    with recorded(settings):
         make_index(manifest, shard_files, out)
 
 
@@ -131,13 +133,13 @@ def convert_event_clip(
     checkpoint: Annotated[
         Path | None, typer.Option(help="The published pickle; else it is downloaded.")
     ] = None,
-    job: JobFile = None,
+    settings: MaybeSettings = None,
 ) -> None:
     """Embeddings: the published event-CLIP as safetensors of a motion-cue tower, written to OUT."""
     from fusevad.encoders.event_clip import convert_event_clip as convert
     from fusevad.encoders.event_clip import download_event_clip
 
-    with recorded(job):
+    with recorded(settings):
         convert(checkpoint or download_event_clip(model), model, out)
 
 

@@ -8,8 +8,8 @@ import typer
 from fusevad.cli.app import (
     Cues,
     Intervals,
-    JobFile,
     Manifest,
+    MaybeSettings,
     Settings,
     StreamIndices,
     Threads,
@@ -57,12 +57,12 @@ def evaluate(
     manifest: Manifest,
     intervals: Intervals,
     main_metric: Annotated[str, typer.Option(help="Metric by which `oracle` chooses.")] = "AUC",
-    job: JobFile = None,
+    settings: MaybeSettings = None,
 ) -> None:
     """Frame-level metrics of a run under the protocols last, validation and oracle."""
     from fusevad.evaluate.run import evaluate as evaluate_run
 
-    with recorded(job):
+    with recorded(settings):
         evaluate_run(run, manifest, intervals, main_metric)
 
 
@@ -171,10 +171,10 @@ def book(
     out: Path,
     tables: list[Path],
     figure: Annotated[list[Path] | None, typer.Option(help="A figure, after the tables.")] = None,
-    job: JobFile = None,
+    settings: MaybeSettings = None,
 ) -> None:
     """Tables and figures in one PDF, set by latexmk, which must be installed."""
     from fusevad.report.book import make_book
 
-    with recorded(job):
+    with recorded(settings):
         make_book(tables, figure or [], out)

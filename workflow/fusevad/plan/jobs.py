@@ -37,9 +37,30 @@ class Jobs:
         return self.config.datasets[dataset].settings
 
     @staticmethod
-    def source_tables(dataset: str) -> tuple[str, str]:
+    def source_tables(dataset: str) -> dict[str, str]:
         """Labels and intervals, as the data set came with them or was rendered."""
-        return f"results/{dataset}/source/labels.csv", f"results/{dataset}/source/intervals.csv"
+        folder = f"results/{dataset}/source"
+        return {name: f"{folder}/{name}.csv" for name in ("labels", "intervals")}
+
+    @staticmethod
+    def manifest(dataset: str) -> str:
+        """Videos of a data set."""
+        return f"results/{dataset}/manifest.csv"
+
+    @staticmethod
+    def intervals(dataset: str) -> str:
+        """Anomalies of a data set."""
+        return f"results/{dataset}/intervals.csv"
+
+    @staticmethod
+    def made(name: str) -> str:
+        """A table, figure or page."""
+        return f"results/{name}"
+
+    @staticmethod
+    def run(dataset: str, experiment: str) -> str:
+        """The folder of a run."""
+        return f"results/{dataset}/runs/{experiment}"
 
     @property
     def fetched(self) -> dict[str, dict[str, Any]]:
@@ -192,18 +213,18 @@ class Jobs:
         teacher = self.config.experiments[experiment].teacher
         if teacher is None:
             return []
-        folder = f"results/{dataset}/runs/{teacher}/weights"
+        folder = f"{self.run(dataset, teacher)}/weights"
         return [f"{folder}/seed-{seed}-{TEACHING}.safetensors" for seed in self.config.seeds]
 
     def teacher_option(self, dataset: str, experiment: str) -> list[str]:
         """Option of `fusevad train` for the run that teaches."""
         teacher = self.config.experiments[experiment].teacher
-        return ["--teacher", f"results/{dataset}/runs/{teacher}"] if teacher else []
+        return ["--teacher", self.run(dataset, teacher)] if teacher else []
 
     def run_files(self, experiments: tuple[str, ...], name: str) -> list[str]:
         """The file `name` of the runs of `experiments` on all data sets."""
         return [
-            f"results/{dataset}/runs/{experiment}/{name}"
+            f"{self.run(dataset, experiment)}/{name}"
             for dataset in self.config.datasets
             for experiment in experiments
         ]
@@ -249,7 +270,7 @@ class Jobs:
         if self.config.ablations[table].parameters:
             files.append(f"weights/seed-{self.config.seeds[0]}-last.safetensors")
         runs = [
-            f"results/{key}/runs/{name}/{file}"
+            f"{self.run(key, name)}/{file}"
             for key in keys
             for name in self.ablation_experiments(table)
             if name in self.runs_of(table, key)
@@ -304,7 +325,7 @@ class Jobs:
     def row(self, experiment: str) -> dict[str, Any]:
         """An experiment as the report needs it (`report.runs.TableRow`)."""
         runs = {
-            key: f"results/{key}/runs/{experiment}"
+            key: self.run(key, experiment)
             for key in self.config.datasets
             if self.config.runs(key, experiment)
         }

@@ -8,69 +8,68 @@ the workflow would make. Imports nothing heavy: the Snakefile reads it at every 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from fusevad.errors import FusevadError
 from fusevad.files import sha256, write_text
-
-# Raise a stage's number when it makes something else from the same settings and inputs.
-VERSIONS = {
-    "align": 1,
-    "book": 1,
-    "camera-cues": 2,
-    "contact-sheet": 1,
-    "cues": 3,
-    "embed": 2,
-    "evaluate": 2,
-    "event-clip": 1,
-    "fetch": 1,
-    "import-features": 1,
-    "index": 1,
-    "labels": 1,
-    "manifest": 2,
-    "manifest-from-features": 1,
-    "render": 1,
-    "report": 1,
-    "splice": 1,
-    "study-attention": 1,
-    "study-equivalence": 1,
-    "study-leaks": 1,
-    "study-masking": 1,
-    "study-noise": 1,
-    "train": 2,
-}
+from fusevad.plan.stage import STAGES, Unit
 
 SETTINGS_FOLDER = "results/settings"
 
 
+# A file, or several, under one name.
+Files = str | Sequence[str]
+
+
 @dataclass(frozen=True)
-class StageJob:
+class Job:
     """One job of the workflow. Paths are relative to the repository, as Snakemake has them.
 
     Attributes:
         name: stage and what it is for, `train/rendered/student-t`.
-        stage: the verb of `fusevad` that does it.
+        stage: the verb of `fusevad` that does it, one of `STAGES`.
         settings: the verb's settings.
+        reads: files that it reads, by the name that its rule's command uses: of other jobs, or
+            sources such as encoder weights.
+        outputs: files that it makes; its record is written beside the first.
         options: other values that its result depends on, such as the seeds.
-        inputs: files that it reads: of other jobs, or sources such as encoder weights.
-        outputs: files that it makes; its record lies beside the first.
         step: name that jobs share which differ in their share of the videos alone; else `name`.
+        unit: stage of `dvc.yaml` that keeps the outputs; else its stage's.
+        reads_videos: whether it opens videos; else its stage's.
     """
 
     name: str
     stage: str
     settings: dict[str, Any]
-    inputs: tuple[str, ...]
+    reads: Mapping[str, Files]
     outputs: tuple[str, ...]
     options: dict[str, Any] = field(default_factory=dict)
     step: str = ""
+    unit: Unit | None = None
+    reads_videos: bool | None = None
 
     def __post_init__(self) -> None:
+        of_stage = STAGES[self.stage]
         object.__setattr__(self, "step", self.step or self.name)
+        object.__setattr__(self, "unit", self.unit or of_stage.unit)
+        if self.reads_videos is None:
+            object.__setattr__(self, "reads_videos", of_stage.reads_videos)
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """All files that it reads, each once."""
+        files = ([each] if isinstance(each, str) else each for each in self.reads.values())
+        return tuple(dict.fromkeys(chain.from_iterable(files)))
+
+    @property
+    def makes_videos(self) -> bool:
+        """Whether it makes or finds videos, which DVC does not keep."""
+        return STAGES[self.stage].makes_videos
 
     @property
     def record(self) -> str:
@@ -90,7 +89,7 @@ class Plan:
         FusevadError: two jobs make the same file.
     """
 
-    def __init__(self, jobs: Iterable[StageJob]) -> None:
+    def __init__(self, jobs: Iterable[Job]) -> None:
         given = {job.name: job for job in jobs}
         self._producers: dict[str, str] = {}
         for job in given.values():
@@ -103,30 +102,30 @@ class Plan:
         self._settings_files: dict[str, str] = {}
 
     @cached_property
-    def jobs(self) -> dict[str, StageJob]:
+    def jobs(self) -> dict[str, Job]:
         """By name, each after all that it needs."""
-        ordered: dict[str, StageJob] = {}
+        ordered: dict[str, Job] = {}
         for job in self._given.values():
             self._place(job, ordered)
         return ordered
 
-    def _place(self, job: StageJob, ordered: dict[str, StageJob]) -> None:
+    def _place(self, job: Job, ordered: dict[str, Job]) -> None:
         if job.name not in ordered:
             for other in self.upstream(job):
                 self._place(other, ordered)
             ordered[job.name] = job
 
-    def producer(self, path: str) -> StageJob | None:
+    def producer(self, path: str) -> Job | None:
         """The job that makes a file; None for sources."""
         name = self._producers.get(path)
         return self._given[name] if name else None
 
-    def upstream(self, job: StageJob) -> list[StageJob]:
+    def upstream(self, job: Job) -> list[Job]:
         """The jobs that make a job's inputs."""
         found = filter(None, map(self.producer, job.inputs))
         return list({each.name: each for each in found}.values())
 
-    def lineage(self, job: StageJob) -> dict[str, Any]:
+    def lineage(self, job: Job) -> dict[str, Any]:
         """Stage, version, settings and source files of the job's step and of all before it."""
         if job.name not in self._lineages:
             steps: dict[str, Any] = {}
@@ -134,7 +133,7 @@ class Plan:
                 steps |= self.lineage(other)
             steps[job.step] = {
                 "stage": job.stage,
-                "version": VERSIONS[job.stage],
+                "version": STAGES[job.stage].version,
                 # As they will be read back: JSON knows no tuples.
                 "settings": json.loads(json.dumps(job.settings | job.options)),
                 "sources": {path: _digest(path) for path in self._sources(job)},
@@ -142,10 +141,10 @@ class Plan:
             self._lineages[job.name] = steps
         return self._lineages[job.name]
 
-    def _sources(self, job: StageJob) -> Iterator[str]:
+    def _sources(self, job: Job) -> Iterator[str]:
         return (path for path in job.inputs if path not in self._producers)
 
-    def settings_file(self, job: StageJob) -> str:
+    def settings_file(self, job: Job) -> str:
         """The input by which Snakemake sees that settings have changed: other ones, another file.
 
         So a look at other settings leaves no trace on the files of these.
@@ -155,7 +154,7 @@ class Plan:
             self._settings_files[job.name] = f"{SETTINGS_FOLDER}/{job.name}.{digest}.json"
         return self._settings_files[job.name]
 
-    def write_settings(self, job: StageJob) -> str:
+    def write_settings(self, job: Job) -> str:
         """Write the job's settings file unless it is there and whole; returns its path.
 
         The verb reads from it what to do, what its inputs must be, and what to record.
@@ -169,8 +168,8 @@ class Plan:
         for job in self.jobs.values():
             self.write_settings(job)
 
-    def settings(self, name: str) -> str:
-        """Path of the settings file of the job of that name.
+    def inputs(self, name: str) -> dict[str, Files]:
+        """What the rule of the job of that name reads, by name, with its settings file.
 
         Raises:
             FusevadError: the configuration has no such job.
@@ -179,9 +178,10 @@ class Plan:
             raise FusevadError(
                 f"{name}: needs motion cues or crops that the configuration lacks; add them there"
             )
-        return self.settings_file(self.jobs[name])
+        job = self.jobs[name]
+        return {**job.reads, "settings": self.settings_file(job)}
 
-    def _settings_text(self, job: StageJob) -> str:
+    def _settings_text(self, job: Job) -> str:
         made = {path: self.producer(path) for path in job.inputs}
         content = {
             "job": job.name,

@@ -60,7 +60,7 @@ class Record:
 
 
 @dataclass(slots=True)
-class Job:
+class Assignment:
     """What a verb was told; with a settings file of the workflow also what to check and record.
 
     Attributes:
@@ -81,7 +81,7 @@ class Job:
 
 
 @contextlib.contextmanager
-def recorded(settings: str | None) -> Iterator[Job]:
+def recorded(settings: str | None) -> Iterator[Assignment]:
     """The job that `settings` describes; its inputs are checked before, its outputs recorded after.
 
     Args:
@@ -93,10 +93,10 @@ def recorded(settings: str | None) -> Iterator[Job]:
     """
     values = _read_settings(settings) if settings else {}
     if not {"job", "lineage"} <= set(values):
-        yield Job(values)
+        yield Assignment(values)
         return
     values["name"] = values.pop("job")
-    job = parse(Job, values, str(settings))
+    job = parse(Assignment, values, str(settings))
     hashes = {path: _checked(job, path, record) for path, record in job.inputs.items()}
     for folder in {Path(path).parent for path in job.outputs}:
         remove_abandoned(folder)
@@ -130,7 +130,7 @@ def _read_settings(settings: str) -> dict[str, Any]:
     return values
 
 
-def _checked(job: Job, path: str, record: str | None) -> str:
+def _checked(job: Assignment, path: str, record: str | None) -> str:
     """Hash of an input, once its record agrees with what the job expects."""
     if not Path(path).is_file():
         raise FusevadError(f"{path}: no such file; run the stage that makes it first")

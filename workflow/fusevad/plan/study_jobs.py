@@ -49,10 +49,6 @@ class StudyJobs:
             values["embed"] = self.jobs.embed(dataset, stream)
         return values
 
-    def run(self, dataset: str, name: str) -> str:
-        """A file of the studied run."""
-        return f"results/{dataset}/runs/{self.jobs.config.study_experiment}/{name}"
-
     @property
     def paired(self) -> str:
         """The experiment whose parameters the study of equivalence computes with."""
@@ -98,7 +94,7 @@ class StudyJobs:
             f"results/{key}/{name}.csv" for key in keys for name in _DATA_FILES.get(study, ())
         ]
         if study in _STUDY_FILES:
-            files += [self._study_file(key, _STUDY_FILES[study]) for key in keys]
+            files += [self.study_file(key, _STUDY_FILES[study]) for key in keys]
         return files
 
     def _run_files(
@@ -106,7 +102,7 @@ class StudyJobs:
     ) -> list[str]:
         """Files of runs, of those experiments that a data set has all streams for."""
         return [
-            f"results/{key}/runs/{experiment}/{name}"
+            f"{self.jobs.run(key, experiment)}/{name}"
             for key in keys
             for experiment in experiments
             if self.jobs.config.runs(key, experiment)
@@ -126,7 +122,7 @@ class StudyJobs:
         """The study of leaks, by the source of the data sets."""
         known = self.with_released_split
         return {
-            source: self._study_file(key, "leaks.csv")
+            source: self.study_file(key, "leaks.csv")
             for source, keys in self.variants.items()
             if (key := next(iter(keys.values()))) in known
         }
@@ -149,7 +145,7 @@ class StudyJobs:
         if "experiments" in values:
             settings["experiments"] = [self.jobs.row(name) for name in values["experiments"]]
         if study in _STUDY_FILES:
-            settings["studies"] = {key: self._study_file(key, _STUDY_FILES[study]) for key in keys}
+            settings["studies"] = {key: self.study_file(key, _STUDY_FILES[study]) for key in keys}
         return settings | self._table_extras(study, table)
 
     def _table_extras(self, study: str, table: str) -> dict[str, Any]:
@@ -186,7 +182,7 @@ class StudyJobs:
         return {
             "experiment": self.jobs.row(config.study_experiment),
             "studies": {
-                key: self._study_file(key, "masking-dimensions.csv") for key in config.datasets
+                key: self.study_file(key, "masking-dimensions.csv") for key in config.datasets
             },
             "datasets": [self.jobs.table_dataset(key) for key in config.datasets],
             "protocol": self._studied_protocol,
@@ -198,7 +194,7 @@ class StudyJobs:
         cue = config.experiments[config.study_experiment].motion_cue
         return {
             "dataset": self.jobs.table_dataset(dataset),
-            "maps": self._study_file(dataset, "attention-maps.csv"),
+            "maps": self.study_file(dataset, "attention-maps.csv"),
             "cues": self.jobs.cue_shards(dataset, cue.definition),
             "window": cue.window,
             "threshold": cue.threshold,
@@ -206,7 +202,7 @@ class StudyJobs:
 
     def study_files(self, name: str) -> list[str]:
         """A file of a study, of all data sets."""
-        return [self._study_file(key, name) for key in self.jobs.config.datasets]
+        return [self.study_file(key, name) for key in self.jobs.config.datasets]
 
     def claim_experiments(self, claims: str) -> list[str]:
         """Experiments that the claims need, as far as their motion cues are made."""
@@ -236,5 +232,7 @@ class StudyJobs:
         """Whose weights are studied: training keeps none for `oracle`."""
         return "last" if self.jobs.config.protocol == "last" else "validation"
 
-    def _study_file(self, dataset: str, name: str) -> str:
+    @staticmethod
+    def study_file(dataset: str, name: str) -> str:
+        """A file of the studies of a data set."""
         return f"results/{dataset}/studies/{name}"

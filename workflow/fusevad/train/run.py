@@ -30,8 +30,8 @@ from fusevad.evaluate.scoring import load_detector, read_about, weights_file
 from fusevad.files import atomic_path, settings_hash, sha256, write_csv
 from fusevad.models.base import Detector
 from fusevad.models.registry import find
-from fusevad.plan.lineage import VERSIONS
 from fusevad.plan.memory import seeds_at_a_time
+from fusevad.plan.stage import STAGES
 from fusevad.train.sampling import TrainVideo
 from fusevad.train.seed_run import SeedData, SeedRun
 from fusevad.train.seed_store import KeptSeed
@@ -155,7 +155,7 @@ class _Job:
             "settings": asdict(self.settings),
             "data": self._data,
             "teacher": sha256(taught) if taught else None,
-            "version": VERSIONS["train"],
+            "version": STAGES["train"].version,
         }
         return KeptSeed(self.store / settings_hash(facts), seed)
 

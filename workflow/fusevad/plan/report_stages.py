@@ -1,0 +1,106 @@
+"""Jobs of tables and figures of finished runs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fusevad.plan.jobs import PUBLISHED_CLASSES, Jobs
+from fusevad.plan.lineage import Files, Job
+from fusevad.plan.stage import Unit
+
+PUBLISHED_TABLE1 = "config/published/table01.csv"
+
+
+def report(
+    name: str,
+    kind: str,
+    settings: dict[str, Any],
+    reads: dict[str, Files],
+    outputs: tuple[str, ...],
+    unit: Unit,
+    reads_videos: bool = False,
+) -> Job:
+    """The job of `fusevad report KIND`."""
+    job = f"report/{name}"
+    options = {"kind": kind}
+    return Job(
+        job, "report", settings, reads, outputs, options, unit=unit, reads_videos=reads_videos
+    )
+
+
+def table(
+    jobs: Jobs, name: str, kind: str, settings: dict[str, Any], reads: dict[str, Files]
+) -> Job:
+    """The job of a table."""
+    outputs = (jobs.made(f"{name}.tex"), jobs.made(f"{name}.csv"))
+    return report(name, kind, settings, reads, outputs, "tables")
+
+
+def figure(
+    jobs: Jobs,
+    name: str,
+    kind: str,
+    settings: dict[str, Any],
+    reads: dict[str, Files],
+    reads_videos: bool = False,
+) -> Job:
+    """The job of a figure."""
+    outputs = (jobs.made(f"figures/{name}.pdf"), jobs.made(f"figures/{name}.png"))
+    return report(name, kind, settings, reads, outputs, "figures", reads_videos)
+
+
+def truth_of(jobs: Jobs) -> dict[str, Files]:
+    """Videos and anomalies of all data sets."""
+    return {
+        "manifest": jobs.dataset_files("manifest.csv"),
+        "intervals": jobs.dataset_files("intervals.csv"),
+    }
+
+
+def reports(jobs: Jobs) -> Iterator[Job]:
+    """Table 1, classes, ablations, metrics and the figures of runs."""
+    yield from _main_tables(jobs)
+    yield from _ablations(jobs)
+    yield from _figures(jobs)
+
+
+def _main_tables(jobs: Jobs) -> Iterator[Job]:
+    rows = jobs.config.table1
+    seeds: Files = jobs.run_files(rows, "seeds.csv")
+    skipped = jobs.dataset_files("skipped.csv")
+    reads: dict[str, Files] = {"runs": seeds, "skipped": skipped, "published": PUBLISHED_TABLE1}
+    yield table(jobs, "table1", "table1", jobs.report(rows, PUBLISHED_TABLE1), reads)
+    reads = {
+        "runs": jobs.run_files(rows, "classes.csv"),
+        **truth_of(jobs),
+        "skipped": skipped,
+        "published": PUBLISHED_CLASSES,
+    }
+    yield table(jobs, "classes", "classes", jobs.report(rows, PUBLISHED_CLASSES), reads)
+    outputs = (jobs.made("metrics.json"), jobs.made("metrics.csv"))
+    yield report("metrics", "metrics", jobs.report(rows), {"runs": seeds}, outputs, "metrics")
+
+
+def _ablations(jobs: Jobs) -> Iterator[Job]:
+    for name in jobs.config.ablations:
+        keys = jobs.ablation_datasets(name)
+        if all(jobs.runs_of(name, key) <= set(jobs.config.possible(key)) for key in keys):
+            reads = {"runs": jobs.ablation_files(name), "published": jobs.published(name)}
+            yield table(jobs, name, "ablation", jobs.ablation(name), reads)
+
+
+def _figures(jobs: Jobs) -> Iterator[Job]:
+    radar, rows = jobs.config.radar, jobs.config.table1
+    runs: dict[str, Files] = {"runs": jobs.run_files(radar, "classes.csv")}
+    yield figure(jobs, "figure2", "radar", jobs.report(radar), runs)
+    scores: dict[str, Files] = {"runs": jobs.run_files(rows, "scores.parquet"), **truth_of(jobs)}
+    yield figure(jobs, "curves", "curves", jobs.report(rows), scores)
+    name = jobs.config.timelines
+    for key in jobs.config.embedded:
+        reads: dict[str, Files] = {
+            "manifest": jobs.manifest(key),
+            "intervals": jobs.intervals(key),
+            "cues": jobs.cues_of(key, name),
+            "run": f"{jobs.run(key, name)}/scores.parquet",
+        }
+        settings = jobs.timelines(key, name)
+        yield figure(jobs, f"timelines-{key}", "timelines", settings, reads, reads_videos=True)

@@ -1,0 +1,111 @@
+"""Jobs of the studies of finished runs, of their tables and figures, of claims and the book."""
+
+from collections.abc import Iterator
+
+from fusevad.plan.lineage import Files, Job
+from fusevad.plan.report_stages import figure, report, table, truth_of
+from fusevad.plan.study_jobs import StudyJobs
+
+CLAIMS = "config/claims.yaml"
+# What the book holds beside the figures, in this order.
+BOOK_TABLES = (
+    *(f"table{number}" for number in range(1, 15)),
+    *("beyond", "checks", "equivalence", "selection"),
+)
+# Files that each study makes.
+_MADE = {
+    "masking": ("masking", "masking-dimensions"),
+    "equivalence": ("equivalence",),
+    "noise": ("noise",),
+    "attention": ("attention", "attention-maps"),
+}
+_OF_VIDEOS = ("noise", "attention")
+
+
+def studies(jobs: StudyJobs) -> Iterator[Job]:
+    """Studies, what is shown of them, the paper's claims, and the book of all tables."""
+    for key in jobs.jobs.config.datasets:
+        yield from _of_dataset(jobs, key)
+    for key in jobs.with_released_split:
+        yield _leaks(jobs, key)
+    yield from _shown(jobs)
+    yield _claims(jobs)
+    tables, figures = book_files(jobs)
+    book: dict[str, Files] = {"tables": tables, "figures": figures}
+    yield Job("book", "book", {}, book, (jobs.jobs.made("all.pdf"),))
+
+
+def book_files(jobs: StudyJobs) -> tuple[list[str], list[str]]:
+    """Tables and figures of the book, in their order."""
+    videos = jobs.jobs.config.with_videos
+    names = [*BOOK_TABLES, *(["leaks"] if jobs.with_released_split else [])]
+    figures = ["figure2", "figure3", *(f"figure4-{key}" for key in videos), "curves"]
+    tables = [jobs.jobs.made(f"{name}.tex") for name in names]
+    return tables, [jobs.jobs.made(f"figures/{name}.pdf") for name in figures]
+
+
+def _of_dataset(jobs: StudyJobs, key: str) -> Iterator[Job]:
+    for study, names in _MADE.items():
+        if study in _OF_VIDEOS and key not in jobs.jobs.config.with_videos:
+            continue
+        yield Job(
+            f"study-{study}/{key}",
+            f"study-{study}",
+            jobs.settings(study, key),
+            _reads(jobs, study, key),
+            tuple(jobs.study_file(key, f"{name}.csv") for name in names),
+        )
+
+
+def _reads(jobs: StudyJobs, study: str, key: str) -> dict[str, Files]:
+    """What a study of a data set reads."""
+    plain = jobs.jobs
+    studied = jobs.paired if study == "equivalence" else plain.config.study_experiment
+    reads: dict[str, Files] = {"manifest": plain.manifest(key), "intervals": plain.intervals(key)}
+    if study in _OF_VIDEOS:
+        reads["cues"] = plain.cues_of(key, studied)
+    if study == "attention":
+        return reads | {"weights": plain.encoder_weights(key, "motion")}
+    return reads | {
+        "streams": list(plain.streams(key, studied).values()),
+        "run": f"{plain.run(key, studied)}/history.csv",
+    }
+
+
+def _leaks(jobs: StudyJobs, key: str) -> Job:
+    fetched = f"results/fetched/{jobs.jobs.config.datasets[key].source}.json"
+    outputs = (jobs.study_file(key, "leaks.csv"),)
+    settings = jobs.jobs.origin(key)
+    return Job(f"study-leaks/{key}", "study-leaks", settings, {"fetched": fetched}, outputs)
+
+
+def _shown(jobs: StudyJobs) -> Iterator[Job]:
+    plain = jobs.jobs
+    for name, values in plain.config.study_tables.items():
+        reads: dict[str, Files] = {
+            "files": jobs.table_files(name),
+            "published": jobs.published(name),
+        }
+        yield table(plain, name, values["study"], jobs.table(name), reads)
+    reads = {"studies": jobs.study_files("masking-dimensions.csv")}
+    yield figure(plain, "figure3", "weight-surface", jobs.surfaces(), reads)
+    for key in plain.config.with_videos:
+        reads = {
+            "maps": jobs.study_file(key, "attention-maps.csv"),
+            "manifest": plain.manifest(key),
+            "cues": plain.cues_of(key, plain.config.study_experiment),
+        }
+        settings = jobs.attention_maps(key)
+        yield figure(plain, f"figure4-{key}", "attention-maps", settings, reads, reads_videos=True)
+
+
+def _claims(jobs: StudyJobs) -> Job:
+    names = ("noise", "masking", "masking-dimensions")
+    reads: dict[str, Files] = {
+        "runs": jobs.claim_files(CLAIMS),
+        "studies": [file for name in names for file in jobs.study_files(f"{name}.csv")],
+        **truth_of(jobs.jobs),
+        "claims": CLAIMS,
+    }
+    outputs = (jobs.jobs.made("claims.md"), jobs.jobs.made("claims.html"))
+    return report("claims", "claims", jobs.claims(CLAIMS), reads, outputs, "claims")
