@@ -364,6 +364,14 @@ def test_wrong_shards_are_named(data, shards, tmp_path, change, message):
     assert not (tmp_path / "index.csv").exists()
 
 
+def test_a_shard_with_a_flipped_bit_gets_no_index(data, shards, tmp_path):
+    """Else an index made again would declare the damage good."""
+    content = shards[1].read_bytes()
+    shards[1].write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(FusevadError, match=r"shard-1.*embeddings of video b are damaged; delete"):
+        make_index(data / "manifest.csv", shards, tmp_path / "index.csv")
+
+
 def test_missing_and_damaged_shards_are_named(data, shards, tmp_path):
     shards[1].write_bytes(b"damaged")
     for files in (shards, [shards[0], tmp_path / "shard-9.safetensors"]):

@@ -220,7 +220,7 @@ def test_no_flipped_bit_of_an_embedding_is_trained_on(data, tmp_path, stream):
     shard.write_bytes(content)
     indices = {role: folder / role / "index.csv" for role in data.streams}
     changed = replace(data, streams=indices)
-    message = rf"{stream}/shard-0\.safetensors: damaged embeddings.*; delete it and run"
+    message = rf"{stream}/shard-0\.safetensors: damaged embeddings.*; delete .*index\.csv and the"
     with pytest.raises(FusevadError, match=message):
         train(SETTINGS, changed, [0], tmp_path / "run", workers=1)
     shard.unlink()

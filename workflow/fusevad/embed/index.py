@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from tqdm import tqdm
 
 from fusevad.data.manifest import Video, read_manifest
+from fusevad.embed.shards import embeddings_sha256, stored_videos
 from fusevad.errors import FusevadError
 from fusevad.files import sha256, write_csv
 
@@ -61,7 +62,7 @@ def make_index(manifest: Path, shards: Sequence[Path], out_csv: Path) -> None:
     write_csv(pd.DataFrame([rows[name] for name in videos]), out_csv)
 
 
-def check_shard(file: Path, digest: str) -> None:
+def check_shard(index: Path, file: Path, digest: str) -> None:
     """Compare a shard with the hash in its index, once a process and state of the file.
 
     Measured: 2 GB a second, so 5 s for a stream of UCF-Crime's size (8.8 GB).
@@ -69,11 +70,12 @@ def check_shard(file: Path, digest: str) -> None:
     Raises:
         FusevadError: it is missing or has other bytes.
     """
+    again = f"delete {index} and the shard, and run the workflow again"
     if not file.is_file():
-        raise FusevadError(f"{file}: missing embeddings; run the workflow again")
+        raise FusevadError(f"{file}: missing embeddings; {again}")
     state = file.stat()
     if _digest_at(file, state.st_size, state.st_mtime_ns) != digest:
-        raise FusevadError(f"{file}: damaged embeddings, not those of the index; {_AGAIN}")
+        raise FusevadError(f"{file}: damaged embeddings, not those of the index; {again}")
 
 
 @cache
@@ -85,10 +87,15 @@ def _read_shard(file: Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
     """Yield name, tensor and the shard's provenance, for each of its videos."""
     try:
         with safe_open(file, framework="numpy") as store:
-            provenance = json.loads((store.metadata() or {}).get("provenance", "{}"))
+            metadata = store.metadata() or {}
+            provenance = json.loads(metadata.get("provenance", "{}"))
+            videos = stored_videos(file, metadata)
             for name in store.keys():  # noqa: SIM118 (not a dictionary: it can't be iterated)
-                yield name, store.get_tensor(name), provenance
-    except (OSError, SafetensorError) as error:
+                tensor = store.get_tensor(name)
+                if name in videos and embeddings_sha256(tensor) != videos[name].sha256:
+                    raise FusevadError(f"{file}: embeddings of video {name} are damaged; {_AGAIN}")
+                yield name, tensor, provenance
+    except (OSError, ValueError, SafetensorError) as error:
         raise FusevadError(f"{file}: missing or damaged embeddings; {_AGAIN}") from error
 
 

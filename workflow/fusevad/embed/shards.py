@@ -70,6 +70,16 @@ def shard_metadata(
     return metadata
 
 
+def stored_videos(file: Path, metadata: Mapping[str, str]) -> dict[str, Embedded]:
+    """What the metadata of a shard say of its videos; nothing, if they were imported.
+
+    Raises:
+        FusevadError: they are of another form.
+        ValueError: they are no JSON.
+    """
+    return parse(dict[str, Embedded], json.loads(metadata.get("videos", "{}")), str(file))
+
+
 def embeddings_sha256(embeddings: NDArray[np.float16]) -> str:
     """Hash of a video's embeddings."""
     return hashlib.sha256(np.ascontiguousarray(embeddings).data).hexdigest()
@@ -89,8 +99,7 @@ def whole_videos(
             metadata = store.metadata() or {}
             if metadata.get("provenance") != json.dumps(provenance):
                 return
-            videos = parse(dict[str, Embedded], json.loads(metadata.get("videos", "{}")), str(file))
-            for name, video in videos.items():
+            for name, video in stored_videos(file, metadata).items():
                 embeddings = store.get_tensor(name)
                 if embeddings_sha256(embeddings) == video.sha256:
                     yield name, video.source, embeddings

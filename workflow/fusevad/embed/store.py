@@ -29,7 +29,7 @@ class EmbeddingStore:
         self.crops = int(table["crops"].iloc[0])
         self._tensors: dict[str, Tensor] = {}
         for file, digest in sorted(dict(zip(table["file"], table["sha256"], strict=True)).items()):
-            check_shard(index.parent / file, digest)
+            check_shard(index, index.parent / file, digest)
             self._tensors.update(_read_shard(index.parent / file, device))
 
     def __getitem__(self, video: str) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fusevad.config.model import Config
 from fusevad.config.paper import PAPER_DATASETS
-from fusevad.config.protocols import TEACHING
+from fusevad.config.protocols import KEPT_PROTOCOLS, TEACHING
 from fusevad.config.streams import CAMERA, MotionCue
 from fusevad.plan.memory import seed_memory_mb
 from fusevad.train.settings import train_settings
@@ -202,6 +202,25 @@ class Jobs:
                 stream = RELEASED_STREAM
             found[role] = self.index(dataset, stream)
         return found
+
+    def embeddings(self, dataset: str, indices: Iterable[str]) -> list[str]:
+        """The shards that indices list, where jobs of their own make them."""
+        if dataset not in self.config.embedded:
+            return []
+        count = self.config.datasets[dataset].shards
+        folders = [index.removesuffix("/index.csv") for index in indices]
+        return [
+            f"{folder}/shard-{shard}.safetensors" for folder in folders for shard in range(count)
+        ]
+
+    def weights(self, dataset: str, experiment: str) -> list[str]:
+        """All weights of a run that training keeps."""
+        folder = f"{self.run(dataset, experiment)}/weights"
+        return [
+            f"{folder}/seed-{seed}-{protocol}.safetensors"
+            for seed in self.config.seeds
+            for protocol in KEPT_PROTOCOLS
+        ]
 
     def stream_options(self, dataset: str, experiment: str) -> list[str]:
         """Options of the verbs that read embeddings."""

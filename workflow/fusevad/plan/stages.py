@@ -8,7 +8,6 @@ from itertools import chain
 from typing import Any
 
 from fusevad.config.model import Config, Dataset
-from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.config.streams import CAMERA
 from fusevad.plan.jobs import RELEASED_STREAM, Jobs
 from fusevad.plan.lineage import Job, Plan
@@ -143,6 +142,7 @@ def _tower(jobs: Jobs, key: str) -> Job:
     reads = {
         "manifest": jobs.manifest(key),
         "rgb": jobs.index(key, "rgb"),
+        "embeddings": jobs.embeddings(key, [jobs.index(key, "rgb")]),
         "cues": jobs.cue_shards(key, "paper"),
     }
     tower = (f"results/{key}/encoders/{name}/motion-cue.safetensors",)
@@ -181,11 +181,7 @@ def _runs(jobs: Jobs) -> Iterator[Job]:
 def _run(jobs: Jobs, key: str, name: str) -> Iterator[Job]:
     seeds = list(jobs.config.seeds)
     run = jobs.run(key, name)
-    weights = (
-        f"{run}/weights/seed-{seed}-{protocol}.safetensors"
-        for seed in seeds
-        for protocol in KEPT_PROTOCOLS
-    )
+    streams = list(jobs.streams(key, name).values())
     trained = {"history": f"{run}/history.csv", "scores": f"{run}/epoch-scores.safetensors"}
     yield Job(
         f"train/{key}/{name}",
@@ -193,10 +189,11 @@ def _run(jobs: Jobs, key: str, name: str) -> Iterator[Job]:
         jobs.train(key, name),
         {
             "manifest": jobs.manifest(key),
-            "streams": list(jobs.streams(key, name).values()),
+            "streams": streams,
+            "embeddings": jobs.embeddings(key, streams),
             "teacher": jobs.teacher_weights(key, name),
         },
-        (*trained.values(), *weights),
+        (*trained.values(), *jobs.weights(key, name)),
         {"seeds": seeds},
     )
     yield Job(

@@ -66,9 +66,12 @@ def _reads(jobs: StudyJobs, study: str, key: str) -> dict[str, Files]:
         reads["cues"] = plain.cues_of(key, studied)
     if study == "attention":
         return reads | {"weights": plain.encoder_weights(key, "motion")}
+    streams = list(plain.streams(key, studied).values())
     return reads | {
-        "streams": list(plain.streams(key, studied).values()),
+        "streams": streams,
+        "embeddings": plain.embeddings(key, streams),
         "run": f"{plain.run(key, studied)}/history.csv",
+        "weights": plain.weights(key, studied),
     }
 
 
