@@ -1,0 +1,204 @@
+"""A seed is trained once for its settings, data and teacher, and reused by every run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file
+
+from fusevad.errors import FusevadError
+from fusevad.train import run as run_module
+from fusevad.train.run import TrainData, train
+from fusevad.train.seed_run import SeedRun
+from tests.made_up_training import small, write_training_data
+
+SETTINGS = small("concat", epochs=1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> TrainData:
+    return write_training_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def trained(monkeypatch, tmp_path):
+    """Which seeds are trained: a file for each, as they are trained in other processes."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    original = SeedRun.run
+
+    def marked(self, after_epoch):
+        (marks / f"{self.seed}-{len(list(marks.iterdir()))}").touch()
+        return original(self, after_epoch)
+
+    monkeypatch.setattr(SeedRun, "run", marked)
+
+    def since_last() -> list[int]:
+        seeds = sorted(int(mark.name.split("-")[0]) for mark in marks.iterdir())
+        for mark in marks.iterdir():
+            mark.unlink()
+        return seeds
+
+    return since_last
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_two_seeds_then_more_trains_the_missing_ones_alone_in_one_start(
+    data, tmp_path, trained, monkeypatch
+):
+    starts = []
+    original = run_module._train_in_processes
+    monkeypatch.setattr(
+        run_module,
+        "_train_in_processes",
+        lambda job, seeds, *rest: starts.append(list(seeds)) or original(job, seeds, *rest),
+    )
+    store = tmp_path / "store"
+    train(SETTINGS, data, [0, 1], tmp_path / "run", workers=1, store=store)
+    assert trained() == [0, 1]
+    train(SETTINGS, data, [0, 1, 2, 3], tmp_path / "run", workers=1, store=store)
+    assert trained() == [2, 3]
+    assert starts == [[0, 1], [2, 3]]
+    assert sorted(load_file(tmp_path / "run" / "epoch-scores.safetensors")) == [
+        f"seed-{seed}" for seed in range(4)
+    ]
+
+
+def test_a_run_of_fewer_seeds_holds_those_alone_and_trains_nothing(data, tmp_path, trained):
+    store = tmp_path / "store"
+    train(SETTINGS, data, [0, 1], tmp_path / "run", workers=1, store=store)
+    whole = files(tmp_path / "run")
+    trained()
+    train(SETTINGS, data, [1], tmp_path / "run", workers=1, store=store)
+    assert trained() == []
+    weights = {name for name in files(tmp_path / "run") if name.startswith("weights/")}
+    assert weights == {f"weights/seed-1-{p}.safetensors" for p in ("last", "validation")}
+    assert set(pd.read_csv(tmp_path / "run" / "history.csv")["seed"]) == {1}
+    train(SETTINGS, data, [0, 1], tmp_path / "run", workers=1, store=store)
+    assert trained() == []
+    assert files(tmp_path / "run") == whole
+
+
+def test_a_learning_rate_that_is_tried_and_taken_back_trains_nothing_twice(data, tmp_path, trained):
+    store, other = tmp_path / "store", small("concat", epochs=1, learning_rate=1e-3)
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    first = files(tmp_path / "run")
+    train(other, data, [0], tmp_path / "run", workers=1, store=store)
+    assert trained() == [0, 0]
+    assert files(tmp_path / "run") != first
+    for settings in (SETTINGS, other, SETTINGS):
+        train(settings, data, [0], tmp_path / "run", workers=1, store=store)
+    assert trained() == []
+    assert files(tmp_path / "run") == first
+
+
+def test_other_data_are_other_seeds_and_streams_that_nobody_reads_are_no_matter(
+    data, tmp_path, trained
+):
+    store, settings = tmp_path / "store", small("image-only", epochs=1)
+    train(settings, data, [0], tmp_path / "run", workers=1, store=store)
+    rgb = replace(data, streams={"rgb": data.streams["rgb"]})
+    train(settings, rgb, [0], tmp_path / "run", workers=1, store=store)
+    assert trained() == [0]
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(data.manifest.read_text().replace("20.0", "25.0"))
+    train(settings, replace(rgb, manifest=manifest), [0], tmp_path / "run", workers=1, store=store)
+    assert trained() == [0]
+
+
+@pytest.mark.parametrize("kind", ["last", "scores", "json"])
+def test_a_damaged_seed_is_dropped_with_one_line_and_trained_again(
+    data, tmp_path, trained, capfd, kind
+):
+    store = tmp_path / "store"
+    train(SETTINGS, data, [0, 1], tmp_path / "run", workers=1, store=store)
+    whole = files(tmp_path / "run")
+    trained()
+    name = "seed-1.json" if kind == "json" else f"seed-1-{kind}.safetensors"
+    (damaged,) = store.glob(f"*/{name}")
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    capfd.readouterr()
+    train(SETTINGS, data, [0, 1], tmp_path / "run", workers=1, store=store)
+    assert trained() == [1]
+    said = [line for line in capfd.readouterr().err.splitlines() if "damaged" in line]
+    assert len(said) == 1
+    assert "seed 1 is trained again" in said[0]
+    assert files(tmp_path / "run") == whole
+
+
+def test_a_seed_is_finished_only_when_all_of_it_is_stored(data, tmp_path, trained):
+    store = tmp_path / "store"
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    (record,) = store.glob("*/seed-0.json")
+    record.unlink()
+    assert trained() == [0]
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    assert trained() == [0]
+
+
+# Phases, optimisers and bins
+
+
+def test_a_phase_has_its_own_losses_and_the_epochs_after_it_those_of_the_run(data, tmp_path):
+    warm = small("gaussian", epochs=2, phases=[{"epochs": 1, "loss": {"kl": 0, "norm": 0}}])
+    train(warm, data, [0], tmp_path / "warm", workers=1)
+    history = pd.read_csv(tmp_path / "warm" / "history.csv")
+    assert history["loss_kl"][0] == 0
+    assert history["loss_kl"][1] > 0
+    without = small("gaussian", epochs=1, loss={"kl": 0, "norm": 0})
+    train(without, data, [0], tmp_path / "without", workers=1)
+    first, alone = (
+        load_file(tmp_path / name / "epoch-scores.safetensors")["seed-0"]
+        for name in ("warm", "without")
+    )
+    np.testing.assert_array_equal(first[0], alone[0])
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "adagrad", "sgd"])
+def test_any_optimiser_learns(data, tmp_path, name):
+    parameters = {"momentum": 0.9} if name == "sgd" else {}
+    settings = small("concat", epochs=2, optimizer={"name": name, "parameters": parameters})
+    train(settings, data, [0], tmp_path, workers=1)
+    scores = load_file(tmp_path / "epoch-scores.safetensors")["seed-0"]
+    assert not np.array_equal(scores[0], scores[1])
+
+
+def test_training_on_bins_scores_every_segment(data, tmp_path):
+    train(small("concat", epochs=1, bins=4), data, [0], tmp_path / "bins", workers=1)
+    train(small("concat", epochs=1), data, [0], tmp_path / "pooled", workers=1)
+    binned, pooled = (
+        load_file(tmp_path / name / "epoch-scores.safetensors")["seed-0"]
+        for name in ("bins", "pooled")
+    )
+    assert binned.shape == pooled.shape
+    assert not np.array_equal(binned, pooled)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"phases": [{"epochs": 9}]}, "9 epochs of phases in a training of 3"),
+        ({"phases": [{"epochs": 1, "loss": {"kll": 1}}]}, r"phases: loss: kll: unknown.*'kl'"),
+        ({"optimizer": {"name": "lion"}}, r"optimizer\.name: 'lion'"),
+        ({"model": {"nu": 0}}, r"model: nu: 0: .*greater than 0"),
+        ({"model": {"covariance_rank": 2}}, r"'student-t': model\.covariance_rank: unknown"),
+        ({"method": "magic"}, "method 'magic' is unknown; choose one of concat"),
+        ({"epoch": 3}, r"epoch: unknown; did you mean 'epochs'"),
+    ],
+)
+def test_settings_that_do_not_fit_are_one_line_with_the_key(changes, message):
+    with pytest.raises(FusevadError, match=message):
+        small(**({"method": "student-t"} | changes))
+
+
+def test_parameters_that_an_optimiser_does_not_have_are_one_line(data, tmp_path):
+    settings = small("concat", optimizer={"name": "adam", "parameters": {"momentum": 0.9}})
+    with pytest.raises(FusevadError, match=r"optimizer adam: parameters .*momentum.*correct them"):
+        train(settings, data, [0], tmp_path, workers=1)
+    assert not (tmp_path / "history.csv").exists()
