@@ -335,3 +335,21 @@ def test_composed_and_decomposed_letters_are_one_name(tmp_path):
     labels.write_text("video,split,class,path\n" + rows)
     with pytest.raises(FusevadError, match="is in train and in test"):
         read_labels(labels)
+
+
+def test_videos_that_are_missing_or_broken_can_be_left_out_alone(copy, laid_out, tmp_path, capsys):
+    folder, settings = copy("shanghaitech"), small(laid_out, "shanghaitech")
+    missing = next(path for path in sorted((folder / "shanghaitech/training/videos").iterdir()))
+    missing.unlink()
+    image = folder / "shanghaitech/testing/frames/01_0014/007.jpg"
+    image.write_text("no image")
+    with pytest.raises(FusevadError, match=f"the first is {missing.stem}"):
+        make_labels(folder, settings, "official", tmp_path / "source")
+    make_labels(folder, settings, "official", tmp_path / "source", on_bad_video="skip")
+    assert "warning: video 01_0014 is left out" in capsys.readouterr().err
+    tables = tmp_path / "source/labels.csv", tmp_path / "source/intervals.csv"
+    make_manifest(*tables, tmp_path, "skip", workers=1, past_end="clip")
+    skipped = pd.read_csv(tmp_path / "skipped.csv")
+    assert sorted(skipped["video"]) == sorted([missing.stem, "01_0014"])
+    listed = len(pd.read_csv(tables[0]))
+    assert len(read_manifest(tmp_path / "manifest.csv")) == listed - 2

@@ -60,10 +60,11 @@ rule labels:
     params:
         data=lambda w: JOBS.data_folder(w.dataset),
         folder=subpath(output.labels, parent=True),
-        videos=lambda w: "--no-videos" if w.dataset in CONFIG.without_videos else "",
+        videos=lambda w: "--no-videos" if w.dataset in CONFIG.without_videos else "--videos",
+        on_bad_video=CONFIG.on_bad_video,
     shell:
         "fusevad labels {params.data:q} {params.folder:q} --settings {input.settings:q}"
-        " {params.videos:q} 2>&1 | tee {log:q} >&2"
+        " {params.videos:q} --on-bad-video {params.on_bad_video:q} 2>&1 | tee {log:q} >&2"
 
 
 rule splice:

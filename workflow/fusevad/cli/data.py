@@ -58,6 +58,7 @@ def labels(
     out: Path,
     settings: Settings,
     videos: Annotated[bool, typer.Option(help="Whether the videos must be there.")] = True,
+    on_bad_video: OnBadVideo = "stop",
 ) -> None:
     """Data: labels and intervals of the recorded videos in the folder DATA, written to OUT."""
     from fusevad.data.recorded.labels import make_labels
@@ -65,7 +66,7 @@ def labels(
 
     with recorded(settings) as job:
         parsed = parse(RecordedSettings, job.settings, "recorded")
-        make_labels(data, parsed, parsed.split, out, videos)
+        make_labels(data, parsed, parsed.split, out, videos, on_bad_video)
 
 
 @app.command()

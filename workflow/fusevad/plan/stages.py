@@ -65,7 +65,10 @@ def _data(jobs: Jobs) -> Iterator[Job]:
 def _source(jobs: Jobs, key: str, dataset: Dataset) -> Job:
     stage = {"recorded": "labels"}.get(dataset.origin, dataset.origin)
     reads = {"fetched": f"results/fetched/{dataset.source}.json"} if dataset.fetch else {}
-    options = {"videos": key in jobs.config.with_videos} if stage == "labels" else {}
+    options: dict[str, Any] = {}
+    if stage == "labels":
+        options["videos"] = key in jobs.config.with_videos
+        options["on_bad_video"] = jobs.config.on_bad_video
     outputs = tuple(jobs.source_tables(key).values())
     return Job(f"{stage}/{key}", stage, jobs.origin(key), reads, outputs, options)
 

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from tqdm import tqdm
@@ -26,6 +27,7 @@ def make_labels(
     split: str,
     out_folder: Path,
     need_videos: bool = True,
+    on_bad_video: Literal["stop", "skip"] = "stop",
 ) -> None:
     """Write `labels.csv` and `intervals.csv` of a data set to `out_folder`.
 
@@ -39,10 +41,12 @@ def make_labels(
         split: `official` or `released`.
         out_folder: where the tables go.
         need_videos: false where features stand in for the videos: their paths are then the names.
+        on_bad_video: `stop`, or `skip` videos that are missing or can't be converted: their paths
+            then name no file, so that the manifest leaves them out.
 
     Raises:
         FusevadError: lists or annotations are missing or do not agree with each other or with the
-            expected numbers, or videos are missing.
+            expected numbers, or, with `stop`, videos are missing or unreadable.
     """
     chosen = settings.chosen(split)
     inventory = Inventory.of(folder)
@@ -54,10 +58,10 @@ def make_labels(
     videos, spans = join(path, videos, annotations, settings.labels)
     paths = [video.name for video in videos]
     if need_videos:
-        clips = _clips(
-            folder, videos, inventory.clips(settings.layout, [video.name for video in videos])
-        )
-        files = _as_videos(clips, settings.layout, out_folder)
+        found = inventory.clips(settings.layout, [video.name for video in videos])
+        if on_bad_video == "stop":
+            _check_there(folder, videos, found)
+        files = _as_videos(videos, found, settings.layout, out_folder, on_bad_video)
         paths = [_relative(file, out_folder) for file in files]
     labels = [
         (video.name, video.part, ";".join(video.classes), path)
@@ -68,14 +72,13 @@ def make_labels(
     write_csv(pd.DataFrame(labels, columns=columns), out_folder / "labels.csv")
 
 
-def _clips(folder: Path, videos: list[Listed], found: dict[str, Clip]) -> list[Clip]:
+def _check_there(folder: Path, videos: list[Listed], found: dict[str, Clip]) -> None:
     missing = [video.name for video in videos if video.name not in found]
     if missing:
         raise FusevadError(
             f"{folder}: {len(missing)} of {len(videos)} videos are missing, the first is"
             f" {missing[0]}; get them, or run fusevad verify for all names"
         )
-    return [found[video.name] for video in videos]
 
 
 def join(
@@ -122,13 +125,28 @@ def _with_annotation(
     return Listed(video.name, video.part, tuple(dict.fromkeys([*video.classes, *classes])))
 
 
-def _as_videos(clips: list[Clip], layout: LayoutSettings, out_folder: Path) -> list[Path]:
-    """A video file for each clip; made in `out_folder/videos` where it is not given as one."""
-    made = [clip for clip in clips if clip.kind != "video"]
-    files = {clip.name: clip.files[0] for clip in clips}
+def _as_videos(
+    videos: list[Listed],
+    found: dict[str, Clip],
+    layout: LayoutSettings,
+    out_folder: Path,
+    on_bad_video: Literal["stop", "skip"],
+) -> list[Path]:
+    """A video file for each video; made in `out_folder/videos` where it is not given as one."""
+    files = {
+        video.name: found[video.name].files[0] if video.name in found else out_folder / video.name
+        for video in videos
+    }
+    made = [found[name] for name in files if name in found and found[name].kind != "video"]
     for clip in tqdm(made, desc="lossless videos", unit="video", file=sys.stderr, disable=not made):
-        files[clip.name] = to_video(clip, layout, out_folder / "videos")
-    return [files[clip.name] for clip in clips]
+        try:
+            files[clip.name] = to_video(clip, layout, out_folder / "videos")
+        except FusevadError as error:
+            if on_bad_video == "stop":
+                raise
+            tqdm.write(f"warning: video {clip.name} is left out: {error}", file=sys.stderr)
+            files[clip.name] = out_folder / clip.name
+    return list(files.values())
 
 
 def _relative(file: Path, folder: Path) -> str:
