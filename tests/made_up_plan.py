@@ -70,15 +70,20 @@ def unlisted(job: Job) -> tuple[str, ...]:
     return ()
 
 
-def make(plan: Plan, jobs: Iterable[str] | None = None, content: str = "") -> None:
-    """Do jobs (all, without any) in the working directory, as verbs do: outputs, then record."""
+def make(
+    plan: Plan, jobs: Iterable[str] | None = None, content: str = "", equal: bool = False
+) -> None:
+    """Do jobs (all, without any) in the working directory, as verbs do: outputs, then record.
+
+    With `equal` all outputs of a job have the same bytes.
+    """
     if not Path(SOURCE).is_file():
         write(SOURCE, "the paper's numbers")
     for name in plan.jobs if jobs is None else jobs:
         job = plan.jobs[name]
         inputs = {path: _sha256(path) for path in job.inputs if Path(path).is_file()}
         for path in (*job.outputs, *unlisted(job)):
-            write(path, f"{path} {content} {plan.lineage(job)} {inputs}")
+            write(path, f"{name if equal else path} {content} {plan.lineage(job)} {inputs}")
         outputs = {path: FileRecord.of(Path(path)) for path in (*job.outputs, *unlisted(job))}
         record = Record(job.name, job.stage, plan.lineage(job), inputs, outputs, {})
         write_record(record, Path(job.record))
@@ -111,7 +116,8 @@ def rerun(plan: Plan, command: str = "exit 1", dry: bool = True) -> set[str]:
         inputs = (*job.inputs, plan.settings_file(job))
         rules.append(
             f"rule:\n    name: 'rule{number}'\n    input: {list(inputs)}\n"
-            f"    output: {list(job.outputs)}\n    shell: '{command}'\n"
+            f"    output: {list(job.outputs)}\n    benchmark: '{benchmark(number)}'\n"
+            f"    shell: '{command}'\n"
         )
     Path("Snakefile").write_text("\n".join(rules))
     program = [Path(sys.executable).with_name("snakemake"), "--cores", "1", "results/table1.tex"]
@@ -120,6 +126,11 @@ def rerun(plan: Plan, command: str = "exit 1", dry: bool = True) -> set[str]:
     names = dict(enumerate(plan.jobs))
     lines = done.stdout.splitlines()
     return {names[int(line[9:-1])] for line in lines if line.startswith("rule rule")}
+
+
+def benchmark(number: int) -> str:
+    """File in which Snakemake measures the job of that number; it counts as an output's age."""
+    return f"{DATA}/benchmarks/{number}.tsv"
 
 
 def _sha256(path: str) -> str:

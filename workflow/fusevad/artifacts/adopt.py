@@ -7,19 +7,16 @@ there, Snakemake compares its inputs with the outputs of the jobs after it; so s
 sources of absent jobs have to be older than what was made from them, too.
 """
 
-import os
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fusevad.artifacts.check import Finding, check
 from fusevad.artifacts.snakemake_memory import forget_other_settings
+from fusevad.artifacts.times import plan_times, refuse_foreign, set_times, settings_before
+from fusevad.artifacts.unfit import move_away, note
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import Job, Plan
-
-UNFIT = "results/.unfit"
-_STEP = 1_000_000  # nanoseconds between two stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class Adopted:
 
     Attributes:
         fitting: jobs whose files Snakemake will believe.
-        moved: jobs whose files lie in `UNFIT` now, with the reason.
+        moved: jobs whose files are in `UNFIT` now, or will be, with the reason.
         incomplete: jobs of which only a part is there; what is there fits.
     """
 
@@ -37,29 +34,48 @@ class Adopted:
     incomplete: dict[str, str]
 
 
-def adopt(plan: Plan, jobs: Iterable[Job] | None = None) -> Adopted:
+def adopt(plan: Plan, jobs: Iterable[Job] | None = None, dry_run: bool = False) -> Adopted:
     """Put the files of `jobs` and all before them (of all jobs, without any) in order, or away.
 
+    Args:
+        plan: of the configuration.
+        jobs: those that count.
+        dry_run: change nothing.
+
     Raises:
-        FusevadError: Snakemake is running, or was killed.
+        FusevadError: Snakemake is running, or was killed; a file that must be changed belongs to
+            another user, and nothing is changed.
     """
     refuse_while_running()
     chosen = plan.jobs if jobs is None else with_upstream(plan, (job.name for job in jobs))
     findings = check(plan, chosen.values())
-    moved = {}
-    for finding in findings.values():
-        if not finding.fits:
-            move_away(finding)
-            moved[finding.job.name] = finding.reason
+    unfit = [finding for finding in findings.values() if not finding.fits]
     fitting = {name: found for name, found in findings.items() if found.fits and found.hashes}
-    set_times(plan, fitting)
-    forget_other_settings(
-        {plan.settings_file(found.job): found.hashes for found in fitting.values()}
-    )
+    if not dry_run:
+        _carry_out(plan, fitting, unfit)
     incomplete = {
         name: f"{found.missing[0]}: not there" for name, found in fitting.items() if found.missing
     }
+    moved = {finding.job.name: finding.reason for finding in unfit}
     return Adopted([found.job for found in fitting.values()], moved, incomplete)
+
+
+def _carry_out(plan: Plan, fitting: Mapping[str, Finding], unfit: Iterable[Finding]) -> None:
+    needed = with_upstream(plan, fitting)
+    gone = {path for finding in unfit for path in finding.files}
+    times = plan_times(plan, needed, fitting, gone)
+    refuse_foreign(times)
+    moved: dict[Path, Path] = {}
+    try:
+        for finding in unfit:
+            moved |= move_away(finding)
+    finally:
+        note(moved)
+    set_times(times)
+    settings_before(plan, needed.values(), fitting)
+    forget_other_settings(
+        {plan.settings_file(found.job): found.hashes for found in fitting.values()}
+    )
 
 
 def refuse_while_running() -> None:
@@ -76,42 +92,6 @@ def refuse_while_running() -> None:
         )
 
 
-def move_away(finding: Finding) -> dict[Path, Path]:
-    """Move what is there of a job to `UNFIT`, under names that nothing has; returns old and new."""
-    moved = {}
-    for path in finding.files:
-        target = Path(UNFIT, path)
-        number = 1
-        while os.path.lexists(target):
-            number += 1
-            target = Path(UNFIT, f"{path}.{number}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        moved[Path(path)] = Path(path).rename(target)
-    return moved
-
-
-def set_times(plan: Plan, fitting: Mapping[str, Finding]) -> None:
-    """Give files times in the order of the stages, as far as theirs aren't; none in the future."""
-    now = time.time_ns()
-    needed = with_upstream(plan, fitting)
-    newest: dict[str, int] = {}  # that a job depends on, however far away
-    for name, job in needed.items():
-        own = [_time(path) for path in job.inputs]
-        newest[name] = max([0, *own, *(newest[other.name] for other in plan.upstream(job))])
-        if name not in fitting:
-            continue
-        target = max(newest[name], min(newest[name] + _STEP, now))
-        for path in (*fitting[name].hashes, job.record):
-            if not newest[name] <= _time(path) <= now:
-                _set_time(path, target)
-    times = (_time(path) for name in fitting for path in fitting[name].hashes)
-    before = min(times, default=now) - _STEP
-    for job in needed.values():
-        settings = plan.write_settings(job)
-        if _time(settings) > before:
-            _set_time(settings, before)
-
-
 def with_upstream(plan: Plan, fitting: Iterable[str]) -> dict[str, Job]:
     """Jobs of these names and all before them, in plan order."""
     found: set[str] = set()
@@ -122,17 +102,3 @@ def with_upstream(plan: Plan, fitting: Iterable[str]) -> dict[str, Job]:
             found.add(name)
             waiting += [other.name for other in plan.upstream(plan.jobs[name])]
     return {name: job for name, job in plan.jobs.items() if name in found}
-
-
-def _time(path: str) -> int:
-    """Modification time as Snakemake sees it: of a link, the later of its own and its file's."""
-    try:
-        own = os.lstat(path).st_mtime_ns
-        return max(own, os.stat(path).st_mtime_ns)
-    except FileNotFoundError:
-        return 0
-
-
-def _set_time(path: str, nanoseconds: int) -> None:
-    for follow in (True, False) if os.path.islink(path) else (True,):
-        os.utime(path, ns=(nanoseconds, nanoseconds), follow_symlinks=follow)

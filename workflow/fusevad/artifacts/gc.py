@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusevad.artifacts.adopt import UNFIT
+from fusevad.artifacts.unfit import UNFIT
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import SETTINGS_FOLDER, Plan
 from fusevad.plan.records import read_record

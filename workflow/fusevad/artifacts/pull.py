@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from fusevad.artifacts.adopt import Adopted, adopt, move_away, refuse_while_running, with_upstream
+from fusevad.artifacts.adopt import Adopted, adopt, refuse_while_running, with_upstream
 from fusevad.artifacts.check import Finding, believed_records, check, check_paths
 from fusevad.artifacts.dvc_errors import WrongContentError
 from fusevad.artifacts.pull_plan import Known, PullPlan, plan_pull, target_jobs, videos_needed
+from fusevad.artifacts.unfit import move_away
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import Record, parse_record

@@ -6,7 +6,6 @@ whole, and put what they get into the workspace before anybody has judged it.
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -18,9 +17,9 @@ from dvc.repo import lock_repo
 from dvc.stage.serialize import to_lockfile
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.transfer import transfer
-from dvc_objects.fs.local import localfs
 from tqdm import tqdm
 
+from fusevad.artifacts.copies import copy_file
 from fusevad.artifacts.dvc_errors import WrongContentError, explained, one_line
 from fusevad.artifacts.tracked import TRACKED, lock_text, read_records, with_units
 from fusevad.artifacts.trusted import LockedStage, in_results, listed_files, locked_stages
@@ -172,7 +171,7 @@ class Store:
                 for folder in {final.parent for final in finals}:
                     folder.mkdir(parents=True, exist_ok=True)
                 for md5, path in zip(wanted.values(), temporary, strict=True):
-                    _copy(self._cached(md5), path)
+                    copy_file(self._cached(md5), path)
                 for path, final in zip(temporary, finals, strict=True):
                     path.replace(final)
         finally:
@@ -354,14 +353,6 @@ def _md5(path: Path) -> str:
     """As DVC names its objects: a folder's list has a suffix beside the hash."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "md5").hexdigest() + path.suffix
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Share blocks where the file system can; else copy them."""
-    try:
-        localfs.reflink(str(source), str(target))
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _others(objects: Iterable[str]) -> str:

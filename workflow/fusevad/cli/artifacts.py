@@ -116,12 +116,30 @@ def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
 
 
 @app.command(cls=_Configured)
-def adopt(configfile: ConfigFiles = None, config: ConfigValues = None) -> None:
+def adopt(
+    configfile: ConfigFiles = None,
+    config: ConfigValues = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Say what would be moved; change nothing.")
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Move back what was moved away last; no more.")
+    ] = False,
+) -> None:
     """Artifacts: make snakemake believe what fits the configuration, as after a plain dvc pull."""
     from fusevad.artifacts.adopt import adopt as adopt_all
+    from fusevad.artifacts.adopt import refuse_while_running
+    from fusevad.artifacts.unfit import move_back
     from fusevad.plan.stages import plan
 
-    _report(adopt_all(plan(_config(configfile, config))))
+    if undo:
+        refuse_while_running()
+        print(f"moved back: {len(move_back())} files; run 'fusevad adopt' with their configuration")
+        return
+    adopted = adopt_all(plan(_config(configfile, config)), dry_run=dry_run)
+    _report(adopted, dry_run)
+    if adopted.moved and not dry_run:
+        print("'fusevad adopt --undo' moves it back")
 
 
 @app.command(cls=_ConfiguredOften)
@@ -164,10 +182,11 @@ def merge_records(base: Path, ours: Path, theirs: Path, name: str) -> None:
     merge(base, ours, theirs, name)
 
 
-def _report(adopted: "Adopted") -> None:
-    from fusevad.artifacts.adopt import UNFIT
+def _report(adopted: "Adopted", dry_run: bool = False) -> None:
+    from fusevad.artifacts.unfit import UNFIT
 
-    _list(f"doesn't fit, moved to {UNFIT}", adopted.moved)
+    moved = "would be moved" if dry_run else "moved"
+    _list(f"doesn't fit, {moved} to {UNFIT}", adopted.moved)
     _list("not all here", adopted.incomplete)
     print(f"{len(adopted.fitting)} jobs fit: snakemake will not run them again")
 

@@ -1,0 +1,174 @@
+"""Links into DVC's cache, benchmark files and files of others: what `adopt` promises, holds."""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from fusevad.artifacts.adopt import adopt
+from fusevad.artifacts.unfit import move_back
+from fusevad.errors import FusevadError
+from tests.made_up_plan import DATA, benchmark, made_up_plan, make, rerun, write
+
+RUN = f"{DATA}/runs/ours"
+CACHE = Path("cache")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def results() -> list[Path]:
+    return sorted(path for path in Path("results").rglob("*") if os.path.lexists(path))
+
+
+def files() -> list[Path]:
+    return [path for path in results() if not path.is_dir() and path.suffix != ".json"]
+
+
+def into_cache(kind: str, newest: float) -> None:
+    """What `dvc checkout` with a cache type makes of results: equal bytes are one object."""
+    CACHE.mkdir()
+    for number, path in enumerate(reversed(files())):
+        cached = CACHE / hashlib.md5(path.read_bytes()).hexdigest()
+        if not cached.exists():
+            cached.write_bytes(path.read_bytes())
+            # Objects are as old as their first copy, in any order.
+            os.utime(cached, (newest - number, newest - number))
+            cached.chmod(0o444)
+        path.unlink()
+        if kind == "symlink":
+            path.symlink_to(cached.absolute())
+        elif kind == "hardlink":
+            os.link(cached, path)
+        else:
+            path.write_bytes(cached.read_bytes())
+
+
+def cache_state() -> dict[str, tuple[bytes, int, int]]:
+    return {
+        path.name: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_mode)
+        for path in CACHE.iterdir()
+    }
+
+
+@pytest.mark.parametrize("kind", ["copy", "symlink", "hardlink"])
+@pytest.mark.parametrize("equal", [False, True], ids=["other bytes", "equal bytes"])
+def test_with_every_type_of_cache_snakemake_has_nothing_to_do(kind: str, equal: bool) -> None:
+    plan = made_up_plan()
+    make(plan, equal=equal)
+    into_cache(kind, newest=time.time() - 10)
+    before = cache_state()
+    adopted = adopt(plan)
+    assert {job.name for job in adopted.fitting} == set(plan.jobs)
+    assert rerun(plan) == set()
+    assert cache_state() == before
+
+
+def test_links_to_files_of_the_future_become_copies() -> None:
+    plan = made_up_plan()
+    make(plan)
+    into_cache("symlink", newest=time.time() + 3600)
+    before = cache_state()
+    adopt(plan)
+    assert rerun(plan) == set()
+    assert cache_state() == before
+
+
+def test_benchmark_files_of_copied_results_are_as_new_as_their_outputs() -> None:
+    plan = made_up_plan()
+    make(plan)
+    for number in range(len(plan.jobs)):
+        write(benchmark(number), "s\n1.0\n")
+    now = time.time()
+    for number, path in enumerate(results()):
+        os.utime(path, (now - number, now - number))
+    for number in range(len(plan.jobs)):
+        os.utime(benchmark(number), (now - 10**6, now - 10**6))
+    assert rerun(plan) == set(plan.jobs)
+    adopt(plan)
+    assert rerun(plan) == set()
+
+
+def times() -> dict[Path, tuple[int, bytes]]:
+    return {path: (path.lstat().st_mtime_ns, path.read_bytes()) for path in files()}
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing() -> None:
+    make(made_up_plan(rate=0.001))
+    changed = made_up_plan(rate=0.002)
+    before = times()
+    said = adopt(changed, dry_run=True)
+    assert times() == before
+    assert not Path("results/.unfit").exists() and not Path("results/settings").exists()
+    assert adopt(changed) == said
+
+
+def test_what_was_moved_comes_back_and_snakemake_believes_it() -> None:
+    plan = made_up_plan(rate=0.001)
+    make(plan)
+    before = {path: path.read_bytes() for path in files()}
+    moved = adopt(made_up_plan(rate=0.002)).moved
+    assert moved
+    move_back()
+    assert {path: path.read_bytes() for path in files()} == before
+    assert not adopt(plan).moved
+    assert rerun(plan) == set()
+
+
+def test_an_adopt_that_moves_nothing_keeps_the_way_back() -> None:
+    make(made_up_plan(rate=0.001))
+    adopt(made_up_plan(rate=0.002))
+    adopt(made_up_plan(rate=0.002))
+    assert f"{RUN}/history.csv" in move_back()
+
+
+def test_nothing_is_moved_back_over_what_was_made_since() -> None:
+    make(made_up_plan(rate=0.001))
+    changed = made_up_plan(rate=0.002)
+    adopt(changed)
+    make(changed)
+    before = times()
+    with pytest.raises(FusevadError, match="is there again; move it away"):
+        move_back()
+    assert times() == before
+
+
+def test_without_anything_moved_there_is_no_way_back() -> None:
+    with pytest.raises(FusevadError, match="nothing has been moved away"):
+        move_back()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"results/a": 1}', '{"../a": "results/.unfit/b"}'])
+def test_a_crafted_note_moves_nothing(text: str) -> None:
+    write("results/.unfit/last.json", text)
+    write("results/.unfit/b", "b")
+    with pytest.raises(FusevadError, match=r"last\.json: "):
+        move_back()
+    assert not Path("../a").exists()
+
+
+def test_files_of_another_user_are_one_line_before_anything_is_moved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make(made_up_plan(rate=0.001))
+    for path in files():
+        os.utime(path, (time.time() + 3600,) * 2)
+    before = times()
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(FusevadError, match="belongs to another user, so its time can't be set"):
+        adopt(made_up_plan(rate=0.002))
+    assert times() == before and not Path("results/.unfit").exists()
+
+
+def test_files_of_another_user_that_are_in_order_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = made_up_plan()
+    make(plan)
+    adopt(plan)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert len(adopt(plan).fitting) == len(plan.jobs)

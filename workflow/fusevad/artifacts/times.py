@@ -1,0 +1,132 @@
+"""Times of files in the order of the stages, as Snakemake sees them: planned, then set.
+
+An output has the time of the file or, for a link, the link's own; an input the later of a link's
+own and its file's. So a link gets a time that is not before its file's, and the file, which is
+DVC's, stays as it is. Files with two names are one file with one time, DVC's too, and become
+copies.
+"""
+
+import os
+import time
+from collections.abc import Container, Iterable, Mapping
+from pathlib import Path
+
+from fusevad.artifacts.check import Finding
+from fusevad.artifacts.copies import copy_file
+from fusevad.errors import FusevadError
+from fusevad.files import atomic_path
+from fusevad.plan.lineage import Plan, Job
+
+_STEP = 1_000_000  # nanoseconds between two stages
+
+
+def plan_times(
+    plan: Plan,
+    needed: Mapping[str, Job],
+    fitting: Mapping[str, Finding],
+    gone: Container[str],
+) -> dict[str, int]:
+    """New times of files, as far as theirs aren't in order; none in the future.
+
+    Args:
+        plan: of the configuration.
+        needed: jobs that fit and all before them, in plan order.
+        fitting: what is there of jobs, by name.
+        gone: files that will not be there.
+
+    Returns:
+        Nanoseconds by path; settings files have none yet.
+    """
+    now = time.time_ns()
+    times = _Times(gone)
+    newest: dict[str, int] = {}  # that a job depends on, however far away
+    for name, job in needed.items():
+        own = [times.as_input(path) for path in job.inputs]
+        newest[name] = max([0, *own, *(newest[other.name] for other in plan.upstream(job))])
+        if name not in fitting:
+            continue
+        target = max(newest[name], min(newest[name] + _STEP, now))
+        for path in (*fitting[name].hashes, job.record):
+            if not newest[name] <= times.as_output(path) or times.as_input(path) > now:
+                times.new[path] = min(max(target, _time_of_file(path)), now)
+    outputs = [times.as_output(path) for name in fitting for path in fitting[name].hashes]
+    for path in _benchmarks():
+        # Snakemake counts them in an output's age.
+        if times.as_output(path) < max(outputs, default=0):
+            times.new[path] = now
+    return times.new
+
+
+def set_times(times: Mapping[str, int]) -> None:
+    """Give files their planned times, without touching what is theirs and somebody else's."""
+    for path, nanoseconds in times.items():
+        _see_to_own(Path(path), nanoseconds)
+        os.utime(path, ns=(nanoseconds, nanoseconds), follow_symlinks=False)
+
+
+def refuse_foreign(paths: Iterable[str]) -> None:
+    """Refuse files whose times can't be set, before anything is moved.
+
+    Raises:
+        FusevadError: a file belongs to another user.
+    """
+    user = os.geteuid()
+    for path in paths:
+        found = os.lstat(path)
+        if user not in (0, found.st_uid) and found.st_nlink == 1:
+            raise FusevadError(
+                f"{path}: belongs to another user, so its time can't be set; copy the folder"
+                " results to one of your own (cp -r) and run the command there"
+            )
+
+
+def settings_before(plan: Plan, jobs: Iterable[Job], fitting: Mapping[str, Finding]) -> None:
+    """Write settings files of jobs, older than everything that was made with them."""
+    times = (os.lstat(path).st_mtime_ns for name in fitting for path in fitting[name].hashes)
+    before = min(times, default=time.time_ns()) - _STEP
+    for job in jobs:
+        settings = plan.write_settings(job)
+        if os.lstat(settings).st_mtime_ns > before:
+            os.utime(settings, ns=(before, before))
+
+
+class _Times:
+    """Times of files, with the new ones."""
+
+    def __init__(self, gone: Container[str]) -> None:
+        self.new: dict[str, int] = {}
+        self._gone = gone
+
+    def as_output(self, path: str) -> int:
+        """As Snakemake sees an output; 0 if it isn't there."""
+        if path in self._gone:
+            return 0
+        try:
+            return self.new.get(path, os.lstat(path).st_mtime_ns)
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+
+    def as_input(self, path: str) -> int:
+        """As Snakemake sees an input; 0 if it isn't there."""
+        own = self.as_output(path)
+        return max(own, _time_of_file(path)) if own else 0
+
+
+def _time_of_file(path: str) -> int:
+    """Time of the file that a link leads to; 0 for what is no link."""
+    try:
+        return os.stat(path).st_mtime_ns if os.path.islink(path) else 0
+    except FileNotFoundError:
+        return 0
+
+
+def _see_to_own(path: Path, nanoseconds: int) -> None:
+    """Replace a file by a copy where its time is somebody else's too."""
+    shared = path.lstat().st_nlink > 1
+    if shared or _time_of_file(str(path)) > nanoseconds:
+        with atomic_path(path, durable=False) as temporary:
+            copy_file(path, temporary)
+
+
+def _benchmarks() -> list[str]:
+    return [str(path) for path in Path("results").glob("**/benchmarks/*.tsv")]

@@ -1,0 +1,62 @@
+"""What doesn't fit is moved to `results/.unfit/`, and back if that was not wanted."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from fusevad.artifacts.check import Finding
+from fusevad.artifacts.trusted import in_results
+from fusevad.errors import FusevadError
+from fusevad.files import write_json
+from fusevad.parsing import parse
+
+UNFIT = "results/.unfit"
+_LAST = Path(UNFIT, "last.json")
+
+
+def move_away(finding: Finding) -> dict[Path, Path]:
+    """Move what is there of a job to `UNFIT`, under names that nothing has; returns old and new."""
+    moved = {}
+    for path in finding.files:
+        target = Path(UNFIT, path)
+        number = 1
+        while os.path.lexists(target):
+            number += 1
+            target = Path(UNFIT, f"{path}.{number}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        moved[Path(path)] = Path(path).rename(target)
+    return moved
+
+
+def note(moved: Mapping[Path, Path]) -> None:
+    """Note what was moved last, for `move_back`; nothing moved leaves the last note."""
+    if moved:
+        write_json({str(old): str(new) for old, new in moved.items()}, _LAST)
+
+
+def move_back() -> list[str]:
+    """Move what `note` names back to where it was; returns the paths.
+
+    Raises:
+        FusevadError: nothing is noted, or something else is in a place by now; nothing is moved.
+    """
+    if not _LAST.is_file():
+        raise FusevadError(f"{_LAST}: no such file: nothing has been moved away")
+    try:
+        values = json.loads(_LAST.read_bytes())
+    except ValueError as error:
+        raise FusevadError(f"{_LAST}: no JSON; move the files back by hand") from error
+    moved = parse(dict[str, str], values, str(_LAST))
+    for old, new in moved.items():
+        if not (in_results(old) and in_results(new)):
+            raise FusevadError(f"{_LAST}: names {old}, {new}, outside results; delete it")
+        if os.path.lexists(old):
+            raise FusevadError(f"{old}: is there again; move it away, then run the command again")
+        if not os.path.lexists(new):
+            raise FusevadError(f"{new}: isn't there any more; nothing is moved back")
+    for old, new in moved.items():
+        Path(old).parent.mkdir(parents=True, exist_ok=True)
+        Path(new).rename(old)
+    _LAST.unlink()
+    return list(moved)
