@@ -15,7 +15,7 @@ from fusevad.artifacts.check import Finding
 from fusevad.artifacts.copies import copy_file
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
-from fusevad.plan.lineage import Plan, Job
+from fusevad.plan.lineage import Job, Plan
 
 _STEP = 1_000_000  # nanoseconds between two stages
 
