@@ -156,6 +156,19 @@ def test_a_command_that_would_do_something_else_is_noticed(text, project, monkey
         planned(Command("a page", text, whole=True))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [("snakemake", "--dry-run"), ("fusevad", "pull")])
+def test_both_programs_refuse_a_second_configfile_in_one_line(program, project):
+    over = ("--configfile", "config/tiny.yaml", "--configfile", "config/paper.yaml")
+    result = run(project, *program, "results/table1.tex", *over, check=False)
+    assert result.returncode
+    printed = (result.stdout + result.stderr).splitlines()
+    lines = [line for line in printed if "--configfile is given twice" in line]
+    assert len(lines) == 1
+    assert lines[0].endswith("write --configfile config/tiny.yaml config/paper.yaml")
+
+
+@pytest.mark.slow
 def test_snakemake_plans_all_targets_of_every_configuration(project, monkeypatch):
     monkeypatch.chdir(project)
     targets: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)

@@ -99,13 +99,12 @@ def own(name: str, section: Section, values: Mapping[str, Any]) -> dict[str, Any
 
 def check_own(name: str, section: Section, values: Mapping[str, Any], source: str) -> None:
     """Raise FusevadError if a section has a key that this method does not have."""
-    _check(section, values, _names(find(name), section), f"{source}: method '{name}'")
-
-
-def _check(section: Section, values: Mapping[str, Any], known: set[str], source: str) -> None:
+    known = _names(find(name), section)
     for key in values:
         if key not in known:
-            raise FusevadError(f"{source}: {section}.{key}: {unknown_key(key, known)}")
+            raise FusevadError(
+                f"{source}: method '{name}': {section}.{key}: {unknown_key(key, known)}"
+            )
 
 
 def _names(method: Method, section: Section) -> set[str]:
