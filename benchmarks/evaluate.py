@@ -27,6 +27,7 @@ from safetensors.numpy import load_file, save_file
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.data.truth import LabelledVideo, read_test_videos
+from fusevad.evaluate.history import COLUMNS, SCORE, WEIGHT
 from fusevad.files import write_csv
 
 VIDEOS, ANOMALOUS, CLASSES, FRAMES = 290, 140, 13, 1_111_808
@@ -53,10 +54,12 @@ def make_run(folder: Path, seeds: int, epochs: int) -> None:
     for k, length in enumerate(frames.tolist()):
         label = f"class-{k % CLASSES:02d}" if k < ANOMALOUS else "normal"
         start, end = np.sort(generator.choice(length, 2, replace=False)).tolist()
-        videos.append((f"v{k:03d}", f"v{k:03d}.mp4", "test", label, length, 30, 320, 240, "0"))
+        rest = 30, 320, 240, "0", False
+        videos.append((f"v{k:03d}", f"v{k:03d}.mp4", "test", label, length, *rest))
         if k < ANOMALOUS:
             intervals.append((f"v{k:03d}", label, start, end))
     columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
+    columns.append("variable_rate")
     write_csv(pd.DataFrame(videos, columns=columns), folder / "manifest.csv")
     columns = ["video", "class", "start", "end"]
     write_csv(pd.DataFrame(intervals, columns=columns), folder / "intervals.csv")
@@ -64,10 +67,10 @@ def make_run(folder: Path, seeds: int, epochs: int) -> None:
     run.mkdir()
     shape = epochs, int(np.ceil(frames / 16).sum()), 3
     scores = {f"seed-{k}": generator.random(shape, np.float32) for k in range(seeds)}
-    save_file(scores, run / "epoch-scores.safetensors")
+    names = {COLUMNS: f"{SCORE},{WEIGHT}rgb,{WEIGHT}motion"}
+    save_file(scores, run / "epoch-scores.safetensors", metadata=names)
     history = [
-        {"seed": seed, "epoch": epoch, "loss": 0, "classification": 0, "kl": 0, "alignment": 0}
-        | {"validation_auc": generator.random(), "validation_loss": 0}
+        {"seed": seed, "epoch": epoch, "validation_auc": generator.random(), "validation_loss": 0}
         for seed in range(seeds)
         for epoch in range(epochs)
     ]
