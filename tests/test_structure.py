@@ -112,3 +112,14 @@ def test_a_start_that_everybody_pays_imports_nothing_heavy(start):
 
 def test_the_list_of_verbs_needs_neither_numbers_nor_settings():
     assert not heavy_after("cli", HEAVY_FOR_HELP)
+
+
+def test_no_file_of_tests_imports_another():
+    tests = Path(__file__).parent
+    wrong = []
+    for path in sorted(tests.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests."):
+                last = node.module.split(".")[-1]
+                wrong += [f"{path.relative_to(tests)}: {node.module}"] * last.startswith("test_")
+    assert not wrong

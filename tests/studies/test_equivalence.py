@@ -20,7 +20,7 @@ from fusevad.studies.equivalence import study_equivalence
 from fusevad.studies.settings import EquivalenceSettings
 from tests.made_up_runs import SEEDS as MADE_UP_SEEDS
 from tests.made_up_runs import make_up
-from tests.studies.test_studies import DIM, SEEDS, TRAINING, World, training
+from tests.made_up_studies import DIM, SEEDS, TRAINING, World, training
 
 
 @pytest.fixture(scope="module")
