@@ -120,6 +120,7 @@ def test_a_zip_link_of_3_gb(tmp_path: Path) -> None:
     assert "is a link without end" in refused(tmp_path, deflated_zip(stat.S_IFLNK | 0o777, 3000))
 
 
+@pytest.mark.slow
 def test_a_file_that_is_compressed_beyond_belief(tmp_path: Path) -> None:
     said = refused(tmp_path, deflated_zip(stat.S_IFREG | 0o644, 3000))
     assert "unpacks to more than 200 times its own size" in said and "max_ratio" in said
@@ -149,6 +150,7 @@ def test_a_list_of_a_million_members(tmp_path: Path) -> None:
     assert "more than 1000 members" in said
 
 
+@pytest.mark.slow
 def test_gigabytes_after_the_last_member(tmp_path: Path) -> None:
     end = header("a", tarfile.REGTYPE, 0) + bytes(1024)
     content = many(end, bytes(1 << 24), 200)

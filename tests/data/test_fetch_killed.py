@@ -15,6 +15,8 @@ import pytest
 
 from tests.local_mirrors import running
 
+pytestmark = pytest.mark.slow
+
 BYTES = os.urandom(3_000_000)
 
 FETCH = """

@@ -66,6 +66,7 @@ def source(tmp_path, monkeypatch):
     return Source(tmp_path)
 
 
+@pytest.mark.slow
 def test_manifest_states_what_decodes_in_the_order_of_the_labels(source):
     source.make(workers=2)
     videos = read_manifest(source.out / "manifest.csv")
@@ -82,6 +83,7 @@ def test_manifest_states_what_decodes_in_the_order_of_the_labels(source):
     assert (source.out / "manifest.csv").read_text().startswith(columns)
 
 
+@pytest.mark.slow
 def test_manifest_is_the_same_every_time(source):
     source.make(workers=2)
     first = {file.name: file.read_bytes() for file in source.out.iterdir()}

@@ -61,6 +61,7 @@ def test_settings_of_a_data_set_are_complete(dataset):
             assert set(part.classes) <= set(settings.labels.names.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_a_complete_data_set_has_no_problems_and_makes_a_manifest(laid_out, tmp_path, dataset):
     settings = small(laid_out, dataset)

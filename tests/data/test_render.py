@@ -120,6 +120,7 @@ def test_the_same_plan_gives_the_same_frames():
     assert not np.array_equal(first[0], first[1])
 
 
+@pytest.mark.slow
 def test_two_workers_write_the_same_bytes_as_one(rendered, tmp_path):
     render_dataset(SMALL, tmp_path, workers=2)
     for video in plan(SMALL):

@@ -313,11 +313,13 @@ def test_the_bytes_of_a_video_are_of_this_version(spliced):
     assert found[name] == "01fbee59464d8637a61afd6a9172f538f0cf83ed042d2e8a8f3c310448720b33"
 
 
+@pytest.mark.slow
 def test_two_workers_write_the_same_bytes(clips, spliced, tmp_path):
     splice(clips, SMALL, tmp_path, workers=2)
     assert digests(tmp_path) == digests(spliced)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_files(clips, spliced, tmp_path):
     settings = json.dumps(dataclasses.asdict(SMALL))
     code = (

@@ -123,6 +123,7 @@ def test_a_shard_states_what_made_it(encoder, data, tmp_path):
     assert not any("/" in value for value in metadata.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["rgb", "motion-T16-thr10"])
 def test_batches_and_processes_change_no_more_than_rounding(encoder, data, tmp_path, stream):
     settings = EmbedSettings(stream, encoder, crops=(0, 4, 7))

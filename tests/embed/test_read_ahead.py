@@ -17,6 +17,8 @@ from fusevad.embed.read_ahead import _CHUNKS_AHEAD, reading_ahead
 from fusevad.errors import FusevadError
 from tests.made_up_videos import write_video
 
+pytestmark = pytest.mark.slow
+
 
 def video(name: str, frames: int, path: Path = Path("none.mp4")) -> Video:
     return Video(name, path, "train", ("normal",), frames, 20.0, 64, 48, name)

@@ -53,6 +53,7 @@ def test_both_towers_embed_to_the_width_of_the_model(settings):
     assert load_cue_tower(settings).embed(cues).shape == (2, 128)
 
 
+@pytest.mark.slow
 def test_it_tells_a_fire_from_people_walking_in_scenes_it_never_saw(settings):
     clip, tower = load_clip(settings), load_image_tower(settings)
     tokens = open_clip.get_tokenizer("fusevad-small")(

@@ -87,6 +87,7 @@ class _Program(nn.Module):
         return x
 
 
+@pytest.mark.slow
 def test_a_torchscript_archive_is_not_run_and_its_advice_works(tmp_path: Path) -> None:
     random_state(tmp_path, seed=0)
     program = torch.jit.script(_Program({"a.b": torch.ones(2), "input_resolution": torch.ones(1)}))

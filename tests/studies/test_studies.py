@@ -173,6 +173,7 @@ def by_hand(model, streams):
     return [weight[0] for weight in model(named, mask).weights.values()]
 
 
+@pytest.mark.slow
 def test_seeds_in_processes_give_the_same_tables(world, masked, tmp_path):
     again = world.mask(world.run, tmp_path, MaskingSettings("last", (0, 0.25, 1)), workers=2)
     for first, second in zip(masked, again, strict=True):

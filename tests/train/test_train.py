@@ -68,6 +68,7 @@ def test_seeds_differ(run):
     assert not np.allclose(scores["seed-0"], scores["seed-1"])
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_numbers(data, run, tmp_path):
     program = (
         "import sys\nfrom pathlib import Path\n"
@@ -121,6 +122,7 @@ def test_a_method_without_one_of_its_streams_is_one_clear_line(data, tmp_path):
     assert not (tmp_path / "history.csv").exists()
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_seed_does_not_grow_with_the_data(tmp_path):
     """What is no mapped file (and so can't be shared by seeds) stays, though all data are read."""
     if not Path("/proc/self/smaps_rollup").exists():
@@ -157,6 +159,7 @@ def test_the_memory_of_a_seed_does_not_grow_with_the_data(tmp_path):
     assert float(result.stdout) < 20
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_line_and_no_artifact(data, tmp_path):
     program = (
         "import resource, sys\nfrom fusevad.cli import main\n"
