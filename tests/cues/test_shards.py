@@ -155,6 +155,12 @@ def test_cues_of_other_pixels_are_refused_and_made_again(manifest, shard, monkey
     assert len(stored_counts(shard, manifest, "a", 16, 10)) == 3
 
 
+def test_cues_of_another_definition_are_refused(shard):
+    message = r"shard-0\.h5: motion cues of definition paper, not released; name the shards"
+    with pytest.raises(FusevadError, match=message):
+        CueShards([shard], "released")
+
+
 def test_a_video_that_changed_leaves_no_shard_and_keeps_the_others(manifest):
     write_video(manifest.parent / "b.mp4", 20)
     with pytest.raises(FusevadError, match=r"b\.mp4.*manifest"):

@@ -27,26 +27,36 @@ class CueShards:
     Travels to other processes, which open and check the files anew.
     """
 
-    def __init__(self, files: Iterable[Path]) -> None:
+    def __init__(self, files: Iterable[Path], definition: str | None = None) -> None:
         """Open shards.
 
+        Args:
+            files: the shards.
+            definition: that their cues must have, as in `CueSettings`; any, where none is given.
+
         Raises:
-            FusevadError: a file is missing or damaged, has cues of other pixels than now, or a
-                video is in two of them.
+            FusevadError: a file is missing or damaged, has cues of another definition or of other
+                pixels than now, or a video is in two of them.
         """
         self._places: dict[str, _Place] = {}
         self._open: dict[Path, CueShard] = {}
         self._checked: set[tuple[str, str]] = set()
         for file in files:
-            self._add(file)
+            self._add(file, definition)
 
     def __getstate__(self) -> dict[str, object]:
         """Places alone: an open file doesn't travel."""
         return {"_places": self._places, "_open": {}, "_checked": set()}
 
-    def _add(self, file: Path) -> None:
+    def _add(self, file: Path, definition: str | None) -> None:
         shard = self._shard(file)
-        found = shard.index.made_with.pixels_version
+        made_with = shard.index.made_with
+        if definition not in (None, made_with.definition):
+            raise FusevadError(
+                f"{file}: motion cues of definition {made_with.definition}, not {definition}; name"
+                " the shards of that definition"
+            )
+        found = made_with.pixels_version
         if found != PIXELS_VERSION:
             raise FusevadError(
                 f"{file}: motion cues made with version {found} of the pixels, not"

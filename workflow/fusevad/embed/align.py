@@ -101,7 +101,7 @@ class _Samples:
             )
         self._videos = videos
         self._embeddings = embeddings
-        self._shards = CueShards(cues)
+        self._shards = CueShards(cues, settings.cues.definition)
         self._crops = settings.crops
         self._size = tower.image_size
         self._cues = settings.cues

@@ -112,7 +112,13 @@ def _source(settings: EmbedSettings, tower: Tower, cues: Sequence[Path]) -> Imag
     if not cues:
         raise FusevadError(f"stream {settings.stream}: name the shards of its motion cues")
     cue = window_and_threshold(settings)
-    return CueSource(settings.crops, tower.image_size, CueShards(cues), *cue, settings.cues)
+    return CueSource(
+        settings.crops,
+        tower.image_size,
+        CueShards(cues, settings.cues.definition),
+        *cue,
+        settings.cues,
+    )
 
 
 def _progress_bar(stream: str, videos: Sequence[Video], todo: Sequence[Video]) -> tqdm:

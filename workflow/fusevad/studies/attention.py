@@ -148,7 +148,9 @@ def _seen(
     towers = {IMAGE: load_image_tower(encoder), MOTION_CUE: load_cue_tower(encoder)}
     sizes = {name: tower.image_size for name, tower in towers.items()}
     frames = FrameSource(_CENTRE, sizes[IMAGE], _MIDDLE)
-    motion = CueSource(_CENTRE, sizes[MOTION_CUE], CueShards(cues), *cue, settings.cues)
+    motion = CueSource(
+        _CENTRE, sizes[MOTION_CUE], CueShards(cues, settings.cues.definition), *cue, settings.cues
+    )
     with ExitStack() as running:
         both = [
             running.enter_context(reading_ahead(frames, videos, min(threads - 1, 1))),

@@ -103,7 +103,13 @@ def study_noise(
     scored_crops = first.settings.test_crops
     crops = tuple(settings.embed.crops[place] for place in scored_crops)
     levels = tuple(level for level in settings.levels if level > 0)
-    job = _Job(settings.embed, crops, CueShards(cues), levels, settings.seed)
+    job = _Job(
+        settings.embed,
+        crops,
+        CueShards(cues, settings.embed.cues.definition),
+        levels,
+        settings.seed,
+    )
     tests = [video for video in read_manifest(manifest) if video.split == "test"]
     _check_encoder(job, tests[0], clean[MOTION][tests[0].name][:, list(scored_crops)])
     noisy = _embed_all(job, tests, 1 if default_device().type == "cuda" else workers)
