@@ -15,13 +15,17 @@ _DEEPEST = 100
 _COPIES = 100_000
 
 
-class _Loader(_BASE):  # type: ignore[misc, valid-type]
-    """`5e-4` is a number, as in YAML 1.2; a key given twice is an error."""
+class _OldLoader(_BASE):  # type: ignore[misc, valid-type]
+    """`5e-4` is a text, as in YAML 1.1; a key given twice is an error."""
 
     def construct_document(self, node: yaml.Node) -> Any:
         """Make the values of a checked document."""
         check_expansion(node, _children)
         return super().construct_document(node)
+
+
+class _Loader(_OldLoader):
+    """`5e-4` is a number, as in YAML 1.2."""
 
 
 _Loader.add_implicit_resolver(
@@ -39,6 +43,16 @@ def load(text: str) -> Any:
     """
     _check_depth(text)
     return yaml.load(text, _Loader)
+
+
+def load_old(text: str | bytes) -> Any:
+    """Read a document that PyYAML wrote, as it reads it.
+
+    Raises:
+        yaml.YAMLError, ValueError: saying where the text is not what it should be.
+    """
+    _check_depth(text)
+    return yaml.load(text, _OldLoader)
 
 
 def check_values(values: Any) -> None:
@@ -79,7 +93,7 @@ def check_expansion(root: T, children: Callable[[T], Iterable[T]]) -> None:
         raise ValueError(f"aliases multiply to more than {_COPIES} values; write the values out")
 
 
-def _check_depth(text: str) -> None:
+def _check_depth(text: str | bytes) -> None:
     """Before nodes are made: libyaml's own recursion ends in a crash."""
     depth = 0
     for event in yaml.parse(text, _BASE):

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from dvc.utils.serialize import dumps_yaml
 
+from fusevad import yaml_text
 from fusevad.artifacts.units import Unit
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
@@ -47,8 +48,8 @@ def parse_records(text: str | bytes, source: str) -> dict[str, Any]:
         FusevadError: it holds none, such as after an unfinished merge.
     """
     try:
-        values = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    except (yaml.YAMLError, RecursionError) as error:
+        values = yaml_text.load_old(text) or {}
+    except (yaml.YAMLError, ValueError) as error:
         values = str(error)
     if not isinstance(values, dict):
         raise FusevadError(
