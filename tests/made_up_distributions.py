@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from fusevad.models.base import Detector, build
 from fusevad.models.output import Batch, Distribution, Output
-from fusevad.models.registry import find
+from fusevad.models.registry import find, own
 from fusevad.models.settings import MethodSettings
 
 WIDTH = 16
@@ -17,7 +17,8 @@ ROLES = ("rgb", "motion")
 
 def settings(method: str, **changes: Any) -> MethodSettings:
     """Settings of a small detector."""
-    return find(method).model(**{"heads": 4, "refinement_steps": 3} | changes)
+    small = own(method, "model", {"heads": 4, "refinement_steps": 3})
+    return find(method).model(**small | changes)
 
 
 def make(method: str, width: int = WIDTH, **changes: Any) -> Detector:

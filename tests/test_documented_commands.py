@@ -27,7 +27,7 @@ from .workflow_runs import copy_project, run
 
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "config/README.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 PROGRAMS = ("snakemake", "fusevad", "make", "dvc", "pytest", "python")
 # What readers put in place of words in capitals.

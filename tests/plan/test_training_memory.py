@@ -7,7 +7,7 @@ import yaml
 from fusevad.config.load import load
 from fusevad.models.base import build
 from fusevad.models.output import Batch, Output
-from fusevad.models.registry import METHODS, find
+from fusevad.models.registry import METHODS, find, own
 from fusevad.models.settings import MethodSettings
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.memory import kept_mb, seed_memory_mb, seeds_at_a_time
@@ -40,7 +40,8 @@ def measured_mb(method: str, model: MethodSettings, batch: int, segments: int) -
 @pytest.mark.parametrize("method", sorted(METHODS))
 @pytest.mark.parametrize(("layers", "steps", "segments"), [(2, 10, 64), (1, 0, 128), (3, 4, 128)])
 def test_the_estimate_covers_what_is_kept_and_not_much_more(method, layers, steps, segments):
-    model = find(method).model(layers=layers, refinement_steps=steps)
+    changed = own(method, "model", {"layers": layers, "refinement_steps": steps})
+    model = find(method).model(**changed)
     settings = TrainSettings(
         method, model, find(method).loss(), batch_size=32, max_segments=segments
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from fusevad.errors import FusevadError
+from fusevad.models.baselines.settings import MILLoss, MILSettings
 from fusevad.models.settings import (
     BagLoss,
     CrossAttentionSettings,
@@ -72,6 +73,7 @@ METHODS: dict[str, Method] = {
     "uncertainty-gating": Method(
         "uncertainty_gating:UncertaintyGatingFusion", _BOTH, GaussianSettings, FusionLoss
     ),
+    "mil": Method("fusevad.models.baselines.mil:MILRanking", ("rgb",), MILSettings, MILLoss),
     "image-only-distilled": Method(
         "distilled:DistilledImageOnly", ("rgb",), loss=DistillationLoss, taught=True
     ),

@@ -1,0 +1,75 @@
+"""Videos of unequal lengths with labels in no order, and loops that tests of baselines share."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from fusevad.models.base import Detector, build
+from fusevad.models.output import Batch, Output
+from fusevad.models.registry import find
+
+LENGTHS = (40, 7, 33, 1, 17)
+LABELS = (1.0, 0.0, 1.0, 0.0, 1.0)
+ANOMALOUS = [i for i, label in enumerate(LABELS) if label]
+NORMAL = [i for i, label in enumerate(LABELS) if not label]
+MASK = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]
+
+
+def detector(method: str, width: int = 16, loss: dict | None = None, **model) -> Detector:
+    """A detector with settings of its own, always with the same weights, in training."""
+    known = find(method)
+    torch.manual_seed(0)
+    widths = dict.fromkeys(known.roles, width)
+    return build(method, known.model(**model), widths, known.loss(**(loss or {})))
+
+
+def bags(width: int = 16, labels: tuple[float, ...] = LABELS) -> Batch:
+    """A training batch; padding is sevens."""
+    x = torch.randn(len(LENGTHS), max(LENGTHS), width, generator=torch.Generator().manual_seed(2))
+    x = torch.where(MASK[..., None], x, 7.0)
+    return Batch({"rgb": x}, MASK, torch.tensor(labels))
+
+
+def rows(x: Tensor, videos: list[int]) -> Iterator[Tensor]:
+    """The real segments of some videos."""
+    for video in videos:
+        yield x[video, : LENGTHS[video]]
+
+
+def cross_entropy(p: Tensor, label: float) -> Tensor:
+    """Of one probability."""
+    return -(label * p.log() + (1 - label) * (1 - p).log())
+
+
+def terms(model: Detector, batch: Batch) -> tuple[Output, dict[str, Tensor]]:
+    """The output on a batch, and its losses."""
+    output = model(batch.streams, batch.mask)
+    return output, model.losses(output, batch)
+
+
+def parameters(method: str, width: int, **model) -> int:
+    """How many numbers a detector learns."""
+    return sum(p.numel() for p in detector(method, width, **model).parameters())
+
+
+def check_padding_changes_no_loss(model: Detector) -> None:
+    """Losses of a batch are those of the same batch with more padding, of other values."""
+    plain = bags()
+    longer = torch.full((len(LENGTHS), max(LENGTHS) + 6, 16), -3.0)
+    longer[:, : max(LENGTHS)] = torch.where(MASK[..., None], plain.streams["rgb"], 11.0)
+    mask = torch.nn.functional.pad(MASK, (0, 6))
+    padded = Batch({"rgb": longer}, mask, plain.labels)
+    (_, expected), (_, found) = terms(model, plain), terms(model, padded)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def check_one_kind_of_video_is_no_error(model: Detector) -> None:
+    """A batch of normal or of anomalous videos alone has finite losses and gradients."""
+    for label in (0.0, 1.0):
+        batch = bags(labels=(label,) * len(LENGTHS))
+        _, found = terms(model, batch)
+        model.zero_grad()
+        sum(found.values()).backward()
+        assert all(term.isfinite() for term in found.values())
+        assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())

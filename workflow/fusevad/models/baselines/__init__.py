@@ -1,0 +1,1 @@
+"""Detectors of other papers, for comparison: a file a method (docs/methods)."""
