@@ -153,8 +153,9 @@ def _of_stage(unit: Unit, config: Config, dataset: str, path: list[str]) -> dict
 
 def _run(unit: Unit, config: Config, dataset: str, name: str) -> dict[str, str]:
     experiment = config.experiments[name]
-    chosen = experiment.hyperparameters or config.hyperparameters
-    chosen = chosen or config.datasets[dataset].hyperparameters
+    chosen = experiment.hyperparameters or config.hyperparameters or {}
+    if not isinstance(chosen, str):  # keys and values, which differ from a set
+        chosen = chosen.get("base", config.datasets[dataset].hyperparameters)
     indices = [file for job in unit.jobs for file in job.inputs if file.endswith("/index.csv")]
     streams = sorted({str(Path(file).parent) for file in indices}) or [f"results/{dataset}/runs"]
     defined = _definition(config, name)
