@@ -12,7 +12,7 @@ from fusevad.errors import FusevadError
 
 @dataclass(frozen=True, slots=True)
 class TrainVideo:
-    """A training video with its video-level label and the names of its anomaly classes."""
+    """A training video with its video-level label and the names of its classes, of the manifest."""
 
     name: str
     anomalous: bool

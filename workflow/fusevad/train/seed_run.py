@@ -157,7 +157,8 @@ class SeedRun:
             read = {name: padded.streams[name] for name in self.teacher.streams}
             with torch.no_grad():
                 teacher = self.teacher(read, padded.mask)
-        classes = tuple(sample.video.classes for sample in samples)
+        videos = [sample.video for sample in samples]
+        classes = tuple(video.classes if video.anomalous else () for video in videos)
         return Batch(own, padded.mask, labels.to(padded.mask.device), classes, teacher)
 
     def _shorten(self, x: Tensor) -> Tensor:
