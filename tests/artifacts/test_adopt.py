@@ -64,6 +64,7 @@ def test_artifacts_that_fit_get_times_in_stage_order_and_in_the_past():
     assert max(path.stat().st_mtime for path in files) <= time.time()
 
 
+@pytest.mark.slow
 def test_snakemake_reruns_everything_before_and_nothing_after():
     plan = made_up_plan()
     make(plan)
@@ -73,6 +74,7 @@ def test_snakemake_reruns_everything_before_and_nothing_after():
     assert rerun(plan) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "absent",
     [
@@ -91,6 +93,7 @@ def test_absent_stages_are_not_made_for_those_after_them(absent):
     assert rerun(plan) == set()
 
 
+@pytest.mark.slow
 def test_with_runs_alone_the_table_alone_is_made():
     plan = made_up_plan()
     make(plan)
@@ -100,6 +103,7 @@ def test_with_runs_alone_the_table_alone_is_made():
     assert rerun(plan) == {"report/table1"}
 
 
+@pytest.mark.slow
 def test_a_changed_parameter_of_training_reruns_training_and_later():
     make(made_up_plan(rate=0.001))
     shuffle_times()
@@ -112,6 +116,7 @@ def test_a_changed_parameter_of_training_reruns_training_and_later():
     assert rerun(changed) == set(adopted.moved)
 
 
+@pytest.mark.slow
 def test_one_run_more_reruns_that_one_and_the_table():
     make(made_up_plan())
     shuffle_times()
@@ -120,6 +125,7 @@ def test_one_run_more_reruns_that_one_and_the_table():
     assert rerun(changed) == {"train/tiny/theirs", "evaluate/tiny/theirs", "report/table1"}
 
 
+@pytest.mark.slow
 def test_a_changed_source_file_reruns_what_reads_it():
     plan = made_up_plan()
     make(plan)
@@ -143,6 +149,7 @@ def test_what_does_not_fit_is_moved_and_not_lost():
     assert Path("results/.unfit", RUN, "history.csv.2").read_text() == newer
 
 
+@pytest.mark.slow
 def test_a_changed_byte_is_found_and_what_was_made_before_it_stays():
     plan = made_up_plan()
     make(plan)
@@ -222,6 +229,7 @@ def test_a_second_adopt_changes_no_time():
     assert {path: path.stat().st_mtime_ns for path in Path("results").rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_notes_of_a_run_with_other_settings_do_not_count_for_what_is_here_now():
     later = {"train/tiny/ours", "evaluate/tiny/ours", "report/table1"}
     plan, changed = made_up_plan(rate=0.001), made_up_plan(rate=0.002)
@@ -241,6 +249,7 @@ def test_adopting_waits_for_snakemake():
         adopt(made_up_plan())
 
 
+@pytest.mark.slow
 def test_the_work_grows_no_faster_than_the_files():
     def calls(shards):
         plan = made_up_plan(shards=shards)

@@ -12,6 +12,8 @@ from fusevad.artifacts.unfit import move_back
 from fusevad.errors import FusevadError
 from tests.made_up_plan import DATA, benchmark, made_up_plan, make, rerun, write
 
+pytestmark = pytest.mark.slow
+
 RUN = f"{DATA}/runs/ours"
 CACHE = Path("cache")
 

@@ -17,7 +17,7 @@ from fusevad.plan.stages import plan
 from tests.made_up_clone import fill, plan_in
 from tests.workflow_runs import copy_project, planned_jobs, run
 
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 TINY = ("--configfile", "config/tiny.yaml")
 DATA = "results/rendered-tiny"
 TARGETS = ("results/table1.tex", "results/metrics.json")

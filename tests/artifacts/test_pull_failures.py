@@ -16,6 +16,8 @@ from dvc.utils.serialize import dump_yaml, load_yaml
 from tests.loopback import Dying, serving
 from tests.made_up_clone import clone, command, fill, plan_in, share
 
+pytestmark = pytest.mark.slow
+
 TINY = ("--configfile", "config/tiny.yaml")
 RUN = "results/rendered-tiny/runs/student-t"
 TARGETS = (RUN, "results/rendered-tiny/embeddings")

@@ -15,6 +15,8 @@ from fusevad.errors import FusevadError
 from fusevad.plan.lineage import Plan
 from tests.made_up_plan import DATA, made_up_plan, make, rerun, write
 
+pytestmark = pytest.mark.slow
+
 RUN = f"{DATA}/runs/ours"
 # As dvc.yaml has them, without parameters and commands.
 UNITS = {

@@ -19,6 +19,8 @@ from tests.made_up_store import (
     workspace,
 )
 
+pytestmark = pytest.mark.slow
+
 DATA = "data@rendered-tiny"
 TRAINED = "runs@rendered-tiny.student-t"
 BUCKET = "artifacts"

@@ -26,6 +26,8 @@ from tests.made_up_store import (
     write,
 )
 
+pytestmark = pytest.mark.slow
+
 DATA = "data@rendered-tiny"
 TRAINED = "runs@rendered-tiny.student-t"
 HISTORY = f"{RUN}/history.csv"

@@ -71,6 +71,7 @@ def test_a_cell_counts_once_a_frame_if_it_has_more_events_than_the_threshold(str
     assert cues["T16-thr0"].sum() == 3
 
 
+@pytest.mark.slow
 def test_a_camera_that_sees_what_differs_gives_the_cues_of_the_frames(stream):
     """A sensor of the frames' size, and an event wherever gray levels differ by more than 10."""
     random = np.random.default_rng(0)
