@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from fusevad.errors import FusevadError
-from fusevad.models.baselines.settings import MILLoss, MILSettings
+from fusevad.models.baselines.settings import MILLoss, MILSettings, RTFMLoss, RTFMSettings
 from fusevad.models.settings import (
     BagLoss,
     CrossAttentionSettings,
@@ -74,6 +74,7 @@ METHODS: dict[str, Method] = {
         "uncertainty_gating:UncertaintyGatingFusion", _BOTH, GaussianSettings, FusionLoss
     ),
     "mil": Method("fusevad.models.baselines.mil:MILRanking", ("rgb",), MILSettings, MILLoss),
+    "rtfm": Method("fusevad.models.baselines.rtfm:RTFM", ("rgb",), RTFMSettings, RTFMLoss),
     "image-only-distilled": Method(
         "distilled:DistilledImageOnly", ("rgb",), loss=DistillationLoss, taught=True
     ),

@@ -51,3 +51,53 @@ class MILLoss(BagLoss):
     smoothness: NonNegative = 8e-5
     sparsity: NonNegative = 8e-5
     weights: NonNegative = 0.001 / 30
+
+
+@dataclass(frozen=True, slots=True)
+class RTFMSettings(MethodSettings):
+    """A multi-scale temporal network and three layers (Tian et al. 2021, section 3; released code).
+
+    Branches have a quarter of the features: 512 of the code's 2048.
+
+    Attributes:
+        temporal_network: whether the multi-scale temporal network (MTN) precedes the layers.
+        feature_dropout: of the network's output and of the hidden layers.
+        selection_dropout: of the magnitudes by which segments are selected in training, as in the
+            released code, which so takes the highest 3 of about 10 segments that are left; 0, ours,
+            takes the highest of all, as the paper says.
+    """
+
+    temporal_network: bool = True
+    feature_dropout: Dropout = 0.7
+    selection_dropout: Dropout = 0.0
+
+    def kept(self, width: int, segments: int, streams: int) -> int:
+        """See `MethodSettings.kept`: of the width 17 times with the network, and the layers."""
+        layers = 4 * (512 + 128) + 32
+        if not self.temporal_network:
+            return 5 * width + layers
+        return 17 * width + layers + segments
+
+
+@dataclass(frozen=True, slots=True)
+class RTFMLoss(BagLoss):
+    """Weights of RTFM's terms (Tian et al. 2021, equations 5 to 8; released code).
+
+    Weights of sums are those of the released batch, 32 anomalous videos of 32 segments, made to
+    keep their meaning with other batches and lengths.
+
+    Attributes:
+        selected: how many segments of `n` a video is judged by: `sixteenth`, `n // top_k_divisor +
+            1`, as all methods here; `tenth`, `n // 10`, at least 1 (released code, 3 of 32).
+        magnitude: weight of the difference of feature magnitudes.
+        margin: of the magnitudes, of 2048 features; of `D` it is `margin * sqrt(D / 2048)`, as
+            magnitudes grow with the root.
+        score_norm: weight of the norm of all scores of anomalous videos.
+        score_steps: weight of squared differences of neighbours in anomalous videos.
+    """
+
+    selected: Literal["sixteenth", "tenth"] = "sixteenth"
+    magnitude: NonNegative = 1e-4
+    margin: NonNegative = 100.0
+    score_norm: NonNegative = 8e-3
+    score_steps: NonNegative = 8e-4
