@@ -14,7 +14,7 @@ from fusevad.config.reading import check
 from fusevad.data.label_tables import read_labels
 from fusevad.errors import FusevadError
 from fusevad.printable import COMMANDS, check_printable, is_printable
-from fusevad.report import latex, style
+from fusevad.report import latex, sheet, style
 from fusevad.report.style import figure_style, legend_label, save_figure
 
 EVERYTHING = [chr(code) for code in range(0x2200) if is_printable(chr(code))]
@@ -44,18 +44,18 @@ def pdflatex(folder: Path, text: str) -> str:
 
 
 def test_every_character_that_is_allowed_compiles_and_is_in_the_font(tmp_path: Path) -> None:
-    rows = [latex.line([latex.escape(each), latex.escape(f"x{each}x")]) for each in EVERYTHING]
-    lines = [row for row in rows for row in (row, latex.line(["a", "b"]))]
-    parts = [latex.tabular(1, lines[start : start + 60]) for start in range(0, len(lines), 60)]
-    text = latex.document([latex.caption("".join(EVERYTHING), "".join(EVERYTHING)), *parts], False)
+    rows = [sheet.line([each, f"x{each}x"]) for each in EVERYTHING]
+    lines = [row for row in rows for row in (row, sheet.line(["a", "b"]))]
+    parts = [sheet.tabular(1, lines[start : start + 60]) for start in range(0, len(lines), 60)]
+    text = latex.document([sheet.Caption("".join(EVERYTHING), "".join(EVERYTHING)), *parts], False)
     log = pdflatex(tmp_path, text)
     assert "Missing character" not in log and "undefined" not in log
 
 
 def test_awkward_titles_compile(tmp_path: Path) -> None:
-    rows = [latex.line([latex.escape(each), latex.escape(each)]) for each in [*AWKWARD, "[a]", "*"]]
-    body = [latex.caption(each, each) for each in AWKWARD]
-    pdflatex(tmp_path, latex.document([*body, latex.tabular(1, rows)], wide=False))
+    rows = [sheet.line([each, each]) for each in [*AWKWARD, "[a]", "*"]]
+    body = [sheet.Caption(each, each) for each in AWKWARD]
+    pdflatex(tmp_path, latex.document([*body, sheet.tabular(1, rows)], wide=False))
 
 
 @pytest.mark.parametrize("text", AWKWARD)
@@ -91,7 +91,7 @@ def test_a_class_that_tables_cannot_print_is_named_in_the_labels(tmp_path: Path)
 def test_names_of_videos_that_latex_cannot_print_are_given_by_number(tmp_path: Path) -> None:
     assert latex.escape("监a") == "$<$U+76D1$>$a"
     assert latex.escape("e\u0301") == "é"
-    pdflatex(tmp_path, latex.document([latex.notes(["监控 Камера"])], wide=False))
+    pdflatex(tmp_path, latex.document([sheet.Notes(("监控 Камера",))], wide=False))
 
 
 def drawn(text: str) -> Figure:

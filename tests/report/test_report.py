@@ -233,7 +233,7 @@ def test_a_metric_that_the_test_videos_leave_undefined_has_dashes_and_a_footnote
     text, tidy = table1(made_up, tmp_path, rows=rows)
     cells = measured_line(text, "Gating")
     assert [cell == "--" for cell in cells] == [False, False, True, True]
-    assert "Rendered: Ano-AUC, Ano-AP undefined (--)" in text
+    assert "Rendered: Ano-AUC, Ano-AP undefined (–)" in text
     assert set(tidy.loc[tidy["block"] == "measured", "metric"]) == {"AUC", "AP"}
     before, _ = table1(made_up, tmp_path)
     assert "undefined" not in before

@@ -59,7 +59,7 @@ def test_the_last_row_averages_over_the_methods_seed_by_seed(made_up, tmp_path):
     seeds = sum(by_seed(made_up, name) for name in METHODS) / len(METHODS)
     assert average["difference"] == pytest.approx(100 * (seeds["oracle"] - seeds["last"]).mean())
     (line,) = [x for x in text.splitlines() if x.startswith("All methods, averaged")]
-    assert f"{average['difference']:.2f} [" in line
+    assert f"{average['difference']:.2f} {{[}}" in line
 
 
 def test_a_seed_that_one_method_lacks_is_not_averaged(made_up, tmp_path):

@@ -130,7 +130,7 @@ def test_a_study_without_the_protocol_is_one_clear_line(tmp_path):
 def test_the_masking_table_puts_the_papers_row_below_each_measured_one(tmp_path):
     tex, table = table11(tmp_path, dataset_in(tmp_path, source="ucf-crime"))
     lines = tex.splitlines()
-    (half,) = [k for k, line in enumerate(lines) if line.startswith(r"Image masked & 50\,\%")]
+    (half,) = [k for k, line in enumerate(lines) if line.startswith(r"Image masked & 50 \%")]
     assert "$74.75" in lines[half]
     assert r"\textit{85.74}" in lines[half + 1]
     assert r"\textit{0.2021}" in lines[half + 1]

@@ -5,12 +5,15 @@ rule table1:
     input:
         unpack(inputs_of("report/table1")),
     output:
+        "results/table1.tex",
+        "results/table1.csv",
+        "results/table1.tabular.tex",
         report(
-            "results/table1.tex",
+            "results/table1.html",
             caption="../report/table1.rst",
             category="Results",
+            labels={"what": "Table 1"},
         ),
-        "results/table1.csv",
     log:
         "results/logs/table1.log",
     benchmark:
@@ -18,7 +21,7 @@ rule table1:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report table1 --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
+        "fusevad report table1 --settings {input.settings:q} {output[0]:q} {output[1]:q} 2>&1 | tee {log:q} >&2"
 
 
 rule metrics:
@@ -27,6 +30,7 @@ rule metrics:
     output:
         "results/metrics.json",
         "results/metrics.csv",
+        "results/numbers.tex",
     log:
         "results/logs/metrics.log",
     benchmark:
@@ -34,19 +38,22 @@ rule metrics:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report metrics --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
+        "fusevad report metrics --settings {input.settings:q} {output[0]:q} {output[1]:q} 2>&1 | tee {log:q} >&2"
 
 
 rule classes:
     input:
         unpack(inputs_of("report/classes")),
     output:
+        "results/classes.tex",
+        "results/classes.csv",
+        "results/classes.tabular.tex",
         report(
-            "results/classes.tex",
+            "results/classes.html",
             caption="../report/classes.rst",
             category="Results",
+            labels={"what": "Classes"},
         ),
-        "results/classes.csv",
     log:
         "results/logs/classes.log",
     benchmark:
@@ -54,7 +61,7 @@ rule classes:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report classes --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
+        "fusevad report classes --settings {input.settings:q} {output[0]:q} {output[1]:q} 2>&1 | tee {log:q} >&2"
 
 
 rule figure2:
@@ -65,6 +72,7 @@ rule figure2:
             "results/figures/figure2.pdf",
             caption="../report/figure2.rst",
             category="Results",
+            labels={"what": "Figure 2, by class"},
         ),
         "results/figures/figure2.png",
     log:
@@ -85,6 +93,7 @@ rule curves:
             "results/figures/curves.pdf",
             caption="../report/curves.rst",
             category="Results",
+            labels={"what": "ROC and precision-recall"},
         ),
         "results/figures/curves.png",
     log:
@@ -105,6 +114,7 @@ rule timelines:
             "results/figures/timelines-{dataset}.pdf",
             caption="../report/timelines.rst",
             category="Results",
+            labels={"what": "Timelines, {dataset}"},
         ),
         "results/figures/timelines-{dataset}.png",
     log:
@@ -124,12 +134,15 @@ rule ablation:
     input:
         unpack(inputs_of("report/{table}")),
     output:
+        "results/{table}.tex",
+        "results/{table}.csv",
+        "results/{table}.tabular.tex",
         report(
-            "results/{table}.tex",
+            "results/{table}.html",
             caption="../report/ablation.rst",
             category="Ablations",
+            labels={"what": "{table}"},
         ),
-        "results/{table}.csv",
     log:
         "results/logs/{table}.log",
     benchmark:
@@ -139,4 +152,4 @@ rule ablation:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report ablation --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
+        "fusevad report ablation --settings {input.settings:q} {output[0]:q} {output[1]:q} 2>&1 | tee {log:q} >&2"

@@ -112,12 +112,15 @@ rule study_table:
     input:
         unpack(inputs_of("report/{table}")),
     output:
+        "results/{table}.tex",
+        "results/{table}.csv",
+        "results/{table}.tabular.tex",
         report(
-            "results/{table}.tex",
+            "results/{table}.html",
             caption="../report/study.rst",
             category="Studies",
+            labels={"what": "{table}"},
         ),
-        "results/{table}.csv",
     log:
         "results/logs/{table}.log",
     benchmark:
@@ -129,7 +132,7 @@ rule study_table:
     params:
         kind=lambda w: CONFIG.study_tables[w.table]["study"],
     shell:
-        "fusevad report {params.kind:q} --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
+        "fusevad report {params.kind:q} --settings {input.settings:q} {output[0]:q} {output[1]:q} 2>&1 | tee {log:q} >&2"
 
 
 rule figure3:
@@ -140,6 +143,7 @@ rule figure3:
             "results/figures/figure3.pdf",
             caption="../report/figure3.rst",
             category="Studies",
+            labels={"what": "Figure 3, weights"},
         ),
         "results/figures/figure3.png",
     log:
@@ -160,6 +164,7 @@ rule figure4:
             "results/figures/figure4-{dataset}.pdf",
             caption="../report/figure4.rst",
             category="Studies",
+            labels={"what": "Figure 4, {dataset}"},
         ),
         "results/figures/figure4-{dataset}.png",
     log:
@@ -181,6 +186,7 @@ rule claims:
             "results/claims.html",
             caption="../report/claims.rst",
             category="Claims",
+            labels={"what": "The paper's claims"},
         ),
     log:
         "results/logs/claims.log",

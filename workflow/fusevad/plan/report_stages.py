@@ -8,6 +8,7 @@ from fusevad.plan.lineage import Files, Job
 from fusevad.plan.stage import Unit
 
 PUBLISHED_TABLE1 = "config/published/table01.csv"
+TABLE_FORMS = ("tex", "csv", "tabular.tex", "html")
 
 
 def report(
@@ -31,7 +32,7 @@ def table(
     jobs: Jobs, name: str, kind: str, settings: dict[str, Any], reads: dict[str, Files]
 ) -> Job:
     """The job of a table."""
-    outputs = (jobs.made(f"{name}.tex"), jobs.made(f"{name}.csv"))
+    outputs = tuple(jobs.made(f"{name}.{form}") for form in TABLE_FORMS)
     return report(name, kind, settings, reads, outputs, "tables")
 
 
@@ -76,7 +77,7 @@ def _main_tables(jobs: Jobs) -> Iterator[Job]:
         "published": PUBLISHED_CLASSES,
     }
     yield table(jobs, "classes", "classes", jobs.report(rows, PUBLISHED_CLASSES), reads)
-    outputs = (jobs.made("metrics.json"), jobs.made("metrics.csv"))
+    outputs = tuple(jobs.made(name) for name in ("metrics.json", "metrics.csv", "numbers.tex"))
     yield report("metrics", "metrics", jobs.report(rows), {"runs": seeds}, outputs, "metrics")
 
 

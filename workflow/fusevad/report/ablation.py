@@ -10,8 +10,8 @@ import pandas as pd
 from fusevad.config.paper import PAPER_DATASETS
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv, write_csv, write_text
-from fusevad.report import latex
+from fusevad.files import read_csv, write_csv
+from fusevad.report import latex, sheet
 from fusevad.report.runs import (
     TableDataset,
     TableRow,
@@ -23,6 +23,7 @@ from fusevad.report.runs import (
 )
 from fusevad.report.statistics import interquartile_mean, summarize_table
 from fusevad.report.table1 import STATISTICS
+from fusevad.report.write_sheet import write_sheet
 
 _IQM = "IQM [95 %]"
 _PAPER = "paper"
@@ -101,13 +102,13 @@ def make_ablation(
     tables = [
         _tabular(rows, dataset, summary, paper, intervals, counts, protocol) for dataset in datasets
     ]
-    heading = latex.caption(latex.numbered(name), caption)
+    heading = sheet.Caption(latex.numbered(name), caption)
     tidy = _tidy(rows, datasets, summary, paper, intervals)
     if counts:
         keys = zip(tidy["experiment"], tidy["dataset"], strict=True)
         tidy["parameters"] = pd.array([counts.get(key) for key in keys], dtype="Int64")
     write_csv(tidy, out_csv)
-    write_text(latex.document([heading, *tables, latex.notes(notes)], wide=True), out_tex)
+    write_sheet([heading, *tables, sheet.Notes(tuple(notes))], out_tex, wide=True)
 
 
 def _read_paper(published: Path | None) -> pd.DataFrame:
@@ -157,7 +158,7 @@ def _tabular(
     intervals: dict[tuple[str, str, str], _Interval],
     counts: dict[tuple[str, str], int],
     protocol: str,
-) -> str:
+) -> sheet.Tabular:
     own = summary[(summary["dataset"] == dataset.key) & (summary["protocol"] == protocol)]
     cells = {(c.experiment, c.metric): c for c in own.itertuples()}
     printed = {(c.row, c.metric): c for c in paper[paper["dataset"] == dataset.source].itertuples()}
@@ -165,31 +166,31 @@ def _tabular(
     names = [*rows[0].labels]
     columns = [*dataset.metrics, _IQM, *(f"{metric}, {_PAPER}" for metric in shown)]
     columns += [_PARAMETERS] if counts else []
-    lines = [latex.heading(latex.escape(dataset.title), len(names) + len(columns))]
-    lines += [latex.line([latex.escape(text) for text in [*names, *columns]]), r"\midrule"]
+    lines: list[sheet.Row] = [sheet.heading(dataset.title, len(names) + len(columns))]
+    lines += [sheet.head([*names, *columns]), "rule"]
     before = ""
     for row in rows:
         first = next(iter(row.labels.values()))
         if len(names) > 1 and before not in ("", first):
-            lines.append(r"\addlinespace")
+            lines.append("space")
         before = first
         found = [cells.get((row.run.name, metric)) for metric in dataset.metrics]
         texts = [
-            latex.measured(c.mean, c.std, c.bold, c.leading) if c else latex.MISSING for c in found
+            sheet.measured(c.mean, c.std, c.bold, c.leading) if c else sheet.MISSING for c in found
         ]
         texts.append(_interval_text(intervals.get((row.run.name, dataset.key, protocol))))
         matches = [printed.get((row.key, metric)) for metric in shown]
-        texts += [latex.published(c.mean, c.std) if c else latex.MISSING for c in matches]
+        texts += [sheet.published(c.mean, c.std) if c else sheet.MISSING for c in matches]
         if counts:
             count = counts.get((row.run.name, dataset.key))
-            texts.append(latex.MISSING if count is None else f"{count:,}")
-        lines.append(latex.line([*map(latex.escape, row.labels.values()), *texts]))
-    return latex.tabular(len(columns), lines, texts=len(names))
+            texts.append(sheet.MISSING if count is None else f"{count:,}")
+        lines.append(sheet.line([*row.labels.values(), *texts]))
+    return sheet.tabular(len(columns), lines, texts=len(names))
 
 
-def _interval_text(interval: _Interval | None) -> str:
+def _interval_text(interval: _Interval | None) -> sheet.Cell:
     if interval is None:
-        return latex.MISSING
+        return sheet.MISSING
     value, low, high = (100 * number for number in interval)
     bounds = f" [{low:.1f}, {high:.1f}]" if low == low else ""
     return f"{value:.2f}{bounds}"

@@ -9,10 +9,11 @@ import pandas as pd
 
 from fusevad.data.label_tables import NORMAL
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv, write_csv, write_text
-from fusevad.report import latex
+from fusevad.files import read_csv, write_csv
+from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset
 from fusevad.report.statistics import ALPHA, holm, paired_test
+from fusevad.report.write_sheet import write_sheet
 
 MODALITIES = {"image": "Image", "motion cue": "Motion cue"}
 _FRAME_TYPES = ("Anomaly", "Normal")
@@ -76,9 +77,9 @@ def make_attention_table(
         areas = _read_areas(studies[dataset.key])
         cells = _cells(areas)
         printed = paper[paper["dataset"] == dataset.source]
-        parts.append(latex.caption(f"{dataset.title}.", _stated(areas)))
+        parts.append(sheet.Caption(f"{dataset.title}.", _stated(areas)))
         parts.append(_tabular(cells, printed))
-        parts.append(latex.notes(_notes(areas, printed)))
+        parts.append(sheet.Notes(tuple(_notes(areas, printed))))
         tables += [
             printed.assign(block="published", dataset=dataset.key).rename(columns={"area": "mean"}),
             _tidy(cells).assign(block="measured", dataset=dataset.key),
@@ -86,8 +87,8 @@ def make_attention_table(
     columns = ["block", "dataset", *_KEYS, "mean", "standard_error", "videos", "segments"]
     tidy = pd.concat([table for table in tables if len(table)]).reindex(columns=columns)
     write_csv(tidy.astype({"videos": "Int64", "segments": "Int64"}), out_csv)
-    caption = latex.caption(latex.numbered(name), f"{title}. {_CAPTION}")
-    write_text(latex.document([caption, *parts], wide=True), out_tex)
+    caption = sheet.Caption(latex.numbered(name), f"{title}. {_CAPTION}")
+    write_sheet([caption, *parts], out_tex, wide=True)
 
 
 def _read_areas(path: Path) -> pd.DataFrame:
@@ -138,7 +139,7 @@ def _cells(areas: pd.DataFrame) -> dict[tuple[str, str, str], _Cell]:
     return result
 
 
-def _tabular(cells: Mapping[tuple[str, str, str], _Cell], printed: pd.DataFrame) -> str:
+def _tabular(cells: Mapping[tuple[str, str, str], _Cell], printed: pd.DataFrame) -> sheet.Tabular:
     paper = {
         (row["class"], row["modality"], row["frame_type"]): row["area"]
         for row in printed.to_dict("records")
@@ -147,16 +148,16 @@ def _tabular(cells: Mapping[tuple[str, str, str], _Cell], printed: pd.DataFrame)
     if paper:
         groups += [(f"{label}, paper", _FRAME_TYPES) for label in MODALITIES.values()]
     classes = sorted({key[0] for key in (*cells, *paper)} - {NORMAL, _ALL})
-    lines = [*latex.grouped_head("Class (videos; segments)", groups), r"\midrule"]
+    lines = [*sheet.grouped_head("Class (videos; segments)", groups), "rule"]
     for name in (*classes, _ALL, NORMAL):
         if name == _ALL:
-            lines.append(r"\midrule")
+            lines.append("rule")
         texts = [_text(cells.get((name, *cell))) for cell in _CELLS]
         if paper:
             values = [paper.get((name, *cell), float("nan")) for cell in _CELLS]
-            texts += [latex.published(value, float("nan")) for value in values]
-        lines.append(latex.line([latex.escape(_label(name, cells)), *texts]))
-    return latex.tabular(len(groups) * len(_FRAME_TYPES), lines)
+            texts += [sheet.published(value) for value in values]
+        lines.append(sheet.line([_label(name, cells), *texts]))
+    return sheet.tabular(len(groups) * len(_FRAME_TYPES), lines)
 
 
 def _label(name: str, cells: Mapping[tuple[str, str, str], _Cell]) -> str:
@@ -167,10 +168,10 @@ def _label(name: str, cells: Mapping[tuple[str, str, str], _Cell]) -> str:
     return f"{title.replace('_', ' ').replace('-', ' ')} ({videos}; {segments})"
 
 
-def _text(cell: _Cell | None) -> str:
+def _text(cell: _Cell | None) -> sheet.Cell:
     if cell is None:
-        return latex.MISSING
-    return latex.spread(cell.mean, cell.error)
+        return sheet.MISSING
+    return sheet.spread(cell.mean, cell.error)
 
 
 def _notes(areas: pd.DataFrame, printed: pd.DataFrame) -> list[str]:

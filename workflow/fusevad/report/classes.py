@@ -7,8 +7,8 @@ import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv, write_text
-from fusevad.report import latex
+from fusevad.files import write_csv
+from fusevad.report import sheet
 from fusevad.report.published import PAPER_INPUTS, read_published_classes
 from fusevad.report.runs import (
     TableDataset,
@@ -19,6 +19,7 @@ from fusevad.report.runs import (
 )
 from fusevad.report.statistics import ALPHA, summarize_table
 from fusevad.report.test_split import class_video_counts
+from fusevad.report.write_sheet import write_sheet
 
 _PAGE_COLUMNS = 4
 
@@ -65,11 +66,11 @@ def make_classes(
     paper = read_published_classes(published)
     parts = []
     for dataset in datasets:
-        parts.append(latex.caption(*_caption(dataset, protocol, len(seeds))))
+        parts.append(sheet.Caption(*_caption(dataset, protocol, len(seeds))))
         parts.append(_tabular(experiments, dataset, summary, paper, protocol))
-    parts.append(latex.notes(footnotes(experiments, datasets, values, protocol, seeds)))
+    parts.append(sheet.Notes(tuple(footnotes(experiments, datasets, values, protocol, seeds))))
     write_csv(_tidy(experiments, datasets, summary, paper), out_csv)
-    write_text(latex.document(parts, len(experiments) > _PAGE_COLUMNS), out_tex)
+    write_sheet(parts, out_tex, wide=len(experiments) > _PAGE_COLUMNS)
 
 
 def _caption(dataset: TableDataset, protocol: str, seeds: int) -> tuple[str, str]:
@@ -91,7 +92,7 @@ def _tabular(
     summary: pd.DataFrame,
     paper: pd.DataFrame,
     protocol: str,
-) -> str:
+) -> sheet.Tabular:
     shown = summary[(summary["dataset"] == dataset.key) & (summary["protocol"] == protocol)]
     cells = {(cell["experiment"], cell["class"]): cell for cell in shown.to_dict("records")}
     printed = {
@@ -101,21 +102,21 @@ def _tabular(
     groups = [("Measured here", [row.label for row in experiments])]
     if printed:
         groups.append(("Published, not re-run", list(PAPER_INPUTS.values())))
-    lines = [*latex.grouped_head("Class (test videos)", groups), r"\midrule"]
+    lines = [*sheet.grouped_head("Class (test videos)", groups), "rule"]
     for name, videos in sorted(class_video_counts(dataset).items()):
         numbers = [_measured(cells.get((row.name, name))) for row in experiments]
         if printed:
             values = [printed.get((name, key), float("nan")) for key in PAPER_INPUTS]
-            numbers += [latex.published(value, float("nan")) for value in values]
+            numbers += [sheet.published(value) for value in values]
         title = f"{name.replace('_', ' ').replace('-', ' ')} ({videos})"
-        lines.append(latex.line([latex.escape(title), *numbers]))
-    return latex.tabular(sum(len(columns) for _, columns in groups), lines)
+        lines.append(sheet.line([title, *numbers]))
+    return sheet.tabular(sum(len(columns) for _, columns in groups), lines)
 
 
-def _measured(cell: dict | None) -> str:
+def _measured(cell: dict | None) -> sheet.Cell:
     if cell is None:
-        return latex.MISSING
-    return latex.measured(cell["mean"], cell["std"], cell["bold"], cell["leading"])
+        return sheet.MISSING
+    return sheet.measured(cell["mean"], cell["std"], cell["bold"], cell["leading"])
 
 
 def _tidy(

@@ -8,10 +8,11 @@ import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.evaluate.history import WEIGHT
-from fusevad.files import read_csv, write_csv, write_text
-from fusevad.report import latex
+from fusevad.files import read_csv, write_csv
+from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow, footnotes, read_measurements, read_scores
 from fusevad.report.statistics import holm, paired_test, summarize
+from fusevad.report.write_sheet import write_sheet
 
 _DIFFERENCES = ("weights_max", "weights_mean", "scores_max", "scores_mean")
 _PARAMETERS, _RUNS = "parameters", "runs"
@@ -75,9 +76,9 @@ def make_equivalence_table(
         ),
     ]
     tables = [_tabular(dataset, found[found["dataset"] == dataset.key]) for dataset in datasets]
-    heading = latex.caption(latex.numbered(name), caption)
+    heading = sheet.Caption(latex.numbered(name), caption)
     write_csv(found.assign(block="measured"), out_csv)
-    write_text(latex.document([heading, *tables, latex.notes(notes)], wide=True), out_tex)
+    write_sheet([heading, *tables, sheet.Notes(tuple(notes))], out_tex, wide=True)
 
 
 def _same_parameters(path: Path, dataset: TableDataset, experiment: str) -> pd.DataFrame:
@@ -157,19 +158,19 @@ def _epochs(path: Path, protocol: str) -> pd.Series:
     return table[table["protocol"] == protocol].groupby("seed")["epoch"].first()
 
 
-def _tabular(dataset: TableDataset, found: pd.DataFrame) -> str:
+def _tabular(dataset: TableDataset, found: pd.DataFrame) -> sheet.Tabular:
     heads = [
         ("Weights", ["largest", "mean"]),
         ("Scores", ["largest", "mean"]),
         (dataset.metrics[0], ["difference", "p"]),
         ("Epoch", ["others"]),
     ]
-    lines = latex.grouped_head(dataset.title, heads)
+    lines = sheet.grouped_head(dataset.title, heads)
     for compared, label in ((_PARAMETERS, "Same parameters"), (_RUNS, "Trained apart")):
-        lines.append(r"\midrule")
+        lines.append("rule")
         for row in found[found["compared"] == compared].itertuples():
-            others = latex.MISSING if pd.isna(row.other_epoch) else f"{row.other_epoch} of {row.n}"
-            texts = [latex.scientific(getattr(row, column)) for column in _DIFFERENCES]
-            texts += [latex.spread(row.difference, row.std), latex.p_value(row.p), others]
-            lines.append(latex.line([f"{label}, {row.protocol}", *texts]))
-    return latex.tabular(7, lines)
+            others = sheet.MISSING if pd.isna(row.other_epoch) else f"{row.other_epoch} of {row.n}"
+            texts = [sheet.scientific(getattr(row, column)) for column in _DIFFERENCES]
+            texts += [sheet.spread(row.difference, row.std), sheet.p_value(row.p), others]
+            lines.append(sheet.line([f"{label}, {row.protocol}", *texts]))
+    return sheet.tabular(7, lines)

@@ -5,12 +5,33 @@ import unicodedata
 from collections.abc import Sequence
 
 from fusevad.printable import COMMANDS, is_printable
+from fusevad.report.sheet import (
+    Caption,
+    Cell,
+    Emphasis,
+    Formula,
+    Gap,
+    Line,
+    Notes,
+    Number,
+    Part,
+    Row,
+    Rules,
+    Span,
+)
 
 _SPECIAL = {"λ_r": r"$\lambda_r$", "-": "-{}", "'": "'{}", **COMMANDS}
 # The subscript of λ_r is no underscore. Hyphens or apostrophes in a row would become one dash or
 # quotation mark.
 _PATTERN = re.compile("|".join(["λ_r", "-(?=-)", "'(?=')", *map(re.escape, COMMANDS)]))
-MISSING = "--"
+# Of numbers that are judged together all have room for the dagger.
+_MARKS = {
+    "plain": "",
+    "bold": r"^{\phantom{\dagger}}",
+    "leading": r"^{\dagger}",
+    "other": r"^{\phantom{\dagger}}",
+}
+GAPS: dict[Gap, str] = {"rule": r"\midrule", "space": r"\addlinespace"}
 
 
 def escape(text: str) -> str:
@@ -29,92 +50,8 @@ def numbered(name: str) -> str:
     return f"{kind.capitalize()} {number}, {rest}." if rest else f"{kind.capitalize()} {number}."
 
 
-def measured(mean: float, std: float, bold: bool = False, leading: bool = False) -> str:
-    """`mean ± std` of a fraction, in percent; bold or with a dagger, as the statistics say."""
-    if mean != mean:
-        return MISSING
-    number = f"{100 * mean:.2f}"
-    number = rf"\mathbf{{{number}}}" if bold else number
-    spread = "" if std != std else rf" \pm {100 * std:.2f}"
-    mark = r"^{\dagger}" if leading and not bold else r"^{\phantom{\dagger}}"
-    return f"${number}{spread}{mark}$"
-
-
-def spread(mean: float, std: float, decimals: int = 2) -> str:
-    """`mean ± std` of numbers as they are; without the spread where it is not known."""
-    if mean != mean:
-        return MISSING
-    error = "" if std != std else rf" \pm {std:.{decimals}f}"
-    return f"${mean:.{decimals}f}{error}$"
-
-
-def published(mean: float, std: float) -> str:
-    """A printed percentage, in italics so that it is never taken for a measured one."""
-    if mean != mean:
-        return MISSING
-    spread = "" if std != std else rf" $\pm$ {std:.2f}"
-    return rf"\textit{{{mean:.2f}{spread}}}"
-
-
-def p_value(value: float) -> str:
-    """A p-value to three digits, or that it is below what they show."""
-    if value != value:
-        return MISSING
-    return "$<$0.001" if value < 0.0005 else f"{value:.3f}"
-
-
-def scientific(value: float) -> str:
-    """Two digits and a power of ten, from 0.01 on two digits as they are."""
-    if value != value:
-        return MISSING
-    if value == 0 or abs(value) >= 0.01:
-        return f"{value:.2g}"
-    digits, exponent = f"{value:.1e}".split("e")
-    return rf"${digits}\cdot 10^{{{int(exponent)}}}$"
-
-
-def line(cells: Sequence[str]) -> str:
-    """One row of a tabular."""
-    return " & ".join(cells) + r" \\"
-
-
-def heading(text: str, columns: int) -> str:
-    """A heading across all columns of a tabular."""
-    return rf"\multicolumn{{{columns}}}{{@{{}}l}}{{{text}}} \\"
-
-
-def grouped_head(first: str, groups: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
-    """Two head lines: groups with a rule under each, then the columns in them."""
-    top, rules, bottom, position = [""], [], [first], 2
-    for title, columns in groups:
-        width = len(columns)
-        top.append(rf"\multicolumn{{{width}}}{{c}}{{{escape(title)}}}")
-        rules.append(rf"\cmidrule(lr){{{position}-{position + width - 1}}}")
-        bottom += [escape(column) for column in columns]
-        position += width
-    return [line(top), "".join(rules), line(bottom)]
-
-
-def tabular(columns: int, lines: Sequence[str], texts: int = 1) -> str:
-    """A booktabs tabular: `texts` text columns, then `columns` centred ones."""
-    begin = rf"\noindent\begin{{tabular}}{{@{{}}{'l' * texts}{'c' * columns}@{{}}}}"
-    end = r"\end{tabular}\par\medskip"
-    return "\n".join([begin, r"\toprule", *lines, r"\bottomrule", end])
-
-
-def caption(title: str, text: str) -> str:
-    """A bold title and the text after it, as one paragraph."""
-    return rf"\medskip\noindent\textbf{{{escape(title)}}} {escape(text)}\par\medskip"
-
-
-def notes(items: Sequence[str]) -> str:
-    """Footnotes under a table, a line each."""
-    lines = [rf"\noindent {escape(item)}\par" for item in items]
-    return "\n".join([r"{\footnotesize", *lines, r"}\bigskip"])
-
-
-def document(body: Sequence[str], wide: bool) -> str:
-    """A complete document of the parts of `body`; `wide` turns the page."""
+def document(parts: Sequence[Part], wide: bool) -> str:
+    """A complete document of the parts of a sheet; `wide` turns the page."""
     paper = "a4paper,landscape" if wide else "a4paper"
     return "\n".join(
         [
@@ -124,8 +61,54 @@ def document(body: Sequence[str], wide: bool) -> str:
             r"\pagestyle{empty}",
             r"\begin{document}",
             r"\small",
-            "\n\n".join(body),
+            "\n\n".join(map(_part, parts)),
             r"\end{document}",
             "",
         ]
     )
+
+
+def set_cell(cell: Cell) -> str:
+    """A cell in one column."""
+    match cell:
+        case str():
+            return escape(cell)
+        case Formula():
+            return cell.latex
+        case Emphasis():
+            return rf"\text{'bf' if cell.bold else 'it'}{{{escape(cell.text)}}}"
+        case Number(style="printed"):
+            error = rf" $\pm$ {cell.spread}" if cell.spread else ""
+            return rf"\textit{{{cell.mean}{error}}}"
+    number = rf"\mathbf{{{cell.mean}}}" if cell.style == "bold" else cell.mean
+    error = rf" \pm {cell.spread}" if cell.spread else ""
+    return f"${number}{error}{_MARKS[cell.style]}$"
+
+
+def _part(part: Part) -> str:
+    match part:
+        case Caption():
+            title, text = escape(part.title), escape(part.text)
+            return rf"\medskip\noindent\textbf{{{title}}} {text}\par\medskip"
+        case Notes():
+            lines = [rf"\noindent {escape(item)}\par" for item in part.items]
+            return "\n".join([r"{\footnotesize", *lines, r"}\bigskip"])
+    begin = rf"\noindent\begin{{tabular}}{{@{{}}{'l' * part.texts}{'c' * part.columns}@{{}}}}"
+    end = r"\end{tabular}\par\medskip"
+    return "\n".join([begin, r"\toprule", *map(_row, part.rows), r"\bottomrule", end])
+
+
+def _row(row: Row) -> str:
+    match row:
+        case Line():
+            return " & ".join(map(_spanning, row.cells)) + r" \\"
+        case Rules():
+            return "".join(rf"\cmidrule(lr){{{first}-{last}}}" for first, last in row.groups)
+    return GAPS[row]
+
+
+def _spanning(cell: Cell | Span) -> str:
+    if not isinstance(cell, Span):
+        return set_cell(cell)
+    align = "@{}l" if cell.align == "l" else "c"
+    return rf"\multicolumn{{{cell.columns}}}{{{align}}}{{{set_cell(cell.text)}}}"

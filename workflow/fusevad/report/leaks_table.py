@@ -10,11 +10,12 @@ import pandas as pd
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.data.truth import LabelledVideo
 from fusevad.evaluate.metrics import LabelledSegments, LabelledTest
-from fusevad.files import read_csv, write_csv, write_text
-from fusevad.report import latex
+from fusevad.files import read_csv, write_csv
+from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.statistics import holm, paired_test, summarize
 from fusevad.report.test_split import segment_scores, test_videos
+from fusevad.report.write_sheet import write_sheet
 
 Split = Literal["official", "released"]
 _SPLITS: tuple[Split, Split] = ("official", "released")
@@ -82,9 +83,9 @@ def make_leaks_table(
     table["p"] = holm(table["p"].to_list())
     write_csv(table.astype({"videos": "Int64", "n": "Int64"}), out_csv)
     body = [
-        latex.caption(latex.numbered(name), f"{title}. Numbers of videos."),
+        sheet.Caption(latex.numbered(name), f"{title}. Numbers of videos."),
         _count_tabular(shown, table),
-        latex.notes(_names(shown, parts)),
+        sheet.Notes(tuple(_names(shown, parts))),
     ]
     if metrics:
         caption = (
@@ -94,8 +95,8 @@ def make_leaks_table(
             "seeds, after Holm's correction over the table."
         )
         labels = {row.name: row.label for row in experiments}
-        body += [latex.caption("What it changes.", caption), _metric_tabular(shown, table, labels)]
-    write_text(latex.document(body, wide=True), out_tex)
+        body += [sheet.Caption("What it changes.", caption), _metric_tabular(shown, table, labels)]
+    write_sheet(body, out_tex, wide=True)
 
 
 def _read_parts(path: Path) -> pd.DataFrame:
@@ -160,7 +161,7 @@ def _by_seed(
     return pd.Series([test.metric(metric, row[kept]) for row in scores], index=seeds)
 
 
-def _count_tabular(shown: Mapping[str, TableDataset], table: pd.DataFrame) -> str:
+def _count_tabular(shown: Mapping[str, TableDataset], table: pd.DataFrame) -> sheet.Tabular:
     heads = [
         ("Official", ["training", "test"]),
         ("Released", ["training", "test"]),
@@ -169,17 +170,17 @@ def _count_tabular(shown: Mapping[str, TableDataset], table: pd.DataFrame) -> st
     ]
     quantities = [f"{split}_{part}" for split in _SPLITS for part in ("train", "test")]
     quantities += ["leaked", "left_out_test", "moved", "left_out_train"]
-    lines = [*latex.grouped_head("Data set", heads), r"\midrule"]
+    lines = [*sheet.grouped_head("Data set", heads), "rule"]
     for source, dataset in shown.items():
         own = table[(table["dataset"] == source) & table["metric"].isna()]
         counts = own.set_index("quantity")["videos"]
         if _NO_SPLIT in counts.index:
-            none = rf"\multicolumn{{8}}{{c}}{{{_NO_SPLIT}}}"
-            lines.append(latex.line([latex.escape(dataset.title), none]))
+            none = sheet.Span(_NO_SPLIT, len(quantities), "c")
+            lines.append(sheet.line([dataset.title, none]))
             continue
-        texts = [f"{counts[q]:g}" if q in counts.index else latex.MISSING for q in quantities]
-        lines.append(latex.line([latex.escape(dataset.title), *texts]))
-    return latex.tabular(len(quantities), lines)
+        texts = [f"{counts[q]:g}" if q in counts.index else sheet.MISSING for q in quantities]
+        lines.append(sheet.line([dataset.title, *texts]))
+    return sheet.tabular(len(quantities), lines)
 
 
 def _names(shown: Mapping[str, TableDataset], parts: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -198,27 +199,27 @@ def _names(shown: Mapping[str, TableDataset], parts: Mapping[str, pd.DataFrame])
 
 def _metric_tabular(
     shown: Mapping[str, TableDataset], table: pd.DataFrame, labels: Mapping[str, str]
-) -> str:
+) -> sheet.Tabular:
     heads = [
         ("Official split", ["all", "common"]),
         ("Released split", ["all", "common"]),
         ("Released − official, common", ["points", "p"]),
     ]
-    lines = latex.grouped_head("", heads)
+    lines = sheet.grouped_head("", heads)
     measured = table[table["metric"].notna()]
     for (source, metric), part in measured.groupby(["dataset", "metric"], sort=False):
         videos = part.groupby("quantity")["videos"].first()
         title = f"{shown[str(source)].title}, {metric}; {videos['official_common']} common videos"
-        lines += [r"\midrule", latex.heading(latex.escape(title), 7)]
+        lines += ["rule", sheet.heading(title, 7)]
         for experiment, own in part.groupby("experiment", sort=False):
             cells = own.set_index("quantity")
             texts = [
-                latex.spread(cells["mean"][quantity], cells["std"][quantity])
+                sheet.spread(cells["mean"][quantity], cells["std"][quantity])
                 for quantity in (
                     *(f"{split}_{kind}" for split in _SPLITS for kind in ("all", "common")),
                     "difference_common",
                 )
             ]
-            p = latex.p_value(cells["p"]["difference_common"])
-            lines.append(latex.line([latex.escape(labels[str(experiment)]), *texts, p]))
-    return latex.tabular(6, lines)
+            p = sheet.p_value(cells["p"]["difference_common"])
+            lines.append(sheet.line([labels[str(experiment)], *texts, p]))
+    return sheet.tabular(6, lines)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
-from fusevad.files import write_csv, write_text
-from fusevad.report import latex
+from fusevad.files import write_csv
+from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import (
     PERCENT,
@@ -19,6 +19,7 @@ from fusevad.report.studies import (
     summarize_study,
     tidy,
 )
+from fusevad.report.write_sheet import write_sheet
 
 _MASKED = {"none": "Clean", "motion": "Motion cue masked", "rgb": "Image masked"}
 _KEYS = ["masked", "level", "metric", "subset"]
@@ -83,19 +84,19 @@ def make_masking_table(
     )
     notes = [*_NOTES, *study_notes(experiment, datasets, values, protocol, seeds, paper)]
     parts = [
-        latex.caption(latex.numbered(name), caption),
+        sheet.Caption(latex.numbered(name), caption),
         *(_tabular(dataset, summary, paper) for dataset in datasets),
-        latex.notes(notes),
+        sheet.Notes(tuple(notes)),
     ]
     write_csv(tidy(summary, paper, experiment, datasets, protocol), out_csv)
-    write_text(latex.document(parts, wide=True), out_tex)
+    write_sheet(parts, out_tex, wide=True)
 
 
 def _main_metric(dataset: TableDataset) -> str:
     return "AP" if dataset.metrics[0] == "AP" else "AUC"
 
 
-def _tabular(dataset: TableDataset, summary: pd.DataFrame, paper: pd.DataFrame) -> str:
+def _tabular(dataset: TableDataset, summary: pd.DataFrame, paper: pd.DataFrame) -> sheet.Tabular:
     metric = _main_metric(dataset)
     columns = [(metric, "all"), ("Brier", "all"), ("KL", "all"), *_WEIGHTS]
     own = summary[summary["dataset"] == dataset.key]
@@ -106,30 +107,29 @@ def _tabular(dataset: TableDataset, summary: pd.DataFrame, paper: pd.DataFrame) 
         ("Scores, over frames", [metric, "Brier", "KL"]),
         ("Weight of the image", ["all", "abnormal", "normal"]),
     ]
-    head, rules, bottom = latex.grouped_head(dataset.title, [("", ["share"]), *groups])
-    lines = [head, rules.replace(r"\cmidrule(lr){2-2}", ""), bottom]
+    lines = sheet.grouped_head(dataset.title, [("", ["share"]), *groups])
     for masked, label in _MASKED.items():
         levels = sorted(own.loc[own["masked"] == masked, "level"].unique())
-        lines += [r"\midrule"] if levels else []
+        lines += ["rule"] if levels else []
         for level in levels:
             texts = [_text(cells.get((masked, level, *column))) for column in columns]
-            lines.append(latex.line([label, _share(level), *texts]))
+            lines.append(sheet.line([label, _share(level), *texts]))
             keys = [(masked, level, *column) for column in columns]
             if any(key in found for key in keys):
                 texts = [
-                    printed(key[2], found[key]) if key in found else latex.MISSING for key in keys
+                    printed(key[2], found[key]) if key in found else sheet.MISSING for key in keys
                 ]
-                lines.append(latex.line([r"\quad\textit{paper}", "", *texts]))
-    return latex.tabular(1 + len(columns), lines)
+                lines.append(sheet.line([sheet.Emphasis("paper"), "", *texts]))
+    return sheet.tabular(1 + len(columns), lines)
 
 
 def _share(level: float) -> str:
-    return rf"{100 * level:g}\,\%" if level else ""
+    return f"{100 * level:g} %" if level else ""
 
 
-def _text(cell: object | None) -> str:
+def _text(cell: object | None) -> sheet.Cell:
     if cell is None:
-        return latex.MISSING
+        return sheet.MISSING
     if cell.metric in PERCENT:
         return percent(cell.mean, cell.std, cell.p)
-    return latex.spread(cell.mean, cell.std, decimals=4)  # as the paper prints them
+    return sheet.spread(cell.mean, cell.std, decimals=4)  # as the paper prints them

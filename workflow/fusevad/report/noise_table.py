@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
-from fusevad.files import write_csv, write_text
-from fusevad.report import latex
+from fusevad.files import write_csv
+from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import (
     percent,
@@ -18,6 +18,7 @@ from fusevad.report.studies import (
     summarize_study,
     tidy,
 )
+from fusevad.report.write_sheet import write_sheet
 
 _PAPER = "paper"
 _DEFINITION_NOTE = (
@@ -71,31 +72,31 @@ def make_noise_table(
     )
     notes = [_DEFINITION_NOTE, *study_notes(experiment, datasets, values, protocol, seeds, paper)]
     parts = [
-        latex.caption(latex.numbered(name), caption),
+        sheet.Caption(latex.numbered(name), caption),
         *(_tabular(dataset, summary, paper) for dataset in datasets),
-        latex.notes(notes),
+        sheet.Notes(tuple(notes)),
     ]
     write_csv(tidy(summary, paper, experiment, datasets, protocol), out_csv)
-    write_text(latex.document(parts, wide=False), out_tex)
+    write_sheet(parts, out_tex, wide=False)
 
 
-def _tabular(dataset: TableDataset, summary: pd.DataFrame, paper: pd.DataFrame) -> str:
+def _tabular(dataset: TableDataset, summary: pd.DataFrame, paper: pd.DataFrame) -> sheet.Tabular:
     own = summary[summary["dataset"] == dataset.key]
     cells = {(c.level, c.metric): c for c in own.itertuples()}
     numbers = paper[paper["dataset"] == dataset.source]
     found = {(c.level, c.metric): c.mean for c in numbers.itertuples()}
     beside = [metric for metric in dataset.metrics if metric in set(numbers["metric"])]
     columns = [*dataset.metrics, *(f"{metric}, {_PAPER}" for metric in beside)]
-    lines = [latex.heading(latex.escape(dataset.title), 1 + len(columns))]
-    lines += [latex.line([latex.escape(text) for text in ["λ", *columns]]), r"\midrule"]
+    lines: list[sheet.Row] = [sheet.heading(dataset.title, 1 + len(columns))]
+    lines += [sheet.head(["λ", *columns]), "rule"]
     for level in sorted(own["level"].unique()):
         texts = []
         for metric in dataset.metrics:
             cell = cells.get((level, metric))
-            texts.append(percent(cell.mean, cell.std, cell.p) if cell else latex.MISSING)
+            texts.append(percent(cell.mean, cell.std, cell.p) if cell else sheet.MISSING)
         texts += [
-            printed(metric, found[level, metric]) if (level, metric) in found else latex.MISSING
+            printed(metric, found[level, metric]) if (level, metric) in found else sheet.MISSING
             for metric in beside
         ]
-        lines.append(latex.line([f"{level:g}", *texts]))
-    return latex.tabular(len(columns), lines)
+        lines.append(sheet.line([f"{level:g}", *texts]))
+    return sheet.tabular(len(columns), lines)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv, write_json
+from fusevad.files import write_csv, write_json, write_text
+from fusevad.report.macros import macros
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_measurements
 
 # Of a fraction: as many as Table 1 prints of percent.
@@ -21,15 +22,16 @@ def make_run_metrics(
     """Write means over seeds, and the values of each seed, under one protocol.
 
     The JSON is `{dataset: {experiment: {metric: mean}}}`, fractions, keys sorted. The CSV has
-    columns dataset, experiment, metric, seed, value.
+    columns dataset, experiment, metric, seed, value. `numbers.tex` beside them has a macro for each
+    number of Table 1, of all protocols.
 
     Raises:
         FusevadError: an unknown protocol, one that no run was evaluated under, or a run's file
             that is missing or wrong.
     """
     check_protocol(protocol)
-    values = read_measurements(experiments, datasets)
-    values = values[values["protocol"] == protocol].drop(columns="protocol")
+    measured = read_measurements(experiments, datasets)
+    values = measured[measured["protocol"] == protocol].drop(columns="protocol")
     if values.empty:
         raise FusevadError(f"metrics: no run was evaluated under protocol {protocol}; train again")
     columns = ["dataset", "experiment", "metric"]
@@ -38,4 +40,5 @@ def make_run_metrics(
         of_experiment = means.setdefault(dataset, {}).setdefault(experiment, {})
         of_experiment[metric] = round(mean, _DIGITS)
     write_csv(values[[*columns, "seed", "value"]].sort_values([*columns, "seed"]), out_csv)
+    write_text(macros(measured, protocol), out_json.with_name("numbers.tex"))
     write_json(means, out_json)

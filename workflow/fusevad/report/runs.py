@@ -186,7 +186,7 @@ def undefined_notes(datasets: Sequence[TableDataset], values: pd.DataFrame) -> l
         missing = [metric for metric in dataset.metrics if found and metric not in found]
         if missing:
             notes.append(
-                f"{dataset.title}: {', '.join(missing)} undefined (--), as the test videos with "
+                f"{dataset.title}: {', '.join(missing)} undefined (–), as the test videos with "
                 "an anomaly show it throughout and have no normal frame."
             )
     return notes

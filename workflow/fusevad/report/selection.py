@@ -8,10 +8,11 @@ import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv, write_text
-from fusevad.report import latex
+from fusevad.files import write_csv
+from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow, footnotes, read_measurements
 from fusevad.report.statistics import holm, mean_interval, paired_test
+from fusevad.report.write_sheet import write_sheet
 
 _ORACLE, _HONEST = "oracle", ("validation", "last")
 # Of the row that averages over the methods, seed by seed.
@@ -61,12 +62,12 @@ def make_selection(
         f"{protocol}: {text}" for protocol, text in PROTOCOLS.items()
     )
     parts = [
-        latex.caption(latex.numbered(name), f"{caption}."),
+        sheet.Caption(latex.numbered(name), f"{caption}."),
         *(_tabular(dataset, compared) for dataset in datasets),
-        latex.notes([*_NOTES, *footnotes(experiments, datasets, values, _ORACLE, seeds)]),
+        sheet.Notes((*_NOTES, *footnotes(experiments, datasets, values, _ORACLE, seeds))),
     ]
     write_csv(compared.assign(block="measured"), out_csv)
-    write_text(latex.document(parts, wide=True), out_tex)
+    write_sheet(parts, out_tex, wide=True)
 
 
 def _compared(values: pd.DataFrame, dataset: TableDataset, labels: dict[str, str]) -> pd.DataFrame:
@@ -102,21 +103,21 @@ def _compared(values: pd.DataFrame, dataset: TableDataset, labels: dict[str, str
     return pd.DataFrame(rows)
 
 
-def _tabular(dataset: TableDataset, compared: pd.DataFrame) -> str:
+def _tabular(dataset: TableDataset, compared: pd.DataFrame) -> sheet.Tabular:
     own = compared[compared["dataset"] == dataset.key]
     heads = [
         (f"{dataset.title}, {dataset.metrics[0]}", [_ORACLE, *_HONEST]),
         *((f"{_ORACLE} − {honest}", ["points [95 %]", "p"]) for honest in _HONEST),
     ]
-    lines = [*latex.grouped_head("Method", heads), r"\midrule"]
+    lines = [*sheet.grouped_head("Method", heads), "rule"]
     for experiment, part in own.groupby("experiment", sort=False):
         cells = part.set_index("against")
         means = [cells["oracle"].iloc[0], *(cells["honest"][honest] for honest in _HONEST)]
-        texts = [latex.escape(cells["method"].iloc[0]), *(f"{mean:.2f}" for mean in means)]
+        texts = [cells["method"].iloc[0], *(f"{mean:.2f}" for mean in means)]
         for honest in _HONEST:
             cell = cells.loc[honest]
             bounds = f" [{cell['low']:.2f}, {cell['high']:.2f}]" if np.isfinite(cell["low"]) else ""
-            texts += [f"{cell['difference']:.2f}{bounds}", latex.p_value(cell["p"])]
-        lines += [r"\midrule"] if experiment == _ALL else []
-        lines.append(latex.line(texts))
-    return latex.tabular(7, lines)
+            texts += [f"{cell['difference']:.2f}{bounds}", sheet.p_value(cell["p"])]
+        lines += ["rule"] if experiment == _ALL else []
+        lines.append(sheet.line(texts))
+    return sheet.tabular(7, lines)

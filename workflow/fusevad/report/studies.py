@@ -8,7 +8,7 @@ import pandas as pd
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
-from fusevad.report import latex
+from fusevad.report import sheet
 from fusevad.report.runs import TableDataset, TableRow, footnotes
 from fusevad.report.statistics import ALPHA, holm, paired_test, summarize
 
@@ -144,12 +144,12 @@ def study_notes(
     return notes
 
 
-def percent(mean: float, std: float, p: float) -> str:
+def percent(mean: float, std: float, p: float) -> sheet.Cell:
     """A metric in percent, with a dagger where it differs from the clean one."""
-    return latex.measured(mean, std, leading=p < ALPHA)
+    return sheet.measured(mean, std, leading=p < ALPHA)
 
 
-def printed(metric: str, mean: float) -> str:
+def printed(metric: str, mean: float) -> sheet.Cell:
     """A number of the paper, in italics."""
     decimals = 2 if metric in PERCENT else 4
-    return rf"\textit{{{mean:.{decimals}f}}}"
+    return sheet.published(mean, decimals=decimals)

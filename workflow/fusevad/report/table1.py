@@ -8,8 +8,8 @@ import pandas as pd
 from fusevad.config.paper import PAPER_DATASETS
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv, write_text
-from fusevad.report import latex
+from fusevad.files import write_csv
+from fusevad.report import sheet
 from fusevad.report.published import read_published
 from fusevad.report.runs import (
     TableDataset,
@@ -20,8 +20,9 @@ from fusevad.report.runs import (
     undefined_notes,
 )
 from fusevad.report.statistics import ALPHA, summarize_table
+from fusevad.report.write_sheet import write_sheet
 
-_PUBLISHED_HEADING = r"\textit{PUBLISHED: printed in the IEF-VAD paper, nothing re-run here}"
+_PUBLISHED_HEADING = sheet.Emphasis("PUBLISHED: printed in the IEF-VAD paper, nothing re-run here")
 _PUBLISHED_NOTE = (
     "Published numbers: only the two IEF-VAD rows have a spread (10 runs). The paper does not "
     "state how the epoch was chosen; its released code keeps the best epoch on the test set."
@@ -77,10 +78,10 @@ def make_table1(
     if {dataset.source for dataset in datasets} & set(paper["dataset"]):
         notes.append(_PUBLISHED_NOTE)
     parts = [
-        latex.caption("Table 1.", _caption(datasets, protocol, len(seeds))),
+        sheet.Caption("Table 1.", _caption(datasets, protocol, len(seeds))),
         _main_tabular(experiments, datasets, summary, paper, protocol, len(seeds)),
-        latex.notes(notes),
-        latex.caption("The same runs under each protocol.", _protocol_caption()),
+        sheet.Notes(tuple(notes)),
+        sheet.Caption("The same runs under each protocol.", _protocol_caption()),
         *(
             _protocol_tabular(experiments, datasets[first : first + _PROTOCOL_DATASETS], summary)
             for first in range(0, len(datasets), _PROTOCOL_DATASETS)
@@ -89,7 +90,7 @@ def make_table1(
     ]
     write_csv(_tidy(experiments, summary, paper), out_csv)
     wide = sum(len(dataset.metrics) for dataset in datasets) > _PAGE_COLUMNS
-    write_text(latex.document(parts, wide), out_tex)
+    write_sheet(parts, out_tex, wide)
 
 
 def _caption(datasets: Sequence[TableDataset], protocol: str, seeds: int) -> str:
@@ -117,34 +118,35 @@ def _main_tabular(
     paper: pd.DataFrame,
     protocol: str,
     seeds: int,
-) -> str:
+) -> sheet.Tabular:
     columns = [(dataset.key, metric) for dataset in datasets for metric in dataset.metrics]
     printed = [(dataset.source, metric) for dataset in datasets for metric in dataset.metrics]
-    lines = latex.grouped_head("Method", [(d.title, d.metrics) for d in datasets])
+    lines = sheet.grouped_head("Method", [(d.title, d.metrics) for d in datasets])
     published = _published_lines(paper, printed)
     if published:
-        heading = latex.heading(_PUBLISHED_HEADING, len(columns) + 1)
-        lines += [r"\midrule", heading, r"\addlinespace", *published, r"\midrule"]
-    measured = rf"\textbf{{MEASURED here: mean $\pm$ std of {seeds} seeds, protocol {protocol}}}"
-    lines += [r"\midrule", latex.heading(measured, len(columns) + 1), r"\addlinespace"]
+        heading = sheet.heading(_PUBLISHED_HEADING, len(columns) + 1)
+        lines += ["rule", heading, "space", *published, "rule"]
+    text = f"MEASURED here: mean ± std of {seeds} seeds, protocol {protocol}"
+    measured = sheet.Emphasis(text, bold=True)
+    lines += ["rule", sheet.heading(measured, len(columns) + 1, alone=True), "space"]
     shown = summary[summary["protocol"] == protocol]
     cells = {(c.experiment, c.dataset, c.metric): c for c in shown.itertuples()}
     lines += [_measured_line(row, columns, cells) for row in experiments]
-    return latex.tabular(len(columns), lines)
+    return sheet.tabular(len(columns), lines)
 
 
-def _measured_line(row: TableRow, columns: Sequence[Column], cells: dict) -> str:
+def _measured_line(row: TableRow, columns: Sequence[Column], cells: dict) -> sheet.Line:
     found = [cells.get((row.name, dataset, metric)) for dataset, metric in columns]
-    return latex.line(
-        [latex.escape(row.label)]
+    return sheet.line(
+        [row.label]
         + [
-            latex.measured(cell.mean, cell.std, cell.bold, cell.leading) if cell else latex.MISSING
+            sheet.measured(cell.mean, cell.std, cell.bold, cell.leading) if cell else sheet.MISSING
             for cell in found
         ]
     )
 
 
-def _published_lines(paper: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
+def _published_lines(paper: pd.DataFrame, columns: Sequence[Column]) -> list[sheet.Row]:
     """Rows of the methods that the paper gives a number in one of `columns`; its own come last."""
     cells = {(c.method, c.dataset, c.metric): c for c in paper.itertuples()}
     methods = [
@@ -155,29 +157,29 @@ def _published_lines(paper: pd.DataFrame, columns: Sequence[Column]) -> list[str
     lines = []
     for method in sorted(methods, key=lambda name: name.startswith(("Fusion", "IEF-VAD"))):
         found = [cells.get((method, dataset, metric)) for dataset, metric in columns]
-        numbers = [latex.published(c.mean, c.std) if c else latex.MISSING for c in found]
-        lines.append(latex.line([rf"\textit{{{latex.escape(method)}}}", *numbers]))
+        numbers = [sheet.published(c.mean, c.std) if c else sheet.MISSING for c in found]
+        lines.append(sheet.line([sheet.Emphasis(method), *numbers]))
     return lines
 
 
 def _protocol_tabular(
     experiments: Sequence[TableRow], datasets: Sequence[TableDataset], summary: pd.DataFrame
-) -> str:
+) -> sheet.Tabular:
     groups = [(f"{d.title}, {d.metrics[0]}", list(PROTOCOLS)) for d in datasets]
     cells = {(c.experiment, c.dataset, c.metric, c.protocol): c for c in summary.itertuples()}
-    lines = [*latex.grouped_head("Method", groups), r"\midrule"]
+    lines = [*sheet.grouped_head("Method", groups), "rule"]
     for row in experiments:
         found = [
             cells.get((row.name, dataset.key, dataset.metrics[0], protocol))
             for dataset in datasets
             for protocol in PROTOCOLS
         ]
-        numbers = [latex.measured(c.mean, c.std) if c else latex.MISSING for c in found]
-        lines.append(latex.line([latex.escape(row.label), *numbers]))
-    return latex.tabular(len(datasets) * len(PROTOCOLS), lines)
+        numbers = [sheet.measured(c.mean, c.std) if c else sheet.MISSING for c in found]
+        lines.append(sheet.line([row.label, *numbers]))
+    return sheet.tabular(len(datasets) * len(PROTOCOLS), lines, main=False)
 
 
-def _orientation(datasets: Sequence[TableDataset], paper: pd.DataFrame) -> list[str]:
+def _orientation(datasets: Sequence[TableDataset], paper: pd.DataFrame) -> list[sheet.Part]:
     """The published numbers on data sets that are not configured, as a table of their own."""
     configured = {dataset.source for dataset in datasets}
     given = set(zip(paper["dataset"], paper["metric"], strict=True))
@@ -190,15 +192,15 @@ def _orientation(datasets: Sequence[TableDataset], paper: pd.DataFrame) -> list[
     if not columns:
         return []
     heads = [(PAPER_DATASETS[key], metrics) for key, metrics in groups.items() if metrics]
-    heading = latex.heading(_PUBLISHED_HEADING, len(columns) + 1)
-    lines = [*latex.grouped_head("Method", heads), r"\midrule", heading, r"\addlinespace"]
+    heading = sheet.heading(_PUBLISHED_HEADING, len(columns) + 1)
+    lines = [*sheet.grouped_head("Method", heads), "rule", heading, "space"]
     text = (
         "Data sets that are not configured here: other videos, so NOT comparable with what is "
         f"measured above. {_PUBLISHED_NOTE}"
     )
     return [
-        latex.caption("For orientation: published numbers.", text),
-        latex.tabular(len(columns), lines + _published_lines(paper, columns)),
+        sheet.Caption("For orientation: published numbers.", text),
+        sheet.tabular(len(columns), lines + _published_lines(paper, columns), main=False),
     ]
 
 

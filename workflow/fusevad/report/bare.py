@@ -1,0 +1,211 @@
+"""The tables of a sheet without anything around them, to `\\input` in a paper.
+
+They need booktabs alone. Means, ± and spreads have columns of their own, so that decimal points and
+± stand below one another.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fusevad.report import latex
+from fusevad.report.sheet import (
+    MISSING,
+    Cell,
+    Emphasis,
+    Formula,
+    Line,
+    Number,
+    Part,
+    Row,
+    Rules,
+    Span,
+    Tabular,
+)
+
+# Of the usual two-column styles, in points.
+COLUMN_WIDTH, PAGE_WIDTH = 240, 500
+# Of text set in \small, 9 points high, in points.
+_CHARACTER, _PLUS_MINUS, _GAP = 4.7, 11.2, 12.0
+_PM = r"@{${}\pm{}$}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """How one column of a table is set.
+
+    Attributes:
+        split: into means and spreads.
+        numeric: its cells are numbers, set flush right.
+        mean, spread: digits before the decimal point of the largest one.
+        characters: of the widest cell.
+    """
+
+    split: bool
+    numeric: bool
+    mean: int
+    spread: int
+    characters: int
+
+    @property
+    def places(self) -> int:
+        return 2 if self.split else 1
+
+    @property
+    def width(self) -> float:
+        return self.characters * _CHARACTER + (_PLUS_MINUS if self.split else 0)
+
+
+def tables(parts: Sequence[Part]) -> str:
+    """The main tables of a sheet, one after another; a comment says how wide each is."""
+    main = [part for part in parts if isinstance(part, Tabular) and part.main]
+    return "\n".join(_tabular(table) for table in main)
+
+
+def _tabular(table: Tabular) -> str:
+    rows = _rows(table)
+    count = table.texts + table.columns
+    columns = [_column(rows, place, place < table.texts) for place in range(count)]
+    width = sum(column.width for column in columns) + (count - 1) * _GAP
+    kinds = ["l"] * table.texts + [_kind(column) for column in columns[table.texts :]]
+    return "\n".join(
+        [
+            f"% Needs booktabs. {_fits(width)}",
+            rf"\begin{{tabular}}{{@{{}}{''.join(kinds)}@{{}}}}",
+            r"\toprule",
+            *(_row(row, columns, table.texts) for row in rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _fits(width: float) -> str:
+    if width <= COLUMN_WIDTH:
+        where = f"it fits a column of {COLUMN_WIDTH} pt"
+    elif width <= PAGE_WIDTH:
+        where = r"it needs both columns: \begin{table*}"
+    else:
+        where = (
+            f"it needs a turned page, being wider than {PAGE_WIDTH} pt: \\begin{{sidewaystable}}"
+        )
+    return rf"In \small about {width:.0f} pt wide: {where}."
+
+
+def _rows(table: Tabular) -> list[Row]:
+    """What is left without rows that only a sheet of its own shows, and one gap at a time."""
+    kept: list[Row] = []
+    for row in table.rows:
+        if isinstance(row, Line) and row.alone:
+            continue
+        if isinstance(row, str) and kept and isinstance(kept[-1], str):
+            kept[-1] = "rule" if "rule" in (row, kept[-1]) else row
+        else:
+            kept.append(row)
+    return kept
+
+
+def _column(rows: Sequence[Row], place: int, text: bool) -> _Column:
+    cells = [row.cells[place] for row in rows if isinstance(row, Line) and place < len(row.cells)]
+    cells = [cell for cell in cells if not isinstance(cell, Span)]
+    body = [row for row in rows if isinstance(row, Line) and not row.head]
+    own = [row.cells[place] for row in body if place < len(row.cells)]
+    numbers = [cell for cell in own if isinstance(cell, Number)]
+    others = [cell for cell in own if not isinstance(cell, Number | Span) and cell != MISSING]
+    plain = all(isinstance(cell, str) and re.fullmatch(r"[<\d.,]*", cell) for cell in others)
+    return _Column(
+        split=any(number.spread for number in numbers),
+        numeric=not text and plain,
+        mean=max((_whole(number.mean) for number in numbers), default=0),
+        spread=max((_whole(number.spread) for number in numbers), default=0),
+        characters=max(map(_characters, cells), default=0),
+    )
+
+
+def _whole(digits: str) -> int:
+    return len(digits.partition(".")[0])
+
+
+def _characters(cell: Cell) -> int:
+    match cell:
+        case Number():
+            return len(cell.mean + cell.spread) + (cell.style in ("leading", "other"))
+        case Formula():
+            return len(re.sub("<[^>]*>", "", cell.html))
+        case Emphasis():
+            return len(cell.text)
+    return len(cell)
+
+
+def _kind(column: _Column) -> str:
+    if column.split:
+        return f"r{_PM}l"
+    return "r" if column.numeric else "c"
+
+
+def _row(row: Row, columns: Sequence[_Column], texts: int) -> str:
+    match row:
+        case Rules():
+            pairs = (_physical(first - 1, last, columns) for first, last in row.groups)
+            return "".join(rf"\cmidrule(lr){{{first}-{last}}}" for first, last in pairs)
+        case Line():
+            return _line(row, columns, texts)
+    return latex.GAPS[row]
+
+
+def _physical(first: int, end: int, columns: Sequence[_Column]) -> tuple[int, int]:
+    """First and last column of LaTeX's, from 1, of the columns `first` to before `end`."""
+    before = sum(column.places for column in columns[:first])
+    return before + 1, before + sum(column.places for column in columns[first:end])
+
+
+def _line(line: Line, columns: Sequence[_Column], texts: int) -> str:
+    cells, place = [], 0
+    for cell in line.cells:
+        if isinstance(cell, Span):
+            first, last = _physical(place, place + cell.columns, columns)
+            align = "@{}l" if cell.align == "l" and not place else cell.align
+            text = latex.set_cell(cell.text)
+            cells.append(rf"\multicolumn{{{last - first + 1}}}{{{align}}}{{{text}}}")
+            place += cell.columns
+            continue
+        if place < texts:
+            cells.append(latex.set_cell(cell))
+        elif line.head or not isinstance(cell, Number):
+            cells.append(_beside(cell, columns[place], line.head))
+        else:
+            cells.append(_number(cell, columns[place]))
+        place += 1
+    return " & ".join(cells) + r" \\"
+
+
+def _beside(cell: Cell, column: _Column, head: bool) -> str:
+    """A name, a dash or a text over what are numbers in other rows."""
+    text = latex.set_cell(cell)
+    if column.split or (head and column.numeric):
+        return rf"\multicolumn{{{column.places}}}{{c}}{{{text}}}"
+    return text
+
+
+def _number(number: Number, column: _Column) -> str:
+    mark = r"$^{\dagger}$" if number.style == "leading" else ""
+    if column.split and number.spread:
+        spread = _padded(number.spread, column.spread)
+        return f"{_styled(number, number.mean)} & {_styled(number, spread, False)}{mark}"
+    mean = _styled(number, _padded(number.mean, column.mean))
+    if column.split:
+        return rf"\multicolumn{{2}}{{l}}{{{mean}{mark}}}"
+    return mean + (mark and rf"\rlap{{{mark}}}")
+
+
+def _padded(digits: str, whole: int) -> str:
+    missing = whole - _whole(digits)
+    return rf"\phantom{{{'0' * missing}}}{digits}" if missing else digits
+
+
+def _styled(number: Number, digits: str, mean: bool = True) -> str:
+    digits = digits.replace("-", "$-$")
+    if number.style == "printed":
+        return rf"\textit{{{digits}}}"
+    return rf"\textbf{{{digits}}}" if mean and number.style == "bold" else digits

@@ -1,0 +1,176 @@
+"""What a sheet of tables holds, before `latex` or `html` sets it: captions, tables, notes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Style = Literal["plain", "bold", "leading", "other", "printed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as it is printed, with its spread.
+
+    Attributes:
+        mean: its digits.
+        spread: digits of the standard deviation, or nothing.
+        style: bold, leading (with a dagger) and other are judged together; printed is the paper's.
+    """
+
+    mean: str
+    spread: str = ""
+    style: Style = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A text that is set otherwise than its characters."""
+
+    latex: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Emphasis:
+    """A text in italics, or bold."""
+
+    text: str
+    bold: bool = False
+
+
+Cell = str | Number | Formula | Emphasis
+MISSING = Formula("--", "–")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A text over several columns, at their left or in their middle."""
+
+    text: Cell
+    columns: int
+    align: Literal["l", "c"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row; one that is `alone` is left out of a table that stands in somebody's paper."""
+
+    cells: tuple[Cell | Span, ...]
+    head: bool = False
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Short rules under groups of columns: first and last column of each, from 1."""
+
+    groups: tuple[tuple[int, int], ...]
+
+
+Gap = Literal["rule", "space"]
+Row = Line | Rules | Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Tabular:
+    """A table: `texts` columns of text, then `columns` of numbers.
+
+    `main` is what a paper takes of a sheet; other tables of the sheet only explain it.
+    """
+
+    columns: int
+    rows: tuple[Row, ...]
+    texts: int = 1
+    main: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A bold title and the text after it."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Footnotes, a line each."""
+
+    items: tuple[str, ...]
+
+
+Part = Caption | Tabular | Notes
+
+
+def measured(mean: float, std: float, bold: bool = False, leading: bool = False) -> Cell:
+    """`mean ± std` of a fraction, in percent; bold or with a dagger, as the statistics say."""
+    if mean != mean:
+        return MISSING
+    style: Style = "bold" if bold else "leading" if leading else "other"
+    return Number(f"{100 * mean:.2f}", "" if std != std else f"{100 * std:.2f}", style)
+
+
+def spread(mean: float, std: float, decimals: int = 2) -> Cell:
+    """`mean ± std` of numbers as they are; without the spread where it is not known."""
+    if mean != mean:
+        return MISSING
+    return Number(f"{mean:.{decimals}f}", "" if std != std else f"{std:.{decimals}f}")
+
+
+def published(mean: float, std: float = float("nan"), decimals: int = 2) -> Cell:
+    """A printed number, in italics so that it is never taken for a measured one."""
+    if mean != mean:
+        return MISSING
+    error = "" if std != std else f"{std:.{decimals}f}"
+    return Number(f"{mean:.{decimals}f}", error, "printed")
+
+
+def p_value(value: float) -> Cell:
+    """A p-value to three digits, or that it is below what they show."""
+    if value != value:
+        return MISSING
+    return "<0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def scientific(value: float) -> Cell:
+    """Two digits and a power of ten, from 0.01 on two digits as they are."""
+    if value != value:
+        return MISSING
+    if value == 0 or abs(value) >= 0.01:
+        return f"{value:.2g}"
+    digits, exponent = f"{value:.1e}".split("e")
+    power = int(exponent)
+    return Formula(rf"${digits}\cdot 10^{{{power}}}$", f"{digits}·10<sup>{power}</sup>")
+
+
+def line(cells: Sequence[Cell | Span]) -> Line:
+    """One row of a table."""
+    return Line(tuple(cells))
+
+
+def heading(text: Cell, columns: int, alone: bool = False) -> Line:
+    """A heading across all columns of a table."""
+    return Line((Span(text, columns, "l"),), alone=alone)
+
+
+def head(cells: Sequence[Cell]) -> Line:
+    """The names of the columns."""
+    return Line(tuple(cells), head=True)
+
+
+def grouped_head(first: str, groups: Sequence[tuple[str, Sequence[str]]]) -> list[Row]:
+    """Two head lines: titles of groups, with a rule under each, then the columns in them."""
+    top: list[Cell | Span] = [""]
+    bottom: list[Cell] = [first]
+    rules = []
+    for title, columns in groups:
+        top.append(Span(title, len(columns), "c"))
+        if title:
+            rules.append((len(bottom) + 1, len(bottom) + len(columns)))
+        bottom += columns
+    return [Line(tuple(top), head=True), Rules(tuple(rules)), head(bottom)]
+
+
+def tabular(columns: int, rows: Sequence[Row], texts: int = 1, main: bool = True) -> Tabular:
+    """A table of `texts` text columns, then `columns` others."""
+    return Tabular(columns, tuple(rows), texts, main)

@@ -1,0 +1,15 @@
+"""A sheet of tables in the forms that are read: a document, a table for a paper, a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fusevad.files import write_text
+from fusevad.report import bare, html, latex
+from fusevad.report.sheet import Part
+
+
+def write_sheet(parts: Sequence[Part], out_tex: Path, wide: bool) -> None:
+    """Write `NAME.tex` that compiles alone, `NAME.tabular.tex` for `\\input`, and `NAME.html`."""
+    write_text(bare.tables(parts), out_tex.with_suffix(".tabular.tex"))
+    write_text(html.page(parts), out_tex.with_suffix(".html"))
+    write_text(latex.document(parts, wide), out_tex)
