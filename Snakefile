@@ -8,6 +8,7 @@ from snakemake.utils import min_version
 
 from fusevad.config.command_line import check_command_line
 from fusevad.config.load import load
+from fusevad.config.names import configuration_name
 from fusevad.errors import FusevadError
 from fusevad.plan.jobs import Jobs
 from fusevad.config.protocols import KEPT_PROTOCOLS
@@ -27,14 +28,24 @@ report: "workflow/report/workflow.rst"
 try:
     with one_line_each():
         check_command_line(sys.argv[1:])
-        CONFIG = load(config, Path("config"))
+        OVER = workflow.config_settings.config
+        FILES = workflow.config_settings.configfiles
+        NAME = configuration_name(FILES, OVER, config.get("name"))
+        CONFIG = load(config, Path("config"), NAME)
         JOBS = Jobs(CONFIG)
         STUDIES = StudyJobs(JOBS)
         PLAN = plan(CONFIG)
+        PLAN.check_targets(sys.argv[1:])
         # All at once: Snakemake lists a folder once, and doesn't see what is written there later.
         PLAN.write_all_settings()
 except FusevadError as error:
     raise WorkflowError(str(error))
+
+
+# Where this configuration's runs, tables, figures and pages go; data and embeddings are shared.
+HOME = CONFIG.home
+if OVER and "name" not in OVER:
+    logger.info(f"Values of --config are laid over: runs and tables go to {HOME}.")
 
 
 def inputs_of(job):
@@ -64,13 +75,13 @@ wildcard_constraints:
 
 rule all:
     input:
-        "results/table1.tex",
-        "results/classes.tex",
-        "results/metrics.json",
-        "results/figures/figure2.pdf",
-        "results/figures/curves.pdf",
-        expand("results/figures/timelines-{dataset}.pdf", dataset=CONFIG.embedded),
-        ["results/figures/rendered.png"] if "rendered" in CONFIG.datasets else [],
+        f"{HOME}/table1.tex",
+        f"{HOME}/classes.tex",
+        f"{HOME}/metrics.json",
+        f"{HOME}/figures/figure2.pdf",
+        f"{HOME}/figures/curves.pdf",
+        expand(f"{HOME}/figures/timelines-{{dataset}}.pdf", dataset=CONFIG.embedded),
+        [f"{HOME}/figures/rendered.png"] if "rendered" in CONFIG.datasets else [],
 
 
 include: "workflow/rules/data.smk"

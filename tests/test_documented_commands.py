@@ -145,7 +145,7 @@ def test_snakemake_takes_the_words(command, project, monkeypatch):
 @pytest.mark.parametrize(
     "text",
     [
-        "snakemake --cores all --configfile config/tiny.yaml results/table1.tex",
+        "snakemake --cores all --configfile config/tiny.yaml results/tiny/table1.tex",
         "snakemake --cores all --configfile config/tiny.yaml --configfile config/paper.yaml",
         "snakemake --cores all --resources mem_mb=20000 results/table1.tex",
         "snakemake --coers all results/table1.tex",

@@ -20,10 +20,10 @@ from tests.workflow_runs import copy_project, planned_jobs, run
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 TINY = ("--configfile", "config/tiny.yaml")
 DATA = "results/rendered-tiny"
-TARGETS = ("results/table1.tex", "results/metrics.json")
-MADE = ("metrics@metrics", "tables@table1")
+TARGETS = ("results/tiny/table1.tex", "results/tiny/metrics.json")
+MADE = ("metrics@tiny.metrics", "tables@tiny.table1")
 EMBEDDINGS = "embeddings@rendered-tiny.fusevad-small.stride-16"
-RUNS = {"runs@rendered-tiny.image-only", "runs@rendered-tiny.student-t"}
+RUNS = {"runs@tiny.rendered-tiny.image-only", "runs@tiny.rendered-tiny.student-t"}
 AUTHOR = ("-c", "user.name=a", "-c", "user.email=a@b")
 PROTOCOLS = {"last": 0.0, "validation": 0.1, "oracle": 0.2}
 METRICS = ("AUC", "AP", "Ano-AUC")
@@ -73,6 +73,8 @@ def first(root, tmp_path_factory) -> Path:
     folder = _clone(root, tmp_path_factory.mktemp("dvc") / "first")
     with (folder / TINY[1]).open("a") as file:
         file.write("table1: [image-only, student-t]\n")
+    # The page of plots is the default configuration's.
+    _replace(folder / "dvc.yaml", "- results/metrics.csv:", f"- {TARGETS[1][:-5]}.csv:")
     whole = plan_in(folder, *TINY[1:])
     with contextlib.chdir(folder):
         whole.write_all_settings()
@@ -127,13 +129,13 @@ def test_the_graph_leads_from_data_to_the_table(first):
         ("data@rendered-tiny", "cues@rendered-tiny.paper"),
         ("cues@rendered-tiny.paper", f"{EMBEDDINGS}.motion-T16-thr10"),
         ("data@rendered-tiny", f"{EMBEDDINGS}.rgb"),
-        (f"{EMBEDDINGS}.motion-T16-thr10", "runs@rendered-tiny.student-t"),
-        (f"{EMBEDDINGS}.rgb", "runs@rendered-tiny.student-t"),
-        ("runs@rendered-tiny.student-t", "tables@table1"),
-        ("runs@rendered-tiny.student-t", "metrics@metrics"),
+        (f"{EMBEDDINGS}.motion-T16-thr10", "runs@tiny.rendered-tiny.student-t"),
+        (f"{EMBEDDINGS}.rgb", "runs@tiny.rendered-tiny.student-t"),
+        ("runs@tiny.rendered-tiny.student-t", "tables@tiny.table1"),
+        ("runs@tiny.rendered-tiny.student-t", "metrics@tiny.metrics"),
     ]
     assert set(table) <= edges
-    assert (f"{EMBEDDINGS}.motion-T16-thr10", "runs@rendered-tiny.image-only") not in edges
+    assert (f"{EMBEDDINGS}.motion-T16-thr10", "runs@tiny.rendered-tiny.image-only") not in edges
 
 
 def test_after_a_push_nothing_differs(first):
@@ -149,7 +151,7 @@ def test_after_a_push_nothing_differs(first):
             "config/experiments/table1.yaml",
             "(Student-t), method: student-t",
             "(Student-t), method: gaussian",
-            {"runs@rendered-tiny.student-t"},
+            {"runs@tiny.rendered-tiny.student-t"},
         ),
         (
             f"{DATA}/cues/paper/shard-0.h5",
@@ -182,7 +184,7 @@ def test_a_changed_hyperparameter_is_named_with_both_values(clone):
 
 def test_the_metrics_are_the_tables_numbers(first):
     shown = json.loads(_dvc(first, "metrics", "show", "--json"))
-    shown = shown[""]["data"]["results/metrics.json"]["data"]
+    shown = shown[""]["data"]["results/tiny/metrics.json"]["data"]
     text = (first / TARGETS[0]).read_text()
     for experiment, base in {"image-only": 0.51, "student-t": 0.61}.items():
         for place, metric in enumerate(METRICS):
@@ -195,8 +197,8 @@ def test_another_protocol_is_evaluated_alone_and_its_change_shown(clone):
     assert _repro(clone) == (list(MADE), ["metrics", "table1"])
     assert _status(clone) == {}
     shutil.rmtree(clone / ".dvc/cache")
-    _dvc(clone, "fetch", "-A", "metrics@metrics")
-    changes = json.loads(_dvc(clone, "metrics", "diff", "--json"))["results/metrics.json"]
+    _dvc(clone, "fetch", "-A", "metrics@tiny.metrics")
+    changes = json.loads(_dvc(clone, "metrics", "diff", "--json"))["results/tiny/metrics.json"]
     change = changes["rendered-tiny.student-t.AUC"]
     assert change == {"old": 0.61, "new": 0.51, "diff": pytest.approx(-0.1)}
     assert len(changes) == 2 * len(METRICS)
@@ -249,7 +251,7 @@ def test_the_shipped_units_are_those_of_table_1_as_a_push_would_write_them(root,
     monkeypatch.chdir(root)
     config = load_files([])
     whole = plan(config)
-    needed = _needed(whole, TARGETS)
+    needed = _needed(whole, ("results/table1.tex", "results/metrics.json"))
     units = [unit for unit in units_of(whole) if needed & {job.name for job in unit.jobs}]
     text = Path(TRACKED).read_text()
     shipped = {

@@ -19,7 +19,7 @@ from tests.made_up_clone import clone, command, fill, plan_in, share
 pytestmark = pytest.mark.slow
 
 TINY = ("--configfile", "config/tiny.yaml")
-RUN = "results/rendered-tiny/runs/student-t"
+RUN = "results/tiny/rendered-tiny/runs/student-t"
 TARGETS = (RUN, "results/rendered-tiny/embeddings")
 LARGE = f"{RUN}/scores.parquet"
 

@@ -128,13 +128,13 @@ def _snakemakes_jobs(output: str) -> dict[tuple[str, ...], set[str]]:
     return found
 
 
-WHOLE = ("results/table1.tex", "results/all.pdf", "results/claims.md", "all")
+WHOLE = ("results/over/table1.tex", "results/over/all.pdf", "results/over/claims.md", "all")
 WITH_EVENTS = {"datasets": ["ucf-crime"], "events": {"ucf-crime": "ucf-crime-dvs"}}
 
 
 @pytest.mark.parametrize(
     ("over", "targets", "expected"),
-    [({}, WHOLE, 150), (WITH_EVENTS, ("results/table3.tex",), 5 * 32)],
+    [({}, WHOLE, 150), (WITH_EVENTS, ("results/over/table3.tex",), 5 * 32)],
     ids=["default", "with-events"],
 )
 def test_the_plan_reads_and_makes_what_snakemake_does(
@@ -145,7 +145,7 @@ def test_the_plan_reads_and_makes_what_snakemake_does(
     dry_run = ("snakemake", "--dry-run", "--forceall", *targets, "--configfile", "over.yaml")
     output = run(folder, *dry_run).stdout
     found = _snakemakes_jobs(output)
-    whole = plan(load(merge(values, over), folder / "config"))
+    whole = plan(load(merge(values, over), folder / "config", "over"))
     assert len(found) > expected
     for outputs, inputs in found.items():
         job = whole.producer(outputs[0])

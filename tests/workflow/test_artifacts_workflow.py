@@ -14,8 +14,8 @@ from tests.workflow_runs import copy_project, planned_jobs, run
 
 pytestmark = pytest.mark.timeout(2400)
 TINY = ("--configfile", "config/tiny.yaml")
-TABLE = "results/table1.tex"
-RUNS = "results/rendered-tiny/runs"
+TABLE = "results/tiny/table1.tex"
+RUNS = "results/tiny/rendered-tiny/runs"
 METHODS = ["image-only", "motion-only", "student-t"]
 
 

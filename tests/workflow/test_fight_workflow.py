@@ -30,8 +30,8 @@ def test_a_few_videos_of_real_clips_reach_table_1(root, tmp_path):
         "seeds: [0, 1]\ntable1: [image-only, student-t]\n"
     )
     arguments = ("--configfile", "config/surveillance-fight.yaml", "mine.yaml")
-    run(folder, "snakemake", "--cores", "2", "results/table1.tex", *arguments)
-    table = pd.read_csv(folder / "results/table1.csv")
+    run(folder, "snakemake", "--cores", "2", "results/mine/table1.tex", *arguments)
+    table = pd.read_csv(folder / "results/mine/table1.csv")
     measured = table[table.block == "measured"]
     assert set(measured.dataset) == {"surveillance-fight"}
     assert set(measured.experiment) == {"image-only", "student-t"}

@@ -50,7 +50,7 @@ def snakemake(folder: Path, *arguments: str, over: tuple[str, ...] = (PAPER, "sm
 
 def test_the_papers_table_1_resolves(project):
     # As the documentation types it.
-    result = run(project, "snakemake", "--configfile", PAPER, "-n", "results/table1.tex")
+    result = run(project, "snakemake", "--configfile", PAPER, "-n", "results/paper/table1.tex")
     planned = planned_jobs(result.stdout)
     assert planned["fetch"] == planned["labels"] == planned["manifest"] == 4
     assert planned["train"] == planned["evaluate"] == 4 * 7
@@ -70,12 +70,12 @@ def test_data_sets_known_by_their_features_have_no_timelines(project):
 @pytest.fixture(scope="module")
 def finished(project) -> Path:
     """The project with Table 1 of the four stand-ins made."""
-    snakemake(project, "results/table1.tex")
+    snakemake(project, "results/small/table1.tex")
     return project
 
 
 def test_all_four_data_sets_reach_table_1(finished):
-    table = pd.read_csv(finished / "results/table1.csv")
+    table = pd.read_csv(finished / "results/small/table1.csv")
     measured = table[(table.block == "measured") & (table.protocol == "validation")]
     assert set(measured.dataset) == set(DATASETS)
     assert measured.groupby("dataset").experiment.nunique().eq(2).all()
@@ -98,7 +98,7 @@ def test_a_released_split_stands_beside_the_official_one(finished):
     )
     (finished / "both.yaml").write_text("datasets: [xd-violence, xd-violence.released]\n")
     over = (PAPER, "small.yaml", "both.yaml")
-    snakemake(finished, "results/leaks.tex", over=over)
+    snakemake(finished, "results/both/leaks.tex", over=over)
     manifests = [
         pd.read_csv(finished / "results" / name / "manifest.csv").set_index("video").split
         for name in ("xd-violence", "xd-violence.released")
@@ -109,17 +109,19 @@ def test_a_released_split_stands_beside_the_official_one(finished):
         .intersection(manifests[1].index[manifests[1].eq("train")])
     )
     assert len(moved) > 0
-    leaks = pd.read_csv(finished / "results/leaks.csv").set_index("quantity")
+    leaks = pd.read_csv(finished / "results/both/leaks.csv").set_index("quantity")
     assert leaks.videos["leaked"] == len(moved)
     on_all, on_common = (leaks.videos[f"official_{kind}"] for kind in ("all", "common"))
     assert (on_all.to_numpy() - on_common.to_numpy() == len(moved)).all()
     assert set(leaks.experiment["difference_common"]) == {"image-only", "student-t"}
-    assert r"label\_B1-B2-0" in (finished / "results/leaks.tex").read_text()
+    assert r"label\_B1-B2-0" in (finished / "results/both/leaks.tex").read_text()
 
 
 def test_leaks_are_counted_without_training_anything(finished):
     over = ("--configfile", PAPER, "small.yaml")
-    planned = planned_jobs(run(finished, "snakemake", "-nF", "results/leaks.tex", *over).stdout)
+    planned = planned_jobs(
+        run(finished, "snakemake", "-nF", "results/small/leaks.tex", *over).stdout
+    )
     assert planned == {"fetch": 4, "study_leaks": 4, "study_table": 1, "total": 9}
 
 
@@ -156,10 +158,10 @@ def test_events_of_a_camera_are_a_row_of_table_3(finished):
     )
     with_events, without = (PAPER, "small.yaml", "camera.yaml"), (PAPER, "small.yaml")
     assert "camera_cues" not in planned_jobs(
-        snakemake(finished, "-n", "results/table3.tex", over=without)
+        snakemake(finished, "-n", "results/small/table3.tex", over=without)
     )
-    snakemake(finished, "results/table3.tex", over=with_events)
-    table = pd.read_csv(finished / "results/table3.csv")
+    snakemake(finished, "results/camera/table3.tex", over=with_events)
+    table = pd.read_csv(finished / "results/camera/table3.csv")
     measured = table[(table.block == "measured") & (table.protocol == "validation")]
     assert set(measured.row) == {"image-only", "student-t", "student-t.real-events"}
     folder = finished / "results/ucf-crime/embeddings"
@@ -190,6 +192,6 @@ def test_released_features_take_the_place_of_videos(finished, tmp_path):
         + "datasets: [ucf-crime]\n"
         + f"features: {{ucf-crime: {{layout: released, folder: {tmp_path / 'features'}}}}}\n"
     )
-    snakemake(shutil_free, "results/table1.tex", over=(PAPER, "features.yaml"))
-    table = pd.read_csv(shutil_free / "results/table1.csv")
+    snakemake(shutil_free, "results/features/table1.tex", over=(PAPER, "features.yaml"))
+    table = pd.read_csv(shutil_free / "results/features/table1.csv")
     assert set(table[table.block == "measured"].experiment) == {"image-only", "student-t"}

@@ -86,9 +86,9 @@ def project(root, tmp_path_factory) -> Path:
 def finished(project) -> Path:
     """The project with all tables, figures and the claims made, by one call."""
     figures = ["figure2", "figure3", "figure4-rendered-tiny"]
-    targets = ["results/claims.md", *(f"results/{name}.tex" for name in TABLES)]
-    targets += [f"results/figures/{name}.pdf" for name in figures]
-    targets += ["results/all.pdf"] if LATEXMK else []
+    targets = ["results/few/claims.md", *(f"results/few/{name}.tex" for name in TABLES)]
+    targets += [f"results/few/figures/{name}.pdf" for name in figures]
+    targets += ["results/few/all.pdf"] if LATEXMK else []
     run(project, "snakemake", "--cores", "2", *targets, *OVER)
     return project
 
@@ -98,7 +98,7 @@ def test_one_value_more_in_a_sweep_trains_that_one_alone(finished):
     before = path.read_text()
     change(path, lambda table: table["sweeps"]["nu"]["values"].append(6))
     try:
-        output = run(finished, "snakemake", "-n", "results/table8.tex", *OVER).stdout
+        output = run(finished, "snakemake", "-n", "results/few/table8.tex", *OVER).stdout
     finally:
         path.write_text(before)
     assert planned_jobs(output) == {"train": 1, "evaluate": 1, "ablation": 1, "total": 3}
@@ -106,16 +106,16 @@ def test_one_value_more_in_a_sweep_trains_that_one_alone(finished):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_table_is_made_with_its_numbers_beside_it(finished, table):
-    assert r"\toprule" in (finished / f"results/{table}.tex").read_text()
-    numbers = pd.read_csv(finished / f"results/{table}.csv")
+    assert r"\toprule" in (finished / f"results/few/{table}.tex").read_text()
+    numbers = pd.read_csv(finished / f"results/few/{table}.csv")
     assert numbers.block.eq("measured").any()
 
 
 def test_rows_of_an_ablation_are_the_means_of_their_runs(finished):
-    table = pd.read_csv(finished / "results/table8.csv")
+    table = pd.read_csv(finished / "results/few/table8.csv")
     assert set(table.experiment) == {"student-t.nu-4", "student-t.N-0", "student-t"}
     for experiment in ("student-t.N-0", "student-t"):
-        seeds = pd.read_csv(finished / f"results/rendered-tiny/runs/{experiment}/seeds.csv")
+        seeds = pd.read_csv(finished / f"results/few/rendered-tiny/runs/{experiment}/seeds.csv")
         expected = seeds.groupby(["protocol", "metric"]).value.mean() * 100
         rows = table[table.experiment == experiment]
         assert len(rows) > 0
@@ -124,18 +124,18 @@ def test_rows_of_an_ablation_are_the_means_of_their_runs(finished):
 
 
 def test_every_claim_gets_a_verdict(finished):
-    page = (finished / "results/claims.md").read_text()
+    page = (finished / "results/few/claims.md").read_text()
     claims = yaml.safe_load((finished / "config/claims.yaml").read_text())["claims"]
     for claim in claims:
         assert claim["claim"] in page
     assert "not decided" in page or "does not hold" in page
-    assert (finished / "results/claims.html").stat().st_size > 5000
+    assert (finished / "results/few/claims.html").stat().st_size > 5000
 
 
 @pytest.mark.skipif(not LATEXMK, reason="latexmk is not installed")
 def test_the_book_of_all_tables_compiles(finished):
-    assert (finished / "results/all.pdf").read_bytes()[:5] == b"%PDF-"
-    text = (finished / "results/all.tex").read_text()
+    assert (finished / "results/few/all.pdf").read_bytes()[:5] == b"%PDF-"
+    text = (finished / "results/few/all.tex").read_text()
     assert r"\textbf{Table 14.}" in text
     # No data set here has a released split.
     assert "released split" not in text
@@ -143,8 +143,8 @@ def test_the_book_of_all_tables_compiles(finished):
 
 @pytest.mark.skipif(LATEXMK, reason="latexmk is installed")
 def test_without_latexmk_the_book_says_what_is_missing(finished):
-    tables = [f"results/{name}.tex" for name in TABLES]
-    result = run(finished, "fusevad", "book", "results/all.pdf", *tables, check=False)
+    tables = [f"results/few/{name}.tex" for name in TABLES]
+    result = run(finished, "fusevad", "book", "results/few/all.pdf", *tables, check=False)
     assert result.returncode == 1
     assert "latexmk is not installed" in result.stderr
-    assert (finished / "results/all.tex").is_file()
+    assert (finished / "results/few/all.tex").is_file()

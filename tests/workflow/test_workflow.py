@@ -31,7 +31,7 @@ def jobs(folder: Path, *arguments: str, over: str = TINY) -> dict[str, int]:
 def project(root, tmp_path_factory) -> Path:
     """A copy of the project's workflow with Table 1 of the tiny data set made."""
     folder = copy_project(root, tmp_path_factory.mktemp("project"))
-    snakemake(folder, "results/table1.tex")
+    snakemake(folder, "results/tiny/table1.tex")
     return folder
 
 
@@ -42,7 +42,7 @@ def test_the_block_refuses_connections(project):
 
 
 def test_table_1_has_every_method_under_every_protocol(project):
-    table = pd.read_csv(project / "results" / "table1.csv")
+    table = pd.read_csv(project / "results/tiny/table1.csv")
     measured = table[table.block == "measured"]
     assert measured.groupby("protocol").experiment.nunique().to_dict() == {
         "last": 7,
@@ -54,9 +54,9 @@ def test_table_1_has_every_method_under_every_protocol(project):
 
 
 def test_the_table_holds_the_means_of_the_runs(project):
-    table = pd.read_csv(project / "results" / "table1.csv")
+    table = pd.read_csv(project / "results/tiny/table1.csv")
     for experiment in ("gating", "student-t"):
-        seeds = pd.read_csv(project / f"results/rendered-tiny/runs/{experiment}/seeds.csv")
+        seeds = pd.read_csv(project / f"results/tiny/rendered-tiny/runs/{experiment}/seeds.csv")
         expected = seeds.groupby(["protocol", "metric"]).value.mean() * 100
         rows = table[(table.block == "measured") & (table.experiment == experiment)]
         for row in rows.itertuples():
@@ -64,16 +64,18 @@ def test_the_table_holds_the_means_of_the_runs(project):
 
 
 def test_a_second_run_does_nothing(project):
-    output = snakemake(project, "results/table1.tex")
+    output = snakemake(project, "results/tiny/table1.tex")
     assert "Nothing to be done" in output.stdout + output.stderr
 
 
 def test_single_figures_are_targets(project):
-    snakemake(project, "results/figures/figure2.pdf", "results/figures/curves.pdf")
-    snakemake(project, "results/figures/timelines-rendered-tiny.pdf", "results/classes.tex")
+    snakemake(project, "results/tiny/figures/figure2.pdf", "results/tiny/figures/curves.pdf")
+    snakemake(
+        project, "results/tiny/figures/timelines-rendered-tiny.pdf", "results/tiny/classes.tex"
+    )
     for name in ("figure2", "curves", "timelines-rendered-tiny"):
         for suffix in (".pdf", ".png"):
-            assert (project / "results" / "figures" / f"{name}{suffix}").stat().st_size > 5000
+            assert (project / "results/tiny/figures" / f"{name}{suffix}").stat().st_size > 5000
 
 
 def test_a_changed_hyperparameter_reruns_training_and_what_follows_alone(project):
@@ -82,7 +84,7 @@ def test_a_changed_hyperparameter_reruns_training_and_what_follows_alone(project
     )
     shutil.copy(project / "epochs.yaml", project / "config/hyperparameters/shorter.yaml")
     (project / "shorter.yaml").write_text("hyperparameters: shorter\n")
-    planned = jobs(project, "results/table1.tex", over="shorter.yaml")
+    planned = jobs(project, "results/shorter/table1.tex", over="shorter.yaml")
     assert planned == {"train": 7, "evaluate": 7, "table1": 1, "total": 15}
 
 
@@ -91,10 +93,10 @@ def test_snakemake_sees_changed_settings_without_its_own_notes(project, tmp_path
     copy = tmp_path / "copy"
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".snakemake"))
     (copy / "seeds.yaml").write_text("seeds: [0, 2]\n")
-    planned = jobs(copy, "results/table1.tex", over="seeds.yaml")
+    planned = jobs(copy, "results/seeds/table1.tex", over="seeds.yaml")
     assert planned == {"train": 7, "evaluate": 7, "table1": 1, "total": 15}
     # The look at other seeds has not touched what there is.
-    assert jobs(copy, "results/table1.tex") == {}
+    assert jobs(copy, "results/tiny/table1.tex") == {}
 
 
 def test_results_passed_off_as_those_of_other_settings_are_refused(project, tmp_path):
@@ -103,9 +105,9 @@ def test_results_passed_off_as_those_of_other_settings_are_refused(project, tmp_
     (copy / "config/hyperparameters/tiny.yaml").write_text(
         (project / "config/hyperparameters/tiny.yaml").read_text().replace("1.0e-3", "2.0e-3")
     )
-    snakemake(copy, "--touch", "results/table1.tex")
-    (copy / "results/table1.tex").unlink()
-    command = ("snakemake", "--cores", "2", "results/table1.tex", "--configfile", TINY)
+    snakemake(copy, "--touch", "results/tiny/table1.tex")
+    (copy / "results/tiny/table1.tex").unlink()
+    command = ("snakemake", "--cores", "2", "results/tiny/table1.tex", "--configfile", TINY)
     result = run(copy, *command, check=False)
     assert result.returncode != 0
     assert "learning_rate: 0.001 recorded, 0.002 configured" in result.stdout + result.stderr
@@ -117,7 +119,7 @@ def test_one_experiment_more_trains_that_one_alone(project):
         "student-t.nu-4: {label: nu 4, method: student-t, set: {model: {nu: 4}}}\n"
     )
     try:
-        planned = jobs(project, "results/rendered-tiny/runs/student-t.nu-4/seeds.csv")
+        planned = jobs(project, "results/tiny/rendered-tiny/runs/student-t.nu-4/seeds.csv")
         assert planned == {"train": 1, "evaluate": 1, "total": 2}
     finally:
         experiments.unlink()
@@ -132,7 +134,7 @@ def test_a_wrong_configuration_stops_before_any_job(project):
         "--configfile",
         "wrong.yaml",
         "-n",
-        "results/table1.tex",
+        "results/wrong/table1.tex",
     )
     result = run(project, *command, check=False)
     assert result.returncode != 0
@@ -141,7 +143,7 @@ def test_a_wrong_configuration_stops_before_any_job(project):
 
 def test_the_report_is_one_page_with_captions_and_run_times(project):
     # As the README types it, without --cores.
-    arguments = "results/table1.tex --report report.html --configfile config/tiny.yaml"
+    arguments = "results/tiny/table1.tex --report report.html --configfile config/tiny.yaml"
     run(project, "snakemake", *arguments.split())
     page = (project / "report.html").read_text()
     assert "paired t-test over the shared seeds" in page

@@ -146,14 +146,14 @@ rule contact_sheet:
         unpack(inputs_of("contact-sheet/rendered")),
     output:
         report(
-            "results/figures/rendered.png",
+            f"{HOME}/figures/rendered.png",
             caption="../report/rendered.rst",
             category="Data",
         ),
     log:
-        "results/logs/contact_sheet.log",
+        f"{HOME}/logs/contact_sheet.log",
     benchmark:
-        "results/benchmarks/contact_sheet.tsv"
+        f"{HOME}/benchmarks/contact_sheet.tsv"
     conda:
         "../../envs/fusevad.yaml"
     params:

@@ -5,13 +5,13 @@ rule evaluate:
     input:
         unpack(inputs_of("evaluate/{dataset}/{experiment}")),
     output:
-        seeds="results/{dataset}/runs/{experiment}/seeds.csv",
-        classes="results/{dataset}/runs/{experiment}/classes.csv",
-        scores="results/{dataset}/runs/{experiment}/scores.parquet",
+        seeds=f"{HOME}/{{dataset}}/runs/{{experiment}}/seeds.csv",
+        classes=f"{HOME}/{{dataset}}/runs/{{experiment}}/classes.csv",
+        scores=f"{HOME}/{{dataset}}/runs/{{experiment}}/scores.parquet",
     log:
-        "results/{dataset}/logs/evaluate-{experiment}.log",
+        f"{HOME}/{{dataset}}/logs/evaluate-{{experiment}}.log",
     benchmark:
-        "results/{dataset}/benchmarks/evaluate-{experiment}.tsv"
+        f"{HOME}/{{dataset}}/benchmarks/evaluate-{{experiment}}.tsv"
     conda:
         "../../envs/fusevad.yaml"
     params:

@@ -5,19 +5,19 @@ rule table1:
     input:
         unpack(inputs_of("report/table1")),
     output:
-        "results/table1.tex",
-        "results/table1.csv",
-        "results/table1.tabular.tex",
+        f"{HOME}/table1.tex",
+        f"{HOME}/table1.csv",
+        f"{HOME}/table1.tabular.tex",
         report(
-            "results/table1.html",
+            f"{HOME}/table1.html",
             caption="../report/table1.rst",
             category="Results",
             labels={"what": "Table 1"},
         ),
     log:
-        "results/logs/table1.log",
+        f"{HOME}/logs/table1.log",
     benchmark:
-        "results/benchmarks/table1.tsv"
+        f"{HOME}/benchmarks/table1.tsv"
     conda:
         "../../envs/fusevad.yaml"
     shell:
@@ -28,13 +28,13 @@ rule metrics:
     input:
         unpack(inputs_of("report/metrics")),
     output:
-        "results/metrics.json",
-        "results/metrics.csv",
-        "results/numbers.tex",
+        f"{HOME}/metrics.json",
+        f"{HOME}/metrics.csv",
+        f"{HOME}/numbers.tex",
     log:
-        "results/logs/metrics.log",
+        f"{HOME}/logs/metrics.log",
     benchmark:
-        "results/benchmarks/metrics.tsv"
+        f"{HOME}/benchmarks/metrics.tsv"
     conda:
         "../../envs/fusevad.yaml"
     shell:
@@ -45,19 +45,19 @@ rule classes:
     input:
         unpack(inputs_of("report/classes")),
     output:
-        "results/classes.tex",
-        "results/classes.csv",
-        "results/classes.tabular.tex",
+        f"{HOME}/classes.tex",
+        f"{HOME}/classes.csv",
+        f"{HOME}/classes.tabular.tex",
         report(
-            "results/classes.html",
+            f"{HOME}/classes.html",
             caption="../report/classes.rst",
             category="Results",
             labels={"what": "Classes"},
         ),
     log:
-        "results/logs/classes.log",
+        f"{HOME}/logs/classes.log",
     benchmark:
-        "results/benchmarks/classes.tsv"
+        f"{HOME}/benchmarks/classes.tsv"
     conda:
         "../../envs/fusevad.yaml"
     shell:
@@ -69,16 +69,16 @@ rule figure2:
         unpack(inputs_of("report/figure2")),
     output:
         report(
-            "results/figures/figure2.pdf",
+            f"{HOME}/figures/figure2.pdf",
             caption="../report/figure2.rst",
             category="Results",
             labels={"what": "Figure 2, by class"},
         ),
-        "results/figures/figure2.png",
+        f"{HOME}/figures/figure2.png",
     log:
-        "results/logs/figure2.log",
+        f"{HOME}/logs/figure2.log",
     benchmark:
-        "results/benchmarks/figure2.tsv"
+        f"{HOME}/benchmarks/figure2.tsv"
     conda:
         "../../envs/fusevad.yaml"
     shell:
@@ -90,16 +90,16 @@ rule curves:
         unpack(inputs_of("report/curves")),
     output:
         report(
-            "results/figures/curves.pdf",
+            f"{HOME}/figures/curves.pdf",
             caption="../report/curves.rst",
             category="Results",
             labels={"what": "ROC and precision-recall"},
         ),
-        "results/figures/curves.png",
+        f"{HOME}/figures/curves.png",
     log:
-        "results/logs/curves.log",
+        f"{HOME}/logs/curves.log",
     benchmark:
-        "results/benchmarks/curves.tsv"
+        f"{HOME}/benchmarks/curves.tsv"
     conda:
         "../../envs/fusevad.yaml"
     shell:
@@ -111,16 +111,16 @@ rule timelines:
         unpack(inputs_of("report/timelines-{dataset}")),
     output:
         report(
-            "results/figures/timelines-{dataset}.pdf",
+            f"{HOME}/figures/timelines-{{dataset}}.pdf",
             caption="../report/timelines.rst",
             category="Results",
             labels={"what": "Timelines, {dataset}"},
         ),
-        "results/figures/timelines-{dataset}.png",
+        f"{HOME}/figures/timelines-{{dataset}}.png",
     log:
-        "results/logs/timelines-{dataset}.log",
+        f"{HOME}/logs/timelines-{{dataset}}.log",
     benchmark:
-        "results/benchmarks/timelines-{dataset}.tsv"
+        f"{HOME}/benchmarks/timelines-{{dataset}}.tsv"
     wildcard_constraints:
         # Frames and motion cues are drawn, over seconds.
         dataset=JOBS.one_of(CONFIG.embedded),
@@ -134,19 +134,19 @@ rule ablation:
     input:
         unpack(inputs_of("report/{table}")),
     output:
-        "results/{table}.tex",
-        "results/{table}.csv",
-        "results/{table}.tabular.tex",
+        f"{HOME}/{{table}}.tex",
+        f"{HOME}/{{table}}.csv",
+        f"{HOME}/{{table}}.tabular.tex",
         report(
-            "results/{table}.html",
+            f"{HOME}/{{table}}.html",
             caption="../report/ablation.rst",
             category="Ablations",
             labels={"what": "{table}"},
         ),
     log:
-        "results/logs/{table}.log",
+        f"{HOME}/logs/{{table}}.log",
     benchmark:
-        "results/benchmarks/{table}.tsv"
+        f"{HOME}/benchmarks/{{table}}.tsv"
     wildcard_constraints:
         table=JOBS.one_of(CONFIG.ablations),
     conda:

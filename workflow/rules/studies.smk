@@ -5,12 +5,12 @@ rule study_masking:
     input:
         unpack(inputs_of("study-masking/{dataset}")),
     output:
-        "results/{dataset}/studies/masking.csv",
-        "results/{dataset}/studies/masking-dimensions.csv",
+        f"{HOME}/{{dataset}}/studies/masking.csv",
+        f"{HOME}/{{dataset}}/studies/masking-dimensions.csv",
     log:
-        "results/{dataset}/logs/study-masking.log",
+        f"{HOME}/{{dataset}}/logs/study-masking.log",
     benchmark:
-        "results/{dataset}/benchmarks/study-masking.tsv"
+        f"{HOME}/{{dataset}}/benchmarks/study-masking.tsv"
     conda:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
@@ -27,11 +27,11 @@ rule study_noise:
     input:
         unpack(inputs_of("study-noise/{dataset}")),
     output:
-        "results/{dataset}/studies/noise.csv",
+        f"{HOME}/{{dataset}}/studies/noise.csv",
     log:
-        "results/{dataset}/logs/study-noise.log",
+        f"{HOME}/{{dataset}}/logs/study-noise.log",
     benchmark:
-        "results/{dataset}/benchmarks/study-noise.tsv"
+        f"{HOME}/{{dataset}}/benchmarks/study-noise.tsv"
     conda:
         "../../envs/fusevad.yaml"
     threads: 64
@@ -50,12 +50,12 @@ rule study_attention:
     input:
         unpack(inputs_of("study-attention/{dataset}")),
     output:
-        "results/{dataset}/studies/attention.csv",
-        "results/{dataset}/studies/attention-maps.csv",
+        f"{HOME}/{{dataset}}/studies/attention.csv",
+        f"{HOME}/{{dataset}}/studies/attention-maps.csv",
     log:
-        "results/{dataset}/logs/study-attention.log",
+        f"{HOME}/{{dataset}}/logs/study-attention.log",
     benchmark:
-        "results/{dataset}/benchmarks/study-attention.tsv"
+        f"{HOME}/{{dataset}}/benchmarks/study-attention.tsv"
     conda:
         "../../envs/fusevad.yaml"
     threads: 1
@@ -71,11 +71,11 @@ rule study_equivalence:
     input:
         unpack(inputs_of("study-equivalence/{dataset}")),
     output:
-        "results/{dataset}/studies/equivalence.csv",
+        f"{HOME}/{{dataset}}/studies/equivalence.csv",
     log:
-        "results/{dataset}/logs/study-equivalence.log",
+        f"{HOME}/{{dataset}}/logs/study-equivalence.log",
     benchmark:
-        "results/{dataset}/benchmarks/study-equivalence.tsv"
+        f"{HOME}/{{dataset}}/benchmarks/study-equivalence.tsv"
     conda:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
@@ -92,11 +92,11 @@ rule study_leaks:
     input:
         unpack(inputs_of("study-leaks/{dataset}")),
     output:
-        "results/{dataset}/studies/leaks.csv",
+        f"{HOME}/{{dataset}}/studies/leaks.csv",
     log:
-        "results/{dataset}/logs/study-leaks.log",
+        f"{HOME}/{{dataset}}/logs/study-leaks.log",
     benchmark:
-        "results/{dataset}/benchmarks/study-leaks.tsv"
+        f"{HOME}/{{dataset}}/benchmarks/study-leaks.tsv"
     wildcard_constraints:
         dataset=JOBS.one_of(STUDIES.with_released_split),
     conda:
@@ -112,19 +112,19 @@ rule study_table:
     input:
         unpack(inputs_of("report/{table}")),
     output:
-        "results/{table}.tex",
-        "results/{table}.csv",
-        "results/{table}.tabular.tex",
+        f"{HOME}/{{table}}.tex",
+        f"{HOME}/{{table}}.csv",
+        f"{HOME}/{{table}}.tabular.tex",
         report(
-            "results/{table}.html",
+            f"{HOME}/{{table}}.html",
             caption="../report/study.rst",
             category="Studies",
             labels={"what": "{table}"},
         ),
     log:
-        "results/logs/{table}.log",
+        f"{HOME}/logs/{{table}}.log",
     benchmark:
-        "results/benchmarks/{table}.tsv"
+        f"{HOME}/benchmarks/{{table}}.tsv"
     wildcard_constraints:
         table=JOBS.one_of(CONFIG.study_tables),
     conda:
@@ -140,16 +140,16 @@ rule figure3:
         unpack(inputs_of("report/figure3")),
     output:
         report(
-            "results/figures/figure3.pdf",
+            f"{HOME}/figures/figure3.pdf",
             caption="../report/figure3.rst",
             category="Studies",
             labels={"what": "Figure 3, weights"},
         ),
-        "results/figures/figure3.png",
+        f"{HOME}/figures/figure3.png",
     log:
-        "results/logs/figure3.log",
+        f"{HOME}/logs/figure3.log",
     benchmark:
-        "results/benchmarks/figure3.tsv"
+        f"{HOME}/benchmarks/figure3.tsv"
     conda:
         "../../envs/fusevad.yaml"
     shell:
@@ -161,16 +161,16 @@ rule figure4:
         unpack(inputs_of("report/figure4-{dataset}")),
     output:
         report(
-            "results/figures/figure4-{dataset}.pdf",
+            f"{HOME}/figures/figure4-{{dataset}}.pdf",
             caption="../report/figure4.rst",
             category="Studies",
             labels={"what": "Figure 4, {dataset}"},
         ),
-        "results/figures/figure4-{dataset}.png",
+        f"{HOME}/figures/figure4-{{dataset}}.png",
     log:
-        "results/logs/figure4-{dataset}.log",
+        f"{HOME}/logs/figure4-{{dataset}}.log",
     benchmark:
-        "results/benchmarks/figure4-{dataset}.tsv"
+        f"{HOME}/benchmarks/figure4-{{dataset}}.tsv"
     conda:
         "../../envs/fusevad.yaml"
     shell:
@@ -181,17 +181,17 @@ rule claims:
     input:
         unpack(inputs_of("report/claims")),
     output:
-        "results/claims.md",
+        f"{HOME}/claims.md",
         report(
-            "results/claims.html",
+            f"{HOME}/claims.html",
             caption="../report/claims.rst",
             category="Claims",
             labels={"what": "The paper's claims"},
         ),
     log:
-        "results/logs/claims.log",
+        f"{HOME}/logs/claims.log",
     benchmark:
-        "results/benchmarks/claims.tsv"
+        f"{HOME}/benchmarks/claims.tsv"
     conda:
         "../../envs/fusevad.yaml"
     shell:
@@ -202,11 +202,11 @@ rule book:
     input:
         unpack(inputs_of("book")),
     output:
-        "results/all.pdf",
+        f"{HOME}/all.pdf",
     log:
-        "results/logs/all.log",
+        f"{HOME}/logs/all.log",
     benchmark:
-        "results/benchmarks/all.tsv"
+        f"{HOME}/benchmarks/all.tsv"
     conda:
         "../../envs/fusevad.yaml"
     params:

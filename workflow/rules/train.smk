@@ -5,17 +5,17 @@ rule train:
     input:
         unpack(inputs_of("train/{dataset}/{experiment}")),
     output:
-        "results/{dataset}/runs/{experiment}/history.csv",
-        "results/{dataset}/runs/{experiment}/epoch-scores.safetensors",
+        f"{HOME}/{{dataset}}/runs/{{experiment}}/history.csv",
+        f"{HOME}/{{dataset}}/runs/{{experiment}}/epoch-scores.safetensors",
         expand(
-            "results/{{dataset}}/runs/{{experiment}}/weights/seed-{seed}-{protocol}.safetensors",
+            f"{HOME}/{{{{dataset}}}}/runs/{{{{experiment}}}}/weights/seed-{{seed}}-{{protocol}}.safetensors",
             seed=CONFIG.seeds,
             protocol=KEPT_PROTOCOLS,
         ),
     log:
-        "results/{dataset}/logs/train-{experiment}.log",
+        f"{HOME}/{{dataset}}/logs/train-{{experiment}}.log",
     benchmark:
-        "results/{dataset}/benchmarks/train-{experiment}.tsv"
+        f"{HOME}/{{dataset}}/benchmarks/train-{{experiment}}.tsv"
     conda:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)

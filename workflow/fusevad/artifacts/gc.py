@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from fusevad.artifacts.unfit import UNFIT
@@ -13,6 +14,8 @@ from fusevad.plan.records import read_record
 
 # Folders of a data set in whose depth one thing lies: runs/EXPERIMENT, embeddings/ENCODER/STREAM.
 _DEPTHS = {"cues": 1, "embeddings": 2, "encoders": 1, "runs": 1, "studies": 0}
+# Of these, configurations other than the default one have their own: results/NAME/DATASET/runs.
+_OF_CONFIGURATIONS = ("runs", "studies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,9 @@ def _settings(referred: set[str]) -> Iterator[str]:
 def _of_datasets(referred: set[str], unsure: set[str]) -> Iterator[str]:
     folders = {str(parent) for path in referred for parent in Path(path).parents}
     for kind, depth in _DEPTHS.items():
-        for path in sorted(Path("results").glob("/".join(["*", kind, *["*"] * depth]))):
+        places = ["*", "*/*"] if kind in _OF_CONFIGURATIONS else ["*"]
+        patterns = ["/".join([place, kind, *["*"] * depth]) for place in places]
+        for path in sorted(chain.from_iterable(map(Path("results").glob, patterns))):
             if path.parts[1].startswith("."):
                 continue
             if str(path) not in folders and str(path) not in referred:

@@ -56,6 +56,8 @@ def target_jobs(plan: Plan, targets: Iterable[str]) -> list[Job]:
         FusevadError: no job of the configuration makes a target.
     """
     found: dict[str, Job] = {}
+    targets = list(targets)
+    plan.check_targets(targets)
     for target in targets:
         name = str(PurePosixPath(target))
         jobs = [

@@ -1,7 +1,7 @@
 """`config/tracked.yaml`, the units that `dvc.yaml` makes its stages of, and `dvc.lock`."""
 
 from collections.abc import Container, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -12,6 +12,7 @@ from fusevad.artifacts.units import Unit
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
+from fusevad.plan.stage import SHARED_UNITS
 
 TRACKED = "config/tracked.yaml"
 HEAD = """\
@@ -119,36 +120,37 @@ def entry(unit: Unit, config: Config, configfiles: Iterable[Path]) -> dict[str, 
         config: of the plan that it is from.
         configfiles: those laid over `config/config.yaml`.
     """
-    job = unit.jobs[0]
-    path = job.outputs[0].split("/")
-    dataset = path[1] if path[1] in config.datasets else next(iter(config.datasets))
+    of = unit.jobs[0].step.split("/")[1:]  # `rendered`, `student-t`
+    dataset = of[0] if of and of[0] in config.datasets else next(iter(config.datasets))
     # DVC takes a parameter file for each place; one that is named twice is read once.
     files = [str(file) for file in configfiles] or [_MAIN]
     values = {"dataset": dataset, "source": config.datasets[dataset].source}
-    values |= _of_stage(unit, config, dataset, path)
+    values |= _of_stage(unit, config, dataset, of)
     laid_over = files[-1] if files[-1] != _MAIN else f"config/datasets/{dataset}.yaml"
     return values | {"configfile": " ".join(files), "laid_over": laid_over}
 
 
-def _of_stage(unit: Unit, config: Config, dataset: str, path: list[str]) -> dict[str, str]:
+def _of_stage(unit: Unit, config: Config, dataset: str, of: list[str]) -> dict[str, str]:
     if unit.stage == "cues":
         files = (file for job in unit.jobs for file in job.outputs)
-        return {"definition": path[3], "shards": " ".join(files)}
+        return {"definition": of[1], "shards": " ".join(files)}
     if unit.stage == "encoders":
         return {"encoder": config.encoder, "weights": unit.outs[0].removesuffix(".safetensors")}
     if unit.stage == "embeddings":
-        stream = path[4]
         cues = next((file for file in unit.jobs[0].inputs if "/cues/" in file), None)
         reads = str(Path(cues).parent) if cues else f"results/{dataset}/manifest.csv"
-        return {"encoder": path[3], "stream": stream, "config": config.encoder, "reads": reads}
+        return {"encoder": of[1], "stream": of[2], "config": config.encoder, "reads": reads}
+    if unit.stage in SHARED_UNITS:
+        return {}
+    values = {"home": config.home}
     if unit.stage == "runs":
-        return _run(unit, config, dataset, path[3])
+        return values | _run(unit, config, dataset, of[1])
     if unit.stage == "studies":
         files = (job.outputs[0] for job in unit.jobs)
-        return {"experiment": config.study_experiment, "files": " ".join(files)}
+        return values | {"experiment": config.study_experiment, "files": " ".join(files)}
     if unit.stage == "pages":
-        return {"page": unit.outs[0], "record": unit.outs[1]}
-    return {"name": unit.key} if unit.stage in ("tables", "figures", "claims") else {}
+        return values | {"page": unit.outs[0], "record": unit.outs[1]}
+    return values | {"name": str(PurePosixPath(unit.outs[0]).with_suffix(""))}
 
 
 def _run(unit: Unit, config: Config, dataset: str, name: str) -> dict[str, str]:
@@ -157,7 +159,9 @@ def _run(unit: Unit, config: Config, dataset: str, name: str) -> dict[str, str]:
     if not isinstance(chosen, str):  # keys and values, which differ from a set
         chosen = chosen.get("base", config.datasets[dataset].hyperparameters)
     indices = [file for job in unit.jobs for file in job.inputs if file.endswith("/index.csv")]
-    streams = sorted({str(Path(file).parent) for file in indices}) or [f"results/{dataset}/runs"]
+    streams = sorted({str(Path(file).parent) for file in indices}) or [
+        f"{config.home}/{dataset}/runs"
+    ]
     defined = _definition(config, name)
     named = name in read_records(Path(defined)) and "." not in name
     return {

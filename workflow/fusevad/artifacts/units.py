@@ -45,16 +45,17 @@ def units_of(plan: Plan) -> list[Unit]:
     """All units of a plan, in its order; every job is in exactly one."""
     grouped: dict[tuple[str, str], list[Job]] = {}
     for job in plan.jobs.values():
-        grouped.setdefault((str(job.unit), _key(job)), []).append(job)
+        grouped.setdefault((str(job.unit), _key(plan, job)), []).append(job)
     return [
         Unit(stage, key, tuple(dict.fromkeys(_outs(stage, jobs))), tuple(jobs))
         for (stage, key), jobs in grouped.items()
     ]
 
 
-def _key(job: Job) -> str:
+def _key(plan: Plan, job: Job) -> str:
     """What the step of a job is of: `rendered.student-t` for `train/rendered/student-t`."""
-    return (job.step.partition("/")[2] or job.step).replace("/", ".")
+    what = job.step.partition("/")[2] or job.step
+    return "/".join(filter(None, (plan.scope(job), what))).replace("/", ".")
 
 
 def _outs(stage: str, jobs: list[Job]) -> Iterator[str]:

@@ -210,6 +210,8 @@ class ConfigFile:
         timelines: the experiment whose scores and weights are drawn over time.
         studies: of finished runs.
         add: what is added to lists above.
+        name: folder of results/ for the runs, tables, figures and pages of a configuration; else
+            the name of the last file after --configfile, without its ending.
     """
 
     __pydantic_config__ = FORBID
@@ -230,6 +232,7 @@ class ConfigFile:
     timelines: str
     studies: StudyChoice
     add: Additions = field(default_factory=Additions)
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

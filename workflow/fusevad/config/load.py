@@ -11,7 +11,7 @@ from fusevad.config.checks import SOURCE, check_methods, check_references
 from fusevad.config.command_line import overrides
 from fusevad.config.forms import CueChoice, EncoderFile
 from fusevad.config.model import ORIGINS, Config, Dataset
-from fusevad.config.names import check_name
+from fusevad.config.names import check_name, configuration_name
 from fusevad.config.reading import check, filled, merge, read_named, read_unchecked
 from fusevad.config.streams import MotionCue
 from fusevad.config.tables import Experiment, expand
@@ -25,12 +25,13 @@ _RENAMED = {
 }
 
 
-def load(values: Mapping[str, Any], folder: Path) -> Config:
+def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
     """Check and resolve a configuration.
 
     Args:
         values: content of `config.yaml`, with whatever was laid over it.
         folder: the folder `config/` with data sets, encoders, experiments, hyperparameters.
+        name: of the configuration (`configuration_name`); empty for the default one.
 
     Raises:
         FusevadError: one line with the file, the key and what is wrong.
@@ -58,6 +59,7 @@ def load(values: Mapping[str, Any], folder: Path) -> Config:
         study_tables={},
         studies=values["studies"],
         folder=folder,
+        name=name,
     )
     check_methods(config)
     for path in sorted((folder / "tables").glob("*.yaml")):
@@ -110,9 +112,12 @@ def load_files(
         pairs: `key=value`, as after `--config`; laid over all files.
     """
     values = read_mapping(folder / "config.yaml")
-    for path in configfiles:
+    files = list(configfiles)
+    for path in files:
         values = merge(values, read_mapping(path))
-    return load(merge(values, overrides(pairs)), folder)
+    over = overrides(pairs)
+    values = merge(values, over)
+    return load(values, folder, configuration_name(files, over, values.get("name")))
 
 
 def load_dataset(folder: Path, key: str) -> Dataset:

@@ -61,6 +61,12 @@ class Config:
     study_tables: dict[str, dict[str, Any]]
     studies: dict[str, Any]
     folder: Path
+    name: str = ""
+
+    @property
+    def home(self) -> str:
+        """Folder of runs, tables, figures and pages; one of its own unless this is the default."""
+        return f"results/{self.name}" if self.name else "results"
 
     @property
     def study_experiment(self) -> str:

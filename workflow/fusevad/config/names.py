@@ -1,8 +1,16 @@
 """Names that become parts of paths: of data sets, encoders, experiments, tables, configurations."""
 
 import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from fusevad.errors import FusevadError
+from fusevad.files import settings_hash
+
+_DEFAULT = "config"  # config/config.yaml
+# Folders of results/ that all configurations share.
+_SHARED = ("benchmarks", "encoder", "encoders", "fetched", "figures", "logs", "settings")
 
 _GIVEN = re.compile(r"[a-z0-9][a-z0-9.-]*")
 # Sweeps add their short names and values, such as in `student-t.lambda_r-0.5`.
@@ -35,3 +43,31 @@ def check_swept(name: str, source: str) -> str:
             " they are parts of names; correct the value"
         )
     return name
+
+
+def configuration_name(
+    files: Sequence[Path], over: Mapping[str, Any], named: str | None = None
+) -> str:
+    """The name of a configuration, a folder of `results/`; empty for the default one.
+
+    Args:
+        files: laid over `config/config.yaml`, in their order.
+        over: values of `--config`. Without a `name` they add digits that other values change, so
+            that a value tried out replaces nothing.
+        named: the configuration's key `name`, from whatever was laid over.
+
+    Raises:
+        FusevadError: it can't be the name of a folder, or is one that all configurations share.
+    """
+    name = named or (files[-1].stem if files else _DEFAULT)
+    source = str(files[-1]) if files else "--config"
+    if over and "name" not in over:
+        name = f"{'over' if name == _DEFAULT else name}-{settings_hash(over)[:6]}"
+    if name == _DEFAULT:
+        return ""
+    if name in _SHARED:
+        raise FusevadError(
+            f"{source}: configuration {name!r}: a folder of results/ that all configurations share;"
+            " rename it, or give it a key `name`"
+        )
+    return check_name(name, "configuration", source)

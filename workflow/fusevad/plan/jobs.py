@@ -52,15 +52,13 @@ class Jobs:
         """Anomalies of a data set."""
         return f"results/{dataset}/intervals.csv"
 
-    @staticmethod
-    def made(name: str) -> str:
+    def made(self, name: str) -> str:
         """A table, figure or page."""
-        return f"results/{name}"
+        return f"{self.config.home}/{name}"
 
-    @staticmethod
-    def run(dataset: str, experiment: str) -> str:
+    def run(self, dataset: str, experiment: str) -> str:
         """The folder of a run."""
-        return f"results/{dataset}/runs/{experiment}"
+        return f"{self.config.home}/{dataset}/runs/{experiment}"
 
     @property
     def fetched(self) -> dict[str, dict[str, Any]]:

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fusevad.errors import FusevadError
 from fusevad.files import sha256, write_text
-from fusevad.plan.stage import STAGES, Unit
+from fusevad.plan.stage import SHARED_UNITS, STAGES, Unit
 
 SETTINGS_FOLDER = "results/settings"
 
@@ -89,7 +89,7 @@ class Plan:
         FusevadError: two jobs make the same file.
     """
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
+    def __init__(self, jobs: Iterable[Job], name: str = "") -> None:
         given = {job.name: job for job in jobs}
         self._producers: dict[str, str] = {}
         for job in given.values():
@@ -97,6 +97,7 @@ class Plan:
                 other = self._producers.setdefault(path, job.name)
                 if other != job.name:
                     raise FusevadError(f"{path}: made by both {other} and {job.name}; rename one")
+        self.name = name
         self._given = given
         self._lineages: dict[str, dict[str, Any]] = {}
         self._settings_files: dict[str, str] = {}
@@ -151,8 +152,39 @@ class Plan:
         """
         if job.name not in self._settings_files:
             digest = settings_digest(self._settings_text(job).encode())
-            self._settings_files[job.name] = f"{SETTINGS_FOLDER}/{job.name}.{digest}.json"
+            folder = f"{SETTINGS_FOLDER}/{self.scope(job)}".rstrip("/")
+            self._settings_files[job.name] = f"{folder}/{job.name}.{digest}.json"
         return self._settings_files[job.name]
+
+    def scope(self, job: Job) -> str:
+        """Name of the configuration whose own folder holds the outputs; empty for shared ones."""
+        return "" if job.unit in SHARED_UNITS else self.name
+
+    def check_targets(self, words: Iterable[str]) -> None:
+        """Refuse files of other configurations, which Snakemake would take for finished.
+
+        Raises:
+            FusevadError: a word is one, naming the file that this configuration makes instead.
+        """
+        for word in words:
+            if right := self._own_target(word):
+                whose = f"configuration '{self.name}'" if self.name else "the default configuration"
+                raise FusevadError(f"{word}: of another configuration; of {whose} it is {right}")
+
+    def _own_target(self, target: str) -> str | None:
+        """What this configuration makes in place of another configuration's file; else None."""
+        parts = PurePosixPath(target).parts
+        if parts[:1] != ("results",) or self._makes(target):
+            return None
+        own = [part for part in ("results", self.name) if part]
+        tails = [parts[1:], parts[2:]]
+        found = ("/".join((*own, *tail)) for tail in tails if tail)
+        return next(filter(self._makes, found), None)
+
+    def _makes(self, path: str) -> bool:
+        """Whether a job makes a file, or something in a folder."""
+        folder = f"{path}/"
+        return path in self._producers or any(each.startswith(folder) for each in self._producers)
 
     def write_settings(self, job: Job) -> str:
         """Write the job's settings file unless it is there and whole; returns its path.

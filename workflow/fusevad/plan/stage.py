@@ -25,6 +25,8 @@ Unit = Literal[
     "pages",
     "metrics",
 ]
+# Units whose files all configurations share; those of the others are made for each.
+SHARED_UNITS: tuple[Unit, ...] = ("fetched", "data", "cues", "encoders", "embeddings")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ def plan(config: Config) -> Plan:
     """All jobs of a configuration; none that needs motion cues or crops which it lacks."""
     jobs = Jobs(config)
     return Plan(
-        _possible(
+        name=config.name,
+        jobs=_possible(
             chain(
                 _data(jobs),
                 _cues(jobs),
@@ -29,7 +30,7 @@ def plan(config: Config) -> Plan:
                 reports(jobs),
                 studies(StudyJobs(jobs)),
             )
-        )
+        ),
     )
 
 
@@ -56,7 +57,7 @@ def _data(jobs: Jobs) -> Iterator[Job]:
         yield _source(jobs, key, dataset)
         yield _manifest(jobs, key)
     if "rendered" in jobs.config.datasets:
-        picture = ("results/figures/rendered.png",)
+        picture = (jobs.made("figures/rendered.png"),)
         yield Job(
             "contact-sheet/rendered", "contact-sheet", {}, jobs.source_tables("rendered"), picture
         )

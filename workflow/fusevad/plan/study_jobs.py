@@ -223,7 +223,7 @@ class StudyJobs:
             "claims": claims,
             "experiments": [self.jobs.row(name) for name in self.claim_experiments(claims)],
             "datasets": [self.jobs.table_dataset(key) for key in config.datasets],
-            "studies": {key: f"results/{key}/studies" for key in config.datasets},
+            "studies": {key: self.studies(key) for key in config.datasets},
             "protocol": config.protocol,
         }
 
@@ -232,7 +232,10 @@ class StudyJobs:
         """Whose weights are studied: training keeps none for `oracle`."""
         return "last" if self.jobs.config.protocol == "last" else "validation"
 
-    @staticmethod
-    def study_file(dataset: str, name: str) -> str:
+    def study_file(self, dataset: str, name: str) -> str:
         """A file of the studies of a data set."""
-        return f"results/{dataset}/studies/{name}"
+        return f"{self.studies(dataset)}/{name}"
+
+    def studies(self, dataset: str) -> str:
+        """The folder of the studies of a data set."""
+        return f"{self.jobs.config.home}/{dataset}/studies"
