@@ -175,7 +175,8 @@ def test_snakemake_plans_all_targets_of_every_configuration(project, monkeypatch
     targets: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
     for command in of("snakemake"):
         configuration, found = planned(command)
-        targets[configuration] |= set(found)
+        # The recipe's own method is planned by the test that follows the recipe.
+        targets[configuration] |= {target for target in found if "mean-fusion" not in target}
     assert () in targets and ("config/surveillance-fight.yaml",) in targets
     for configuration, found in targets.items():
         over = ("--configfile", *configuration) if configuration else ()
