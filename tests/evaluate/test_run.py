@@ -6,10 +6,12 @@ import pytest
 from safetensors.numpy import save_file
 
 from fusevad.errors import FusevadError
+from fusevad.evaluate.history import COLUMNS, SCORE, WEIGHT
 from fusevad.evaluate.run import evaluate
 from tests.made_up_tables import write_table
 
 FRAMES, SEGMENTS, EPOCHS = 40, 3, 4
+NAMES = {COLUMNS: f"{SCORE},{WEIGHT}rgb,{WEIGHT}motion"}
 
 
 @pytest.fixture
@@ -22,10 +24,9 @@ def run(tmp_path):
     scores = {
         f"seed-{k}": generator.random((EPOCHS, 2 * SEGMENTS, 3), np.float32) for k in range(2)
     }
-    save_file(scores, tmp_path / "epoch-scores.safetensors")
-    columns = "loss", "classification", "kl", "alignment", "validation_auc", "validation_loss"
+    save_file(scores, tmp_path / "epoch-scores.safetensors", NAMES)
     history = [
-        {"seed": k, "epoch": epoch} | dict.fromkeys(columns, 0.0)
+        {"seed": k, "epoch": epoch, "validation_auc": 0.5, "validation_loss": 0.1}
         for k in range(2)
         for epoch in range(EPOCHS)
     ]
@@ -33,8 +34,8 @@ def run(tmp_path):
     return tmp_path
 
 
-def evaluated(run, headline="AUC"):
-    evaluate(run, run / "manifest.csv", run / "intervals.csv", headline)
+def evaluated(run, main_metric="AUC"):
+    evaluate(run, run / "manifest.csv", run / "intervals.csv", main_metric)
     return pd.read_csv(run / "seeds.csv")
 
 
@@ -70,6 +71,6 @@ def test_scores_keep_their_segments_and_the_frames_of_these(run):
 def test_scores_of_another_manifest_are_named(run):
     write_table(run, "intervals", [("brawl", "fight", 5, 9)])
     scores = np.zeros((EPOCHS, 5, 3), np.float32)
-    save_file({"seed-0": scores}, run / "epoch-scores.safetensors")
+    save_file({"seed-0": scores}, run / "epoch-scores.safetensors", NAMES)
     with pytest.raises(FusevadError, match="scores of 5 test segments, but the manifest has 6"):
         evaluated(run)
