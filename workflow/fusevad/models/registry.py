@@ -8,7 +8,14 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from fusevad.errors import FusevadError
-from fusevad.models.baselines.settings import MILLoss, MILSettings, RTFMLoss, RTFMSettings
+from fusevad.models.baselines.settings import (
+    MILLoss,
+    MILSettings,
+    RTFMLoss,
+    RTFMSettings,
+    URDMULoss,
+    URDMUSettings,
+)
 from fusevad.models.settings import (
     BagLoss,
     CrossAttentionSettings,
@@ -75,6 +82,7 @@ METHODS: dict[str, Method] = {
     ),
     "mil": Method("fusevad.models.baselines.mil:MILRanking", ("rgb",), MILSettings, MILLoss),
     "rtfm": Method("fusevad.models.baselines.rtfm:RTFM", ("rgb",), RTFMSettings, RTFMLoss),
+    "ur-dmu": Method("fusevad.models.baselines.ur_dmu:URDMU", ("rgb",), URDMUSettings, URDMULoss),
     "image-only-distilled": Method(
         "distilled:DistilledImageOnly", ("rgb",), loss=DistillationLoss, taught=True
     ),

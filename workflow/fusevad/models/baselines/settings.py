@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fusevad.models.settings import BagLoss, MethodSettings, NonNegative
+from fusevad.models.settings import BagLoss, MethodSettings, NonNegative, Whole
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
@@ -101,3 +101,48 @@ class RTFMLoss(BagLoss):
     margin: NonNegative = 100.0
     score_norm: NonNegative = 8e-3
     score_steps: NonNegative = 8e-4
+
+
+@dataclass(frozen=True, slots=True)
+class URDMUSettings(MethodSettings):
+    """Two memories over a transformer with distances (Zhou et al. 2023; released code).
+
+    Attributes:
+        block_dropout: of the transformer.
+        memory_slots: of each of the two memories; 0 scores the transformer's features alone.
+        latent_noise: whether what normal videos read of the normal memory is sampled in training,
+            with a learned variance (the paper's uncertainty); without it there is no KL term.
+        distance_weights: of the attention by distance, `rows` that sum to 1 over real segments, or
+            as `released`, where columns do.
+    """
+
+    block_dropout: Dropout = 0.5
+    memory_slots: Whole = 60
+    latent_noise: bool = True
+    distance_weights: Literal["rows", "released"] = "rows"
+
+    def kept(self, width: int, segments: int, streams: int) -> int:
+        """See `MethodSettings.kept`: 20 layers of 512 a block, 4 heads' attention twice."""
+        heads = 2 * 4 * 5 * segments
+        memories = 2 * (4 * 512 + 4 * self.memory_slots) + 6 * 512 if self.memory_slots else 0
+        return 2 * width + 2 * 22 * 512 + heads + memories + 4 * 512
+
+
+@dataclass(frozen=True, slots=True)
+class URDMULoss(BagLoss):
+    """Weights of UR-DMU's terms (Zhou et al. 2023; released code).
+
+    Attributes:
+        memory: weight of the four cross-entropies of what memories attend to.
+        triplet: weight of the triplet loss of normal and anomalous segments, of margin 1.
+        latent_kl: weight of the KL term as a mean over segments and features: the code sums over
+            its 200 segments, with 0.001.
+        latent_distance: weight of the hinge between norms of what is read of both memories.
+        latent_margin: of that hinge.
+    """
+
+    memory: NonNegative = 0.1
+    triplet: NonNegative = 0.1
+    latent_kl: NonNegative = 0.2
+    latent_distance: NonNegative = 1e-4
+    latent_margin: NonNegative = 100.0

@@ -1,0 +1,81 @@
+"""UR-DMU's transformer, whose attention looks at contents and, beside them, at distances."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from fusevad.models.baselines.masked import SegmentConv
+from fusevad.models.baselines.settings import URDMUSettings
+
+WIDTH = 512
+LAYERS = 2
+HEADS = 4
+
+
+class DistanceTransformer(nn.Module):
+    """A convolution to 512 features and two pre-norm blocks of attention and a feed-forward net."""
+
+    def __init__(self, width: int, settings: URDMUSettings) -> None:
+        super().__init__()
+        dropout = settings.block_dropout
+        self.embed = SegmentConv(width, WIDTH, 3)
+        self.attention_norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(LAYERS))
+        self.attention = nn.ModuleList(DistanceAttention(settings) for _ in range(LAYERS))
+        self.feed_forward_norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(LAYERS))
+        self.feed_forward = nn.ModuleList(
+            nn.Sequential(
+                nn.Linear(WIDTH, WIDTH),
+                nn.GELU(),
+                nn.Dropout(dropout),
+                nn.Linear(WIDTH, WIDTH),
+                nn.Dropout(dropout),
+            )
+            for _ in range(LAYERS)
+        )
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """`B x T x D` and `B x T` to `B x T x 512`."""
+        x = self.embed(x, mask).relu()
+        for i in range(LAYERS):
+            x = x + self.attention[i](self.attention_norms[i](x), mask)
+            x = x + self.feed_forward[i](self.feed_forward_norms[i](x))
+        return x
+
+
+class DistanceAttention(nn.Module):
+    """Softmax attention to contents, and weights `exp(-|i - j| / e)`, with values of their own."""
+
+    def __init__(self, settings: URDMUSettings) -> None:
+        super().__init__()
+        self.distance_weights = settings.distance_weights
+        self.project = nn.Linear(WIDTH, 4 * WIDTH, bias=False)
+        self.out = nn.Sequential(nn.Linear(2 * WIDTH, WIDTH), nn.Dropout(settings.block_dropout))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """`B x T x 512` and `B x T` to `B x T x 512`."""
+        parts = self.project(x).unflatten(-1, (4, HEADS, WIDTH // HEADS))
+        query, key, value, near_value = parts.permute(2, 0, 3, 1, 4)
+        products = query @ key.mT / math.sqrt(WIDTH // HEADS)
+        contents = products.masked_fill(~mask[:, None, None], -torch.inf).softmax(dim=-1)
+        near = distance_weights(mask, self.distance_weights).to(x.dtype)[:, None]
+        read = torch.cat((contents @ value, near @ near_value), dim=-1)
+        return self.out(read.transpose(1, 2).flatten(2))
+
+
+def distance_weights(mask: Tensor, kind: str) -> Tensor:
+    """`exp(-|i - j| / e)` over real segments, normalised.
+
+    Args:
+        mask: `B x T`.
+        kind: `rows` sum to 1, or `released`: columns do, and rows at a video's ends do not.
+
+    Returns:
+        `B x T x T`, 0 in the columns of padding.
+    """
+    place = torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32)
+    near = (-(place[:, None] - place).abs() / math.e).exp() * mask[:, None]
+    if kind == "rows":
+        return near / near.sum(dim=-1, keepdim=True)
+    columns = (near * mask[..., None]).sum(dim=-2, keepdim=True)
+    return near / columns.clamp(min=1)
