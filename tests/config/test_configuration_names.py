@@ -92,3 +92,4 @@ def test_a_file_of_another_configuration_is_refused_with_the_right_one(values):
         tiny.check_targets(["results/rendered-tiny/runs/gating"])
     tiny.check_targets(["results/tiny/table1.tex", "results/rendered-tiny/manifest.csv", "all"])
     default.check_targets(["results/table1.tex", "results/rendered/runs/gating/seeds.csv"])
+    default.check_targets(["results/rendered/runs/gating/"])

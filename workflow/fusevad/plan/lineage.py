@@ -174,7 +174,7 @@ class Plan:
     def _own_target(self, target: str) -> str | None:
         """What this configuration makes in place of another configuration's file; else None."""
         parts = PurePosixPath(target).parts
-        if parts[:1] != ("results",) or self._makes(target):
+        if parts[:1] != ("results",) or self._makes("/".join(parts)):
             return None
         own = [part for part in ("results", self.name) if part]
         tails = [parts[1:], parts[2:]]
