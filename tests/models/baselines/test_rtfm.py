@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from fusevad.models.baselines.bags import FeatureOutput
 from fusevad.models.baselines.masked import MaskedBatchNorm, SegmentConv
-from fusevad.models.baselines.rtfm import NonLocal, RTFMOutput, TemporalNetwork
+from fusevad.models.baselines.rtfm import NonLocal, TemporalNetwork, score_norm
 from tests.made_up_bags import (
     ANOMALOUS,
     LABELS,
@@ -135,8 +136,6 @@ def test_every_term_is_a_loop_over_the_segments_of_largest_magnitude(how, count)
 
 
 def test_of_a_released_batch_the_norm_of_scores_is_that_of_one_vector():
-    from fusevad.models.baselines.rtfm import score_norm
-
     scores = torch.rand(32, 32, generator=torch.Generator().manual_seed(0))
     found = score_norm(scores, torch.ones(32, 32, dtype=torch.bool))
     torch.testing.assert_close(found, scores.flatten().norm())
@@ -151,7 +150,7 @@ def test_a_bag_of_hand_made_magnitudes_is_judged_by_its_largest_segments():
         features[video, 0, 0] = 5.0  # of 40 segments 4 are selected, of 33 three, else one
         logits[video, 0] = 1.0
     features[:, 1:4, 0] = 3.0
-    output = RTFMOutput(logits, features=features)
+    output = FeatureOutput(logits, features=features)
     found = model.losses(output, bags())["classification"]
     high, low = torch.tensor(1.0).sigmoid(), torch.tensor(-2.0).sigmoid()
     videos = [(high + 3 * low) / 4, high, (high + 2 * low) / 3, high, high]

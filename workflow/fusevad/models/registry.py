@@ -11,6 +11,8 @@ from fusevad.errors import FusevadError
 from fusevad.models.baselines.settings import (
     MILLoss,
     MILSettings,
+    ProDiscLoss,
+    ProDiscSettings,
     RTFMLoss,
     RTFMSettings,
     URDMULoss,
@@ -83,6 +85,9 @@ METHODS: dict[str, Method] = {
     "mil": Method("fusevad.models.baselines.mil:MILRanking", ("rgb",), MILSettings, MILLoss),
     "rtfm": Method("fusevad.models.baselines.rtfm:RTFM", ("rgb",), RTFMSettings, RTFMLoss),
     "ur-dmu": Method("fusevad.models.baselines.ur_dmu:URDMU", ("rgb",), URDMUSettings, URDMULoss),
+    "prodisc": Method(
+        "fusevad.models.baselines.prodisc:ProDisc", ("rgb",), ProDiscSettings, ProDiscLoss
+    ),
     "image-only-distilled": Method(
         "distilled:DistilledImageOnly", ("rgb",), loss=DistillationLoss, taught=True
     ),

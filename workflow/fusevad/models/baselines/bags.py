@@ -1,10 +1,25 @@
 """What the baselines' losses compute of a video's segments, padding left out."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
+from fusevad.models.output import Output
+
 # Bags of the released code of MIL and RTFM have so many segments; weights of sums are meant for it.
 RELEASED_SEGMENTS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureOutput(Output):
+    """An output whose losses read features besides.
+
+    Attributes:
+        features: that segments are scored by, `B x T x D`.
+    """
+
+    features: Tensor
 
 
 def mean_or_zero(x: Tensor) -> Tensor:

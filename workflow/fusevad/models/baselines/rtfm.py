@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,30 +10,20 @@ from torch.nn import functional
 from fusevad.models.base import Blueprint, Detector
 from fusevad.models.baselines.bags import (
     RELEASED_SEGMENTS,
+    FeatureOutput,
     chosen_mean,
     highest,
     mean_or_zero,
     smoothness,
 )
 from fusevad.models.baselines.masked import MaskedBatchNorm, SegmentConv
-from fusevad.models.output import Batch, Output
+from fusevad.models.output import Batch
 
 HIDDEN = (512, 128)
 DILATIONS = (1, 2, 4)
 # The released code's features, for which its margin is meant, and anomalous videos of a batch.
 _RELEASED_WIDTH = 2048
 _RELEASED_VIDEOS = 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RTFMOutput(Output):
-    """What the losses read besides.
-
-    Attributes:
-        features: `B x T x D`, whose magnitudes select segments.
-    """
-
-    features: Tensor
 
 
 class RTFM(Detector):
@@ -56,15 +45,15 @@ class RTFM(Detector):
         )
         self.apply(_xavier)
 
-    def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> RTFMOutput:
+    def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> FeatureOutput:
         """See `Detector.forward`."""
         x = streams["rgb"]
         if self.temporal is not None:
             x = self.temporal(x, mask)
         features = self.dropout(x)
-        return RTFMOutput(self.layers(features).squeeze(-1), features=features)
+        return FeatureOutput(self.layers(features).squeeze(-1), features=features)
 
-    def losses(self, output: RTFMOutput, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, output: FeatureOutput, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy and magnitudes of selected segments; norm and steps of anomalous scores."""
         loss, mask, scores = self.loss, batch.mask, output.logits.sigmoid()
         anomalous = batch.labels > 0

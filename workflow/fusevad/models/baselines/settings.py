@@ -9,7 +9,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fusevad.models.settings import BagLoss, MethodSettings, NonNegative, Whole
+from fusevad.models.settings import (
+    BagLoss,
+    MethodSettings,
+    Natural,
+    NonNegative,
+    Positive,
+    Whole,
+)
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
@@ -146,3 +153,38 @@ class URDMULoss(BagLoss):
     latent_kl: NonNegative = 0.2
     latent_distance: NonNegative = 1e-4
     latent_margin: NonNegative = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProDiscSettings(MethodSettings):
+    """Normal prototypes that each segment attends to (ProDisc-VAD, 2025; released code).
+
+    Attributes:
+        prototypes: how many, each with a key and a value.
+        prototype_dropout: of the features after them.
+    """
+
+    prototypes: Natural = 5
+    prototype_dropout: Dropout = 0.1
+
+    def kept(self, width: int, segments: int, streams: int) -> int:
+        """See `MethodSettings.kept`: 9 times the width, the layers twice, similarities thrice."""
+        return 9 * width + 2 * (256 + 128 + 64) + 3 * segments + 3 * self.prototypes
+
+
+@dataclass(frozen=True, slots=True)
+class ProDiscLoss(BagLoss):
+    """Weights of ProDisc-VAD's terms (2025; released code).
+
+    Attributes:
+        judged_by: the `mean` of the highest `n // top_k_divisor + 1` scores, as all methods here,
+            or `each` of the highest sixth, as in the released code.
+        bag: weight of that cross-entropy.
+        contrast: weight of the contrast of the highest and the lowest segment to all of a video.
+        temperature: of the contrast.
+    """
+
+    judged_by: Literal["mean", "each"] = "mean"
+    bag: NonNegative = 15.0
+    contrast: NonNegative = 5.0
+    temperature: Positive = 0.1
