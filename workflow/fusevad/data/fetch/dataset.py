@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 
 from fusevad.data.fetch.checksums import LockFile
-from fusevad.data.fetch.job import Job, is_done
+from fusevad.data.fetch.job import FetchJob, is_done
 from fusevad.data.fetch.mirrors import one_line, writing
 from fusevad.data.fetch.place import fetch_archive, fetch_file, fetch_repository
 from fusevad.data.fetch.record import HIDDEN, Record
@@ -44,7 +44,7 @@ def fetch(
         (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(folder / HIDDEN / "lock", timeout=0):
-                _fetch_all(Job(dataset, settings, folder, LockFile(lock), Record(folder)))
+                _fetch_all(FetchJob(dataset, settings, folder, LockFile(lock), Record(folder)))
         except filelock.Timeout as error:
             raise FusevadError(
                 f"{folder}: another command is fetching into it; wait until it is done"
@@ -68,7 +68,7 @@ def _link(dataset: str, folder: Path, existing: Path) -> None:
         folder.symlink_to(target)
 
 
-def _fetch_all(job: Job) -> None:
+def _fetch_all(job: FetchJob) -> None:
     """Fetch what is missing; what the user must ask for is told once the rest is there."""
     _remove_leftovers(job.lock.path)
     _remove_leftovers(job.record.path)
@@ -94,7 +94,7 @@ def _remove_leftovers(final: Path) -> None:
         path.unlink()
 
 
-def _fetch(job: Job, file: FileSettings) -> bool:
+def _fetch(job: FetchJob, file: FileSettings) -> bool:
     """Bring one file to its place; False if the user has to put it there."""
     if file.from_git:
         fetch_repository(job, file)

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from fusevad.data.fetch import drive, https, hugging_face, local
 from fusevad.data.fetch.checksums import sha256_with_progress
-from fusevad.data.fetch.job import Job
+from fusevad.data.fetch.job import FetchJob
 from fusevad.data.fetch.members import is_archive
 from fusevad.data.fetch.mirrors import MirrorError, MismatchError, Slot, WrongFileError
 from fusevad.data.fetch.settings import FileSettings, Source
@@ -14,7 +14,7 @@ from fusevad.errors import FusevadError
 Result = TypeVar("Result")
 
 
-def download(job: Job, file: FileSettings, slot: Slot) -> str:
+def download(job: FetchJob, file: FileSettings, slot: Slot) -> str:
     """Have the file at `slot.part`, from the first mirror that gives the right one.
 
     Returns its SHA-256, which is the expected one if that is known.
@@ -41,7 +41,7 @@ def download(job: Job, file: FileSettings, slot: Slot) -> str:
     return from_first_mirror(job, file, get)
 
 
-def from_first_mirror(job: Job, file: FileSettings, get: Callable[[Source], Result]) -> Result:
+def from_first_mirror(job: FetchJob, file: FileSettings, get: Callable[[Source], Result]) -> Result:
     """What `get` returns for the first source where it raises no MirrorError.
 
     Raises:
@@ -84,7 +84,7 @@ def _bring(source: Source, slot: Slot, expected: str | None) -> str | None:
 
 
 def _no_mirror(
-    job: Job, file: FileSettings, failures: list[tuple[Source, MirrorError]]
+    job: FetchJob, file: FileSettings, failures: list[tuple[Source, MirrorError]]
 ) -> FusevadError:
     """The one line that says what was tried and what the user can do."""
     place = job.folder / file.name

@@ -13,7 +13,7 @@ from fusevad.errors import FusevadError
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class FetchJob:
     """The arguments of `fetch` and the record of earlier runs."""
 
     dataset: str
@@ -48,7 +48,7 @@ class Job:
         return "the configuration" if file.sha256 else str(self.lock.path)
 
 
-def is_done(job: Job, file: FileSettings) -> bool:
+def is_done(job: FetchJob, file: FileSettings) -> bool:
     """Whether the record and a look at the disk say that a file is in its place.
 
     Raises:
@@ -64,7 +64,7 @@ def is_done(job: Job, file: FileSettings) -> bool:
     return _file_is_there(job, file, entry)
 
 
-def _file_is_there(job: Job, file: FileSettings, entry: Entry) -> bool:
+def _file_is_there(job: FetchJob, file: FileSettings, entry: Entry) -> bool:
     """Whether a file has the size and time of change that it had when it was checked."""
     path = job.folder / file.name
     if job.expected(file) not in (None, entry.sha256) or not path.is_file():
@@ -76,7 +76,7 @@ def _file_is_there(job: Job, file: FileSettings, entry: Entry) -> bool:
     return True
 
 
-def _unpacked_is_there(job: Job, file: FileSettings, entry: Entry) -> bool:
+def _unpacked_is_there(job: FetchJob, file: FileSettings, entry: Entry) -> bool:
     """Whether an archive was unpacked where it should be, and what it held is still there."""
     target = job.folder / file.target
     if entry.target != file.target or not all((target / name).exists() for name in entry.holds):
@@ -92,7 +92,7 @@ def _unpacked_is_there(job: Job, file: FileSettings, entry: Entry) -> bool:
     return True
 
 
-def _repository_is_there(job: Job, file: FileSettings) -> bool:
+def _repository_is_there(job: FetchJob, file: FileSettings) -> bool:
     """Whether a repository is in its place, at the right commit as far as can be told."""
     place = job.folder / file.name
     if not place.is_dir():

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from fusevad.data.fetch import archives, git
 from fusevad.data.fetch.checksums import Locked, sha256_with_progress
 from fusevad.data.fetch.download import download, from_first_mirror
-from fusevad.data.fetch.job import Job
+from fusevad.data.fetch.job import FetchJob
 from fusevad.data.fetch.members import UnreadableArchiveError, UnsupportedArchiveError
 from fusevad.data.fetch.mirrors import Slot
 from fusevad.data.fetch.record import Entry
@@ -15,7 +15,7 @@ from fusevad.data.fetch.settings import FileSettings, Source
 from fusevad.errors import FusevadError
 
 
-def fetch_file(job: Job, file: FileSettings) -> bool:
+def fetch_file(job: FetchJob, file: FileSettings) -> bool:
     """Have a checked file at its name; False if the user has to put it there.
 
     Raises:
@@ -42,7 +42,7 @@ def fetch_file(job: Job, file: FileSettings) -> bool:
     return True
 
 
-def fetch_archive(job: Job, file: FileSettings) -> bool:
+def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
     """Have what an archive holds in its place; False if the user has to get the archive.
 
     An archive that the user put at its name is never removed.
@@ -90,7 +90,7 @@ def fetch_archive(job: Job, file: FileSettings) -> bool:
     return True
 
 
-def fetch_repository(job: Job, file: FileSettings) -> None:
+def fetch_repository(job: FetchJob, file: FileSettings) -> None:
     """Clone a repository to its place, at its pinned or locked commit, or what its branch is now.
 
     Raises:
@@ -115,7 +115,7 @@ def fetch_repository(job: Job, file: FileSettings) -> None:
     slot.clear()
 
 
-def _by_hand(job: Job, file: FileSettings, reason: str) -> FusevadError:
+def _by_hand(job: FetchJob, file: FileSettings, reason: str) -> FusevadError:
     """What to do with a whole archive that only other programs read."""
     own = job.folder / file.name
     advice = f"unpack it with 7z or unzip into {job.folder / file.target}, remove it"
@@ -126,7 +126,7 @@ def _by_hand(job: Job, file: FileSettings, reason: str) -> FusevadError:
     return FusevadError(f"{own}: whole, but {reason}; {advice}, and run the command again")
 
 
-def _refuse_others(job: Job, file: FileSettings, unpacked: Path) -> None:
+def _refuse_others(job: FetchJob, file: FileSettings, unpacked: Path) -> None:
     """Refuse an archive that brings what another file of the data set shows that it is there by.
 
     Raises:
@@ -145,7 +145,7 @@ def _refuse_others(job: Job, file: FileSettings, unpacked: Path) -> None:
                 )
 
 
-def _check_by_hand(job: Job, file: FileSettings) -> str:
+def _check_by_hand(job: FetchJob, file: FileSettings) -> str:
     """SHA-256 of a file that the user put in its place, or that was changed there.
 
     Raises:
@@ -164,12 +164,12 @@ def _check_by_hand(job: Job, file: FileSettings) -> str:
     return sha256
 
 
-def _is_given(job: Job, file: FileSettings) -> bool:
+def _is_given(job: FetchJob, file: FileSettings) -> bool:
     """Whether the user has unpacked an archive in its place already."""
     return bool(file.gives) and all((job.folder / path).exists() for path in file.gives)
 
 
-def _complete_archive(job: Job, file: FileSettings, slot: Slot) -> str:
+def _complete_archive(job: FetchJob, file: FileSettings, slot: Slot) -> str:
     """Have the whole archive at `slot.complete`; returns its SHA-256."""
     if slot.complete.exists():
         sha256 = sha256_with_progress(slot.complete, slot.title)
