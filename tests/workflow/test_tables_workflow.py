@@ -30,6 +30,7 @@ SWEEPS = {
 MODEL = {"refinement_steps": 2, "nu": 8, "epsilon": 1.0e-8, "refinement_rate": 0.5}
 METHODS = ["image-only", "motion-only", "gating", "gaussian", "student-t"]
 ROWS = {
+    "baselines": ["image-only", "mil"],
     "beyond": ["student-t", "gating"],
     "checks": ["student-t", "gaussian"],
     "selection": METHODS,
