@@ -43,9 +43,9 @@ def drawn(monkeypatch):
     for module in (radar, curves, timelines):
         save = module.save_figure
 
-        def keep(figure, out_pdf, out_png, save=save):
+        def keep(figure, out_pdf, out_png, caption, *, save=save):
             figures.append(figure)
-            save(figure, out_pdf, out_png)
+            save(figure, out_pdf, out_png, caption)
 
         monkeypatch.setattr(module, "save_figure", keep)
     return figures
@@ -57,7 +57,7 @@ def test_the_radar_draws_each_inputs_mean_of_each_class(made_up, tmp_path, drawn
     make_radar(rows, [made_up.dataset], "validation", *files)
     (axis,) = drawn[0].axes
     assert [tick.get_text() for tick in axis.get_xticklabels()] == [
-        name.replace("_", " ") for name in CLASSES
+        name.replace("_", "\n") for name in CLASSES
     ]
     lines = {line.get_label(): line.get_ydata() for line in axis.get_lines()}
     values = pd.read_csv(rows[1].runs["rendered"] / "classes.csv")
@@ -65,8 +65,25 @@ def test_the_radar_draws_each_inputs_mean_of_each_class(made_up, tmp_path, drawn
     expected = 100 * chosen.groupby("class")["value"].mean().loc[list(CLASSES)]
     np.testing.assert_allclose(lines["Motion cue only"][:-1], expected)
     assert {row.label for row in rows} <= set(lines)
-    assert "validation" in drawn[0].get_suptitle()
+    assert drawn[0].get_suptitle() == ""
+    assert b"validation" in files[1].read_bytes()
     assert all(file.stat().st_size for file in files)
+
+
+def test_labels_of_the_radar_overlap_neither_each_other_nor_the_legend(made_up, tmp_path, drawn):
+    files = tmp_path / "radar.pdf", tmp_path / "radar.png"
+    make_radar(made_up.rows[:3], [made_up.dataset], "validation", *files)
+    (figure,) = drawn
+    figure.draw_without_rendering()
+    texts = [
+        *figure.axes[0].get_xticklabels(),
+        *figure.legends[0].get_texts(),
+        figure.axes[0].title,
+    ]
+    boxes = [text.get_window_extent() for text in texts]
+    for k, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[k + 1 :]), texts[k].get_text()
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
 
 
 def test_the_curves_pass_through_sklearns_areas(made_up):
@@ -86,7 +103,7 @@ def test_the_curves_pass_through_sklearns_areas(made_up):
         assert found.precision[seed].mean() == pytest.approx(found.ap[seed], abs=0.01)
 
 
-def test_the_curves_have_a_line_a_method_with_its_area(made_up, tmp_path, drawn):
+def test_the_curves_have_a_panel_a_method_with_its_area_and_one_band(made_up, tmp_path, drawn):
     make_curves(
         made_up.rows,
         [made_up.dataset],
@@ -94,10 +111,16 @@ def test_the_curves_have_a_line_a_method_with_its_area(made_up, tmp_path, drawn)
         tmp_path / "curves.pdf",
         tmp_path / "curves.png",
     )
-    for axis, metric in zip(drawn[0].axes, ("AUC", "AP"), strict=True):
-        labels = [text.get_text() for text in axis.get_legend().get_texts()]
-        for row in made_up.rows:
-            assert any(re.match(rf"{re.escape(row.label)}: {metric} \d", x) for x in labels)
+    count = len(made_up.rows)
+    axes = drawn[0].axes
+    assert len(axes) == 2 * count
+    for k, row in enumerate(made_up.rows):
+        for axis, metric in ((axes[k], "AUC"), (axes[count + k], "AP")):
+            label, area = axis.get_title().split("\n")
+            assert label == row.label
+            assert re.match(rf"{metric} \d", area)
+            assert len(axis.collections) == 1, "one band in a panel"
+            assert len(axis.get_lines()) == count + 1, "all methods and chance"
 
 
 def test_scores_that_miss_a_video_are_refused(made_up, tmp_path):
@@ -166,6 +189,23 @@ def test_the_timelines_show_scores_weights_and_truth_in_seconds(made_up, tmp_pat
     np.testing.assert_allclose(steps[0].get_data().values, mean)
     assert steps[0].get_data().edges[-1] == pytest.approx(FRAMES / FPS)
     assert len(weights.patches) == 5, "two means, two bands, one shade"
+    means = [
+        p.get_data().values for p in weights.patches if isinstance(p, matplotlib.patches.StepPatch)
+    ]
+    low, high = weights.get_ylim()
+    assert all(low <= value <= high for mean in means[::2] for value in mean)
+    assert {axis.get_ylim() for axis in axes[3::4]} == {(low, high)}, "one axis for the page"
+
+
+def test_weights_of_next_to_nothing_are_zoomed_and_a_method_without_any_has_no_axis():
+    def line(weights):
+        edges = np.array([0.0, 1.0, 2.0])
+        return timelines.Timeline("", 2.0, (), [], [], edges, np.zeros((3, 2)), weights)
+
+    near = {"rgb": np.full((3, 2), 0.49), "motion": np.array([[0.51, 0.53]] * 3)}
+    low, high = timelines._weight_limits([line(near)])
+    assert 0.4 < low < 0.49 and 0.53 < high < 0.6
+    assert timelines._weight_limits([line({})]) is None
 
 
 def test_equal_figures_are_equal_files(made_up, tmp_path):

@@ -1,22 +1,29 @@
 """ROC and precision-recall curves over all test frames, with the spread of the seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
 from fusevad.data.truth import LabelledVideo
 from fusevad.evaluate.metrics import LabelledSegments, Ranking
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
-from fusevad.report.style import LineStyle, figure_style, legend_label, line_styles, save_figure
+from fusevad.report.style import (
+    PAGE,
+    LineStyle,
+    figure_style,
+    line_styles,
+    save_figure,
+)
 from fusevad.report.test_split import segment_scores, test_videos
 
 Curve = NDArray[np.floating]
 _GRID = np.linspace(0.0, 1.0, 401)
+_PANELS = 4  # side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +49,11 @@ def make_curves(
     out_pdf: Path,
     out_png: Path,
 ) -> None:
-    """Draw ROC and precision-recall curves, a row of panels a data set, a line a method.
+    """Draw ROC and precision-recall curves, a panel a method, the other methods in gray.
 
     Args:
-        experiments: methods, in the order of the legend.
-        datasets: rows of panels.
+        experiments: methods, in the order of the panels.
+        datasets: blocks of panels, one below another.
         protocol: last, validation or oracle.
 
     Raises:
@@ -54,26 +61,25 @@ def make_curves(
     """
     check_protocol(protocol)
     styles = line_styles([row.name for row in experiments])
+    caption = (
+        "Frame-level detection, all test videos pooled: mean over seeds, band ± 1 standard "
+        f"deviation; gray: the other methods; dotted: chance. Protocol: {protocol}."
+    )
+    blocks = []
+    for dataset in datasets:
+        videos = test_videos(dataset)
+        shown = [row for row in experiments if dataset.key in row.runs]
+        curves = [seed_curves(row.runs[dataset.key], protocol, videos) for row in shown]
+        blocks.append((dataset, _base_rate(videos), list(zip(shown, curves, strict=True))))
+    lines = sum(2 * -(-len(found) // _PANELS) for _, _, found in blocks)
     with figure_style():
-        figure = Figure(figsize=(11, 6.6 * len(datasets)), layout="constrained")
-        panels = figure.subplots(len(datasets), 2, squeeze=False)
-        for (left, right), dataset in zip(panels, datasets, strict=True):
-            videos = test_videos(dataset)
-            for row in experiments:
-                if dataset.key not in row.runs:
-                    continue
-                curves = seed_curves(row.runs[dataset.key], protocol, videos)
-                style = styles[row.name]
-                _draw(left, curves.roc, _legend(row, "AUC", curves.auc), style)
-                _draw(right, curves.precision, _legend(row, "AP", curves.ap), style)
-            _finish_roc(left, dataset)
-            _finish_precision(right, dataset, _base_rate(videos))
-        figure.suptitle(
-            "Frame-level detection, all test videos pooled: mean over seeds, band ± 1 standard "
-            f"deviation (protocol: {protocol})",
-            fontsize=10,
-        )
-        save_figure(figure, out_pdf, out_png)
+        figure = Figure(figsize=(PAGE, 1.75 * lines + 0.3 * len(blocks)), layout="constrained")
+        heights = [-(-len(found) // _PANELS) for _, _, found in blocks for _ in range(2)]
+        parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for k, (dataset, base_rate, found) in enumerate(blocks):
+            _draw_roc(parts[2 * k], dataset, found, styles)
+            _draw_precision(parts[2 * k + 1], dataset, found, styles, base_rate)
+        save_figure(figure, out_pdf, out_png, caption)
 
 
 def seed_curves(run: Path, protocol: str, videos: Sequence[LabelledVideo]) -> SeedCurves:
@@ -104,43 +110,69 @@ def _precision_at(grid: Curve, precision: Curve, recall: Curve) -> Curve:
     return precision[::-1][np.searchsorted(rising, grid, side="left")]
 
 
-def _legend(row: TableRow, metric: str, values: Curve) -> str:
+def _draw_roc(
+    part: SubFigure,
+    dataset: TableDataset,
+    found: Sequence[tuple[TableRow, SeedCurves]],
+    styles: Mapping[str, LineStyle],
+) -> None:
+    part.suptitle(f"{dataset.title}: ROC", fontsize=9, fontweight="bold")
+    part.supxlabel("false-positive rate (share of normal frames)", fontsize=7)
+    part.supylabel("true-positive rate", fontsize=7)
+    drawn = [(row, curves.roc, _area("AUC", curves.auc)) for row, curves in found]
+    for axis in _panels(part, drawn, styles):
+        axis.plot([0, 1], [0, 1], ":", color="0.3", linewidth=0.8)
+
+
+def _draw_precision(
+    part: SubFigure,
+    dataset: TableDataset,
+    found: Sequence[tuple[TableRow, SeedCurves]],
+    styles: Mapping[str, LineStyle],
+    base_rate: float,
+) -> None:
+    title = f"{dataset.title}: precision and recall"
+    part.suptitle(title, fontsize=9, fontweight="bold")
+    chance = f"dotted: chance, {100 * base_rate:.1f} % of frames are anomalous"
+    part.supxlabel(f"recall (share of anomalous frames found); {chance}", fontsize=7)
+    part.supylabel("precision", fontsize=7)
+    drawn = [(row, curves.precision, _area("AP", curves.ap)) for row, curves in found]
+    for axis in _panels(part, drawn, styles):
+        axis.axhline(base_rate, linestyle=":", color="0.3", linewidth=0.8)
+
+
+def _panels(
+    part: SubFigure,
+    drawn: Sequence[tuple[TableRow, Curve, str]],
+    styles: Mapping[str, LineStyle],
+) -> list[Axes]:
+    """A panel a method, with its own curve over the curves of all others."""
+    rows = -(-len(drawn) // _PANELS)
+    axes = part.subplots(rows, _PANELS, squeeze=False, sharex=True, sharey=True)
+    panels = list(axes.flat[: len(drawn)])
+    for axis in axes.flat[len(drawn) :]:
+        axis.remove()
+    for axis, (row, own, area) in zip(panels, drawn, strict=True):
+        for other, curves, _ in drawn:
+            if other is not row:
+                axis.plot(_GRID, curves.mean(axis=0), color="0.75", linewidth=0.6)
+        _draw(axis, own, styles[row.name])
+        axis.set_title(f"{row.label}\n{area}", fontsize=7)
+        axis.set(xlim=(0, 1), ylim=(0, 1.01), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+        axis.tick_params(labelbottom=True, labelleft=True)
+        axis.grid(True, color="0.92", linewidth=0.5)
+        axis.set_axisbelow(True)
+    return panels
+
+
+def _area(metric: str, values: Curve) -> str:
     spread = f" ± {100 * values.std(ddof=1):.2f}" if len(values) > 1 else ""
-    return f"{row.label}: {metric} {100 * values.mean():.2f}{spread} (n = {len(values)})"
+    return f"{metric} {100 * values.mean():.2f}{spread} (n = {len(values)})"
 
 
-def _draw(axis: Axes, curves: Curve, label: str, style: LineStyle) -> None:
+def _draw(axis: Axes, curves: Curve, style: LineStyle) -> None:
     mean = curves.mean(axis=0)
     spread = curves.std(axis=0, ddof=1) if len(curves) > 1 else np.zeros_like(mean)
-    axis.plot(_GRID, mean, style.dashes, color=style.colour, label=legend_label(label))
     low, high = np.clip(mean - spread, 0, 1), np.clip(mean + spread, 0, 1)
-    axis.fill_between(_GRID, low, high, color=style.colour, alpha=0.12, linewidth=0)
-
-
-def _finish_roc(axis: Axes, dataset: TableDataset) -> None:
-    axis.plot([0, 1], [0, 1], ":", color="0.5", label="chance")
-    axis.set(
-        title=f"{dataset.title}: ROC",
-        xlabel="False-positive rate (share of normal frames)",
-        ylabel="True-positive rate (share of anomalous frames)",
-    )
-    _frame(axis)
-
-
-def _finish_precision(axis: Axes, dataset: TableDataset, base_rate: float) -> None:
-    label = f"chance ({100 * base_rate:.1f} % of frames are anomalous)"
-    axis.axhline(base_rate, linestyle=":", color="0.5", label=label)
-    axis.set(
-        title=f"{dataset.title}: precision and recall",
-        xlabel="Recall (share of anomalous frames found)",
-        ylabel="Precision (share of found frames that are anomalous)",
-    )
-    _frame(axis)
-
-
-def _frame(axis: Axes) -> None:
-    axis.set(xlim=(0, 1), ylim=(0, 1.01))
-    axis.grid(True, color="0.92", linewidth=0.7)
-    axis.set_axisbelow(True)
-    # Below the panel: inside, some detector's curve would run behind it.
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=1)
+    axis.fill_between(_GRID, low, high, color=style.colour, alpha=0.2, linewidth=0)
+    axis.plot(_GRID, mean, color=style.colour, linewidth=1.4)

@@ -19,6 +19,9 @@ _BLACK, _ORANGE, _SKY, _GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 _BLUE, _VERMILION, _PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 IMAGE_COLOUR, MOTION_COLOUR, FUSION_COLOUR = _BLUE, _VERMILION, _BLACK
 TRUTH_COLOUR = "#F2C6C6"
+# Widths of figures in inches, for a column and for a page of the usual two-column styles, so that
+# they are printed at their own size and their texts at 7 and 8 points.
+COLUMN, PAGE = 3.33, 6.9
 
 # Experiments keep their colour in every figure; others take the first free one.
 _KNOWN = {
@@ -32,19 +35,23 @@ _KNOWN = {
 }
 _FONT = "DejaVu Sans"
 _DASHES = ("-", "--", ":", "-.")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _SETTINGS = {
     "font.family": _FONT,
-    "font.size": 9,
+    "font.size": 7,
     # A dollar sign in a title is one.
     "text.parse_math": False,
-    "axes.titlesize": 10,
+    "axes.titlesize": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": False,
     "legend.frameon": False,
-    "legend.fontsize": 8,
-    "lines.linewidth": 1.4,
-    "savefig.dpi": 150,
+    "legend.fontsize": 7,
+    "lines.linewidth": 1.2,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "savefig.dpi": 250,
     "pdf.fonttype": 42,
     "svg.hashsalt": "fusevad",
 }
@@ -52,23 +59,29 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class LineStyle:
-    """Colour and dashes of one method."""
+    """Colour, dashes and marker of one method."""
 
     colour: str
     dashes: str
+    marker: str
 
 
 def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
     """A style for each experiment that no other of `names` has (up to 28 of them)."""
-    styles = {name: LineStyle(_KNOWN[name], "-") for name in names if name in _KNOWN}
-    free = [
-        LineStyle(colour, dashes)
-        for dashes in _DASHES
-        for colour in _KNOWN.values()
-        if LineStyle(colour, dashes) not in styles.values()
-    ]
+    known = dict(zip(_KNOWN, map(_style, range(len(_KNOWN))), strict=True))
+    styles = {name: known[name] for name in names if name in known}
+    every = map(_style, range(len(_KNOWN) * len(_DASHES)))
+    free = [style for style in every if style not in styles.values()]
     others = [name for name in names if name not in _KNOWN]
     return styles | {name: free[k % len(free)] for k, name in enumerate(others)}
+
+
+def _style(place: int) -> LineStyle:
+    """The style at a place in the order in which they are given: neighbours differ in all three."""
+    count = len(_KNOWN)
+    colour, turn = list(_KNOWN.values())[place % count], place // count
+    dashes = _DASHES[(place % count + turn) % len(_DASHES)]
+    return LineStyle(colour, dashes, _MARKERS[place % count])
 
 
 @contextmanager
@@ -78,13 +91,19 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def save_figure(figure: Figure, out_pdf: Path, out_png: Path) -> None:
-    """Write both files, without dates or version, so that equal figures are equal files."""
+def save_figure(figure: Figure, out_pdf: Path, out_png: Path, caption: str = "") -> None:
+    """Write both files, without dates or version, so that equal figures are equal files.
+
+    The caption is not drawn: it is among the properties of the PDF (Subject) and of the PNG
+    (Description).
+    """
     _see_to_glyphs(figure, out_pdf)
     with atomic_path(out_pdf) as temporary:
-        figure.savefig(temporary, metadata={"CreationDate": None, "Creator": None})
+        figure.savefig(
+            temporary, metadata={"CreationDate": None, "Creator": None, "Subject": caption}
+        )
     with atomic_path(out_png) as temporary:
-        figure.savefig(temporary, metadata={"Software": None})
+        figure.savefig(temporary, metadata={"Software": None, "Description": caption})
 
 
 def legend_label(text: str) -> str:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec, SubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fusevad.cues.reading import CueShards
@@ -21,6 +22,7 @@ from fusevad.report.style import (
     FUSION_COLOUR,
     IMAGE_COLOUR,
     MOTION_COLOUR,
+    PAGE,
     TRUTH_COLOUR,
     figure_style,
     save_figure,
@@ -31,6 +33,7 @@ from fusevad.video.decode import SEGMENT_FRAMES, read_frames
 VIDEOS = 8
 _PICTURES = 6
 _COLUMNS = 2
+_LEAST_RANGE = 0.02  # of an axis of weights
 _COLOURS = {"rgb": IMAGE_COLOUR, "motion": MOTION_COLOUR}
 
 
@@ -105,16 +108,14 @@ def make_timelines(
         columns = ["score", *(c for c in scores if c.startswith(WEIGHT))]
         parts = {name: scores_by_seed(scores, video.name, name) for name in columns}
         lines.append(_timeline(video, truth, counts, parts))
+    caption = (
+        f"{experiment.label} on {dataset.title}: first test video of each class and a normal one, "
+        f"in the manifest's order. Protocol: {protocol}, {scores['seed'].nunique()} seeds; motion "
+        f"cue: T = {window} frames, threshold {threshold} gray levels."
+    )
     with figure_style():
         figure = _draw_page(lines, window)
-        figure.suptitle(
-            f"{experiment.label} on {dataset.title}: first test video of each class and a normal "
-            f"one, in the manifest's order\n(protocol: {protocol}, {scores['seed'].nunique()} "
-            f"seeds; motion cue: T = {window} frames, threshold {threshold} gray levels)",
-            fontsize=12,
-            y=0.992,
-        )
-        save_figure(figure, out_pdf, out_png)
+        save_figure(figure, out_pdf, out_png, caption)
 
 
 def _timeline(
@@ -159,43 +160,67 @@ def _shown_frames(truth: LabelledVideo, edges: NDArray[np.floating]) -> list[int
 
 def _draw_page(lines: Sequence[Timeline], window: int) -> Figure:
     rows = -(-len(lines) // _COLUMNS)
-    height = 4.35 * rows + 1.7
-    figure = Figure(figsize=(15, height))
+    height = 2.4 * rows + 0.75
+    figure = Figure(figsize=(PAGE, height))
     grid = GridSpec(
         rows,
         _COLUMNS,
         figure=figure,
-        left=0.055,
+        left=0.085,
         right=0.99,
-        top=1 - 0.95 / height,
-        bottom=1.25 / height,
-        wspace=0.12,
-        hspace=0.2,
+        top=1 - 0.2 / height,
+        bottom=0.8 / height,
+        wspace=0.22,
+        hspace=0.26,
     )
+    limits = _weight_limits(lines)
     for place, line in zip(grid, lines, strict=False):
-        _draw_video(figure, place, line, window)
-    figure.legend(handles=_legend(), loc="lower center", ncols=3, fontsize=11)
+        _draw_video(figure, place, line, window, limits)
+    figure.legend(handles=_legend(), loc="lower center", ncols=3)
     return figure
 
 
-def _draw_video(figure: Figure, place: SubplotSpec, line: Timeline, window: int) -> None:
-    rows = place.subgridspec(4, 1, height_ratios=(1.15, 1.15, 1.25, 0.75), hspace=0.14)
-    pictures, cues, score, weights = (figure.add_subplot(row) for row in rows)
+def _weight_limits(lines: Sequence[Timeline]) -> tuple[float, float] | None:
+    """The part of 0..1 that the weights on the page take, as one axis for all; None without any.
+
+    Weights of a fusion are often all near one half: on an axis from 0 to 1 they are a flat line.
+    """
+    means = [values.mean(axis=0) for line in lines for values in line.weights.values()]
+    if not means:
+        return None
+    everything = np.concatenate(means)
+    middle = (everything.min() + everything.max()) / 2
+    half = max(0.6 * (everything.max() - everything.min()), _LEAST_RANGE / 2)
+    return max(middle - half, -0.04), min(middle + half, 1.04)
+
+
+def _draw_video(
+    figure: Figure,
+    place: SubplotSpec,
+    line: Timeline,
+    window: int,
+    limits: tuple[float, float] | None,
+) -> None:
+    ratios = (1.15, 1.15, 1.2, 1.1)[: 4 if limits else 3]
+    grid = place.subgridspec(len(ratios), 1, height_ratios=ratios, hspace=0.14)
+    pictures, cues, score, *weights = axes = [figure.add_subplot(row) for row in grid]
     _strip(pictures, line.frames, line.seconds, "frames")
     _strip(cues, [window - cue for cue in line.cues], line.seconds, "motion\ncues", window)
-    pictures.set_title(line.title, loc="left", fontweight="bold")
+    pictures.set_title(line.title, loc="left", fontweight="bold", pad=3, fontsize=7)
     _shade(score, line)
     _band(score, line.edges, line.scores, FUSION_COLOUR)
     score.set(ylabel="score", ylim=(-0.04, 1.04), yticks=(0, 0.5, 1))
-    score.tick_params(labelbottom=False)
-    _shade(weights, line)
-    if not line.weights:
-        weights.text(line.seconds / 2, 0.5, "no weights in this method", ha="center", va="center")
-    for stream, values in line.weights.items():
-        _band(weights, line.edges, values, _COLOURS.get(stream, "0.4"))
-    weights.set(ylabel="weights", ylim=(-0.04, 1.04), yticks=(0, 0.5, 1), xlabel="time in seconds")
-    for axis in (pictures, cues, score, weights):
+    for axis in weights:
+        score.tick_params(labelbottom=False)
+        _shade(axis, line)
+        for stream, values in line.weights.items():
+            _band(axis, line.edges, values, _COLOURS.get(stream, "0.4"))
+        axis.set(ylabel="weights", ylim=limits)
+        axis.yaxis.set_major_locator(MaxNLocator(3))
+    for axis in axes:
         axis.set_xlim(0, line.seconds)
+    axes[-1].set_xlabel("time in seconds", labelpad=1)
+    figure.align_ylabels(axes[2:])
 
 
 def _strip(
@@ -212,7 +237,7 @@ def _strip(
         limits = {} if highest is None else {"cmap": "gray", "vmin": 0, "vmax": highest}
         axis.imshow(picture, extent=extent, aspect="auto", interpolation="antialiased", **limits)
         if k:
-            axis.axvline(k * width, color="white" if highest is None else "0.7", linewidth=1.5)
+            axis.axvline(k * width, color="white" if highest is None else "0.7", linewidth=0.8)
     axis.set(ylim=(0, 1), xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
     axis.set_ylabel(label, rotation=0, ha="right", va="center")
@@ -230,18 +255,16 @@ def _band(
     mean = values.mean(axis=0)
     spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros_like(mean)
     low, high = np.clip(mean - spread, 0, 1), np.clip(mean + spread, 0, 1)
-    axis.stairs(mean, edges, color=colour, linewidth=1.5, baseline=None)
+    axis.stairs(mean, edges, color=colour, linewidth=1.0, baseline=None)
     axis.stairs(high, edges, baseline=low, fill=True, color=colour, alpha=0.2, linewidth=0)
 
 
 def _legend() -> list[Line2D | Patch]:
     return [
         Line2D([], [], color=FUSION_COLOUR, label="anomaly score, mean over seeds"),
-        Line2D([], [], color=IMAGE_COLOUR, label="weight of the image stream"),
-        Line2D([], [], color=MOTION_COLOUR, label="weight of the motion-cue stream"),
+        Line2D([], [], color=IMAGE_COLOUR, label="image weight (axis zoomed)"),
+        Line2D([], [], color=MOTION_COLOUR, label="motion-cue weight (axis zoomed)"),
         Patch(color="black", alpha=0.2, linewidth=0, label="± 1 standard deviation over seeds"),
         Patch(color=TRUTH_COLOUR, linewidth=0, label="annotated anomaly"),
-        Patch(
-            facecolor="white", edgecolor="0.5", label="motion cues: the darker, the more changes"
-        ),
+        Patch(facecolor="white", edgecolor="0.5", label="motion cues: darker, more changes"),
     ]
