@@ -25,7 +25,8 @@ def measured_mb(method: str, model: MethodSettings, batch: int, segments: int) -
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
             kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        # An output that its own graph holds would be a circle that nothing frees.
+        return tensor.detach()
 
     streams = {role: torch.randn(batch, segments, 64) for role in known.roles}
     mask = torch.ones(batch, segments, dtype=torch.bool)
