@@ -15,7 +15,8 @@ from fusevad.errors import FusevadError
 from fusevad.files import write_csv
 from fusevad.models.base import build
 from fusevad.report.equivalence_table import make_equivalence_table
-from fusevad.report.latex import scientific
+from fusevad.report.latex import set_cell
+from fusevad.report.sheet import scientific
 from fusevad.studies.equivalence import study_equivalence
 from fusevad.studies.settings import EquivalenceSettings
 from tests.made_up_runs import SEEDS as MADE_UP_SEEDS
@@ -142,5 +143,6 @@ def test_runs_trained_apart_are_compared_seed_by_seed(table):
 
 
 def test_small_numbers_are_powers_of_ten():
-    assert scientific(1.84e-7) == r"$1.8\cdot 10^{-7}$"
-    assert (scientific(0.0543), scientific(0), scientific(float("nan"))) == ("0.054", "0", "--")
+    assert set_cell(scientific(1.84e-7)) == r"$1.8\cdot 10^{-7}$"
+    cells = scientific(0.0543), scientific(0), scientific(float("nan"))
+    assert [set_cell(cell) for cell in cells] == ["0.054", "0", "--"]
