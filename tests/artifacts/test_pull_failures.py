@@ -259,7 +259,7 @@ def _record_instead(folder: Path, path: str, content: bytes) -> None:
 
 def _replace(folder: Path, path: str, change: Callable[[bytes], bytes]) -> None:
     lock = load_yaml(folder / "dvc.lock")
-    outs = lock["stages"]["runs@rendered-tiny.student-t"]["outs"]
+    outs = lock["stages"]["runs@tiny.rendered-tiny.student-t"]["outs"]
     listing = json.loads(_on_remote(folder, outs[0]["md5"]).read_text())
     inside = path.removeprefix(f"{outs[0]['path']}/")
     for entry in listing:

@@ -136,7 +136,7 @@ def test_a_gaussian_with_other_biases_is_any_learned_nu():
 
 
 def test_learned_nu_above_its_minimum_only():
-    with pytest.raises(FusevadError, match="nu: 1.0: input should be greater than 1"):
+    with pytest.raises(FusevadError, match=r"nu: 1\.0: input should be greater than 1"):
         parse(type(settings("learned-nu")), {"nu": 1.0}, "model")
 
 
