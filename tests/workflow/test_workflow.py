@@ -27,6 +27,12 @@ def jobs(folder: Path, *arguments: str, over: str = TINY) -> dict[str, int]:
     return planned_jobs(snakemake(folder, "--dry-run", *arguments, over=over).stdout)
 
 
+def stored_seeds(folder: Path, experiment: str) -> dict[str, int]:
+    """Finished seeds of an experiment and when each was stored, in ns: again if trained again."""
+    store = folder / "results/rendered-tiny/seeds" / experiment
+    return {file.name: file.stat().st_mtime_ns for file in store.glob("*/seed-?.json")}
+
+
 @pytest.fixture(scope="module")
 def project(root, tmp_path_factory) -> Path:
     """A copy of the project's workflow with Table 1 of the tiny data set made."""
@@ -66,6 +72,34 @@ def test_the_table_holds_the_means_of_the_runs(project):
 def test_a_second_run_does_nothing(project):
     output = snakemake(project, "results/tiny/table1.tex")
     assert "Nothing to be done" in output.stdout + output.stderr
+
+
+def test_a_third_seed_trains_alone_and_two_again_train_nothing(project):
+    """A run is its seeds: each is trained once, whichever configuration asks for it."""
+    table, run_of_two = project / "results/tiny/table1.csv", "rendered-tiny/runs/gating"
+    of_two = pd.read_csv(project / "results/tiny" / run_of_two / "seeds.csv")
+    expected, first = table.read_bytes(), stored_seeds(project, "gating")
+    assert sorted(first) == ["seed-0.json", "seed-1.json"]
+
+    (project / "three.yaml").write_text("seeds: [0, 1, 2]\n")
+    snakemake(project, f"results/three/{run_of_two}/seeds.csv", over="three.yaml")
+    second = stored_seeds(project, "gating")
+    assert sorted(second) == ["seed-0.json", "seed-1.json", "seed-2.json"]
+    assert first.items() <= second.items()
+    of_three = pd.read_csv(project / "results/three" / run_of_two / "seeds.csv")
+    assert set(of_three.seed) == {0, 1, 2}
+    pd.testing.assert_frame_equal(
+        of_three[of_three.seed < 2].reset_index(drop=True), of_two.reset_index(drop=True)
+    )
+    assert table.read_bytes() == expected
+
+    shutil.rmtree(project / "results/tiny" / run_of_two)
+    table.unlink()
+    planned = jobs(project, "results/tiny/table1.tex", "results/tiny/table1.csv")
+    assert planned == {"train": 1, "evaluate": 1, "table1": 1, "total": 3}
+    snakemake(project, "results/tiny/table1.tex", "results/tiny/table1.csv")
+    assert stored_seeds(project, "gating") == second
+    assert table.read_bytes() == expected
 
 
 def test_single_figures_are_targets(project):
