@@ -279,13 +279,17 @@ def test_dvc_gives_files_that_it_puts_back_the_time_of_now() -> None:
 
 
 def test_dvc_runs_one_stage_at_a_time_and_refuses_a_second_run() -> None:
-    shell = "date +%s.%N > {0}; sleep {1}; date +%s.%N >> {0}"
-    stages = {name: {"cmd": shell.format(name, 2), "outs": [name]} for name in ("a", "b")}
+    # The stages wait for `go`, as a second run may need any time to start on a busy machine.
+    shell = "date +%s.%N > {0}; until [ -e go ]; do sleep 0.05; done; date +%s.%N >> {0}"
+    stages = {name: {"cmd": shell.format(name), "outs": [name]} for name in ("a", "b")}
     dvc_repository(**stages)
     with subprocess.Popen([BINARIES / "dvc", "repro", "--quiet"]) as running:
         while not Path("a").exists() and not Path("b").exists():
             time.sleep(0.05)
-        second = dvc("repro", check=False)
+        try:
+            second = dvc("repro", check=False)
+        finally:
+            Path("go").touch()
         assert second.returncode != 0
         assert "lock" in second.stderr
         assert running.wait(60) == 0
