@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.timeout(2400), pytest.mark.slow]
 DATA = Path("results/rendered-tiny")
 STREAM = DATA / "embeddings/fusevad-small.stride-16/motion-T16-thr10"
 CUES = DATA / "cues/paper"
-RUN = DATA / "runs/gating"
+RUN = Path("results/tiny/rendered-tiny/runs/gating")
 
 
 def snakemake(folder: Path, target: Path, check: bool = True) -> CompletedProcess:

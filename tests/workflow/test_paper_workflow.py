@@ -165,7 +165,7 @@ def test_events_of_a_camera_are_a_row_of_table_3(finished):
     measured = table[(table.block == "measured") & (table.protocol == "validation")]
     assert set(measured.row) == {"image-only", "student-t", "student-t.real-events"}
     folder = finished / "results/ucf-crime/embeddings"
-    embeddings = [load_file(file) for file in sorted(folder.glob("*/event*/shard-0.safetensors"))]
+    embeddings = [load_file(file) for file in sorted(folder.glob("*/motion*/shard-0.safetensors"))]
     assert len(embeddings) == 2
     name = "Abuse028_x264"
     assert embeddings[0][name].shape == embeddings[1][name].shape
