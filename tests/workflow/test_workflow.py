@@ -172,7 +172,8 @@ def test_a_wrong_configuration_stops_before_any_job(project):
     )
     result = run(project, *command, check=False)
     assert result.returncode != 0
-    assert "protocol: 'luck' is not one of" in result.stdout + result.stderr
+    message = "protocol: 'luck': input should be 'last', 'validation' or 'oracle'"
+    assert message in result.stdout + result.stderr
 
 
 def test_the_report_is_one_page_with_captions_and_run_times(project):
