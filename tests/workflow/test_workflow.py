@@ -212,7 +212,7 @@ def test_a_truncated_video_stops_the_manifest_in_one_line_each(project, tmp_path
     ("command", "message"),
     [
         ("fusevad train --manifest none.csv --stream rgb=a --settings {} out", "method"),
-        ('fusevad render out --settings {"sede":1}', "unknown setting 'sede'"),
+        ('fusevad render out --settings {"sede":1}', "render: sede: unknown; did you mean 'seed'?"),
         ("fusevad render out --settings missing.yaml", "missing.yaml: no such file"),
         ("fusevad evaluate nowhere --manifest no.csv --intervals no.csv", "no.csv: no such file"),
         ("fusevad report table9 a b --settings {}", "report 'table9' is unknown"),
