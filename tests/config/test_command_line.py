@@ -11,6 +11,7 @@ from snakemake.utils import update_config
 
 from fusevad.config.command_line import check_command_line, overrides, values_of
 from fusevad.config.load import load, load_files
+from fusevad.config.names import configuration_name
 from fusevad.errors import FusevadError
 
 
@@ -36,9 +37,10 @@ def as_snakemake_reads(folder, words):
     values = load_configfile(folder / "config/config.yaml")
     for path in options.configfile:
         update_config(values, load_configfile(path))
-    if options.config:
-        update_config(values, parse_config(options.config))
-    return load(values, folder / "config")
+    over = parse_config(options.config) if options.config else {}
+    update_config(values, over)
+    name = configuration_name(options.configfile, over, values.get("name"))
+    return load(values, folder / "config", name)
 
 
 def as_fusevad_reads(folder, words):

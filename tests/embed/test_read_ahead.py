@@ -15,13 +15,15 @@ from fusevad.data.manifest import Video
 from fusevad.embed.image_sources import Chunk, FrameSource
 from fusevad.embed.read_ahead import _CHUNKS_AHEAD, reading_ahead
 from fusevad.errors import FusevadError
+from fusevad.files import sha256
 from tests.made_up_videos import write_video
 
 pytestmark = pytest.mark.slow
 
 
 def video(name: str, frames: int, path: Path = Path("none.mp4")) -> Video:
-    return Video(name, path, "train", ("normal",), frames, 20.0, 64, 48, name)
+    digest = sha256(path) if path.is_file() else name
+    return Video(name, path, "train", ("normal",), frames, 20.0, 64, 48, digest)
 
 
 @dataclass(frozen=True, slots=True)

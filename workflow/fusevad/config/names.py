@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fusevad import yaml_text
 from fusevad.errors import FusevadError
 from fusevad.files import settings_hash
 
@@ -62,7 +63,7 @@ def configuration_name(
     name = named or (files[-1].stem if files else _DEFAULT)
     source = str(files[-1]) if files else "--config"
     if over and "name" not in over:
-        name = f"{'over' if name == _DEFAULT else name}-{settings_hash(over)[:6]}"
+        name = f"{'over' if name == _DEFAULT else name}-{settings_hash(_typed(over))[:6]}"
     if name == _DEFAULT:
         return ""
     if name in _SHARED:
@@ -71,3 +72,12 @@ def configuration_name(
             " rename it, or give it a key `name`"
         )
     return check_name(name, "configuration", source)
+
+
+def _typed(value: Any) -> Any:
+    """Values of `--config` as YAML reads them: Snakemake leaves numbers as text."""
+    if isinstance(value, Mapping):
+        return {key: _typed(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_typed(inner) for inner in value]
+    return yaml_text.load(value) if isinstance(value, str) else value
