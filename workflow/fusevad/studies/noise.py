@@ -48,7 +48,7 @@ _SAME_ENCODER = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _EmbeddingTask:
     """What is embedded of each video; travels to worker processes.
 
     Attributes:
@@ -103,7 +103,7 @@ def study_noise(
     scored_crops = first.settings.test_crops
     crops = tuple(settings.embed.crops[place] for place in scored_crops)
     levels = tuple(level for level in settings.levels if level > 0)
-    job = _Job(
+    task = _EmbeddingTask(
         settings.embed,
         crops,
         CueShards(cues, settings.embed.cues.definition),
@@ -111,8 +111,8 @@ def study_noise(
         settings.seed,
     )
     tests = [video for video in read_manifest(manifest) if video.split == "test"]
-    _check_encoder(job, tests[0], clean[MOTION][tests[0].name][:, list(scored_crops)])
-    noisy = _embed_all(job, tests, 1 if default_device().type == "cuda" else workers)
+    _check_encoder(task, tests[0], clean[MOTION][tests[0].name][:, list(scored_crops)])
+    noisy = _embed_all(task, tests, 1 if default_device().type == "cuda" else workers)
     shown = {0.0: clean} | {
         level: _noisy_streams(clean, noisy, place, scored_crops)
         for place, level in enumerate(levels)
@@ -154,55 +154,57 @@ def noisy_counts(
         yield np.minimum(counts + events, differences).astype(np.uint8)
 
 
-def _check_encoder(job: _Job, video: Video, stored: Tensor) -> None:
+def _check_encoder(task: _EmbeddingTask, video: Video, stored: Tensor) -> None:
     """Embed the cues of a video as they are: another encoder would pass for noise."""
-    made = torch.from_numpy(_embed_video(replace(job, levels=(0.0,)), video)[0]).float()
+    made = torch.from_numpy(_embed_video(replace(task, levels=(0.0,)), video)[0]).float()
     expected = stored.float().cpu()
     fits = made.shape == expected.shape
     if not fits or (made - expected).norm() > _SAME_ENCODER * expected.norm():
         raise FusevadError(
-            f"{job.shards.file(video)}: the motion cues of {video.name} do not give the stored"
+            f"{task.shards.file(video)}: the motion cues of {video.name} do not give the stored"
             " embeddings; name the encoder, crops and cues that these were made with"
         )
 
 
-def _embed_all(job: _Job, videos: Sequence[Video], workers: int) -> dict[str, NDArray[np.float16]]:
+def _embed_all(
+    task: _EmbeddingTask, videos: Sequence[Video], workers: int
+) -> dict[str, NDArray[np.float16]]:
     embedded = in_processes(
-        partial(_embed_video, job), videos, workers, "embedding noisy cues", "video"
+        partial(_embed_video, task), videos, workers, "embedding noisy cues", "video"
     )
     return {video.name: vectors for video, vectors in zip(videos, embedded, strict=True)}
 
 
-def _embed_video(job: _Job, video: Video) -> NDArray[np.float16]:
+def _embed_video(task: _EmbeddingTask, video: Video) -> NDArray[np.float16]:
     """levels x segments x crops x D of a video's noisy motion cues."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    tower = _tower(job.embed.encoder)
-    encoder = BatchedTower(tower, job.embed.batch_size)
+    tower = _tower(task.embed.encoder)
+    encoder = BatchedTower(tower, task.embed.batch_size)
     parts: list[Tensor] = []
     waiting: list[NDArray[np.float32]] = []
-    for images in _images(job, video, tower.image_size):
+    for images in _images(task, video, tower.image_size):
         waiting.append(images)
         if len(waiting) * len(images) >= encoder.batch_size:
             parts.append(encoder.embed(np.concatenate(waiting)).cpu())
             waiting = []
     if waiting:
         parts.append(encoder.embed(np.concatenate(waiting)).cpu())
-    vectors = torch.cat(parts).unflatten(0, (video.segments, len(job.levels), len(job.crops)))
+    vectors = torch.cat(parts).unflatten(0, (video.segments, len(task.levels), len(task.crops)))
     return vectors.transpose(0, 1).numpy().astype(np.float16)
 
 
-def _images(job: _Job, video: Video, size: int) -> Iterator[NDArray[np.float32]]:
+def _images(task: _EmbeddingTask, video: Video, size: int) -> Iterator[NDArray[np.float32]]:
     """(levels x crops, size, size) for each segment."""
-    window, threshold = window_and_threshold(job.embed)
-    cues = job.embed.cues
+    window, threshold = window_and_threshold(task.embed)
+    cues = task.embed.cues
     differences = window if cues.definition == "paper" else window - 1
-    generator = np.random.default_rng([job.seed, *video.name.encode()])
-    for counts in job.shards.counts(video, window, threshold):
+    generator = np.random.default_rng([task.seed, *video.name.encode()])
+    for counts in task.shards.counts(video, window, threshold):
         yield np.concatenate(
             [
-                crop_images(normalise(noisy, window, cues), job.crops, size)
-                for noisy in noisy_counts(counts, job.levels, differences, generator)
+                crop_images(normalise(noisy, window, cues), task.crops, size)
+                for noisy in noisy_counts(counts, task.levels, differences, generator)
             ]
         )
 

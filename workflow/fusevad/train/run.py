@@ -77,21 +77,21 @@ def train(
     store keeps progress by epoch, so that a killed run resumes where it was. Without a store, that
     is `folder/.progress/`, and it is removed when all is written.
     """
-    job = _Job(settings, data, seeds, store or folder / ".progress")
-    missing = [seed for seed in seeds if not job.kept(seed).finished()]
+    inputs = _RunInputs(settings, data, seeds, store or folder / ".progress")
+    missing = [seed for seed in seeds if not inputs.kept(seed).finished()]
     with tqdm(total=len(missing) * settings.epochs, desc=folder.name, unit="epoch") as bar:
         if default_device().type == "cuda":
             with _deterministic():
-                session = _Session(job) if missing else None
+                session = _Session(inputs) if missing else None
                 for seed in missing:
                     session.train(seed, bar.update)
         else:
             if memory_mb is not None:
                 workers = seeds_at_a_time(workers, memory_mb, settings)
-            _train_in_processes(job, missing, workers, bar.update)
-    _assemble(job, folder)
+            _train_in_processes(inputs, missing, workers, bar.update)
+    _assemble(inputs, folder)
     if store is None:
-        shutil.rmtree(job.store)
+        shutil.rmtree(inputs.store)
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def _deterministic() -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = fill
 
 
-class _Job:
+class _RunInputs:
     """What all seeds of a run share; travels to worker processes.
 
     Raises:
@@ -161,15 +161,15 @@ class _Job:
 
 
 class _Session:
-    """The data of a job, loaded once (memory-mapped) for all seeds of one process."""
+    """The data of a run, loaded once (memory-mapped) for all seeds of one process."""
 
-    def __init__(self, job: _Job) -> None:
-        self.job = job
-        manifest = read_manifest(job.data.manifest)
+    def __init__(self, inputs: _RunInputs) -> None:
+        self.inputs = inputs
+        manifest = read_manifest(inputs.data.manifest)
         kinds = {video.anomalous for video in manifest if video.split == "test"}
         if kinds != {True, False}:
             raise FusevadError(
-                f"{job.data.manifest}: the test split has not both normal and anomalous videos;"
+                f"{inputs.data.manifest}: the test split has not both normal and anomalous videos;"
                 " there is nothing to measure"
             )
         train_videos = [
@@ -178,19 +178,19 @@ class _Session:
             if video.split == "train"
         ]
         tests = [video.name for video in manifest if video.split == "test"]
-        what = f"method '{job.settings.method}'"
-        streams = open_streams(job.data.streams, job.roles, what)
+        what = f"method '{inputs.settings.method}'"
+        streams = open_streams(inputs.data.streams, inputs.roles, what)
         self.data = SeedData(streams, train_videos, tests)
 
     def train(self, seed: int, after_epoch: Callable[[], object]) -> None:
         """Train one seed, with the same numbers alone or among others, and keep it in the store."""
-        kept = self.job.kept(seed)
+        kept = self.inputs.kept(seed)
         teacher = self._teacher(seed)
-        run = SeedRun(self.job.settings, self.data, seed, kept.checkpoint, teacher)
-        kept.keep(run.run(after_epoch), self.job.settings)
+        run = SeedRun(self.inputs.settings, self.data, seed, kept.checkpoint, teacher)
+        kept.keep(run.run(after_epoch), self.inputs.settings)
 
     def _teacher(self, seed: int) -> Detector | None:
-        weights = self.job.data.teacher_weights(seed)
+        weights = self.inputs.data.teacher_weights(seed)
         if weights is None:
             return None
         return load_detector(weights, self.data.streams.device).model
@@ -198,24 +198,24 @@ class _Session:
 
 tqdm.monitor_interval = 0
 
-_job: _Job
+_inputs: _RunInputs
 _session: _Session | None = None
 _epochs_done: multiprocessing.Queue
 _stop: multiprocessing.Event
 
 
 def _start_worker(
-    job: _Job, epochs_done: multiprocessing.Queue, stop: multiprocessing.Event
+    inputs: _RunInputs, epochs_done: multiprocessing.Queue, stop: multiprocessing.Event
 ) -> None:
-    global _job, _epochs_done, _stop
+    global _inputs, _epochs_done, _stop
     torch.set_num_threads(1)
-    _job, _epochs_done, _stop = job, epochs_done, stop
+    _inputs, _epochs_done, _stop = inputs, epochs_done, stop
 
 
 def _train_in_worker(seed: int) -> None:
     global _session
     # Here and not when the worker starts: what is wrong with the data then reaches the parent.
-    _session = _session or _Session(_job)
+    _session = _session or _Session(_inputs)
     _session.train(seed, partial(_after_epoch, seed))
 
 
@@ -227,7 +227,7 @@ def _after_epoch(seed: int) -> None:
 
 
 def _train_in_processes(
-    job: _Job, seeds: Sequence[int], workers: int, after_epoch: Callable[[], object]
+    inputs: _RunInputs, seeds: Sequence[int], workers: int, after_epoch: Callable[[], object]
 ) -> None:
     if not seeds:
         return
@@ -236,7 +236,7 @@ def _train_in_processes(
     context = multiprocessing.get_context("fork")
     epochs_done, stop = context.Queue(), context.Event()
     workers = min(workers, len(seeds))
-    with ProcessPoolExecutor(workers, context, _start_worker, (job, epochs_done, stop)) as pool:
+    with ProcessPoolExecutor(workers, context, _start_worker, (inputs, epochs_done, stop)) as pool:
         futures = [pool.submit(_train_in_worker, seed) for seed in seeds]
         running = set(futures)
         while running:
@@ -248,21 +248,21 @@ def _train_in_processes(
             if failed:
                 stop.set()  # the other seeds end with their epoch, which is kept
                 pool.shutdown(wait=True, cancel_futures=True)
-                _explain(failed, job)
+                _explain(failed, inputs)
 
 
-def _explain(failure: BaseException, job: _Job) -> NoReturn:
+def _explain(failure: BaseException, inputs: _RunInputs) -> NoReturn:
     if isinstance(failure, BrokenProcessPool):
         raise FusevadError(
-            f"{job.folder}: a training process was killed (out of memory?); run the command "
+            f"{inputs.store}: a training process was killed (out of memory?); run the command "
             "again: it resumes at the last epoch of each seed"
         ) from failure
     raise failure
 
 
-def _assemble(job: _Job, folder: Path) -> None:
+def _assemble(inputs: _RunInputs, folder: Path) -> None:
     """Write the files of a run from the seeds of the store; those of other seeds are removed."""
-    kept = {seed: job.kept(seed) for seed in job.seeds}
+    kept = {seed: inputs.kept(seed) for seed in inputs.seeds}
     wanted = set()
     for seed, files in kept.items():
         for protocol in KEPT_PROTOCOLS:
@@ -274,7 +274,7 @@ def _assemble(job: _Job, folder: Path) -> None:
         other.unlink()
     scores = {seed: files.scores() for seed, files in kept.items()}
     values = {f"seed-{seed}": each.values for seed, each in scores.items()}
-    columns = ",".join(scores[job.seeds[0]].columns)
+    columns = ",".join(scores[inputs.seeds[0]].columns)
     with atomic_path(folder / "epoch-scores.safetensors") as temporary:
         temporary.write_bytes(save(values, {COLUMNS: columns}))
     rows = [
