@@ -51,14 +51,14 @@ if OVER and "name" not in OVER:
 def inputs_of(job):
     """Inputs, by name, of the job that a rule does; its name has the rule's wildcards.
 
-    Shards of embeddings are compared by the hashes in their index, which is an input too: new times
-    alone, as `dvc pull` sets them, train nothing again.
+    Shards of embeddings are compared by the hashes in their index and videos by the hashes in the
+    manifest, which are inputs too: new times alone, as `dvc pull` sets them, run nothing again.
     """
 
     def inputs(wildcards):
         found = PLAN.inputs(job.format(**dict(wildcards.items())))
-        if "embeddings" in found:
-            found["embeddings"] = ancient(found["embeddings"])
+        for name in {"embeddings", "videos"}.intersection(found):
+            found[name] = ancient(found[name])
         return found
 
     return inputs

@@ -1,6 +1,7 @@
 """A small plan with the shape of the real one, and made-up artifacts that fit it."""
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import FileRecord, Record, write_record
 
 DATA = "results/tiny"
+VIDEOS = f"{DATA}/source/videos"
 EMBEDDINGS = f"{DATA}/embeddings/clip/rgb"
 SOURCE = "config/published.csv"
 
@@ -21,13 +23,13 @@ def made_up_plan(
     tables = (f"{DATA}/source/labels.csv", f"{DATA}/source/intervals.csv")
     manifest = f"{DATA}/manifest.csv"
     jobs = [
-        Job("render/tiny", "render", {"videos": 2}, {}, tables),
-        Job("manifest/tiny", "manifest", {}, {"tables": tables}, (manifest,)),
+        Job("render/tiny", "render", {"videos": 2}, {}, (*tables, VIDEOS), videos=VIDEOS),
+        Job("manifest/tiny", "manifest", {}, {"tables": (*tables, VIDEOS)}, (manifest,)),
     ]
     files = []
     for shard in range(shards):
         cue, file = (
-            f"{DATA}/cues/paper/shard-{shard}.csv",
+            f"{DATA}/cues/paper/shard-{shard}.h5",
             f"{EMBEDDINGS}/shard-{shard}.safetensors",
         )
         step = "cues/tiny/paper"
@@ -49,7 +51,13 @@ def made_up_plan(
         trained = (f"{folder}/history.csv", f"{folder}/weights/seed-0.safetensors")
         settings = {"run": run, "lr": rate}
         jobs.append(
-            Job(f"train/tiny/{run}", "train", settings, {"files": (manifest, index)}, trained)
+            Job(
+                f"train/tiny/{run}",
+                "train",
+                settings,
+                {"files": (manifest, index), "embeddings": files},
+                trained,
+            )
         )
         seeds = (f"{folder}/seeds.csv",)
         jobs.append(
@@ -59,15 +67,6 @@ def made_up_plan(
     table = ("results/table1.tex", "results/table1.csv")
     jobs.append(Job("report/table1", "report", {}, {"files": (*seeds, SOURCE)}, table))
     return Plan(jobs)
-
-
-def unlisted(job: Job) -> tuple[str, ...]:
-    """What a job writes and Snakemake doesn't list: motion cues, videos."""
-    if job.stage == "render":
-        return (f"{DATA}/source/videos/a.mp4",)
-    if job.stage == "cues":
-        return (str(Path(job.outputs[0]).with_suffix(".h5")),)
-    return ()
 
 
 def make(
@@ -81,12 +80,24 @@ def make(
         write(SOURCE, "the paper's numbers")
     for name in plan.jobs if jobs is None else jobs:
         job = plan.jobs[name]
-        inputs = {path: _sha256(path) for path in job.inputs if Path(path).is_file()}
-        for path in (*job.outputs, *unlisted(job)):
-            write(path, f"{name if equal else path} {content} {plan.lineage(job)} {inputs}")
-        outputs = {path: FileRecord.of(Path(path)) for path in (*job.outputs, *unlisted(job))}
+        inputs = {
+            path: FileRecord.of(Path(path)).sha256 for path in job.inputs if Path(path).exists()
+        }
+        for path in job.outputs:
+            text = f"{name if equal else path} {content} {plan.lineage(job)} {inputs}"
+            if path == job.videos:
+                write_videos(text)
+            else:
+                write(path, text)
+        outputs = {path: FileRecord.of(Path(path)) for path in job.outputs}
         record = Record(job.name, job.stage, plan.lineage(job), inputs, outputs, {})
         write_record(record, Path(job.record))
+
+
+def write_videos(text: str) -> None:
+    """Write the one video and the table of the folder's hashes."""
+    write(f"{VIDEOS}/a.mp4", text)
+    write(f"{VIDEOS}/SHA256SUMS", f"{hashlib.sha256(text.encode()).hexdigest()}  a.mp4\n")
 
 
 def write(path: str, text: str) -> None:
@@ -99,8 +110,11 @@ def remove(plan: Plan, *jobs: str) -> None:
     """Remove everything of jobs."""
     for name in jobs:
         job = plan.jobs[name]
-        for path in (*job.outputs, *unlisted(job), job.record):
-            Path(path).unlink()
+        for path in map(Path, (*job.outputs, job.record)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def named(plan: Plan, *stages: str) -> list[str]:
@@ -114,9 +128,11 @@ def rerun(plan: Plan, command: str = "exit 1", dry: bool = True) -> set[str]:
     for number, job in enumerate(plan.jobs.values()):
         plan.write_settings(job)
         inputs = (*job.inputs, plan.settings_file(job))
+        ancient = [f"ancient({path!r})" if path == VIDEOS else repr(path) for path in inputs]
+        made = [f"directory({path!r})" if path == VIDEOS else repr(path) for path in job.outputs]
         rules.append(
-            f"rule:\n    name: 'rule{number}'\n    input: {list(inputs)}\n"
-            f"    output: {list(job.outputs)}\n    benchmark: '{benchmark(number)}'\n"
+            f"rule:\n    name: 'rule{number}'\n    input: {', '.join(ancient)}\n"
+            f"    output: {', '.join(made)}\n    benchmark: '{benchmark(number)}'\n"
             f"    shell: '{command}'\n"
         )
     Path("Snakefile").write_text("\n".join(rules))
@@ -131,7 +147,3 @@ def rerun(plan: Plan, command: str = "exit 1", dry: bool = True) -> set[str]:
 def benchmark(number: int) -> str:
     """File in which Snakemake measures the job of that number; it counts as an output's age."""
     return f"{DATA}/benchmarks/{number}.tsv"
-
-
-def _sha256(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

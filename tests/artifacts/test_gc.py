@@ -20,7 +20,7 @@ def paths(*plans) -> list[str]:
     return [each.path for each in unused(plans)]
 
 
-def test_what_a_plan_makes_is_kept_with_records_settings_and_unlisted_files():
+def test_what_a_plan_makes_is_kept_with_records_and_settings():
     plan = made_up_plan()
     make(plan)
     adopt(plan)
@@ -58,7 +58,6 @@ def test_shards_that_are_no_more_are_listed_and_the_others_kept():
     make(made_up_plan(shards=2))
     make(made_up_plan(shards=1))
     assert set(paths(made_up_plan(shards=1))) == {
-        f"{DATA}/cues/paper/shard-1.csv",
         f"{DATA}/cues/paper/shard-1.h5",
         f"{DATA}/cues/paper/shard-1.provenance.json",
         f"{EMBEDDINGS}/shard-1.safetensors",

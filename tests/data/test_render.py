@@ -186,19 +186,22 @@ def test_a_damaged_video_is_named_and_rendered_again_and_whole_ones_are_kept(
         first.write_bytes(damaged)
         render_dataset(SMALL, folder, workers=1)
         assert first.read_bytes() == expected and second.stat().st_mtime_ns == kept
-        assert f"{first}: damaged; this video is made again" in capsys.readouterr().err
-    table = (folder / "videos.sha256").read_text().splitlines()
+        name = first.relative_to(folder / "videos")
+        assert f"{name}: damaged; this video is made again" in capsys.readouterr().err
+    table = (folder / "videos/SHA256SUMS").read_text().splitlines()
+    paths = sorted(video_path(folder, video) for video in plan(SMALL))
     assert table == [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}"
-        for path in (video_path(folder, video) for video in plan(SMALL))
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder / 'videos')}"
+        for path in paths
     ]
 
 
 def test_half_a_line_of_a_killed_job_costs_one_video(rendered, tmp_path):
     folder = shutil.copytree(rendered, tmp_path / "copy")
-    paths = [video_path(folder, video) for video in plan(SMALL)]
+    paths = sorted(video_path(folder, video) for video in plan(SMALL))
     times = [path.stat().st_mtime_ns for path in paths]
-    table = folder / "videos.sha256"
+    (folder / "videos").rename(folder / ".videos.progress")
+    table = folder / ".videos.progress/SHA256SUMS"
     table.write_text(table.read_text()[:-20])
     render_dataset(SMALL, folder, workers=1)
     assert [path.stat().st_mtime_ns == time for path, time in zip(paths, times, strict=True)] == [

@@ -332,13 +332,14 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_files(clips, spliced, tmp_p
     )
     command = [sys.executable, "-c", code, str(clips), settings, str(tmp_path)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while len(list(tmp_path.glob("videos/[!.]*.mp4"))) < 2:
+    while len(list(tmp_path.glob(".videos.progress/[!.]*.mp4"))) < 2:
         assert process.poll() is None
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert not (tmp_path / "labels.csv").exists()
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("videos/[!.]*.mp4")}
+    assert not (tmp_path / "labels.csv").exists() and not (tmp_path / "videos").exists()
+    progress = tmp_path.glob(".videos.progress/[!.]*.mp4")
+    kept = {tmp_path / "videos" / path.name: path.stat().st_mtime_ns for path in progress}
     splice(clips, SMALL, tmp_path, workers=1)
     assert digests(tmp_path) == digests(spliced)
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())

@@ -64,7 +64,7 @@ def test_data_sets_known_by_their_features_have_no_timelines(project):
     over = (PAPER, "small.yaml", "some-features.yaml")
     planned = planned_jobs(snakemake(project, "-n", "all", over=over))
     assert planned["timelines"] == planned["cues"] == 1  # those of msad
-    assert planned["import_features"] == 2
+    assert planned["import_features_ucf-crime"] == 2
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,8 @@
 # Videos and what is known about them.
 
+# Recorded data sets whose images or events become videos.
+CONVERTED = list(filter(JOBS.makes_videos, CONFIG.with_origin("recorded")))
+
 
 rule render:
     input:
@@ -7,6 +10,7 @@ rule render:
     output:
         labels="results/{dataset}/source/labels.csv",
         intervals="results/{dataset}/source/intervals.csv",
+        videos=directory("results/{dataset}/source/videos"),
     log:
         "results/{dataset}/logs/render.log",
     benchmark:
@@ -54,7 +58,7 @@ rule labels:
     benchmark:
         "results/{dataset}/benchmarks/labels.tsv"
     wildcard_constraints:
-        dataset=JOBS.one_of(CONFIG.with_origin("recorded")),
+        dataset=JOBS.one_of(set(CONFIG.with_origin("recorded")).difference(CONVERTED)),
     conda:
         "../../envs/fusevad.yaml"
     params:
@@ -67,12 +71,22 @@ rule labels:
         " {params.videos:q} --on-bad-video {params.on_bad_video:q} 2>&1 | tee {log:q} >&2"
 
 
+use rule labels as convert_videos with:
+    output:
+        labels="results/{dataset}/source/labels.csv",
+        intervals="results/{dataset}/source/intervals.csv",
+        videos=directory("results/{dataset}/source/videos"),
+    wildcard_constraints:
+        dataset=JOBS.one_of(CONVERTED),
+
+
 rule splice:
     input:
         unpack(inputs_of("splice/{dataset}")),
     output:
         labels="results/{dataset}/source/labels.csv",
         intervals="results/{dataset}/source/intervals.csv",
+        videos=directory("results/{dataset}/source/videos"),
     log:
         "results/{dataset}/logs/splice.log",
     benchmark:

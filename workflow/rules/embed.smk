@@ -45,27 +45,36 @@ rule index:
         " 2>&1 | tee {log:q} >&2"
 
 
-rule import_features:
-    input:
-        unpack(inputs_of("index/{dataset}/{encoder}/{stream}")),
-    output:
-        "results/{dataset}/embeddings/{encoder}/{stream}/index.csv",
-    log:
-        "results/{dataset}/logs/import-{encoder}-{stream}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/import-{encoder}-{stream}.tsv"
-    wildcard_constraints:
-        dataset=JOBS.one_of(CONFIG.features),
-    conda:
-        "../../envs/fusevad.yaml"
-    params:
-        features=lambda w: CONFIG.features[w.dataset]["folder"],
-        shards=lambda w: CONFIG.datasets[w.dataset].shards,
-        folder=subpath(output[0], parent=True),
-    shell:
-        "fusevad import-features {params.features:q} --manifest {input.manifest:q}"
-        " --stream {wildcards.stream:q} --settings {input.settings:q} --shards {params.shards:q}"
-        " {params.folder:q} 2>&1 | tee {log:q} >&2"
+# A rule for each data set: how many shards there are depends on it.
+for imported in CONFIG.features:
+
+    rule:
+        name:
+            f"import_features_{imported}"
+        input:
+            unpack(inputs_of("index/{dataset}/{encoder}/{stream}")),
+        output:
+            index="results/{dataset}/embeddings/{encoder}/{stream}/index.csv",
+            shards=expand(
+                "results/{{dataset}}/embeddings/{{encoder}}/{{stream}}/shard-{shard}.safetensors",
+                shard=range(CONFIG.datasets[imported].shards),
+            ),
+        log:
+            "results/{dataset}/logs/import-{encoder}-{stream}.log",
+        benchmark:
+            "results/{dataset}/benchmarks/import-{encoder}-{stream}.tsv"
+        wildcard_constraints:
+            dataset=JOBS.one_of([imported]),
+        conda:
+            "../../envs/fusevad.yaml"
+        params:
+            features=lambda w: CONFIG.features[w.dataset]["folder"],
+            shards=lambda w: CONFIG.datasets[w.dataset].shards,
+            folder=subpath(output.index, parent=True),
+        shell:
+            "fusevad import-features {params.features:q} --manifest {input.manifest:q}"
+            " --stream {wildcards.stream:q} --settings {input.settings:q} --shards {params.shards:q}"
+            " {params.folder:q} 2>&1 | tee {log:q} >&2"
 
 
 rule align:

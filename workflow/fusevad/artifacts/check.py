@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from fusevad.artifacts.trusted import in_results
 from fusevad.errors import FusevadError
-from fusevad.files import sha256
+from fusevad.files import folder_files, folder_sha256, folder_size, sha256
 from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import Record, differences, read_record
 
@@ -27,7 +27,7 @@ class Finding:
         job: the job.
         record: how it says that it was made; None without a record that can be read.
         made_otherwise: lines on values or inputs that differ from what the configuration expects.
-        damaged: lines on files that aren't as recorded, or whose necessary companions are missing.
+        damaged: lines on files that aren't as recorded.
         missing: recorded outputs that aren't there and can be.
         hashes: of those that are there.
     """
@@ -64,13 +64,6 @@ class Finding:
         return [path for path in paths if os.path.lexists(path)]
 
 
-def companions(plan: Plan, job: Job) -> list[Job]:
-    """Jobs without whose outputs those of `job` are useless: the shards that an index lists."""
-    if job.stage != "index":
-        return []
-    return [other for other in plan.upstream(job) if other.stage == "embed"]
-
-
 def lineage_differences(plan: Plan, job: Job, record: Record) -> list[str]:
     """One line for each value by which a record differs from what the configuration expects."""
     expected = plan.lineage(job)
@@ -102,13 +95,11 @@ def input_differences(
 
 
 def check(plan: Plan, jobs: Iterable[Job]) -> dict[str, Finding]:
-    """What is there of `jobs` and of their companions, in plan order.
+    """What is there of `jobs`, in plan order.
 
     Jobs of which nothing is there are left out.
     """
-    chosen = dict.fromkeys(job.name for job in jobs)
-    for name in list(chosen):
-        chosen |= dict.fromkeys(other.name for other in companions(plan, plan.jobs[name]))
+    chosen = {job.name for job in jobs}
     ordered = [job for job in plan.jobs.values() if job.name in chosen]
     read = {job.name: found for job in ordered if (found := _read(job))}
     hashes = _hash(
@@ -128,7 +119,7 @@ def check(plan: Plan, jobs: Iterable[Job]) -> dict[str, Finding]:
 def _read(job: Job) -> Finding | None:
     """The record of a job and whether it is one; None if nothing of the job is there."""
     if not os.path.lexists(job.record):
-        there = [path for path in job.outputs if os.path.lexists(path)]
+        there = [path for path in job.kept_outputs if os.path.lexists(path)]
         if not there:
             return None
         return Finding(job, None, (f"{there[0]}: no record of how it was made ({job.record})",))
@@ -155,9 +146,9 @@ def check_paths(job: Job, record: Record) -> None:
 
 
 def _size(path: str) -> int | None:
-    """Size of a file; None if it isn't there."""
+    """Size of a file, or of all files of a folder; None if it isn't there."""
     try:
-        return os.stat(path).st_size
+        return folder_size(Path(path)) if os.path.isdir(path) else os.stat(path).st_size
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -179,12 +170,16 @@ def _hash(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _hash_one(path: str) -> tuple[tuple[int, int, int], str]:
-    return _state(path), sha256(Path(path))
+    whole = folder_sha256 if os.path.isdir(path) else sha256
+    return _state(path), whole(Path(path))
 
 
 def _state(path: str) -> tuple[int, int, int]:
+    """What shows that a file, or the last one of a folder, was replaced."""
+    inside = [Path(path, name) for name in folder_files(Path(path))] if os.path.isdir(path) else []
     found = os.stat(path)
-    return found.st_size, found.st_mtime_ns, found.st_ino
+    newest = max(found.st_mtime_ns, *(file.stat().st_mtime_ns for file in inside), 0)
+    return _size(path) or 0, newest, found.st_ino
 
 
 def _judge(
@@ -206,15 +201,12 @@ def _judge(
         ]
     there = {path: hashes[path] for path in record.outputs if path in hashes}
     missing = [path for path in record.outputs if _size(path) is None]
-    if job.makes_videos:
-        missing = [path for path in missing if path in job.outputs]
     damaged = [
         f"{path}: {made.sha256[:12]} recorded, {there.get(path, f'{_size(path)} bytes')[:12]} found"
         for path, made in record.outputs.items()
         if path not in missing and _size(path) is not None and there.get(path) != made.sha256
     ]
-    if len(missing) < len(record.outputs):
-        damaged += _missing_companions(plan, job, missing, findings)
+    missing = [path for path in missing if path != job.videos]
     return Finding(job, record, tuple(otherwise), tuple(damaged), tuple(missing), there)
 
 
@@ -265,15 +257,3 @@ def believed_records(plan: Plan, jobs: Iterable[Job]) -> dict[str, Record]:
             if not lineage_differences(plan, job, record):
                 found[job.name] = record
     return found
-
-
-def _missing_companions(
-    plan: Plan, job: Job, missing: Iterable[str], findings: Mapping[str, Finding]
-) -> list[str]:
-    """Files that readers of the outputs will want, and Snakemake doesn't know."""
-    lines = [f"{path}: missing" for path in missing if path not in job.outputs]
-    for other in companions(plan, job):
-        found = findings.get(other.name)
-        if found is None or not found.whole:
-            lines.append(f"{other.outputs[0]}: missing, or doesn't fit")
-    return lines

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,18 +151,15 @@ def _records(store: "Store", jobs: Iterable[Job]) -> tuple[dict[str, Record], di
 
 def _kept(job: Job, record: Record, tracked: set[str]) -> Known:
     """What DVC keeps of a job, if that is everything but videos."""
-    outputs = {path: made for path, made in record.outputs.items() if path in tracked}
-    lost = [path for path in record.outputs if path not in outputs]
-    if job.makes_videos:
-        lost = [path for path in lost if path in job.outputs]
+    lost = [path for path in record.outputs if path not in tracked and path != job.videos]
     if lost:
         return Known(reason=f"{lost[0]}: recorded, but not kept by DVC")
-    return Known(kept=replace(record, outputs=outputs))
+    return Known(kept=record)
 
 
 def _lacking(job: Job, record: Record, finding: Finding | None) -> dict[str, int]:
-    """Files of a record that aren't in the workspace, with their sizes."""
-    here = finding.hashes if finding is not None else {}
+    """Files of a record that aren't in the workspace and DVC keeps, with their sizes."""
+    here = {job.videos, *(finding.hashes if finding is not None else {})}
     lacking = {path: made.size for path, made in record.outputs.items() if path not in here}
     return lacking if finding is not None else lacking | {job.record: 0}
 
@@ -180,8 +177,8 @@ def _advice(plan: Plan, job: Job, pull: Pull) -> str:
     fetched = [other for other in plan.upstream(job) if other.stage == "fetch"]
     raw = [other.name.partition("/")[2] for other in fetched]
     steps = [f"fusevad fetch {name}" for name in raw if not Path("data", name).is_dir()]
-    if job.stage != "labels":
-        if (Path(job.outputs[0]).parent / "videos").is_dir():
+    if job.videos:
+        if Path(job.videos).is_dir():
             return ""
         lies = job.name in pull.planned.fetch or os.path.lexists(job.outputs[0])
         steps.append(f"snakemake --cores all {'--force ' if lies else ''}{job.outputs[0]}")

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import PurePosixPath
 
-from fusevad.artifacts.check import companions, input_differences, lineage_differences
+from fusevad.artifacts.check import input_differences, lineage_differences
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import Record
@@ -126,7 +126,7 @@ class _PullPlanner:
         return PullPlan(fetch, set(here), self.remade, list(self.unknown.values()))
 
     def _visit(self) -> set[str]:
-        """Targets, their companions, and what comes before jobs that will be remade."""
+        """Targets, and what comes before jobs that will be remade."""
         visited: set[str] = set()
         waiting = list(self.targets)
         while waiting:
@@ -143,8 +143,6 @@ class _PullPlanner:
                     self.remade[job.name] = reason
             if job.name in self.remade:
                 waiting += self.plan.upstream(job)
-            else:
-                waiting += companions(self.plan, job)
         return visited
 
     def _misfit(self, job: Job) -> str:
@@ -177,28 +175,25 @@ class _PullPlanner:
         reason = _first(input_differences(self.plan, job, record, believed, self.workspace))
         if reason:
             return f"made from another {reason}"
-        for other in companions(self.plan, job):
+        for other in self.plan.upstream(job):
             if other.name in self.remade:
-                return f"{other.outputs[0]}, which it lists, will be remade"
+                return f"{other.outputs[0]}, which it was made from, will be remade"
         return ""
 
     def _add_inputs_of_targets(self, believed: dict[str, Record]) -> None:
-        """Jobs that believed targets read from, with their companions, as far as they fit."""
+        """Jobs that believed targets read from, as far as they fit."""
         for target in self.targets:
             if target.name not in believed:
                 continue
             for job in self.plan.upstream(target):
-                group = [job, *companions(self.plan, job)]
-                new = [each for each in group if each.name not in believed]
-                if any(each.name in self.remade for each in group):
+                if job.name in believed or job.name in self.remade:
                     continue
-                unknown = [each for each in new if each.name not in self.known]
-                self.unknown |= {each.name: each for each in unknown}
-                if unknown or any(self._misfit(each) for each in new):
-                    continue
-                added = {each.name: self._record(each.name) for each in new}
-                if added and self._agree(believed | added, added):
-                    believed |= added
+                if job.name not in self.known:
+                    self.unknown[job.name] = job
+                elif not self._misfit(job):
+                    added = {job.name: self._record(job.name)}
+                    if self._agree(believed | added, added):
+                        believed |= added
 
     def _agree(self, records: Mapping[str, Record], added: Iterable[str]) -> bool:
         """Whether the inputs of records are the outputs that the others say, where some are new."""
@@ -242,4 +237,4 @@ def _sources(plan: Plan, job: Job) -> list[Job]:
     """Jobs of the labels that a job's manifest was made from, or that it reads itself."""
     manifests = [each for each in plan.upstream(job) if each.stage == "manifest"]
     found = [each for near in (job, *manifests) for each in plan.upstream(near)]
-    return [each for each in found if each.makes_videos and each.stage != "fetch"]
+    return [each for each in found if each.finds_videos]

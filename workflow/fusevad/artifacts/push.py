@@ -69,7 +69,7 @@ def _unfit(unit: Unit, findings: Mapping[str, Finding], strays: list[str]) -> st
 def _lacking(unit: Unit, findings: Mapping[str, Finding]) -> str:
     """What isn't there of a unit, an example; else empty."""
     for job in unit.jobs:
-        missing = findings[job.name].missing if job.name in findings else job.outputs
+        missing = findings[job.name].missing if job.name in findings else job.kept_outputs
         if missing:
             return missing[0]
     return ""

@@ -3,7 +3,7 @@
 An output has the time of the file or, for a link, the link's own; an input the later of a link's
 own and its file's. So a link gets a time that is not before its file's, and the file, which is
 DVC's, stays as it is. Files with two names are one file with one time, DVC's too, and become
-copies.
+copies. A folder has the time of a hidden file in it.
 """
 
 import os
@@ -18,6 +18,8 @@ from fusevad.files import atomic_path
 from fusevad.plan.lineage import Job, Plan
 
 _STEP = 1_000_000  # nanoseconds between two stages
+# By which Snakemake knows how old a folder is.
+_TIMESTAMP = ".snakemake_timestamp"
 
 
 def plan_times(
@@ -60,8 +62,13 @@ def plan_times(
 def set_times(times: Mapping[str, int]) -> None:
     """Give files their planned times, without touching what is theirs and somebody else's."""
     for path, nanoseconds in times.items():
-        _see_to_own(Path(path), nanoseconds)
-        os.utime(path, ns=(nanoseconds, nanoseconds), follow_symlinks=False)
+        if _is_folder(path):
+            stamp = Path(path, _TIMESTAMP)
+            stamp.touch()
+            os.utime(stamp, ns=(nanoseconds, nanoseconds))
+        else:
+            _see_to_own(Path(path), nanoseconds)
+            os.utime(path, ns=(nanoseconds, nanoseconds), follow_symlinks=False)
 
 
 def refuse_foreign(paths: Iterable[str]) -> None:
@@ -73,7 +80,7 @@ def refuse_foreign(paths: Iterable[str]) -> None:
     user = os.geteuid()
     for path in paths:
         found = os.lstat(path)
-        if user not in (0, found.st_uid) and found.st_nlink == 1:
+        if user not in (0, found.st_uid) and (found.st_nlink == 1 or _is_folder(path)):
             raise FusevadError(
                 f"{path}: belongs to another user, so its time can't be set; copy the folder"
                 " results to one of your own (cp -r) and run the command there"
@@ -82,7 +89,7 @@ def refuse_foreign(paths: Iterable[str]) -> None:
 
 def settings_before(plan: Plan, jobs: Iterable[Job], fitting: Mapping[str, Finding]) -> None:
     """Write settings files of jobs, older than everything that was made with them."""
-    times = (os.lstat(path).st_mtime_ns for name in fitting for path in fitting[name].hashes)
+    times = (_own_time(path) for name in fitting for path in fitting[name].hashes)
     before = min(times, default=time.time_ns()) - _STEP
     for job in jobs:
         settings = plan.write_settings(job)
@@ -102,7 +109,7 @@ class _Times:
         if path in self._gone:
             return 0
         try:
-            return self.new.get(path, os.lstat(path).st_mtime_ns)
+            return self.new.get(path, _own_time(path))
         except (FileNotFoundError, NotADirectoryError):
             return 0
 
@@ -110,6 +117,17 @@ class _Times:
         """As Snakemake sees an input; 0 if it isn't there."""
         own = self.as_output(path)
         return max(own, _time_of_file(path)) if own else 0
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def _own_time(path: str) -> int:
+    """Time of a file, a folder, or a link itself."""
+    stamp = os.path.join(path, _TIMESTAMP)
+    carrier = stamp if _is_folder(path) and os.path.exists(stamp) else path
+    return os.lstat(carrier).st_mtime_ns
 
 
 def _time_of_file(path: str) -> int:

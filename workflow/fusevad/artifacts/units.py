@@ -37,7 +37,7 @@ class Unit:
         return f"{self.stage}@{self.key}"
 
     def holds(self, path: str) -> bool:
-        """Whether a file is one of `outs` or lies in one; rendered videos do not."""
+        """Whether a file is one of `outs` or in one; videos are not."""
         return any(path == out or path.startswith(f"{out}/") for out in self.outs)
 
 
@@ -63,4 +63,4 @@ def _outs(stage: str, jobs: list[Job]) -> Iterator[str]:
         if stage in _FOLDERS:
             yield str(PurePosixPath(job.outputs[0]).parent)
         else:
-            yield from (*job.outputs, job.record)
+            yield from (*job.kept_outputs, job.record)

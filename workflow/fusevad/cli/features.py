@@ -159,7 +159,6 @@ def import_features(
     with recorded(settings) as job:
         parsed = parse(ImportSettings, job.settings, "features")
         import_stream(parsed, folder, manifest, stream, out, shards)
-        job.outputs += map(str, sorted(out.glob("shard-*.safetensors")))
 
 
 @app.command()

@@ -1,36 +1,52 @@
-"""Videos that a stage makes and keeps: a table of hashes says which of them are finished and whole.
+"""Videos that a stage makes: a folder `videos` that is whole, and a hidden one until it is.
 
-The table, `videos.sha256`, is in the form of the program sha256sum, which can check it as well.
+Snakemake removes what a job has made before it runs the job again, so the videos of a killed job
+are kept in `.videos.progress`, which becomes `videos` when all are made. A table of hashes in the
+folder says which of them are finished and whole.
 """
 
 import re
+import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-from fusevad.files import remove_abandoned, sha256, write_text
+from fusevad.files import HASHES, folder_files, hashes_text, remove_abandoned, sha256, write_text
 
-_TABLE = "videos.sha256"
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
-def whole_videos(folder: Path) -> set[Path]:
-    """Finished videos of `folder` whose bytes are still those of the table.
+def videos_folder(out: Path) -> Path:
+    """Folder of the finished videos of a stage that writes to `out`."""
+    return out / "videos"
 
-    Others that the table names are removed and said, and what killed jobs left of them too.
+
+def _progress(out: Path) -> Path:
+    return out / ".videos.progress"
+
+
+def resume_videos(out: Path) -> tuple[Path, set[str]]:
+    """The folder to make videos in, and the paths in it of those that are finished and whole.
+
+    Damaged ones are named and removed, and what killed jobs left of others too.
     """
+    final, folder = videos_folder(out), _progress(out)
+    if (final / HASHES).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        final.rename(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     whole = {}
-    for path, digest in _read(folder / _TABLE).items():
+    for path, digest in _read(folder).items():
         file = folder / path
         if file.is_file() and sha256(file) == digest:
             whole[path] = digest
         elif file.is_file():
             print(f"{file}: damaged; this video is made again", file=sys.stderr)
             file.unlink()
-    _write(folder, whole)
-    for parent in folder.glob("videos/**/"):
+    write_text(hashes_text(whole), folder / HASHES)
+    for parent in folder.glob("**/"):
         remove_abandoned(parent)
-    return {folder / path for path in whole}
+    return folder, set(whole)
 
 
 def add_video(folder: Path, file: Path, written: Path) -> None:
@@ -39,29 +55,37 @@ def add_video(folder: Path, file: Path, written: Path) -> None:
     Several processes may do so at a time.
     """
     line = f"{sha256(written)}  {file.relative_to(folder).as_posix()}\n"
-    with (folder / _TABLE).open("a") as table:
+    with (folder / HASHES).open("a") as table:
         table.write(line)  # one write of a short line: lines of processes don't mix
 
 
-def write_hashes(folder: Path, files: Iterable[Path]) -> None:
-    """Write the table of a finished set: each of `files` once, in their order."""
-    hashes = _read(folder / _TABLE)
-    paths = [file.relative_to(folder).as_posix() for file in files]
-    _write(folder, {path: hashes[path] for path in paths})
+def list_videos(out: Path, paths: Iterable[str]) -> None:
+    """Complete the table of the folder in progress: each of `paths` once; other files go."""
+    folder = _progress(out)
+    known, wanted = _read(folder), set(paths)
+    for path in folder_files(folder):
+        if path not in wanted:
+            (folder / path).unlink()
+    hashes = {path: known.get(path) or sha256(folder / path) for path in wanted}
+    write_text(hashes_text(hashes), folder / HASHES)
 
 
-def forget_videos(folder: Path) -> None:
-    """Remove the table."""
-    (folder / _TABLE).unlink(missing_ok=True)
+def finish_videos(out: Path) -> None:
+    """Give the folder in progress its final name: the last step of a stage."""
+    shutil.rmtree(videos_folder(out), ignore_errors=True)
+    _progress(out).rename(videos_folder(out))
 
 
-def _write(folder: Path, hashes: Mapping[str, str]) -> None:
-    text = "".join(f"{digest}  {path}\n" for path, digest in hashes.items())
-    write_text(text, folder / _TABLE)
+def forget_videos(out: Path) -> None:
+    """Remove all videos, finished or not."""
+    for folder in (videos_folder(out), _progress(out)):
+        if folder.exists():
+            shutil.rmtree(folder)
 
 
-def _read(table: Path) -> dict[str, str]:
+def _read(folder: Path) -> dict[str, str]:
     """Hashes by path; the last line of a path counts, and half a line of a killed job doesn't."""
+    table = folder / HASHES
     if not table.is_file():
         return {}
     text = table.read_text(errors="replace")

@@ -12,6 +12,8 @@ from fusevad.config.model import Config
 from fusevad.config.paper import PAPER_DATASETS
 from fusevad.config.protocols import KEPT_PROTOCOLS, TEACHING
 from fusevad.config.streams import CAMERA, MotionCue
+from fusevad.data.recorded.settings import LayoutSettings
+from fusevad.parsing import parse
 from fusevad.plan.memory import seed_memory_mb
 from fusevad.train.settings import train_settings
 
@@ -41,6 +43,18 @@ class Jobs:
         """Labels and intervals, as the data set came with them or was rendered."""
         folder = f"results/{dataset}/source"
         return {name: f"{folder}/{name}.csv" for name in ("labels", "intervals")}
+
+    def makes_videos(self, dataset: str) -> bool:
+        """Whether a job makes videos of a data set; others have the user's own, or none."""
+        chosen = self.config.datasets[dataset]
+        if chosen.origin != "recorded":
+            return True
+        layout = parse(LayoutSettings, chosen.settings["layout"], f"{dataset}: layout")
+        return dataset in self.config.with_videos and layout.converts
+
+    def videos(self, dataset: str) -> list[str]:
+        """The folder of the videos that a job makes; none where they are the user's own."""
+        return [f"results/{dataset}/source/videos"] if self.makes_videos(dataset) else []
 
     @staticmethod
     def manifest(dataset: str) -> str:
@@ -202,9 +216,7 @@ class Jobs:
         return found
 
     def embeddings(self, dataset: str, indices: Iterable[str]) -> list[str]:
-        """The shards that indices list, where jobs of their own make them."""
-        if dataset not in self.config.embedded:
-            return []
+        """The shards that indices list."""
         count = self.config.datasets[dataset].shards
         folders = [index.removesuffix("/index.csv") for index in indices]
         return [

@@ -36,11 +36,12 @@ class Job:
         settings: the verb's settings.
         reads: files that it reads, by the name that its rule's command uses: of other jobs, or
             sources such as encoder weights.
-        outputs: files that it makes; its record is written beside the first.
+        outputs: files that it makes, and `videos`; its record is written beside the first.
         options: other values that its result depends on, such as the seeds.
         step: name that jobs share which differ in their share of the videos alone; else `name`.
         unit: stage of `dvc.yaml` that keeps the outputs; else its stage's.
         reads_videos: whether it opens videos; else its stage's.
+        videos: folder of videos among the outputs, which DVC does not keep.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Job:
     step: str = ""
     unit: Unit | None = None
     reads_videos: bool | None = None
+    videos: str = ""
 
     def __post_init__(self) -> None:
         of_stage = STAGES[self.stage]
@@ -67,9 +69,14 @@ class Job:
         return tuple(dict.fromkeys(chain.from_iterable(files)))
 
     @property
-    def makes_videos(self) -> bool:
-        """Whether it makes or finds videos, which DVC does not keep."""
-        return STAGES[self.stage].makes_videos
+    def finds_videos(self) -> bool:
+        """Whether it says where videos are, which it makes or the user has."""
+        return STAGES[self.stage].finds_videos
+
+    @property
+    def kept_outputs(self) -> tuple[str, ...]:
+        """The outputs that DVC keeps: all but videos."""
+        return tuple(path for path in self.outputs if path != self.videos)
 
     @property
     def record(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import fusevad
 from fusevad.errors import FusevadError
-from fusevad.files import remove_abandoned, sha256, write_json
+from fusevad.files import HASHES, folder_size, remove_abandoned, sha256, write_json
 from fusevad.parsing import FORBID, from_text_or_file, parse
 from fusevad.plan.lineage import record_path, settings_digest
 
@@ -25,15 +25,26 @@ _AGAIN = "delete it and run the workflow again"
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A file's hash (SHA-256, hexadecimal) and size in bytes."""
+    """A file's hash (SHA-256, hexadecimal) and size in bytes; a folder's table of hashes and size.
+
+    Of a folder the files are not read: jobs that open one compare it with the manifest.
+    """
 
     sha256: str
     size: int
 
     @classmethod
     def of(cls, path: Path) -> "FileRecord":
-        """The record of a file as it is now."""
-        return cls(sha256(path), path.stat().st_size)
+        """The record of a file or folder as it is now."""
+        return cls(_hash(path), _size(path))
+
+
+def _hash(path: Path) -> str:
+    return sha256(path / HASHES if path.is_dir() else path)
+
+
+def _size(path: Path) -> int:
+    return folder_size(path) if path.is_dir() else path.stat().st_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,7 @@ class Record:
         stage: the verb.
         lineage: stage, version, settings and sources, of the job's step and of all before it.
         inputs: hashes of the files that it read.
-        outputs: the files that it wrote, also those that Snakemake doesn't list.
+        outputs: the files and folders that it wrote.
         packages: versions.
     """
 
@@ -68,7 +79,7 @@ class Assignment:
         name: of the job; empty where settings were given by hand, and nothing is recorded.
         stage: the verb.
         inputs: files, each with the record of the job that made it; None for sources.
-        outputs: files to record; verbs add those that they name themselves.
+        outputs: files and folders to record.
         lineage: what the record will say, and the records of the inputs must say.
     """
 
@@ -132,9 +143,11 @@ def _read_settings(settings: str) -> dict[str, Any]:
 
 def _checked(job: Assignment, path: str, record: str | None) -> str:
     """Hash of an input, once its record agrees with what the job expects."""
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise FusevadError(f"{path}: no such file; run the stage that makes it first")
-    found = sha256(Path(path))
+    if Path(path).is_dir() and not Path(path, HASHES).is_file():
+        raise FusevadError(f"{path}: without its {HASHES}; delete it and run the workflow again")
+    found = _hash(Path(path))
     if record is None:
         return found
     again = f"delete {path} and run the workflow again"
@@ -147,7 +160,7 @@ def _checked(job: Assignment, path: str, record: str | None) -> str:
     expected = {step: job.lineage.get(step) for step in made.lineage}
     for difference in differences(made.lineage, expected):
         raise FusevadError(f"{path}: made otherwise than configured: {difference}; {again}")
-    if path in made.outputs and made.outputs[path].sha256 != found:
+    if path in made.outputs and made.outputs[path] != FileRecord(found, _size(Path(path))):
         raise FusevadError(f"{path}: changed since it was made (see {record}); {again}")
     return found
 

@@ -102,6 +102,7 @@ def _figures(jobs: Jobs) -> Iterator[Job]:
             "intervals": jobs.intervals(key),
             "cues": jobs.cues_of(key, name),
             "run": f"{jobs.run(key, name)}/scores.parquet",
+            "videos": jobs.videos(key),
         }
         settings = jobs.timelines(key, name)
         yield figure(jobs, f"timelines-{key}", "timelines", settings, reads, reads_videos=True)

@@ -37,13 +37,14 @@ class Stage:
         unit: stage of `dvc.yaml` that keeps what the jobs make.
         version: raised when jobs make something else of the same settings and inputs.
         reads_videos: whether jobs open the videos of a data set.
-        makes_videos: whether jobs make or find videos, which DVC does not keep.
+        finds_videos: whether jobs say where the videos of a data set are, which they make or the
+            user has.
     """
 
     unit: Unit
     version: int = 1
     reads_videos: bool = False
-    makes_videos: bool = False
+    finds_videos: bool = False
 
 
 # By the verb of `fusevad` that does the job.
@@ -56,15 +57,15 @@ STAGES = {
     "embed": Stage("embeddings", version=2),  # reads videos for the stream `rgb` alone
     "evaluate": Stage("runs", version=2),
     "event-clip": Stage("encoders"),
-    "fetch": Stage("fetched", makes_videos=True),
+    "fetch": Stage("fetched"),
     "import-features": Stage("embeddings"),
     "index": Stage("embeddings"),
-    "labels": Stage("data", makes_videos=True),
+    "labels": Stage("data", finds_videos=True),
     "manifest": Stage("data", version=2, reads_videos=True),
     "manifest-from-features": Stage("data"),
-    "render": Stage("data", RENDER_VERSION, makes_videos=True),
+    "render": Stage("data", RENDER_VERSION, finds_videos=True),
     "report": Stage("tables"),  # figures, claims and metrics are units of their own
-    "splice": Stage("data", SPLICE_VERSION, makes_videos=True),
+    "splice": Stage("data", SPLICE_VERSION, finds_videos=True),
     "study-attention": Stage("studies", reads_videos=True),
     "study-equivalence": Stage("studies"),
     "study-leaks": Stage("studies"),

@@ -10,7 +10,7 @@ from typing import Any
 from fusevad.config.model import Config, Dataset
 from fusevad.config.streams import CAMERA
 from fusevad.plan.jobs import RELEASED_STREAM, Jobs
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.lineage import Files, Job, Plan
 from fusevad.plan.report_stages import reports
 from fusevad.plan.study_jobs import StudyJobs
 from fusevad.plan.study_stages import studies
@@ -58,9 +58,8 @@ def _data(jobs: Jobs) -> Iterator[Job]:
         yield _manifest(jobs, key)
     if "rendered" in jobs.config.datasets:
         picture = (jobs.made("figures/rendered.png"),)
-        yield Job(
-            "contact-sheet/rendered", "contact-sheet", {}, jobs.source_tables("rendered"), picture
-        )
+        shown = {**jobs.source_tables("rendered"), "videos": jobs.videos("rendered")}
+        yield Job("contact-sheet/rendered", "contact-sheet", {}, shown, picture)
 
 
 def _source(jobs: Jobs, key: str, dataset: Dataset) -> Job:
@@ -70,18 +69,21 @@ def _source(jobs: Jobs, key: str, dataset: Dataset) -> Job:
     if stage == "labels":
         options["videos"] = key in jobs.config.with_videos
         options["on_bad_video"] = jobs.config.on_bad_video
-    outputs = tuple(jobs.source_tables(key).values())
-    return Job(f"{stage}/{key}", stage, jobs.origin(key), reads, outputs, options)
+    videos = jobs.videos(key)
+    outputs = (*jobs.source_tables(key).values(), *videos)
+    name, settings = f"{stage}/{key}", jobs.origin(key)
+    return Job(name, stage, settings, reads, outputs, options, videos="".join(videos))
 
 
 def _manifest(jobs: Jobs, key: str) -> Job:
-    reads = jobs.source_tables(key)
+    reads: dict[str, Files] = {**jobs.source_tables(key)}
     outputs = tuple(f"results/{key}/{name}.csv" for name in ("manifest", "intervals", "skipped"))
     options: dict[str, Any] = {"on_bad_video": jobs.config.on_bad_video}
     if key in jobs.config.without_videos:
         settings = jobs.features(key)
         stage = "manifest-from-features"
         return Job(f"manifest/{key}", stage, settings, reads, outputs, options)
+    reads["videos"] = jobs.videos(key)
     options |= {"past_end": jobs.past_end(key)}
     return Job(f"manifest/{key}", "manifest", {}, reads, outputs, options)
 
@@ -91,7 +93,7 @@ def _cues(jobs: Jobs) -> Iterator[Job]:
         options = {"shards": jobs.config.datasets[key].shards}
         for definition in ("paper", "released"):
             step = f"cues/{key}/{definition}"
-            reads = {"manifest": jobs.manifest(key)}
+            reads = {"manifest": jobs.manifest(key), "videos": jobs.videos(key)}
             for shard, file in enumerate(jobs.cue_shards(key, definition)):
                 settings = jobs.cues(definition)
                 yield Job(f"{step}/{shard}", "cues", settings, reads, (file,), options, step)
@@ -131,12 +133,13 @@ def _embeddings(jobs: Jobs) -> Iterator[Job]:
 
 
 def _imported(jobs: Jobs, key: str, stream: str) -> Job:
+    index = jobs.index(key, stream)
     return Job(
         f"index/{key}/{jobs.config.embedding_folder(key)}/{stream}",
         "import-features",
         jobs.features(key),
         {"manifest": jobs.manifest(key)},
-        (jobs.index(key, stream),),
+        (index, *jobs.embeddings(key, [index])),
         {"stream": stream, "shards": jobs.config.datasets[key].shards},
     )
 
@@ -166,6 +169,7 @@ def _embedded(jobs: Jobs, key: str, stream: str) -> Iterator[Job]:
                 "manifest": jobs.manifest(key),
                 "cues": jobs.cue_shard(key, stream, str(shard)),
                 "weights": jobs.encoder_weights(key, stream),
+                "videos": jobs.videos(key) if stream == "rgb" else [],
             },
             (file,),
             {"shards": len(files)},

@@ -65,7 +65,8 @@ def _reads(jobs: StudyJobs, study: str, key: str) -> dict[str, Files]:
     if study in _OF_VIDEOS:
         reads["cues"] = plain.cues_of(key, studied)
     if study == "attention":
-        return reads | {"weights": plain.encoder_weights(key, "motion")}
+        weights = plain.encoder_weights(key, "motion")
+        return reads | {"weights": weights, "videos": plain.videos(key)}
     streams = list(plain.streams(key, studied).values())
     return reads | {
         "streams": streams,
@@ -97,6 +98,7 @@ def _shown(jobs: StudyJobs) -> Iterator[Job]:
             "maps": jobs.study_file(key, "attention-maps.csv"),
             "manifest": plain.manifest(key),
             "cues": plain.cues_of(key, plain.config.study_experiment),
+            "videos": plain.videos(key),
         }
         settings = jobs.attention_maps(key)
         yield figure(plain, f"figure4-{key}", "attention-maps", settings, reads, reads_videos=True)

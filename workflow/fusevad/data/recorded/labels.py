@@ -10,6 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from fusevad.data.label_tables import NORMAL
+from fusevad.data.made_videos import finish_videos, list_videos, resume_videos, videos_folder
 from fusevad.data.recorded.convert import to_video
 from fusevad.data.recorded.formats import Annotation, read_annotations
 from fusevad.data.recorded.inventory import Clip, Inventory
@@ -31,8 +32,8 @@ def make_labels(
 ) -> None:
     """Write `labels.csv` and `intervals.csv` of a data set to `out_folder`.
 
-    Frame folders and event streams become lossless videos in `out_folder/videos`; those that are
-    already there are kept, so that a killed run goes on where it was. Intervals may end after
+    Frame folders and event streams become lossless videos in `out_folder/videos`; a run that was
+    killed resumes with the next one. Intervals may end after
     their video: the manifest, which knows its length, clips them.
 
     Args:
@@ -70,6 +71,8 @@ def make_labels(
     write_csv(pd.DataFrame(spans, columns=_INTERVAL_COLUMNS), out_folder / "intervals.csv")
     columns = ["video", "split", "class", "path"]
     write_csv(pd.DataFrame(labels, columns=columns), out_folder / "labels.csv")
+    if need_videos and settings.layout.converts:
+        finish_videos(out_folder)
 
 
 def _check_there(folder: Path, videos: list[Listed], found: dict[str, Clip]) -> None:
@@ -132,20 +135,27 @@ def _as_videos(
     out_folder: Path,
     on_bad_video: Literal["stop", "skip"],
 ) -> list[Path]:
-    """A video file for each video; made in `out_folder/videos` where it is not given as one."""
+    """A video file for each video; one of `out_folder/videos` where it is not given as one."""
     files = {
         video.name: found[video.name].files[0] if video.name in found else out_folder / video.name
         for video in videos
     }
+    if not layout.converts:
+        return list(files.values())
+    progress, _ = resume_videos(out_folder)
     made = [found[name] for name in files if name in found and found[name].kind != "video"]
+    converted = []
     for clip in tqdm(made, desc="lossless videos", unit="video", file=sys.stderr, disable=not made):
         try:
-            files[clip.name] = to_video(clip, layout, out_folder / "videos")
+            path = to_video(clip, layout, progress).relative_to(progress)
+            files[clip.name] = videos_folder(out_folder) / path
+            converted.append(path.as_posix())
         except FusevadError as error:
             if on_bad_video == "stop":
                 raise
             tqdm.write(f"warning: video {clip.name} is left out: {error}", file=sys.stderr)
             files[clip.name] = out_folder / clip.name
+    list_videos(out_folder, converted)
     return list(files.values())
 
 

@@ -139,6 +139,11 @@ class LayoutSettings:
     frames: FrameSettings | None = None
     events: EventSettings | None = None
 
+    @property
+    def converts(self) -> bool:
+        """Whether some videos are not given as such, and are made from images or events."""
+        return self.frames is not None or self.events is not None
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedSettings:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import shutil
 from functools import partial
 from pathlib import Path
 
 import cv2
 
-from fusevad.data.made_videos import add_video, forget_videos, whole_videos, write_hashes
+from fusevad.data.made_videos import (
+    add_video,
+    finish_videos,
+    forget_videos,
+    list_videos,
+    resume_videos,
+    videos_folder,
+)
 from fusevad.data.render.encode import write_video
 from fusevad.data.render.frames import Stage, direct
 from fusevad.data.render.plan import VideoPlan, plan
@@ -23,7 +29,12 @@ from fusevad.parallel import in_processes
 
 def video_path(folder: Path, video: VideoPlan) -> Path:
     """Where a video of the data set lies."""
-    return folder / "videos" / video.split / f"{video.name}.mp4"
+    return videos_folder(folder) / _path(video)
+
+
+def _path(video: VideoPlan) -> str:
+    """Path of a video within the folder of videos."""
+    return f"{video.split}/{video.name}.mp4"
 
 
 def render_video(video: VideoPlan, settings: RenderSettings, path: Path) -> None:
@@ -33,7 +44,7 @@ def render_video(video: VideoPlan, settings: RenderSettings, path: Path) -> None
 
 
 def _render(folder: Path, settings: RenderSettings, video: VideoPlan) -> None:
-    path = video_path(folder, video)
+    path = folder / _path(video)
     with atomic_path(path) as temporary:
         _draw(video, settings, temporary)
         add_video(folder, path, temporary)
@@ -49,23 +60,24 @@ def _draw(video: VideoPlan, settings: RenderSettings, file: Path) -> None:
 
 
 def render_dataset(settings: RenderSettings, folder: Path, workers: int) -> None:
-    """Render every planned video into `folder`, then write labels.csv and intervals.csv.
+    """Render every planned video, then write labels.csv and intervals.csv, and `videos` last.
 
-    Videos that are finished and whole (`videos.sha256`) are kept, so a killed run loses those that
+    Videos that are finished and whole (`SHA256SUMS`) are kept, so a killed run loses those that
     it was rendering; when the settings or the renderer have changed, everything is rendered again.
     Only the test split gets intervals.
     """
     videos = plan(settings)
     folder.mkdir(parents=True, exist_ok=True)
     _forget_others(settings, folder)
-    whole = whole_videos(folder)
-    left = [video for video in videos if video_path(folder, video) not in whole]
+    progress, whole = resume_videos(folder)
+    left = [video for video in videos if _path(video) not in whole]
     left.sort(key=lambda video: -video.frames)  # the longest first, so that workers end together
-    render = partial(_render, folder, settings)
+    render = partial(_render, progress, settings)
     for _ in in_processes(render, left, workers, "render", "video"):
         pass
-    write_hashes(folder, [video_path(folder, video) for video in videos])
+    list_videos(folder, map(_path, videos))
     _write_tables(videos, folder)
+    finish_videos(folder)
 
 
 def renderer_digest(settings: RenderSettings) -> str:
@@ -82,8 +94,6 @@ def _forget_others(settings: RenderSettings, folder: Path) -> None:
     for name in ("labels.csv", "intervals.csv"):
         (folder / name).unlink(missing_ok=True)
     forget_videos(folder)
-    if (folder / "videos").exists():
-        shutil.rmtree(folder / "videos")
     write_json({"digest": digest, "settings": dataclasses.asdict(settings)}, note)
 
 

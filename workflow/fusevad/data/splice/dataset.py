@@ -1,7 +1,6 @@
 """The spliced data set on disk: videos, labels of both splits, intervals of the test, recipe."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -11,7 +10,14 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from fusevad.data.made_videos import add_video, forget_videos, whole_videos, write_hashes
+from fusevad.data.made_videos import (
+    add_video,
+    finish_videos,
+    forget_videos,
+    list_videos,
+    resume_videos,
+    videos_folder,
+)
 from fusevad.data.render.encode import write_video
 from fusevad.data.render.settings import RenderSettings
 from fusevad.data.splice.clips import clip_images, clip_sound, clips_digest, find_clips
@@ -24,16 +30,17 @@ from fusevad.parallel import in_processes
 def splice(folder: Path, settings: SpliceSettings, out_folder: Path, workers: int) -> None:
     """Join the clips of `folder` into untrimmed videos with interval labels.
 
-    Videos that are finished and whole (`videos.sha256`) are kept, so a killed run loses those that
+    Videos that are finished and whole (`SHA256SUMS`) are kept, so a killed run loses those that
     it was making; when the settings, a clip or the recipe's version has changed, everything is made
     again.
 
     Args:
         folder: `fight/*.mp4`, `noFight/*.mp4` and `videos.txt`, as their repository has them.
         settings: the recipe.
-        out_folder: gets `videos/*.mp4`, `clips.csv` (the recipe as drawn: video, clip, source,
+        out_folder: gets `clips.csv` (the recipe as drawn: video, clip, source,
             class, its frames [start, end) of the video, and offset, the clip's frame at `start`,
-            counted at the videos' rate), `intervals.csv` (test only) and, last, `labels.csv`.
+            counted at the videos' rate), `intervals.csv` (test only), `labels.csv` and, last,
+            `videos/*.mp4`.
         workers: number of processes.
 
     Raises:
@@ -43,21 +50,23 @@ def splice(folder: Path, settings: SpliceSettings, out_folder: Path, workers: in
     videos = plan(clips, settings)
     out_folder.mkdir(parents=True, exist_ok=True)
     _forget_others(settings, clips_digest(clips), out_folder)
-    jobs = [(video, settings, _path(out_folder, video)) for video in videos]
-    whole = whole_videos(out_folder)
-    left = [job for job in jobs if job[2] not in whole]
-    for _ in in_processes(partial(_write, out_folder), left, workers, "splice", "video"):
+    progress, whole = resume_videos(out_folder)
+    left = [video for video in videos if _path(video) not in whole]
+    write = partial(_write, progress, settings)
+    for _ in in_processes(write, left, workers, "splice", "video"):
         pass
-    write_hashes(out_folder, [job[2] for job in jobs])
+    list_videos(out_folder, map(_path, videos))
     _write_tables(videos, out_folder)
+    finish_videos(out_folder)
 
 
-def _path(folder: Path, video: SplicedVideo) -> Path:
-    return folder / "videos" / f"{video.name}.mp4"
+def _path(video: SplicedVideo) -> str:
+    """Path of a video within the folder of videos."""
+    return f"{video.name}.mp4"
 
 
-def _write(folder: Path, job: tuple[SplicedVideo, SpliceSettings, Path]) -> None:
-    video, settings, path = job
+def _write(folder: Path, settings: SpliceSettings, video: SplicedVideo) -> None:
+    path = folder / _path(video)
     cv2.setNumThreads(1)  # the workers share the cores; results don't depend on it
     # Encoded as the rendered data set is; every video has a sound track, maybe a silent one.
     encoding = RenderSettings(width=settings.width, height=settings.height, crf=settings.crf)
@@ -90,26 +99,25 @@ def _forget_others(settings: SpliceSettings, clips: str, folder: Path) -> None:
     for name in ("labels.csv", "intervals.csv", "clips.csv"):
         (folder / name).unlink(missing_ok=True)
     forget_videos(folder)
-    if (folder / "videos").exists():
-        shutil.rmtree(folder / "videos")
     write_json({"digest": digest, "settings": asdict(settings)}, note)
 
 
-def _write_tables(videos: list[SplicedVideo], folder: Path) -> None:
+def _write_tables(spliced: list[SplicedVideo], folder: Path) -> None:
+    videos = videos_folder(folder)
     recipe = [
         (video.name, piece.clip.name, piece.clip.source, piece.clip.kind, start, end, piece.offset)
-        for video in videos
+        for video in spliced
         for piece, start, end in video.spans
     ]
     intervals = [
         (video.name, video.kind, start, end)
-        for video in videos
+        for video in spliced
         if video.split == "test"
         for start, end in video.intervals
     ]
     labels = [
-        (video.name, video.split, video.kind, _path(folder, video).relative_to(folder))
-        for video in videos
+        (video.name, video.split, video.kind, videos.relative_to(folder) / _path(video))
+        for video in spliced
     ]
     tables = {
         "clips.csv": (("video", "clip", "source", "class", "start", "end", "offset"), recipe),

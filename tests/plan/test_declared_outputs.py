@@ -1,0 +1,52 @@
+"""Videos and imported shards: outputs of the jobs that make them, inputs of their readers."""
+
+from pathlib import Path
+
+import pytest
+
+from fusevad.config.load import load_files
+from fusevad.plan.lineage import Plan
+from fusevad.plan.stages import plan
+
+
+@pytest.fixture(scope="module")
+def paper(root: Path) -> Plan:
+    """The plan of the paper's data sets, one of which has its test videos as images."""
+    return plan(load_files([root / "config/paper.yaml"], root / "config"))
+
+
+@pytest.fixture(scope="module")
+def rendered(root: Path) -> Plan:
+    """The plan of the default configuration."""
+    return plan(load_files([], root / "config"))
+
+
+def test_every_job_that_opens_made_videos_has_their_folder_as_an_input(paper, rendered):
+    for jobs in (paper, rendered):
+        made = {job.videos for job in jobs.jobs.values() if job.videos}
+        assert made
+        for job in jobs.jobs.values():
+            dataset = {path.split("/")[1] for path in job.inputs if path.endswith("/manifest.csv")}
+            folders = {f"results/{key}/source/videos" for key in dataset} & made
+            if job.reads_videos and folders:
+                assert folders <= set(job.inputs), job.name
+        assert all(job.videos in job.outputs for job in jobs.jobs.values() if job.videos)
+
+
+def test_videos_of_the_user_are_no_output_and_converted_ones_are(paper):
+    made = {name: job.videos for name, job in paper.jobs.items() if name.startswith("labels/")}
+    assert made["labels/shanghaitech"] == "results/shanghaitech/source/videos"
+    assert made["labels/ucf-crime"] == ""
+    assert paper.jobs["manifest/ucf-crime"].reads["videos"] == []
+
+
+def test_training_on_imported_features_reads_the_shards_that_the_import_declares(root, tmp_path):
+    over = tmp_path / "imported.yaml"
+    over.write_text(
+        "datasets: [ucf-crime]\nfeatures: {ucf-crime: {folder: f, layout: released, crops: [0]}}\n"
+    )
+    jobs = plan(load_files([over], root / "config"))
+    imported = [job for job in jobs.jobs.values() if job.stage == "import-features"]
+    shards = {path for job in imported for path in job.outputs if path.endswith(".safetensors")}
+    reads = jobs.jobs["train/ucf-crime/student-t"].reads["embeddings"]
+    assert reads and set(reads) <= shards
