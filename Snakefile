@@ -1,6 +1,7 @@
 # FuseVAD: from videos to the tables and figures of a paper. What is run stands in config/, when it
 # is run here and in workflow/rules/, how it is done in the package workflow/fusevad/.
 import sys
+from functools import partial
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -48,20 +49,8 @@ if OVER and "name" not in OVER:
     logger.info(f"Values of --config are laid over: runs and tables go to {HOME}.")
 
 
-def inputs_of(job):
-    """Inputs, by name, of the job that a rule does; its name has the rule's wildcards.
-
-    Shards of embeddings are compared by the hashes in their index and videos by the hashes in the
-    manifest, which are inputs too: new times alone, as `dvc pull` sets them, run nothing again.
-    """
-
-    def inputs(wildcards):
-        found = PLAN.inputs(job.format(**dict(wildcards.items())))
-        for name in {"embeddings", "videos"}.intersection(found):
-            found[name] = ancient(found[name])
-        return found
-
-    return inputs
+# Inputs, by name, of the job that a rule does: inputs_of("train/{dataset}/{experiment}").
+inputs_of = partial(PLAN.inputs_of, ancient)
 
 
 wildcard_constraints:

@@ -5,10 +5,10 @@ rule table1:
     input:
         unpack(inputs_of("report/table1")),
     output:
-        f"{HOME}/table1.tex",
-        f"{HOME}/table1.csv",
-        f"{HOME}/table1.tabular.tex",
-        report(
+        tex=f"{HOME}/table1.tex",
+        csv=f"{HOME}/table1.csv",
+        tabular=f"{HOME}/table1.tabular.tex",
+        html=report(
             f"{HOME}/table1.html",
             caption="../report/table1.rst",
             category="Results",
@@ -21,16 +21,17 @@ rule table1:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report table1 --settings {input.settings:q} {output[0]:q} {output[1]:q} 2>&1 | tee {log:q} >&2"
+        "fusevad report table1 --settings {input.settings:q} {output.tex:q} {output.csv:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule metrics:
     input:
         unpack(inputs_of("report/metrics")),
     output:
-        f"{HOME}/metrics.json",
-        f"{HOME}/metrics.csv",
-        f"{HOME}/numbers.tex",
+        json=f"{HOME}/metrics.json",
+        csv=f"{HOME}/metrics.csv",
+        macros=f"{HOME}/numbers.tex",
     log:
         f"{HOME}/logs/metrics.log",
     benchmark:
@@ -38,17 +39,18 @@ rule metrics:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report metrics --settings {input.settings:q} {output[0]:q} {output[1]:q} 2>&1 | tee {log:q} >&2"
+        "fusevad report metrics --settings {input.settings:q} {output.json:q} {output.csv:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule classes:
     input:
         unpack(inputs_of("report/classes")),
     output:
-        f"{HOME}/classes.tex",
-        f"{HOME}/classes.csv",
-        f"{HOME}/classes.tabular.tex",
-        report(
+        tex=f"{HOME}/classes.tex",
+        csv=f"{HOME}/classes.csv",
+        tabular=f"{HOME}/classes.tabular.tex",
+        html=report(
             f"{HOME}/classes.html",
             caption="../report/classes.rst",
             category="Results",
@@ -61,7 +63,8 @@ rule classes:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report classes --settings {input.settings:q} {output[0]:q} {output[1]:q} 2>&1 | tee {log:q} >&2"
+        "fusevad report classes --settings {input.settings:q} {output.tex:q} {output.csv:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule figure2:
@@ -134,10 +137,10 @@ rule ablation:
     input:
         unpack(inputs_of("report/{table}")),
     output:
-        f"{HOME}/{{table}}.tex",
-        f"{HOME}/{{table}}.csv",
-        f"{HOME}/{{table}}.tabular.tex",
-        report(
+        tex=f"{HOME}/{{table}}.tex",
+        csv=f"{HOME}/{{table}}.csv",
+        tabular=f"{HOME}/{{table}}.tabular.tex",
+        html=report(
             f"{HOME}/{{table}}.html",
             caption="../report/ablation.rst",
             category="Ablations",
@@ -152,4 +155,5 @@ rule ablation:
     conda:
         "../../envs/fusevad.yaml"
     shell:
-        "fusevad report ablation --settings {input.settings:q} {output[0]:q} {output[1]:q} 2>&1 | tee {log:q} >&2"
+        "fusevad report ablation --settings {input.settings:q} {output.tex:q} {output.csv:q}"
+        " 2>&1 | tee {log:q} >&2"

@@ -112,10 +112,10 @@ rule study_table:
     input:
         unpack(inputs_of("report/{table}")),
     output:
-        f"{HOME}/{{table}}.tex",
-        f"{HOME}/{{table}}.csv",
-        f"{HOME}/{{table}}.tabular.tex",
-        report(
+        tex=f"{HOME}/{{table}}.tex",
+        csv=f"{HOME}/{{table}}.csv",
+        tabular=f"{HOME}/{{table}}.tabular.tex",
+        html=report(
             f"{HOME}/{{table}}.html",
             caption="../report/study.rst",
             category="Studies",
@@ -132,7 +132,8 @@ rule study_table:
     params:
         kind=lambda w: CONFIG.study_tables[w.table]["study"],
     shell:
-        "fusevad report {params.kind:q} --settings {input.settings:q} {output[0]:q} {output[1]:q} 2>&1 | tee {log:q} >&2"
+        "fusevad report {params.kind:q} --settings {input.settings:q} {output.tex:q} {output.csv:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule figure3:

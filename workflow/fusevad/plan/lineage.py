@@ -8,7 +8,7 @@ the workflow would make. Imports nothing heavy: the Snakefile reads it at every 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import chain
@@ -20,6 +20,8 @@ from fusevad.files import sha256, write_text
 from fusevad.plan.stage import SHARED_UNITS, STAGES, Unit
 
 SETTINGS_FOLDER = "results/settings"
+# Inputs whose hashes another input of the same job lists.
+_LISTED = ("embeddings", "videos")
 
 
 # A file, or several, under one name.
@@ -219,6 +221,24 @@ class Plan:
             )
         job = self.jobs[name]
         return {**job.reads, "settings": self.settings_file(job)}
+
+    def inputs_of(
+        self, unchanging: Callable[[Files], Files], job: str
+    ) -> Callable[[Mapping[str, str]], dict[str, Files]]:
+        """A function from a rule's wildcards to what its job reads, by name.
+
+        Args:
+            unchanging: marks files whose hashes another input lists (shards in their index, videos
+                in the manifest): new times alone, as `dvc pull` sets them, run nothing again.
+            job: name of the job, with the rule's wildcards.
+        """
+
+        def inputs(wildcards: Mapping[str, str]) -> dict[str, Files]:
+            found = self.inputs(job.format(**dict(wildcards.items())))
+            marked = {name: unchanging(found[name]) for name in _LISTED if name in found}
+            return found | marked
+
+        return inputs
 
     def _settings_text(self, job: Job) -> str:
         made = {path: self.producer(path) for path in job.inputs}
