@@ -1,5 +1,5 @@
-# FuseVAD: from videos to the tables and figures of a paper. What is run stands in config/, when it
-# is run here and in workflow/rules/, how it is done in the package workflow/fusevad/.
+# FuseVAD: from videos to the tables and figures of a paper. config/ says what is run,
+# this file and workflow/rules/ when, and the package workflow/fusevad/ how.
 import sys
 from functools import partial
 from pathlib import Path

@@ -7,7 +7,7 @@ Makes random features of as many and as long videos as UCF-Crime's training spli
 an epoch (nothing else, so that reading is seen apart), and train `gaussian` with the settings of
 `config/hyperparameters/paper.yaml` on `--batches` of them. Times are CPU times of one thread (on a
 GPU, where one process trains all seeds, they are wall times: use `--seeds 1`), scaled to the whole
-set; memory is that of one seed's process while all of them are at work.
+set; memory is measured in one seed's process while all of them are at work.
 
 Sizes: UCF-Crime has 1,900 videos and 13,741,393 frames (comparison tables of several papers), about
 1.11 million of them in the 290 test videos (length of the published ground truth). How long single

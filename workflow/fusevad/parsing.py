@@ -121,7 +121,7 @@ def _kinds_at(kind: Any, place: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _choices(kind: Any) -> list[Any]:
-    """The types that a type stands for: those of a union, without annotations."""
+    """The types that a type allows: the members of a union, without annotations."""
     if get_origin(kind) is Annotated:
         return _choices(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):

@@ -1,4 +1,4 @@
-"""Which characters tables can print: those of pdflatex with its own fonts, and Greek letters.
+"""Which characters tables can print: pdflatex with its own fonts, and Greek letters.
 
 Everything else, such as Cyrillic or Chinese, would stop pdflatex or vanish. Titles and labels are
 checked when the configuration is read, classes when the manifest is made: before anything is
@@ -21,7 +21,7 @@ _GREEK = {
         strict=True,
     )
 }
-# How LaTeX is told to print a character that it would take for something else, in any document.
+# How LaTeX prints a character that it would take for something else, in any document.
 COMMANDS = {
     "\\": r"\textbackslash{}",
     "&": r"\&",

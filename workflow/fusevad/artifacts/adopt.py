@@ -1,7 +1,7 @@
 """Making Snakemake believe artifacts that fit the configuration, and none that don't.
 
 Snakemake compares times: an input newer than an output runs its job. Files that were fetched have
-times in any order, and those of a fresh clone are all new. So what fits gets times in the order of
+times in any order, and in a fresh clone all times are new. So what fits gets times in the order of
 the stages; what doesn't is moved away, and Snakemake makes it again. Where a job's own files aren't
 there, Snakemake compares its inputs with the outputs of the jobs after it; so settings files and
 sources of absent jobs have to be older than what was made from them, too.

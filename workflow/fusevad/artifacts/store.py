@@ -92,7 +92,7 @@ class Store:
 
     @cached_property
     def _outs(self) -> dict[str, str]:
-        """MD5 of every recorded file and folder; that of a folder ends in `.dir`."""
+        """MD5 of every recorded file and folder; for a folder it ends in `.dir`."""
         stages = self._locked().values()
         return {out.path: out.md5 for stage in stages for out in stage.outs}
 
@@ -108,7 +108,7 @@ class Store:
         return set(self._hashes(paths))
 
     def _hashes(self, paths: Iterable[str]) -> dict[str, str]:
-        """MD5 of those of the paths that are recorded."""
+        """MD5 of the paths that are recorded."""
         folders: dict[str, list[str]] = {}
         found: dict[str, str] = {}
         for path in paths:

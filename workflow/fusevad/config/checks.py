@@ -116,7 +116,7 @@ def _check_experiments(config: Config) -> list[str]:
 
 
 def _check_datasets(config: Config) -> None:
-    """Data sets that keys stand for are configured, and those of events have some."""
+    """Data sets named by keys are configured, and data sets named under `events` have events."""
     sources = {each.source for each in (*config.datasets.values(), *config.events.values())}
     for key, names, known in (
         ("data_root", config.data_root, sources),

@@ -84,7 +84,7 @@ class Config:
 
     @property
     def without_videos(self) -> list[str]:
-        """Data sets whose features stand in for their videos; those of 32 bins need the videos."""
+        """Data sets whose features replace their videos; features of 32 bins need the videos."""
         return [key for key, value in self.features.items() if value["layout"] != "c3d-txt"]
 
     @property
@@ -114,7 +114,7 @@ class Config:
         return found
 
     def embedding_folder(self, dataset: str) -> str:
-        """Encoder and frame stride, or the layout of imported features, as they stand in paths."""
+        """Encoder and frame stride, or the layout of imported features, as paths name them."""
         if dataset in self.features:
             return f"imported-{self.features[dataset]['layout']}"
         return f"{self.encoder}.stride-{self.datasets[dataset].frame_stride}"
@@ -169,7 +169,7 @@ class Config:
         ]
 
     def makes(self, cue: MotionCue) -> bool:
-        """Whether a motion cue is among `cues`; those of a camera are as experiments name them."""
+        """Whether a motion cue is among `cues`; camera cues are made as experiments name them."""
         if cue.definition == CAMERA:
             return True
         return cue.window in self.cues["windows"] and cue.threshold in self.cues["thresholds"]

@@ -40,7 +40,7 @@ class AblationRow:
 
     Attributes:
         key: names the row in the table, as in the file of published numbers: `nu-4`.
-        labels: what stands in the columns that name it, by heading.
+        labels: content of the columns that name it, by heading.
         experiment: whose results it shows.
     """
 
@@ -161,7 +161,7 @@ def _with(experiment: Experiment, sweep: Mapping[str, Any], value: Any) -> Exper
 
 
 def _text(value: Any) -> str:
-    """A value as it stands in names and tables: 8, 0.5, 1e-06."""
+    """A value as names and tables print it: 8, 0.5, 1e-06."""
     return (
         f"{value:g}"
         if isinstance(value, int | float) and not isinstance(value, bool)

@@ -193,7 +193,7 @@ def within_videos(
 
     Args:
         path: the table, for messages.
-        intervals: those of videos in `frames` are looked at, the others stay.
+        intervals: only intervals of videos in `frames` are checked.
         frames: number of frames by video.
         past_end: `stop` raises; `clip` ends them with the video, or drops those that begin after
             it, and says so on stderr.

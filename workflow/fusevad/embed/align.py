@@ -159,7 +159,7 @@ def _provenance(settings: AlignSettings, videos: list[Video], tower: Tower) -> d
 
 
 def _checkpoint(out: Path, provenance: dict[str, str]) -> Path:
-    """Where the run is kept; those of other settings are dropped."""
+    """Where the run is kept; runs of other settings are dropped."""
     file = out.parent / f".{out.stem}-{settings_hash(provenance)}.checkpoint"
     for other in out.parent.glob(f".{out.stem}-*.checkpoint"):
         if other != file:

@@ -160,7 +160,7 @@ def open_streams(indices: Mapping[str, Path], roles: Iterable[str], what: str) -
     """The streams of some roles, on a GPU where there is one.
 
     Args:
-        indices: of the embeddings, by role; those of other roles are not read.
+        indices: of the embeddings, by role; other roles are not read.
         roles: that are wanted.
         what: needs them.
 

@@ -28,7 +28,7 @@ class EpochRecord:
     validation_loss: float
 
     def row(self) -> dict[str, float]:
-        """As it stands in the table; `loss` is the sum of the terms."""
+        """A row of the table; `loss` is the sum of the terms."""
         return {
             "epoch": self.epoch,
             "loss": sum(self.terms.values()),

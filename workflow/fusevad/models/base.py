@@ -55,7 +55,7 @@ class Detector(nn.Module, ABC):
         """Score segments.
 
         Args:
-            streams: by role, `B x T x D` embeddings; in training also those of `learns_from`.
+            streams: by role, `B x T x D` embeddings; in training also the streams of `learns_from`.
             mask: `B x T`, true where a segment is real and not padding.
         """
 

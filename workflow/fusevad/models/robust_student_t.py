@@ -10,7 +10,7 @@ from fusevad.models.settings import RobustStudentTSettings
 class RobustStudentTFusion(GaussianFusion):
     """The location that two Student-t observations make most likely, by reweighting.
 
-    `nu` acts in the weights alone; the KL term is that of `gaussian`.
+    `nu` acts in the weights alone; the KL term is `gaussian`'s.
     """
 
     def combine(self, distributions: Mapping[str, Distribution]) -> Fused:

@@ -1,4 +1,4 @@
-"""What each job of the workflow reads and is told: paths and settings, from the configuration.
+"""Inputs and settings of each job of the workflow, from the configuration.
 
 Settings hold what the job's result depends on; `stages` makes the plan of all jobs from them.
 """

@@ -25,7 +25,7 @@ Unit = Literal[
     "pages",
     "metrics",
 ]
-# Units whose files all configurations share; those of the others are made for each.
+# Units whose files all configurations share; the others are made for each.
 SHARED_UNITS: tuple[Unit, ...] = ("fetched", "data", "cues", "encoders", "embeddings")
 
 

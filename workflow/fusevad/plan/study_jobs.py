@@ -149,7 +149,7 @@ class StudyJobs:
         return settings | self._table_extras(study, table)
 
     def _table_extras(self, study: str, table: str) -> dict[str, Any]:
-        """What one study's table alone is told."""
+        """Settings that only one study's table has."""
         config = self.jobs.config
         published = next(iter(self.published(table)), None)
         match study:

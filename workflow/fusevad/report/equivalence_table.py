@@ -31,10 +31,10 @@ def make_equivalence_table(
 ) -> None:
     """Write how far two methods differ as LaTeX that compiles alone, and as a tidy CSV.
 
-    The CSV has a row a comparison: block (measured), dataset, compared (parameters: those of
-    `experiment` computed by both methods; runs: both trained, seed by seed), protocol, the largest
-    and mean absolute differences of weights and scores, metric, difference and std (`experiment`
-    minus `compared_with`, in points), n, p (of runs), other_epoch (of runs: seeds
+    The CSV has a row a comparison: block (measured), dataset, compared (parameters: both methods
+    compute with the parameters of `experiment`; runs: both trained, seed by seed), protocol, the
+    largest and mean absolute differences of weights and scores, metric, difference and std
+    (`experiment` minus `compared_with`, in points), n, p (of runs), other_epoch (of runs: seeds
     that chose another one).
 
     Args:

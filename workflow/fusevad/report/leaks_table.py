@@ -154,7 +154,7 @@ def _metrics(
 def _by_seed(
     run: Path, protocol: str, videos: Sequence[LabelledVideo], chosen: Set[str], metric: str
 ) -> pd.Series:
-    """The metric of each seed of a run, on those of its test videos that are chosen."""
+    """The metric of each seed of a run, on the chosen test videos."""
     seeds, scores = segment_scores(run, protocol, videos)
     test = LabelledTest([video for video in videos if video.name in chosen])
     kept = np.array([video.name in chosen for video in videos])[LabelledSegments.of(videos).video]

@@ -53,7 +53,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row; one that is `alone` is left out of a table that stands in somebody's paper."""
+    """A row; one that is `alone` is left out of a table that a paper inputs."""
 
     cells: tuple[Cell | Span, ...]
     head: bool = False

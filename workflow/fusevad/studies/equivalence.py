@@ -39,10 +39,10 @@ def study_equivalence(
     `out_csv`: experiment, seed, protocol (last|validation), quantity, value. Quantities:
     weights_max, weights_mean (absolute differences of the fusion weights, over test segments and
     latent dimensions), scores_max, scores_mean (of the scores, over test segments), and AUC, AP,
-    Ano-AUC, Ano-AP (of the run's method minus that of the other).
+    Ano-AUC, Ano-AP (the run's method minus the other).
 
     Args:
-        run: folder of a finished run; its name is that of the experiment.
+        run: folder of a finished run, named as its experiment.
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
         streams: index of the embeddings of each stream, by role.

@@ -64,14 +64,14 @@ def study_masking(
     all frames, the abnormal and the normal ones, for methods that have weights.
 
     `out_dimensions_csv`: experiment, seed, protocol, masked (a stream), level, dimension,
-    is_masked (0|1), weight_change. The change is that of the MASKED stream's weight in a latent
+    is_masked (0|1), weight_change. The change is of the MASKED stream's weight in a latent
     dimension, masked minus clean, averaged over the test segments. The dimension is that of the
     latent space behind the linear heads; `is_masked` says whether the INPUT dimension of the same
     number was zeroed. The residual encoder keeps the two related, but attention and heads mix all
     dimensions: they are not the same thing.
 
     Args:
-        run: folder of a finished run; its name is that of the experiment.
+        run: folder of a finished run, named as its experiment.
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
         streams: index of the embeddings of each stream, by role.

@@ -79,7 +79,7 @@ def study_noise(
     Only the crops that test videos are scored on are embedded.
 
     Args:
-        run: folder of a finished run; its name is that of the experiment.
+        run: folder of a finished run, named as its experiment.
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
         streams: index of the embeddings of each stream, by role.

@@ -261,7 +261,7 @@ def _explain(failure: BaseException, inputs: _RunInputs) -> NoReturn:
 
 
 def _assemble(inputs: _RunInputs, folder: Path) -> None:
-    """Write the files of a run from the seeds of the store; those of other seeds are removed."""
+    """Write the files of a run from the seeds of the store; files of other seeds are removed."""
     kept = {seed: inputs.kept(seed) for seed in inputs.seeds}
     wanted = set()
     for seed, files in kept.items():

@@ -19,7 +19,7 @@ class Optimizer:
     """Which optimiser learns.
 
     Attributes:
-        name: of it; its learning rate and weight decay are those of the run.
+        name: of it; it takes the run's learning rate and weight decay.
         parameters: others, as torch names them (`betas`, `momentum`, ...).
     """
 
@@ -34,8 +34,8 @@ class Phase:
     """Epochs at the start of training with other losses.
 
     Attributes:
-        epochs: how many, of those of the run.
-        loss: weights that differ from those of the run.
+        epochs: how many of the run's epochs.
+        loss: weights that differ from the run's.
     """
 
     __pydantic_config__ = FORBID
@@ -109,7 +109,7 @@ class TrainSettings:
 
 
 def train_settings(values: Mapping[str, Any], source: str) -> TrainSettings:
-    """Settings of training, with those of the method of their own types.
+    """Settings of training, with the method's settings in their own types.
 
     Raises:
         FusevadError: naming `source`, the key and what is wrong: an unknown method, a key that it

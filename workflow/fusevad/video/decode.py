@@ -109,7 +109,7 @@ def read_frames(
 
 
 def probe(path: Path) -> VideoInfo:
-    """Decode a whole video: its length and rate are those of its pictures, not of its header.
+    """Decode a whole video: its length and rate come from its pictures, not from its header.
 
     Raises:
         FusevadError: the file can't be decoded to its end.

@@ -1,1 +1,1 @@
-"""Getting a data set: downloads that go on where they stopped, checked and safely unpacked."""
+"""Getting a data set: downloads that resume, are checked and safely unpacked."""

@@ -69,7 +69,7 @@ def _link(dataset: str, folder: Path, existing: Path) -> None:
 
 
 def _fetch_all(job: FetchJob) -> None:
-    """Fetch what is missing; what the user must ask for is told once the rest is there."""
+    """Fetch what is missing; what the user must ask for is printed after the rest."""
     _remove_leftovers(job.lock.path)
     _remove_leftovers(job.record.path)
     missing = [file for file in job.settings.files if not is_done(job, file)]

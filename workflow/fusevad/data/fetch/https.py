@@ -1,4 +1,4 @@
-"""Mirrors on the web: downloads that go on where they stopped, also in a later run."""
+"""Mirrors on the web: downloads that resume, also in a later run."""
 
 import json
 import re
@@ -152,7 +152,7 @@ def _receive(response: requests.Response, url: str, slot: Slot, start: int) -> N
     length = None if coming is None else start + coming
     with writing(slot.title):
         if start == 0:
-            # Old bytes must never stand beside a new note.
+            # Old bytes must never be kept with a new note.
             slot.clear_part()
             write_json(asdict(_Note(url, _validator(response), length)), slot.note)
     need_room(slot.title, slot.folder, coming or 0)

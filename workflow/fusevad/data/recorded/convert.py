@@ -106,7 +106,7 @@ def read_events(path: Path, settings: EventSettings) -> Events:
         raise FusevadError(f"{path}: not an event stream ({error}); get it again") from error
     if times.ndim != 1 or not times.shape == columns.shape == rows.shape:
         raise FusevadError(f"{path}: t, x and y are not lists of one length; get it again")
-    # Not by their differences: those of unsigned numbers are never negative.
+    # Not by their differences, which are never negative for unsigned numbers.
     if not len(times) or np.any(times[1:] < times[:-1]):
         raise FusevadError(f"{path}: its times are empty or not in order; get it again")
     if (

@@ -28,7 +28,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The regular files below a folder, in order, without hidden ones and those of archivers."""
+    """The regular files below a folder, in order, without hidden files and files of archivers."""
 
     folder: Path
     files: tuple[PurePosixPath, ...]

@@ -41,7 +41,7 @@ def make_labels(
         settings: section `recorded:` of the data set.
         split: `official` or `released`.
         out_folder: where the tables go.
-        need_videos: false where features stand in for the videos: their paths are then the names.
+        need_videos: false where features replace the videos: their paths are then the names.
         on_bad_video: `stop`, or `skip` videos that are missing or can't be converted: their paths
             then name no file, so that the manifest leaves them out.
 

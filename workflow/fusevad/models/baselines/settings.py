@@ -42,7 +42,7 @@ class MILSettings(MethodSettings):
 class MILLoss(BagLoss):
     """Terms of the ranking loss (Sultani et al. 2018, equations 5 to 7; weights of the code).
 
-    Weights are those of the released batch, 30 anomalous videos of 32 segments, with the sum over
+    Weights are for the released batch, 30 anomalous videos of 32 segments, with the sum over
     anomalous videos made a mean, so that they keep their meaning with other batches and lengths.
 
     Attributes:
@@ -90,7 +90,7 @@ class RTFMSettings(MethodSettings):
 class RTFMLoss(BagLoss):
     """Weights of RTFM's terms (Tian et al. 2021, equations 5 to 8; released code).
 
-    Weights of sums are those of the released batch, 32 anomalous videos of 32 segments, made to
+    Weights of sums are for the released batch, 32 anomalous videos of 32 segments, made to
     keep their meaning with other batches and lengths.
 
     Attributes:

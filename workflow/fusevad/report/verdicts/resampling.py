@@ -42,7 +42,7 @@ class ResampledRuns:
     def difference(
         self, first: str, second: str, metric: str, class_name: str | None = None
     ) -> Resampled | None:
-        """Metric of `first` minus that of `second`, averaged over the seeds that both have.
+        """Metric of `first` minus metric of `second`, averaged over the seeds that both have.
 
         None where nothing can be resampled: fewer than two videos, or no shared seed.
 

@@ -1,11 +1,11 @@
 """ShanghaiTech as released with IEF-VAD: `shang_annotations.txt`.
 
 `NAME.avi class start end ...`, always eight intervals, -1 -1 for none. Frames count from 0 and both
-ends belong to the anomaly: so read, the numbers are those of the data set's own frame masks
+ends belong to the anomaly: read this way, the numbers agree with the data set's own frame masks
 (`testing/test_frame_mask`). The released code takes them as a slice, which loses the last frame of
 each anomaly and empties the two that are one frame long (`01_0028` 330-330, `08_0077` 401-401).
 
-Two videos with several classes stand there in parts: `04_0012_0`, `04_0012_1` and `05_0023_0` to
+Two videos with several classes are annotated in parts: `04_0012_0`, `04_0012_1` and `05_0023_0` to
 `05_0023_3`, whose frames count from the beginning of the whole video. They are joined again here.
 """
 
