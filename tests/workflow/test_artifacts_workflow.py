@@ -125,7 +125,7 @@ def test_dvc_repro_makes_a_missing_run_alone_and_it_is_the_same(first, second):
     run(second, "dvc", "pull")
     run(second, "fusevad", "adopt", *TINY)
     shutil.rmtree(second / RUNS / "student-t")
-    repro = ("dvc", "repro", "runs@rendered-tiny.student-t")
+    repro = ("dvc", "repro", "runs@tiny.rendered-tiny.student-t")
     rules = re.findall(r"^(?:local)?rule (\w+):", run(second, *repro).stderr, re.MULTILINE)
     assert rules == ["train", "evaluate"]
     path = f"{RUNS}/student-t/seeds.csv"
@@ -164,7 +164,7 @@ def test_two_people_push_different_runs_and_both_are_there(first, servers):
         assert refused.returncode == 1
         assert "remote 'public' (http" in refused.stderr.splitlines()[-1]
         run(folder, "fusevad", "push", *TINY)
-        assert f"runs@rendered-tiny.student-t.nu-{nu}:" in (folder / "dvc.lock").read_text()
+        assert f"runs@tiny.rendered-tiny.student-t.nu-{nu}:" in (folder / "dvc.lock").read_text()
         git(folder, "add", ".")
         git(folder, "commit", "--quiet", "-m", f"nu {nu}")
     git(people[1], "pull", "--quiet", "--no-rebase", "--no-edit", str(people[0]), "main")
