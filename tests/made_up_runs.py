@@ -10,7 +10,7 @@ import pandas as pd
 
 from fusevad.files import sha256, write_csv
 from fusevad.report.runs import TableDataset, TableRow
-from fusevad.report.test_split import test_videos as read_truth
+from fusevad.report.scored_videos import test_videos as read_truth
 from tests.made_up_tables import write_table
 
 PUBLISHED = Path(__file__).parents[1] / "config" / "published"

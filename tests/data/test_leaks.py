@@ -15,7 +15,7 @@ from fusevad.files import write_csv
 from fusevad.parsing import parse
 from fusevad.report.leaks_table import make_leaks_table
 from fusevad.report.runs import TableRow
-from fusevad.report.test_split import test_videos as read_truth
+from fusevad.report.scored_videos import test_videos as read_truth
 from tests import stand_ins
 from tests.made_up_runs import SEEDS, make_up
 

@@ -18,8 +18,8 @@ from fusevad.files import sha256
 from fusevad.report import curves, radar, timelines
 from fusevad.report.curves import make_curves, seed_curves
 from fusevad.report.radar import make_radar
+from fusevad.report.scored_videos import test_videos as read_truth
 from fusevad.report.style import line_styles
-from fusevad.report.test_split import test_videos as read_truth
 from fusevad.report.timelines import choose_videos, make_timelines
 from tests.made_up_runs import (
     CLASSES,

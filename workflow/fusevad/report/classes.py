@@ -17,8 +17,8 @@ from fusevad.report.runs import (
     footnotes,
     read_class_measurements,
 )
+from fusevad.report.scored_videos import class_video_counts
 from fusevad.report.statistics import ALPHA, summarize_table
-from fusevad.report.test_split import class_video_counts
 from fusevad.report.write_sheet import write_sheet
 
 _PAGE_COLUMNS = 4

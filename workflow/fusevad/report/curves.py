@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fusevad.data.truth import LabelledVideo
 from fusevad.evaluate.metrics import LabelledSegments, Ranking
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
+from fusevad.report.scored_videos import segment_scores, test_videos
 from fusevad.report.style import (
     PAGE,
     LineStyle,
@@ -19,7 +20,6 @@ from fusevad.report.style import (
     line_styles,
     save_figure,
 )
-from fusevad.report.test_split import segment_scores, test_videos
 
 Curve = NDArray[np.floating]
 _GRID = np.linspace(0.0, 1.0, 401)

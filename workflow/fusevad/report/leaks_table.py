@@ -13,8 +13,8 @@ from fusevad.evaluate.metrics import LabelledSegments, LabelledTest
 from fusevad.files import read_csv, write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
+from fusevad.report.scored_videos import segment_scores, test_videos
 from fusevad.report.statistics import holm, paired_test, summarize
-from fusevad.report.test_split import segment_scores, test_videos
 from fusevad.report.write_sheet import write_sheet
 
 Split = Literal["official", "released"]

@@ -18,6 +18,7 @@ from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import LabelledVideo
 from fusevad.evaluate.history import WEIGHT
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_scores
+from fusevad.report.scored_videos import scores_by_seed, test_videos
 from fusevad.report.style import (
     FUSION_COLOUR,
     IMAGE_COLOUR,
@@ -27,7 +28,6 @@ from fusevad.report.style import (
     figure_style,
     save_figure,
 )
-from fusevad.report.test_split import scores_by_seed, test_videos
 from fusevad.video.decode import SEGMENT_FRAMES, read_frames
 
 VIDEOS = 8

@@ -11,8 +11,8 @@ import pandas as pd
 from fusevad.data.truth import LabelledVideo
 from fusevad.evaluate.metrics import ANOMALOUS_ONLY, Floats, LabelledSegments
 from fusevad.report.runs import TableDataset
+from fusevad.report.scored_videos import segment_scores, test_videos
 from fusevad.report.statistics import Resampled, VideoBootstrap
-from fusevad.report.test_split import segment_scores, test_videos
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 
 from fusevad.data.truth import LabelledVideo
 from fusevad.errors import FusevadError
-from fusevad.report.test_split import segment_scores
+from fusevad.report.scored_videos import segment_scores
 
 
 def video(name, frames):
