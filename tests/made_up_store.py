@@ -54,10 +54,10 @@ def write(folder: Path, path: str, text: str) -> None:
 
 
 def make(folder: Path, name: str, text: str = "made up") -> Unit:
-    """Write every file that the jobs of a unit list, each with a content of its own."""
+    """Write every file of a unit's jobs that DVC keeps, each with a content of its own."""
     made = unit(name)
     for job in made.jobs:
-        for path in (*job.outputs, job.record):
+        for path in (*job.kept_outputs, job.record):
             write(folder, path, f"{text} {path}")
     return made
 

@@ -43,9 +43,9 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _enlarge(folder: Path, record: str) -> None:
-    """Make one file of 3 MB, which a limit can stop."""
+    """Make one file of 12 MB, which a limit can stop."""
     values = json.loads((folder / record).read_text())
-    content = b"large " * 500_000
+    content = b"large " * 2_000_000
     (folder / LARGE).write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     values["outputs"][LARGE] = {"sha256": digest, "size": len(content)}
@@ -207,11 +207,12 @@ def test_an_s3_server_that_is_gone(
     completes(second, pushed)
 
 
-# A limit on the size of files stands for the full disk: mounting a small one needs to be root.
+# A limit on the size of files stands for the full disk: mounting a small one needs to be root. It
+# is larger than the databases in which DVC notes what it has seen.
 FULL = """
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, resource.RLIM_INFINITY))
 """
 # As above, but the cache still has space; the workspace, on another disk, has none.
 FULL_WORKSPACE = """
@@ -220,7 +221,7 @@ restore = Store.restore
 def limited(*arguments):
     import resource, signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, resource.RLIM_INFINITY))
     restore(*arguments)
 Store.restore = limited
 """

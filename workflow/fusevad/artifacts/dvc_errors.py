@@ -1,7 +1,9 @@
 """What goes wrong in DVC, at a remote or on the disk, as one line."""
 
 import contextlib
+import errno
 import logging
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,10 +50,16 @@ def explained(doing: str, error: BaseException, advice: str) -> FusevadError:
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
         causes.append(cause)
     for cause in causes:
+        if isinstance(cause, sqlite3.OperationalError) and _is_full(cause):
+            cause = OSError(errno.ENOSPC, str(cause))  # DVC notes what it has seen in a database
         if isinstance(cause, OSError) and cause.errno in FULL_DISK:
             return explained_by_system(cause, Path(doing))
     text = " ".join(str(error).split()) or type(error).__name__
     return FusevadError(f"{doing}: {text}; {advice}")
+
+
+def _is_full(error: sqlite3.OperationalError) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 @contextlib.contextmanager

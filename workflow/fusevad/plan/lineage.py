@@ -160,10 +160,15 @@ class Plan:
         So a look at other settings leaves no trace on the files of these.
         """
         if job.name not in self._settings_files:
-            digest = settings_digest(self._settings_text(job).encode())
-            folder = f"{SETTINGS_FOLDER}/{self.scope(job)}".rstrip("/")
-            self._settings_files[job.name] = f"{folder}/{job.name}.{digest}.json"
+            self._settings_path(job, self._settings_text(job))
         return self._settings_files[job.name]
+
+    def _settings_path(self, job: Job, text: str) -> str:
+        """Path of the job's settings file, whose content is known."""
+        folder = f"{SETTINGS_FOLDER}/{self.scope(job)}".rstrip("/")
+        path = f"{folder}/{job.name}.{settings_digest(text.encode())}.json"
+        self._settings_files[job.name] = path
+        return path
 
     def scope(self, job: Job) -> str:
         """Name of the configuration whose own folder holds the outputs; empty for shared ones."""
@@ -200,8 +205,9 @@ class Plan:
 
         The verb reads from it what to do, what its inputs must be, and what to record.
         """
-        path = self.settings_file(job)
-        _write_unless_whole(self._settings_text(job), Path(path))
+        text = self._settings_text(job)
+        path = self._settings_path(job, text)
+        _write_unless_whole(text, Path(path))
         return path
 
     def write_all_settings(self) -> None:
