@@ -26,4 +26,4 @@ def test_another_error_of_a_database_keeps_its_words():
         pytest.raises(FusevadError, match="remote 'folder': no such table"),
         one_line("remote 'folder'"),
     ):
-        sqlite3.connect(":memory:").execute("SELECT * FROM nothing")
+        sqlite3.connect(":memory:").execute("SELECT * FROM notes")
