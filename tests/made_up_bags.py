@@ -54,7 +54,7 @@ def parameters(method: str, width: int, **model) -> int:
 
 
 def check_padding_changes_no_loss(model: Detector) -> None:
-    """Losses of a batch are those of the same batch with more padding, of other values."""
+    """More padding, of other values, changes no loss of a batch."""
     plain = bags()
     longer = torch.full((len(LENGTHS), max(LENGTHS) + 6, 16), -3.0)
     longer[:, : max(LENGTHS)] = torch.where(MASK[..., None], plain.streams["rgb"], 11.0)

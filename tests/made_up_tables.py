@@ -27,7 +27,7 @@ _COLUMNS = {
 
 
 def write_table(folder: Path, name: str, rows: Iterable[Sequence[object]] = ()) -> None:
-    """Write `folder/NAME.csv`; its columns are those of `manifest`, `intervals` or `skipped`.
+    """Write `folder/NAME.csv`; its columns follow `manifest`, `intervals` or `skipped`.
 
     A row of a manifest may leave `variable_rate` out: the rate is constant.
     """

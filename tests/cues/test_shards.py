@@ -129,7 +129,7 @@ def test_what_an_earlier_shard_has_is_kept_if_it_is_whole(manifest, shard, monke
     make_cues(manifest, 0, 1, CueSettings(), shard)
     assert counted == [] and shard.stat().st_ino == file.st_ino
     assert shard.stat().st_mtime_ns > file.st_mtime_ns  # or Snakemake would count again
-    # The last segment is that of video b.
+    # The last segment belongs to video b.
     with h5py.File(shard) as store:
         place = store["T64-thr25"].id.get_chunk_info(3)
     shard.write_bytes(flipped(expected, 8 * place.byte_offset + 9))

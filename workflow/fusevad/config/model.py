@@ -131,8 +131,8 @@ class Config:
         if not set(wanted) <= set(crops):
             raise FusevadError(
                 f"hyperparameters '{name}': test_crops {list(wanted)} are not all among the crops"
-                f" {list(crops)} of data set '{dataset}'; add them to its `crops`, or to those of"
-                " imported `features`, or change test_crops"
+                f" {list(crops)} of data set '{dataset}'; add them to its `crops`, or to the"
+                " `crops` of imported `features`, or change test_crops"
             )
         # Training knows crops by their place in the embeddings.
         places = {"test_crops": [crops.index(crop) for crop in wanted]}

@@ -122,7 +122,7 @@ def _by_hand(job: FetchJob, file: FileSettings, reason: str) -> FusevadError:
     if not file.gives:
         advice = "unpack it with 7z or unzip, pack that again as a .tar under the same name"
         if job.expected(file):
-            advice += f", set the checksum in {job.where_expected(file)} to that of the new one"
+            advice += f", update its checksum in {job.where_expected(file)}"
     return FusevadError(f"{own}: whole, but {reason}; {advice}, and run the command again")
 
 
