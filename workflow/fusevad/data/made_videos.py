@@ -5,13 +5,23 @@ are kept in `.videos.progress`, which becomes `videos` when all are made. A tabl
 folder says which of them are finished and whole.
 """
 
+import json
 import re
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from fusevad.files import HASHES, folder_files, hashes_text, remove_abandoned, sha256, write_text
+from fusevad.files import (
+    HASHES,
+    folder_files,
+    hashes_text,
+    remove_abandoned,
+    sha256,
+    write_json,
+    write_text,
+)
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
@@ -76,11 +86,27 @@ def finish_videos(out: Path) -> None:
     _progress(out).rename(videos_folder(out))
 
 
-def forget_videos(out: Path) -> None:
-    """Remove all videos, finished or not."""
+def forget_others(
+    out: Path, note: str, tables: Iterable[str], digest: str, settings: Mapping[str, Any]
+) -> None:
+    """Remove videos and tables that were made otherwise; note how today's are made.
+
+    Args:
+        out: folder of the stage.
+        note: JSON file in it that says how its videos are made.
+        tables: names of the stage's tables.
+        digest: changes with whatever the videos depend on.
+        settings: of the stage, noted for readers.
+    """
+    path = out / note
+    if path.exists() and json.loads(path.read_text()).get("digest") == digest:
+        return
+    for name in tables:
+        (out / name).unlink(missing_ok=True)
     for folder in (videos_folder(out), _progress(out)):
         if folder.exists():
             shutil.rmtree(folder)
+    write_json({"digest": digest, "settings": dict(settings)}, path)
 
 
 def _read(folder: Path) -> dict[str, str]:

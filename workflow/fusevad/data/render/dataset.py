@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import cv2
 from fusevad.data.made_videos import (
     add_video,
     finish_videos,
-    forget_videos,
+    forget_others,
     list_videos,
     resume_videos,
     videos_folder,
@@ -23,7 +22,7 @@ from fusevad.data.render.frames import Stage, direct
 from fusevad.data.render.plan import VideoPlan, plan
 from fusevad.data.render.settings import VERSION, RenderSettings
 from fusevad.data.render.sound import soundtrack
-from fusevad.files import atomic_path, settings_hash, write_json
+from fusevad.files import atomic_path, settings_hash
 from fusevad.parallel import in_processes
 
 
@@ -68,7 +67,9 @@ def render_dataset(settings: RenderSettings, folder: Path, workers: int) -> None
     """
     videos = plan(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    _forget_others(settings, folder)
+    tables = ("labels.csv", "intervals.csv")
+    noted = dataclasses.asdict(settings)
+    forget_others(folder, "render.json", tables, renderer_digest(settings), noted)
     progress, whole = resume_videos(folder)
     left = [video for video in videos if _path(video) not in whole]
     left.sort(key=lambda video: -video.frames)  # the longest first, so that workers end together
@@ -83,18 +84,6 @@ def render_dataset(settings: RenderSettings, folder: Path, workers: int) -> None
 def renderer_digest(settings: RenderSettings) -> str:
     """A hash of the settings and of the renderer's version."""
     return settings_hash(dataclasses.asdict(settings) | {"version": VERSION})
-
-
-def _forget_others(settings: RenderSettings, folder: Path) -> None:
-    """Remove videos made with other settings or another renderer; note today's in render.json."""
-    digest = renderer_digest(settings)
-    note = folder / "render.json"
-    if note.exists() and json.loads(note.read_text()).get("digest") == digest:
-        return
-    for name in ("labels.csv", "intervals.csv"):
-        (folder / name).unlink(missing_ok=True)
-    forget_videos(folder)
-    write_json({"digest": digest, "settings": dataclasses.asdict(settings)}, note)
 
 
 def _write_tables(videos: list[VideoPlan], folder: Path) -> None:

@@ -1,6 +1,5 @@
 """The spliced data set on disk: videos, labels of both splits, intervals of the test, recipe."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -13,7 +12,7 @@ import pandas as pd
 from fusevad.data.made_videos import (
     add_video,
     finish_videos,
-    forget_videos,
+    forget_others,
     list_videos,
     resume_videos,
     videos_folder,
@@ -23,7 +22,7 @@ from fusevad.data.render.settings import RenderSettings
 from fusevad.data.splice.clips import clip_images, clip_sound, clips_digest, find_clips
 from fusevad.data.splice.plan import SplicedVideo, plan
 from fusevad.data.splice.settings import VERSION, SpliceSettings
-from fusevad.files import atomic_path, settings_hash, write_csv, write_json
+from fusevad.files import atomic_path, settings_hash, write_csv
 from fusevad.parallel import in_processes
 
 
@@ -49,7 +48,10 @@ def splice(folder: Path, settings: SpliceSettings, out_folder: Path, workers: in
     clips = find_clips(folder, workers)
     videos = plan(clips, settings)
     out_folder.mkdir(parents=True, exist_ok=True)
-    _forget_others(settings, clips_digest(clips), out_folder)
+    recipe = asdict(settings)
+    digest = settings_hash(recipe | {"clips": clips_digest(clips), "version": VERSION})
+    tables = ("labels.csv", "intervals.csv", "clips.csv")
+    forget_others(out_folder, "splice.json", tables, digest, recipe)
     progress, whole = resume_videos(out_folder)
     left = [video for video in videos if _path(video) not in whole]
     write = partial(_write, progress, settings)
@@ -88,18 +90,6 @@ def _sound(video: SplicedVideo, fps: int, rate: int) -> np.ndarray:
         for piece in video.pieces
     ]
     return np.concatenate(parts)
-
-
-def _forget_others(settings: SpliceSettings, clips: str, folder: Path) -> None:
-    """Remove videos made by another recipe or from other clips; note today's in splice.json."""
-    digest = settings_hash(asdict(settings) | {"clips": clips, "version": VERSION})
-    note = folder / "splice.json"
-    if note.exists() and json.loads(note.read_text()).get("digest") == digest:
-        return
-    for name in ("labels.csv", "intervals.csv", "clips.csv"):
-        (folder / name).unlink(missing_ok=True)
-    forget_videos(folder)
-    write_json({"digest": digest, "settings": asdict(settings)}, note)
 
 
 def _write_tables(spliced: list[SplicedVideo], folder: Path) -> None:
