@@ -12,7 +12,7 @@ from fusevad.artifacts.units import Unit
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
-from fusevad.plan.stage import SHARED_UNITS
+from fusevad.plan.stage import SHARED_UNITS, UNITS
 
 TRACKED = "config/tracked.yaml"
 HEAD = """\
@@ -20,20 +20,6 @@ HEAD = """\
 # `fusevad push` adds what it pushes, and drops what nobody has pushed yet. A line may be removed by
 # hand, with its part of dvc.lock.
 """
-STAGES = (
-    "fetched",
-    "data",
-    "cues",
-    "encoders",
-    "embeddings",
-    "runs",
-    "studies",
-    "tables",
-    "figures",
-    "claims",
-    "pages",
-    "metrics",
-)
 _MAIN = "config/config.yaml"
 
 
@@ -77,7 +63,7 @@ def lock_text(stages: dict[str, Any]) -> str:
 def tracked_text(values: Mapping[str, Mapping[str, Any]]) -> str:
     """Text of `config/tracked.yaml`: one line a unit, sorted, so that git merges it well."""
     lines = [HEAD.rstrip()]
-    for stage in STAGES:
+    for stage in UNITS:
         units = values.get(stage) or {}
         lines.append("" if units else f"\n{stage}: {{}}")
         if units:

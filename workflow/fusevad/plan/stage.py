@@ -5,7 +5,7 @@ take inputs from there, lineages the version, DVC the unit.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from fusevad.data.render.settings import VERSION as RENDER_VERSION
 from fusevad.data.splice.settings import VERSION as SPLICE_VERSION
@@ -25,6 +25,7 @@ Unit = Literal[
     "pages",
     "metrics",
 ]
+UNITS: tuple[Unit, ...] = get_args(Unit)
 # Units whose files all configurations share; the others are made for each.
 SHARED_UNITS: tuple[Unit, ...] = ("fetched", "data", "cues", "encoders", "embeddings")
 
