@@ -124,9 +124,11 @@ rule manifest:
         folder=subpath(output.manifest, parent=True),
         on_bad_video=CONFIG.on_bad_video,
         past_end=lambda w: JOBS.past_end(w.dataset),
+        features=lambda w: JOBS.imported(w.dataset),
     shell:
         "fusevad manifest {input.labels:q} {input.intervals:q} {params.folder:q} --settings {input.settings:q}"
         " --on-bad-video {params.on_bad_video:q} --past-end {params.past_end:q}"
+        " {params.features:q}"
         " --workers {threads:q} 2>&1 | tee {log:q} >&2"
 
 

@@ -1,5 +1,6 @@
 """Verbs of the stage `data`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -117,13 +118,26 @@ def manifest(
         Literal["stop", "clip"], typer.Option(help="What intervals past the end of a video do.")
     ] = "stop",
     workers: Workers = 1,
+    features: Annotated[
+        Path | None, typer.Option(help="Folder of features that must fit the videos.")
+    ] = None,
     settings: MaybeSettings = None,
 ) -> None:
     """Data: decode every video once and write manifest, intervals and skipped videos to OUT."""
     from fusevad.data.manifest import make_manifest
 
-    with recorded(settings):
-        make_manifest(labels, intervals, out, on_bad_video, workers, past_end)
+    with recorded(settings) as job:
+        if features is None:
+            make_manifest(labels, intervals, out, on_bad_video, workers, past_end)
+            return
+        from fusevad.embed.imported.manifest import without_unusable
+        from fusevad.embed.imported.settings import ImportSettings
+
+        parsed = parse(ImportSettings, job.settings, "features")
+        check = partial(
+            without_unusable, settings=parsed, folder=features, on_bad_video=on_bad_video
+        )
+        make_manifest(labels, intervals, out, on_bad_video, workers, past_end, check)
 
 
 @app.command()

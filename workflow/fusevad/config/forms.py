@@ -106,7 +106,12 @@ def _countable(cue: MotionCue) -> MotionCue:
 Cue = Annotated[MotionCue, AfterValidator(_countable)]
 CueChoice = part("Cues", CueSettings, "definition")
 FeatureChoice = part(
-    "Features", ImportSettings, doc="folder: of the features.", folder=(str, MISSING)
+    "Features",
+    ImportSettings,
+    doc="""folder: of the features.
+        videos: whether the videos are here too; their lengths and times then come from them.""",
+    folder=(str, MISSING),
+    videos=(bool, False),
 )
 MaskingChoice = part("Masking", MaskingSettings, "protocol")
 NoiseChoice = part("Noise", NoiseSettings, "embed", "protocol", "seed")
@@ -203,7 +208,7 @@ class ConfigFile:
         motion_cue: the cue that motion streams are embedded from.
         on_bad_video: stop, or skip a video that can't be read and say so under the tables.
         data_root: by data set, the folder of one that you already have; linked, never copied.
-        features: by data set, features that you already have, in place of its videos.
+        features: by data set, features that you already have, in place of its embeddings.
         events: by data set, the data set of event streams that a camera filmed of its videos.
         table1: experiments that are the rows of Table 1 and of the table of classes.
         radar: experiments of the radar figure (figure 2).

@@ -7,6 +7,7 @@ from typing import Any
 from fusevad.config.reading import merge, read_named
 from fusevad.config.streams import CAMERA, MotionCue
 from fusevad.config.tables import Ablation, Experiment
+from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.errors import FusevadError
 from fusevad.models.registry import check_own, find, own
 
@@ -84,8 +85,12 @@ class Config:
 
     @property
     def without_videos(self) -> list[str]:
-        """Data sets whose features replace their videos; features of 32 bins need the videos."""
-        return [key for key, value in self.features.items() if value["layout"] != "c3d-txt"]
+        """Data sets whose features replace their videos; features in bins need the videos."""
+        return [
+            key
+            for key, value in self.features.items()
+            if not (value.get("videos") or LAYOUTS[value["layout"]].bins)
+        ]
 
     @property
     def with_videos(self) -> list[str]:

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -85,12 +84,17 @@ def make_manifest(
     on_bad_video: Literal["stop", "skip"],
     workers: int,
     past_end: PastEnd = "stop",
+    check: Callable[[Sequence[Video | str]], Sequence[Video | str]] = list,
 ) -> None:
     """Check the labels, decode every video once, and write the manifest.
 
-    See `make_manifest_with`; `workers` is the number of decoding processes.
+    See `make_manifest_with`; `workers` is the number of decoding processes, and `check` may find
+    further reasons why a video can't be used.
     """
-    measure = partial(_decode, workers=workers)
+
+    def measure(declared: Sequence[Label]) -> Sequence[Video | str]:
+        return check(_decode(declared, workers))
+
     make_manifest_with(measure, labels, intervals, out_folder, on_bad_video, past_end)
 
 

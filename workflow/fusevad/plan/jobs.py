@@ -94,6 +94,11 @@ class Jobs:
         folder = self.config.data_root.get(source)
         return ["--data-root", folder] if folder else []
 
+    def imported(self, dataset: str) -> list[str]:
+        """Option of `fusevad manifest` for features that the user already has."""
+        features = self.config.features.get(dataset)
+        return ["--features", features["folder"]] if features else []
+
     def data_folder(self, dataset: str) -> str:
         """Where the raw data of a fetched data set lie."""
         return f"data/{self.config.datasets[dataset].source}"
@@ -179,7 +184,7 @@ class Jobs:
     def features(self, dataset: str) -> dict[str, Any]:
         """Settings of `fusevad import-features`."""
         values = self.config.features[dataset]
-        kept = {key: value for key, value in values.items() if key != "folder"}
+        kept = {key: value for key, value in values.items() if key not in ("folder", "videos")}
         return {"crops": self.config.crops(dataset)} | kept
 
     def cue_shards(self, dataset: str, definition: str) -> list[str]:

@@ -85,7 +85,8 @@ def _manifest(jobs: Jobs, key: str) -> Job:
         return Job(f"manifest/{key}", stage, settings, reads, outputs, options)
     reads["videos"] = jobs.videos(key)
     options |= {"past_end": jobs.past_end(key)}
-    return Job(f"manifest/{key}", "manifest", {}, reads, outputs, options)
+    settings = jobs.features(key) if key in jobs.config.features else {}
+    return Job(f"manifest/{key}", "manifest", settings, reads, outputs, options)
 
 
 def _cues(jobs: Jobs) -> Iterator[Job]:

@@ -1,4 +1,4 @@
-"""A manifest for a user who has features and no videos."""
+"""Features of others at the manifest stage: in place of videos, or beside them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Literal
 
 from fusevad.data.manifest import Label, Video, make_manifest_with, measured
 from fusevad.embed.imported.reading import Scan, pooled_rows, some
-from fusevad.embed.imported.run import look
+from fusevad.embed.imported.run import look, wrong_lengths
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
@@ -36,7 +36,7 @@ def manifest_from_features(
         intervals: table video, class, start, end.
         out_folder: where the three tables go.
         on_bad_video: `stop`, or `skip` videos that lack features of a stream or whose files are
-            unreadable.
+            unreadable or, with `on_nan: stop`, hold NaN.
 
     Raises:
         FusevadError: inconsistent tables, missing or unreadable features with `stop`, or rows that
@@ -50,7 +50,7 @@ def manifest_from_features(
 
     def measure(declared: Sequence[Label]) -> list[Video | str]:
         names = [label.name for label in declared]
-        scans = {name: look(settings, folder, name, names) for name in settings.stream_names()}
+        scans = _scans(settings, folder, names, on_bad_video)
         for stream, scan in scans.items():
             rows = pooled_rows(scan.good.values())
             if rows is not None:
@@ -68,6 +68,52 @@ def manifest_from_features(
         return list(videos.values())
 
     make_manifest_with(measure, labels, intervals, out_folder, on_bad_video, past_end="clip")
+
+
+def without_unusable(
+    outcomes: Sequence[Video | str],
+    settings: ImportSettings,
+    folder: Path,
+    on_bad_video: Literal["stop", "skip"] = "stop",
+) -> list[Video | str]:
+    """Put in place of each video whose features can't be imported, in one line, why.
+
+    Args:
+        outcomes: the videos of a data set, or why one can't be decoded.
+        settings: layout, crops and more.
+        folder: where the features are.
+        on_bad_video: with `skip` the features are read as well, so that NaN and what float16
+            can't hold are found before the import.
+
+    Raises:
+        FusevadError: the features of a stream are not alike, or rows are parts of whole videos.
+    """
+    videos = [outcome for outcome in outcomes if isinstance(outcome, Video)]
+    names = [video.name for video in videos]
+    reasons: dict[str, str] = {}
+    for stream, scan in _scans(settings, folder, names, on_bad_video).items():
+        where = settings.stream_folder(folder, stream)
+        wrong = scan.bad | wrong_lengths(where, videos, scan.good, settings)
+        reasons |= {
+            name: f"{where}: {name}: {why}; extract its features again"
+            for name, why in wrong.items()
+        }
+    return [
+        reasons.get(outcome.name, outcome) if isinstance(outcome, Video) else outcome
+        for outcome in outcomes
+    ]
+
+
+def _scans(
+    settings: ImportSettings,
+    folder: Path,
+    names: list[str],
+    on_bad_video: Literal["stop", "skip"],
+) -> dict[str, Scan]:
+    values = on_bad_video == "skip"
+    return {
+        stream: look(settings, folder, stream, names, values) for stream in settings.stream_names()
+    }
 
 
 def _video(label: Label, scans: dict[str, Scan]) -> Video | str:

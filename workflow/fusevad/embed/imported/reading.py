@@ -42,8 +42,10 @@ class Scan:
     bad: dict[str, str] = field(default_factory=dict)
 
 
-def scan(found: FoundFiles, names: Sequence[str], settings: ImportSettings) -> Scan:
-    """Look at the files of all videos, without reading their features.
+def scan(
+    found: FoundFiles, names: Sequence[str], settings: ImportSettings, values: bool = False
+) -> Scan:
+    """Look at the files of all videos: their headers, and the features too if `values`.
 
     Raises:
         FusevadError: the widths or numbers of crops differ.
@@ -56,6 +58,8 @@ def scan(found: FoundFiles, names: Sequence[str], settings: ImportSettings) -> S
             sizes = _sizes(found.videos.get(name, {}), settings)
         except FusevadError as error:
             sizes = str(error)
+        if not isinstance(sizes, str) and values:
+            sizes = fault(sizes.video, settings) or sizes
         if isinstance(sizes, str):
             result.bad[name] = sizes
             continue
@@ -103,6 +107,16 @@ def read_video(video: VideoFeatures, settings: ImportSettings) -> NDArray[np.flo
         if np.isinf(result[:, place]).any():
             raise FusevadError(f"{file}: values that float16 can't hold; extract it again")
     return result
+
+
+def fault(video: VideoFeatures, settings: ImportSettings) -> str | None:
+    """What is wrong with a video's features themselves."""
+    try:
+        array = read_video(video, settings)
+    except FusevadError as error:
+        return str(error)
+    rows = int(np.isnan(array).any(axis=(1, 2)).sum())
+    return f"NaN in {rows} of {len(array)} rows" if rows and settings.on_nan == "stop" else None
 
 
 @dataclass(frozen=True, slots=True)

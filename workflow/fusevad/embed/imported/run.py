@@ -13,7 +13,15 @@ from tqdm import tqdm
 import fusevad
 from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.embed.imported.layouts import find_files
-from fusevad.embed.imported.reading import Scan, VideoFeatures, pooled_rows, read_video, scan, some
+from fusevad.embed.imported.reading import (
+    Scan,
+    VideoFeatures,
+    fault,
+    pooled_rows,
+    read_video,
+    scan,
+    some,
+)
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
 from fusevad.embed.index import make_index
 from fusevad.embed.shards import shard_metadata, write_shard
@@ -73,29 +81,35 @@ def import_features(
     make_index(manifest, files, out_folder / "index.csv")
 
 
-def look(settings: ImportSettings, folder: Path, stream: str, names: list[str]) -> Scan:
-    """Find and measure the features of a stream; files of other videos are warned about."""
+def look(
+    settings: ImportSettings, folder: Path, stream: str, names: list[str], values: bool = False
+) -> Scan:
+    """Find and measure the features of a stream; files of other videos are warned about.
+
+    Args:
+        values: whether the features are read too, to find NaN and what float16 can't hold.
+    """
     where = settings.stream_folder(folder, stream)
     found = find_files(where, LAYOUTS[settings.layout], names)
     if found.unknown:
         paths = {str(path.relative_to(where)): "no such video" for path in found.unknown}
         _say(f"warning: {where}: {len(paths)} files are left out: {some(paths)}")
-    return scan(found, names, settings)
+    return scan(found, names, settings, values)
 
 
-def _check_lengths(
+def wrong_lengths(
     folder: Path,
     videos: list[Video],
     features: Mapping[str, VideoFeatures],
     settings: ImportSettings,
-) -> None:
-    """Name all videos whose features have another length.
+) -> dict[str, str]:
+    """Videos whose features have another length, and which.
 
     Raises:
-        FusevadError: there are some, or rows are parts of whole videos.
+        FusevadError: rows are parts of whole videos.
     """
     if LAYOUTS[settings.layout].bins:
-        return
+        return {}
     wrong = {
         video.name: f"{found.files[0].name} has {found.segments} segments, expected "
         f"{video.segments} or {video.segments - 1}"
@@ -109,6 +123,21 @@ def _check_lengths(
             f"{folder}: all {len(features)} videos have {rows} rows, though they are not equally"
             " long: a row is a part of a video and not 16 frames; get features of all segments"
         )
+    return wrong
+
+
+def _check_lengths(
+    folder: Path,
+    videos: list[Video],
+    features: Mapping[str, VideoFeatures],
+    settings: ImportSettings,
+) -> None:
+    """Name all videos whose features have another length.
+
+    Raises:
+        FusevadError: there are some, or rows are parts of whole videos.
+    """
+    wrong = wrong_lengths(folder, videos, features, settings)
     if wrong:
         named = ", ".join(f"{name} ({why})" for name, why in wrong.items())
         raise FusevadError(
@@ -156,7 +185,10 @@ class _Import:
     def tensors(self, videos: list[Video], bar: tqdm) -> Iterator[NDArray[np.float16]]:
         """`segments x crops x D` of each video."""
         for video in videos:
-            array = self._numbers(video.name)
+            try:
+                array = self._numbers(video.name)
+            except FusevadError as error:
+                raise self._with_others(video.name, error) from error
             yield array[_rows(len(array), video.segments, LAYOUTS[self.settings.layout].bins)]
             bar.update()
 
@@ -178,6 +210,19 @@ class _Import:
             self.sources.append(_Source(name, relative, sha256(file), len(array), count))
         array[nan] = 0
         return array
+
+    def _with_others(self, name: str, error: FusevadError) -> FusevadError:
+        """The fault of one video and, so that one run tells all, of the videos still to be read."""
+        known = {source.video for source in self.sources} | {name}
+        others = {
+            other: why
+            for other, features in self.features.items()
+            if other not in known and (why := fault(features, self.settings))
+        }
+        if not others:
+            return error
+        named = ", ".join(f"{other} ({why})" for other, why in others.items())
+        return FusevadError(f"{error}; unusable too: {named}")
 
     def report(self) -> None:
         """Say what was replaced."""
