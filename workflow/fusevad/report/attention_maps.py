@@ -99,15 +99,13 @@ def make_attention_maps(
         own = table[table["class"] == name]
         video = videos[own["video"].iloc[0]]
         examples.append(_example(name, own, video, shards, window, threshold))
+    caption = (
+        f"What the encoders attend to on {dataset.title}: of the segments that show a class in its"
+        f" first test video, the middle one; motion cue: T = {window} frames, threshold"
+        f" {threshold} gray levels."
+    )
     with figure_style():
-        figure = _draw(examples, window)
-        figure.suptitle(
-            f"What the encoders attend to on {dataset.title}: of the segments that show a class in "
-            "its first test video, the middle one\n"
-            f"(motion cue: T = {window} frames, threshold {threshold} gray levels)",
-            fontsize=12,
-        )
-        save_figure(figure, out_pdf, out_png)
+        save_figure(_draw(examples, window), out_pdf, out_png, caption)
 
 
 def _example(

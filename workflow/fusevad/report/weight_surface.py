@@ -52,9 +52,16 @@ def make_weight_surface(
     )
     norm = TwoSlopeNorm(0.0, -limit, limit)
     seeds = values["seed"].nunique()
+    caption = (
+        f"{experiment.label}: change of a stream's weight in each latent dimension when part of its"
+        f" input is masked; masked minus clean, mean of {seeds} seeds, protocol {protocol}. Blue:"
+        " the fusion turns away from the masked stream; red: towards it. Dimensions are ranked by"
+        " their change at the largest share, which alone tilts a surface: compare with the mean"
+        " change."
+    )
     with figure_style():
-        figure = Figure(figsize=(10.4, 0.9 + 4.2 * len(datasets)))
-        top = 1 - 1.15 / figure.get_figheight()
+        figure = Figure(figsize=(10.4, 0.4 + 4.2 * len(datasets)))
+        top = 1 - 0.55 / figure.get_figheight()
         figure.subplots_adjust(left=0.02, right=0.88, bottom=0.05, top=top, wspace=0.1, hspace=0.3)
         axes = figure.subplots(len(datasets), 2, squeeze=False, subplot_kw={"projection": "3d"})
         for row, dataset in zip(axes, datasets, strict=True):
@@ -67,16 +74,7 @@ def make_weight_surface(
         bar = figure.add_axes((0.92, 0.22, 0.014, 0.45))
         figure.colorbar(axes[0][0].collections[0], cax=bar)
         bar.set_title("change of\nthe weight", fontsize=8)
-        figure.suptitle(
-            f"{experiment.label}: change of a stream's weight in each latent dimension when part "
-            "of its input is masked\n"
-            f"Masked minus clean, mean of {seeds} seeds, protocol {protocol}. "
-            "Blue: the fusion turns away from the masked stream; red: towards it.\n"
-            "Dimensions are ranked by their change at the largest share, which alone tilts a "
-            "surface: compare with the mean change.",
-            fontsize=9.5,
-        )
-        save_figure(figure, out_pdf, out_png)
+        save_figure(figure, out_pdf, out_png, caption)
 
 
 def ranked_changes(values: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
