@@ -18,6 +18,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file
+from safetensors.torch import load_file as load_torch
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.embed.shards import write_shard
@@ -31,11 +32,13 @@ from fusevad.embed.store import (
 from fusevad.errors import FusevadError
 from fusevad.evaluate.history import EpochRecord, best_epoch
 from fusevad.evaluate.run import evaluate
+from fusevad.evaluate.scoring import weights_file
 from fusevad.files import keep
+from fusevad.models.base import build
 from fusevad.train.run import TrainData, train
 from fusevad.train.sampling import TrainVideo, epoch_batches, split_validation
 from tests.made_up_embeddings import write_index, write_stream
-from tests.made_up_training import CROPS, small, write_training_data
+from tests.made_up_training import CROPS, DIM, small, write_training_data
 
 SETTINGS = small("student-t")
 
@@ -396,3 +399,17 @@ def test_streams_of_other_crops_or_lengths_are_an_error(tmp_path):
     longer = store(tmp_path / "longer", a=(4, 10, 8))
     with pytest.raises(FusevadError, match="streams rgb and motion have different numbers"):
         Streams({"rgb": ten, "motion": longer}).test_chunks(["a"], [0], 10)
+
+
+def test_gradients_are_scaled_down_to_the_norm_that_is_set(data, tmp_path):
+    # A step of plain gradient descent is as long as the rate times the gradients' norm.
+    rate = 0.01
+    descent = {"name": "sgd", "gradient_norm": 0.05}
+    batch = {"epochs": 1, "batch_size": 64, "sampling": "joint", "learning_rate": rate}
+    settings = small("image-only", optimizer=descent, weight_decay=0.0, milestones=[], **batch)
+    train(settings, data, [0], tmp_path, workers=1)
+    after = load_torch(weights_file(tmp_path, 0, "last"))
+    torch.manual_seed(0)
+    before = build(settings.method, settings.model, {"rgb": DIM}, settings.loss).state_dict()
+    moved = torch.cat([(after[name] - before[name]).flatten() for name in before])
+    assert moved.norm().item() == pytest.approx(rate * 0.05, rel=1e-3)

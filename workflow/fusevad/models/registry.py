@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from fusevad.errors import FusevadError
 from fusevad.models.baselines.settings import (
+    BNWVADLoss,
+    BNWVADSettings,
     MILLoss,
     MILSettings,
     ProDiscLoss,
@@ -87,6 +89,9 @@ METHODS: dict[str, Method] = {
     "ur-dmu": Method("fusevad.models.baselines.ur_dmu:URDMU", ("rgb",), URDMUSettings, URDMULoss),
     "prodisc": Method(
         "fusevad.models.baselines.prodisc:ProDisc", ("rgb",), ProDiscSettings, ProDiscLoss
+    ),
+    "bn-wvad": Method(
+        "fusevad.models.baselines.bn_wvad:BNWVAD", ("rgb",), BNWVADSettings, BNWVADLoss
     ),
     "image-only-distilled": Method(
         "distilled:DistilledImageOnly", ("rgb",), loss=DistillationLoss, taught=True

@@ -131,6 +131,8 @@ class SeedRun:
             terms = self._losses(samples)
             self.optimizer.zero_grad()
             sum(terms.values()).backward()
+            if s.optimizer.gradient_norm is not None:
+                torch.nn.utils.clip_grad_norm_(self.model.parameters(), s.optimizer.gradient_norm)
             self.optimizer.step()
             names = list(terms)
             seen.append(torch.tensor([float(term.detach()) for term in terms.values()]))

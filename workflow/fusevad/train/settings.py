@@ -21,12 +21,15 @@ class Optimizer:
     Attributes:
         name: of it; it takes the run's learning rate and weight decay.
         parameters: others, as torch names them (`betas`, `momentum`, ...).
+        gradient_norm: of all gradients together, at most; larger gradients are scaled down to it.
+            None: gradients stay as they are.
     """
 
     __pydantic_config__ = FORBID
 
     name: Literal["adamw", "adam", "adagrad", "sgd"] = "adamw"
     parameters: dict[str, Any] = field(default_factory=dict)
+    gradient_norm: Positive | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fusevad.models.baselines.masked import SegmentConv
-from fusevad.models.baselines.settings import URDMUSettings
+from fusevad.models.baselines.settings import DistanceSettings
 
 WIDTH = 512
 LAYERS = 2
@@ -16,7 +16,7 @@ HEADS = 4
 class DistanceTransformer(nn.Module):
     """A convolution to 512 features and two pre-norm blocks of attention and a feed-forward net."""
 
-    def __init__(self, width: int, settings: URDMUSettings) -> None:
+    def __init__(self, width: int, settings: DistanceSettings) -> None:
         super().__init__()
         dropout = settings.block_dropout
         self.embed = SegmentConv(width, WIDTH, 3)
@@ -46,7 +46,7 @@ class DistanceTransformer(nn.Module):
 class DistanceAttention(nn.Module):
     """Softmax attention to contents, and weights `exp(-|i - j| / e)`, with values of their own."""
 
-    def __init__(self, settings: URDMUSettings) -> None:
+    def __init__(self, settings: DistanceSettings) -> None:
         super().__init__()
         self.distance_weights = settings.distance_weights
         self.project = nn.Linear(WIDTH, 4 * WIDTH, bias=False)

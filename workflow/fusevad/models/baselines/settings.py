@@ -111,28 +111,41 @@ class RTFMLoss(BagLoss):
 
 
 @dataclass(frozen=True, slots=True)
-class URDMUSettings(MethodSettings):
-    """Two memories over a transformer with distances (Zhou et al. 2023; released code).
+class DistanceSettings(MethodSettings):
+    """A transformer with distances (Zhou et al. 2023; released code).
 
     Attributes:
         block_dropout: of the transformer.
-        memory_slots: of each of the two memories; 0 scores the transformer's features alone.
-        latent_noise: whether what normal videos read of the normal memory is sampled in training,
-            with a learned variance (the paper's uncertainty); without it there is no KL term.
         distance_weights: of the attention by distance, `rows` that sum to 1 over real segments, or
             as `released`, where columns do.
     """
 
     block_dropout: Dropout = 0.5
-    memory_slots: Whole = 60
-    latent_noise: bool = True
     distance_weights: Literal["rows", "released"] = "rows"
 
     def kept(self, width: int, segments: int, streams: int) -> int:
         """See `MethodSettings.kept`: 20 layers of 512 a block, 4 heads' attention twice."""
         heads = 2 * 4 * 5 * segments
+        return 2 * width + 2 * 22 * 512 + heads + 4 * 512
+
+
+@dataclass(frozen=True, slots=True)
+class URDMUSettings(DistanceSettings):
+    """Two memories over a transformer with distances (Zhou et al. 2023; released code).
+
+    Attributes:
+        memory_slots: of each of the two memories; 0 scores the transformer's features alone.
+        latent_noise: whether what normal videos read of the normal memory is sampled in training,
+            with a learned variance (the paper's uncertainty); without it there is no KL term.
+    """
+
+    memory_slots: Whole = 60
+    latent_noise: bool = True
+
+    def kept(self, width: int, segments: int, streams: int) -> int:
+        """See `MethodSettings.kept`: what is read of both memories more."""
         memories = 2 * (4 * 512 + 4 * self.memory_slots) + 6 * 512 if self.memory_slots else 0
-        return 2 * width + 2 * 22 * 512 + heads + memories + 4 * 512
+        return DistanceSettings.kept(self, width, segments, streams) + memories
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,3 +201,43 @@ class ProDiscLoss(BagLoss):
     bag: NonNegative = 15.0
     contrast: NonNegative = 5.0
     temperature: Positive = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class BNWVADSettings(DistanceSettings):
+    """Batch norms whose statistics stand for what is normal (Zhou et al. 2024; released code).
+
+    Attributes:
+        block_dropout: of the transformer; the released code has none.
+        scored_by: `product` of the distances to the means of both batch norms and the classifier's
+            score, `distance` alone, or `classifier` alone.
+    """
+
+    block_dropout: Dropout = 0.0
+    scored_by: Literal["product", "distance", "classifier"] = "product"
+
+    def kept(self, width: int, segments: int, streams: int) -> int:
+        """See `MethodSettings.kept`: 6 times the head's 32 and 16 features more."""
+        return DistanceSettings.kept(self, width, segments, streams) + 6 * (32 + 16)
+
+
+@dataclass(frozen=True, slots=True)
+class BNWVADLoss(BagLoss):
+    """Weights of BN-WVAD's terms (Zhou et al. 2024; released code).
+
+    Attributes:
+        normal_scores: weight of the norm of a normal video's scores, as of 200 segments (released
+            code).
+        separation: weights of the triplet loss of distances, of margin 1, at both batch norms.
+        selection: which segments of anomalous videos that loss takes: `sample-and-batch` (the
+            paper), the farthest `sample_share` of each video and the farthest `batch_share` of all
+            anomalous videos of the batch; or `sixteenth`, the farthest `n // top_k_divisor + 1` of
+            each. Normal videos give the same share of theirs.
+        sample_share, batch_share: see `selection`.
+    """
+
+    normal_scores: NonNegative = 1.0
+    separation: tuple[NonNegative, NonNegative] = (5.0, 20.0)
+    selection: Literal["sample-and-batch", "sixteenth"] = "sample-and-batch"
+    sample_share: Annotated[float, Field(gt=0, le=1)] = 0.2
+    batch_share: Annotated[float, Field(gt=0, le=1)] = 0.4
