@@ -89,7 +89,7 @@ def test_released_values_differ_by_data_set(values, folder):
         ),
         (
             {"cues": {"windows": [4], "thresholds": [10], "clamp": 16}},
-            r"needs motion cues motion-T16-thr10, which `cues` does not make",
+            r"needs motion cues motion-T16-thr10, which `cues` does not list",
         ),
         ({"timelines": "magic"}, r"timelines: no experiment 'magic'"),
         ({"hyperparameters": "secret"}, r"secret\.yaml: no such file"),
@@ -138,7 +138,7 @@ def test_a_mistake_is_one_line_with_file_key_and_remedy(values, folder, change, 
         (
             "tables/table5.yaml",
             "title: x\nstudy: noise\nexperiments: [gating]\n",
-            r"table5\.yaml: experiments: a study of noise is of `studies\.experiment`",
+            r"table5\.yaml: experiments: a study of noise uses `studies\.experiment`",
         ),
         (
             "datasets/rendered.yaml",
@@ -211,7 +211,7 @@ def test_a_mistake_is_one_line_with_file_key_and_remedy(values, folder, change, 
             "tables/mine.yaml",
             "title: x\nbase: student-t\n"
             "sweeps: {nu: {label: ν of mine, set: model.epsilon, values: [4]}}\n",
-            r"table8\.yaml: experiment 'student-t\.nu-4' is another one elsewhere",
+            r"another file has a different experiment 'student-t\.nu-4'",
         ),
     ],
 )

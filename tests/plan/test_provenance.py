@@ -86,7 +86,7 @@ def test_a_damaged_record_is_one_clear_line():
     plan, first, second = _jobs()
     _run(plan, first)
     Path(first.record).write_text('{"job": ')
-    with pytest.raises(FusevadError, match=r"provenance\.json, its record, is damaged; delete out"):
+    with pytest.raises(FusevadError, match=r"provenance\.json is damaged; delete out"):
         _run(plan, second)
 
 
@@ -114,7 +114,7 @@ def test_a_settings_file_that_is_not_what_its_name_says_is_refused_and_mended(ch
     whole, time = file.read_text(), file.stat().st_mtime_ns
     file.write_text(change(whole))
     os.utime(file, ns=(time, time))
-    with pytest.raises(FusevadError, match=r"not the settings that its name is the hash of"):
+    with pytest.raises(FusevadError, match=r"its content does not have the hash in its name"):
         _run_as_told(file)
     _run(plan, first)  # writes the settings as Snakemake does at every start
     assert file.read_text() == whole and file.stat().st_mtime_ns == time
@@ -124,7 +124,7 @@ def test_a_copy_of_a_settings_file_is_not_recorded_as_the_workflows():
     plan, first, _ = _jobs()
     copy = Path("mine.json")
     copy.write_bytes(Path(plan.write_settings(first)).read_bytes())
-    with pytest.raises(FusevadError, match=r"mine\.json: settings of a job of the workflow"):
+    with pytest.raises(FusevadError, match=r"mine\.json: settings of a workflow job"):
         _run_as_told(copy)
 
 

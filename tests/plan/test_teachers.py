@@ -62,7 +62,7 @@ def test_a_student_reads_the_streams_that_its_teacher_scores_by(folder):
 @pytest.mark.parametrize(
     ("experiments", "message"),
     [
-        (STUDENT.replace("student-t", "nobody"), "'student': no experiment 'nobody' to be its"),
+        (STUDENT.replace("student-t", "nobody"), "'student': its teacher 'nobody' is no experiment"),
         (
             "a: {label: A, method: image-only-distilled, teacher: b}\n"
             "b: {label: B, method: image-only-distilled, teacher: a}\n",
@@ -74,7 +74,7 @@ def test_a_student_reads_the_streams_that_its_teacher_scores_by(folder):
         ),
         (
             "a: {label: A, method: concat, teacher: student-t}\n",
-            "'a': method 'concat' learns from no teacher; remove",
+            "'a': method 'concat' takes no teacher; remove",
         ),
         (
             "a: {label: A, method: magic}\n",

@@ -84,7 +84,7 @@ def test_what_latex_cannot_print_is_one_line_before_any_job(text: str) -> None:
 def test_a_class_that_tables_cannot_print_is_named_in_the_labels(tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     table.write_text("video,split,class,path\nкамера1,train,драка,a.mp4\n")
-    with pytest.raises(FusevadError, match="the class of video камера1: 'драка' holds 'д'"):
+    with pytest.raises(FusevadError, match="the class of video камера1: 'драка' has 'д'"):
         read_labels(table)
 
 

@@ -65,10 +65,10 @@ def test_differences_are_those_of_the_models_called_by_hand(world, tmp_path):
     table = compare(world, world.run, "robust-student-t", tmp_path)
     found = table[table["protocol"] == "last"].set_index(["seed", "quantity"])["value"]
     for seed in SEEDS:
-        (weights, scores), (others, rivals) = (
+        (weights, scores), (other_weights, other_scores) = (
             by_hand(world, method, seed) for method in ("student-t", "robust-student-t")
         )
-        expected = np.abs(weights - others), np.abs(scores - rivals)
+        expected = np.abs(weights - other_weights), np.abs(scores - other_scores)
         for name, difference in zip(("weights", "scores"), expected, strict=True):
             assert found[seed, f"{name}_max"] == pytest.approx(difference.max(), abs=1e-6)
             assert found[seed, f"{name}_mean"] == pytest.approx(difference.mean(), abs=1e-6)

@@ -1,3 +1,3 @@
-"""FuseVAD: weakly supervised video anomaly detection, re-made and held to one protocol."""
+"""FuseVAD: weakly supervised video anomaly detection, reproduced under one protocol."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Reading and writing artifacts so that nothing half-written ever has a final name.
+"""Read and write artifacts so that nothing half-written ever has a final name.
 
 pandas is imported where a table is read: the Snakefile imports this module at every start.
 """
@@ -24,13 +24,13 @@ from fusevad.system_errors import FULL_DISK, explained
 if TYPE_CHECKING:
     import pandas as pd
 
-# What stands for a missing number in a table.
+# Written for a missing number in a table.
 _NO_NUMBER = ("", "NA", "N/A", "NaN", "nan", "null")
 
 
 # Table of hashes in a folder that is one output of a job.
 HASHES = "SHA256SUMS"
-# Marks the temporary files of this machine: process numbers of others say nothing here.
+# Marks the temporary files of this machine: other machines' process numbers mean nothing here.
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
 _LONGEST_NAME = 255  # bytes, on all common file systems
 _TEMPORARY = re.compile(rf"\..*\.{_HOST}-(\d+)\.tmp(\..*)?")
@@ -40,15 +40,15 @@ _TEMPORARY = re.compile(rf"\..*\.{_HOST}-(\d+)\.tmp(\..*)?")
 def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `final`; rename it to `final` if the block succeeds.
 
-    The temporary name keeps the suffix of `final`, for writers that look at it. If the block fails
-    the temporary file is removed; a full disk, and whatever else stops the writing of `final`, is a
-    `FusevadError`. Writers whose errors are no `OSError` (torch, safetensors) should make the bytes
-    first.
+    The temporary name keeps the suffix of `final`, for writers that look at it. If the block fails,
+    the temporary file is removed; a full disk, or any other error in writing `final`, is a
+    `FusevadError`. Writers whose errors are not `OSError` (torch, safetensors) should serialise to
+    bytes first.
 
     Args:
         final: the file to write.
-        durable: whether the bytes are on the disk before the name is, so that a power cut leaves
-            no empty file; files of which many are written and none is costly can do without.
+        durable: whether the bytes reach the disk before the name does, so that a power cut leaves
+            no empty file; not needed for many files that are cheap to make again.
     """
     temporary = _temporary(final)
     try:
@@ -65,12 +65,12 @@ def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
             raise explained(error, final) from error
         raise
     finally:
-        with contextlib.suppress(OSError):  # what is wrong there has been said
+        with contextlib.suppress(OSError):  # the first error has been reported
             temporary.unlink(missing_ok=True)
 
 
 def _temporary(final: Path) -> Path:
-    """The name for a file that is not whole yet: no longer than a file system takes."""
+    """The name of a file that is not complete yet: no longer than a file system allows."""
     end = f".{_HOST}-{os.getpid()}.tmp{final.suffix}"
     if len(os.fsencode(f".{final.stem}{end}")) <= _LONGEST_NAME:
         return final.with_name(f".{final.stem}{end}")
@@ -82,7 +82,7 @@ def _sync(path: Path) -> None:
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # network disks that can't
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network disks cannot
             raise
     finally:
         os.close(handle)
@@ -103,20 +103,20 @@ def _runs(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OverflowError):  # somebody else's, or no number of a process
+    except (PermissionError, OverflowError):  # another user's process, or not a process number
         return True
     return True
 
 
 def keep(content: bytes | memoryview, file: Path) -> None:
-    """Write what a killed job resumes from: the bytes after their hash, atomically."""
+    """Write what a killed job resumes from, atomically: the bytes, preceded by their hash."""
     with atomic_path(file) as temporary, temporary.open("wb") as stream:
         stream.write(hashlib.sha256(content).digest())
         stream.write(content)
 
 
 def kept(file: Path) -> bytes | None:
-    """What `keep` wrote; None if there is nothing, or if it was damaged, which is said."""
+    """Read what `keep` wrote; None if there is nothing, or, with a message, if it is damaged."""
     if not file.is_file():
         return None
     stored = file.read_bytes()
@@ -147,11 +147,11 @@ def write_json(value: Mapping[str, Any], final: Path) -> None:
 
 
 def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Read a table and check that it has `columns`; `text` columns are kept as strings.
+    """Read a table and check that it has `columns`; read `text` columns as strings.
 
     A video or class may be called NA or null: in a text column only an empty cell is missing. A
-    table of text alone may have empty rows, as spreadsheets leave them; they are dropped, and the
-    others keep their numbers.
+    table of text columns alone may have empty rows, as spreadsheets leave them; they are dropped,
+    and the other rows keep their numbers.
 
     Raises:
         FusevadError: the file is missing, is no CSV, or lacks a column.
@@ -178,7 +178,7 @@ def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.D
 
 
 def _missing_texts(path: Path, text: Collection[str]) -> dict[str, list[str]]:
-    """What stands for a missing value in each column of a table, as pandas asks for it."""
+    """Texts that mean a missing value, by column, in the form that pandas takes."""
     import pandas as pd
 
     columns = pd.read_csv(path, nrows=0).columns
@@ -186,9 +186,9 @@ def _missing_texts(path: Path, text: Collection[str]) -> dict[str, list[str]]:
 
 
 def progress_folder(final: Path, made_with: Mapping[str, Any]) -> Path:
-    """The hidden folder beside `final` in which a job keeps what is finished; made if need be.
+    """The hidden folder beside `final` where a job keeps finished parts; created if missing.
 
-    Folders of jobs with other settings than `made_with` are removed.
+    Folders for settings other than `made_with` are removed.
     """
     folder = final.parent / f".{final.stem}-{settings_hash(made_with)}.progress"
     for other in final.parent.glob(f".{final.stem}-*.progress"):
@@ -206,14 +206,14 @@ def sha256(path: Path) -> str:
 
 
 def folder_files(folder: Path) -> list[str]:
-    """Paths of the files in a folder, sorted, without hidden ones and its table of hashes."""
+    """Paths of the files in a folder, sorted, without hidden files and its table of hashes."""
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     shown = (path for path in found if not any(part.startswith(".") for part in path.parts))
     return sorted(path.as_posix() for path in shown if path.as_posix() != HASHES)
 
 
 def hashes_text(hashes: Mapping[str, str]) -> str:
-    """A table of hashes by path, as the program sha256sum writes and checks it."""
+    """A table of hashes by path, in the format of the program sha256sum."""
     return "".join(f"{hashes[path]}  {path}\n" for path in sorted(hashes))
 
 

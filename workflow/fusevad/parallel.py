@@ -1,4 +1,4 @@
-"""Work spread over processes, with progress, and one clear line when a process dies."""
+"""Spread work over processes, with progress, and one clear line when a process dies."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 def in_processes(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int, what: str, unit: str
 ) -> Iterator[Result]:
-    """Yield `function(item)` for all items, in their order; one worker works in this process.
+    """Yield `function(item)` for all items, in order; one worker works in this process.
 
     Raises:
         FusevadError: a process was killed; finished items are not lost if `function` keeps them.

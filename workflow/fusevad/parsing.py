@@ -1,4 +1,4 @@
-"""From mappings (YAML, JSON) to typed settings, with one clear line when they do not fit.
+"""Parse mappings (YAML, JSON) into typed settings, with one clear line when they do not fit.
 
 Pydantic and PyYAML are imported where they are needed: every start of the command imports this
 module, and these two would take most of the time of `fusevad --help`.
@@ -36,7 +36,7 @@ _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
 def parse(kind: type[T], values: Any, source: str) -> T:
-    """Make the dataclass `kind` from plain values; nested dataclasses and types are checked.
+    """Make the dataclass `kind` from plain values; check nested dataclasses and types.
 
     Dataclasses that set `__pydantic_config__ = FORBID` reject unknown keys.
 
@@ -54,22 +54,22 @@ def parse(kind: type[T], values: Any, source: str) -> T:
     except FusevadError as error:
         raise FusevadError(f"{source}: {error}") from error
     except ValidationError as error:
-        # An unknown key says more than what is missing in its place.
+        # An unknown key says more than the missing key in its place.
         first = max(error.errors(), key=lambda e: (e["type"] in _UNKNOWN, len(e["loc"])))
         raise FusevadError(f"{source}: {_explained(kind, first)}") from error
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """What to say of a key that nobody knows, with the nearest one that is known."""
+    """The message for an unknown key, with the nearest known key."""
     names = sorted(known)
     near = get_close_matches(key, names, 1, 0.5)
     return f"unknown; did you mean '{near[0]}'?" if near else f"unknown; known: {', '.join(names)}"
 
 
 def given(parsed: Any, values: Any) -> Any:
-    """Of a parsed value what was given, not what are defaults, as plain values of the right types.
+    """The values of `parsed` that were given, not its defaults, as plain values of the right types.
 
-    So that `5e-4`, which some readers of YAML take for text, is one value wherever it comes from.
+    So `5e-4`, which some readers of YAML read as text, becomes the same number from any source.
     """
     if isinstance(values, Mapping):
         get = parsed.__getitem__ if isinstance(parsed, Mapping) else parsed.__getattribute__
@@ -81,7 +81,7 @@ def given(parsed: Any, values: Any) -> Any:
 
 @cache
 def adapter(kind: type[T]) -> TypeAdapter[T]:
-    """Pydantic's validator: making one takes milliseconds, and records are read by the thousand."""
+    """Pydantic's validator, cached: making it takes milliseconds, and records are many."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
@@ -110,7 +110,7 @@ def _explained(kind: Any, error: Any) -> str:
 
 
 def _kinds_at(kind: Any, place: Any) -> tuple[list[Any], list[Any]]:
-    """Types that may stand at a place of a value, and the place without pydantic's own words."""
+    """Types allowed at a place of a value, and the place without pydantic's own words."""
     kinds, steps = _choices(kind), []
     for part in place:
         found = [each for one in kinds for inner in _inner(one, part) for each in _choices(inner)]
@@ -130,7 +130,7 @@ def _choices(kind: Any) -> list[Any]:
 
 
 def _inner(kind: Any, part: Any) -> list[Any]:
-    """Type of the part of a value, if it has one of that name or number."""
+    """Type of the part of a value that has this name or number, if any."""
     arguments = [each for each in get_args(kind) if each is not ...]
     origin = get_origin(kind)
     if is_dataclass(kind) and isinstance(kind, type):
@@ -161,7 +161,7 @@ def _dotted(place: Any) -> str:
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML file, or a JSON file named so: to YAML JSON's 1e-08 is a text.
+    """Read a YAML file, or a JSON file by its suffix: YAML reads JSON's 1e-08 as text.
 
     Raises:
         FusevadError: the file is missing or is not what its name says.

@@ -1,8 +1,7 @@
-"""Which characters tables can print: pdflatex with its own fonts, and Greek letters.
+"""The characters that tables can print: pdflatex's own fonts, and Greek letters.
 
 Everything else, such as Cyrillic or Chinese, would stop pdflatex or vanish. Titles and labels are
-checked when the configuration is read, classes when the manifest is made: before anything is
-trained.
+checked when the configuration is read, classes when the manifest is written: before any training.
 """
 
 import unicodedata
@@ -21,7 +20,7 @@ _GREEK = {
         strict=True,
     )
 }
-# How LaTeX prints a character that it would take for something else, in any document.
+# How to write characters that LaTeX would interpret, in any document.
 COMMANDS = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -38,7 +37,7 @@ COMMANDS = {
     "|": "$|$",
     "`": r"\`{}",
     '"': r"{\ttfamily\char34}",
-    # After the end of a row these two would belong to that command.
+    # After the end of a row, LaTeX would read these two as arguments of that command.
     "[": "{[}",
     "*": "{*}",
     "±": r"$\pm$",
@@ -51,7 +50,7 @@ COMMANDS = {
     "°": r"$^{\circ}$",
     **_GREEK,
 }
-# Those of Latin-1 and Latin Extended-A, and of punctuation, that TeX's oldest encoding has.
+# Characters of Latin-1, Latin Extended-A and punctuation that TeX's oldest encoding has.
 _KEPT = frozenset(
     "¡¢£§©¬®¯²³´µ¶·¸¹¼½¾¿ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖ×ØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõö÷øùúûüýÿĀāĂăĆćĈĉĊċČčĎď"
     "ĒēĔĕĖėĚěĜĝĞğĠġĢģĤĥĨĩĪīĬĭİıĴĵĶķĹĺĻļĽľŁłŃńŅņŇňŌōŎŏŐőŒœŔŕŖŗŘřŚśŜŝŞşŠšŢţŤťŨũŪūŬŭŮůŰűŴŵŶŷŸŹźŻżŽžȘșȚț"
@@ -60,19 +59,19 @@ _KEPT = frozenset(
 
 
 def check_printable(text: str, where: str) -> None:
-    """Refuse a text that tables could not print.
+    """Refuse a text that tables cannot print.
 
     Args:
         text: a title, label or class.
         where: the file and key, for the message.
 
     Raises:
-        FusevadError: naming the first character that they can't.
+        FusevadError: naming the first character that tables cannot print.
     """
     for character in unicodedata.normalize("NFC", text):
         if not is_printable(character):
             raise FusevadError(
-                f"{where}: {text!r} holds {character!r} (U+{ord(character):04X}), which LaTeX can't"
+                f"{where}: {text!r} has {character!r} (U+{ord(character):04X}), which LaTeX can't"
                 " print in tables; write it in Latin letters"
             )
 

@@ -1,4 +1,4 @@
-"""What the operating system says against reading or writing a file, as one line with advice."""
+"""Errors of the operating system in reading or writing files, as one line with advice."""
 
 import contextlib
 import errno
@@ -7,42 +7,42 @@ from pathlib import Path
 
 from fusevad.errors import FusevadError
 
-# What it says when nothing more can be written.
+# Errors that mean a full disk.
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _RIGHTS = "change its owner or rights (chown, chmod), or work in a copy of your own"
 _ADVICE = {
     **dict.fromkeys(FULL_DISK, ("the disk is full", "free some space")),
     errno.ENAMETOOLONG: ("the name is too long for this file system", "use a shorter one"),
-    errno.EROFS: ("its file system is read-only", "work in a folder that can be written"),
+    errno.EROFS: ("its file system is read-only", "work in a writable folder"),
     errno.EACCES: ("no permission", _RIGHTS),
     errno.EPERM: ("not permitted, as for a file of another user", _RIGHTS),
-    errno.ENOENT: ("no such file or folder", "see where it should be"),
+    errno.ENOENT: ("no such file or folder", "check the path"),
     errno.ENOTDIR: ("a file where a folder belongs", "move it away"),
     errno.EISDIR: ("a folder where a file belongs", "move it away"),
     errno.EEXIST: ("something else is there already", "move it away"),
     errno.ENOTEMPTY: ("a folder that is not empty", "move it away"),
-    errno.ELOOP: ("its links lead nowhere", "mend them"),
+    errno.ELOOP: ("its links lead nowhere", "repair them"),
     errno.EMFILE: ("too many files are open", "allow more (ulimit -n 4096)"),
     errno.ENOMEM: ("no memory is left", "close other programs, or use fewer workers"),
-    errno.EIO: ("the disk fails", "see its health, and save what is on it"),
+    errno.EIO: ("the disk fails", "check its health, and save what is on it"),
     errno.ESTALE: ("the network disk was lost", "mount it again"),
 }
 
 
 def explained(error: OSError, path: Path | None = None) -> FusevadError:
-    """The line for an error of the operating system; `path` is the file where it names none."""
+    """The line for an error of the operating system; `path` is the file if the error names none."""
     name = path or error.filename or "a file"
     said = " ".join(str(error.strerror or error or type(error).__name__).split())
-    what, advice = _ADVICE.get(error.errno or 0, (said, "see that it can be read and written"))
+    what, advice = _ADVICE.get(error.errno or 0, (said, "check that it can be read and written"))
     return FusevadError(f"{_one_line(name)}: {what}; {advice} and run the command again")
 
 
 @contextlib.contextmanager
 def one_line_each() -> Iterator[None]:
-    """Turn errors of the operating system that nobody has explained into one line.
+    """Turn unexplained errors of the operating system into one line.
 
     Raises:
-        FusevadError: in place of an OSError; a closed pipe is none.
+        FusevadError: in place of an OSError; a closed pipe is not an error.
     """
     try:
         yield

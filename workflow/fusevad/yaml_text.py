@@ -1,4 +1,4 @@
-"""YAML as the configuration has it: numbers as people write them, every key once, no bombs."""
+"""YAML as the configuration needs it: numbers as people write them, unique keys, no bombs."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -6,20 +6,20 @@ from typing import Any, TypeVar
 
 import yaml
 
-# The one in C where PyYAML brings it: Snakemake reads the configuration at every start.
+# The loader in C if PyYAML has it: Snakemake reads the configuration at every start.
 _BASE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 T = TypeVar("T")
 
 _DEEPEST = 100
-# Values that aliases may add to those that a file spells out.
+# Values that aliases may add to those written out in a file.
 _COPIES = 100_000
 
 
 class _OldLoader(_BASE):  # type: ignore[misc, valid-type]
-    """`5e-4` is a text, as in YAML 1.1; a key given twice is an error."""
+    """`5e-4` is text, as in YAML 1.1; a duplicate key is an error."""
 
     def construct_document(self, node: yaml.Node) -> Any:
-        """Make the values of a checked document."""
+        """Construct the values of a checked document."""
         check_expansion(node, _children)
         return super().construct_document(node)
 
@@ -39,24 +39,24 @@ def load(text: str) -> Any:
     """Read a YAML document.
 
     Raises:
-        yaml.YAMLError, ValueError: saying where the text is not what it should be.
+        yaml.YAMLError, ValueError: saying where the text is wrong.
     """
     _check_depth(text)
     return yaml.load(text, _Loader)
 
 
 def load_old(text: str | bytes) -> Any:
-    """Read a document that PyYAML wrote, as it reads it.
+    """Read a document that PyYAML wrote, with the rules by which it was written.
 
     Raises:
-        yaml.YAMLError, ValueError: saying where the text is not what it should be.
+        yaml.YAMLError, ValueError: saying where the text is wrong.
     """
     _check_depth(text)
     return yaml.load(text, _OldLoader)
 
 
 def check_values(values: Any) -> None:
-    """Refuse values, of any reader of YAML, whose aliases multiply beyond all use.
+    """Refuse values, from any reader of YAML, whose aliases multiply beyond all use.
 
     Raises:
         ValueError: they do, or something contains itself.
@@ -71,10 +71,10 @@ def check_values(values: Any) -> None:
 
 
 def check_expansion(root: T, children: Callable[[T], Iterable[T]]) -> None:
-    """Refuse a graph that, written out without aliases, is far larger than it is.
+    """Refuse a graph that would be far larger if written out without aliases.
 
     Raises:
-        ValueError: it is, or something contains itself.
+        ValueError: it would be, or something contains itself.
     """
     sizes: dict[int, int] = {}
     unfinished: set[int] = set()
@@ -94,7 +94,7 @@ def check_expansion(root: T, children: Callable[[T], Iterable[T]]) -> None:
 
 
 def _check_depth(text: str | bytes) -> None:
-    """Before nodes are made: libyaml's own recursion ends in a crash."""
+    """Check before nodes are made: libyaml's own recursion ends in a crash."""
     depth = 0
     for event in yaml.parse(text, _BASE):
         depth += isinstance(event, yaml.CollectionStartEvent)

@@ -1,4 +1,4 @@
-"""What the schemas can't say of a configuration: names that must exist, cues that must be made."""
+"""Checks of a configuration beyond its schemas: names must exist, cues must be counted."""
 
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
@@ -19,7 +19,7 @@ def check_references(config: Config) -> None:
     if encoder["motion_cue_weights"] is None and encoder["align"] is None:
         raise FusevadError(
             f"{config.folder / 'encoders' / config.encoder}.yaml: align: missing; without"
-            " `motion_cue_weights` a motion-cue tower is learned, and `align` says how"
+            " `motion_cue_weights` a motion-cue tower is trained, and `align` says how"
         )
     _check_datasets(config)
     for name in used:
@@ -28,8 +28,8 @@ def check_references(config: Config) -> None:
         method = config.experiments[name].method
         if "motion" not in find(method).streams:
             raise FusevadError(
-                f"{SOURCE}: {key}: experiment '{name}' learns without motion cues, and the study"
-                " is of both streams; name another one"
+                f"{SOURCE}: {key}: experiment '{name}' reads no motion cues, and the study"
+                " needs both streams; name another one"
             )
     for dataset in config.datasets:
         for name in dict.fromkeys((*used, *config.possible(dataset))):
@@ -39,7 +39,7 @@ def check_references(config: Config) -> None:
 def check_methods(config: Config) -> None:
     """Methods of experiments are registered, and so are the teachers of those that learn from one.
 
-    A teacher's streams are the student's, where both read some of the same role.
+    A teacher must read the same stream as its student for each role that both have.
 
     Raises:
         FusevadError: naming the experiment, what is wrong and what to do.
@@ -57,8 +57,7 @@ def check_methods(config: Config) -> None:
                 f"{where}: method '{experiment.method}' learns from a teacher; name an experiment"
                 " with `teacher`"
                 if taught
-                else f"{where}: method '{experiment.method}' learns from no teacher; remove"
-                " `teacher`"
+                else f"{where}: method '{experiment.method}' takes no teacher; remove `teacher`"
             )
     for name in config.experiments:
         _check_teacher(config, name)
@@ -70,7 +69,7 @@ def _check_teacher(config: Config, name: str) -> None:
     seen = [name]
     while (teacher := config.experiments[seen[-1]].teacher) is not None:
         if teacher not in config.experiments:
-            raise FusevadError(f"{where}: no experiment '{teacher}' to be its teacher; add it")
+            raise FusevadError(f"{where}: its teacher '{teacher}' is no experiment; add it")
         if teacher in seen:
             circle = " -> ".join([*seen, teacher])
             raise FusevadError(
@@ -116,7 +115,7 @@ def _check_experiments(config: Config) -> list[str]:
 
 
 def _check_datasets(config: Config) -> None:
-    """Data sets named by keys are configured, and data sets named under `events` have events."""
+    """Data sets named by keys are configured; data sets named under `events` have events."""
     sources = {each.source for each in (*config.datasets.values(), *config.events.values())}
     for key, names, known in (
         ("data_root", config.data_root, sources),
@@ -143,10 +142,10 @@ def _check_cue(config: Config, experiment: str) -> None:
     if lacking:
         raise FusevadError(
             f"{SOURCE}: experiment '{experiment}' needs events of a camera, which data set"
-            f" '{lacking[0]}' has not; name them under `events`, or leave it out"
+            f" '{lacking[0]}' lacks; name them under `events`, or leave it out"
         )
     if not config.makes(cue):
         raise FusevadError(
             f"{SOURCE}: experiment '{experiment}' needs motion cues {cue.stream}, which `cues`"
-            " does not make; add its window and threshold there"
+            " does not list; add its window and threshold there"
         )

@@ -1,7 +1,7 @@
-"""`config/claims.yaml`: what the paper claims, each claim as tests over tidy results.
+"""`config/claims.yaml`: the paper's claims, each as tests over tidy results.
 
-Experiments may be named by a pattern (`student-t.nu-*`), which stands for all configured ones that
-match: a value added to a sweep is then tested too.
+An experiment may be a pattern (`student-t.nu-*`), which stands for all configured experiments that
+match, so that a value added to a sweep is tested too.
 
 Imports nothing heavy: the Snakefile asks at every start which runs the claims need.
 """
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from fusevad.parsing import FORBID, parse, read_yaml
 
-# Metric of a test that names none: the data set's first.
+# Metric of a test that names none: the data set's first metric.
 MAIN = "main"
 # Study (`results/{dataset}/studies/{name}.csv`) that a kind of test reads.
 STUDIES = {
@@ -61,7 +61,7 @@ class Classes:
 
 @dataclass(frozen=True, slots=True)
 class Robust:
-    """With noise in the motion cues `experiment` loses less than `margin`, at every level."""
+    """With noise in the motion cues, `experiment` loses less than `margin` at every level."""
 
     __pydantic_config__ = FORBID
 
@@ -88,9 +88,9 @@ class WeightsMove:
 
 @dataclass(frozen=True, slots=True)
 class FusesDifferently:
-    """With the parameters that `experiment` learned, its method fuses otherwise than `method`.
+    """With the parameters that `experiment` learned, its method fuses differently from `method`.
 
-    Exact, no statistics: both compute scores and fusion weights of the same inputs.
+    Exact, without statistics: both compute scores and fusion weights of the same inputs.
     """
 
     __pydantic_config__ = FORBID
@@ -111,7 +111,7 @@ class Claim:
     """A claim, where the paper makes it, and tests that must all pass.
 
     Attributes:
-        note: what a reader must know of the test; may be empty.
+        note: what a reader must know about the test; may be empty.
     """
 
     __pydantic_config__ = FORBID
@@ -150,8 +150,8 @@ def read_claims(path: Path) -> ClaimFile:
     return parse(ClaimFile, read_yaml(path), str(path))
 
 
-def rivals(test: Compare | Classes, known: Iterable[str]) -> dict[str, list[str]]:
-    """For each name or pattern of `against` the known experiments that it stands for."""
+def compared_with(test: Compare | Classes, known: Iterable[str]) -> dict[str, list[str]]:
+    """For each name or pattern of `against`, the known experiments that it stands for."""
     names = [name for name in known if name != test.experiment]
     return {
         pattern: [name for name in names if fnmatchcase(name, pattern)] for pattern in test.against
@@ -159,14 +159,14 @@ def rivals(test: Compare | Classes, known: Iterable[str]) -> dict[str, list[str]
 
 
 def needed_experiments(path: Path, known: Iterable[str]) -> list[str]:
-    """Experiments that the claims need, of the `known` (configured) ones and in their order."""
+    """Experiments that the claims need, among the `known` (configured) ones and in their order."""
     tests = [test for claim in read_claims(path).claims for test in claim.tests]
     patterns = {name for test in tests for name in (test.experiment, *getattr(test, "against", ()))}
     return [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 def needed_studies(path: Path) -> dict[str, list[str]]:
-    """Studies that the claims need, by name, and the experiments that each must hold."""
+    """Studies that the claims need, by name, and the experiments that each must include."""
     needed: dict[str, list[str]] = {}
     for claim in read_claims(path).claims:
         for test in claim.tests:

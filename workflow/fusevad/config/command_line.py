@@ -1,7 +1,7 @@
 """`--configfile A B` and `--config key=value` on a command line, as Snakemake reads them.
 
-Both take all words up to the next option, and of a second one Snakemake forgets the first in
-silence: that is refused, for `snakemake` and `fusevad` alike.
+Both options take all words up to the next option, and of two such options Snakemake silently drops
+the first: that is refused, for `snakemake` and `fusevad` alike.
 """
 
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ def values_of(words: Sequence[str]) -> tuple[dict[str, list[list[str]]], list[st
     """Split a command line.
 
     Returns:
-        For `--configfile` and `--config` the values of each time that it is given, and all other
-        words in their order.
+        For `--configfile` and `--config`, the values of each occurrence, and all other words in
+        order.
     """
     found: dict[str, list[list[str]]] = {"--configfile": [], "--config": []}
     others: list[str] = []
@@ -48,7 +48,7 @@ def values_of(words: Sequence[str]) -> tuple[dict[str, list[list[str]]], list[st
 
 
 def check_command_line(words: Sequence[str]) -> None:
-    """Refuse what Snakemake would take for something else, and files that it reads too leniently.
+    """Refuse words that Snakemake would misread, and files that it reads too leniently.
 
     Raises:
         FusevadError: an option is given twice, a target stands where configurations belong, or a
@@ -71,7 +71,7 @@ def check_command_line(words: Sequence[str]) -> None:
 def _check_configuration(value: str) -> None:
     if Path(value).suffix not in _SUFFIXES or Path(value).parts[:1] == ("results",):
         raise FusevadError(
-            f"--configfile {value}: takes all words that follow it for configurations; name targets"
+            f"--configfile {value}: takes all following words for configurations; name targets"
             " first and --configfile with its files last"
         )
     read_mapping(Path(value))

@@ -1,7 +1,7 @@
-"""What each kind of file in `config/` may hold, from the settings of the stages that it is for.
+"""The content of each kind of file in `config/`, derived from the settings of the stages.
 
-`parsing.parse` checks files by these classes, and `config.schemas` makes schemas for editors of
-them. Imports nothing heavy.
+`parsing.parse` checks files against these classes, and `config.schemas` makes schemas for editors
+from them. Imports nothing heavy.
 """
 
 import inspect
@@ -38,15 +38,15 @@ def part(
     doc: str = "",
     **more: tuple[Any, Any],
 ) -> type:
-    """The fields of a stage's settings that people set; the workflow adds those in `without`.
+    """Make a class with the fields of a stage's settings that people set.
 
     Args:
-        name: of the class that is made.
+        name: of the new class.
         kind: the settings.
-        without: fields that the file doesn't have.
-        checked: whether the checks of `kind` are kept; they see the defaults of what is left out.
-        doc: what those in `more` are, as in a docstring.
-        more: fields that it has besides: type and default.
+        without: fields that the workflow sets; files don't have them.
+        checked: whether to keep the checks of `kind`, which see the defaults of missing fields.
+        doc: describes the fields in `more`, as in a docstring.
+        more: additional fields: type and default.
     """
     kept = [(f.name, hints(kind)[f.name], _default(f)) for f in fields(kind)]
     kept = [each for each in kept if each[0] not in without]
@@ -62,7 +62,7 @@ def part(
 
 
 def _of_all_methods(section: Literal["model", "loss"]) -> type:
-    """What some method has in a section: a set of hyperparameters serves several methods."""
+    """All fields that any method has in a section: a set of hyperparameters serves all methods."""
     kinds = dict.fromkeys(getattr(method, section) for method in METHODS.values())
     known: dict[str, Any] = {}
     for kind in kinds:
@@ -108,8 +108,8 @@ CueChoice = part("Cues", CueSettings, "definition")
 FeatureChoice = part(
     "Features",
     ImportSettings,
-    doc="""folder: of the features.
-        videos: whether the videos are here too; their lengths and times then come from them.""",
+    doc="""folder: with the features.
+        videos: whether the videos are available too, to give lengths and times.""",
     folder=(str, MISSING),
     videos=(bool, False),
 )
@@ -127,7 +127,7 @@ HyperparameterChoice = part(
     "HyperparameterChoice",
     *_HYPERPARAMETERS[1:],
     checked=False,
-    doc="base: name of the set that the others differ from; else each data set's own.",
+    doc="base: name of the set that the other values change; else each data set's own.",
     base=(str | None, None),
     **_SECTIONS,
 )
@@ -135,7 +135,7 @@ EncoderFile = part(
     "Encoder",
     EncoderSettings,
     "name",
-    doc="align: how a motion-cue tower is learned, where there are no weights of one.",
+    doc="align: how to train a motion-cue tower, if there are no weights for one.",
     align=(AlignChoice | None, None),
 )
 
@@ -145,8 +145,8 @@ class EquivalenceChoice:
     """Two experiments that may be one function.
 
     Attributes:
-        experiment: whose parameters are studied.
-        compared_with: the experiment whose method computes with them too.
+        experiment: gives the parameters.
+        compared_with: the experiment whose method also computes with them.
     """
 
     __pydantic_config__ = FORBID
@@ -160,12 +160,12 @@ class StudyChoice:
     """Studies of finished runs.
 
     Attributes:
-        experiment: whose runs the studies of masking, noise and attention, the claims and figure 3
-            are about.
+        experiment: the experiment that the studies of masking, noise and attention, the claims and
+            figure 3 use.
         masking: shares of the feature dimensions that are masked (Tables 11 to 14).
-        noise: spurious events of a pixel and frame difference (Table 5).
+        noise: mean number of spurious counts a pixel and frame difference (Table 5).
         equivalence: two experiments that may be one function.
-        attention: what counts as attended (Table 6).
+        attention: which patches count as attended (Table 6).
     """
 
     __pydantic_config__ = FORBID
@@ -179,10 +179,10 @@ class StudyChoice:
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """What is added to lists, so that they need not be written again.
+    """Values added to lists, so that the lists need not be repeated.
 
     Attributes:
-        datasets, seeds, table1, radar: added at the end of the list of that name.
+        datasets, seeds, table1, radar: appended to the list of that name.
     """
 
     __pydantic_config__ = FORBID
@@ -195,28 +195,28 @@ class Additions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigFile:
-    """What is run: config/config.yaml and what is laid over it.
+    """What is run: config/config.yaml and its overlays.
 
     Attributes:
         datasets: names of files in config/datasets/; the columns of Table 1.
         encoder: name of a file in config/encoders/.
         hyperparameters: name of a file in config/hyperparameters/ for all data sets; null takes
-            each data set's own. Or keys and values: `base` is the name, the others differ from it.
-        seeds: a run a seed.
+            each data set's own. Or keys and values that change the set named `base`.
+        seeds: each experiment is trained once with each seed.
         protocol: how tables and figures choose the epoch; all three are always computed.
-        cues: motion cues to make, all from one decode of a video.
+        cues: motion cues to count, all from one decode of a video.
         motion_cue: the cue that motion streams are embedded from.
         on_bad_video: stop, or skip a video that can't be read and say so under the tables.
-        data_root: by data set, the folder of one that you already have; linked, never copied.
-        features: by data set, features that you already have, in place of its embeddings.
-        events: by data set, the data set of event streams that a camera filmed of its videos.
+        data_root: by data set, its folder if you already have it; linked, never copied.
+        features: by data set, features that you already have, in place of its videos.
+        events: by data set, the data set of event streams that a camera recorded of its videos.
         table1: experiments that are the rows of Table 1 and of the table of classes.
         radar: experiments of the radar figure (figure 2).
         timelines: the experiment whose scores and weights are drawn over time.
-        studies: of finished runs.
-        add: what is added to lists above.
-        name: folder of results/ for the runs, tables, figures and pages of a configuration; else
-            the name of the last file after --configfile, without its ending.
+        studies: studies of finished runs.
+        add: values to add to the lists above.
+        name: folder of results/ for the runs, tables, figures and pages of this configuration; else
+            the name of the last file after --configfile, without its suffix.
     """
 
     __pydantic_config__ = FORBID
@@ -246,16 +246,16 @@ class DatasetFile:
 
     Attributes:
         title: name in tables.
-        metrics: columns of Table 1; the first is what `oracle` chooses by.
+        metrics: columns of Table 1; `oracle` chooses by the first.
         crops: crops of 224x224 to embed (0 centre, 1-4 corners, 5-9 their mirrors).
-        frame_stride: every how many frames of a segment an image is embedded; 1 is the paper.
+        frame_stride: embed every n-th frame of a segment; the paper: 1.
         shards: jobs that cues and embeddings are spread over.
         hyperparameters: name of a file in config/hyperparameters/.
         based_on: a data set whose file this one is laid over.
-        render: knobs of the renderer, for a synthetic data set.
+        render: settings of the renderer, for a synthetic data set.
         recorded: annotations and splits of real videos; needs `fetch`.
-        splice: how short clips are joined to long videos; needs `fetch`.
-        fetch: what is downloaded and from where.
+        splice: how short clips are joined into long videos; needs `fetch`.
+        fetch: what is downloaded, and from where.
     """
 
     __pydantic_config__ = FORBID
@@ -276,8 +276,8 @@ class DatasetFile:
         named = [key for key in ("render", "recorded", "splice") if getattr(self, key) is not None]
         if len(named) != 1:
             raise FusevadError(
-                f"{' and '.join(named) or 'none of render, recorded and splice'}: videos come from"
-                " exactly one of render, recorded and splice; keep one"
+                f"{' and '.join(named) or 'none of render, recorded and splice'}: give exactly one"
+                " of render, recorded and splice as the source of the videos"
             )
         if (self.fetch is None) != (named == ["render"]):
             raise FusevadError(
@@ -294,9 +294,9 @@ class ExperimentEntry:
         label: of its row in tables.
         method: a registered detector (fusevad.models).
         hyperparameters: in place of the data set's; as in config.yaml.
-        motion_cue: in place of the one of config.yaml.
+        motion_cue: in place of the cue in config.yaml.
         set: hyperparameters that differ, as in config/hyperparameters/*.yaml.
-        teacher: the experiment whose run teaches this one, seed by seed, where a method needs one.
+        teacher: the experiment whose run teaches this one, seed by seed, if the method needs one.
     """
 
     __pydantic_config__ = FORBID
@@ -318,8 +318,8 @@ class HyperparametersFile:
 
     Attributes:
         source: where the values come from.
-        all: values for all data sets (fusevad.train.settings.TrainSettings); methods take what
-            they have of `model` and `loss`.
+        all: values for all data sets (fusevad.train.settings.TrainSettings); a method ignores
+            the keys of `model` and `loss` that it does not have.
         datasets: values that differ, by data set.
     """
 
@@ -332,12 +332,12 @@ class HyperparametersFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """What is varied in a table; every value is one experiment.
+    """One setting that a table varies; every value is an experiment.
 
     Attributes:
         label: heading.
         set: dotted key of a hyperparameter, or motion_cue.window, motion_cue.threshold.
-        values: that it takes; the experiment's own value is the experiment itself.
+        values: of the setting; the experiment's own value is the experiment itself.
     """
 
     __pydantic_config__ = FORBID
@@ -348,7 +348,7 @@ class Sweep:
 
 
 ShortName = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
-# These studies name experiments; the others are of `studies.experiment` in the configuration.
+# These studies name their experiments; the others use `studies.experiment` of the configuration.
 _OF_EXPERIMENTS = ("classes", "selection", "leaks")
 
 
@@ -358,14 +358,14 @@ class TableFile:
 
     Attributes:
         title: caption.
-        paper: the paper's data sets that this table shows; data sets of other origin always join.
+        paper: the paper's data sets that this table shows; all other data sets are always added.
         published: file of config/published/ with the paper's numbers.
-        study: what is measured on finished runs, in place of experiments to train.
-        experiments: the rows; of a study of classes, the columns.
-        parameters: show how many parameters each detector learns.
-        base: the experiment that sweeps start from.
-        grid: cross the sweeps in place of one after the other.
-        sweeps: by short name, what is varied.
+        study: the study of finished runs that the table shows, in place of experiments to train.
+        experiments: the rows; in a study of classes, the columns.
+        parameters: whether to show the number of parameters of each detector.
+        base: the experiment that sweeps change.
+        grid: cross the sweeps instead of varying one at a time.
+        sweeps: the settings to vary, by short name.
     """
 
     __pydantic_config__ = FORBID
@@ -385,7 +385,7 @@ class TableFile:
 
     def __post_init__(self) -> None:
         if (self.base is None) != (self.sweeps is None):
-            raise FusevadError("base, sweeps: one without the other; name both or none")
+            raise FusevadError("base, sweeps: only one of them is given; give both or none")
         if self.study is None and (self.experiments is None) == (self.sweeps is None):
             raise FusevadError("a table has `experiments`, or `base` and `sweeps`, or a `study`")
         if self.study and self.sweeps is not None:
@@ -394,12 +394,12 @@ class TableFile:
             raise FusevadError(
                 "experiments: missing; the study needs some"
                 if self.experiments is None
-                else f"experiments: a study of {self.study} is of `studies.experiment` in the"
+                else f"experiments: a study of {self.study} uses `studies.experiment` of the"
                 " configuration; remove them"
             )
 
 
-# By folder of config/ (and `config` for the files on top): what its files are.
+# The form of files, by folder of config/ (`config` for the files on top).
 FORMS: dict[str, Any] = {
     "config": ConfigFile,
     "datasets": DatasetFile,

@@ -1,4 +1,4 @@
-"""The configuration: `config/*.yaml` read, checked and resolved.
+"""Read, check and resolve the configuration in `config/*.yaml`.
 
 Imports nothing heavy: the Snakefile reads it at every start.
 """
@@ -75,7 +75,7 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
 
 
 def _main(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of `config.yaml` and what is laid over it, checked, with what is added to lists.
+    """The checked content of `config.yaml` and its overlays, with additions appended to lists.
 
     Raises:
         FusevadError: as `load`.
@@ -104,10 +104,10 @@ def _main(values: Mapping[str, Any]) -> dict[str, Any]:
 def load_files(
     configfiles: Iterable[Path], folder: Path = Path("config"), pairs: Sequence[str] = ()
 ) -> Config:
-    """`config.yaml` of `folder` with what is laid over it, as Snakemake does.
+    """`config.yaml` of `folder` with its overlays, merged as Snakemake does.
 
     Args:
-        configfiles: other files, in their order.
+        configfiles: other files, in order.
         folder: the folder `config/`.
         pairs: `key=value`, as after `--config`; laid over all files.
     """
@@ -121,7 +121,7 @@ def load_files(
 
 
 def load_dataset(folder: Path, key: str) -> Dataset:
-    """Read `config/datasets/{key}.yaml`, laid over the one that it is `based_on`."""
+    """Read `config/datasets/{key}.yaml`, laid over the data set that it is `based_on`."""
     values = read_unchecked(folder, "datasets", key)
     source = values.pop("based_on", key)
     if source != key:

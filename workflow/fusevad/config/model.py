@@ -1,4 +1,4 @@
-"""What is run, resolved: data sets, experiments, seeds, tables."""
+"""The resolved configuration: data sets, experiments, seeds, tables."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ class Dataset:
 
     Attributes:
         source: data set whose folder of raw data and hyperparameters this one shares: itself,
-            or the one that it is `based_on`.
+            or the data set that it is `based_on`.
         origin: where its videos come from: `render`, `recorded` or `splice`.
         settings: the section of that name.
         fetch: what is downloaded; None for rendered videos.
@@ -41,7 +41,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that is run, checked: every name in it exists."""
+    """Everything that is run; every name in it exists."""
 
     datasets: dict[str, Dataset]
     experiments: dict[str, Experiment]
@@ -66,26 +66,26 @@ class Config:
 
     @property
     def home(self) -> str:
-        """Folder of runs, tables, figures and pages; one of its own unless this is the default."""
+        """Folder of runs, tables, figures and pages: `results`, or its own unless the default."""
         return f"results/{self.name}" if self.name else "results"
 
     @property
     def study_experiment(self) -> str:
-        """The experiment whose finished runs the studies are of."""
+        """The experiment whose finished runs the studies use."""
         return self.studies["experiment"]
 
     def crops(self, dataset: str) -> tuple[int, ...]:
-        """Numbers of the crops that a data set's embeddings hold, in their order."""
+        """Numbers of the crops in a data set's embeddings, in order."""
         named = self.features.get(dataset, {}).get("crops")
         return tuple(named) if named else self.datasets[dataset].crops
 
     def with_origin(self, origin: str) -> list[str]:
-        """Keys of the data sets whose videos come from there."""
+        """Keys of the data sets whose videos have this origin."""
         return [key for key, dataset in self.datasets.items() if dataset.origin == origin]
 
     @property
     def without_videos(self) -> list[str]:
-        """Data sets whose features replace their videos; features in bins need the videos."""
+        """Data sets with features in place of videos; features in bins still need the videos."""
         return [
             key
             for key, value in self.features.items()
@@ -103,7 +103,7 @@ class Config:
         return [key for key in self.datasets if key not in self.features]
 
     def runs(self, dataset: str, experiment: str) -> bool:
-        """Whether a data set has what an experiment learns from; few have events of a camera."""
+        """Whether a data set has an experiment's streams; few data sets have events of a camera."""
         cue = self.experiments[experiment].motion_cue
         imported = self.features.get(dataset, {}).get("streams", {})
         return cue.definition != CAMERA or dataset in self.events or cue.stream in imported
@@ -119,7 +119,7 @@ class Config:
         return found
 
     def embedding_folder(self, dataset: str) -> str:
-        """Encoder and frame stride, or the layout of imported features, as paths name them."""
+        """Encoder and frame stride, or the layout of imported features, as in paths."""
         if dataset in self.features:
             return f"imported-{self.features[dataset]['layout']}"
         return f"{self.encoder}.stride-{self.datasets[dataset].frame_stride}"
@@ -127,7 +127,7 @@ class Config:
     def train_settings(self, dataset: str, experiment: str) -> dict[str, Any]:
         """Settings of the stage `train`: the named set, its data set's part, the overrides.
 
-        Of a set's sections `model` and `loss` a method has its own keys alone.
+        A method takes only its own keys of a set's sections `model` and `loss`.
         """
         chosen = self.experiments[experiment]
         name, values = self._hyperparameters(dataset, experiment)
@@ -139,7 +139,7 @@ class Config:
                 f" {list(crops)} of data set '{dataset}'; add them to its `crops`, or to the"
                 " `crops` of imported `features`, or change test_crops"
             )
-        # Training knows crops by their place in the embeddings.
+        # Training numbers crops by their place in the embeddings.
         places = {"test_crops": [crops.index(crop) for crop in wanted]}
         sections = {
             section: own(chosen.method, section, values[section])
@@ -149,7 +149,7 @@ class Config:
         return values | sections | places | {"method": chosen.method}
 
     def _hyperparameters(self, dataset: str, experiment: str) -> tuple[str, dict[str, Any]]:
-        """Name of the set that an experiment uses on a data set, and its values."""
+        """Name and values of the set that an experiment uses on a data set."""
         chosen = self.experiments[experiment]
         wanted = chosen.hyperparameters or self.hyperparameters or {}
         changed = {"base": wanted} if isinstance(wanted, str) else dict(wanted)
@@ -163,7 +163,7 @@ class Config:
         return name, merge(named["all"], chosen.overrides)
 
     def possible(self, dataset: str) -> list[str]:
-        """Experiments whose motion cues are made and whose test crops the data set has."""
+        """Experiments whose motion cues are counted and whose test crops the data set has."""
         crops = set(self.crops(dataset))
         return [
             name
@@ -174,13 +174,13 @@ class Config:
         ]
 
     def makes(self, cue: MotionCue) -> bool:
-        """Whether a motion cue is among `cues`; camera cues are made as experiments name them."""
+        """Whether a motion cue is among `cues`; camera cues follow from experiments."""
         if cue.definition == CAMERA:
             return True
         return cue.window in self.cues["windows"] and cue.threshold in self.cues["thresholds"]
 
     def is_base_value(self, experiment: Experiment, key: str, value: Any) -> bool:
-        """Whether an experiment has this value of a dotted key anyway, on every data set."""
+        """Whether an experiment has this value of a dotted key by default, on every data set."""
         head, _, tail = key.partition(".")
         if head == "motion_cue":
             return getattr(experiment.motion_cue, tail) == value

@@ -1,4 +1,4 @@
-"""Names that become parts of paths: of data sets, encoders, experiments, tables, configurations."""
+"""Names that become parts of paths: data sets, encoders, experiments, tables, configurations."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,15 @@ _DEFAULT = "config"  # config/config.yaml
 _SHARED = ("benchmarks", "encoder", "encoders", "fetched", "figures", "logs", "settings")
 
 _GIVEN = re.compile(r"[a-z0-9][a-z0-9.-]*")
-# Sweeps add their short names and values, such as in `student-t.lambda_r-0.5`.
+# Sweeps add their short names and values, as in `student-t.lambda_r-0.5`.
 _MADE = re.compile(r"[a-z0-9][A-Za-z0-9_.+-]*")
 
 
 def check_name(name: str, kind: str, source: str) -> str:
-    """The name, if it can be a part of a path on any system.
+    """Return the name if it can be a part of a path on any system.
 
     Raises:
-        FusevadError: it has other characters, naming `source`, where it is from.
+        FusevadError: it has other characters; the message names `source`, where the name is from.
     """
     if not _GIVEN.fullmatch(name):
         raise FusevadError(
@@ -33,7 +33,7 @@ def check_name(name: str, kind: str, source: str) -> str:
 
 
 def check_swept(name: str, source: str) -> str:
-    """The name of an experiment that a sweep makes, if it can be a part of a path.
+    """Return the name of a swept experiment if it can be a part of a path.
 
     Raises:
         FusevadError: a value of the sweep is no word or number.
@@ -53,12 +53,12 @@ def configuration_name(
 
     Args:
         files: laid over `config/config.yaml`, in their order.
-        over: values of `--config`. Without a `name` they add digits that other values change, so
-            that a value tried out replaces nothing.
-        named: the configuration's key `name`, from whatever was laid over.
+        over: values of `--config`. Unless they include `name`, they add digits to the name, so that
+            a value tried out replaces no results.
+        named: the configuration's key `name`, from any of its files.
 
     Raises:
-        FusevadError: it can't be the name of a folder, or is one that all configurations share.
+        FusevadError: it can't name a folder, or is a folder that all configurations share.
     """
     name = named or (files[-1].stem if files else _DEFAULT)
     source = str(files[-1]) if files else "--config"

@@ -1,4 +1,4 @@
-"""The three ways to choose the epoch that is judged, with what a reader must know of each."""
+"""The three ways to choose the epoch, and what a reader must know about each."""
 
 PROTOCOLS = {
     "last": "the weights after the last epoch; like all three, trained without the held-out tenth",
@@ -8,8 +8,8 @@ PROTOCOLS = {
     "construction",
 }
 
-# Those whose weights a run keeps.
+# Protocols whose weights a run keeps.
 KEPT_PROTOCOLS = ("last", "validation")
 
-# Whose weights teach another run: the test set chooses nothing.
+# Protocol whose weights teach another run: the test set chooses nothing.
 TEACHING = "validation"

@@ -1,4 +1,4 @@
-"""Files of `config/`, read and checked by `config.forms`."""
+"""Read the files of `config/` and check them against `config.forms`."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -17,15 +17,15 @@ _PRINTED = ("title", "label")
 
 @cache
 def read_named(folder: Path, kind: str, name: str) -> dict[str, Any]:
-    """Read and check `config/{kind}/{name}.yaml`, once; nobody changes what it returns."""
+    """Read and check `config/{kind}/{name}.yaml`, once; callers must not change the result."""
     return check(read_unchecked(folder, kind, name), kind, str(folder / kind / f"{name}.yaml"))
 
 
 def read_unchecked(folder: Path, kind: str, name: str) -> dict[str, Any]:
-    """Read `config/{kind}/{name}.yaml`, which may be less than its form asks for.
+    """Read `config/{kind}/{name}.yaml`, which may lack keys that its form requires.
 
     Raises:
-        FusevadError: there is no such file, naming all that there are, or none can have this name.
+        FusevadError: there is no such file (the message names all files), or the name is invalid.
     """
     check_name(name, kind.removesuffix("s"), str(folder / kind))
     path = folder / kind / f"{name}.yaml"
@@ -39,7 +39,7 @@ def check(values: Mapping[str, Any], kind: str, source: str) -> dict[str, Any]:
     """Check the content of a file of a kind (`config.forms.FORMS`); errors name `source`.
 
     Returns:
-        The values, each of the type that its form has.
+        The values, each with the type that the form gives it.
     """
     _check_printed(values, source)
     return given(parse(FORMS[kind], values, source), values)

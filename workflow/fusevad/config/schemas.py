@@ -1,4 +1,4 @@
-"""JSON schemas of the files in `config/`, for editors: made of the classes that check them."""
+"""JSON schemas of the files in `config/`, for editors, made from the classes that check them."""
 
 import inspect
 import json
@@ -10,7 +10,7 @@ from typing import Any, get_args
 from fusevad.config.forms import FORMS
 from fusevad.parsing import adapter, hints
 
-# How a docstring begins to say what a field is: names, and text that goes on in lines further in.
+# The entry of a field in a docstring: names, and a text that goes on in lines with more indent.
 _ENTRY = re.compile(r"(?P<indent> *)(?P<names>\w+(?:, \w+)*): (?P<text>.*)")
 
 
@@ -26,14 +26,14 @@ def schemas() -> dict[str, str]:
             for key, value in part.get("properties", {}).items():
                 if text := described.get(str(title), {}).get(key):
                     value["description"] = text
-        # A file may be laid over another one, which has the keys that it lacks.
+        # A file may be laid over another one, which has the missing keys.
         schema.pop("required", None)
         made[name] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
     return made
 
 
 def _classes(kind: Any, seen: set[Any]) -> Iterator[type]:
-    """The dataclasses that a type is made of."""
+    """The dataclasses that a type contains."""
     if isinstance(kind, type) and is_dataclass(kind) and kind not in seen:
         seen.add(kind)
         yield kind
@@ -44,7 +44,7 @@ def _classes(kind: Any, seen: set[Any]) -> Iterator[type]:
 
 
 def _descriptions(kind: type) -> dict[str, str]:
-    """What the docstring of a dataclass says of its fields."""
+    """Descriptions of the fields of a dataclass, from its docstring."""
     found: dict[str, str] = {}
     names: list[str] = []
     indent = 0

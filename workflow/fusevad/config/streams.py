@@ -1,4 +1,4 @@
-"""Names of motion cues: in files, in streams, in the configuration."""
+"""Names of motion cues in files, streams and the configuration."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from fusevad.cues.settings import Definition
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
 
-# Cues counted from the events of a real camera, in place of differences between frames.
+# Cues counted from the events of a real camera, not from differences between frames.
 CAMERA = "camera"
 
 _STREAM = re.compile(
@@ -24,7 +24,7 @@ def cue_name(window: int, threshold: int) -> str:
 class MotionCue:
     """The cue of a motion stream: definition, window T in frames, threshold tau in gray levels.
 
-    Of `camera` cues tau counts events: more than so many in a frame.
+    For `camera` cues, tau is a number of events: a frame counts if it has more.
     """
 
     __pydantic_config__ = FORBID
@@ -35,13 +35,13 @@ class MotionCue:
 
     @property
     def stream(self) -> str:
-        """Name of the stream in paths; the paper's definition goes without saying."""
+        """Name of the stream in paths; the paper's definition is left out of the name."""
         origin = "" if self.definition == "paper" else f"{self.definition}-"
         return f"motion-{origin}{cue_name(self.window, self.threshold)}"
 
     @classmethod
     def from_stream(cls, stream: str) -> "MotionCue":
-        """The cue that a stream's name stands for.
+        """The cue that the name of a stream stands for.
 
         Raises:
             FusevadError: it is no such name.

@@ -1,4 +1,4 @@
-"""Ablation tables: `config/tables/*.yaml`, whose rows are experiments and whose sweeps make them.
+"""Ablation tables: `config/tables/*.yaml`, whose rows are experiments, listed or from sweeps.
 
 Imports nothing heavy: the Snakefile reads it at every start.
 """
@@ -15,7 +15,7 @@ from fusevad.errors import FusevadError
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """An entry of `config/experiments/` or of a sweep, with the motion cue resolved.
+    """An entry of `config/experiments/` or a value of a sweep, with the motion cue resolved.
 
     Attributes:
         teacher: experiment whose run teaches this one, seed by seed.
@@ -30,7 +30,7 @@ class Experiment:
     teacher: str | None = None
 
     def stream(self, role: str) -> str:
-        """Name of the stream that has a role in its method: of `motion`, its motion cue's."""
+        """Name of the stream for a role of its method; for `motion`, its motion cue's stream."""
         return self.motion_cue.stream if role == "motion" else role
 
 
@@ -39,9 +39,9 @@ class AblationRow:
     """A row of an ablation table.
 
     Attributes:
-        key: names the row in the table, as in the file of published numbers: `nu-4`.
+        key: name of the row in the table and in the file of published numbers: `nu-4`.
         labels: content of the columns that name it, by heading.
-        experiment: whose results it shows.
+        experiment: whose results the row shows.
     """
 
     key: str
@@ -56,7 +56,7 @@ class Ablation:
     Attributes:
         title: caption.
         rows: in the order of the file.
-        paper: data sets that the paper's table shows; others that are not the paper's are added.
+        paper: data sets that the paper's table shows; data sets that are not the paper's are added.
         published: file of `config/published/` with the paper's numbers, if it has any.
         parameters: whether the numbers of parameters are shown.
     """
@@ -75,17 +75,17 @@ def expand(
     experiments: dict[str, Experiment],
     is_base_value: Callable[[Experiment, str, Any], bool],
 ) -> Ablation:
-    """Make the rows of a table; experiments that its sweeps name are added to `experiments`.
+    """Make the rows of a table; add the experiments of its sweeps to `experiments`.
 
     Args:
         name: of the table's file.
-        values: its content, checked as `forms.TableFile`.
-        experiments: all so far.
-        is_base_value: whether an experiment has a value (of a dotted key) anyway, on every
+        values: its checked content (`forms.TableFile`).
+        experiments: all experiments so far.
+        is_base_value: whether an experiment has a value (of a dotted key) by default, on every
             configured data set; that row is then the experiment itself.
 
     Raises:
-        FusevadError: an experiment that does not exist, or two that would have one name.
+        FusevadError: an experiment does not exist, or two would have the same name.
     """
     if "experiments" in values:
         rows = _listed(name, values["experiments"], experiments)
@@ -126,8 +126,8 @@ def _swept(
             known = experiments.setdefault(experiment.name, experiment)
             if replace(known, label=experiment.label) != experiment:
                 raise FusevadError(
-                    f"config/tables/{name}.yaml: experiment '{known.name}' is another one"
-                    " elsewhere; give the sweep another short name"
+                    f"config/tables/{name}.yaml: another file has a different experiment"
+                    f" '{known.name}'; give the sweep another short name"
                 )
         texts = {key: _text(value) for key, value in point.items()}
         key = "-".join(f"{name}-{text}" for name, text in texts.items())
@@ -141,7 +141,7 @@ def _swept(
 
 
 def _points(sweeps: Mapping[str, Any], grid: bool) -> list[dict[str, Any]]:
-    """The values of every row: one sweep after the other, or all combinations."""
+    """The values of each row: one sweep after the other, or all combinations."""
     if not grid:
         return [{key: value} for key, sweep in sweeps.items() for value in sweep["values"]]
     combinations = product(*(sweep["values"] for sweep in sweeps.values()))
@@ -149,7 +149,7 @@ def _points(sweeps: Mapping[str, Any], grid: bool) -> list[dict[str, Any]]:
 
 
 def _with(experiment: Experiment, sweep: Mapping[str, Any], value: Any) -> Experiment:
-    """The experiment with one value of a sweep, whose dotted key may be of the motion cue too."""
+    """The experiment with one value of a sweep; its dotted key may belong to the motion cue."""
     label = f"{experiment.label}, {sweep['label']} = {_text(value)}"
     head, _, tail = sweep["set"].partition(".")
     if head == "motion_cue":
@@ -161,7 +161,7 @@ def _with(experiment: Experiment, sweep: Mapping[str, Any], value: Any) -> Exper
 
 
 def _text(value: Any) -> str:
-    """A value as names and tables print it: 8, 0.5, 1e-06."""
+    """A value as in names and tables: 8, 0.5, 1e-06."""
     return (
         f"{value:g}"
         if isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,6 +1,6 @@
 """Inputs and settings of each job of the workflow, from the configuration.
 
-Settings hold what the job's result depends on; `stages` makes the plan of all jobs from them.
+Settings have everything that the job's result depends on; `stages` builds the plan from them.
 """
 
 import re
@@ -31,21 +31,21 @@ class Jobs:
 
     @staticmethod
     def one_of(names: Iterable[str]) -> str:
-        """Regular expression that matches the given names alone; without any, nothing."""
+        """Regular expression that matches only the given names; without names, nothing."""
         return "|".join(sorted({re.escape(name) for name in names})) or "(?!)"
 
     def origin(self, dataset: str) -> dict[str, Any]:
-        """Settings of `fusevad render`, `labels` or `splice`, whichever makes the data set."""
+        """Settings of the verb that makes the data set: `fusevad render`, `labels` or `splice`."""
         return self.config.datasets[dataset].settings
 
     @staticmethod
     def source_tables(dataset: str) -> dict[str, str]:
-        """Labels and intervals, as the data set came with them or was rendered."""
+        """Labels and intervals, as the data set's publisher gives them or as rendered."""
         folder = f"results/{dataset}/source"
         return {name: f"{folder}/{name}.csv" for name in ("labels", "intervals")}
 
     def makes_videos(self, dataset: str) -> bool:
-        """Whether a job makes videos of a data set; others have the user's own, or none."""
+        """Whether a job makes a data set's videos; else they are the user's, or there are none."""
         chosen = self.config.datasets[dataset]
         if chosen.origin != "recorded":
             return True
@@ -53,21 +53,21 @@ class Jobs:
         return dataset in self.config.with_videos and layout.converts
 
     def videos(self, dataset: str) -> list[str]:
-        """The folder of the videos that a job makes; none where they are the user's own."""
+        """The folder of the videos that a job makes; none if the videos are the user's."""
         return [f"results/{dataset}/source/videos"] if self.makes_videos(dataset) else []
 
     @staticmethod
     def manifest(dataset: str) -> str:
-        """Videos of a data set."""
+        """The manifest of a data set's videos."""
         return f"results/{dataset}/manifest.csv"
 
     @staticmethod
     def intervals(dataset: str) -> str:
-        """Anomalies of a data set."""
+        """The table of a data set's anomalies."""
         return f"results/{dataset}/intervals.csv"
 
     def made(self, name: str) -> str:
-        """A table, figure or page."""
+        """Path of a table, figure or page."""
         return f"{self.config.home}/{name}"
 
     def run(self, dataset: str, experiment: str) -> str:
@@ -76,12 +76,12 @@ class Jobs:
 
     @property
     def fetched(self) -> dict[str, dict[str, Any]]:
-        """What is downloaded, by the data set whose raw data it is."""
+        """The downloads, by the data set that owns the raw data."""
         read = (*self.config.datasets.values(), *self.config.events.values())
         return {each.source: each.fetch for each in read if each.fetch}
 
     def fetch(self, source: str) -> dict[str, Any]:
-        """Settings of `fusevad fetch`: archives, which hold videos, only if those are needed."""
+        """Settings of `fusevad fetch`: archives (of videos) only if videos are needed."""
         settings = self.fetched[source]
         read = [self.config.datasets[key] for key in self.config.with_videos]
         if any(each.source == source for each in (*read, *self.config.events.values())):
@@ -100,7 +100,7 @@ class Jobs:
         return ["--features", features["folder"]] if features else []
 
     def data_folder(self, dataset: str) -> str:
-        """Where the raw data of a fetched data set lie."""
+        """Folder of a fetched data set's raw data."""
         return f"data/{self.config.datasets[dataset].source}"
 
     def cues(self, definition: str) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class Jobs:
         return {"definition": definition} | {n: self.config.cues[n] for n in names}
 
     def camera_cues(self, dataset: str) -> dict[str, Any]:
-        """Settings of `fusevad camera-cues`: all cues that an experiment names, in one reading."""
+        """Settings of `fusevad camera-cues`: all cues that experiments name, in one reading."""
         cues = [each.motion_cue for each in self.config.experiments.values()]
         cues = [cue for cue in cues if cue.definition == CAMERA]
         settings = {
@@ -120,7 +120,7 @@ class Jobs:
         return {"cues": settings, "layout": self.config.events[dataset].settings["layout"]}
 
     def event_streams(self, dataset: str) -> str:
-        """Where the event streams of a data set's videos lie."""
+        """Folder of the event streams of a data set's videos."""
         return f"data/{self.config.events[dataset].source}"
 
     def embed(self, dataset: str, stream: str) -> dict[str, Any]:
@@ -148,13 +148,13 @@ class Jobs:
         return self.config.train_settings(dataset, experiment)
 
     def train_memory(self, dataset: str, experiment: str, workers: int) -> int:
-        """MB that a job of training asks for: a process a seed, as many at a time as workers."""
+        """MB that a training job requests: one process a seed, at most `workers` at a time."""
         seeds = min(workers, len(self.config.seeds))
         settings = train_settings(self.train(dataset, experiment), f"experiment '{experiment}'")
         return seeds * seed_memory_mb(settings)
 
     def encoder(self, dataset: str) -> dict[str, Any]:
-        """The encoder's settings; a motion-cue tower that is learned lies with its data set."""
+        """The encoder's settings; a trained motion-cue tower is stored with its data set."""
         values = {"name": self.config.encoder} | self.config.encoder_settings
         values.pop("align", None)
         if values["motion_cue_weights"] is None:
@@ -172,13 +172,13 @@ class Jobs:
         return values | self.config.encoder_settings["align"]
 
     def encoder_weights(self, dataset: str, stream: str) -> list[str]:
-        """Files that an embedding job of `stream` depends on; none for downloaded weights."""
+        """Files that an embedding job of `stream` needs; none for downloaded weights."""
         key = "pretrained" if stream == "rgb" else "motion_cue_weights"
         values = [self.encoder(dataset).get(name) for name in ("model", key)]
         return [value for value in values if value and value.endswith((".json", ".safetensors"))]
 
     def past_end(self, dataset: str) -> str:
-        """What intervals past the end of a video do: in published annotations they are usual."""
+        """How to treat intervals past the end of a video: published annotations often have some."""
         return "clip" if self.config.datasets[dataset].origin == "recorded" else "stop"
 
     def features(self, dataset: str) -> dict[str, Any]:
@@ -188,7 +188,7 @@ class Jobs:
         return {"crops": self.config.crops(dataset)} | kept
 
     def cue_shards(self, dataset: str, definition: str) -> list[str]:
-        """All shards of the motion cues of a definition."""
+        """All shards of a definition's motion cues."""
         shards = range(self.config.datasets[dataset].shards)
         return [f"results/{dataset}/cues/{definition}/shard-{shard}.h5" for shard in shards]
 
@@ -229,7 +229,7 @@ class Jobs:
         ]
 
     def weights(self, dataset: str, experiment: str) -> list[str]:
-        """All weights of a run that training keeps."""
+        """All weights that training keeps of a run."""
         folder = f"{self.run(dataset, experiment)}/weights"
         return [
             f"{folder}/seed-{seed}-{protocol}.safetensors"
@@ -238,12 +238,12 @@ class Jobs:
         ]
 
     def stream_options(self, dataset: str, experiment: str) -> list[str]:
-        """Options of the verbs that read embeddings."""
+        """Options that name a run's streams, for the verbs that read embeddings."""
         indices = self.streams(dataset, experiment).items()
         return [word for role, path in indices for word in ("--stream", f"{role}={path}")]
 
     def teacher_weights(self, dataset: str, experiment: str) -> list[str]:
-        """The weights that teach an experiment, of every seed."""
+        """The weights of an experiment's teacher, of every seed."""
         teacher = self.config.experiments[experiment].teacher
         if teacher is None:
             return []
@@ -251,7 +251,7 @@ class Jobs:
         return [f"{folder}/seed-{seed}-{TEACHING}.safetensors" for seed in self.config.seeds]
 
     def teacher_option(self, dataset: str, experiment: str) -> list[str]:
-        """Option of `fusevad train` for the run that teaches."""
+        """Option of `fusevad train` for the teacher's run."""
         teacher = self.config.experiments[experiment].teacher
         return ["--teacher", self.run(dataset, teacher)] if teacher else []
 
@@ -279,11 +279,11 @@ class Jobs:
         return values
 
     def ablation_datasets(self, table: str) -> list[str]:
-        """The paper's data sets of that table, and all configured ones that are not the paper's."""
+        """Data sets of a table: the paper's that it shows, and all that are not the paper's."""
         return self.shown(self.config.ablations[table].paper)
 
     def shown(self, paper: Iterable[str]) -> list[str]:
-        """Of the paper's data sets those in `paper` (all, if it is empty), and all others."""
+        """The paper's data sets in `paper` (all, if it is empty), and all other data sets."""
         wanted = set(paper) or set(PAPER_DATASETS)
         datasets = self.config.datasets.items()
         return [key for key, d in datasets if d.source in wanted or d.source not in PAPER_DATASETS]
@@ -331,7 +331,7 @@ class Jobs:
         }
 
     def published(self, table: str) -> list[str]:
-        """The file of the paper's numbers of a table of experiments, if there is one."""
+        """The file of the paper's numbers for a table of experiments, if there is one."""
         name = self.config.ablations[table].published
         return [f"config/published/{name}"] if name else []
 
@@ -353,11 +353,11 @@ class Jobs:
 
     @staticmethod
     def cue_options(shards: Iterable[str]) -> list[str]:
-        """Words of the command line that name shards of motion cues."""
+        """Command-line options that name shards of motion cues."""
         return [word for shard in shards for word in ("--cues", shard)]
 
     def row(self, experiment: str) -> dict[str, Any]:
-        """An experiment as the report needs it (`report.runs.TableRow`)."""
+        """An experiment in the report's form (`report.runs.TableRow`)."""
         runs = {
             key: self.run(key, experiment)
             for key in self.config.datasets
@@ -367,7 +367,7 @@ class Jobs:
         return {"label": label, "name": experiment, "runs": runs}
 
     def table_dataset(self, key: str) -> dict[str, Any]:
-        """A data set as the report needs it (`report.runs.TableDataset`)."""
+        """A data set in the report's form (`report.runs.TableDataset`)."""
         dataset = self.config.datasets[key]
         values = asdict(dataset)
         files = {name: f"results/{key}/{name}.csv" for name in ("manifest", "intervals", "skipped")}

@@ -1,6 +1,6 @@
-"""What an artifact is made from: the jobs of a configuration, and the lineage of each.
+"""The jobs of a configuration, and the lineage of each artifact.
 
-A lineage is known from the configuration alone, without any data: the settings of a job and of all
+A lineage follows from the configuration alone, without any data: the settings of a job and of all
 jobs before it. An artifact that records the lineage which the configuration expects is the one that
 the workflow would make. Imports nothing heavy: the Snakefile reads it at every start.
 """
@@ -20,11 +20,11 @@ from fusevad.files import sha256, write_text
 from fusevad.plan.stage import SHARED_UNITS, STAGES, Unit
 
 SETTINGS_FOLDER = "results/settings"
-# Inputs whose hashes another input of the same job lists.
+# Inputs whose hashes are in another input of the same job.
 _LISTED = ("embeddings", "videos")
 
 
-# A file, or several, under one name.
+# One file or several files, under one name.
 Files = str | Sequence[str]
 
 
@@ -33,17 +33,17 @@ class Job:
     """One job of the workflow. Paths are relative to the repository, as Snakemake has them.
 
     Attributes:
-        name: stage and what it is for, `train/rendered/student-t`.
-        stage: the verb of `fusevad` that does it, one of `STAGES`.
+        name: stage and subject, `train/rendered/student-t`.
+        stage: the verb of `fusevad` that does the job, one of `STAGES`.
         settings: the verb's settings.
-        reads: files that it reads, by the name that its rule's command uses: of other jobs, or
+        reads: input files, by the name that the rule's command uses: outputs of other jobs, or
             sources such as encoder weights.
         outputs: files that it makes, and `videos`; its record is written beside the first.
         options: other values that its result depends on, such as the seeds.
-        step: name that jobs share which differ in their share of the videos alone; else `name`.
-        unit: stage of `dvc.yaml` that keeps the outputs; else its stage's.
+        step: name shared by jobs that differ only in their share of the videos; else `name`.
+        unit: stage of `dvc.yaml` that tracks the outputs; else its stage's.
         reads_videos: whether it opens videos; else its stage's.
-        videos: folder of videos among the outputs, which DVC does not keep.
+        videos: folder of videos among the outputs, which DVC does not track.
     """
 
     name: str
@@ -66,28 +66,28 @@ class Job:
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """All files that it reads, each once."""
+        """All input files, each once."""
         files = ([each] if isinstance(each, str) else each for each in self.reads.values())
         return tuple(dict.fromkeys(chain.from_iterable(files)))
 
     @property
     def finds_videos(self) -> bool:
-        """Whether it says where videos are, which it makes or the user has."""
+        """Whether its outputs say where videos are: it makes them, or the user has them."""
         return STAGES[self.stage].finds_videos
 
     @property
     def kept_outputs(self) -> tuple[str, ...]:
-        """The outputs that DVC keeps: all but videos."""
+        """The outputs that DVC tracks: all but videos."""
         return tuple(path for path in self.outputs if path != self.videos)
 
     @property
     def record(self) -> str:
-        """Where the verb writes how it made the outputs."""
+        """Path of the record of how its outputs were made."""
         return record_path(self.outputs[0])
 
 
 def record_path(first_output: str) -> str:
-    """Path of the provenance record of a job whose first output that is."""
+    """Path of the provenance record of a job, from its first output."""
     return str(Path(first_output).with_suffix(".provenance.json"))
 
 
@@ -113,7 +113,7 @@ class Plan:
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
-        """By name, each after all that it needs."""
+        """All jobs by name, each after the jobs that it needs."""
         ordered: dict[str, Job] = {}
         for job in self._given.values():
             self._place(job, ordered)
@@ -126,7 +126,7 @@ class Plan:
             ordered[job.name] = job
 
     def producer(self, path: str) -> Job | None:
-        """The job that makes a file; None for sources."""
+        """The job that makes a file; None for a source."""
         name = self._producers.get(path)
         return self._given[name] if name else None
 
@@ -144,7 +144,7 @@ class Plan:
             steps[job.step] = {
                 "stage": job.stage,
                 "version": STAGES[job.stage].version,
-                # As they will be read back: JSON knows no tuples.
+                # As read back from the record: JSON has no tuples.
                 "settings": json.loads(json.dumps(job.settings | job.options)),
                 "sources": {path: _digest(path) for path in self._sources(job)},
             }
@@ -155,38 +155,38 @@ class Plan:
         return (path for path in job.inputs if path not in self._producers)
 
     def settings_file(self, job: Job) -> str:
-        """The input by which Snakemake sees that settings have changed: other ones, another file.
+        """The input that shows Snakemake changed settings: other settings are another file.
 
-        So a look at other settings leaves no trace on the files of these.
+        So trying other settings leaves no trace on these files.
         """
         if job.name not in self._settings_files:
             self._settings_path(job, self._settings_text(job))
         return self._settings_files[job.name]
 
     def _settings_path(self, job: Job, text: str) -> str:
-        """Path of the job's settings file, whose content is known."""
+        """Path of the job's settings file, given its content."""
         folder = f"{SETTINGS_FOLDER}/{self.scope(job)}".rstrip("/")
         path = f"{folder}/{job.name}.{settings_digest(text.encode())}.json"
         self._settings_files[job.name] = path
         return path
 
     def scope(self, job: Job) -> str:
-        """Name of the configuration whose own folder holds the outputs; empty for shared ones."""
+        """Name of the configuration whose folder has the outputs; empty for shared outputs."""
         return "" if job.unit in SHARED_UNITS else self.name
 
     def check_targets(self, words: Iterable[str]) -> None:
         """Refuse files of other configurations, which Snakemake would take for finished.
 
         Raises:
-            FusevadError: a word is one, naming the file that this configuration makes instead.
+            FusevadError: naming the file that this configuration makes instead.
         """
         for word in words:
             if right := self._own_target(word):
                 whose = f"configuration '{self.name}'" if self.name else "the default configuration"
-                raise FusevadError(f"{word}: of another configuration; of {whose} it is {right}")
+                raise FusevadError(f"{word}: of another configuration; for {whose} it is {right}")
 
     def _own_target(self, target: str) -> str | None:
-        """What this configuration makes in place of another configuration's file; else None."""
+        """This configuration's file in place of another configuration's; None if there is none."""
         parts = PurePosixPath(target).parts
         if parts[:1] != ("results",) or self._makes("/".join(parts)):
             return None
@@ -201,9 +201,9 @@ class Plan:
         return path in self._producers or any(each.startswith(folder) for each in self._producers)
 
     def write_settings(self, job: Job) -> str:
-        """Write the job's settings file unless it is there and whole; returns its path.
+        """Write the job's settings file unless it exists undamaged; return its path.
 
-        The verb reads from it what to do, what its inputs must be, and what to record.
+        The verb reads from it its settings, the expected inputs, and what to record.
         """
         text = self._settings_text(job)
         path = self._settings_path(job, text)
@@ -216,7 +216,7 @@ class Plan:
             self.write_settings(job)
 
     def inputs(self, name: str) -> dict[str, Files]:
-        """What the rule of the job of that name reads, by name, with its settings file.
+        """The inputs of the rule for a job, by name, with its settings file.
 
         Raises:
             FusevadError: the configuration has no such job.
@@ -231,11 +231,11 @@ class Plan:
     def inputs_of(
         self, unchanging: Callable[[Files], Files], job: str
     ) -> Callable[[Mapping[str, str]], dict[str, Files]]:
-        """A function from a rule's wildcards to what its job reads, by name.
+        """Return a function from a rule's wildcards to the job's inputs, by name.
 
         Args:
-            unchanging: marks files whose hashes another input lists (shards in their index, videos
-                in the manifest): new times alone, as `dvc pull` sets them, run nothing again.
+            unchanging: marks files whose hashes another input has (shards in their index, videos
+                in the manifest): new times alone, as set by `dvc pull`, run nothing again.
             job: name of the job, with the rule's wildcards.
         """
 
@@ -260,12 +260,12 @@ class Plan:
 
 
 def settings_digest(content: bytes) -> str:
-    """Part of the name of a settings file with that content."""
+    """The part of a settings file's name that depends on its content."""
     return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _write_unless_whole(text: str, file: Path) -> None:
-    """A damaged file is mended with its old time, so that Snakemake runs nothing again."""
+    """Write a file; a damaged one keeps its old time, so that Snakemake runs nothing again."""
     if not file.is_file():
         write_text(text, file, durable=False)
     elif file.read_bytes() != text.encode():
@@ -275,7 +275,7 @@ def _write_unless_whole(text: str, file: Path) -> None:
 
 
 def _digest(path: str) -> str | None:
-    """Hash of a source file; None if it isn't there, which the job itself will say."""
+    """Hash of a source file; None if it is missing, which the job itself reports."""
     file = Path(path)
     if not file.is_file():
         return None
@@ -284,5 +284,5 @@ def _digest(path: str) -> str | None:
 
 @cache
 def _digest_at(file: Path, _time: int) -> str:
-    """Hash of a file last changed at that time: encoder weights are inputs of many jobs."""
+    """Hash of a file with that modification time: encoder weights are inputs of many jobs."""
     return sha256(file)

@@ -1,26 +1,26 @@
-"""Memory that training on a CPU needs; imports nothing heavy, as the Snakefile asks for it too."""
+"""Memory of training on a CPU; imports nothing heavy, as the Snakefile uses it too."""
 
 from fusevad.models.registry import find
 from fusevad.train.settings import TrainSettings
 
 # Measured at 8 to 64 samples of 64 and 256 segments: a process with its weights and optimizer, and
-# what the allocator leaves in pieces, most of it with small batches.
+# fragmentation of the allocator, which is largest with small batches.
 _PROCESS_MB = 1500
-# Of what is kept for the backward pass: gradients and intermediate results.
+# Factor on what is kept for the backward pass: gradients and intermediate results.
 _MARGIN = 1.35
 _FLOAT_MB = 4e-6
-# Of CLIP ViT-L/14: the widest embeddings in use.
+# CLIP ViT-L/14: the widest embeddings in use.
 _WIDTH = 768
 
 
 def seed_memory_mb(settings: TrainSettings, width: int = _WIDTH) -> int:
-    """Memory of one seed's process at its peak, in MB, without the features.
+    """Peak memory of one seed's process, in MB, without the features.
 
-    Those are mapped: pages of the file that all seeds share and that the system drops when it needs
-    the room.
+    Features are mapped files, which all seeds share and which the system drops when it needs the
+    memory.
 
     Returns:
-        an upper estimate, for samples of the greatest length and embeddings of `width`.
+        an upper bound, for samples of the greatest length and embeddings of `width`.
     """
     return round(_PROCESS_MB + _MARGIN * kept_mb(settings, width))
 

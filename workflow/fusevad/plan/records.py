@@ -14,9 +14,9 @@ from fusevad.files import HASHES, folder_size, remove_abandoned, sha256, write_j
 from fusevad.parsing import FORBID, from_text_or_file, parse
 from fusevad.plan.lineage import record_path, settings_digest
 
-# Packages whose versions can move numbers.
+# Packages whose versions can change numbers.
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "av", "open_clip_torch")
-# Levels of settings in a lineage: far more than any configuration has.
+# Nesting allowed in a lineage's settings: far more than any configuration has.
 _DEEPEST = 50
 # Files of `results/settings/`: `JOB.HASH.json`.
 _SETTINGS_NAME = re.compile(r"\.([0-9a-f]{12})\.json$")
@@ -25,9 +25,9 @@ _AGAIN = "delete it and run the workflow again"
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A file's hash (SHA-256, hexadecimal) and size in bytes; a folder's table of hashes and size.
+    """Hash (SHA-256, hexadecimal) and size in bytes of a file, or of a folder's table of hashes.
 
-    Of a folder the files are not read: jobs that open one compare it with the manifest.
+    The files of a folder are not read: jobs that open one compare it with the manifest.
     """
 
     sha256: str
@@ -35,7 +35,7 @@ class FileRecord:
 
     @classmethod
     def of(cls, path: Path) -> "FileRecord":
-        """The record of a file or folder as it is now."""
+        """Make the record of a file or folder as it is now."""
         return cls(_hash(path), _size(path))
 
 
@@ -72,15 +72,15 @@ class Record:
 
 @dataclass(slots=True)
 class Assignment:
-    """What a verb was told; with a settings file of the workflow also what to check and record.
+    """A verb's settings, and, from a settings file of the workflow, what to check and record.
 
     Attributes:
         settings: the verb's settings.
-        name: of the job; empty where settings were given by hand, and nothing is recorded.
+        name: of the job; empty if settings were given by hand, and nothing is recorded.
         stage: the verb.
         inputs: files, each with the record of the job that made it; None for sources.
         outputs: files and folders to record.
-        lineage: what the record will say, and the records of the inputs must say.
+        lineage: what the record will say, and what the inputs' records must agree with.
     """
 
     settings: dict[str, Any]
@@ -93,14 +93,14 @@ class Assignment:
 
 @contextlib.contextmanager
 def recorded(settings: str | None) -> Iterator[Assignment]:
-    """The job that `settings` describes; its inputs are checked before, its outputs recorded after.
+    """Check the inputs of the job that `settings` describes; record its outputs afterwards.
 
     Args:
         settings: a file of `results/settings/`, or settings as text or in another file, or None.
 
     Raises:
-        FusevadError: an input has no record, was changed since, or was made otherwise than the
-            configuration says.
+        FusevadError: an input has no record, has changed since, or does not fit the
+            configuration.
     """
     values = _read_settings(settings) if settings else {}
     if not {"job", "lineage"} <= set(values):
@@ -115,7 +115,7 @@ def recorded(settings: str | None) -> Iterator[Assignment]:
     record.unlink(missing_ok=True)
     yield job
     outputs = {path: FileRecord.of(Path(path)) for path in job.outputs}
-    # Imported here, as `fusevad --help` has no use for it.
+    # Imported here: `fusevad --help` does not need it.
     from importlib.metadata import version
 
     packages = {name: version(name) for name in _PACKAGES} | {"fusevad": fusevad.__version__}
@@ -123,26 +123,26 @@ def recorded(settings: str | None) -> Iterator[Assignment]:
 
 
 def _read_settings(settings: str) -> dict[str, Any]:
-    """Settings; a file of `results/settings/` is believed if its name is its content's hash."""
+    """Read settings; a file of `results/settings/` must have its content's hash in its name."""
     name = _SETTINGS_NAME.search(settings)
     if name and Path(settings).is_file():
         if settings_digest(Path(settings).read_bytes()) != name[1]:
             raise FusevadError(
-                f"{settings}: not the settings that its name is the hash of; run the workflow"
-                " again, which writes it"
+                f"{settings}: its content does not have the hash in its name; run the workflow"
+                " again, which rewrites it"
             )
         return from_text_or_file(settings)
     values = from_text_or_file(settings)
     if {"job", "lineage"} <= set(values):
         raise FusevadError(
-            f"{settings}: settings of a job of the workflow, but not its file of results/settings;"
-            " name that file"
+            f"{settings}: settings of a workflow job, but not in results/settings;"
+            " name the file there"
         )
     return values
 
 
 def _checked(job: Assignment, path: str, record: str | None) -> str:
-    """Hash of an input, once its record agrees with what the job expects."""
+    """Return the hash of an input after checking its record."""
     if not Path(path).exists():
         raise FusevadError(f"{path}: no such file; run the stage that makes it first")
     if Path(path).is_dir() and not Path(path, HASHES).is_file():
@@ -156,7 +156,7 @@ def _checked(job: Assignment, path: str, record: str | None) -> str:
     try:
         made = read_record(Path(record))
     except FusevadError as error:
-        raise FusevadError(f"{path}: {record}, its record, is damaged; {again}") from error
+        raise FusevadError(f"{path}: its record {record} is damaged; {again}") from error
     expected = {step: job.lineage.get(step) for step in made.lineage}
     for difference in differences(made.lineage, expected):
         raise FusevadError(f"{path}: made otherwise than configured: {difference}; {again}")
@@ -179,7 +179,7 @@ def read_record(path: Path) -> Record:
 
 
 def parse_record(content: bytes, source: str) -> Record:
-    """The record that a file called `source` holds.
+    """Parse the record in a file called `source`.
 
     Raises:
         FusevadError: it is damaged.
@@ -188,7 +188,7 @@ def parse_record(content: bytes, source: str) -> Record:
         record = parse(Record, json.loads(content), source)
         deep = _is_deep(record.lineage, _DEEPEST)
     except (ValueError, RecursionError) as error:
-        raise FusevadError(f"{source}: no JSON, so no record; {_AGAIN}") from error
+        raise FusevadError(f"{source}: not JSON, so not a record; {_AGAIN}") from error
     if deep:
         raise FusevadError(f"{source}: nested too deeply for a record; {_AGAIN}")
     return record
@@ -208,7 +208,7 @@ def write_record(record: Record, path: Path) -> None:
 
 
 def differences(recorded: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    """One text for each value that differs between two lineages, naming both."""
+    """One line for each value that differs between two lineages, with both values."""
     left, right = dict(_leaves(recorded)), dict(_leaves(expected))
     return [
         f"{key}: {left.get(key, 'nothing')!r} recorded, {right.get(key, 'nothing')!r} configured"
@@ -218,7 +218,7 @@ def differences(recorded: Mapping[str, Any], expected: Mapping[str, Any]) -> lis
 
 
 def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Values by path; lists are values."""
+    """Values by dotted key; a list counts as a value."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _leaves(inner, f"{prefix}: {key}" if prefix else key)

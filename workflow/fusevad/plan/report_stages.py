@@ -50,7 +50,7 @@ def figure(
 
 
 def truth_of(jobs: Jobs) -> dict[str, Files]:
-    """Videos and anomalies of all data sets."""
+    """Manifests and tables of anomalies of all data sets."""
     return {
         "manifest": jobs.dataset_files("manifest.csv"),
         "intervals": jobs.dataset_files("intervals.csv"),

@@ -1,7 +1,7 @@
-"""What is true of every job of a stage: its version, who keeps its files, what it does with videos.
+"""Facts shared by all jobs of a stage: version, unit of DVC, and its use of videos.
 
-With the function of `stages` that yields the stage's jobs, this describes a stage once: the rules
-take inputs from there, lineages the version, DVC the unit.
+Together with the function of `stages` that yields the stage's jobs, this describes a stage once:
+rules take their inputs from there, lineages the version, DVC the unit.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Unit = Literal[
     "metrics",
 ]
 UNITS: tuple[Unit, ...] = get_args(Unit)
-# Units whose files all configurations share; the others are made for each.
+# Units that all configurations share; each configuration has its own of the others.
 SHARED_UNITS: tuple[Unit, ...] = ("fetched", "data", "cues", "encoders", "embeddings")
 
 
@@ -35,11 +35,11 @@ class Stage:
     """A stage; single jobs may differ in `unit` and `reads_videos`.
 
     Attributes:
-        unit: stage of `dvc.yaml` that keeps what the jobs make.
-        version: raised when jobs make something else of the same settings and inputs.
+        unit: stage of `dvc.yaml` that tracks the jobs' outputs.
+        version: raised when outputs change for the same settings and inputs.
         reads_videos: whether jobs open the videos of a data set.
-        finds_videos: whether jobs say where the videos of a data set are, which they make or the
-            user has.
+        finds_videos: whether jobs' outputs say where the videos of a data set are: they make them,
+            or the user has them.
     """
 
     unit: Unit
@@ -48,14 +48,14 @@ class Stage:
     finds_videos: bool = False
 
 
-# By the verb of `fusevad` that does the job.
+# By verb of `fusevad`.
 STAGES = {
     "align": Stage("encoders"),
     "book": Stage("pages"),
     "camera-cues": Stage("cues", version=2),
     "contact-sheet": Stage("pages", reads_videos=True),
     "cues": Stage("cues", version=3, reads_videos=True),
-    "embed": Stage("embeddings", version=2),  # reads videos for the stream `rgb` alone
+    "embed": Stage("embeddings", version=2),  # only the stream `rgb` reads videos
     "evaluate": Stage("runs", version=2),
     "event-clip": Stage("encoders"),
     "fetch": Stage("fetched"),
@@ -65,7 +65,7 @@ STAGES = {
     "manifest": Stage("data", version=2, reads_videos=True),
     "manifest-from-features": Stage("data"),
     "render": Stage("data", RENDER_VERSION, finds_videos=True),
-    "report": Stage("tables"),  # figures, claims and metrics are units of their own
+    "report": Stage("tables"),  # figures, claims and metrics have units of their own
     "splice": Stage("data", SPLICE_VERSION, finds_videos=True),
     "study-attention": Stage("studies", reads_videos=True),
     "study-equivalence": Stage("studies"),

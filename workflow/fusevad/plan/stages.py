@@ -1,6 +1,6 @@
 """The plan of a configuration: every job that its rules in `workflow/rules/` can run.
 
-Stage by stage as the rule files are. The names of inputs are those that the rules' commands use.
+In the order of the rule files. Inputs have the names that the rules' commands use.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from fusevad.plan.study_stages import studies
 
 
 def plan(config: Config) -> Plan:
-    """All jobs of a configuration; none that needs motion cues or crops which it lacks."""
+    """All jobs of a configuration, except those that need motion cues or crops which it lacks."""
     jobs = Jobs(config)
     return Plan(
         name=config.name,
@@ -35,7 +35,7 @@ def plan(config: Config) -> Plan:
 
 
 def _possible(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs whose inputs in `results/` are all made by a job that is possible itself."""
+    """The jobs whose inputs in `results/` are all made by jobs that are possible themselves."""
     found = list(jobs)
     while True:
         made = {path for job in found for path in job.outputs}

@@ -1,4 +1,4 @@
-"""What the jobs of studies and of the claims read and are told, as `jobs` does for the others."""
+"""Inputs and settings of the jobs of studies and claims, as `jobs` has for all others."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from fusevad.config.claims import needed_experiments
 from fusevad.plan.jobs import Jobs
 
-# What a table of a study reads: files of the data set's studies, of runs, of the data set.
+# Inputs of a study's table: files of the data set's studies, of its runs, of the data set.
 _STUDY_FILES = {
     "noise": "noise.csv",
     "masking": "masking.csv",
@@ -44,7 +44,7 @@ class StudyJobs:
             embed = self.jobs.embed(dataset, stream)
             values |= {name: embed[name] for name in ("stream", "encoder", "cues")}
         else:
-            values["protocol"] = self._studied_protocol
+            values["protocol"] = self._protocol_with_weights
         if study == "noise":
             values["embed"] = self.jobs.embed(dataset, stream)
         return values
@@ -61,7 +61,7 @@ class StudyJobs:
 
     @property
     def with_released_split(self) -> list[str]:
-        """Data sets that have a split of released code beside the official one."""
+        """Data sets that have a released split beside the official one."""
         datasets = self.jobs.config.datasets.items()
         return [
             key for key, dataset in datasets if "released" in dataset.settings.get("splits", ())
@@ -81,7 +81,7 @@ class StudyJobs:
         return self.jobs.shown(self.jobs.config.study_tables[table].get("paper", ()))
 
     def table_files(self, table: str) -> list[str]:
-        """What a table of a study reads."""
+        """Inputs of a study's table."""
         values = self.jobs.config.study_tables[table]
         study, keys = values["study"], self.table_datasets(table)
         if study == "leaks":
@@ -100,7 +100,7 @@ class StudyJobs:
     def _run_files(
         self, keys: Iterable[str], experiments: Iterable[str], names: Iterable[str]
     ) -> list[str]:
-        """Files of runs, of those experiments that a data set has all streams for."""
+        """Files of runs, for the experiments whose streams the data set has."""
         return [
             f"{self.jobs.run(key, experiment)}/{name}"
             for key in keys
@@ -110,7 +110,7 @@ class StudyJobs:
         ]
 
     def _leaks_files(self, experiments: list[str]) -> list[str]:
-        """Where the splits put the videos; of data sets with both, the scores too."""
+        """Tables that say where the splits put the videos; with both splits, the scores too."""
         files = list(self._leaks().values())
         for keys in self._both_splits():
             for key in keys:
@@ -119,7 +119,7 @@ class StudyJobs:
         return files
 
     def _leaks(self) -> dict[str, str]:
-        """The study of leaks, by the source of the data sets."""
+        """The studies of leaks, by the source of the data sets."""
         known = self.with_released_split
         return {
             source: self.study_file(key, "leaks.csv")
@@ -157,7 +157,7 @@ class StudyJobs:
                 return {"published": published, "protocol": config.protocol}
             case "noise" | "masking":
                 experiment = self.jobs.row(config.study_experiment)
-                protocol = self._studied_protocol
+                protocol = self._protocol_with_weights
                 return {"published": published, "protocol": protocol, "experiment": experiment}
             case "attention":
                 return {"published": published}
@@ -172,7 +172,7 @@ class StudyJobs:
         return {}
 
     def published(self, table: str) -> list[str]:
-        """The file of the paper's numbers of a table of a study, if it has any."""
+        """The file of the paper's numbers for a study's table, if there is one."""
         name = self.jobs.config.study_tables[table].get("published")
         return [f"config/published/{name}"] if name else []
 
@@ -185,7 +185,7 @@ class StudyJobs:
                 key: self.study_file(key, "masking-dimensions.csv") for key in config.datasets
             },
             "datasets": [self.jobs.table_dataset(key) for key in config.datasets],
-            "protocol": self._studied_protocol,
+            "protocol": self._protocol_with_weights,
         }
 
     def attention_maps(self, dataset: str) -> dict[str, Any]:
@@ -201,17 +201,17 @@ class StudyJobs:
         }
 
     def study_files(self, name: str) -> list[str]:
-        """A file of a study, of all data sets."""
+        """A study's file, for all data sets."""
         return [self.study_file(key, name) for key in self.jobs.config.datasets]
 
     def claim_experiments(self, claims: str) -> list[str]:
-        """Experiments that the claims need, as far as their motion cues are made."""
+        """Experiments that the claims need and whose motion cues are counted."""
         config = self.jobs.config
         needed = needed_experiments(Path(claims), config.experiments)
         return [name for name in needed if config.makes(config.experiments[name].motion_cue)]
 
     def claim_files(self, claims: str) -> list[str]:
-        """What judging the claims reads."""
+        """Files that the verdicts on the claims need."""
         names = self.claim_experiments(claims)
         files = ("seeds.csv", "classes.csv", "scores.parquet")
         return self._run_files(self.jobs.config.datasets, names, files)
@@ -228,8 +228,8 @@ class StudyJobs:
         }
 
     @property
-    def _studied_protocol(self) -> str:
-        """Whose weights are studied: training keeps none for `oracle`."""
+    def _protocol_with_weights(self) -> str:
+        """The protocol whose weights the studies use: training keeps none for `oracle`."""
         return "last" if self.jobs.config.protocol == "last" else "validation"
 
     def study_file(self, dataset: str, name: str) -> str:

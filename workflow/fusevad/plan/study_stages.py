@@ -7,7 +7,7 @@ from fusevad.plan.report_stages import figure, report, table, truth_of
 from fusevad.plan.study_jobs import StudyJobs
 
 CLAIMS = "config/claims.yaml"
-# What the book holds beside the figures, in this order.
+# Tables of the book before its figures, in order.
 BOOK_TABLES = (
     *(f"table{number}" for number in range(1, 15)),
     *("beyond", "checks", "equivalence", "selection"),
@@ -23,7 +23,7 @@ _OF_VIDEOS = ("noise", "attention")
 
 
 def studies(jobs: StudyJobs) -> Iterator[Job]:
-    """Studies, what is shown of them, the paper's claims, and the book of all tables."""
+    """Studies, their tables and figures, the paper's claims, and the book of all tables."""
     for key in jobs.jobs.config.datasets:
         yield from _of_dataset(jobs, key)
     for key in jobs.with_released_split:
@@ -36,7 +36,7 @@ def studies(jobs: StudyJobs) -> Iterator[Job]:
 
 
 def book_files(jobs: StudyJobs) -> tuple[list[str], list[str]]:
-    """Tables and figures of the book, in their order."""
+    """Tables and figures of the book, in order."""
     videos = jobs.jobs.config.with_videos
     names = [*BOOK_TABLES, *(["leaks"] if jobs.with_released_split else [])]
     figures = ["figure2", "figure3", *(f"figure4-{key}" for key in videos), "curves"]
@@ -58,21 +58,21 @@ def _of_dataset(jobs: StudyJobs, key: str) -> Iterator[Job]:
 
 
 def _reads(jobs: StudyJobs, study: str, key: str) -> dict[str, Files]:
-    """What a study of a data set reads."""
+    """Inputs of a study of a data set."""
     plain = jobs.jobs
-    studied = jobs.paired if study == "equivalence" else plain.config.study_experiment
+    experiment = jobs.paired if study == "equivalence" else plain.config.study_experiment
     reads: dict[str, Files] = {"manifest": plain.manifest(key), "intervals": plain.intervals(key)}
     if study in _OF_VIDEOS:
-        reads["cues"] = plain.cues_of(key, studied)
+        reads["cues"] = plain.cues_of(key, experiment)
     if study == "attention":
         weights = plain.encoder_weights(key, "motion")
         return reads | {"weights": weights, "videos": plain.videos(key)}
-    streams = list(plain.streams(key, studied).values())
+    streams = list(plain.streams(key, experiment).values())
     return reads | {
         "streams": streams,
         "embeddings": plain.embeddings(key, streams),
-        "run": f"{plain.run(key, studied)}/history.csv",
-        "weights": plain.weights(key, studied),
+        "run": f"{plain.run(key, experiment)}/history.csv",
+        "weights": plain.weights(key, experiment),
     }
 
 

@@ -85,13 +85,13 @@ def _differences(files: RunFiles, rival: str, seed: int, protocol: str) -> dict[
         )
     scores = np.concatenate([np.abs(first[name][:, 0] - second[name][:, 0]) for name in videos])
     test = LabelledTest(read_test_videos(files.manifest, files.intervals))
-    metrics, rivals = (test.metrics(test.pooled(segments)[:, 0]) for segments in (first, second))
+    metrics, others = (test.metrics(test.pooled(segments)[:, 0]) for segments in (first, second))
     return {
         "weights_max": weights.largest,
         "weights_mean": weights.total / weights.values,
         "scores_max": float(scores.max()),
         "scores_mean": float(scores.mean(dtype=np.float64)),
-    } | {name: metrics[name] - rivals[name] for name in metrics}
+    } | {name: metrics[name] - others[name] for name in metrics}
 
 
 class _WeightDifferences:

@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fusevad.config.claims import MAIN, STUDIES, Classes, Compare, FusesDifferently, Test, rivals
+from fusevad.config.claims import (
+    MAIN,
+    STUDIES,
+    Classes,
+    Compare,
+    FusesDifferently,
+    Test,
+    compared_with,
+)
 from fusevad.report.runs import TableDataset, TableRow, read_class_measurements, read_measurements
 from fusevad.report.statistics import (
     Aggregate,
@@ -83,7 +91,7 @@ class Evidence:
         named = {test.experiment for test in tests}
         for test in tests:
             if isinstance(test, Compare | Classes):
-                named.update(*rivals(test, self.runs).values())
+                named.update(*compared_with(test, self.runs).values())
         metric = self._metric(MAIN)
         result = []
         for experiment in self.runs:
@@ -126,7 +134,7 @@ class Evidence:
         return self.margin if own is None else own
 
     def _compared(self, test: Compare | Classes) -> Iterator[Finding]:
-        for pattern, names in rivals(test, self.runs).items():
+        for pattern, names in compared_with(test, self.runs).items():
             if not names:
                 yield Missing(f"no run of {pattern}")
             for name in names:
