@@ -13,6 +13,7 @@ from fusevad.config.names import configuration_name
 from fusevad.errors import FusevadError
 from fusevad.plan.jobs import Jobs
 from fusevad.config.protocols import KEPT_PROTOCOLS
+from fusevad.plan.sources import changes_of
 from fusevad.plan.stages import plan
 from fusevad.plan.study_jobs import StudyJobs
 from fusevad.system_errors import one_line_each
@@ -39,6 +40,8 @@ try:
         PLAN.check_targets(sys.argv[1:])
         # All at once: Snakemake lists a folder once, and doesn't see what is written there later.
         PLAN.write_all_settings()
+        for change in changes_of(PLAN).values():
+            logger.warning(f"fusevad: {change.line}")
 except FusevadError as error:
     raise WorkflowError(str(error))
 

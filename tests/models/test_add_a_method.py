@@ -56,6 +56,12 @@ def test_the_configuration_runs_the_new_experiment(copy):
     assert "'nu'" not in said
 
 
+def test_its_first_version_is_recorded(copy):
+    fusevad = ("-c", "from fusevad.cli import main; main()")
+    assert run(copy, *fusevad, "versions", "--write").startswith("recorded: method mean-fusion\n")
+    assert "recorded: " not in run(copy, *fusevad, "versions", "--write")
+
+
 @pytest.mark.slow
 def test_the_new_method_is_trained_and_evaluated_by_the_verbs(copy, tmp_path):
     data = write_training_data(tmp_path / "data")

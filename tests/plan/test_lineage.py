@@ -1,6 +1,8 @@
 """Lineages: what an artifact depends on, known from the configuration alone."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import yaml
 from fusevad.config.load import load
 from fusevad.config.reading import merge
 from fusevad.errors import FusevadError
+from fusevad.models.registry import METHODS
 from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.stages import plan
 from tests.workflow_runs import copy_project, run
@@ -84,6 +87,41 @@ def test_changed_motion_cues_change_all_but_what_is_made_of_rgb_alone(values, in
     for name in ("train/rendered/image-only", "manifest/rendered"):
         assert first.lineage(first.jobs[name]) == second.lineage(second.jobs[name])
     assert {"cues", "embed", "index", "train", "evaluate", "report"} <= _changed(first, second)
+
+
+@pytest.fixture
+def newer(values, in_root, monkeypatch) -> Callable[[str], set[str]]:
+    """Jobs whose settings file is another one once a method has its second version."""
+
+    def files() -> dict[str, str]:
+        whole = plan(load(values, Path("config")))
+        return {job.name: whole.settings_file(job) for job in whole.jobs.values()}
+
+    def otherwise(method: str) -> set[str]:
+        before = files()
+        monkeypatch.setitem(METHODS, method, replace(METHODS[method], version=2))
+        return {name for name, file in files().items() if file != before[name]}
+
+    return otherwise
+
+
+def test_a_new_version_of_a_method_changes_its_runs_and_what_hangs_on_them_alone(values, newer):
+    whole = plan(load(values, Path("config")))
+    runs = {"train/rendered/gating", "evaluate/rendered/gating"}
+    reading = {name for name, job in whole.jobs.items() if runs & whole.lineage(job).keys()}
+    assert "report/table1" in reading
+    assert "report/table8" not in reading
+    assert newer("gating") == reading
+
+
+def test_a_method_counts_where_it_computes_with_the_parameters_of_another(newer):
+    assert "study-equivalence/rendered" in newer("gaussian")
+
+
+def test_first_versions_of_methods_leave_lineages_as_they_were_without_any(values, in_root):
+    whole = plan(load(values, Path("config")))
+    steps = whole.lineage(whole.jobs["report/table1"]).values()
+    assert {tuple(step) for step in steps} == {("stage", "version", "settings", "sources")}
 
 
 def test_a_source_file_counts_by_its_content(tmp_path, monkeypatch):

@@ -62,7 +62,10 @@ def test_a_student_reads_the_streams_that_its_teacher_scores_by(folder):
 @pytest.mark.parametrize(
     ("experiments", "message"),
     [
-        (STUDENT.replace("student-t", "nobody"), "'student': its teacher 'nobody' is no experiment"),
+        (
+            STUDENT.replace("student-t", "nobody"),
+            "'student': its teacher 'nobody' is no experiment",
+        ),
         (
             "a: {label: A, method: image-only-distilled, teacher: b}\n"
             "b: {label: B, method: image-only-distilled, teacher: a}\n",

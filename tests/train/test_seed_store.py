@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from fusevad.errors import FusevadError
+from fusevad.models.registry import METHODS
 from fusevad.train import run as run_module
 from fusevad.train.run import TrainData, train
 from fusevad.train.seed_run import SeedRun
@@ -67,6 +68,18 @@ def test_two_seeds_then_more_trains_the_missing_ones_alone_in_one_start(
     assert sorted(load_file(tmp_path / "run" / "epoch-scores.safetensors")) == [
         f"seed-{seed}" for seed in range(4)
     ]
+
+
+def test_a_new_version_of_the_method_trains_its_seeds_again(data, tmp_path, trained, monkeypatch):
+    store = tmp_path / "store"
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    trained()
+    monkeypatch.setitem(METHODS, "gating", replace(METHODS["gating"], version=2))
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    assert trained() == []
+    monkeypatch.setitem(METHODS, "concat", replace(METHODS["concat"], version=2))
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    assert trained() == [0]
 
 
 def test_a_run_of_fewer_seeds_holds_those_alone_and_trains_nothing(data, tmp_path, trained):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fusevad.artifacts.adopt import refuse_while_running
@@ -11,6 +12,7 @@ from fusevad.artifacts.gc import unused
 from fusevad.artifacts.units import Unit, units_of
 from fusevad.config.model import Config
 from fusevad.plan.lineage import Plan
+from fusevad.plan.sources import Change, owners_in
 
 if TYPE_CHECKING:
     from fusevad.artifacts.store import Store
@@ -35,8 +37,22 @@ class Push:
     partial: dict[str, str]
 
 
-def push(plan: Plan, store: "Store", config: Config, configfiles: Iterable[Path] = ()) -> Push:
+def push(
+    plan: Plan,
+    store: "Store",
+    config: Config,
+    configfiles: Iterable[Path] = (),
+    changes: Mapping[str, Change] = MappingProxyType({}),
+) -> Push:
     """Record and send all units that are whole and fit.
+
+    Args:
+        plan: of the configuration.
+        store: DVC's.
+        config: the configuration.
+        configfiles: those laid over `config/config.yaml`.
+        changes: methods and stages whose source changed without a new version: of what they made,
+            nobody can tell with which source.
 
     Raises:
         FusevadError: Snakemake is running, the remote fails, or the disk is full.
@@ -46,6 +62,11 @@ def push(plan: Plan, store: "Store", config: Config, configfiles: Iterable[Path]
     strays = [each.path for each in unused([plan])]
     units = [unit for unit in units_of(plan) if any(job.name in findings for job in unit.jobs)]
     left = {unit.name: line for unit in units if (line := _unfit(unit, findings, strays))}
+    left |= {
+        unit.name: line
+        for unit in units
+        if unit.name not in left and (line := _of_changed_source(plan, unit, changes))
+    }
     fitting = [unit for unit in units if unit.name not in left]
     partial = {unit.name: line for unit in fitting if (line := _lacking(unit, findings))}
     whole = [unit for unit in fitting if unit.name not in partial]
@@ -64,6 +85,12 @@ def _unfit(unit: Unit, findings: Mapping[str, Finding], strays: list[str]) -> st
         if unit.holds(path):
             return f"{path}: no job makes it; 'fusevad gc --delete' removes it"
     return ""
+
+
+def _of_changed_source(plan: Plan, unit: Unit, changes: Mapping[str, Change]) -> str:
+    """What changed of the source that a unit or what it hangs on was made by; else empty."""
+    owners = {owner for job in unit.jobs for owner in owners_in(plan.lineage(job))}
+    return next((change.line for name, change in changes.items() if name in owners), "")
 
 
 def _lacking(unit: Unit, findings: Mapping[str, Finding]) -> str:

@@ -102,10 +102,13 @@ def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
     """Artifacts: record and send everything that is whole and fits the configuration."""
     from fusevad.artifacts.push import push as push_units
     from fusevad.artifacts.store import Store
+    from fusevad.plan.sources import changes_of
     from fusevad.plan.stages import plan
 
     config = _config(configfile)
-    done = push_units(plan(config), Store(remote=remote), config, configfile or [])
+    jobs = plan(config)
+    store = Store(remote=remote)
+    done = push_units(jobs, store, config, configfile or [], changes_of(jobs))
     _list("not pushed", done.left)
     _list("only a part is here, so not pushed", done.partial)
     for name, size in done.new.items():

@@ -1,4 +1,4 @@
-"""Verbs about the configuration itself."""
+"""Verbs about the configuration and the code itself."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,3 +19,31 @@ def schemas(
     for name, text in make().items():
         with atomic_path(folder / f"{name}.schema.json") as path:
             path.write_text(text, encoding="utf-8")
+
+
+@app.command()
+def versions(
+    write: Annotated[
+        bool, typer.Option("--write", help="Record new versions and their source.")
+    ] = False,
+    same: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Record a method or stage whose changed source computes the same; repeat it.",
+        ),
+    ] = None,
+) -> None:
+    """Name methods and stages whose source changed without a new version; status 1 if there are."""
+    from fusevad.plan.sources import Sources
+
+    sources = Sources()
+    if write or same:
+        for name in sources.write(same or []):
+            print(f"recorded: {name}")
+    changes = sources.changes()
+    for change in changes.values():
+        print(change.line)
+    print(f"{len(sources.owners) - len(changes)} methods and stages are as recorded")
+    if changes:
+        raise typer.Exit(1)

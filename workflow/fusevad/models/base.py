@@ -105,6 +105,4 @@ def build(
 
 def implementation(method: Method) -> type[Detector]:
     """The class that implements a method."""
-    module, _, name = method.implementation.partition(":")
-    full = module if "." in module else f"fusevad.models.{module}"
-    return getattr(import_module(full), name)
+    return getattr(import_module(method.module), method.implementation.partition(":")[2])

@@ -49,6 +49,8 @@ class Method:
         loss: type of the weights of its losses, section `loss`.
         learns_from: roles of streams that it needs in training besides.
         taught: whether its losses need a teacher's output.
+        version: raised when its code computes something else from the same settings and data: its
+            runs, and what hangs on them, are made again.
     """
 
     implementation: str
@@ -57,6 +59,13 @@ class Method:
     loss: type[BagLoss] = BagLoss
     learns_from: tuple[str, ...] = ()
     taught: bool = False
+    version: int = 1
+
+    @property
+    def module(self) -> str:
+        """Full name of the module that implements it."""
+        name = self.implementation.partition(":")[0]
+        return name if "." in name else f"fusevad.models.{name}"
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -110,6 +119,15 @@ def find(name: str) -> Method:
             f"method '{name}' is unknown; choose one of {', '.join(sorted(METHODS))}"
         )
     return METHODS[name]
+
+
+def method_version(name: str) -> dict[str, int]:
+    """What a method's version adds to what its runs are made from; nothing at 1.
+
+    So a run of the first version is known by what it was known by before methods had any.
+    """
+    version = find(name).version
+    return {} if version == 1 else {"method_version": version}
 
 
 def own(name: str, section: Section, values: Mapping[str, Any]) -> dict[str, Any]:

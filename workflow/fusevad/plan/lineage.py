@@ -76,6 +76,11 @@ class Job:
         return STAGES[self.stage].finds_videos
 
     @property
+    def method(self) -> str:
+        """The method whose code it runs; empty for none."""
+        return self.settings.get("method", "") if STAGES[self.stage].runs_method else ""
+
+    @property
     def kept_outputs(self) -> tuple[str, ...]:
         """The outputs that DVC tracks: all but videos."""
         return tuple(path for path in self.outputs if path != self.videos)
@@ -136,14 +141,14 @@ class Plan:
         return list({each.name: each for each in found}.values())
 
     def lineage(self, job: Job) -> dict[str, Any]:
-        """Stage, version, settings and source files of the job's step and of all before it."""
+        """Stage, versions, settings and source files of the job's step and of all before it."""
         if job.name not in self._lineages:
             steps: dict[str, Any] = {}
             for other in self.upstream(job):
                 steps |= self.lineage(other)
             steps[job.step] = {
                 "stage": job.stage,
-                "version": STAGES[job.stage].version,
+                **_versions(job),
                 # As read back from the record: JSON has no tuples.
                 "settings": json.loads(json.dumps(job.settings | job.options)),
                 "sources": {path: _digest(path) for path in self._sources(job)},
@@ -257,6 +262,14 @@ class Plan:
             "lineage": self.lineage(job),
         }
         return json.dumps(content, indent=1) + "\n"
+
+
+def _versions(job: Job) -> dict[str, int]:
+    # The registry brings pydantic, which `fusevad --help` can do without.
+    from fusevad.models.registry import method_version
+
+    of_method = method_version(job.method) if job.method else {}
+    return {"version": STAGES[job.stage].version, **of_method}
 
 
 def settings_digest(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Facts shared by all jobs of a stage: version, unit of DVC, and its use of videos.
+"""Facts shared by all jobs of a stage: version, source code, unit of DVC, and its use of videos.
 
 Together with the function of `stages` that yields the stage's jobs, this describes a stage once:
 rules take their inputs from there, lineages the version, DVC the unit.
@@ -37,6 +37,9 @@ class Stage:
     Attributes:
         unit: stage of `dvc.yaml` that tracks the jobs' outputs.
         version: raised when outputs change for the same settings and inputs.
+        source: its code, as files and folders of the package (without their subfolders); a change
+            there calls for a new version (`sources`).
+        runs_method: whether jobs run the code of the method that their setting `method` names.
         reads_videos: whether jobs open the videos of a data set.
         finds_videos: whether jobs' outputs say where the videos of a data set are: they make them,
             or the user has them.
@@ -44,33 +47,72 @@ class Stage:
 
     unit: Unit
     version: int = 1
+    source: tuple[str, ...] = ()
+    runs_method: bool = False
     reads_videos: bool = False
     finds_videos: bool = False
 
 
+_TABLES = ("data/label_tables.py", "data/names.py", "data/numbers.py")
+# Code that all methods share.
+_METHODS = tuple(f"models/{name}.py" for name in ("base", "layers", "losses", "output"))
+_STUDY = ("studies/trained.py", "evaluate/metrics.py", "evaluate/scoring.py")
+
 # By verb of `fusevad`.
 STAGES = {
-    "align": Stage("encoders"),
-    "book": Stage("pages"),
-    "camera-cues": Stage("cues", version=2),
-    "contact-sheet": Stage("pages", reads_videos=True),
-    "cues": Stage("cues", version=3, reads_videos=True),
-    "embed": Stage("embeddings", version=2),  # only the stream `rgb` reads videos
-    "evaluate": Stage("runs", version=2),
-    "event-clip": Stage("encoders"),
-    "fetch": Stage("fetched"),
-    "import-features": Stage("embeddings"),
-    "index": Stage("embeddings"),
-    "labels": Stage("data", finds_videos=True),
-    "manifest": Stage("data", version=2, reads_videos=True),
-    "manifest-from-features": Stage("data"),
-    "render": Stage("data", RENDER_VERSION, finds_videos=True),
-    "report": Stage("tables"),  # figures, claims and metrics have units of their own
-    "splice": Stage("data", SPLICE_VERSION, finds_videos=True),
-    "study-attention": Stage("studies", reads_videos=True),
-    "study-equivalence": Stage("studies"),
-    "study-leaks": Stage("studies"),
-    "study-masking": Stage("studies"),
-    "study-noise": Stage("studies"),
-    "train": Stage("runs", version=2),
+    "align": Stage("encoders", source=("embed/align.py", "encoders")),
+    "book": Stage("pages", source=("report/book.py",)),
+    "camera-cues": Stage("cues", version=2, source=("cues",)),
+    "contact-sheet": Stage("pages", source=("data/render/sheet.py", "video"), reads_videos=True),
+    "cues": Stage("cues", version=3, source=("cues", "video"), reads_videos=True),
+    # Only the stream `rgb` reads videos.
+    "embed": Stage("embeddings", version=2, source=("embed", "encoders", "video")),
+    "evaluate": Stage(
+        "runs",
+        version=2,
+        source=("evaluate/history.py", "evaluate/metrics.py", "evaluate/run.py", "data/truth.py"),
+    ),
+    "event-clip": Stage("encoders", source=("encoders/event_clip.py",)),
+    "fetch": Stage("fetched", source=("data/fetch",)),
+    "import-features": Stage("embeddings", source=("embed/imported", "embed/shards.py")),
+    "index": Stage("embeddings", source=("embed/index.py",)),
+    "labels": Stage(
+        "data",
+        source=("data/recorded", "data/recorded/formats", "data/made_videos.py", *_TABLES),
+        finds_videos=True,
+    ),
+    "manifest": Stage(
+        "data", version=2, source=("data/manifest.py", "video", *_TABLES), reads_videos=True
+    ),
+    "manifest-from-features": Stage("data", source=("data/manifest.py", "embed/imported")),
+    "render": Stage(
+        "data", RENDER_VERSION, ("data/render", "data/made_videos.py"), finds_videos=True
+    ),
+    # Figures, claims and metrics have units of their own.
+    "report": Stage("tables", source=("report", "report/verdicts")),
+    "splice": Stage(
+        "data",
+        SPLICE_VERSION,
+        ("data/splice", "data/render/encode.py", "data/made_videos.py"),
+        finds_videos=True,
+    ),
+    "study-attention": Stage(
+        "studies",
+        source=("studies/attention.py", "studies/settings.py", "encoders", "video"),
+        reads_videos=True,
+    ),
+    "study-equivalence": Stage(
+        "studies", source=("studies/equivalence.py", *_STUDY), runs_method=True
+    ),
+    "study-leaks": Stage("studies", source=("data/recorded/leaks.py",)),
+    "study-masking": Stage(
+        "studies", source=("studies/masking.py", "studies/settings.py", *_STUDY)
+    ),
+    "study-noise": Stage("studies", source=("studies/noise.py", "studies/settings.py", *_STUDY)),
+    "train": Stage(
+        "runs",
+        version=2,
+        source=("train", "evaluate/history.py", "evaluate/scoring.py", "embed/store.py", *_METHODS),
+        runs_method=True,
+    ),
 }

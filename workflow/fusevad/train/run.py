@@ -29,7 +29,7 @@ from fusevad.evaluate.history import COLUMNS
 from fusevad.evaluate.scoring import load_detector, read_about, weights_file
 from fusevad.files import atomic_path, settings_hash, sha256, write_csv
 from fusevad.models.base import Detector
-from fusevad.models.registry import find
+from fusevad.models.registry import find, method_version
 from fusevad.plan.memory import seeds_at_a_time
 from fusevad.plan.stage import STAGES
 from fusevad.train.sampling import TrainVideo
@@ -156,6 +156,7 @@ class _RunInputs:
             "data": self._data,
             "teacher": sha256(taught) if taught else None,
             "version": STAGES["train"].version,
+            **method_version(self.settings.method),
         }
         return KeptSeed(self.store / settings_hash(facts), seed)
 

@@ -1,0 +1,47 @@
+"""What a source file computes, as a hash that comments, docstrings and formatting leave alone."""
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_IMPORTED = re.compile(rb"^\s*from fusevad\.(models\.[\w.]+) import", re.MULTILINE)
+
+
+def digest(content: bytes) -> str:
+    """Hash of bytes, as long as chance needs."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def code_digest(content: bytes, name: str = "") -> str:
+    """Hash of a file's code, or of one class of it; of what doesn't parse, of its bytes.
+
+    The same in every version of Python: fields of the syntax tree that some lack are empty there.
+    """
+    try:
+        tree: ast.AST = ast.parse(content)
+    except (SyntaxError, ValueError):
+        return digest(content)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    if name:
+        found = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+        tree = next((node for node in found if node.name == name), tree)
+    return digest(repr(_plain(tree)).encode())
+
+
+def imported_methods(content: bytes) -> Iterator[str]:
+    """Files of `models/` that a file imports from."""
+    for module in _IMPORTED.findall(content):
+        yield module.decode().replace(".", "/") + ".py"
+
+
+def _plain(value: Any) -> Any:
+    """A syntax tree as lists and texts, without places and empty fields."""
+    if isinstance(value, ast.AST):
+        inner = ast.iter_fields(value)
+        filled = [[key, _plain(each)] for key, each in inner if each is not None and each != []]
+        return [type(value).__name__, filled]
+    return [_plain(each) for each in value] if isinstance(value, list) else repr(value)
