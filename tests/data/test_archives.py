@@ -94,7 +94,7 @@ def test_two_archives_share_a_folder(unpack):
 
 def test_other_files_in_the_place_are_not_overwritten(unpack, place):
     (place / "data" / "set" / "a.txt").write_text("mine")
-    with pytest.raises(FusevadError, match=r"a\.txt: is there already and differs"):
+    with pytest.raises(FusevadError, match=r"a\.txt: exists and differs"):
         unpack(zipped(("a.txt", b"b")))
     assert (place / "data" / "set" / "a.txt").read_text() == "mine"
 
@@ -220,7 +220,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("way", BROKEN)
 def test_a_broken_archive_is_one_line_and_got_anew_in_the_next_run(unpack, place, way):
-    with pytest.raises(FusevadError, match=r"is broken|no zip or tar archive") as raised:
+    with pytest.raises(FusevadError, match=r"is broken|not a zip or tar archive") as raised:
         unpack(BROKEN[way])
     assert "\n" not in str(raised.value)
     assert tree(place / "data" / "set") == []
@@ -243,7 +243,7 @@ def test_an_archive_does_not_bring_what_shows_that_another_is_unpacked(place, gi
     ]
     values = {"licence": {"text": "none"}, "files": files}
     for _ in range(2):
-        with pytest.raises(FusevadError, match=r"which is to come from b\.tar"):
+        with pytest.raises(FusevadError, match=r"which belongs to b\.tar"):
             settings = parse(FetchSettings, values, "set.yaml")
             fetch("set", settings, place / "data" / "set", place / "lock.json")
     assert tree(place / "data" / "set") == []
@@ -293,5 +293,5 @@ def test_an_encrypted_archive_is_told(unpack):
 
 
 def test_what_is_no_archive_is_told(unpack):
-    with pytest.raises(FusevadError, match="no zip or tar archive"):
+    with pytest.raises(FusevadError, match="not a zip or tar archive"):
         unpack(b"<html>")

@@ -144,7 +144,7 @@ def test_shards_part_the_videos(source):
         (("copy", "test", "normal", "videos/walk.mp4"), "walk.mp4 is in train and in test"),
         (("copy", "train", "normal", "videos/../videos/walk.mp4"), "walk.mp4 occurs 2 times"),
         (("x", "validation", "normal", "x.mp4"), "unknown split 'validation'"),
-        (("a/b", "train", "normal", "x.mp4"), "'a/b' is no file name"),
+        (("a/b", "train", "normal", "x.mp4"), "'a/b' can't be a file name"),
         (("x", "train", "", "x.mp4"), "line 6 has an empty cell"),
         (("x", "train", "normal;fire", "x.mp4"), "class 'normal;fire'"),
         (("x", "test", "fire", "x.mp4"), "no interval for the anomalous test video x"),
@@ -197,7 +197,7 @@ def test_intervals_past_the_end_are_clipped_or_dropped_where_that_is_asked_for(s
 
 def test_an_anomaly_is_not_dropped_as_a_whole(source):
     source.intervals = [("brawl", "fight", 23, 30)]
-    with pytest.raises(FusevadError, match="all intervals of video brawl lie after its 23 frames"):
+    with pytest.raises(FusevadError, match="of video brawl start after its 23 frames"):
         source.make(past_end="clip")
 
 

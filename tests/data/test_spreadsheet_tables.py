@@ -64,7 +64,7 @@ def test_a_control_character_is_one_line(tmp_path: Path, name: str, column: int)
     row = ["a", "train", "normal", "a.mp4"]
     row[column] = f'"{name}"'
     path = write(tmp_path / "labels.csv", "video,split,class,path\n" + ",".join(row) + "\n")
-    with pytest.raises(FusevadError, match="holds a control character") as caught:
+    with pytest.raises(FusevadError, match="has a control character") as caught:
         read_labels(path)
     assert "\n" not in str(caught.value) and "\r" not in str(caught.value)
 
@@ -90,5 +90,5 @@ def test_a_published_table_with_a_cell_without_end_is_one_line(tmp_path: Path) -
 
 @pytest.mark.parametrize("text", ["1.5", "１", "1,0", ".0", "9" * 16])
 def test_other_numbers_are_not_whole(text: str) -> None:
-    with pytest.raises(ValueError, match="is no whole number"):
+    with pytest.raises(ValueError, match="is not a whole number"):
         whole_number(text)

@@ -1,4 +1,4 @@
-"""The two tables that every origin of videos ends with: labels and intervals, read and checked."""
+"""Read and check the two tables that every origin of videos writes: labels and intervals."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ SPLITS = ("train", "test")
 
 PastEnd = Literal["stop", "clip"]
 
-# safetensors has notes under this name, among the tensors of videos.
+# safetensors stores its metadata under this name, among the tensors of videos.
 _RESERVED = "__metadata__"
 _LABEL_COLUMNS = ["video", "split", "class", "path"]
 INTERVAL_COLUMNS = ["video", "class", "start", "end"]
@@ -52,7 +52,7 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
     """Read a table of anomalies: video, class, start, end in frames, half-open; grouped by video.
 
     Raises:
-        FusevadError: the file is missing, or a cell is empty or no whole number.
+        FusevadError: the file is missing, or a cell is empty or not a whole number.
     """
     frame = read_csv(path, INTERVAL_COLUMNS, tuple(INTERVAL_COLUMNS))
     result: dict[str, list[Interval]] = {}
@@ -85,8 +85,8 @@ def read_labels(path: Path) -> list[Label]:
     """Read a table of videos: video, split, class, path relative to the table's folder.
 
     Raises:
-        FusevadError: the file is missing, a cell is empty or has no meaning, or a name or file
-            occurs twice, in one split or, which is a leak, in both.
+        FusevadError: the file is missing, a cell is empty or invalid, or a name or file occurs
+            twice, in one split or, which is a leak, in both.
     """
     frame = read_csv(path, _LABEL_COLUMNS, tuple(_LABEL_COLUMNS))
     if frame.empty:
@@ -98,19 +98,19 @@ def read_labels(path: Path) -> list[Label]:
         for cell in row:
             if any(unicodedata.category(character) == "Cc" for character in cell):
                 raise FusevadError(
-                    f"{path}: line {index + 2}: {cell!r} holds a control character, which tables"
+                    f"{path}: line {index + 2}: {cell!r} has a control character, which tables"
                     " don't keep; rename it"
                 )
         name, split, classes, file = row
         name = one_spelling(name)
         if name == _RESERVED:
             raise FusevadError(
-                f"{path}: a video called {name}, a name that files of embeddings keep for"
-                " themselves; rename it"
+                f"{path}: a video called {name}, which is reserved in files of embeddings;"
+                " rename it"
             )
         if "/" in name or name in (".", "..") or name != name.strip():
             raise FusevadError(
-                f"{path}: video name {name!r} is no file name; use one without '/' or outer spaces"
+                f"{path}: video name {name!r} can't be a file name; remove '/' and outer spaces"
             )
         if split not in SPLITS:
             raise FusevadError(
@@ -130,7 +130,7 @@ def read_labels(path: Path) -> list[Label]:
 
 
 def _relative(path: Path) -> Path:
-    """Relative to the working directory if below it; links stay as they are."""
+    """Make a path relative to the working directory if below it; keep links as they are."""
     absolute = Path(os.path.abspath(path))
     here = Path.cwd()
     return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute
@@ -153,11 +153,11 @@ def _check_unique(path: Path, labels: list[Label]) -> None:
 
 
 def check_intervals(path: Path, intervals: list[Interval], labels: list[Label]) -> None:
-    """Compare intervals with the videos' labels.
+    """Check intervals against the videos' labels.
 
     Raises:
-        FusevadError: an interval of no anomalous test video, of another class, or empty, or an
-            anomalous test video without one.
+        FusevadError: an interval belongs to no anomalous test video, has another class or is
+            empty, or an anomalous test video has no interval.
     """
     known = {label.name: label for label in labels}
     for interval in intervals:
@@ -189,17 +189,17 @@ def check_intervals(path: Path, intervals: list[Interval], labels: list[Label]) 
 def within_videos(
     path: Path, intervals: list[Interval], frames: dict[str, int], past_end: PastEnd
 ) -> list[Interval]:
-    """Deal with intervals that end after their video.
+    """Handle intervals that end after their video.
 
     Args:
         path: the table, for messages.
         intervals: only intervals of videos in `frames` are checked.
         frames: number of frames by video.
         past_end: `stop` raises; `clip` ends them with the video, or drops those that begin after
-            it, and says so on stderr.
+            it, with a warning on stderr.
 
     Raises:
-        FusevadError: an interval ends after its video with `stop`, or none of a video is left.
+        FusevadError: an interval ends after its video with `stop`, or a video has none left.
     """
     kept = []
     for interval in intervals:
@@ -219,7 +219,7 @@ def within_videos(
     for interval in intervals:
         if interval.video not in left:
             raise FusevadError(
-                f"{path}: all intervals of video {interval.video} lie after its"
+                f"{path}: all intervals of video {interval.video} start after its"
                 f" {frames[interval.video]} frames; get the video or its annotations again"
             )
     return kept

@@ -1,8 +1,8 @@
-"""Videos that a stage makes: a folder `videos` that is whole, and a hidden one until it is.
+"""Videos made by a stage: a complete folder `videos`, and a hidden one until it is complete.
 
-Snakemake removes what a job has made before it runs the job again, so the videos of a killed job
-are kept in `.videos.progress`, which becomes `videos` when all are made. A table of hashes in the
-folder says which of them are finished and whole.
+Snakemake removes a job's outputs before it runs the job again, so the videos of a killed job are
+kept in `.videos.progress`, which becomes `videos` when all are made. A table of hashes in
+the folder says which of them are finished and undamaged.
 """
 
 import json
@@ -36,9 +36,9 @@ def _progress(out: Path) -> Path:
 
 
 def resume_videos(out: Path) -> tuple[Path, set[str]]:
-    """The folder to make videos in, and the paths in it of those that are finished and whole.
+    """The folder to make videos in, and the paths of its finished and undamaged videos.
 
-    Damaged ones are named and removed, and what killed jobs left of others too.
+    Damaged videos are named and removed, as are other remains of killed jobs.
     """
     final, folder = videos_folder(out), _progress(out)
     if (final / HASHES).is_file():
@@ -60,17 +60,17 @@ def resume_videos(out: Path) -> tuple[Path, set[str]]:
 
 
 def add_video(folder: Path, file: Path, written: Path) -> None:
-    """Note the hash of a video that is `written` and gets its name next, so that none is lost.
+    """Record the hash of a video that is `written`, before the rename, so that none is lost.
 
-    Several processes may do so at a time.
+    Several processes may do so at the same time.
     """
     line = f"{sha256(written)}  {file.relative_to(folder).as_posix()}\n"
     with (folder / HASHES).open("a") as table:
-        table.write(line)  # one write of a short line: lines of processes don't mix
+        table.write(line)  # one write of a short line: lines of several processes don't mix
 
 
 def list_videos(out: Path, paths: Iterable[str]) -> None:
-    """Complete the table of the folder in progress: each of `paths` once; other files go."""
+    """Complete the table of the folder in progress: each of `paths` once; remove other files."""
     folder = _progress(out)
     known, wanted = _read(folder), set(paths)
     for path in folder_files(folder):
@@ -89,13 +89,13 @@ def finish_videos(out: Path) -> None:
 def forget_others(
     out: Path, note: str, tables: Iterable[str], digest: str, settings: Mapping[str, Any]
 ) -> None:
-    """Remove videos and tables that were made otherwise; note how today's are made.
+    """Remove videos and tables made with other settings or code; note how today's are made.
 
     Args:
         out: folder of the stage.
         note: JSON file in it that says how its videos are made.
         tables: names of the stage's tables.
-        digest: changes with whatever the videos depend on.
+        digest: changes with everything that the videos depend on.
         settings: of the stage, noted for readers.
     """
     path = out / note
@@ -110,7 +110,7 @@ def forget_others(
 
 
 def _read(folder: Path) -> dict[str, str]:
-    """Hashes by path; the last line of a path counts, and half a line of a killed job doesn't."""
+    """Hashes by path; the last line of a path counts; half a line of a killed job is ignored."""
     table = folder / HASHES
     if not table.is_file():
         return {}

@@ -1,4 +1,4 @@
-"""The manifest: which videos there are, what they show, and how many frames truly decode."""
+"""The manifest: the videos, their classes, and the number of frames that decode."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -37,10 +37,10 @@ class Video:
     """A row of the manifest.
 
     Attributes:
-        classes: `normal` alone, or the names of anomaly classes.
+        classes: only `normal`, or the names of anomaly classes.
         fps: frames over seconds, from time stamps.
         width, height: size in pixels as shown.
-        variable_rate: whether frame k is not shown at k / fps.
+        variable_rate: whether frame k is shown at a time other than k / fps.
     """
 
     name: str
@@ -55,12 +55,12 @@ class Video:
     variable_rate: bool = False
 
     def edges(self) -> np.ndarray:
-        """When its frames are shown: (frames + 1,) seconds from the first one.
+        """Times of its frames: (frames + 1,) seconds from the first frame.
 
-        Frame k is shown from edge k to edge k + 1. A video of variable rate is decoded for that.
+        Frame k is shown from edge k to edge k + 1. A video of variable rate is decoded for this.
 
         Raises:
-            FusevadError: such a video can't be decoded, or changed.
+            FusevadError: such a video can't be decoded, or has changed.
         """
         if self.variable_rate:
             return frame_edges(self.path, self.frames)
@@ -73,7 +73,7 @@ class Video:
 
     @property
     def anomalous(self) -> bool:
-        """Whether it shows an anomaly, of whatever class."""
+        """Whether it shows an anomaly of any class."""
         return self.classes != (NORMAL,)
 
 
@@ -111,18 +111,18 @@ def make_manifest_with(
     Writes `intervals.csv`, `skipped.csv` and, last, `manifest.csv`, in the order of `labels`.
 
     Args:
-        measure: gives for each label its video, or in one line why it can't be used.
+        measure: returns for each label its video, or one line that says why it can't be used.
         labels: table video, split, class, path; paths relative to the table's folder.
         intervals: table video, class, start, end: frames, half-open, test videos only.
         out_folder: where the three tables go.
         on_bad_video: `stop` raises after all videos were tried; `skip` leaves bad ones out.
-        past_end: what becomes of intervals that end after their video, as those of published
-            data sets may: `stop` raises; `clip` ends them with the video, or drops those that begin
-            after it, and names each.
+        past_end: how to treat intervals that end after their video, as some published ones do:
+            `stop` raises; `clip` ends them with the video, or drops those that begin after it, and
+            names each.
 
     Raises:
-        FusevadError: inconsistent labels or intervals, or bad videos with `stop`; nothing is
-            written then.
+        FusevadError: inconsistent labels or intervals, or bad videos with `stop`; then nothing
+            is written.
     """
     declared = read_labels(labels)
     anomalies = [each for spans in read_intervals(intervals).values() for each in spans]
@@ -151,7 +151,7 @@ def read_manifest(path: Path) -> list[Video]:
     """Read `manifest.csv`.
 
     Raises:
-        FusevadError: the file is missing or no manifest.
+        FusevadError: the file is missing or is not a manifest.
     """
     text = ("video", "path", "split", "classes", "sha256", "variable_rate")
     frame = read_csv(path, _MANIFEST_COLUMNS, text)
@@ -183,9 +183,9 @@ def frame_labels(frames: int, intervals: Iterable[Interval]) -> np.ndarray:
 
 
 def check_unchanged(video: Video) -> None:
-    """Compare a video's file with the manifest before its pictures count.
+    """Compare a video's file with the manifest before its pictures are used.
 
-    Measured on the rendered set: 0.1 % of the time that counting or embedding takes.
+    This takes 0.1 % of the time of counting or embedding (measured on the rendered set).
 
     Raises:
         FusevadError: the file is missing or has other bytes.
@@ -207,7 +207,7 @@ def shard(videos: Sequence[Video], index: int, count: int) -> list[Video]:
 
 
 def _warn_of_copies(videos: list[Video]) -> None:
-    """Say on stderr which test videos are byte for byte a training video: official splits may."""
+    """Warn of test videos that equal a training video byte for byte: official splits have some."""
     train = {video.sha256: video.name for video in videos if video.split == "train"}
     for video in videos:
         if video.split == "test" and video.sha256 in train:
@@ -218,7 +218,7 @@ def _warn_of_copies(videos: list[Video]) -> None:
 def _warn_of_undefined_metrics(
     labels: Path, videos: Sequence[Video], anomalies: Sequence[Interval]
 ) -> None:
-    """Say on stderr what frames of one kind leave undefined, before anything is trained."""
+    """Warn of metrics that stay undefined on these test frames, before anything is trained."""
     spans: dict[str, list[Interval]] = {}
     for anomaly in anomalies:
         spans.setdefault(anomaly.video, []).append(anomaly)
@@ -240,7 +240,7 @@ def _warn_of_undefined_metrics(
 
 
 def _decode(labels: Sequence[Label], workers: int) -> list[Video | str]:
-    """What decoding finds, in the order of `labels`."""
+    """The outcome of decoding each video, in the order of `labels`."""
     paths = [label.path for label in labels]
     outcomes = in_processes(_probe_one, paths, workers, "decoding videos", "video")
     return [
@@ -263,7 +263,7 @@ def _bad_videos(labels: Path, reasons: list[str], count: int) -> str:
 
 
 def measured(label: Label, info: VideoInfo, digest: str) -> Video:
-    """A label with what is known of its file."""
+    """A label with the facts about its file."""
     return Video(
         name=label.name,
         path=label.path,
@@ -280,7 +280,7 @@ def _write(
     intervals: list[Interval],
     skipped: list[tuple[str, Path, str]],
 ) -> None:
-    """Write the three tables, the manifest last: where it is, the others are complete."""
+    """Write the three tables, the manifest last: if it exists, the others are complete."""
     spans = [(each.video, each.label, each.start, each.end) for each in intervals]
     write_csv(pd.DataFrame(spans, columns=INTERVAL_COLUMNS), folder / "intervals.csv")
     write_csv(pd.DataFrame(skipped, columns=["video", "path", "reason"]), folder / "skipped.csv")

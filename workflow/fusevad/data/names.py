@@ -4,13 +4,13 @@ import unicodedata
 
 
 def one_spelling(name: str) -> str:
-    """A name with composed letters: macOS decomposes them, so that `ä` is two characters."""
+    """A name with composed letters: macOS decomposes them, so `ä` is two characters there."""
     return unicodedata.normalize("NFC", name)
 
 
 def listed_name(text: str) -> str:
-    """The name of a video that a list names, with folders where needed: `training/01`.
+    """The name of a video in a list, which may include folders: `training/01`.
 
-    Names of videos become names of files, so that folders are joined by underscores.
+    Names of videos become names of files, so folders are joined with underscores.
     """
     return one_spelling(text.strip("/").replace("/", "_"))

@@ -1,4 +1,4 @@
-"""Whole numbers in tables of people, who use spreadsheets."""
+"""Whole numbers in tables that people edit in spreadsheets."""
 
 import re
 
@@ -6,12 +6,12 @@ _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,15})(?:\.0*)?\s*")
 
 
 def whole_number(text: str) -> int:
-    """The number that a cell holds; a spreadsheet may have made 30.0 of 30.
+    """The number in a cell; a spreadsheet may have turned 30 into 30.0.
 
     Raises:
-        ValueError: it is no whole number.
+        ValueError: it is not a whole number.
     """
     match = _WHOLE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"{text!r} is not a whole number")
     return int(match[1])

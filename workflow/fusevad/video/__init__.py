@@ -1,1 +1,1 @@
-"""Videos decoded to pictures: the only place that reads them."""
+"""Decode videos into pictures: the only place that reads them."""

@@ -1,6 +1,6 @@
-"""Whether a video file was cut short, by where its pictures lie in the file.
+"""Find out whether a video file was cut short, from where its pictures are in the file.
 
-Declared numbers of frames and durations say nothing: edit lists hide frames, recorders write chunks
+Declared numbers of frames and durations do not tell: edit lists hide frames, recorders write chunks
 without a picture, sound lasts longer than pictures. What counts is whether the bytes are there.
 """
 
@@ -16,15 +16,15 @@ from fusevad.video.containers import REPLACE
 
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 _MEDIA = b"movi"
-# Recorders that were stopped leave these in place of a size.
+# Recorders that were stopped leave these values in place of a size.
 _NO_RIFF_SIZE = (0, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
 def check_complete(path: Path, stream: VideoStream) -> None:
     """Refuse a file whose end is missing.
 
-    MP4, Matroska, AVI and FLV files say where things are; other containers can be cut anywhere
-    and still be whole.
+    MP4, Matroska, AVI and FLV files say where their parts are; other containers can be cut
+    anywhere and still look complete.
 
     Raises:
         FusevadError: the file ends before its pictures do.
@@ -47,7 +47,7 @@ def check_complete(path: Path, stream: VideoStream) -> None:
 
 
 def chunk_count(path: Path, stream: int) -> int:
-    """How many pictures an AVI file has; empty chunks, which repeat the last picture, count.
+    """Number of pictures in an AVI file; empty chunks, which repeat the last picture, count.
 
     Args:
         path: the file.
@@ -58,7 +58,7 @@ def chunk_count(path: Path, stream: int) -> int:
 
 
 def _chunks(file: BinaryIO, size: int, stream: int) -> Iterator[tuple[bytes, int]]:
-    """Name and end of each list of media and of each picture's chunk; not from the index.
+    """Name and end of each list of media and of each picture's chunk, without using the index.
 
     The index may be missing, and FFmpeg leaves empty chunks out.
     """
@@ -85,7 +85,7 @@ def _riff_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
 
 
 def _end_of_samples(stream: VideoStream) -> int:
-    """Where the last picture ends that the index of an MP4 file names."""
+    """Where the last picture in the index of an MP4 file ends."""
     return max((entry.pos + entry.size for entry in stream.index_entries), default=0)
 
 
@@ -98,7 +98,7 @@ def _end_of_fragments(file: BinaryIO, size: int) -> int:
         if length == 1:
             (length,) = struct.unpack(">Q", file.read(8).ljust(8, b"\xff"))
         fragmented |= name == b"moof"
-        if length < 8:  # up to the end of the file, or no box
+        if length < 8:  # up to the end of the file, or not a box
             return 0
         position += length
     return position if fragmented else 0
@@ -134,12 +134,12 @@ def _end_of_tags(file: BinaryIO, size: int) -> int:
 
 
 def _width(first: int) -> int:
-    """Bytes of a number of variable length, from its first byte."""
+    """Bytes of a variable-length number, from its first byte."""
     return 9 - first.bit_length()
 
 
 def _vint(data: bytes, start: int, keep_marker: bool) -> tuple[int | None, int]:
-    """A number of variable length and where it ends; None if there is none."""
+    """A variable-length number and where it ends; None if there is none."""
     if start >= len(data) or not data[start]:
         return None, start
     end = start + _width(data[start])

@@ -1,4 +1,4 @@
-"""Opening a video file: containers of pictures alone, and no file or network address but itself."""
+"""Open a video file: only containers of pictures, and no other file or network address."""
 
 import stat
 from pathlib import Path
@@ -13,7 +13,7 @@ from fusevad.errors import FusevadError
 REPLACE = "replace it with an intact copy, or set on_bad_video: skip"
 
 # Demuxers of FFmpeg that read pictures from the file itself. All others are refused: playlists and
-# scripts name further files and addresses, `image2` reads every file that fits a pattern.
+# scripts name other files and addresses, `image2` reads every file that matches a pattern.
 _DEMUXERS = (
     "asf", "av1", "avi", "dhav", "dv", "flv", "gif", "gxf", "h264", "hevc", "ivf", "m4v",
     "matroska", "mjpeg", "mov", "mpeg", "mpegts", "mpegvideo", "mxf", "nut", "obu", "ogg", "rm",
@@ -27,16 +27,16 @@ def open_container(path: Path) -> InputContainer:
     """Open a video file for reading.
 
     Raises:
-        FusevadError: there is no such file, it is no regular file, or no container of pictures.
+        FusevadError: there is no such file, or it is not a regular file or a container of pictures.
     """
     _check_regular(path)
     try:
-        # With the protocol in front, no name of a file is taken for an address.
+        # With the protocol in front, a file name is never taken for an address.
         return av.open(f"file:{path}", options=_ONLY_THIS_FILE)
     except av.ArgumentError as error:
         raise FusevadError(
             f"{path}: not a container of pictures; playlists, scripts, single images and sound are"
-            f" no videos: {REPLACE}"
+            f" not videos: {REPLACE}"
         ) from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise FusevadError(
@@ -45,7 +45,7 @@ def open_container(path: Path) -> InputContainer:
 
 
 def picture_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The first stream of pictures that is no cover or thumbnail.
+    """The first stream of pictures that is not a cover or thumbnail.
 
     Raises:
         FusevadError: there is none, or its codec is unknown.
@@ -58,13 +58,13 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
         raise FusevadError(
             f"{path}: unknown video codec; convert it to H.264, or set on_bad_video: skip"
         )
-    # One thread per video: several would change where a broken file stops.
+    # One thread per video: more threads would change where a broken file stops.
     stream.codec_context.thread_count = 1
     return stream
 
 
 def reason(error: Exception) -> str:
-    """What FFmpeg says of a failure."""
+    """FFmpeg's message for a failure."""
     return getattr(error, "strerror", None) or str(error)
 
 
@@ -80,4 +80,4 @@ def _check_regular(path: Path) -> None:
             f"{path}: the video file can't be opened ({error.strerror}); correct the path"
         ) from error
     if not stat.S_ISREG(mode):
-        raise FusevadError(f"{path}: a folder or device is no video file; correct the path")
+        raise FusevadError(f"{path}: a folder or device, not a video file; correct the path")

@@ -1,4 +1,4 @@
-"""The ten crops of 224x224 pixels out of a 340x256 frame that the literature embeds."""
+"""The ten crops of 224x224 pixels from a 340x256 frame that the literature embeds."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ CROP_SIZE = 224
 
 _RIGHT = FRAME_SIZE[0] - CROP_SIZE
 _BOTTOM = FRAME_SIZE[1] - CROP_SIZE
-# (top, left) of centre, top left, top right, bottom left, bottom right: the released order.
+# (top, left) of centre, top left, top right, bottom left, bottom right: the released code's order.
 _CORNERS = (
     (_BOTTOM // 2, _RIGHT // 2),
     (0, 0),
@@ -25,15 +25,15 @@ def crop_images(
     """Cut crops out of a frame or a motion cue and resize them for an encoder.
 
     Crop 0 is the centre, 1 to 4 are the corners (top left, top right, bottom left, bottom right),
-    5 to 9 the mirror images of 0 to 4.
+    5 to 9 are the mirror images of 0 to 4.
 
     Args:
         image: (256, 340, channels) uint8, (256, 340) float32, or, if `size` is 224, the uint8
             counts of a motion cue.
         crops: numbers of the wanted crops, 0..9.
         size: side of the result in pixels; 224 keeps the pixels as they are.
-        out: where to write the result, such as a part of the encoder's batch; new memory costs more
-            than the crops themselves.
+        out: where to write the result, such as a part of the encoder's batch; allocating memory
+            costs more than the crops themselves.
 
     Returns:
         (crops, size, size[, channels]) of the image's type. Shrinking averages areas

@@ -1,4 +1,4 @@
-"""Decoding of videos: the same frames on every machine, and one clear line for a bad file."""
+"""Decode videos: the same frames on every machine, and one clear line for a bad file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 FRAME_SIZE = (340, 256)
 
-# Formats whose planes are read as they are; swscale turns all others into the last.
+# Formats whose planes are read as they are; swscale converts all others to the last of them.
 _PLANAR = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuvj444p", "yuv444p")
-# Rounding that doesn't depend on the processor's vector instructions.
+# Rounding that does not depend on the processor's vector instructions.
 _CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a full decode found.
+    """Facts from a full decode.
 
     Attributes:
         frames: number of frames.
         fps: frames over seconds, from time stamps.
-        variable_rate: whether frame k is not shown at k / fps; then `frame_edges` says when.
+        variable_rate: whether frame k is shown at a time other than k / fps; see `frame_edges`.
         width, height: size in pixels as shown.
     """
 
@@ -49,7 +49,7 @@ def segment_count(frames: int) -> int:
 
 
 def sampled_times(frames: int, stride: int) -> list[int]:
-    """Frames 0, stride, 2 stride, ... of each segment of a video of so many frames."""
+    """Frames 0, stride, 2 stride, ... of each segment of a video with `frames` frames."""
     return [time for time in range(frames) if _is_sampled(time, stride)]
 
 
@@ -61,19 +61,19 @@ def read_pictures(
 ) -> Iterator["Picture"]:
     """Decode a video and resize its frames (bilinear, without keeping the aspect ratio).
 
-    Frames are turned and mirrored as the video's display matrix says, then resized.
+    Frames are turned and mirrored by the video's display matrix, then resized.
 
     Args:
         path: a video file.
         size: width and height of the frames, in pixels.
-        expected: number of frames that the manifest states, if it is to be checked.
+        expected: number of frames in the manifest, if it is to be checked.
         stride: yield only the frames of `sampled_times`.
 
     Yields:
-        pictures, from which RGB and gray levels are made.
+        pictures, which compute RGB and gray levels.
 
     Raises:
-        FusevadError: the file can't be decoded to its end, or has not `expected` frames.
+        FusevadError: the file can't be decoded to its end, or does not have `expected` frames.
     """
     from fusevad.video.pixels import Picture, colour_coefficients, resize  # numba takes a second
 
@@ -104,12 +104,12 @@ def read_frames(
     expected: int | None = None,
     stride: int = 1,
 ) -> Iterator[np.ndarray]:
-    """The RGB frames, (height, width, 3) uint8, of `read_pictures`; each is the caller's own."""
+    """The RGB frames of `read_pictures`, (height, width, 3) uint8; each is a new array."""
     return (picture.rgb() for picture in read_pictures(path, size, expected, stride))
 
 
 def probe(path: Path) -> VideoInfo:
-    """Decode a whole video: its length and rate come from its pictures, not from its header.
+    """Decode a whole video; take its length and rate from its pictures, not from its header.
 
     Raises:
         FusevadError: the file can't be decoded to its end.
@@ -124,16 +124,16 @@ def probe(path: Path) -> VideoInfo:
 
 
 def frame_edges(path: Path, expected: int) -> np.ndarray:
-    """When frames are shown, from time stamps: (frames + 1,) seconds from the first frame.
+    """Times of frames from time stamps: (frames + 1,) seconds from the first frame.
 
     Frame k is shown from edge k to edge k + 1.
 
     Args:
         path: a video file.
-        expected: number of frames that the manifest states.
+        expected: number of frames in the manifest.
 
     Raises:
-        FusevadError: the file can't be decoded to its end, or has not `expected` frames.
+        FusevadError: the file can't be decoded to its end, or does not have `expected` frames.
     """
     reader, frames = FrameReader(path), 0
     for _ in reader:
@@ -156,6 +156,6 @@ def _is_sampled(time: int, stride: int) -> bool:
 
 
 def _pixels(plane: VideoPlane) -> np.ndarray:
-    """A view (height, width) uint8 of a plane, whose lines may be padded."""
+    """A view (height, width) uint8 of a plane whose lines may be padded."""
     lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
     return lines[: plane.height, : plane.width]

@@ -1,4 +1,4 @@
-"""The display matrix of a frame: how stored pictures are turned and mirrored to stand upright."""
+"""The display matrix of a frame: how to turn and mirror stored pictures to be upright."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ def _unnamed(kind: type[Type], value: int) -> Type:
 
 
 # FFmpeg attaches more kinds of side data than PyAV 18 has names for, EXIF among them, and PyAV then
-# refuses to list any side data of the frame, the display matrix included.
+# refuses to list any side data of the frame, including the display matrix.
 Type._missing_ = classmethod(_unnamed)
 
 
@@ -24,8 +24,8 @@ class Orientation:
 
     Attributes:
         transposed: rows become columns.
-        mirrored: left and right change places.
-        flipped: top and bottom change places.
+        mirrored: left and right are swapped.
+        flipped: top and bottom are swapped.
     """
 
     transposed: bool = False
@@ -33,7 +33,7 @@ class Orientation:
     flipped: bool = False
 
     def apply(self, plane: np.ndarray) -> np.ndarray:
-        """(height, width) as it is shown; a contiguous copy unless nothing changes."""
+        """(height, width) as shown; a contiguous copy unless nothing changes."""
         if self == UPRIGHT:
             return plane
         shown = plane.T if self.transposed else plane
@@ -50,7 +50,7 @@ UPRIGHT = Orientation()
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:
-    """Orientation that the container, or EXIF data of a JPEG image, asks for."""
+    """The orientation from the container, or from the EXIF data of a JPEG image."""
     found = frame.side_data.get(Type.DISPLAYMATRIX)
     return UPRIGHT if found is None else orientation_of_matrix(np.frombuffer(found, np.int32))
 
@@ -59,8 +59,8 @@ def orientation_of_matrix(matrix: np.ndarray) -> Orientation:
     """The orientation nearest to a display matrix of libavutil.
 
     The matrix (a, b, u, c, d, v, x, y, w) moves pixel (p, q) to (a p + c q + x, b p + d q + y);
-    where it moves the picture doesn't matter, as pictures are shown whole. Of an angle between
-    two right ones the nearer right angle is taken.
+    the translation does not matter, as whole pictures are shown. Other angles are rounded to the
+    nearest right angle.
 
     Args:
         matrix: the nine numbers, in any unit.

@@ -1,6 +1,6 @@
-"""Arithmetic on pixels in integers: the same values on every machine, compiled by numba.
+"""Integer arithmetic on pixels: the same values on every machine, compiled by numba.
 
-Numba keeps what it compiled in `__pycache__` beside this file, or in the user's cache folder. The
+Numba caches compiled code in `__pycache__` beside this file, or in the user's cache folder. The
 casts keep it from computing in 64 bits, at half the speed.
 """
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numba import int32, njit, uint8, uint16
 
-# Raise it with every change that gives other pixels: motion cues of other pixels are then refused.
+# Raise it with every change of pixel values: motion cues of other pixels are then refused.
 PIXELS_VERSION = 2
 
 # Gray = 0.2989 R + 0.5870 G + 0.1140 B, times 10000, so that gray levels are integers.
@@ -27,11 +27,11 @@ _FILTER_BITS = 8
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded frame in its final size; RGB and gray levels are computed when asked for.
+    """A decoded frame in its final size; RGB and gray levels are computed on request.
 
     Attributes:
         y, cb, cr: luma and chroma, each (height, width) uint8, C-contiguous.
-        coefficients: what turns them into RGB, as in `colour_coefficients`.
+        coefficients: convert the planes to RGB, as in `colour_coefficients`.
     """
 
     y: np.ndarray
@@ -40,26 +40,26 @@ class Picture:
     coefficients: np.ndarray
 
     def rgb(self) -> np.ndarray:
-        """(height, width, 3) uint8, the caller's own."""
+        """(height, width, 3) uint8, a new array."""
         return rgb_of_planes(self.y, self.cb, self.cr, self.coefficients)
 
     def gray(self) -> np.ndarray:
-        """`gray_of_rgb` of `rgb()`, without making the RGB frame."""
+        """`gray_of_rgb` of `rgb()`, without computing the RGB frame."""
         return gray_of_planes(self.y, self.cb, self.cr, self.coefficients)
 
 
 @lru_cache(maxsize=16)
 def colour_coefficients(matrix: int, full_range: bool) -> np.ndarray:
-    """Fixed-point coefficients that turn luma and chroma into red, green and blue.
+    """Fixed-point coefficients that convert luma and chroma to red, green and blue.
 
     Args:
-        matrix: number of the matrix as in ITU-T H.273: 1 is BT.709, 9 and 10 are BT.2020, any
-            other stands for BT.601.
+        matrix: number of the matrix in ITU-T H.273: 1 is BT.709, 9 and 10 are BT.2020, any other
+            means BT.601.
         full_range: whether luma spans 0..255 instead of 16..235.
 
     Returns:
         (8,) int32, in units of 2**-16: factor of luma; of Cr in red; of Cb and of Cr in green; of
-        Cb in blue; then what is added to red, green and blue.
+        Cb in blue; then the offsets of red, green and blue.
     """
     red, blue = _LUMA_WEIGHTS.get(matrix, _BT601)
     green = 1 - red - blue
@@ -78,7 +78,7 @@ def colour_coefficients(matrix: int, full_range: bool) -> np.ndarray:
 
 
 def resize(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize one plane bilinearly, first across and then down, each rounded to 8 bits.
+    """Resize one plane bilinearly, first horizontally, then vertically, each rounded to 8 bits.
 
     Shrinking widens the filter (antialiasing), as swscale and Pillow do.
 
@@ -89,7 +89,7 @@ def resize(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     Returns:
         (height, width) uint8, C-contiguous.
     """
-    # Lines are blended whole, which is fast: for the columns the plane is turned.
+    # Whole lines are blended, which is fast; for the columns, the plane is transposed.
     across = _blend_lines(cv2.transpose(plane), *_filter(plane.shape[1], size[0]))
     return _blend_lines(cv2.transpose(across), *_filter(plane.shape[0], size[1]))
 
@@ -99,8 +99,8 @@ def _filter(source: int, target: int) -> tuple[np.ndarray, np.ndarray]:
     """Triangle filter from `source` to `target` samples, whose outer edges coincide.
 
     Returns:
-        first source sample of each target sample, (target,) int64, and the weights of it and those
-        that follow, (target, taps) uint16, which sum to 256.
+        first source sample of each target sample, (target,) int64, and the weights of it and the
+        samples after it, (target, taps) uint16, which sum to 256.
     """
     # Positions and weights in units of 1 / (2 target) source samples: integers.
     unit, reach = 2 * target, 2 * max(source, target)
@@ -183,7 +183,7 @@ def rgb_of_planes(
 def gray_of_planes(
     y: np.ndarray, cb: np.ndarray, cr: np.ndarray, coefficients: np.ndarray
 ) -> np.ndarray:
-    """Gray levels times GRAY_SCALE, int32, of the RGB that `rgb_of_planes` gives."""
+    """Gray levels times GRAY_SCALE, int32, of the RGB values of `rgb_of_planes`."""
     result = np.empty(y.shape, np.int32)
     for i in range(y.shape[0]):
         for j in range(y.shape[1]):

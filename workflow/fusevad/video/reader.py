@@ -1,4 +1,4 @@
-"""One pass through the frames of a video file, with every check of the file."""
+"""One pass through the frames of a video file, with all checks of the file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +13,16 @@ from fusevad.video.complete import check_complete, chunk_count
 from fusevad.video.containers import REPLACE, open_container, picture_stream, reason
 from fusevad.video.timing import Timing, constant, timing_of
 
-# A shorter packet may say that the picture stays: MPEG-4 has such packets of 7 bytes.
+# A shorter packet may mean that the picture stays: MPEG-4 has such packets of 7 bytes.
 _PICTURE_BYTES = 16
-# Recordings of broadcasts begin and end anywhere: their last packet may be a part of one.
+# Recordings of broadcasts begin and end anywhere: their last packet may be incomplete.
 _WITHOUT_END = ("mpegts", "mpeg")
 
 
 class FrameReader:
-    """The frames of a video's first picture stream, to be iterated once.
+    """The frames of a video's first picture stream, to be iterated over once.
 
-    An AVI file whose recorder left pictures out where nothing changed shows the last one again.
+    Where the recorder of an AVI file left out unchanged pictures, the last picture is repeated.
 
     Raises:
         FusevadError: while iterating, the file can't be decoded to its end or was cut short.
@@ -55,7 +55,7 @@ class FrameReader:
 
     @property
     def timing(self) -> Timing:
-        """Rate and times of the frames, once the last one was read.
+        """Rate and times of the frames, after the last one was read.
 
         Raises:
             FusevadError: the file has neither time stamps nor a rate.
@@ -86,8 +86,8 @@ class FrameReader:
                 yield frame
 
     def _filled(self, frames: Iterator[VideoFrame], stream: VideoStream) -> Iterator[VideoFrame]:
-        """A frame for each chunk from the first picture on; AVI time stamps are chunk numbers."""
-        # Where frames are reordered, their time stamps say nothing.
+        """A frame for each chunk, from the first picture on; AVI time stamps are chunk numbers."""
+        # Where frames are reordered, their time stamps tell nothing.
         ordered = not stream.codec_context.has_b_frames
         total = chunk_count(self._path, stream.index) if ordered else 0
         last, place = None, 0
@@ -107,7 +107,7 @@ class FrameReader:
         decoded, demuxer = len(self._stamps), stream.container.format.name
         if not decoded:
             raise FusevadError(f"{self._path}: the video has no frames; {REPLACE}")
-        # In other containers a picture may be two packets, or a packet no picture.
+        # In other containers a picture may be two packets, or a packet may have no picture.
         a_picture_a_packet = "mp4" in demuxer or demuxer == "avi"
         missing = self._pictures - decoded
         if a_picture_a_packet and missing > max(2, self._pictures // 50):

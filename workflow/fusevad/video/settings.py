@@ -1,4 +1,4 @@
-"""Sizes that settings are checked against; imports nothing heavy."""
+"""Sizes for checks of settings; imports nothing heavy."""
 
 SEGMENT_FRAMES = 16
 CROP_COUNT = 10

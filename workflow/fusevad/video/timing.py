@@ -1,4 +1,4 @@
-"""Rates and times of frames from their time stamps; what a container states is only a guess."""
+"""Rates and times of frames from their time stamps; a container's stated rate is only a guess."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-# Time stamps of a constant rate are off by a step of their clock, or by this share of a frame.
+# Time stamps of a constant rate are off by one step of their clock, or by this share of a frame.
 _JITTER = 0.1
 
 
@@ -16,7 +16,7 @@ class Timing:
 
     Attributes:
         fps: frames over seconds.
-        variable: whether frame k is noticeably not shown at k / fps.
+        variable: whether frame k is shown at a time noticeably different from k / fps.
         edges: (frames + 1,) seconds from the first frame: when each frame begins, and the end of
             the last.
     """
@@ -31,15 +31,14 @@ def timing_of(
 ) -> Timing | None:
     """Rate and times of a video.
 
-    A stated rate is believed if it fits all time stamps; otherwise they decide.
+    A stated rate is used if it fits all time stamps; otherwise the time stamps decide.
 
     Args:
-        stamps: of each frame, in seconds, at least one; they may jump back, where recordings were
+        stamps: of each frame, in seconds, at least one; they may jump back where recordings were
             joined.
-        last: length of the last frame in seconds; 0 if it is not known, and as long as the others
-            usually are.
+        last: length of the last frame in seconds; 0 if unknown, which means the usual length.
         clock: step of the time stamps in seconds.
-        rates: what the container says of frames per second, best guess first.
+        rates: frame rates that the container states, best guess first.
 
     Returns:
         None for a single frame of unknown length.
@@ -61,12 +60,12 @@ def timing_of(
 
 
 def constant(frames: int, fps: Fraction | float) -> Timing:
-    """Times of a video of a constant rate."""
+    """Times of a video with a constant rate."""
     return Timing(float(fps), False, np.arange(frames + 1) / float(fps))
 
 
 def _rising(stamps: np.ndarray) -> np.ndarray:
-    """Seconds from the first frame; a jump back counts as a frame of usual length."""
+    """Seconds from the first frame; a jump back counts as one frame of the usual length."""
     steps = np.diff(stamps)
     forward = steps[steps > 0]
     steps[steps < 0] = np.median(forward) if len(forward) else 0.0

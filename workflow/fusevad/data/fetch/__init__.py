@@ -1,1 +1,1 @@
-"""Getting a data set: downloads that resume, are checked and safely unpacked."""
+"""Download data sets: downloads resume, are verified and safely unpacked."""

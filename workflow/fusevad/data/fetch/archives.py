@@ -1,8 +1,8 @@
-"""Unpacking zip and tar archives that nobody has vouched for.
+"""Unpack untrusted zip and tar archives.
 
 Nothing leaves the folder: no member is written through a link, no link points outside, devices
 are refused, and the count, depth and size of what is written are capped while writing, as the
-archive's own statements may be lies.
+archive's own figures may be false.
 """
 
 import os
@@ -27,15 +27,15 @@ from fusevad.data.fetch.mirrors import one_line, writing
 from fusevad.data.fetch.record import HIDDEN
 from fusevad.errors import FusevadError
 
-# Folders in each other: what walks through them later calls itself for each.
+# Depth of folders: code that walks through them later recurses.
 _DEEPEST = 100
-# Up to so many bytes an archive may be compressed as well as it likes.
+# Up to this many bytes, the compression ratio of an archive is not limited.
 _SMALL = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The most that an archive may unpack to: members, bytes in all, bytes for each of its own."""
+    """Limits on what an archive may unpack to: members, bytes in all, bytes per byte of its own."""
 
     members: int
     size: int
@@ -47,7 +47,7 @@ def unpack(archive: Path, title: Path, folder: Path, caps: Caps) -> None:
 
     Raises:
         UnreadableArchiveError: it is broken.
-        UnsupportedArchiveError: it is made in a way that Python doesn't read.
+        UnsupportedArchiveError: it has a form that Python does not read.
         FusevadError: it would write outside, holds devices, is over a cap, or the disk is full.
     """
     if folder.exists():
@@ -64,7 +64,7 @@ def unpack(archive: Path, title: Path, folder: Path, caps: Caps) -> None:
     except TooManyMembersError as error:
         shutil.rmtree(folder)
         raise FusevadError(
-            f"{title}: holds more than {caps.members} members; if that is right, raise its"
+            f"{title}: has more than {caps.members} members; if that is right, raise its"
             " max_members"
         ) from error
     except Exception:
@@ -73,12 +73,12 @@ def unpack(archive: Path, title: Path, folder: Path, caps: Caps) -> None:
 
 
 def merge(source: Path, target: Path, title: Path) -> None:
-    """Move all of the folder `source` into `target`; files that are there already must be the same.
+    """Move the content of the folder `source` into `target`; existing files must be the same.
 
-    It can be stopped anywhere and, after `source` was made again, be done again.
+    It can be stopped anywhere and repeated after `source` was made again.
 
     Raises:
-        FusevadError: something else is there already.
+        FusevadError: something else is already there.
     """
     if not os.path.lexists(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -91,13 +91,13 @@ def merge(source: Path, target: Path, title: Path) -> None:
         source.unlink()
     else:
         raise FusevadError(
-            f"{target}: is there already and differs from what {title} holds; move it away and run"
+            f"{target}: exists and differs from the one in {title}; move it away and run"
             " the command again"
         )
 
 
 class _Unpacking:
-    """Writes what an archive holds below a folder, and counts it."""
+    """Writes the content of an archive below a folder, and counts it."""
 
     def __init__(
         self, archive: Path, title: Path, folder: Path, caps: Caps, bar: "tqdm[None]"
@@ -127,7 +127,7 @@ class _Unpacking:
             elif member.kind == "file":
                 self._write_file(member, _make_way(path))
             else:
-                raise _unsafe(member.name, "is no file, folder or link")
+                raise _unsafe(member.name, "is not a file, folder or link")
         _refuse_loops(self.folder)
 
     def _write_file(self, member: Member, path: Path) -> None:
@@ -156,7 +156,7 @@ class _Unpacking:
             )
 
     def _place(self, text: str) -> Path:
-        """Where a member goes, with its parent folders made; never through a link."""
+        """Where a member goes, after making its parent folders; never through a link."""
         name = PurePosixPath(text)
         if name.is_absolute() or ".." in name.parts or "\0" in text:
             raise _unsafe(text, "leaves its folder")
@@ -165,7 +165,7 @@ class _Unpacking:
         if len(name.parts) > _DEEPEST:
             raise _unsafe(text, f"is more than {_DEEPEST} folders deep")
         if _is_ours(name):
-            raise _unsafe(text, f"is where the downloader keeps its notes ({HIDDEN})")
+            raise _unsafe(text, f"is where the downloader keeps its own files ({HIDDEN})")
         path = self.folder
         for part in name.parts[:-1]:
             path = path / part
@@ -177,7 +177,7 @@ class _Unpacking:
         return self.folder / name
 
     def _linked(self, member: Member) -> Path:
-        """The earlier member that a hard link stands for."""
+        """The earlier member that a hard link refers to."""
         source = self._place(member.link)
         if not stat.S_ISREG(source.lstat().st_mode if os.path.lexists(source) else 0):
             raise _unsafe(member.name, "is a link to no file of the archive")
@@ -185,11 +185,11 @@ class _Unpacking:
 
 
 def _check_link(member: Member) -> None:
-    """Refuse a link that can leave its folder, whatever the folders and links around it become.
+    """Refuse a link that could leave its folder, whatever the folders and links around it become.
 
-    The archive moves into a folder that holds other things, among them links of other archives. So
-    a link first goes up, through the real folders that it is in itself, and then down alone: each
-    further link on its way down does the same.
+    The archive moves into a folder with other files, among them links of other archives. So a link
+    may first go up, through the real folders that it is in, and then only down: each further link
+    on its way down does the same.
     """
     link = PurePosixPath(member.link)
     ups = next((i for i, part in enumerate(link.parts) if part != ".."), len(link.parts))
@@ -197,7 +197,7 @@ def _check_link(member: Member) -> None:
     if not link.parts or link.is_absolute() or not inside or "\0" in member.link:
         raise _unsafe(member.name, "is a link to the outside")
     if ".." in link.parts[ups:] or len(member.link) > LONGEST_NAME or _is_ours(link):
-        raise _unsafe(member.name, "is a link whose end depends on other files")
+        raise _unsafe(member.name, "is a link whose target depends on other files")
 
 
 def _refuse_loops(folder: Path) -> None:
@@ -218,12 +218,12 @@ def _ends(link: Path) -> bool:
 
 
 def _is_ours(name: PurePosixPath) -> bool:
-    """Whether a path leads to the downloader's own folder, also where case doesn't count."""
+    """Whether a path leads to the downloader's own folder, also if case is ignored."""
     return any(part.casefold() == HIDDEN for part in name.parts)
 
 
 def _make_way(path: Path) -> Path:
-    """`path`, with an earlier member of that name removed: the last one counts."""
+    """`path`, after removing an earlier member of that name: the last member counts."""
     path.unlink(missing_ok=True)
     return path
 

@@ -15,7 +15,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """What a first download brought: a file's checksum and bytes, or a repository's commit."""
+    """Facts from a first download: a file's checksum and size, or a repository's commit."""
 
     sha256: str | None = None
     size: int | None = None
@@ -27,12 +27,12 @@ _ENTRIES = TypeAdapter(dict[str, Locked])
 
 @dataclass(frozen=True, slots=True)
 class LockFile:
-    """`config/checksums/{dataset}.json`: an object of file names, read anew each time."""
+    """`config/checksums/{dataset}.json`: an object of file names, read again at each access."""
 
     path: Path
 
     def get(self, name: str) -> Locked:
-        """What is locked of a file; nothing before its first download.
+        """The locked facts of a file; none before its first download.
 
         Raises:
             FusevadError: the lock file is broken.
@@ -40,7 +40,7 @@ class LockFile:
         return self._read().get(name, Locked())
 
     def add(self, name: str, entry: Locked) -> None:
-        """Keep what a first download brought."""
+        """Store the facts of a first download."""
         entries = self._read() | {name: entry}
         write_json({key: _as_json(entries[key]) for key in sorted(entries)}, self.path)
 

@@ -1,7 +1,7 @@
-"""Fetching a data set: each file from the first mirror that has it, checked, in its place.
+"""Fetch a data set: each file from the first mirror that has it, verified, to its place.
 
-Whatever is on its way lies in `.fetch/` of the data folder and goes to its final name by a rename,
-after its check. So the command can be killed anywhere: started again it ends with the same files.
+Incomplete files are in `.fetch/` of the data folder and get their final names by a rename, after
+verification. So the command can be killed anywhere; started again, it ends with the same files.
 """
 
 import os
@@ -23,22 +23,22 @@ from fusevad.errors import FusevadError
 def fetch(
     dataset: str, settings: FetchSettings, folder: Path, lock: Path, existing: Path | None = None
 ) -> None:
-    """Bring all files of a data set to `folder`; what is there already stays.
+    """Bring all files of a data set to `folder`; existing files stay.
 
-    folder: `data/{dataset}`. As a link to data that the user has, it is left alone.
+    folder: `data/{dataset}`. A link to the user's data is left alone.
     lock: file with the checksums of files that the configuration does not pin.
-    existing: folder where the user has the data already: `folder` becomes a link to it.
+    existing: the user's folder with the data: `folder` becomes a link to it.
 
     Raises:
         FusevadError: no mirror gave a file, a checksum is wrong, an archive is broken or unsafe,
-            the disk is full, the user must ask for the data first, or `existing` is no folder.
+            the disk is full, the user must request the data first, or `existing` is not a folder.
     """
     if existing is not None:
         _link(dataset, folder, existing)
         return
     if folder.is_symlink():
         if not folder.is_dir():
-            raise FusevadError(f"{folder}: the link leads nowhere; mend or remove it")
+            raise FusevadError(f"{folder}: the link leads nowhere; repair or remove it")
         return
     with writing(folder):
         (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
@@ -47,12 +47,12 @@ def fetch(
                 _fetch_all(FetchJob(dataset, settings, folder, LockFile(lock), Record(folder)))
         except filelock.Timeout as error:
             raise FusevadError(
-                f"{folder}: another command is fetching into it; wait until it is done"
+                f"{folder}: another command is fetching into it; wait until it ends"
             ) from error
 
 
 def _link(dataset: str, folder: Path, existing: Path) -> None:
-    """Make `folder` a link to the folder that the user has."""
+    """Make `folder` a link to the user's folder."""
     target = existing.expanduser().resolve()
     if not target.is_dir():
         raise FusevadError(f"{existing}: no such folder; correct data_root of {dataset}")
@@ -60,7 +60,7 @@ def _link(dataset: str, folder: Path, existing: Path) -> None:
         return
     if os.path.lexists(folder):
         raise FusevadError(
-            f"{folder}: is there already and is no link to {existing}; move it away, or drop"
+            f"{folder}: exists and is not a link to {existing}; move it away, or drop"
             f" data_root of {dataset}"
         )
     with writing(folder):
@@ -69,14 +69,14 @@ def _link(dataset: str, folder: Path, existing: Path) -> None:
 
 
 def _fetch_all(job: FetchJob) -> None:
-    """Fetch what is missing; what the user must ask for is printed after the rest."""
+    """Fetch missing files; print what the user must request after all others."""
     _remove_leftovers(job.lock.path)
     _remove_leftovers(job.record.path)
     missing = [file for file in job.settings.files if not is_done(job, file)]
     licence = job.settings.licence
     if any(file.sources for file in missing):
         where = f" ({licence.url})" if licence.url else ""
-        print(f"{job.dataset}: to use it is to accept: {licence.text}{where}", file=sys.stderr)
+        print(f"{job.dataset}: by using it you accept: {licence.text}{where}", file=sys.stderr)
     to_ask_for = [file.name for file in missing if not _fetch(job, file)]
     if to_ask_for:
         raise FusevadError(
@@ -89,7 +89,7 @@ def _fetch_all(job: FetchJob) -> None:
 
 
 def _remove_leftovers(final: Path) -> None:
-    """Remove what a killed run left of writing `final` (see `fusevad.files.atomic_path`)."""
+    """Remove what a killed run left while writing `final` (see `fusevad.files.atomic_path`)."""
     for path in final.parent.glob(f".{final.stem}.*.tmp{final.suffix}"):
         path.unlink()
 

@@ -1,4 +1,4 @@
-"""From a list of mirrors to one checked file."""
+"""Download one file, verified, from a list of mirrors."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 def download(job: FetchJob, file: FileSettings, slot: Slot) -> str:
-    """Have the file at `slot.part`, from the first mirror that gives the right one.
+    """Download the file to `slot.part` from the first mirror that has the right one.
 
     Returns its SHA-256, which is the expected one if that is known.
 
@@ -34,7 +34,7 @@ def download(job: FetchJob, file: FileSettings, slot: Slot) -> str:
             except WrongFileError:
                 slot.clear()
                 slot.folder.mkdir()
-                # The beginning may have been wrong, left by an earlier run or another mirror.
+                # Its beginning may have been wrong, from an earlier run or another mirror.
                 if not goes_on:
                     raise
 
@@ -42,10 +42,10 @@ def download(job: FetchJob, file: FileSettings, slot: Slot) -> str:
 
 
 def from_first_mirror(job: FetchJob, file: FileSettings, get: Callable[[Source], Result]) -> Result:
-    """What `get` returns for the first source where it raises no MirrorError.
+    """Return `get(source)` for the first source for which it raises no MirrorError.
 
     Raises:
-        FusevadError: it raised one for each.
+        FusevadError: it raised one for each source.
     """
     failures: list[tuple[Source, MirrorError]] = []
     for source in file.sources:
@@ -60,18 +60,18 @@ def _check(slot: Slot, expected: str | None, archive: bool) -> str:
     """SHA-256 of `slot.part`.
 
     Raises:
-        WrongFileError: it is not the expected one, or no archive where there should be one.
+        WrongFileError: it is not the expected one, or is not the expected archive.
     """
     sha256 = sha256_with_progress(slot.part, slot.title)
     if expected not in (None, sha256):
         raise MismatchError(expected, sha256)
     if archive and not is_archive(slot.part):
-        raise WrongFileError("sends something that is no zip or tar archive")
+        raise WrongFileError("sends a file that is not a zip or tar archive")
     return sha256
 
 
 def _bring(source: Source, slot: Slot, expected: str | None) -> str | None:
-    """Get the bytes of one mirror; returns the SHA-256 that the mirror states, if it does."""
+    """Get the bytes from one mirror; return the SHA-256 that the mirror states, if any."""
     if source.huggingface is not None:
         return hugging_face.download(source.huggingface, slot, expected)
     if source.drive is not None:
@@ -86,7 +86,7 @@ def _bring(source: Source, slot: Slot, expected: str | None) -> str | None:
 def _no_mirror(
     job: FetchJob, file: FileSettings, failures: list[tuple[Source, MirrorError]]
 ) -> FusevadError:
-    """The one line that says what was tried and what the user can do."""
+    """The error that says in one line what was tried and what the user can do."""
     place = job.folder / file.name
     tried = "; ".join(f"{source}: {error}" for source, error in failures)
     by_hand = f"put it there by hand (files are expected in the folder {job.folder})"
@@ -98,7 +98,7 @@ def _no_mirror(
     remote = [error for source, error in failures if not str(source).startswith("file:")]
     if remote and all(error.unreachable for error in remote):
         return FusevadError(
-            f"{place}: offline, it seems: no mirror can be reached ({tried}); connect and run the"
+            f"{place}: apparently offline: no mirror can be reached ({tried}); connect and run the"
             f" command again, or {by_hand}"
         )
     return FusevadError(

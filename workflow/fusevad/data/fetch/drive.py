@@ -1,4 +1,4 @@
-"""Mirrors on Google Drive, by gdown."""
+"""Mirrors on Google Drive, through gdown."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ _SECONDS = 60.0
 
 
 def download(file_id: str, slot: Slot) -> None:
-    """Get the file to `slot.part`, going on from what an earlier run left.
+    """Get the file to `slot.part`, resuming from what an earlier run left.
 
     Raises:
-        MirrorError: offline, not public, or asked for too often today.
+        MirrorError: offline, not public, or requested too often today.
         FusevadError: the disk is full.
     """
     whole = slot.folder / "drive"
@@ -27,7 +27,7 @@ def download(file_id: str, slot: Slot) -> None:
     except MirrorError as error:
         if not left or _size(left) > bytes_left or error.unreachable:
             raise
-        # gdown cannot go on from a file that is whole or has changed on the server.
+        # gdown cannot resume a file that is complete or has changed on the server.
         for path in left:
             path.unlink()
         _download(file_id, whole, slot.title)
@@ -36,7 +36,7 @@ def download(file_id: str, slot: Slot) -> None:
 
 
 def _download(file_id: str, whole: Path, title: Path) -> None:
-    """Get the file to `whole` by gdown, whose failures become a MirrorError."""
+    """Get the file to `whole` with gdown, whose failures become a MirrorError."""
     with writing(title):
         try:
             gdown.download(
@@ -45,12 +45,12 @@ def _download(file_id: str, whole: Path, title: Path) -> None:
                 resume=True,
                 retries=_RETRIES,
                 timeout=_SECONDS,
-                # gdown would keep cookies in the home folder, where we write nothing.
+                # gdown would keep cookies in the home folder, where FuseVAD writes nothing.
                 use_cookies=False,
             )
         except FileURLRetrievalError as error:
             raise MirrorError(
-                "not public, or asked for too often today: get it with a browser"
+                "not public, or requested too often today: get it with a browser"
             ) from error
         except DownloadError as error:
             unreachable = isinstance(error.__cause__, requests.exceptions.ConnectionError)
@@ -62,10 +62,10 @@ def _download(file_id: str, whole: Path, title: Path) -> None:
 
 
 def _partial_files(slot: Slot) -> list[Path]:
-    """What gdown left of a download that was stopped."""
+    """Files that gdown left of an interrupted download."""
     return list(slot.folder.glob("drive*.part"))
 
 
 def _size(paths: list[Path]) -> int:
-    """Bytes of all files that are still there."""
+    """Bytes of all files that still exist."""
     return sum(path.stat().st_size for path in paths if path.exists())

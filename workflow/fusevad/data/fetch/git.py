@@ -1,4 +1,4 @@
-"""Mirrors that are git repositories, by the git command."""
+"""Mirrors that are git repositories, through the git command."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def head(folder: Path) -> str | None:
 
 
 def _commit(folder: Path, revision: str) -> str | None:
-    """Commit of a revision, which may be a branch of the server's."""
+    """Commit of a revision, which may be a branch on the server."""
     for name in (revision, f"origin/{revision}"):
         command = [
             "git",
@@ -61,7 +61,7 @@ def _commit(folder: Path, revision: str) -> str | None:
 
 
 def _git(*arguments: str) -> None:
-    """Run git, showing its progress; its last words become a MirrorError."""
+    """Run git and show its progress; its last output becomes a MirrorError."""
     # No prompt for a password: the command may run where nobody sees it.
     environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:

@@ -1,4 +1,4 @@
-"""Mirrors on the web: downloads that resume, also in a later run."""
+"""Mirrors on the web: downloads resume, even in a later run."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from fusevad.files import write_json
 _CHUNK = 1 << 16
 _CONNECT_SECONDS = 15
 _READ_SECONDS = 60
-_BROKEN_OFF = 5  # times in a row that a transfer may break off without a byte having come
+_BROKEN_OFF = 5  # interruptions in a row without a byte received
 _BACKOFF_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60
 _BUSY = (408, 429, 500, 502, 503, 504)
@@ -26,15 +26,15 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
 class _BrokenOffError(Exception):
-    """The transfer stopped before its end; what has come is kept."""
+    """The transfer stopped before its end; received bytes are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Note:
-    """What is known of the bytes in `slot.part`: their address and its version there.
+    """Facts about the bytes in `slot.part`: their address and its version there.
 
     validator: value for If-Range, a strong ETag or a date; empty where the server gives none.
-    length: bytes of the whole file, if the server says.
+    length: bytes of the whole file, if the server says so.
     """
 
     url: str
@@ -43,13 +43,13 @@ class _Note:
 
 
 def download(url: str, slot: Slot, known: bool, headers: Mapping[str, str] | None = None) -> None:
-    """Get `url` to `slot.part`, going on from what is there if that is of the same version.
+    """Get `url` to `slot.part`, resuming from existing bytes if they are of the same version.
 
-    known: whether the checksum is known. Then bytes are also taken up that came from another
-        mirror or from a server that names no version: a wrong sum will show.
+    known: whether the checksum is known. Then bytes from another mirror, or from a server that
+        names no version, are also resumed: a wrong checksum will show.
 
     Raises:
-        MirrorError: unreachable, refused, or broken off again and again.
+        MirrorError: unreachable, refused, or interrupted again and again.
         FusevadError: the disk is full.
     """
     with _session(headers or {}) as session:
@@ -62,12 +62,12 @@ def download(url: str, slot: Slot, known: bool, headers: Mapping[str, str] | Non
             except _BrokenOffError as error:
                 stalled = 0 if _size(slot) > before else stalled + 1
                 if stalled == _BROKEN_OFF:
-                    raise MirrorError(f"breaks off: {error}") from error
+                    raise MirrorError(f"interrupted: {error}") from error
                 time.sleep(_BACKOFF_SECONDS * 2**stalled)
 
 
 def _session(headers: Mapping[str, str]) -> requests.Session:
-    """A session that tries again, with growing pauses, when no answer or a busy one comes."""
+    """A session that retries, with growing pauses, when the server is busy or silent."""
     retry = urllib3.Retry(
         total=None,
         connect=2,
@@ -109,7 +109,7 @@ def _go_on(session: requests.Session, url: str, slot: Slot, known: bool) -> None
     with response:
         if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
             if response.headers.get("Content-Range") == f"bytes */{start}":
-                return  # all was there already
+                return  # everything was there
             slot.clear_part()
             raise _BrokenOffError("the server has another file now")
         _check_answer(response, slot, known)
@@ -117,7 +117,7 @@ def _go_on(session: requests.Session, url: str, slot: Slot, known: bool) -> None
 
 
 def _resume_point(url: str, slot: Slot, known: bool) -> tuple[int, int | None, dict[str, str]]:
-    """Byte to go on from, length of the whole, and headers that ask for the same version's rest."""
+    """Byte to resume from, total length, and headers that ask for the rest of the same version."""
     start = _size(slot)
     note = _read_note(slot)
     if not start or note is None:
@@ -130,7 +130,7 @@ def _resume_point(url: str, slot: Slot, known: bool) -> tuple[int, int | None, d
 
 
 def _check_answer(response: requests.Response, slot: Slot, known: bool) -> None:
-    """Raise MirrorError unless the answer brings a file; a known checksum says more than a type."""
+    """Raise MirrorError unless the response is a file; a known checksum says more than a type."""
     if response.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         raise MirrorError(f"answers {response.status_code} {response.reason}")
     kind = response.headers.get("Content-Type", "")
@@ -139,12 +139,12 @@ def _check_answer(response: requests.Response, slot: Slot, known: bool) -> None:
 
 
 def _receive(response: requests.Response, url: str, slot: Slot, start: int) -> None:
-    """Write the answer's body to `slot.part` from byte `start`, or from 0 if the server does."""
+    """Write the response's body to `slot.part` from byte `start`, or from 0 if the server does."""
     if response.status_code == HTTPStatus.PARTIAL_CONTENT:
         span = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
         if span is None or int(span[1]) != start:
             slot.clear_part()
-            raise _BrokenOffError("the server sends other bytes than were asked for")
+            raise _BrokenOffError("the server sends bytes other than requested")
     else:
         start = 0
     announced = response.headers.get("Content-Length", "")
@@ -165,7 +165,7 @@ def _receive(response: requests.Response, url: str, slot: Slot, start: int) -> N
 
 
 def _next(body: Iterator[bytes]) -> bytes:
-    """The next bytes of a body, none at its end."""
+    """The next bytes of a body, empty at its end."""
     try:
         return next(body, b"")
     except urllib3.exceptions.HTTPError as error:
@@ -173,7 +173,7 @@ def _next(body: Iterator[bytes]) -> bytes:
 
 
 def _validator(response: requests.Response) -> str:
-    """What If-Range takes: a strong ETag, or else the date of the last change."""
+    """The value for If-Range: a strong ETag, or else the date of the last change."""
     tag = response.headers.get("ETag", "")
     if tag and not tag.startswith("W/"):
         return tag
@@ -186,7 +186,7 @@ def _size(slot: Slot) -> int:
 
 
 def _read_note(slot: Slot) -> _Note | None:
-    """What is known of `slot.part`; nothing if a kind of source that keeps no note made it."""
+    """The note on `slot.part`; None if a kind of source without notes wrote it."""
     return _Note(**json.loads(slot.note.read_text())) if slot.note.exists() else None
 
 

@@ -1,7 +1,7 @@
 """Mirrors on the Hugging Face hub.
 
-The library finds the file, its commit and its checksum and adds the user's token; the bytes come by
-`https.download`, as the library's own download (2.4) begins anew after a killed one.
+The library finds the file, its commit and its checksum and adds the user's token; `https.download`
+gets the bytes, as the library's own download (2.4) starts again after a kill.
 """
 
 import re
@@ -20,13 +20,13 @@ _BUSY = (408, 429, 500, 502, 503, 504)
 
 
 class _BusyError(MirrorError):
-    """The hub asks to come back later."""
+    """The hub asks for a later request."""
 
 
 def download(source: HuggingFaceFile, slot: Slot, expected: str | None) -> str | None:
-    """Get the file to `slot.part`, of the commit that the revision stands for now.
+    """Get the file to `slot.part`, at the commit that the revision refers to now.
 
-    expected: the SHA-256 it must have; if the hub states another nothing is downloaded.
+    expected: the SHA-256 that it must have; if the hub states another, nothing is downloaded.
 
     Returns the SHA-256 that the hub states (for large files; otherwise None).
 
@@ -50,7 +50,7 @@ def download(source: HuggingFaceFile, slot: Slot, expected: str | None) -> str |
 
 
 def _metadata(source: HuggingFaceFile, retry: bool) -> huggingface_hub.HfFileMetadata:
-    """What the hub says of the file; `retry` has the library ask again and again."""
+    """The hub's facts about the file; with `retry` the library asks again and again."""
     url = huggingface_hub.hf_hub_url(
         source.repo, source.file, repo_type=source.repo_type, revision=source.revision
     )

@@ -1,4 +1,4 @@
-"""One run of `fetch`: its arguments, and what earlier runs have done already."""
+"""One run of `fetch`: its arguments, and what earlier runs have done."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ class FetchJob:
     record: Record
 
     def slot(self, file: FileSettings) -> Slot:
-        """Where a file is on its way."""
+        """Where a file is stored until it is complete."""
         staging = self.folder / HIDDEN / "staging"
         return Slot(staging / quote(file.name, safe=""), self.folder / file.name)
 
@@ -37,22 +37,22 @@ class FetchJob:
             self.lock.add(file.name, Locked(sha256=sha256, size=size))
 
     def commits(self, file: FileSettings) -> set[str]:
-        """Commits that a repository may be at; none as long as no branch or tag was resolved."""
+        """Commits that a repository may be at; none until a branch or tag was resolved."""
         locked = self.lock.get(file.name).commit
         revisions = {source.git.revision for source in file.sources if source.git}
         pinned = {revision for revision in revisions if git.is_commit(revision)}
         return pinned or ({locked} if locked else set())
 
     def where_expected(self, file: FileSettings) -> str:
-        """Where the expected checksum or commit of a file is written, for messages."""
+        """Where the expected checksum or commit of a file is stored, for messages."""
         return "the configuration" if file.sha256 else str(self.lock.path)
 
 
 def is_done(job: FetchJob, file: FileSettings) -> bool:
-    """Whether the record and a look at the disk say that a file is in its place.
+    """Whether the record and the disk agree that a file is in its place.
 
     Raises:
-        FusevadError: another version than is asked for now was cloned or unpacked there.
+        FusevadError: a version other than the requested one was cloned or unpacked there.
     """
     if file.from_git:
         return _repository_is_there(job, file)
@@ -65,7 +65,7 @@ def is_done(job: FetchJob, file: FileSettings) -> bool:
 
 
 def _file_is_there(job: FetchJob, file: FileSettings, entry: Entry) -> bool:
-    """Whether a file has the size and time of change that it had when it was checked."""
+    """Whether a file has the size and modification time that it had when it was checked."""
     path = job.folder / file.name
     if job.expected(file) not in (None, entry.sha256) or not path.is_file():
         return False
@@ -77,7 +77,7 @@ def _file_is_there(job: FetchJob, file: FileSettings, entry: Entry) -> bool:
 
 
 def _unpacked_is_there(job: FetchJob, file: FileSettings, entry: Entry) -> bool:
-    """Whether an archive was unpacked where it should be, and what it held is still there."""
+    """Whether an archive was unpacked to its place, and its content is still there."""
     target = job.folder / file.target
     if entry.target != file.target or not all((target / name).exists() for name in entry.holds):
         return False
@@ -93,7 +93,7 @@ def _unpacked_is_there(job: FetchJob, file: FileSettings, entry: Entry) -> bool:
 
 
 def _repository_is_there(job: FetchJob, file: FileSettings) -> bool:
-    """Whether a repository is in its place, at the right commit as far as can be told."""
+    """Whether a repository is in its place, at the right commit as far as is known."""
     place = job.folder / file.name
     if not place.is_dir():
         return False

@@ -1,7 +1,7 @@
-"""Reading zip and tar archives that nobody has vouched for, with bounds on all that is read.
+"""Read untrusted zip and tar archives, with bounds on all that is read.
 
-What an archive says about itself may be a lie, and all of it may be compressed a thousandfold: a
-name, a link or a list of members can be gigabytes.
+An archive's own figures may be false, and anything in it may be compressed a thousandfold: a name,
+a link or a list of members can be gigabytes.
 """
 
 import bz2
@@ -29,9 +29,9 @@ _HEADERS = 1 << 20
 # Bytes of the list of members at the end of a zip archive, and of one name: PATH_MAX of Linux.
 _DIRECTORY = 256 << 20
 LONGEST_NAME = 4096
-# Bytes that a decoder of xz may take; `xz -9` asks for 65 MB.
+# Bytes that an xz decoder may take; `xz -9` needs 65 MB.
 _XZ_MEMORY = 256 << 20
-# What zipfile, tarfile and the libraries below them raise at broken bytes.
+# Errors of zipfile, tarfile and the libraries below them on broken bytes.
 _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -45,20 +45,20 @@ _BROKEN = (
 
 
 class UnreadableArchiveError(FusevadError):
-    """The archive is broken: getting it anew may help."""
+    """The archive is broken: downloading it again may help."""
 
 
 class UnsupportedArchiveError(Exception):
-    """The archive is whole, but made in a way that Python doesn't read; the text says which."""
+    """The archive is intact, but in a form that Python does not read; the text says which."""
 
 
 class UnsafeArchiveError(Exception):
-    """A part of the archive that must not be read; the text says which and what it does."""
+    """A part of the archive must not be read; the text says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of any kind of archive; `link` is where a link points, `open` gives the bytes."""
+    """A member of any archive; `link` is where a link points, `open` returns the bytes."""
 
     name: str
     kind: Literal["file", "folder", "link", "hard link", "other"]
@@ -67,7 +67,7 @@ class Member:
 
 
 class TooManyMembersError(Exception):
-    """The archive holds more members than are wanted."""
+    """The archive has more members than allowed."""
 
 
 class _Readable(Protocol):
@@ -78,16 +78,16 @@ class _Readable(Protocol):
 
 def is_archive(path: Path) -> bool:
     """Whether a file is a tar archive (of any compression) or a zip archive."""
-    # A tar archive can end in a zip archive, which makes it look like one.
+    # A tar archive can end with a zip archive, which makes it look like a zip archive.
     return _is_tar(path) or zipfile.is_zipfile(path)
 
 
 def members(archive: Path, title: Path, most: int) -> Iterator[Member]:
-    """Members of an archive, called `title` in messages, in their order.
+    """Members of an archive, called `title` in messages, in order.
 
     Raises:
         UnreadableArchiveError: broken bytes.
-        UnsupportedArchiveError, UnsafeArchiveError: as they say.
+        UnsupportedArchiveError, UnsafeArchiveError: see there.
         TooManyMembersError: a zip archive lists more than `most`.
     """
     with reading(title):
@@ -96,7 +96,7 @@ def members(archive: Path, title: Path, most: int) -> Iterator[Member]:
 
 @contextlib.contextmanager
 def reading(title: Path) -> Iterator[None]:
-    """Turn whatever broken bytes raise into one line."""
+    """Turn any error from broken bytes into one line."""
     try:
         yield
     except NotImplementedError as error:
@@ -104,7 +104,7 @@ def reading(title: Path) -> Iterator[None]:
     except (*_BROKEN, MemoryError) as error:
         raise UnreadableArchiveError(
             f"{title}: the archive is broken ({one_line(str(error) or type(error).__name__)}); get"
-            " it anew: remove it if you put it there, and run the command again"
+            " it again: remove it if you put it there, and run the command again"
         ) from error
 
 
@@ -130,7 +130,7 @@ def _zip_members(archive: Path, most: int) -> Iterator[Member]:
 
 
 def _check_supported(info: zipfile.ZipInfo) -> None:
-    """Refuse what zipfile can't decode before anything is written."""
+    """Refuse forms that zipfile can't decode before anything is written."""
     if info.flag_bits & 1:
         raise UnsupportedArchiveError("it is encrypted")
     method = zipfile.compressor_names.get(info.compress_type, f"method {info.compress_type}")
@@ -150,7 +150,7 @@ def _zip_link(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
 
 
 def _check_directory(stream: IO[bytes], most: int) -> None:
-    """Count what is listed at the end of a zip archive before zipfile keeps all of it in memory."""
+    """Check the list at the end of a zip archive before zipfile reads all of it into memory."""
     end = zipfile._EndRecData(stream)
     if end is None:
         raise zipfile.BadZipFile("no list of members at its end")
@@ -188,7 +188,7 @@ def _is_tar(path: Path) -> bool:
 
 
 def _tar_members(archive: Path) -> Iterator[Member]:
-    """Members of a tar archive, in their order."""
+    """Members of a tar archive, in order."""
     with _open_tar(archive) as (file, stream):
         while True:
             stream.allowance = _HEADERS
@@ -213,7 +213,7 @@ def _tar_members(archive: Path) -> Iterator[Member]:
 
 
 class _StrictInfo(tarfile.TarInfo):
-    """Headers of a tar archive; tarfile itself takes a broken one for the archive's end."""
+    """Headers of a tar archive; tarfile itself takes a broken header for the archive's end."""
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
@@ -233,7 +233,7 @@ def _open_tar(path: Path) -> Iterator[tuple[tarfile.TarFile, "_Bounded"]]:
     """Open a tar archive of any compression, its first header read.
 
     Raises:
-        tarfile.ReadError: it is none.
+        tarfile.ReadError: it is not a tar archive.
     """
     for decoded in (lambda file: file, _gunzipped, bz2.BZ2File, _Xz):
         with path.open("rb") as file, contextlib.ExitStack() as stack:
@@ -254,7 +254,7 @@ def _gunzipped(file: IO[bytes]) -> _Readable:
 
 
 class _Bounded:
-    """A stream that is read forward, and of which headers get a limited number of bytes.
+    """A stream that is read forwards only, with a limited number of bytes for headers.
 
     Attributes:
         allowance: bytes that may still be read; None for no limit.
@@ -296,7 +296,7 @@ class _Bounded:
 
 
 class _Xz:
-    """The content of an xz file, decoded in bounded memory, which `lzma.LZMAFile` can't."""
+    """The content of an xz file, decoded in bounded memory, which `lzma.LZMAFile` cannot do."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""What every kind of mirror has in common: where bytes go, and how it says that it failed."""
+"""Shared by all kinds of mirrors: where bytes go, and how failures are reported."""
 
 import contextlib
 import shutil
@@ -22,11 +22,11 @@ class MirrorError(Exception):
 
 
 class WrongFileError(MirrorError):
-    """A mirror gave a whole file that is not the right one."""
+    """A mirror gave a complete file that is not the right one."""
 
 
 class MismatchError(WrongFileError):
-    """A mirror gave a file with another checksum than expected."""
+    """A mirror gave a file whose checksum is not the expected one."""
 
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(f"SHA-256 is {found}, expected {expected}")
@@ -34,7 +34,7 @@ class MismatchError(WrongFileError):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where one file is on its way: a hidden folder that only this file uses.
+    """Where an incomplete file is stored: a hidden folder that only this file uses.
 
     title: the file's final path, for progress bars and messages.
     """
@@ -44,36 +44,36 @@ class Slot:
 
     @property
     def part(self) -> Path:
-        """Bytes that have come so far, or that wait for their check."""
+        """Bytes received so far, or waiting for verification."""
         return self.folder / "part"
 
     @property
     def note(self) -> Path:
-        """Which address the bytes of `part` are from."""
+        """Facts about the address that the bytes of `part` came from."""
         return self.folder / "part.json"
 
     @property
     def complete(self) -> Path:
-        """The checked archive, waiting to be unpacked."""
+        """The verified archive, waiting to be unpacked."""
         return self.folder / "complete"
 
     @property
     def unpacked(self) -> Path:
-        """What an archive or a git repository holds, before it goes to its place."""
+        """The content of an archive or a git repository, before it goes to its place."""
         return self.folder / "unpacked"
 
     @property
     def started(self) -> bool:
-        """Whether an earlier run left something to go on from."""
+        """Whether an earlier run left something to resume from."""
         return self.folder.is_dir() and any(self.folder.iterdir())
 
     def clear_part(self) -> None:
-        """Remove the bytes that have come, then the note on them."""
+        """Remove the received bytes, then the note on them."""
         self.part.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove all that is on its way."""
+        """Remove everything that is incomplete."""
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
@@ -86,7 +86,7 @@ def one_line(text: str, most: int = 200) -> str:
 
 @contextlib.contextmanager
 def writing(final: Path) -> Iterator[None]:
-    """Turn what the operating system says against writing `final` into one line.
+    """Turn the operating system's errors in writing `final` into one line.
 
     Raises:
         FusevadError: the disk is full, the folder cannot be written to, ...

@@ -1,4 +1,4 @@
-"""Bringing one file, archive or repository to its place."""
+"""Bring one file, archive or repository to its place."""
 
 import os
 import shutil
@@ -16,10 +16,10 @@ from fusevad.errors import FusevadError
 
 
 def fetch_file(job: FetchJob, file: FileSettings) -> bool:
-    """Have a checked file at its name; False if the user has to put it there.
+    """Bring a verified file to its name; False if the user has to put it there.
 
     Raises:
-        FusevadError: no mirror gave it, or what the user put there has a wrong checksum.
+        FusevadError: no mirror gave it, or the user's file has a wrong checksum.
     """
     path = job.folder / file.name
     slot = job.slot(file)
@@ -43,9 +43,9 @@ def fetch_file(job: FetchJob, file: FileSettings) -> bool:
 
 
 def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
-    """Have what an archive holds in its place; False if the user has to get the archive.
+    """Bring an archive's content to its place; False if the user has to get the archive.
 
-    An archive that the user put at its name is never removed.
+    An archive that the user put there is never removed.
 
     Raises:
         FusevadError: no mirror gave it; a wrong checksum; broken, unsafe or too large; or other
@@ -54,7 +54,7 @@ def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
     slot = job.slot(file)
     own = job.folder / file.name
     by_hand = own.exists()
-    # With `slot.complete` an earlier run of ours may have stopped halfway to that place.
+    # If `slot.complete` exists, an earlier run may have stopped halfway through unpacking.
     if not by_hand and not slot.complete.exists() and _is_given(job, file):
         slot.clear()
         return True
@@ -91,7 +91,7 @@ def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
 
 
 def fetch_repository(job: FetchJob, file: FileSettings) -> None:
-    """Clone a repository to its place, at its pinned or locked commit, or what its branch is now.
+    """Clone a repository to its place, at its pinned or locked commit, or at its branch's head.
 
     Raises:
         FusevadError: no mirror gave it.
@@ -99,7 +99,7 @@ def fetch_repository(job: FetchJob, file: FileSettings) -> None:
     slot = job.slot(file)
 
     def clone(source: Source) -> str:
-        assert source.git is not None  # FileSettings sees to it
+        assert source.git is not None  # FileSettings checks it
         revision = source.git.revision
         locked = job.lock.get(file.name).commit
         return git.clone(
@@ -116,21 +116,21 @@ def fetch_repository(job: FetchJob, file: FileSettings) -> None:
 
 
 def _by_hand(job: FetchJob, file: FileSettings, reason: str) -> FusevadError:
-    """What to do with a whole archive that only other programs read."""
+    """Tell the user how to unpack an intact archive that only other programs read."""
     own = job.folder / file.name
     advice = f"unpack it with 7z or unzip into {job.folder / file.target}, remove it"
     if not file.gives:
         advice = "unpack it with 7z or unzip, pack that again as a .tar under the same name"
         if job.expected(file):
             advice += f", update its checksum in {job.where_expected(file)}"
-    return FusevadError(f"{own}: whole, but {reason}; {advice}, and run the command again")
+    return FusevadError(f"{own}: intact, but {reason}; {advice}, and run the command again")
 
 
 def _refuse_others(job: FetchJob, file: FileSettings, unpacked: Path) -> None:
-    """Refuse an archive that brings what another file of the data set shows that it is there by.
+    """Refuse an archive with paths that mark another file of the data set as unpacked.
 
     Raises:
-        FusevadError: it does.
+        FusevadError: it has some.
     """
     target = PurePosixPath(file.target)
     for other in job.settings.files:
@@ -140,13 +140,13 @@ def _refuse_others(job: FetchJob, file: FileSettings, unpacked: Path) -> None:
             if path != target and os.path.lexists(unpacked / path.relative_to(target)):
                 shutil.rmtree(unpacked)
                 raise FusevadError(
-                    f"{job.folder / file.name}: not unpacked: holds {path}, which is to come from"
+                    f"{job.folder / file.name}: not unpacked: contains {path}, which belongs to"
                     f" {other.name}; do not use this archive, and tell whoever gave it"
                 )
 
 
 def _check_by_hand(job: FetchJob, file: FileSettings) -> str:
-    """SHA-256 of a file that the user put in its place, or that was changed there.
+    """SHA-256 of a file that the user put in its place or changed there.
 
     Raises:
         FusevadError: it is not the expected one, or a folder.
@@ -165,12 +165,12 @@ def _check_by_hand(job: FetchJob, file: FileSettings) -> str:
 
 
 def _is_given(job: FetchJob, file: FileSettings) -> bool:
-    """Whether the user has unpacked an archive in its place already."""
+    """Whether the user has already unpacked an archive in its place."""
     return bool(file.gives) and all((job.folder / path).exists() for path in file.gives)
 
 
 def _complete_archive(job: FetchJob, file: FileSettings, slot: Slot) -> str:
-    """Have the whole archive at `slot.complete`; returns its SHA-256."""
+    """Bring the complete archive to `slot.complete`; return its SHA-256."""
     if slot.complete.exists():
         sha256 = sha256_with_progress(slot.complete, slot.title)
         if job.expected(file) in (None, sha256):

@@ -12,10 +12,10 @@ HIDDEN = ".fetch"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """How a file was when it was fetched and checked.
+    """A file's state when it was fetched and verified.
 
-    Of a file: its SHA-256, bytes and time of change (nanoseconds). Of an unpacked archive: its
-    SHA-256 and bytes, the folder it was unpacked into and what it held at its top.
+    For a file: its SHA-256, size and modification time (nanoseconds). For an unpacked archive: its
+    SHA-256 and size, the folder it was unpacked into and the names at its top level.
     """
 
     sha256: str
@@ -40,16 +40,16 @@ class Record:
         return self.folder / HIDDEN / "record.json"
 
     def get(self, name: str) -> Entry | None:
-        """What is known of a file; None if it was not fetched, or the record is unreadable."""
+        """The entry of a file; None if it was not fetched, or the record is unreadable."""
         return self._read().get(name)
 
     def add(self, name: str, entry: Entry) -> None:
-        """Note that a file is in its place."""
+        """Record that a file is in its place."""
         entries = self._read() | {name: entry}
         write_json({key: asdict(value) for key, value in entries.items()}, self.path)
 
     def _read(self) -> dict[str, Entry]:
-        """All entries; a broken record only means that files are checked again."""
+        """All entries; with a broken record, files are only checked again."""
         try:
             return _ENTRIES.validate_json(self.path.read_bytes())
         except (FileNotFoundError, ValidationError):

@@ -1,4 +1,4 @@
-"""The `fetch:` section of a data set's configuration: where its files come from."""
+"""The section `fetch:` of a data set's configuration: where its files come from."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _GIT_SCHEMES = ("https", "http", "ssh", "file")
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """What the user accepts by getting the data: a licence's name or a form, and its address."""
+    """What the user accepts with the data: a licence's name or a form, and its address."""
 
     __pydantic_config__ = FORBID
     text: str
@@ -45,7 +45,7 @@ class GitRepository:
     def __post_init__(self) -> None:
         _check_url(self.url, _GIT_SCHEMES)
         if not self.revision or self.revision.startswith("-"):
-            raise ValueError(f"{self.revision!r} is no revision")
+            raise ValueError(f"{self.revision!r} is not a revision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +78,14 @@ class FileSettings:
     """A file (or, from git, a folder) of a data set.
 
     name: its path below the data folder.
-    sources: mirrors, tried in order; none where the user gets the file by a form.
-    sha256: of the file as it is downloaded; without it the first download's is kept in a lock file.
-    unpack: true for an archive to unpack beside its name, or the folder to unpack it into.
+    sources: mirrors, tried in order; none if the user gets the file by a form.
+    sha256: of the downloaded file; without it, the first download's is stored in a lock file.
+    unpack: true to unpack an archive beside its name, or the folder to unpack it into.
     gives: paths below the data folder that show that the archive is already unpacked there, for
-        users who did so themselves.
+        users who unpacked it themselves.
     keep_archive: whether the archive stays after unpacking.
-    max_members, max_gigabytes: the most that the archive may unpack to.
-    max_ratio: the most that it may be compressed, above 100 MB: bytes for each byte of its own.
+    max_members, max_gigabytes: limits on the unpacked archive.
+    max_ratio: limit on the compression ratio, above 100 MB: bytes for each byte of its own.
     """
 
     __pydantic_config__ = FORBID
@@ -133,7 +133,7 @@ class FileSettings:
 class FetchSettings:
     """Section `fetch:`.
 
-    form: for data given on request: what to ask for, where, and where to put what one gets.
+    form: for data given on request: what to request, where, and where to put the files.
     """
 
     __pydantic_config__ = FORBID
@@ -151,17 +151,17 @@ class FetchSettings:
 
 
 def _check_url(url: str, schemes: tuple[str, ...]) -> None:
-    """Raise ValueError unless `url` is an absolute address of one of the schemes."""
+    """Raise ValueError unless `url` is a complete address with one of the schemes."""
     parts = urlsplit(url)
     if parts.scheme not in schemes:
         raise ValueError(f"{url!r} does not begin with {', '.join(f'{s}://' for s in schemes)}")
     local = parts.scheme == "file"
     if (local and parts.netloc not in ("", "localhost")) or not (local or parts.netloc):
-        raise ValueError(f"{url!r} is no complete address (file:// is followed by a full path)")
+        raise ValueError(f"{url!r} is not a complete address (file:// needs a full path)")
 
 
 def _check_path(path: str) -> None:
     """Raise ValueError unless `path` stays below the data folder and out of its hidden record."""
     parts = PurePosixPath(path).parts
     if not parts or PurePosixPath(path).is_absolute() or ".." in parts or parts[0] == ".fetch":
-        raise ValueError(f"{path!r} is no path below the data folder")
+        raise ValueError(f"{path!r} is not a path below the data folder")
