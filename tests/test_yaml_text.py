@@ -41,6 +41,13 @@ def test_a_hash_or_a_name_that_begins_like_a_number_is_text(text):
         ("a: &a [*a]\n", "refers to what it is part of"),
         ("? [1, 2]\n: 3\n", "line 1: a key is a word or number"),
         ("a: [1\n", "expected"),
+        ("a: !!timestamp soon", "not of its type"),
+        ("a: !!bool perhaps", "not of its type"),
+        ("a: !!int ''", "not of its type"),
+        ("a: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
+        ("a: 0x" + "f" * 5000, "line 1: a number of too many digits"),
+        ("a: 1" + ":59" * 5000, "line 1: a number of too many digits"),
+        ("a: 1" + ":59" * 5000 + ".5", "not of its type"),
     ],
 )
 def test_what_is_no_configuration_is_one_line_that_names_the_file(tmp_path, text, message):
@@ -49,6 +56,13 @@ def test_what_is_no_configuration_is_one_line_that_names_the_file(tmp_path, text
     with pytest.raises(FusevadError, match=message) as error:
         read_yaml(path)
     assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+
+
+def test_a_key_of_a_json_file_is_given_once(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text('{"a": {"b": 1, "c": 2, "b": 3}}')
+    with pytest.raises(FusevadError, match=r"mine\.json: .*key 'b' is given twice"):
+        read_yaml(path)
 
 
 def test_aliases_that_only_save_writing_are_read():

@@ -115,6 +115,32 @@ def test_a_value_that_is_none_is_one_line(pair):
     assert "\n" not in str(error.value)
 
 
+def test_a_configuration_that_is_a_program_is_refused(project):
+    program = "__use_yte__: true\n?open('ran', 'w').name: 1\n"
+    (project / "program.yaml").write_text(program)
+    (project / "merged.yaml").write_text("<<: {__use_yte__: true}\n")
+    for name in ("program.yaml", "merged.yaml"):
+        with pytest.raises(FusevadError, match=f"{name}: with __use_yte__ Snakemake would run"):
+            check_command_line(["--configfile", name])
+    (project / "config").unlink()
+    (project / "config").mkdir()
+    (project / "config/config.yaml").write_text(program)
+    with pytest.raises(FusevadError, match=r"config/config\.yaml: with __use_yte__"):
+        check_command_line(["results/table1.tex"])
+    assert not (project / "ran").exists()
+
+
+@pytest.mark.parametrize("name", [3, {"a": 1}, ["a"], True])
+def test_a_name_that_is_no_text_is_one_line(name):
+    with pytest.raises(FusevadError, match="no word"):
+        configuration_name([], {"name": name}, name)
+
+
+def test_text_that_is_no_yaml_is_text_in_the_name_of_a_configuration():
+    texts = ["[" * 5000, "a: b: c", "&a [*a]"]
+    assert len({configuration_name([], {"protocol": text}) for text in texts}) == len(texts)
+
+
 def test_a_key_given_twice_is_seen_although_snakemake_drops_one(project):
     (project / "twice.yaml").write_text("seeds: [1]\nseeds: [2]\n")
     assert yaml.safe_load((project / "twice.yaml").read_text()) == {"seeds": [2]}

@@ -76,6 +76,7 @@ def test_released_values_differ_by_data_set(values, folder):
     [
         ({"sedes": [1]}, r"config\.yaml.*: sedes: unknown; did you mean 'seeds'\?"),
         ({"seeds": []}, r"config\.yaml.*: seeds: .*at least 1 item"),
+        ({"seeds": [2**32]}, r"config\.yaml.*: seeds\.0: .*less than 4294967296"),
         ({"seeds": [1, 1]}, r"config\.yaml.*: seeds: 1 is named twice"),
         ({"seeds": [True]}, r"config\.yaml.*: seeds\.0: true or false where a number belongs"),
         ({"seeds": [float("inf")]}, r"config\.yaml.*: seeds\.0: .*finite"),

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -139,6 +140,60 @@ def test_a_link_to_itself_and_a_name_that_is_too_long_are_one_line(tmp_path):
     assert "can't be opened" in error_of(tmp_path / "loop.mp4")
     with pytest.raises(FusevadError, match="can't be opened"):
         probe(tmp_path / f"{'a' * 300}.mp4")
+
+
+def external_track(path: Path, other: Path) -> None:
+    """Write a movie whose track names another movie as where its pictures are."""
+    name = bytes(other)
+    alias = bytes(10) + b"\x04disk".ljust(28, b"\0") + bytes(12)
+    alias += bytes([len(other.name)]) + other.name.encode().ljust(63, b"\0") + bytes(16)
+    alias += struct.pack(">HH", 1, 1) + bytes(16)
+    alias += struct.pack(">HH", 2, len(name)) + name + bytes(len(name) % 2)
+    alias = (bytes(4) + alias + struct.pack(">HH", 0xFFFF, 0)).ljust(170, b"\0")
+    entry = struct.pack(">I4s", len(alias) + 8, b"alis") + alias
+    box = struct.pack(">I4sII", len(entry) + 16, b"dref", 0, 1) + entry
+    data = bytearray(other.read_bytes())
+    start = data.rindex(b"dref") - 4
+    size = int.from_bytes(data[start : start + 4], "big")
+    for parent in (b"moov", b"trak", b"mdia", b"minf", b"dinf"):
+        place = data.rindex(parent) - 4
+        longer = int.from_bytes(data[place : place + 4], "big") + len(box) - size
+        data[place : place + 4] = longer.to_bytes(4, "big")
+    data[start : start + size] = box
+    path.write_bytes(data)
+
+
+def test_a_track_in_another_file_is_not_opened(tmp_path):
+    other = write_video(tmp_path / "other.mov", 10)
+    external_track(tmp_path / "a.mov", other)
+    with av.open(str(tmp_path / "a.mov"), options={"enable_drefs": "1", "use_absolute_path": "1"}):
+        pass  # FFmpeg would open it if it were asked to
+    error_of(tmp_path / "a.mov")
+
+
+def large_picture(path: Path) -> Path:
+    """One black picture of more pixels than 8K UHD, in few bytes."""
+    width, height = 7696, 4336
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        frame = av.VideoFrame(width, height, "yuv420p")
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test_pictures_that_take_gigabytes_are_refused(tmp_path):
+    large = large_picture(tmp_path / "large.mp4")
+    assert large.stat().st_size < 200_000
+    assert "more than 8K UHD" in error_of(large)
+    large = large_picture(tmp_path / "large.h264").read_bytes()
+    small = write_video(tmp_path / "small.h264", 25).read_bytes()
+    grown = tmp_path / "grown.h264"
+    grown.write_bytes(20 * small + large)
+    assert "decoding fails after" in error_of(grown)
 
 
 @pytest.mark.parametrize(

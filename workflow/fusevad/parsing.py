@@ -7,6 +7,7 @@ module, and these two would take most of the time of `fusevad --help`.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
@@ -157,7 +158,8 @@ def _booleans(values: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, .
 
 
 def _dotted(place: Any) -> str:
-    return ".".join(str(part) for part in place) or "top level"
+    keys = ".".join(str(part) for part in place) or "top level"
+    return keys if keys.isprintable() else ascii(keys)
 
 
 def read_yaml(path: Path) -> Any:
@@ -174,10 +176,40 @@ def read_yaml(path: Path) -> Any:
         raise FusevadError(f"{path}: no such file; check the name in the configuration")
     try:
         text = path.read_text(encoding="utf-8")
-        return json.loads(text) if path.suffix == ".json" else yaml_text.load(text)
+        return _json(text) if path.suffix == ".json" else yaml_text.load(text)
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
         line = " ".join(str(error).split())
-        raise FusevadError(f"{path}: not valid YAML or JSON ({line}); correct the file") from error
+        raise FusevadError(
+            f"{path}: not valid YAML or JSON ({line[:300]}); correct the file"
+        ) from error
+
+
+def _json(text: str) -> Any:
+    """Read JSON whose keys are each given once.
+
+    Raises:
+        ValueError: it is no JSON, or a key is given twice.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        for key, times in Counter(key for key, _ in pairs).items():
+            if times > 1:
+                raise ValueError(f"key '{key}' is given twice; keep one")
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=once)
+
+
+def read_noted(path: Path) -> Any:
+    """Read a JSON file that the program wrote.
+
+    Raises:
+        FusevadError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise FusevadError(f"{path}: missing or damaged; delete it and run again") from error
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -204,5 +236,5 @@ def from_text_or_file(value: str) -> dict[str, Any]:
         return read_mapping(Path(value))
     try:
         return json.loads(value)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise FusevadError(f"--settings: not valid JSON ({error}); correct it") from error

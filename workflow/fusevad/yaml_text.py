@@ -11,6 +11,10 @@ _BASE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 T = TypeVar("T")
 
 _DEEPEST = 100
+# Bits of a whole number: more than any has, and few enough to be printed.
+_LONGEST = 1024
+# What PyYAML raises, beside its own errors, for a value that does not fit its tag.
+_UNFIT = (AttributeError, IndexError, KeyError, OverflowError, TypeError, RecursionError)
 # Values that aliases may add to those written out in a file.
 _COPIES = 100_000
 
@@ -35,14 +39,24 @@ _Loader.add_implicit_resolver(
 )
 
 
+def _whole_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    value = loader.construct_yaml_int(node)
+    if value.bit_length() > _LONGEST:
+        raise ValueError(f"line {node.start_mark.line + 1}: a number of too many digits")
+    return value
+
+
+_OldLoader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
+
 def load(text: str) -> Any:
     """Read a YAML document.
 
     Raises:
         yaml.YAMLError, ValueError: saying where the text is wrong.
     """
-    _check_depth(text)
-    return yaml.load(text, _Loader)
+    return _load(text, _Loader)
 
 
 def load_old(text: str | bytes) -> Any:
@@ -51,8 +65,15 @@ def load_old(text: str | bytes) -> Any:
     Raises:
         yaml.YAMLError, ValueError: saying where the text is wrong.
     """
+    return _load(text, _OldLoader)
+
+
+def _load(text: str | bytes, loader: type[_OldLoader]) -> Any:
     _check_depth(text)
-    return yaml.load(text, _OldLoader)
+    try:
+        return yaml.load(text, loader)
+    except _UNFIT as error:
+        raise ValueError(f"a value that is not of its type ({error})") from error
 
 
 def check_values(values: Any) -> None:

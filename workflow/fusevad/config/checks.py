@@ -69,7 +69,7 @@ def _check_teacher(config: Config, name: str) -> None:
     seen = [name]
     while (teacher := config.experiments[seen[-1]].teacher) is not None:
         if teacher not in config.experiments:
-            raise FusevadError(f"{where}: its teacher '{teacher}' is no experiment; add it")
+            raise FusevadError(f"{where}: its teacher {teacher!r} is no experiment; add it")
         if teacher in seen:
             circle = " -> ".join([*seen, teacher])
             raise FusevadError(
@@ -108,7 +108,7 @@ def _check_experiments(config: Config) -> list[str]:
     for place, name in [*((f"{SOURCE}: {key}", name) for key, name in named), *in_tables]:
         if name not in config.experiments:
             raise FusevadError(
-                f"{place}: no experiment '{name}' in {config.folder / 'experiments'}; "
+                f"{place}: no experiment {name!r} in {config.folder / 'experiments'}; "
                 "add it there or remove it here"
             )
     return list(dict.fromkeys(name for _, name in named))

@@ -4,6 +4,7 @@ Both options take all words up to the next option, and of two such options Snake
 the first: that is refused, for `snakemake` and `fusevad` alike.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ _OPTIONS = {
     "-C": "--config",
 }
 _SUFFIXES = (".yaml", ".yml", ".json")
+_MAIN = Path("config/config.yaml")
+# With this key a file is a template to Snakemake, which runs the Python in its keys and values.
+_PROGRAM = "__use_yte__"
 
 
 def values_of(words: Sequence[str]) -> tuple[dict[str, list[list[str]]], list[str]]:
@@ -52,7 +56,7 @@ def check_command_line(words: Sequence[str]) -> None:
 
     Raises:
         FusevadError: an option is given twice, a target stands where configurations belong, or a
-            configuration has a key twice.
+            configuration, also config/config.yaml, has a key twice or holds a program.
     """
     found, _ = values_of(words)
     for option, times in found.items():
@@ -66,6 +70,19 @@ def check_command_line(words: Sequence[str]) -> None:
             _check_configuration(value)
         if not values:
             raise FusevadError("--configfile: name at least one file after it")
+    if _MAIN.is_file():
+        _check_content(_MAIN)
+
+
+def stop_if_refused() -> None:
+    """End the process with one line if `check_command_line` refuses its command line.
+
+    `profiles/default` calls it: Snakemake reads configurations before the Snakefile.
+    """
+    try:
+        check_command_line(sys.argv[1:])
+    except FusevadError as error:
+        sys.exit(f"fusevad: {error}")
 
 
 def _check_configuration(value: str) -> None:
@@ -74,7 +91,14 @@ def _check_configuration(value: str) -> None:
             f"--configfile {value}: takes all following words for configurations; name targets"
             " first and --configfile with its files last"
         )
-    read_mapping(Path(value))
+    _check_content(Path(value))
+
+
+def _check_content(file: Path) -> None:
+    if _PROGRAM in read_mapping(file):
+        raise FusevadError(
+            f"{file}: with {_PROGRAM} Snakemake would run what is written in it; remove the key"
+        )
 
 
 def overrides(pairs: Sequence[str]) -> dict[str, Any]:

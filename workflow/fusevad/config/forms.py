@@ -90,7 +90,9 @@ def _each_once(values: T) -> T:
 _Once = AfterValidator(_each_once)
 _Some = Field(min_length=1, json_schema_extra={"uniqueItems": True})
 Names = Annotated[tuple[str, ...], _Once, _Some]
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], _Once, _Some]
+# Generators of random numbers take 64 bits, and training makes a number an epoch of a seed's.
+_Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[tuple[_Seed, ...], _Once, _Some]
 Metrics = Annotated[tuple[Literal["AUC", "AP", "Ano-AUC", "Ano-AP"], ...], _Once, _Some]
 Crops = Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], _Once, _Some]
 
@@ -188,7 +190,7 @@ class Additions:
     __pydantic_config__ = FORBID
 
     datasets: tuple[str, ...] = ()
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    seeds: tuple[_Seed, ...] = ()
     table1: tuple[str, ...] = ()
     radar: tuple[str, ...] = ()
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from fusevad import yaml_text
 from fusevad.errors import FusevadError
 from fusevad.files import settings_hash
@@ -58,10 +60,13 @@ def configuration_name(
         named: the configuration's key `name`, from any of its files.
 
     Raises:
-        FusevadError: it can't name a folder, or is a folder that all configurations share.
+        FusevadError: it is no text, can't name a folder, or is a folder that all configurations
+            share.
     """
     name = named or (files[-1].stem if files else _DEFAULT)
     source = str(files[-1]) if files else "--config"
+    if not isinstance(name, str):
+        raise FusevadError(f"{source}: name: {name!r} is no word; correct it")
     if over and "name" not in over:
         name = f"{'over' if name == _DEFAULT else name}-{settings_hash(_typed(over))[:6]}"
     if name == _DEFAULT:
@@ -80,4 +85,7 @@ def _typed(value: Any) -> Any:
         return {key: _typed(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_typed(inner) for inner in value]
-    return yaml_text.load(value) if isinstance(value, str) else value
+    try:
+        return yaml_text.load(value) if isinstance(value, str) else value
+    except (yaml.YAMLError, ValueError):
+        return value  # to Snakemake it is text, whose meaning is checked with its key

@@ -172,7 +172,7 @@ def _text(value: Any) -> str:
 def _known(table: str, name: str, experiments: Mapping[str, Experiment]) -> Experiment:
     if name not in experiments:
         raise FusevadError(
-            f"config/tables/{table}.yaml: no experiment '{name}' in config/experiments; "
+            f"config/tables/{table}.yaml: no experiment {name!r} in config/experiments; "
             "add it there or correct the table"
         )
     return experiments[name]

@@ -19,7 +19,14 @@ _DEMUXERS = (
     "matroska", "mjpeg", "mov", "mpeg", "mpegts", "mpegvideo", "mxf", "nut", "obu", "ogg", "rm",
     "vc1", "wtv", "yuv4mpegpipe",
 )  # fmt: skip
-_ONLY_THIS_FILE = {"protocol_whitelist": "file", "format_whitelist": ",".join(_DEMUXERS)}
+# Pixels of a picture: 8K UHD. A decoder keeps up to 17 pictures, whatever the size of the file.
+_LARGEST = 7680 * 4320
+_CODEC_BOUNDS = {"max_pixels": str(_LARGEST)}
+_ONLY_THIS_FILE = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(_DEMUXERS),
+    **_CODEC_BOUNDS,  # of the decoders that look at the first pictures
+}
 _COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -48,7 +55,7 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
     """The first stream of pictures that is not a cover or thumbnail.
 
     Raises:
-        FusevadError: there is none, or its codec is unknown.
+        FusevadError: there is none, its codec is unknown, or its pictures are too large.
     """
     streams = [each for each in container.streams.video if not each.disposition & _COVERS]
     if not streams:
@@ -58,6 +65,12 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
         raise FusevadError(
             f"{path}: unknown video codec; convert it to H.264, or set on_bad_video: skip"
         )
+    if stream.width * stream.height > _LARGEST:
+        raise FusevadError(
+            f"{path}: pictures of {stream.width} x {stream.height} pixels, more than 8K UHD; scale"
+            " them down, or set on_bad_video: skip"
+        )
+    stream.codec_context.options = _CODEC_BOUNDS
     # One thread per video: more threads would change where a broken file stops.
     stream.codec_context.thread_count = 1
     return stream
