@@ -73,7 +73,7 @@ def test_shards_share_the_videos_and_one_may_be_empty(manifest):
     videos = read_manifest(manifest)
     assert [shards.file(video) for video in videos] == files[:2]
     assert [len(list(shards.counts(video, 16, 10))) for video in videos] == [3, 1]
-    with pytest.raises(FusevadError, match="a: no motion cues in the shards that were named"):
+    with pytest.raises(FusevadError, match="a: no motion cues in the given shards"):
         list(CueShards(files[1:]).counts(videos[0], 16, 10))
     with pytest.raises(FusevadError, match=r"shard-0\.h5: video a is in .*shard-0\.h5 too"):
         CueShards([files[0], files[0]])

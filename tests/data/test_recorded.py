@@ -197,7 +197,7 @@ def spoil_copies(folder: Path) -> str:
 def spoil_line(folder: Path) -> str:
     path = next(folder.rglob("Anomaly_Train.txt"))
     path.write_text("<html>not found</html>\n")
-    return "line 1 ('<html>not found</html>') has not the form"
+    return "line 1 ('<html>not found</html>') does not match"
 
 
 def spoil_leak(folder: Path) -> str:

@@ -385,7 +385,7 @@ def test_a_clip_without_source_or_a_missing_clip_is_named(clips, tmp_path):
         find_clips(folder, 1)
     (folder / "fight/fi099.mp4").unlink()
     (folder / "noFight/nofi002.mp4").unlink()
-    with pytest.raises(FusevadError, match=r"nofi002: listed in videos.txt but not there"):
+    with pytest.raises(FusevadError, match=r"nofi002: listed in videos.txt but missing"):
         find_clips(folder, 1)
 
 

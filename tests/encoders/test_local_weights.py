@@ -94,7 +94,7 @@ def test_a_torchscript_archive_is_not_run_and_its_advice_works(tmp_path: Path) -
     torch.jit.save(program, str(tmp_path / "openai.pt"))
     with pytest.raises(FusevadError, match="a TorchScript archive") as caught:
         load_image_tower(settings(tmp_path, "openai.pt"))
-    command = shlex.split(str(caught.value).partition("weights alone: ")[2])[:3]
+    command = shlex.split(str(caught.value).partition("its weights: ")[2])[:3]
     assert command[:2] == ["python", "-c"]
     subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, check=True)
     assert torch.load(tmp_path / "weights.pt").keys() == {"a_b", "input_resolution"}

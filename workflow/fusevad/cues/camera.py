@@ -1,12 +1,12 @@
-"""Motion cues from the events of a real camera, in the form of those made from frames.
+"""Motion cues from the events of a real camera, in the format of cues from frames.
 
 The camera's frame k lasts as long as frame k of the video, whose first frame is at second 0 of the
-stream: from k / F to (k + 1) / F seconds at F frames a second, or as time stamps say where the rate
-varies. Each event, of either polarity, falls into the cell of its pixel on a grid of the size of
-the resized frame (340 x 256). A cell counts once a frame if more than tau events fall into it, and
-a cue is the number of frames of its window that count, over T: the paper's synthetic cue, with E_t
-= 1 where the camera saw changes in place of where gray levels differ. The paper does not say how it
-made images of its real events; this is our reading.
+stream: from k / F to (k + 1) / F seconds at F frames a second, or by its time stamps if the rate
+varies. Each event, of either polarity, is counted in the cell of its pixel on a grid of the size of
+the resized frame (340 x 256). A cell counts once a frame if it gets more than tau events, and a cue
+is the number of frames of its window that count, over T: the paper's synthetic cue, with E_t = 1
+where the camera saw changes instead of where gray levels differ. The paper does not say how it made
+images from its real events; this is our reading.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import settings_hash, sha256
 from fusevad.video.decode import FRAME_SIZE
 
-# A stream may be longer or shorter than its video by the larger of the two.
+# The length of a stream may differ from its video's by the larger of the two.
 _TOLERANCE_SECONDS, _TOLERANCE_SHARE = 2.0, 0.05
 
 
@@ -41,14 +41,14 @@ def make_camera_cues(
     """Write the cues of a shard's videos from their event streams, as `make_cues` does from frames.
 
     Args:
-        manifest: of the videos that the camera filmed; streams have their names.
+        manifest: of the videos that the camera filmed; event streams have their names.
         folder: the raw data of the event streams.
         shard_index, shard_count: as in `make_cues`.
         settings: what is counted.
         out: the shard to write.
 
     Raises:
-        FusevadError: a stream is missing, unreadable, or of another length than its video.
+        FusevadError: a stream is missing or unreadable, or its length differs from its video's.
     """
     videos = shard(read_manifest(manifest), shard_index, shard_count)
     clips = _streams(folder, videos, settings.layout)
@@ -72,10 +72,10 @@ def make_camera_cues(
 def camera_totals(
     events: Events, video: Video, settings: CameraCueSettings
 ) -> Iterator[np.ndarray]:
-    """After each frame of a video, how many frames had events so far, as `window_counts` needs it.
+    """After each frame of a video, how many frames had events so far, for `window_counts`.
 
     Yields:
-        (thresholds, 256, 340) uint8, modulo 256; one array that changes.
+        (thresholds, 256, 340) uint8, modulo 256; the same array every time, updated.
     """
     width, height = FRAME_SIZE
     cells = _cells(events, settings.layout.events)
@@ -89,7 +89,7 @@ def camera_totals(
 
 
 def _cells(events: Events, sensor: EventSettings) -> np.ndarray:
-    """Number of the cell of each event, line by line."""
+    """The cell of each event, numbered line by line."""
     width, height = FRAME_SIZE
     rows = events.rows.astype(np.int32) * height // sensor.height
     return rows * width + events.columns.astype(np.int32) * width // sensor.width
@@ -111,6 +111,6 @@ def _check_length(file: Path, events: Events, video: Video) -> None:
     expected, found = video.frames / video.fps, float(events.times[-1]) / 1e6
     if abs(found - expected) > max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * expected):
         raise FusevadError(
-            f"{file}: events up to {found:.1f} s of a video of {expected:.1f} s; they are not of"
-            " this video, or their clock does not begin with it: get the stream again"
+            f"{file}: events up to {found:.1f} s of a video of {expected:.1f} s; they belong to"
+            " another video, or their clock does not start with it: get the stream again"
         )

@@ -1,7 +1,7 @@
 """Motion cues: per pixel, how many frame differences of a window exceed a threshold.
 
 Source: the IEF-VAD paper (arXiv 2505.02393), event images, and its released extractor. All windows
-and thresholds are made in one decode of the video, on the frame of 340x256 pixels.
+and thresholds are counted in one decode of the video, on frames of 340x256 pixels.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ _MIDDLE = SEGMENT_FRAMES // 2
 
 
 def normalise(counts: np.ndarray, window: int, settings: CueSettings) -> np.ndarray:
-    """Counts to float32 in [0, 1], by a constant: never by what else is in the batch."""
+    """Scale counts to float32 in [0, 1] by a constant, independent of the rest of the batch."""
     if settings.definition != "released":
         return counts.astype(np.float32) / np.float32(window)
     highest = min(window - 1, settings.clamp)
@@ -29,15 +29,15 @@ def cue_counts(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Count the differences above the thresholds in the window around each segment.
 
-    The window of T frames of segment s is [16 s + 8 - T/2, 16 s + 8 + T/2), cut off where the video
-    begins and ends. The first frame of a video has no difference.
+    The window of T frames of segment s is [16 s + 8 - T/2, 16 s + 8 + T/2), cut off at the ends of
+    the video. The first frame of a video has no difference.
 
     Args:
         frames: pictures, or RGB frames, (height, width, 3) uint8.
         settings: definition, windows and thresholds.
 
     Yields:
-        One dictionary a segment, also for an incomplete last one: `cue_name` to (height, width)
+        One dictionary a segment, including an incomplete last one: `cue_name` to (height, width)
         uint8 counts.
     """
     return window_counts(_running_changes(frames, settings), settings)
@@ -61,12 +61,12 @@ def _running_changes(
 def window_counts(
     totals: Iterable[np.ndarray], settings: CueSettings
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Counts in the window around each segment, as `cue_counts`, from running totals.
+    """Counts in the window around each segment, as in `cue_counts`, from running totals.
 
     Args:
         totals: after each frame, how often each pixel has counted so far, for each threshold:
             (thresholds, height, width) uint8, modulo 256, which is exact for differences of totals
-            as no window is longer than 64. It may be one array that changes.
+            as no window is longer than 64. It may be the same array every time, updated.
         settings: definition, windows and thresholds.
     """
     half = max(settings.windows) // 2
@@ -84,12 +84,12 @@ def window_counts(
 
 
 class _Snapshots:
-    """Running totals at the times where windows begin and end, as long as they are needed."""
+    """Running totals at the ends of windows, kept as long as they are needed."""
 
     def __init__(self, settings: CueSettings) -> None:
         self._settings = settings
         self._totals: dict[int, np.ndarray] = {}
-        # Whole segments, so that what is dropped has the phase of what is kept.
+        # Whole segments, so that the removed times have the phase of the kept ones.
         self._kept = SEGMENT_FRAMES * (segment_count(max(settings.windows)) + 2)
         self._phases = {
             boundary % SEGMENT_FRAMES
@@ -98,7 +98,7 @@ class _Snapshots:
         }
 
     def _boundaries(self, window: int, segment: int) -> tuple[int, int]:
-        """Times whose totals bound a window's count: (last one before it, last one in it)."""
+        """Times whose totals bound a window's count: (last before the window, last in it)."""
         begin = SEGMENT_FRAMES * segment + _MIDDLE - window // 2
         before = begin if self._settings.definition == "released" else begin - 1
         return before, begin + window - 1
@@ -112,7 +112,7 @@ class _Snapshots:
         self._totals[time] = total
 
     def counts(self, segment: int, frames: int) -> dict[str, np.ndarray]:
-        """Counts of a segment when `frames` frames were seen."""
+        """Counts of a segment after `frames` frames."""
         result = {}
         for window in self._settings.windows:
             before, last = self._boundaries(window, segment)

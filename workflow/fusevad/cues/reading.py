@@ -1,4 +1,4 @@
-"""Motion cues of a data set, by video, out of the files of its shards."""
+"""Read motion cues of a data set, by video, from its shards."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class _Place:
 
 
 class CueShards:
-    """Counts of videos; each cue of a video is compared with its hash before it is first used.
+    """Counts of videos; each cue of a video is verified by its hash before its first use.
 
-    Travels to other processes, which open and check the files anew.
+    Can be sent to other processes, which open and verify the files themselves.
     """
 
     def __init__(self, files: Iterable[Path], definition: str | None = None) -> None:
@@ -32,11 +32,11 @@ class CueShards:
 
         Args:
             files: the shards.
-            definition: that their cues must have, as in `CueSettings`; any, where none is given.
+            definition: required definition of the cues, as in `CueSettings`; None allows any.
 
         Raises:
-            FusevadError: a file is missing or damaged, has cues of another definition or of other
-                pixels than now, or a video is in two of them.
+            FusevadError: a file is missing or damaged, has cues of another definition or version of
+                the pixels, or a video is in two files.
         """
         self._places: dict[str, _Place] = {}
         self._open: dict[Path, CueShard] = {}
@@ -45,7 +45,7 @@ class CueShards:
             self._add(file, definition)
 
     def __getstate__(self) -> dict[str, object]:
-        """Places alone: an open file doesn't travel."""
+        """Only the places: an open file can't be sent to another process."""
         return {"_places": self._places, "_open": {}, "_checked": set()}
 
     def _add(self, file: Path, definition: str | None) -> None:
@@ -77,10 +77,10 @@ class CueShards:
         return self._open[file]
 
     def digest(self, video: Video, window: int, threshold: int) -> str:
-        """Changes whenever this cue of a video does.
+        """A hash that changes whenever this cue of a video does.
 
         Raises:
-            FusevadError: no shard has it, or has another number of segments than the manifest.
+            FusevadError: no shard has the cue, or its number of segments is not the manifest's.
         """
         name = cue_name(window, threshold)
         place = self._place(video)
@@ -117,8 +117,7 @@ class CueShards:
         place = self._places.get(video.name)
         if place is None:
             raise FusevadError(
-                f"{video.name}: no motion cues in the shards that were named; name all shards of"
-                " the data set"
+                f"{video.name}: no motion cues in the given shards; name all shards of the data set"
             )
         if place.index.segments != video.segments:
             raise FusevadError(

@@ -12,15 +12,15 @@ Definition = Literal["paper", "released", "camera"]
 
 @dataclass(frozen=True, slots=True)
 class CueSettings:
-    """What a motion cue counts.
+    """How motion cues are counted.
 
     Attributes:
         definition: `paper` counts the T differences of a window, the first of which crosses its
             leading edge; `released` counts the T-1 differences between frames of the window and
-            cuts the counts at `clamp`; `camera` counts frames with events (`camera_cues`).
+            limits the counts to `clamp`; `camera` counts frames with events (`cues.camera`).
         windows: lengths T in frames, even and at most 64, centred on the segment.
-        thresholds: tau in gray levels of 255; a difference counts if it is larger. Of `camera`
-            a number of events; a frame counts if it has more.
+        thresholds: tau in gray levels of 255; a difference counts if it is larger. For `camera`, a
+            number of events; a frame counts if it has more.
         clamp: highest count of the `released` definition (16 in the code, idle for T = 16).
     """
 
@@ -45,14 +45,14 @@ class CueSettings:
                 )
         if any(not 0 <= threshold <= 255 for threshold in self.thresholds) or self.clamp < 1:
             raise FusevadError(
-                "motion cues: thresholds lie in 0..255 and the clamp is at least 1; "
+                "motion cues: thresholds must be 0..255 and the clamp at least 1; "
                 "correct the configuration"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class CameraCueSettings:
-    """Windows and thresholds, and where the event streams lie (`recorded.LayoutSettings`)."""
+    """Windows and thresholds, and the layout of the event streams (`recorded.LayoutSettings`)."""
 
     __pydantic_config__ = FORBID
 

@@ -1,10 +1,10 @@
-"""The file of a shard's motion cues: how it is written, checked and read.
+"""The file of a shard's motion cues: write, check and read it.
 
-A HDF5 file has a dataset for each cue, (segments, 256, 340) uint8 with the segments of all videos
-one after another, and the index: which videos they are, and a hash for each cue of each. Segments
-are zstd frames, which other software reads with the plugin `hdf5plugin`; here they are hashed and
-decompressed without HDF5's filters, so that a file of others can't make more of them than a
-segment's bytes.
+An HDF5 file has a dataset for each cue, (segments, 256, 340) uint8 with the segments of all videos
+one after another, and the index: the videos, and a hash for each cue of each video. Segments are
+zstd frames, which other software reads with the plugin `hdf5plugin`; here they are hashed and
+decompressed without HDF5's filters, so that a foreign file can't expand to more than a segment's
+bytes.
 """
 
 import hashlib
@@ -31,19 +31,19 @@ _WIDTH, _HEIGHT = FRAME_SIZE
 _PIXELS = _WIDTH * _HEIGHT
 _INDEX = "index"
 _DIGEST = 64  # length of a SHA-256 in hexadecimal digits
-# Measured on real clips: 120 kB for ten cues of a segment, LZ4 200 kB, at nearly the same speed.
+# Measured on real clips: 120 kB for ten cues of a segment; LZ4 200 kB, at nearly the same speed.
 _LEVEL = 1
 _CODEC = pyarrow.Codec("zstd", compression_level=_LEVEL)
-# What h5py and pyarrow raise when they read damaged bytes.
+# Errors of h5py and pyarrow on damaged bytes.
 _DAMAGE = (OSError, KeyError, ValueError, TypeError, RuntimeError, OverflowError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
 class MadeWith:
-    """What all cues of a shard have in common; other values give other counts.
+    """Properties that all cues of a shard share; other values give other counts.
 
     Attributes:
-        pixels_version: of the frames (`video.pixels`).
+        pixels_version: version of the frames' pixels (`video.pixels`).
         definition: as in `CueSettings`.
         cues: `cue_name` of each window and threshold.
     """
@@ -57,12 +57,12 @@ class MadeWith:
 
 @dataclass(frozen=True, slots=True)
 class VideoCues:
-    """A video's place in the index.
+    """A video's entry in the index.
 
     Attributes:
         video: its name.
-        source: hash of what its cues were made from, such as the video's file.
-        segments: how many it has.
+        source: hash of the source of its cues, such as the video's file.
+        segments: number of segments.
         sha256: by cue, hash of its compressed segments.
     """
 
@@ -76,7 +76,7 @@ class VideoCues:
 
 @dataclass(frozen=True, slots=True)
 class ShardIndex:
-    """What a shard says about itself."""
+    """The index of a shard."""
 
     __pydantic_config__ = FORBID
 
@@ -85,11 +85,11 @@ class ShardIndex:
 
 
 class CueShard:
-    """A shard of motion cues that is open for reading; its structure is checked before its values.
+    """A shard of motion cues, open for reading; its structure is checked before its values.
 
     Attributes:
         file: where it is stored.
-        index: what it holds.
+        index: its content.
     """
 
     def __init__(self, file: Path, store: h5py.File) -> None:
@@ -127,7 +127,7 @@ class CueShard:
             return np.frombuffer(counts, np.uint8).reshape(_HEIGHT, _WIDTH)
 
     def compressed(self, cue: str, place: int) -> bytes:
-        """That segment as it is stored."""
+        """The compressed segment, as stored."""
         with _reading(self.file):
             chunks = self._datasets[cue].id
             offset = (place, 0, 0)
@@ -157,7 +157,7 @@ def open_shard(file: Path) -> CueShard:
     """Open a shard of motion cues.
 
     Raises:
-        FusevadError: it is missing, damaged, or not what `write_shard` writes.
+        FusevadError: it is missing or damaged, or does not have the form of `write_shard`.
     """
     if not file.is_file():
         raise FusevadError(f"{file}: no such motion cues; run the cues stage first")
@@ -166,7 +166,7 @@ def open_shard(file: Path) -> CueShard:
 
 
 def damaged(file: Path) -> FusevadError:
-    """What is said about damaged motion cues."""
+    """The error for damaged motion cues."""
     return FusevadError(f"{file}: damaged motion cues; delete it and run the workflow again")
 
 
@@ -179,7 +179,7 @@ def _reading(file: Path) -> Iterator[None]:
 
 
 def _own_dataset(store: h5py.File, name: str) -> h5py.Dataset:
-    """A dataset of bytes in the file itself: no link, no other file behind it."""
+    """A dataset of bytes in the file itself: not a link, and no other file behind it."""
     if not isinstance(store.get(name, getlink=True), h5py.HardLink):
         raise ValueError(f"{name}: missing, or a link")
     dataset = store[name]
@@ -192,7 +192,7 @@ def _own_dataset(store: h5py.File, name: str) -> h5py.Dataset:
 def _read_index(file: Path, store: h5py.File) -> ShardIndex:
     dataset = _own_dataset(store, _INDEX)
     if dataset.ndim != 1 or dataset.chunks or dataset.size > file.stat().st_size:
-        raise ValueError("the index is no text")
+        raise ValueError("the index is not text")
     text = dataset[()].tobytes()
     digest, content = text[:_DIGEST], text[_DIGEST:]
     if hashlib.sha256(content).hexdigest().encode() != digest:
@@ -205,10 +205,10 @@ def _read_index(file: Path, store: h5py.File) -> ShardIndex:
 
 @dataclass(frozen=True, slots=True)
 class NewVideo:
-    """A video to write: name, source and segments as in `VideoCues`.
+    """A video to write; `video`, `source` and `segments` as in `VideoCues`.
 
     Attributes:
-        compressed: its segments in their order, each by cue, as `compress` makes them.
+        compressed: its segments in order, each by cue, from `compress`.
     """
 
     video: str
@@ -218,7 +218,7 @@ class NewVideo:
 
 
 def compress(counts: Mapping[str, NDArray[np.uint8]]) -> dict[str, bytes]:
-    """The counts of a segment, (256, 340) a cue, as a shard stores them."""
+    """The counts of a segment, (256, 340) a cue, in the form of a shard."""
     return {
         cue: _CODEC.compress(np.ascontiguousarray(count).data, asbytes=True)
         for cue, count in counts.items()
@@ -232,15 +232,15 @@ def write_shard(
 
     Args:
         final: the file.
-        made_with: goes into the index.
-        videos: what it holds, read one after another.
-        segments: how many these have together.
+        made_with: for the index.
+        videos: read one after another.
+        segments: their total number of segments.
 
     Raises:
-        FusevadError: a video has another number of segments than it should.
+        FusevadError: a video's number of segments is not the expected one.
     """
     with atomic_path(final) as temporary, WriteTarget(temporary) as target:
-        # The oldest version whose structures have checksums, so that other software reads it.
+        # The oldest version whose structures have checksums, so that other software can read it.
         with h5py.File(target, "w", libver=("v110", "v110")) as store:
             datasets = {cue: _new_dataset(store, cue, segments) for cue in made_with.cues}
             entries: list[VideoCues] = []

@@ -1,4 +1,4 @@
-"""Making the motion cues of a shard: one decode of each video, finished videos kept."""
+"""Count the motion cues of a shard: one decode of each video, finished videos are kept."""
 
 import shutil
 import sys
@@ -29,10 +29,10 @@ def make_cues(
     """Write the motion cues of a shard's videos.
 
     Finished videos are kept in a hidden folder beside `out`, so that a killed job loses at most
-    one. What is kept, also in an earlier `out`, is compared with its hashes first.
+    one. Kept videos, and those of an earlier `out`, are verified by their hashes first.
 
     Raises:
-        FusevadError: a video fails to decode, or has another number of frames than the manifest.
+        FusevadError: a video fails to decode, or its number of frames is not the manifest's.
     """
 
     def counts(video: Video) -> Iterator[dict[str, np.ndarray]]:
@@ -50,13 +50,13 @@ def write_cues(
     counts: Callable[[Video], Iterator[dict[str, np.ndarray]]],
     out: Path,
 ) -> None:
-    """Write the motion cues of some videos, as `make_cues`.
+    """Write the motion cues of some videos; see `make_cues`.
 
     Args:
         videos: of a shard.
         settings: definition, windows and thresholds.
-        source: hash, in hexadecimal digits, of what a video's cues are made from.
-        counts: makes them, as `cue_counts`.
+        source: returns a hash, in hexadecimal digits, of the source of a video's cues.
+        counts: counts the cues of a video, as `cue_counts` does.
         out: the shard to write.
     """
     names = tuple(cue_name(t, tau) for t in settings.windows for tau in settings.thresholds)
@@ -75,7 +75,7 @@ def write_cues(
             write_shard(part, made_with, [new], video.segments)
         kept[key] = part, 0
     if unchanged:
-        out.touch()  # newer than what it was made from
+        out.touch()  # newer than its inputs
     else:
         joined = (_copied(video, sources[video.name], kept) for video in videos)
         write_shard(out, made_with, joined, sum(video.segments for video in videos))
@@ -83,9 +83,9 @@ def write_cues(
 
 
 def _whole_videos(file: Path, made_with: MadeWith) -> dict[_Key, _Place]:
-    """Videos of a shard that can be kept; of a damaged shard, which is named, those that are whole.
+    """Videos of a shard that can be kept; of a damaged shard, which is named, the undamaged ones.
 
-    Each with its file and the place of its first segment.
+    Each has its file and the place of its first segment.
     """
     if not file.is_file():
         return {}
@@ -103,7 +103,7 @@ def _whole_videos(file: Path, made_with: MadeWith) -> dict[_Key, _Place]:
 
 
 def _copied(video: Video, source: str, kept: Mapping[_Key, _Place]) -> NewVideo:
-    """A video as it is stored in another shard."""
+    """A video as stored in another shard."""
     file, start = kept[video.name, source]
 
     def compressed() -> Iterator[dict[str, bytes]]:

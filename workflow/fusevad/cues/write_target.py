@@ -1,13 +1,13 @@
-"""Where HDF5 writes, so that a full disk is one line."""
+"""The file that HDF5 writes to, so that a full disk gives one line."""
 
 import io
 from pathlib import Path
 
 
 class WriteTarget(io.FileIO):
-    """A file that keeps its first failure, such as a full disk, for `check` to raise.
+    """A file that stores its first failure, such as a full disk, for `check` to raise.
 
-    HDF5 can't close a file whose writes fail, and says so in many lines of its own.
+    HDF5 can't close a file after failed writes, and reports them in many lines of its own.
     """
 
     def __init__(self, path: Path) -> None:
@@ -16,7 +16,7 @@ class WriteTarget(io.FileIO):
         self._failure: OSError | None = None
 
     def write(self, data: memoryview) -> int:
-        """Write all bytes, or keep the failure."""
+        """Write all bytes, or store the failure."""
         written = 0
         try:
             while written < data.nbytes:
@@ -26,7 +26,7 @@ class WriteTarget(io.FileIO):
         return data.nbytes
 
     def truncate(self, size: int | None = None) -> int:
-        """Set the file's size, or keep the failure."""
+        """Set the file's size, or store the failure."""
         try:
             return super().truncate(size)
         except OSError as error:
@@ -34,6 +34,6 @@ class WriteTarget(io.FileIO):
             return size or 0
 
     def check(self) -> None:
-        """Raise the first failure."""
+        """Raise the first failure, if any."""
         if self._failure is not None:
             raise self._failure

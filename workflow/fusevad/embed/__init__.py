@@ -1,1 +1,1 @@
-"""Encoders run over a data set, and the store of embeddings."""
+"""Run encoders over a data set; the store of embeddings."""

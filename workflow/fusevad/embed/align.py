@@ -1,8 +1,8 @@
-"""A motion-cue tower for any encoder, learned from a data set's training videos without labels.
+"""Train a motion-cue tower for any encoder on a data set's training videos, without labels.
 
 It starts from the image tower and learns to give a segment's motion cue the embedding that the
 frozen image tower gave the segment's frames (after Jeong et al. 2024). Those embeddings are the RGB
-stream's, so no video is decoded again; only rows of the training split are ever read.
+stream's, so no video is decoded again; only rows of the training split are read.
 """
 
 import itertools
@@ -38,15 +38,15 @@ def align(
     out: Path,
     threads: int = 1,
 ) -> None:
-    """Train a motion-cue tower and write it as `encoders.load_cue_tower` wants it (float16).
+    """Train a motion-cue tower and write it for `encoders.load_cue_tower` (float16).
 
-    A hidden file beside `out` keeps the run after each epoch, so that a killed one goes on.
+    A hidden file beside `out` stores the run after each epoch, so that a killed run resumes.
 
     Args:
         manifest: `manifest.csv`; videos of the split `test` are not read.
         rgb_index: `index.csv` of the RGB embeddings by `settings.encoder`.
         cues: shards of the motion cues.
-        settings: what learns, and from what.
+        settings: of encoder, cues and optimisation.
         out: safetensors file of the tower.
         threads: threads of torch.
 
@@ -79,7 +79,7 @@ def align(
 
 
 class _Samples:
-    """Segments of the training videos: a sample is a stretch of a video, of which one is drawn."""
+    """Segments of the training videos: a sample is a stretch of a video; one segment is drawn."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class _Samples:
         settings: AlignSettings,
         tower: Tower,
     ) -> None:
-        # Memory-mapped: what is not drawn is not read.
+        # Memory-mapped: only drawn rows are read.
         embeddings = EmbeddingStore(rgb_index, torch.device("cpu"))
         empty = np.zeros((1, tower.image_size, tower.image_size), np.float32)
         wanted = (len(settings.crops), tower.embed(empty).shape[1])
@@ -106,8 +106,8 @@ class _Samples:
         self._size = tower.image_size
         self._cues = settings.cues
         self._grid = [(t, tau) for t in settings.cues.windows for tau in settings.cues.thresholds]
-        # Stretches [begin, end) of segments, as equal as can be, that don't overlap: so no segment
-        # is twice in a batch, where it would count as its own wrong answer.
+        # Stretches [begin, end) of segments, equally long, without overlap: so no segment is
+        # twice in a batch, where it would count as its own wrong answer.
         stretches = [
             (number, *bounds)
             for number, video in enumerate(videos)
@@ -146,7 +146,7 @@ def _stretches(segments: int, most: int) -> list[tuple[int, int]]:
 
 
 def _provenance(settings: AlignSettings, videos: list[Video], tower: Tower) -> dict[str, str]:
-    """What the tower was made with."""
+    """How the tower was made."""
     values = asdict(settings)
     encoder = values.pop("encoder")
     return {
@@ -159,7 +159,7 @@ def _provenance(settings: AlignSettings, videos: list[Video], tower: Tower) -> d
 
 
 def _checkpoint(out: Path, provenance: dict[str, str]) -> Path:
-    """Where the run is kept; runs of other settings are dropped."""
+    """Where the run is stored; runs with other settings are removed."""
     file = out.parent / f".{out.stem}-{settings_hash(provenance)}.checkpoint"
     for other in out.parent.glob(f".{out.stem}-*.checkpoint"):
         if other != file:

@@ -1,4 +1,4 @@
-"""What an encoder gets to see of a video: crops of its frames or of its motion cues, in chunks."""
+"""Images of a video for an encoder: crops of its frames or of its motion cues, in chunks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Chunk:
     """Consecutive pictures of a video.
 
     Attributes:
-        segments: (pictures,) the segment that each belongs to, ascending.
+        segments: (pictures,) the segment of each picture, ascending.
         images: (pictures x crops, size, size[, 3]), the crops of a picture side by side.
     """
 
@@ -37,7 +37,7 @@ class FrameSource:
     stride: int
 
     def key(self, video: Video) -> str:
-        """Changes whenever the video's bytes do."""
+        """A hash that changes whenever the video's bytes do."""
         return video.sha256
 
     def chunks(self, video: Video) -> Iterator[Chunk]:
@@ -68,14 +68,14 @@ class CueSource:
     settings: CueSettings
 
     def key(self, video: Video) -> str:
-        """Changes whenever the motion cues do."""
+        """A hash that changes whenever the motion cues do."""
         return self.shards.digest(video, self.window, self.threshold)
 
     def chunks(self, video: Video) -> Iterator[Chunk]:
         """Crops of all segments' cues, float32 in 0..1.
 
         Raises:
-            FusevadError: the cues are missing, damaged or of another length than the video.
+            FusevadError: the cues are missing or damaged, or their length is not the video's.
         """
         return _chunks(self._cues(video), len(self.crops))
 

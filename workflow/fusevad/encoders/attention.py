@@ -1,4 +1,4 @@
-"""Where an open_clip image tower looks: the attention of its read-out over the image's patches."""
+"""Attention of an open_clip image tower's read-out over the patches of an image."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from fusevad.encoders.clip import Tower
 from fusevad.encoders.settings import AttentionMethod
 from fusevad.errors import FusevadError
 
-# Pixels of the input between two positions of CLIP's residual network before its pooling.
+# Input pixels between two positions of CLIP's residual network before its pooling.
 _RESNET_STRIDE = 32
 
 
@@ -27,7 +27,7 @@ class AttentionMaps:
 
     Attributes:
         weights: (images, rows, columns) float32, at least 0; the patches of an image sum to 1.
-        patch: side of a patch as a share of the image's side; rows and columns begin at the top
+        patch: side of a patch as a share of the image's side; rows and columns start at the top
             left corner and need not reach the other end.
     """
 
@@ -38,15 +38,15 @@ class AttentionMaps:
 def attention_maps(tower: Tower, images: np.ndarray, method: AttentionMethod) -> AttentionMaps:
     """Attention of the token that becomes the embedding, recomputed from the tower's weights.
 
-    `last`: of the class token in the last block of a VisionTransformer, or of the mean token in the
-    attention pooling of a ModifiedResNet, which is all the attention that it has; mean over heads.
-    `rollout` (Abnar and Zuidema 2020): the class token's row of the product, over all blocks of a
-    VisionTransformer, of the mean over heads, averaged with the identity for the residual
-    connection. What the token gives to itself is left out.
+    `last`: attention of the class token in the last block of a VisionTransformer, or of the mean
+    token in the attention pooling of a ModifiedResNet, its only attention; mean over heads.
+    `rollout` (Abnar and Zuidema 2020): the class token's row of the product over all blocks of a
+    VisionTransformer, where each factor is the mean over heads, averaged with the identity for the
+    residual connection. The token's attention to itself is left out.
 
     Args:
         tower: the encoder.
-        images: a batch, as `Tower.embed` takes it.
+        images: a batch, as in `Tower.embed`.
         method: which attention.
 
     Raises:
@@ -58,13 +58,13 @@ def attention_maps(tower: Tower, images: np.ndarray, method: AttentionMethod) ->
     if isinstance(visual, VisionTransformer) and _has_plain_blocks(visual):
         return _transformer_maps(tower, visual, images, method)
     raise FusevadError(
-        f"attention: no way is known to read it from a {type(visual).__name__} like this encoder's;"
+        f"attention: cannot be read from a {type(visual).__name__} like this encoder's;"
         " use a CLIP with a class token or an attention pooling, such as ViT-L-14 or RN50"
     )
 
 
 def _has_plain_blocks(visual: VisionTransformer) -> bool:
-    """Whether a class token is read out, and all blocks attend as in CLIP."""
+    """Whether the class token is read out, and all blocks attend as in CLIP."""
     return (
         visual.attn_pool is None
         and visual.pool_type == "tok"
@@ -132,7 +132,7 @@ def _block_attention(block: nn.MultiheadAttention, queries: Tensor, tokens: Tens
 
 
 def _linear(layer: nn.Linear, tokens: Tensor) -> Tensor:
-    """The layer in float32, whatever the type of its weights."""
+    """Apply the layer in float32, whatever the type of its weights."""
     return F.linear(tokens, layer.weight.float(), layer.bias.float())
 
 
@@ -155,7 +155,7 @@ def _run(tower: Tower, images: np.ndarray) -> None:
 def _called_before(
     modules: list[nn.Module], function: Callable[[Any, Tensor], None]
 ) -> Iterator[None]:
-    """Have `function` called with each module and its input, as float32, before it computes."""
+    """Call `function` with each module and its input, as float32, before the module computes."""
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         with torch.autocast(inputs[0].device.type, enabled=False):

@@ -1,4 +1,4 @@
-"""CLIP encoders, all through open_clip: a published model, or any local one of its format."""
+"""CLIP encoders, all through open_clip: a published model, or a local one in its format."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,9 @@ from fusevad.encoders.weights import (
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 
-# The first try on a GPU, halved until it fits.
+# The first batch size tried on a GPU, halved until it fits.
 _CUDA_BATCH = 1024
-# Of 1 to 64 images, least CPU time each (within 4 %) for ViT-B/32, ViT-B/16 and fusevad-small.
+# Of 1 to 64 images, the least CPU time each (within 4 %) for ViT-B/32, ViT-B/16, fusevad-small.
 _CPU_BATCH = 16
 
 
@@ -33,8 +33,8 @@ class Tower:
         image_size: side of its input in pixels.
         mean, std: normalisation of the three channels, in units of 0..1.
         weights_sha256: digest of the file that the tower was loaded from.
-        precision: of the computation; float32 on CPUs, bfloat16 on GPUs. Weights of another
-            type are rounded in each forward pass, as long as they learn.
+        precision: of the computation; float32 on CPUs, bfloat16 on GPUs. While weights of another
+            type are trained, they are rounded in each forward pass.
     """
 
     model: nn.Module
@@ -63,7 +63,7 @@ class Tower:
             return self.forward(images).cpu().numpy()
 
     def forward(self, images: np.ndarray) -> Tensor:
-        """As `embed`, but (images, D) float32 on the tower's device, which may still compute it."""
+        """Like `embed`, but (images, D) float32 on the tower's device, maybe not computed yet."""
         pixels = self._normalise(_to(self.device, images))
         weights = next(self.model.parameters()).dtype
         with torch.autocast(self.device.type, self.precision, enabled=weights != self.precision):
@@ -75,7 +75,7 @@ class Tower:
         shape = (len(images), 3, *images.shape[1:3])
         pixels = torch.empty(shape, dtype=torch.float32, device=images.device)
         pixels.copy_(channels.permute(0, 3, 1, 2))
-        # Plain numbers: a tensor of them would have to wait for the batch before on a GPU.
+        # Plain numbers: on a GPU, a tensor of them would have to wait for the previous batch.
         for channel, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
             pixels[:, channel].sub_(mean * white).div_(std * white)
         return pixels
@@ -85,7 +85,7 @@ class BatchedTower:
     """Embeds any number of images with a tower, in batches that fit into the device's memory.
 
     Attributes:
-        batch_size: images at once; halved for good whenever the device's memory does not suffice.
+        batch_size: images at once; halved for good whenever the device runs out of memory.
     """
 
     def __init__(self, tower: Tower, batch_size: int | None = None) -> None:
@@ -104,7 +104,7 @@ class BatchedTower:
                             "GPU: out of memory for a single image; use a smaller encoder or "
                             "free the GPU"
                         ) from error
-                # Outside the handler, whose traceback holds on to the tensors of the failed batch.
+                # Outside the handler, whose traceback keeps the tensors of the failed batch alive.
                 torch.cuda.empty_cache()
                 self.batch_size = min(self.batch_size, len(images)) // 2 or 1
 
@@ -117,7 +117,7 @@ def load_clip(settings: EncoderSettings) -> nn.Module:
     """Load the whole CLIP (image and text towers), float32, in evaluation mode, on the CPU.
 
     Raises:
-        FusevadError: an unknown architecture, or weights that are missing or of other shapes.
+        FusevadError: an unknown architecture, or weights that are missing or do not fit it.
     """
     clip = create_model(settings.model, settings.pretrained, text=True)
     load_weights(clip, weights_file(settings.model, settings.pretrained), text=True)
@@ -128,7 +128,7 @@ def load_image_tower(settings: EncoderSettings) -> Tower:
     """Load the tower that embeds RGB frames.
 
     Raises:
-        FusevadError: an unknown architecture, or weights that are missing or of other shapes.
+        FusevadError: an unknown architecture, or weights that are missing or do not fit it.
     """
     clip, weights = _load_image_tower(settings)
     return _frozen(_tower(clip, weights, clip.visual.image_mean, clip.visual.image_std))
@@ -138,7 +138,7 @@ def load_cue_tower(settings: EncoderSettings) -> Tower:
     """Load the tower that embeds motion cues.
 
     Raises:
-        FusevadError: an unknown architecture, or weights that are missing or of other shapes.
+        FusevadError: an unknown architecture, or weights that are missing or do not fit it.
     """
     if settings.motion_cue_weights is None:
         raise FusevadError(
@@ -151,19 +151,19 @@ def load_cue_tower(settings: EncoderSettings) -> Tower:
 
 
 def new_cue_tower(settings: EncoderSettings) -> Tower:
-    """The image tower as a motion-cue tower that has still to learn.
+    """The image tower as an untrained motion-cue tower.
 
     Raises:
-        FusevadError: an unknown architecture, or weights that are missing or of other shapes.
+        FusevadError: an unknown architecture, or weights that are missing or do not fit it.
     """
     return _cue_tower(settings, *_load_image_tower(settings))
 
 
 def round_weights(model: nn.Module, precision: torch.dtype) -> None:
-    """Turn a model's weights into another type, in place.
+    """Convert a model's weights to another type, in place.
 
     On an H200, ViT-L/14 embeds 1.4 times as many images a second as with float32 weights that
-    autocast rounds. Statistics of batch normalisation stay as they are: torch computes with them in
+    autocast rounds. Statistics of batch normalisation keep their type: torch computes with them in
     float32 whatever the type of its input.
     """
     model.to(precision)
@@ -173,7 +173,7 @@ def round_weights(model: nn.Module, precision: torch.dtype) -> None:
 
 
 def _frozen(tower: Tower) -> Tower:
-    """A tower that only embeds, with its weights in the precision that it computes in."""
+    """A tower that only embeds, with its weights in the precision of its computation."""
     round_weights(tower.model, tower.precision)
     return tower
 
@@ -207,7 +207,7 @@ def _tower(
 
 
 def _to(device: torch.device, images: np.ndarray) -> Tensor:
-    """Images on the device; a GPU copies them while it computes the batch before."""
+    """Images on the device; a GPU copies them while it computes the previous batch."""
     tensor = torch.from_numpy(images)
     if device.type != "cuda":
         return tensor

@@ -1,4 +1,4 @@
-"""Contrastive training, as the bundled encoder and `align` do it."""
+"""Contrastive training, for the bundled encoder and `align`."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from tqdm import tqdm
 from fusevad.encoders.settings import Optimisation
 from fusevad.files import keep, kept
 
-# Loss of the samples of these numbers; all that is random in it comes from the generator.
+# Loss of the samples with these numbers; all its randomness comes from the generator.
 BatchLoss = Callable[[NDArray[np.int64], np.random.Generator], Tensor]
 
 
@@ -25,16 +25,16 @@ def cue_loss(cues: Tensor, frames: Tensor, scale: Tensor) -> Tensor:
     """CLIP's loss between motion cues and frames of the same segments (after Jeong et al. 2024).
 
     Args:
-        cues: B x D embeddings of cues by the tower that learns.
+        cues: B x D embeddings of cues by the tower that is trained.
         frames: B x D embeddings of the segments' frames by the frozen image tower.
-        scale: by which cosines are multiplied.
+        scale: factor of the cosines.
     """
     cues, frames = (functional.normalize(part, dim=-1) for part in (cues, frames))
     return ClipLoss()(cues, frames, scale)
 
 
 class _Training:
-    """What a run resumes from: weights, optimizer, learning rate, and the random generator."""
+    """The state that a run resumes from: weights, optimizer, learning rate, random generator."""
 
     def __init__(self, module: nn.Module, settings: Optimisation, steps: int) -> None:
         self.module = module
@@ -52,8 +52,8 @@ class _Training:
 
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
         self.generator = np.random.default_rng(settings.seed)
-        self.epoch = 0  # finished ones
-        self.loss = math.nan  # mean of the last one
+        self.epoch = 0  # finished epochs
+        self.loss = math.nan  # mean of the last epoch
 
     def step(self, loss: Tensor) -> None:
         self.optimizer.zero_grad()
@@ -95,16 +95,16 @@ def optimise(
     after_step: Callable[[], None] = lambda: None,
     checkpoint: Path | None = None,
 ) -> float:
-    """Train `module`; an epoch is `count` samples in random order, without the last odd ones.
+    """Train `module`; an epoch is `count` samples in random order, without an incomplete batch.
 
     Args:
         name: for the progress bar.
-        module: its parameters learn.
+        module: its parameters are trained.
         loss: of a batch.
         count: number of samples.
         settings: of the optimiser.
         after_step: called after every step.
-        checkpoint: file that keeps the run after each epoch; an existing one is resumed.
+        checkpoint: file that stores the run after each epoch; an existing one is resumed.
 
     Returns:
         Mean loss of the last epoch.

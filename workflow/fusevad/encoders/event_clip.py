@@ -1,7 +1,7 @@
 """The published motion-cue tower (event-CLIP, Jeong et al. 2024), converted to safetensors.
 
-Its checkpoint is a pickle. Under `checkpoint` lie the tensors of two CLIPs in OpenAI's naming; the
-released extractor of IEF-VAD embeds with the image tower of the one named `encoder_k`.
+Its checkpoint is a pickle. Under `checkpoint` it has the tensors of two CLIPs with OpenAI's names;
+the released extractor of IEF-VAD embeds with the image tower of `encoder_k`.
 """
 
 import pickle
@@ -26,25 +26,25 @@ _WRONG_FILE = "download the published event-CLIP again"
 
 
 def download_event_clip(model: str, revision: str | None = None) -> Path:
-    """The published checkpoint as a local file; it is downloaded once.
+    """Download the published checkpoint once; return the local file.
 
     Args:
         model: `ViT-L-14` or `ViT-B-32`.
-        revision: commit of the repository on Hugging Face; by default its newest.
+        revision: commit of the repository on Hugging Face; by default the newest.
 
     Raises:
-        FusevadError: no checkpoint of this model, or the download fails.
+        FusevadError: there is no checkpoint of this model, or the download fails.
     """
     if model not in _FILES:
         raise FusevadError(
             f"{model}: no event-CLIP of this model is published, only of {', '.join(_FILES)}; "
-            "let `fusevad align` make a motion-cue tower"
+            "train a motion-cue tower with `fusevad align`"
         )
     return from_hub(_REPOSITORY, [_FILES[model]], revision)
 
 
 def convert_event_clip(checkpoint: Path, model: str, out: Path) -> None:
-    """Write the image tower of a checkpoint as `encoders.load_cue_tower` wants it (float16).
+    """Write the image tower of a checkpoint for `encoders.load_cue_tower` (float16).
 
     Args:
         checkpoint: the pickle; none of its code runs.
@@ -52,15 +52,15 @@ def convert_event_clip(checkpoint: Path, model: str, out: Path) -> None:
         out: safetensors file of the motion-cue tower.
 
     Raises:
-        FusevadError: a pickle of more than tensors, or tensors that are missing, surplus or of
-            other shapes than the model's.
+        FusevadError: the pickle has more than tensors, or tensors are missing, surplus or
+            differ in shape from the model's.
     """
     found = {
         name.removeprefix(_ENCODER): tensor
         for name, tensor in _read_checkpoint(checkpoint).items()
         if name.startswith(_ENCODER)
     }
-    # The image tower alone has no prefix of its own.
+    # Only the image tower has no prefix of its own.
     if found and not any(name.startswith(VISUAL) for name in found):
         found = {VISUAL + name: tensor for name, tensor in found.items()}
     whole = create_model(model, None, text=True).state_dict()
@@ -84,12 +84,12 @@ def _read_checkpoint(file: Path) -> Mapping[str, Tensor]:
         content: Any = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise FusevadError(
-            f"{file}: refused, as this pickle is damaged or holds more than tensors, which could "
+            f"{file}: refused, as this pickle is damaged or has more than tensors, which could "
             f"run code; {_WRONG_FILE}"
         ) from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise FusevadError(
-            f"{file}: no checkpoint of PyTorch ({one_line(error)}); {_WRONG_FILE}"
+            f"{file}: not a checkpoint of PyTorch ({one_line(error)}); {_WRONG_FILE}"
         ) from error
     state = content.get(_CHECKPOINT) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping):

@@ -1,4 +1,4 @@
-"""Files of models on Hugging Face: from its cache where possible, else downloaded once."""
+"""Files of models on Hugging Face: from its cache if possible, else downloaded once."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from fusevad.errors import FusevadError
 def from_hub(repository: str, names: Sequence[str], revision: str | None = None) -> Path:
     """The first of several files that a repository has.
 
-    A file in the cache is used without a look at the network.
+    A file in the cache is used without any network access.
 
     Args:
         repository: `organisation/name`.
@@ -28,7 +28,7 @@ def from_hub(repository: str, names: Sequence[str], revision: str | None = None)
             return Path(cached)
     for name in names:
         try:
-            # Once, without the minutes of retries of a download: so that offline is said at once.
+            # A single try, without minutes of retries, to report being offline at once.
             url = huggingface_hub.hf_hub_url(repository, name, revision=revision)
             huggingface_hub.get_hf_file_metadata(url, retry_on_errors=False)
             return Path(huggingface_hub.hf_hub_download(repository, name, revision=revision))
@@ -39,7 +39,7 @@ def from_hub(repository: str, names: Sequence[str], revision: str | None = None)
                 f"{name} of huggingface.co/{repository}: download failed ({one_line(error)}); "
                 "connect to the network, or give the path of a local file"
             ) from error
-    raise FusevadError(f"huggingface.co/{repository}: it has no {' or '.join(names)}; use another")
+    raise FusevadError(f"huggingface.co/{repository}: no {' or '.join(names)}; use another one")
 
 
 def one_line(error: Exception) -> str:

@@ -10,18 +10,18 @@ AttentionMethod = Literal["last", "rollout"]
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
-    """Which CLIP embeds frames and motion cues.
+    """The CLIP that embeds frames and motion cues.
 
     Attributes:
-        name: names the encoder's folder of embeddings.
+        name: of the encoder's folder of embeddings.
         model: architecture of open_clip (`ViT-L-14`); `hf-hub:org/name` or, with a revision,
             `hf-hub:org/name@revision` for a model of open_clip's format on Hugging Face; or path
             of a JSON model configuration.
-        pretrained: tag of open_clip (`openai`), which it downloads once; or path of a local file;
-            or nothing for `hf-hub:`, whose weights come along. OpenAI's tags imply its activation;
-            a local copy of its weights needs a `-quickgelu` architecture.
+        pretrained: tag of open_clip (`openai`), downloaded once; or path of a local file; or null
+            for `hf-hub:`, which includes weights. OpenAI's tags imply its activation; a local copy
+            of its weights needs a `-quickgelu` architecture.
         motion_cue_weights: safetensors of the motion-cue tower, named `visual.*` as in open_clip;
-            needed for motion cues only.
+            needed only for motion cues.
         cue_normalisation: `none` feeds cues as 0..1 (as released); `clip` applies CLIP's mean and
             standard deviation to them.
     """

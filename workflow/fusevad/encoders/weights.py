@@ -27,9 +27,9 @@ HUB = "hf-hub:"
 
 _HUB_CONFIGURATION = "open_clip_config.json"
 _HUB_WEIGHTS = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)
-# In place of a text tower that nobody asked for: some need packages and files of their own.
+# In place of a text tower that is not needed: some need packages and files of their own.
 _NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
-# Beside the tensors in OpenAI's own files: what its models were built from.
+# OpenAI's own files have these beside the tensors: the dimensions of the model.
 _OPENAI_KEYS = {"input_resolution", "context_length", "vocab_size"}
 _UNREADABLE = (
     SafetensorError,
@@ -45,15 +45,15 @@ _UNREADABLE = (
 
 
 def create_model(model: str, pretrained: str | None, text: bool) -> nn.Module:
-    """An architecture with random weights and the preprocessing of its pretrained ones.
+    """An architecture with random weights and the preprocessing of its pretrained weights.
 
     Args:
         model: name of open_clip, `hf-hub:org/name[@revision]`, or path of a JSON configuration.
-        pretrained: tag whose activation and preprocessing count, or anything else.
-        text: whether the text tower is wanted; else a stub replaces it.
+        pretrained: tag that determines activation and preprocessing, or anything else.
+        text: whether the text tower is needed; else a stub replaces it.
 
     Raises:
-        FusevadError: no such architecture, or one that can't be built here.
+        FusevadError: there is no such architecture, or it can't be built here.
     """
     name = _architecture(model)
     published = open_clip.get_pretrained_cfg(name, pretrained or "") or {}
@@ -83,10 +83,10 @@ def create_model(model: str, pretrained: str | None, text: bool) -> nn.Module:
 
 
 def _needs_quick_gelu(name: str, published: Mapping[str, Any], pretrained: str | None) -> bool:
-    """Whether the weights need OpenAI's activation where the architecture's name doesn't imply it.
+    """Whether the weights need OpenAI's activation although the architecture's name lacks it.
 
     Raises:
-        FusevadError: a local file may be OpenAI's or not: with the wrong activation both load.
+        FusevadError: a local file may or may not be OpenAI's: both load with the wrong activation.
     """
     if published or pretrained is None or not Path(pretrained).is_file():
         return bool(published.get("quick_gelu", False))
@@ -99,14 +99,14 @@ def _needs_quick_gelu(name: str, published: Mapping[str, Any], pretrained: str |
     if of_openai and not implied and halves:
         raise FusevadError(
             f"{pretrained}: weights of 16 bits, which may be OpenAI's; they need quick GELU, which"
-            f" {name} has not; if they are, name the model {name}-quickgelu, else a .json"
+            f" {name} lacks; if they are, name the model {name}-quickgelu, else a .json"
             ' configuration with "quick_gelu": false'
         )
     return False
 
 
 def weights_file(model: str, pretrained: str | None) -> Path:
-    """The weights as a local file; weights named by a tag or on Hugging Face are downloaded once.
+    """The weights as a local file; weights from a tag or Hugging Face are downloaded once.
 
     Raises:
         FusevadError: no such file or tag, or the download fails.
@@ -116,7 +116,7 @@ def weights_file(model: str, pretrained: str | None) -> Path:
     if pretrained is None:
         if not model.startswith(HUB):
             raise FusevadError(
-                f"{model}: no `pretrained` weights are named; give a tag of open_clip or a file"
+                f"{model}: no `pretrained` weights are given; name a tag of open_clip or a file"
             )
         return _from_hub(model, _HUB_WEIGHTS)
     name = _architecture(model)
@@ -131,7 +131,7 @@ def weights_file(model: str, pretrained: str | None) -> Path:
 
 
 def load_weights(clip: nn.Module, file: Path, text: bool) -> None:
-    """Load a whole CLIP, or with `text` false its image tower and the scale of its logits.
+    """Load a whole CLIP, or without `text` its image tower and the scale of its logits.
 
     Raises:
         FusevadError: unreadable weights, or tensors that don't fit.
@@ -150,7 +150,7 @@ def load_weights(clip: nn.Module, file: Path, text: bool) -> None:
 
 
 def load_image_tower_alone(clip: nn.Module, file: Path) -> None:
-    """Load a file that holds nothing but an image tower, named `visual.*`.
+    """Load a file that has only an image tower, named `visual.*`.
 
     Raises:
         FusevadError: unreadable weights, or tensors that don't fit.
@@ -169,15 +169,15 @@ def visual_part(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def save_halves(
     state: Mapping[str, Tensor], final: Path, provenance: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors as float16 safetensors, atomically; whole numbers stay as they are."""
+    """Write tensors as float16 safetensors, atomically; integers keep their type."""
     halves = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in state.items()
     }
-    # One entry: safetensors writes several in random order.
+    # One entry: safetensors writes several entries in random order.
     metadata = {"provenance": json.dumps(provenance)} if provenance else None
     with atomic_path(final) as temporary:
-        # Bytes first: so a full disk is an OSError that `atomic_path` explains.
+        # Serialise first, so that a full disk is an OSError that `atomic_path` explains.
         temporary.write_bytes(save(halves, metadata))
 
 
@@ -185,7 +185,7 @@ def read_state(file: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file or a pickle, which is read without running its code.
 
     Raises:
-        FusevadError: the file is missing or holds no weights.
+        FusevadError: the file is missing or has no weights.
     """
     try:
         state = load_state_dict(str(file), device="cpu", weights_only=True)
@@ -193,8 +193,8 @@ def read_state(file: Path) -> dict[str, Tensor]:
     except _UNREADABLE as error:
         if "TorchScript" in str(error):
             raise FusevadError(
-                f"{file}: a TorchScript archive, as OpenAI gives its models, is a program, and not"
-                ' run here; if you trust it, keep its weights alone: python -c "import torch;'
+                f"{file}: a TorchScript archive, as OpenAI publishes, is a program, and not run"
+                ' here; if you trust it, extract its weights: python -c "import torch;'
                 f" torch.save(torch.jit.load('{file}', 'cpu').state_dict(), 'weights.pt')\" and"
                 " name weights.pt"
             ) from error
@@ -204,7 +204,7 @@ def read_state(file: Path) -> dict[str, Tensor]:
 
 
 def check_shapes(file: Path, state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """Every tensor there, none too many, each of the model's shape; nothing is interpolated.
+    """Check that the tensors are exactly the model's, in name and shape; none is interpolated.
 
     Raises:
         FusevadError: naming the first tensor that does not fit.
@@ -239,7 +239,7 @@ def local_file(name: str, what: str) -> Path:
 
 
 def _architecture(model: str) -> str:
-    """Name for open_clip, after fetching or registering the configuration that it stands for."""
+    """Name for open_clip, after fetching or registering the configuration if it is a file."""
     if model.startswith(HUB):
         return f"local-dir:{_from_hub(model, [_HUB_CONFIGURATION]).parent}"
     if model.endswith(".json"):
@@ -286,7 +286,7 @@ def _shape(tensor: Tensor) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep open_clip from warning about random weights, as the real ones follow."""
+    """Keep open_clip from warning about random weights: the real weights follow."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,1 +1,1 @@
-"""Real data sets: their lists, annotations and files as their publishers lay them out."""
+"""Real data sets: lists, annotations and files in their publishers' layouts."""

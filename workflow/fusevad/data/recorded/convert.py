@@ -1,4 +1,4 @@
-"""Frame folders and event streams as lossless videos, so that one decoder reads everything."""
+"""Convert frame folders and event streams to lossless videos, so that one decoder reads all."""
 
 import zipfile
 import zlib
@@ -19,7 +19,7 @@ from fusevad.files import atomic_path, settings_hash
 from fusevad.video.containers import open_container
 
 _SOURCE = "FUSEVAD_SOURCE"
-# What numpy raises of files that are empty, cut off, damaged, or hold one array without a name.
+# Errors of numpy for files that are empty, cut off, damaged, or have one array without a name.
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -32,14 +32,14 @@ _UNREADABLE = (
 
 
 def to_video(clip: Clip, layout: LayoutSettings, folder: Path) -> Path:
-    """Write a clip to `folder/NAME.mkv`, unless it is there already; returns the file.
+    """Write a clip to `folder/NAME.mkv`, unless it exists already; return the file.
 
-    JPEG files become a Motion JPEG stream as they are, without being decoded.
-    Of events, a frame holds how many each pixel had (gray, 255 for 255 and more), in FFV1.
+    JPEG files become a Motion JPEG stream unchanged, without being decoded. A frame of events has
+    the number of events of each pixel (gray, at most 255), in FFV1.
 
     Raises:
-        FusevadError: an image is no JPEG or has another size than the first, or a file is no event
-            stream.
+        FusevadError: an image is not a JPEG or differs in size from the first, or a file is not an
+            event stream.
     """
     out = folder / f"{clip.name}.mkv"
     states = [file.stat() for file in clip.files]
@@ -63,7 +63,7 @@ def to_video(clip: Clip, layout: LayoutSettings, folder: Path) -> Path:
 
 
 def check_clip(clip: Clip, layout: LayoutSettings) -> None:
-    """Read all of a frame folder or event stream.
+    """Read all images of a frame folder, or all events of a stream.
 
     Raises:
         FusevadError: naming the first file that cannot be read, and why.
@@ -85,7 +85,7 @@ def check_clip(clip: Clip, layout: LayoutSettings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Events of a stream in their order: times in microseconds, columns and rows of the sensor."""
+    """Events of a stream in order: times in microseconds, columns and rows of the sensor."""
 
     times: np.ndarray
     columns: np.ndarray
@@ -96,8 +96,8 @@ def read_events(path: Path, settings: EventSettings) -> Events:
     """All events of a file, of either polarity.
 
     Raises:
-        FusevadError: the file has not the arrays t, x and y, a value for each event, or its times
-            are not in order, or events lie outside the sensor.
+        FusevadError: the file lacks one of the arrays t, x and y, they differ in length, times are
+            not in order, or events are outside the sensor.
     """
     try:
         with np.load(path) as arrays:
@@ -136,7 +136,7 @@ def event_counts(path: Path, settings: EventSettings) -> Iterator[np.ndarray]:
 
 
 def _made_from(video: Path) -> str | None:
-    """What a video says it was made from; None if there is no such video."""
+    """The source that a video's metadata names; None if there is no such video."""
     if not video.is_file():
         return None
     with open_container(video) as container:

@@ -1,4 +1,4 @@
-"""What lies below a data set's folder: lists, annotations and videos, found by name."""
+"""The content of a data set's folder: lists, annotations and videos, found by name."""
 
 import codecs
 import os
@@ -14,12 +14,12 @@ from fusevad.data.names import listed_name
 from fusevad.data.recorded.settings import LayoutSettings, ListSettings
 from fusevad.errors import FusevadError
 
-_GET = "fetch the data set, or put it there from where section `fetch` of its settings says"
+_GET = "fetch the data set, or put it there; section `fetch` of its settings has the source"
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A video as it is given: one file, or the images of a folder in their order."""
+    """A video as published: one file, or the images of a folder in order."""
 
     name: str
     files: tuple[Path, ...]
@@ -28,7 +28,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The regular files below a folder, in order, without hidden files and files of archivers."""
+    """The regular files below a folder, sorted, without hidden files and files of archivers."""
 
     folder: Path
     files: tuple[PurePosixPath, ...]
@@ -48,8 +48,8 @@ class Inventory:
     def find(self, pattern: str) -> Path:
         """The file whose last path components match a pattern.
 
-        Copies that say the same, whatever their order and line ends, are one; empty files beside
-        others don't count.
+        Copies with the same content, whatever their order and line ends, count as one; empty copies
+        are ignored.
 
         Raises:
             FusevadError: there is none, or several that differ.
@@ -69,7 +69,7 @@ class Inventory:
         """The match of each video's first line in a list, by the video's name.
 
         Raises:
-            FusevadError: the list is missing or has a line of another form.
+            FusevadError: the list is missing, or a line does not match.
         """
         path = self.find(settings.file)
         expression = re.compile(settings.line)
@@ -81,7 +81,7 @@ class Inventory:
             match = expression.match(line)
             if match is None:
                 raise FusevadError(
-                    f"{path}: line {number} ({line[:60]!r}) has not the form {settings.line}; get"
+                    f"{path}: line {number} ({line[:60]!r}) does not match {settings.line}; get"
                     " the list again or correct its `line` in the data set's settings"
                 )
             found.setdefault(listed_name(match["name"]), match)
@@ -90,12 +90,12 @@ class Inventory:
     def clips(self, layout: LayoutSettings, listed: Iterable[str]) -> dict[str, Clip]:
         """All videos by name.
 
-        A name may have folders in front: `training_01` is `training/01.avi`. Videos that are not
-        listed have as many as tell them apart.
+        A name may include folders: `training_01` is `training/01.avi`. Videos that are not listed
+        get as many folders as tell them apart.
 
         Args:
             layout: where videos are.
-            listed: the names that lists have.
+            listed: the names in the lists.
 
         Raises:
             FusevadError: two files or folders fit one name, or images are missing.
@@ -124,7 +124,7 @@ class Inventory:
         return found
 
     def _videos(self, layout: LayoutSettings) -> Iterator[tuple[tuple[str, ...], Clip]]:
-        """Each video, with the parts of its path that may name it."""
+        """Each video, with the parts of its path that may belong to its name."""
         images: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
         for file in self.files:
             if any(fnmatchcase(part, skip) for part in file.parts[:-1] for skip in layout.skip):
@@ -139,12 +139,12 @@ class Inventory:
             yield parent.parts, Clip(parent.name, self._in_order(parent, files), "frames")
 
     def _in_order(self, folder: PurePosixPath, files: list[PurePosixPath]) -> tuple[Path, ...]:
-        """Images by their number."""
+        """Images in the order of their numbers."""
         numbered = {}
         for file in files:
             if not file.stem.isdecimal():
                 raise FusevadError(
-                    f"{self.folder / file}: the name of an image is no number; move it elsewhere"
+                    f"{self.folder / file}: an image's name must be a number; move it elsewhere"
                 )
             numbered[int(file.stem)] = self.folder / file
         for number in range(min(numbered), min(numbered) + len(files)):
@@ -157,7 +157,7 @@ class Inventory:
 
 
 def _names(parts: tuple[str, ...]) -> list[str]:
-    """The names of a video: its own, then with one folder in front, with two, ..."""
+    """Possible names of a video: its own, then with one folder in front, with two, ..."""
     return [listed_name("/".join(parts[start:])) for start in reversed(range(len(parts)))]
 
 
@@ -192,6 +192,6 @@ def _walk(folder: Path) -> Iterator[str]:
         folders[:] = [name for name in folders if name[0] != "." and name != "__MACOSX"]
         below = os.path.relpath(place, folder)
         for name in files:
-            # Reading a pipe or device, or what a link to one names, might never end.
+            # Reading a pipe or device, or a link to one, might never end.
             if name[0] != "." and os.path.isfile(os.path.join(place, name)):
                 yield os.path.normpath(os.path.join(below, name))

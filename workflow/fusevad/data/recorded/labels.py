@@ -1,4 +1,4 @@
-"""Stage `data` for real videos: labels and intervals, from the lists that come with them."""
+"""Stage `data` for real videos: labels and intervals from the published lists."""
 
 import os
 import sys
@@ -32,21 +32,21 @@ def make_labels(
 ) -> None:
     """Write `labels.csv` and `intervals.csv` of a data set to `out_folder`.
 
-    Frame folders and event streams become lossless videos in `out_folder/videos`; a run that was
-    killed resumes with the next one. Intervals may end after
-    their video: the manifest, which knows its length, clips them.
+    Frame folders and event streams become lossless videos in `out_folder/videos`; a killed run
+    resumes with the next video. Intervals may end after their video: the manifest, which knows its
+    length, clips them.
 
     Args:
-        folder: the raw data, laid out as by the publisher.
+        folder: the raw data, in the publisher's layout.
         settings: section `recorded:` of the data set.
         split: `official` or `released`.
         out_folder: where the tables go.
-        need_videos: false where features replace the videos: their paths are then the names.
+        need_videos: false if features replace the videos: their paths are then the names.
         on_bad_video: `stop`, or `skip` videos that are missing or can't be converted: their paths
             then name no file, so that the manifest leaves them out.
 
     Raises:
-        FusevadError: lists or annotations are missing or do not agree with each other or with the
+        FusevadError: lists or annotations are missing or disagree with each other or with the
             expected numbers, or, with `stop`, videos are missing or unreadable.
     """
     chosen = settings.chosen(split)
@@ -90,11 +90,11 @@ def join(
     annotations: dict[str, Annotation],
     labels: LabelSettings,
 ) -> tuple[list[Listed], list[tuple[str, str, int, int]]]:
-    """Videos with the classes that the annotations add, and rows of `intervals.csv`.
+    """Add the annotations' classes to the videos; return them and the rows of `intervals.csv`.
 
     Raises:
-        FusevadError: an anomalous test video without an anomaly, a normal one with one, or a
-            class that differs; names the annotations' `path`.
+        FusevadError: an anomalous test video has no anomaly, a normal one has one, or a class
+            differs; names the annotations' `path`.
     """
     joined, rows = [], []
     for video in videos:
@@ -135,7 +135,7 @@ def _as_videos(
     out_folder: Path,
     on_bad_video: Literal["stop", "skip"],
 ) -> list[Path]:
-    """A video file for each video; one of `out_folder/videos` where it is not given as one."""
+    """A video file for each video; converted ones are in `out_folder/videos`."""
     files = {
         video.name: found[video.name].files[0] if video.name in found else out_folder / video.name
         for video in videos

@@ -1,4 +1,4 @@
-"""Where the split of released code puts the videos of the official split."""
+"""The parts that the released split assigns to the videos of the official split."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from fusevad.data.recorded.split import Listed, read_split
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
 
-# A video that a split does not have, and every video of a split whose lists are not there.
+# For a video that is not in a split, and for all videos of a split whose lists are missing.
 NOWHERE, UNKNOWN = "none", "unknown"
 COLUMNS = ["video", "official", "released"]
 
@@ -19,24 +19,24 @@ COLUMNS = ["video", "official", "released"]
 def study_leaks(folder: Path, settings: RecordedSettings, out_csv: Path) -> None:
     """Write the part (train|test|none) of every video in the official and the released split.
 
-    Lists of the official split that can't be read make it `unknown`, with a warning: for one data
-    set they come with the videos, which who has features does not need.
+    If lists of the official split can't be read, it is `unknown`, with a warning: for one data set
+    these come with the videos, which users of features may not have.
 
     Args:
-        folder: the raw data, laid out as by the publisher.
+        folder: the raw data, in the publisher's layout.
         settings: section `recorded:` of a data set with both splits.
         out_csv: video, official, released.
 
     Raises:
-        FusevadError: the released split's lists are missing, or a list of either split is not the
-            expected one.
+        FusevadError: the released split's lists are missing, or a list of either split differs
+            from the expected one.
     """
     inventory = Inventory.of(folder)
     released = _parts(inventory, "released", *_read(inventory, settings, "released"))
     try:
         listed = _read(inventory, settings, "official")
     except FusevadError as error:
-        print(f"leaks are not known without the official split: {error}", file=sys.stderr)
+        print(f"leaks are unknown without the official split: {error}", file=sys.stderr)
         official = dict.fromkeys(released, UNKNOWN)
     else:
         official = _parts(inventory, "official", *listed)

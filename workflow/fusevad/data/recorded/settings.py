@@ -1,4 +1,4 @@
-"""The `recorded:` section of a data set's configuration: how its files say what its videos show.
+"""The section `recorded:` of a data set's configuration: how its files describe its videos.
 
 Lists, annotations and videos are found below the data folder by patterns such as
 `Anomaly_Train.txt` or `shang/rgb/vitl/test.csv`: the last parts of a path, with `*` and `?`.
@@ -19,8 +19,8 @@ class ListSettings:
     """A list of videos, one a line.
 
     file: where it is (pattern).
-    line: regular expression that every line matches from its beginning; its group `name` is the
-        video's name, its group `label`, where labels are read from the list, what it shows.
+    line: regular expression that matches the beginning of every line; its group `name` is the
+        video's name, its group `label`, if labels are read from the list, the video's label.
     header: number of lines before the first video.
     """
 
@@ -35,7 +35,7 @@ class ListSettings:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationSettings:
-    """When anomalies of test videos begin and end: a format of `fusevad.data.recorded.formats`."""
+    """The anomalies of test videos: a format of `fusevad.data.recorded.formats` and its file."""
 
     __pydantic_config__ = FORBID
     format: Literal["ucf-crime", "xd-violence", "shanghaitech", "msad", "msad-table"]
@@ -46,11 +46,11 @@ class AnnotationSettings:
 class PartSettings:
     """The training or the test part of a split.
 
-    lists: its videos.
-    videos: how many they are.
-    classes: how many videos show each class; one with several counts in each.
-    names_sha256: SHA-256 of the sorted names, each followed by a line feed; None where no copy of
-        the list was at hand to pin it.
+    lists: its lists of videos.
+    videos: number of videos.
+    classes: number of videos by class; a video with several classes counts in each.
+    names_sha256: SHA-256 of the sorted names, each followed by a line feed; None if we had no copy
+        of the list to pin it.
     """
 
     __pydantic_config__ = FORBID
@@ -62,7 +62,7 @@ class PartSettings:
 
 @dataclass(frozen=True, slots=True)
 class SplitSettings:
-    """Which videos are for training and which for the test, and the annotations of the latter."""
+    """The videos for training and for the test, and the annotations of the test videos."""
 
     __pydantic_config__ = FORBID
     train: PartSettings
@@ -72,13 +72,13 @@ class SplitSettings:
 
 @dataclass(frozen=True, slots=True)
 class LabelSettings:
-    """What each video shows; exactly one of `in_name` and `lists` is set.
+    """The label of each video; exactly one of `in_name` and `lists` is set.
 
-    names: class of each label; `normal` for what is normal. Any other label is an error.
+    names: class of each label; `normal` for normal videos. Any other label is an error.
     in_name: regular expression with the group `label`, found in the video's name.
-    lists: lists whose expression has a group `label` too.
+    lists: lists whose expression also has a group `label`.
     separator: between several labels of one video.
-    ignored: what stands where there is no further label.
+    ignored: written in place of a further label.
     """
 
     __pydantic_config__ = FORBID
@@ -90,14 +90,14 @@ class LabelSettings:
 
     def __post_init__(self) -> None:
         if (self.in_name is None) == (not self.lists):
-            raise ValueError("labels are either in_name or in lists")
+            raise ValueError("labels come from either in_name or lists; give one")
         for expression in [self.in_name] if self.in_name else [each.line for each in self.lists]:
             _check_expression(expression, "label")
 
 
 @dataclass(frozen=True, slots=True)
 class FrameSettings:
-    """Videos that are given as folders of images, one image a frame.
+    """Videos that are published as folders of images, one image a frame.
 
     folder: the folder of those folders (pattern), each with the name of its video.
     suffixes: of the images, which are JPEG files numbered without a gap.
@@ -112,7 +112,7 @@ class FrameSettings:
 
 @dataclass(frozen=True, slots=True)
 class EventSettings:
-    """Videos that are given as event streams: files of arrays t (microseconds), x, y, p.
+    """Videos that are published as event streams: files of arrays t (microseconds), x, y, p.
 
     frame_microseconds: length of a frame.
     width, height: of the sensor, in pixels.
@@ -141,13 +141,13 @@ class LayoutSettings:
 
     @property
     def converts(self) -> bool:
-        """Whether some videos are not given as such, and are made from images or events."""
+        """Whether some videos are published as images or events, and have to be converted."""
         return self.frames is not None or self.events is not None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedSettings:
-    """Section `recorded:`; `split` is the one that is used unless another is asked for."""
+    """Section `recorded:`; `split` is the default split."""
 
     __pydantic_config__ = FORBID
     layout: LayoutSettings
@@ -163,7 +163,7 @@ class RecordedSettings:
         """
         if split not in self.splits:
             known = ", ".join(self.splits)
-            raise FusevadError(f"split {split}: the data set has none of this name; use {known}")
+            raise FusevadError(f"split {split}: the data set has no such split; use {known}")
         return self.splits[split]
 
 
@@ -172,6 +172,6 @@ def _check_expression(expression: str, group: str) -> None:
     try:
         groups = re.compile(expression).groupindex
     except re.error as error:
-        raise ValueError(f"{expression!r} is no regular expression ({error})") from error
+        raise ValueError(f"{expression!r} is not a regular expression ({error})") from error
     if group not in groups:
         raise ValueError(f"{expression!r} has no group (?P<{group}>...)")

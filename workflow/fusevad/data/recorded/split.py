@@ -1,4 +1,4 @@
-"""Which videos a split has, and what each of them shows."""
+"""The videos of a split, and the classes of each."""
 
 import hashlib
 import re
@@ -14,7 +14,7 @@ from fusevad.errors import FusevadError
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A video of a split: its part (`train` or `test`) and its classes, or `normal` alone."""
+    """A video of a split: its part (`train` or `test`) and its classes, or only `normal`."""
 
     name: str
     part: str
@@ -22,20 +22,20 @@ class Listed:
 
     @property
     def anomalous(self) -> bool:
-        """Whether it shows an anomaly, of whatever class."""
+        """Whether it shows an anomaly of any class."""
         return self.classes != (NORMAL,)
 
 
 def read_split(
     inventory: Inventory, split: SplitSettings, labels: LabelSettings
 ) -> tuple[list[Listed], list[str]]:
-    """The videos of a split, train first, in the order of its lists; and what is wrong with it.
+    """The videos of a split, train first, in the order of its lists, and the split's problems.
 
     Returns:
-        The videos, and a line for each number or hash of names that is not the expected one.
+        The videos, and a line for each number or hash of names that differs from the expected one.
 
     Raises:
-        FusevadError: a list cannot be read, a video is in both parts, or has an unknown label.
+        FusevadError: a list cannot be read, or a video is in both parts or has an unknown label.
     """
     names = {part: _names(inventory, getattr(split, part).lists) for part in SPLITS}
     both = sorted(set(names["train"]) & set(names["test"]))
@@ -59,10 +59,10 @@ def read_split(
 def read_classes(
     inventory: Inventory, labels: LabelSettings, names: Iterable[str]
 ) -> dict[str, tuple[str, ...]]:
-    """The classes of videos, `normal` alone for normal ones.
+    """The classes of videos, only `normal` for normal videos.
 
     Raises:
-        FusevadError: a video has no label, or one that is unknown: it is never taken for anomalous.
+        FusevadError: a video has no label or an unknown one, which is never taken for anomalous.
     """
     if labels.in_name is not None:
         expression = re.compile(labels.in_name)
@@ -82,7 +82,7 @@ def read_classes(
 
 
 def class_of(label: str, labels: LabelSettings, where: str) -> str:
-    """The class that a label stands for.
+    """The class of a label.
 
     Raises:
         FusevadError: the label is unknown.
@@ -102,7 +102,7 @@ def names_sha256(names: Iterable[str]) -> str:
 
 
 def class_counts(videos: Iterable[Listed]) -> dict[str, int]:
-    """How many videos show each class; one with several counts in each."""
+    """Number of videos of each class; a video with several classes counts in each."""
     return dict(Counter(name for video in videos for name in video.classes))
 
 
@@ -139,5 +139,5 @@ def _differences(part: str, expected: PartSettings, videos: list[Listed]) -> lis
 
 
 def _pairs(expected: Mapping[str, int], counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Expected number of each class, 0 for those that are not expected."""
+    """Expected and found number of each class; 0 is expected for other classes."""
     return [(name, expected.get(name, 0)) for name in sorted({*expected, *counts})]

@@ -1,4 +1,4 @@
-"""`fusevad verify`: what is there of a data set, against what is expected."""
+"""`fusevad verify`: compare the files of a data set with the expected ones."""
 
 from functools import partial
 from pathlib import Path
@@ -29,12 +29,12 @@ def verify(
     """Compare the files of a data set with a split and its expected numbers.
 
     Lists and annotations are read, names and files compared, every video is decoded to its end.
-    A split that is not the official one is also compared with that: an official test video that it
-    trains on is a leak.
+    The released split is also compared with the official one: if it trains on an official test
+    video, that is a leak.
 
     Args:
         dataset: name of the data set, for `fusevad fetch`.
-        folder: the raw data, laid out as by the publisher.
+        folder: the raw data, in the publisher's layout.
         settings: section `recorded:` of the data set.
         split: `official` or `released`.
         workers: number of decoding processes.
@@ -54,7 +54,7 @@ def verify(
         try:
             official, _ = read_split(inventory, settings.splits[OFFICIAL], settings.labels)
         except FusevadError as error:
-            problems.append(f"leaks are not known without the official split: {error}")
+            problems.append(f"leaks are unknown without the official split: {error}")
         else:
             problems += _compare_splits(official, videos)
             known |= {video.name for video in official}
@@ -84,7 +84,7 @@ def _check_annotations(
 
 
 def _compare_splits(official: list[Listed], videos: list[Listed]) -> list[str]:
-    """A line for each video whose part is not the official one."""
+    """A line for each video whose part differs from the official one."""
     parts = {video.name: video.part for video in videos}
     lines = {
         ("test", "train"): "leak: {} is an official test video but trained on",
@@ -129,7 +129,7 @@ def _unreadable(clips: list[Clip], layout: LayoutSettings, workers: int) -> list
 
 
 def _read_all(clip: Clip, layout: LayoutSettings) -> str | None:
-    """What is wrong with the files of a clip, if anything."""
+    """The problem with the files of a clip, if any."""
     try:
         if clip.kind == "video":
             probe(clip.files[0])
@@ -141,7 +141,7 @@ def _read_all(clip: Clip, layout: LayoutSettings) -> str | None:
 
 
 def _some(lines: list[str]) -> list[str]:
-    """The first lines; a folder with nothing in it is not worth thousands."""
+    """The first lines; an empty folder does not deserve thousands of lines."""
     if len(lines) <= _MOST_LINES:
         return lines
     kind = lines[0].split(":")[0]

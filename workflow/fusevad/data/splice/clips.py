@@ -1,4 +1,4 @@
-"""The clips on disk: what decodes, how long it is, and its picture and sound at one rate."""
+"""The clips on disk: which ones decode, their lengths, and their picture and sound at one rate."""
 
 import hashlib
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _AGAIN = "fetch the data set again"
 class Clip:
     """A clip; `source` is its group of source videos.
 
-    `frames`, `fps` and `variable_rate` are the file's own, as in `VideoInfo`.
+    `frames`, `fps` and `variable_rate` are the file's own values, as in `VideoInfo`.
     """
 
     name: str
@@ -40,18 +40,18 @@ class Clip:
     sha256: str
 
     def length(self, fps: int) -> int:
-        """Number of frames at another rate; at least one."""
+        """Number of frames at the rate `fps`; at least one."""
         return max(1, int(self.frames * fps / self.fps))
 
 
 def find_clips(folder: Path, workers: int) -> list[Clip]:
     """All clips of the repository in `folder`, sorted by name, each decoded once.
 
-    `folder` is the repository itself or has it as a subfolder.
+    `folder` is the repository itself or contains it as a subfolder.
 
     Raises:
-        FusevadError: a clip can't be decoded, has no source, or is listed but not there; every
-            such clip is named.
+        FusevadError: clips can't be decoded, have no source, or are listed but missing; all such
+            clips are named.
     """
     folder = _repository(folder)
     sources = read_sources(folder / LIST)
@@ -86,7 +86,7 @@ def find_clips(folder: Path, workers: int) -> list[Clip]:
 
 
 def clips_digest(clips: list[Clip]) -> str:
-    """A hash of the clips' content and sources, not of where they lie."""
+    """A hash of the clips' content and sources, independent of their folder."""
     digest = hashlib.sha256()
     for clip in clips:
         digest.update(f"{clip.name} {clip.kind} {clip.source} {clip.sha256}\n".encode())
@@ -96,10 +96,10 @@ def clips_digest(clips: list[Clip]) -> str:
 def clip_images(
     clip: Clip, start: int, count: int, fps: int, size: tuple[int, int]
 ) -> Iterator[np.ndarray]:
-    """BGR frames (height, width, 3) start, ..., start + count - 1 of a clip brought to `fps`.
+    """BGR frames (height, width, 3) start, ..., start + count - 1 of a clip resampled to `fps`.
 
-    Each is the clip's frame nearest in time: none is blended, so a clip of a lower rate repeats
-    some. The picture is stretched to `size` (width, height).
+    Each is the clip's frame nearest in time, without blending, so a clip with a lower rate repeats
+    frames. The picture is stretched to `size` (width, height).
 
     Raises:
         FusevadError: the clip has too few frames.
@@ -116,7 +116,7 @@ def clip_images(
 
 
 def _nearest(clip: Clip, numbers: np.ndarray, fps: int) -> list[int]:
-    """For each frame at `fps` the number of the clip's frame that begins nearest to it."""
+    """For each frame at `fps`, the number of the clip's frame that begins nearest to it."""
     if clip.variable_rate:
         begins = frame_edges(clip.path, clip.frames)[:-1]
         return np.searchsorted((begins[1:] + begins[:-1]) / 2, numbers / fps, "right").tolist()
@@ -127,7 +127,7 @@ def _nearest(clip: Clip, numbers: np.ndarray, fps: int) -> list[int]:
 def clip_sound(clip: Clip, start: float, seconds: float, rate: int) -> np.ndarray:
     """Mono samples in -1..1, (round(seconds * rate),) float32, from second `start` of a clip.
 
-    Silence where the clip has no sound.
+    Silence if the clip has no sound.
 
     Raises:
         FusevadError: the sound can't be decoded.
@@ -153,7 +153,7 @@ def _repository(folder: Path) -> Path:
     for place in places:
         if (place / LIST).is_file():
             return place
-    raise FusevadError(f"{folder}: no {LIST} here, nor in a folder of it; {_AGAIN}")
+    raise FusevadError(f"{folder}: no {LIST} here or in a subfolder; {_AGAIN}")
 
 
 def _check_names(folder: Path, found: set[str], listed: set[str]) -> None:
@@ -161,7 +161,7 @@ def _check_names(folder: Path, found: set[str], listed: set[str]) -> None:
         raise FusevadError(f"{folder}: no clips in fight/ and noFight/; {_AGAIN}")
     for names, what in (
         (found - listed, "no source in videos.txt, so they can't be split; add it there"),
-        (listed - found, f"listed in videos.txt but not there; {_AGAIN}"),
+        (listed - found, f"listed in videos.txt but missing; {_AGAIN}"),
     ):
         if names:
             raise FusevadError(f"{folder}: clips {', '.join(sorted(names))}: {what}")

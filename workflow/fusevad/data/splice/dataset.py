@@ -1,4 +1,4 @@
-"""The spliced data set on disk: videos, labels of both splits, intervals of the test, recipe."""
+"""Write the spliced data set: videos, labels of both splits, intervals of the test, recipe."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -29,21 +29,20 @@ from fusevad.parallel import in_processes
 def splice(folder: Path, settings: SpliceSettings, out_folder: Path, workers: int) -> None:
     """Join the clips of `folder` into untrimmed videos with interval labels.
 
-    Videos that are finished and whole (`SHA256SUMS`) are kept, so a killed run loses those that
-    it was making; when the settings, a clip or the recipe's version has changed, everything is made
+    Finished and undamaged videos (`SHA256SUMS`) are kept, so a killed run loses only those in
+    progress; if the settings, a clip or the recipe's version has changed, all videos are made
     again.
 
     Args:
-        folder: `fight/*.mp4`, `noFight/*.mp4` and `videos.txt`, as their repository has them.
+        folder: `fight/*.mp4`, `noFight/*.mp4` and `videos.txt`, as in their repository.
         settings: the recipe.
-        out_folder: gets `clips.csv` (the recipe as drawn: video, clip, source,
-            class, its frames [start, end) of the video, and offset, the clip's frame at `start`,
-            counted at the videos' rate), `intervals.csv` (test only), `labels.csv` and, last,
-            `videos/*.mp4`.
+        out_folder: gets `clips.csv` (the recipe as drawn: video, clip, source, class, frames
+            [start, end) of the video, and offset, the clip's frame at `start`, at the videos'
+            rate), `intervals.csv` (test only), `labels.csv` and, last, `videos/*.mp4`.
         workers: number of processes.
 
     Raises:
-        FusevadError: a clip can't be used, or there are too few for the recipe.
+        FusevadError: a clip can't be used, or there are too few clips for the recipe.
     """
     clips = find_clips(folder, workers)
     videos = plan(clips, settings)
@@ -70,7 +69,7 @@ def _path(video: SplicedVideo) -> str:
 def _write(folder: Path, settings: SpliceSettings, video: SplicedVideo) -> None:
     path = folder / _path(video)
     cv2.setNumThreads(1)  # the workers share the cores; results don't depend on it
-    # Encoded as the rendered data set is; every video has a sound track, maybe a silent one.
+    # Encoded like the rendered data set; every video has a sound track, even if silent.
     encoding = RenderSettings(width=settings.width, height=settings.height, crf=settings.crf)
     sound = _sound(video, settings.fps, encoding.sample_rate)
     with atomic_path(path) as temporary:

@@ -1,4 +1,4 @@
-"""The recipe: which clips make which video, drawn from a seed before anything is written."""
+"""The recipe: the clips of each video, drawn from a seed before anything is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fusevad.errors import FusevadError
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames [offset, offset + frames) of a clip brought to the rate of the videos."""
+    """Frames [offset, offset + frames) of a clip resampled to the rate of the videos."""
 
     clip: Clip
     offset: int
@@ -33,7 +33,7 @@ class SplicedVideo:
 
     @property
     def spans(self) -> list[tuple[Piece, int, int]]:
-        """Each piece with its frames [start, end) of the video."""
+        """Each piece with its frames [start, end) in the video."""
         result, start = [], 0
         for piece in self.pieces:
             result.append((piece, start, start + piece.frames))
@@ -42,7 +42,7 @@ class SplicedVideo:
 
     @property
     def intervals(self) -> list[tuple[int, int]]:
-        """Frames [start, end) that show fights; pieces that touch make one interval."""
+        """Frames [start, end) that show fights; adjacent pieces make one interval."""
         result: list[tuple[int, int]] = []
         for piece, start, end in self.spans:
             if piece.clip.kind == FIGHT:
@@ -54,8 +54,8 @@ class SplicedVideo:
 def plan(clips: Sequence[Clip], settings: SpliceSettings) -> list[SplicedVideo]:
     """Draw all videos, train before test, normal before fight.
 
-    Number, length and order of the pieces are drawn without a look at the class, and neighbours
-    always come from different sources: a cut says nothing about what is beside it.
+    Number, length and order of the pieces are drawn independently of the class, and neighbours
+    always come from different sources: a cut reveals nothing about the pieces beside it.
 
     Raises:
         FusevadError: too few sources, or too few clips for a video.
@@ -74,7 +74,7 @@ def plan(clips: Sequence[Clip], settings: SpliceSettings) -> list[SplicedVideo]:
 
 
 class _Deck:
-    """Clips of a split, handed out so that all of a class are used equally often."""
+    """Clips of a split, drawn so that all clips of a class are used equally often."""
 
     def __init__(self, clips: list[Clip], draw: random.Random) -> None:
         self._clips = clips
@@ -82,7 +82,7 @@ class _Deck:
         self._uses: Counter[str] = Counter()
 
     def take(self, kind: str, before: list[Piece]) -> Clip:
-        """A clip that is not in `before` and not of the source of its last piece."""
+        """A clip that is not in `before` and not from the source of its last piece."""
         seen = {piece.clip.name for piece in before}
         source = before[-1].clip.source if before else None
         free = [
@@ -102,7 +102,7 @@ class _Deck:
 
 
 def _test_sources(clips: Sequence[Clip], settings: SpliceSettings, draw: random.Random) -> set[str]:
-    """Sources of the test split: only such as have both classes, so that none gives a label away"""
+    """Sources of the test split: only those with both classes, so that none gives a label away."""
     kinds: dict[str, set[str]] = {}
     for clip in clips:
         kinds.setdefault(clip.source, set()).add(clip.kind)

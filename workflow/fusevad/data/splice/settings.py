@@ -1,4 +1,4 @@
-"""How clips are joined, read from the `splice:` mapping of a data set's configuration."""
+"""How to join clips: the section `splice:` of a data set's configuration."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
 
-# Raise it when clips are joined or encoded otherwise: all videos are then made again.
-# `tests/data/test_splice.py` pins the bytes of one.
+# Raise it when the joining or encoding of clips changes: all videos are then made again.
+# `tests/data/test_splice.py` pins the bytes of one video.
 VERSION = 1
 
 
@@ -17,12 +17,12 @@ class SpliceSettings:
     """Settings of `splice`; pairs are ranges (low, high), both ends included.
 
     Attributes:
-        seed: the videos follow from it, the other settings and the clips.
+        seed: determines the videos, together with the other settings and the clips.
         test_sources: share of the sources that go to the test split, above 0 and below 1.
         train_normal, train_fight, test_normal, test_fight: numbers of videos.
         clips: clips in a video, of either class.
-        fights: clips in a row that show fights, in an anomalous video; fewer than `clips`.
-        seconds: length that is drawn for each piece of a clip; a shorter clip is used whole.
+        fights: consecutive clips that show fights, in an anomalous video; fewer than `clips`.
+        seconds: length drawn for each piece of a clip; a shorter clip is used whole.
         fps: frames per second of every video.
         width, height: size of every video in pixels, even; clips are stretched to it.
         crf: quality of the H.264 encoder, 0 (best) to 51.

@@ -1,4 +1,4 @@
-"""Which source video each clip was cut from, as `videos.txt` of the clips' authors tells it."""
+"""The source video of each clip, from `videos.txt` of the clips' authors."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,14 +13,14 @@ _RANGE = re.compile(rf"{_NAME}\s*-\s*{_NAME}\s*:\s*(\S.*)")
 
 
 def read_sources(path: Path) -> dict[str, tuple[str, ...]]:
-    """Sources of every clip that `videos.txt` names, in the order of its lines.
+    """Sources of every clip in `videos.txt`, in the order of its lines.
 
-    Three kinds of lines: the address of a source video; `fi001: 0.13.50 - 0.15.60`, a clip of the
-    source above; `nofi062 - nofi076 : CamNet Dataset`, clips of a source without address. The
-    times are not read: several are wrong, and the clips are cut already.
+    There are three kinds of lines: the address of a source video; `fi001: 0.13.50 - 0.15.60`, a
+    clip of the source above; `nofi062 - nofi076 : CamNet Dataset`, clips of a source without
+    address. The times are ignored: several are wrong, and the clips are cut already.
 
     Returns:
-        By clip, the names of its sources: more than one where the file names the clip twice.
+        By clip, the names of its sources: more than one if the file lists the clip twice.
 
     Raises:
         FusevadError: a line is none of these.
@@ -47,8 +47,8 @@ def read_sources(path: Path) -> dict[str, tuple[str, ...]]:
 def source_groups(sources: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """By clip, one name for all the sources that it may come from.
 
-    A clip that is listed under two sources ties them together, and all their clips with them: it
-    is not known which one is right, and clips of a group always stay in one split.
+    A clip that is listed under two sources ties them together, with all their clips: the right one
+    is unknown, and clips of a group must stay in one split.
     """
     groups: list[set[str]] = []
     for names in sources.values():
@@ -60,8 +60,8 @@ def source_groups(sources: Mapping[str, Iterable[str]]) -> dict[str, str]:
 
 
 def _names(span: re.Match[str], path: Path, number: int) -> list[str]:
-    """`nofi062`, ..., `nofi076`; both ends are part of the range."""
+    """`nofi062`, ..., `nofi076`; both ends belong to the range."""
     prefix, first, last_prefix, last, _ = span.groups()
     if prefix != last_prefix or int(first) > int(last):
-        raise FusevadError(f"{path}: line {number} is no range of clips; correct it")
+        raise FusevadError(f"{path}: line {number} is not a range of clips; correct it")
     return [f"{prefix}{clip:0{len(first)}d}" for clip in range(int(first), int(last) + 1)]

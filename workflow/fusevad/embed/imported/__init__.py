@@ -1,1 +1,1 @@
-"""Features that others extracted, brought into the form that the stage `embed` writes."""
+"""Features that others extracted, converted to the format of the stage `embed`."""

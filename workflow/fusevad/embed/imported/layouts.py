@@ -1,4 +1,4 @@
-"""The files of published features, matched with the names of videos."""
+"""Match files of published features with the names of videos."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from fusevad.errors import FusevadError
 
 @dataclass(frozen=True, slots=True)
 class FoundFiles:
-    """The files of a stream: by video and crop (-1: a file without a number), and the others."""
+    """The files of a stream: by video and crop (-1: a file without a crop number), and others."""
 
     videos: dict[str, dict[int, Path]]
     unknown: list[Path]
@@ -25,7 +25,7 @@ def find_files(folder: Path, layout: Layout, names: Iterable[str]) -> FoundFiles
     video, and all crops of `04_0012_0` if there is that one.
 
     Raises:
-        FusevadError: two files hold the same crop of a video.
+        FusevadError: two files have the same crop of a video.
     """
     known = set(names)
     found = FoundFiles({}, [])
@@ -40,7 +40,7 @@ def find_files(folder: Path, layout: Layout, names: Iterable[str]) -> FoundFiles
         if crop in crops:
             what = "all of" if crop < 0 else f"crop {crop} of"
             raise FusevadError(
-                f"{path}: {what} video {name} is in {crops[crop]} too; remove one, or name one"
+                f"{path}: {what} video {name} is also in {crops[crop]}; remove one, or name one"
                 " folder in `streams`"
             )
         crops[crop] = path

@@ -1,6 +1,6 @@
-"""Annotations of test videos, as the data sets' publishers write them: one module a format.
+"""Annotations of test videos in their publishers' formats, one module a format.
 
-Every format is read into frames that count from 0, half-open. Each module says how its publisher
+Every format is converted to frames that count from 0, half-open. Each module says how its publisher
 counts, and why we read it so; `docs/datasets.md` has the same in a table.
 """
 
@@ -24,10 +24,10 @@ _READERS: dict[str, Callable[[Path], dict[str, Annotation]]] = {
 
 
 def read_annotations(path: Path, settings: AnnotationSettings) -> dict[str, Annotation]:
-    """Annotations by video name, without the file's suffix; a video may be in none.
+    """Annotations by video name, without the file's suffix; not every video needs one.
 
     Raises:
-        FusevadError: the file is not in the format; names the line.
+        FusevadError: the file does not have this format; names the line.
     """
     found = _READERS[settings.format](path)
     return {listed_name(name): annotation for name, annotation in found.items()}

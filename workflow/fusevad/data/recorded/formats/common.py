@@ -1,4 +1,4 @@
-"""What all formats share: the result, and lines of words and frame numbers."""
+"""Shared by all formats: the result, and lines of words and frame numbers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _NONE = (-1, -1)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Frames [start, end), from 0, that show `label` (None where the format does not say)."""
+    """Frames [start, end), from 0, that show `label` (None if the format does not say)."""
 
     start: int
     end: int
@@ -21,17 +21,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What a file says of a video: its labels (none where it does not say) and its anomalies."""
+    """A video's labels (empty if the file has none) and anomalies."""
 
     labels: tuple[str, ...]
     spans: tuple[Span, ...]
 
 
 def words(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Number and words of every line that is not blank.
+    """Line number and words of every line that is not blank.
 
     Raises:
-        FusevadError: the file is missing or no text.
+        FusevadError: the file is missing or not a text file.
     """
     for number, line in enumerate(text_lines(path), start=1):
         if line.strip():
@@ -42,7 +42,7 @@ def text_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 text file, with or without a byte order mark.
 
     Raises:
-        FusevadError: the file is missing or no text.
+        FusevadError: the file is missing or not a text file.
     """
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
@@ -51,11 +51,11 @@ def text_lines(path: Path) -> list[str]:
 
 
 def pairs(path: Path, number: int, numbers: list[str], first: int) -> list[tuple[int, int]]:
-    """First and last frame of each anomaly of a line; pairs of -1 stand for none.
+    """First and last frame of each anomaly in a line; pairs of -1 mean none.
 
     Raises:
-        FusevadError: no pairs of whole numbers, or one that ends before it begins or begins
-            before the video does, whose frames count from `first`.
+        FusevadError: the numbers are not pairs of whole numbers, or an interval ends before it
+            begins or begins before the video, whose frames count from `first`.
     """
     try:
         values = [whole_number(each) for each in numbers]
@@ -69,17 +69,17 @@ def pairs(path: Path, number: int, numbers: list[str], first: int) -> list[tuple
     for start, end in found:
         if not first <= start <= end:
             raise FusevadError(
-                f"{path}: line {number}: frames {start} to {end} are no interval of a video whose "
-                f"frames count from {first}; get the file again"
+                f"{path}: line {number}: frames {start} to {end} are not in a video whose frames "
+                f" count from {first}; get the file again"
             )
     return found
 
 
 def add(annotations: dict[str, Annotation], name: str, new: Annotation, where: str) -> None:
-    """Add a video.
+    """Add the annotation of a video.
 
     Raises:
-        FusevadError: it is there already.
+        FusevadError: the video has one already.
     """
     if name in annotations:
         raise FusevadError(f"{where}: video {name} is annotated twice; get the file again")

@@ -1,9 +1,9 @@
 """MSAD as released with IEF-VAD: `msad_annotations.txt`.
 
 `NAME.mp4  scenario  start  end  -1  -1`: the layout of UCF-Crime's file, but the second column is
-the scenario (`office`, `Normal`), so the class is only in the video's name. Frames count from 1 and
+the scenario (`office`, `Normal`), so only the video's name has the class. Frames count from 1 and
 both ends belong to the anomaly: 29 of the 121 anomalies begin at 1, none at 0, and in the
-publisher's table, whose numbers these are, anomalies end with the number of frames.
+publisher's table, which has the same numbers, anomalies end with the number of frames.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from fusevad.errors import FusevadError
 
 
 def read(path: Path) -> dict[str, Annotation]:
-    """Annotations by video name; normal videos are there, without spans."""
+    """Annotations by video name; normal videos have no spans."""
     found: dict[str, Annotation] = {}
     for number, line in words(path):
         if len(line) != 6:

@@ -2,8 +2,8 @@
 
 Columns name, scenario, total frames, starting frame of anomaly, ending frame of anomaly; anomalous
 videos only, of both parts of the split. Frames count from 1 and both ends belong to the anomaly (a
-video that is anomalous to its end has its number of frames as the ending frame). A further row of
-the same name is a further anomaly.
+video that is anomalous to its end has its number of frames as the ending frame). Further rows with
+the same name are further anomalies.
 """
 
 import csv

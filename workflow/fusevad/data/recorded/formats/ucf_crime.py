@@ -2,8 +2,8 @@
 
 `NAME.mp4  Class  start  end  start  end`, -1 -1 for no (second) anomaly. Frames count from 1 and
 both ends belong to the anomaly: the publisher's evaluation (Evaluate_Anomaly_Detector.m, Sultani
-et al. 2018) sets `GT(max(start, 1):min(end, frames)) = 1` in MATLAB. The code of later papers takes
-the same numbers as a slice from 0, which begins each anomaly a frame later.
+et al. 2018) sets `GT(max(start, 1):min(end, frames)) = 1` in MATLAB. The code of later papers reads
+the same numbers as a slice from 0, so each anomaly begins a frame later.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from fusevad.errors import FusevadError
 
 
 def read(path: Path) -> dict[str, Annotation]:
-    """Annotations by video name; normal videos are there, without spans."""
+    """Annotations by video name; normal videos have no spans."""
     found: dict[str, Annotation] = {}
     for number, line in words(path):
         if len(line) != 6:

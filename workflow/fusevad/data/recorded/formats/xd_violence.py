@@ -1,9 +1,9 @@
 """XD-Violence: `annotations.txt`.
 
-`NAME start end [start end ...]`, anomalous test videos only; what a video shows is in its name, not
-which interval shows what. Frames count from 0 (88 anomalies begin there) and the end is the first
-frame after the anomaly, as in the ground-truth code of the papers that report on the data set
-(`gt[start:end] = 1`); the publisher does not say.
+`NAME start end [start end ...]`, anomalous test videos only; a video's name has its classes, but
+nothing says which interval shows which. Frames count from 0 (88 anomalies begin there) and the end
+is the first frame after the anomaly, as in the ground-truth code of papers that report on the data
+set (`gt[start:end] = 1`); the publisher does not say.
 """
 
 from pathlib import Path
