@@ -1,4 +1,4 @@
-"""What a source file computes, as a hash that comments, docstrings and formatting leave alone."""
+"""Hash what a source file computes, whatever people read there: comments, docstrings, messages."""
 
 import ast
 import hashlib
@@ -10,7 +10,7 @@ _IMPORTED = re.compile(rb"^\s*from fusevad\.(models\.[\w.]+) import", re.MULTILI
 
 
 def digest(content: bytes) -> str:
-    """Hash of bytes, as long as chance needs."""
+    """Short hash of bytes."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 
@@ -24,8 +24,7 @@ def code_digest(content: bytes, name: str = "") -> str:
     except (SyntaxError, ValueError):
         return digest(content)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+        _drop_words(node)
     if name:
         found = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
         tree = next((node for node in found if node.name == name), tree)
@@ -36,6 +35,17 @@ def imported_methods(content: bytes) -> Iterator[str]:
     """Files of `models/` that a file imports from."""
     for module in _IMPORTED.findall(content):
         yield module.decode().replace(".", "/") + ".py"
+
+
+def _drop_words(node: ast.AST) -> None:
+    """Drop a docstring, and the arguments of `print` and of exceptions, which are messages."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        node.body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    call = node.exc if isinstance(node, ast.Raise) else node
+    if isinstance(call, ast.Call):
+        called = ast.unparse(call.func)
+        if call is not node or called == "print" or called.endswith("Error"):
+            call.args, call.keywords = [], []
 
 
 def _plain(value: Any) -> Any:
