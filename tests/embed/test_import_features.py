@@ -262,7 +262,7 @@ def test_nan_is_an_error_unless_it_may_be_zeroed(features, capsys):
 def test_what_float16_cannot_hold_is_an_error(features, value):
     with_values(features, value)
     message = features.error(ImportSettings("vadclip", crops=(0, 1), on_nan="zero"))
-    assert "Abuse001_x264__1.npy: values that float16 can't hold" in message
+    assert "Abuse001_x264__1.npy: values too large for float16" in message
 
 
 def spoil(file: Path, how: str) -> None:
@@ -422,7 +422,7 @@ def test_training_and_evaluation_go_on_from_imported_features(videoless, tmp_pat
 def test_features_pooled_to_the_same_number_of_rows_are_no_segments(videoless, rows):
     for path in videoless.folder.glob("*.npy"):
         videoless.save(path.name, rows, 512)
-    with pytest.raises(FusevadError, match=rf"all 8 videos have {rows} rows of rgb, so that a row"):
+    with pytest.raises(FusevadError, match=rf"all 8 videos have {rows} rows of rgb, so a row"):
         manifest_of(videoless, "skip")
     assert not videoless.manifest.with_name("skipped.csv").exists()
 
@@ -431,7 +431,7 @@ def test_pooled_features_of_videos_of_different_lengths_say_so(features):
     for name in FRAMES:
         features.save(f"{name}__0.npy", 32, 512)
     message = features.error(ImportSettings("vadclip", crops=(0,)))
-    assert "all 4 videos have 32 rows, though they are not equally long" in message
+    assert "all 4 videos have 32 rows, though their lengths differ" in message
 
 
 def test_all_features_that_are_longer_than_their_videos_are_named_at_once(features):
@@ -439,7 +439,7 @@ def test_all_features_that_are_longer_than_their_videos_are_named_at_once(featur
     for extra, name in enumerate(FRAMES, start=1):
         features.save(f"{name}__0.npy", SEGMENTS[name] + extra, 512)
     message = features.error(ImportSettings("vadclip", crops=(0,)))
-    assert "features of 4 of 4 videos are not as long" in message
+    assert "features of 4 of 4 videos differ in length" in message
     assert all(f"{name} ({name}__0.npy has" in message for name in FRAMES)
 
 

@@ -1,4 +1,4 @@
-"""The index of a stream's embeddings: every video once, whole, and from one setting."""
+"""The index of a stream's embeddings: every video once, complete, with the same settings."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def make_index(manifest: Path, shards: Sequence[Path], out_csv: Path) -> None:
         digest = sha256(file) if file.is_file() else ""
         for name, tensor, provenance in _read_shard(file):
             if name in rows:
-                raise FusevadError(f"{file}: video {name} is in {rows[name].file} too; {_AGAIN}")
+                raise FusevadError(f"{file}: video {name} is also in {rows[name].file}; {_AGAIN}")
             if name not in videos:
                 raise FusevadError(f"{file}: video {name} is not in {manifest}; {_AGAIN}")
             _check_tensor(file, videos[name], tensor)
@@ -63,7 +63,7 @@ def make_index(manifest: Path, shards: Sequence[Path], out_csv: Path) -> None:
 
 
 def check_shard(index: Path, file: Path, digest: str) -> None:
-    """Compare a shard with the hash in its index, once a process and state of the file.
+    """Compare a shard with the hash in its index, once for each process and state of the file.
 
     Measured: 2 GB a second, so 5 s for a stream of UCF-Crime's size (8.8 GB).
 
@@ -75,7 +75,7 @@ def check_shard(index: Path, file: Path, digest: str) -> None:
         raise FusevadError(f"{file}: missing embeddings; {again}")
     state = file.stat()
     if _digest_at(file, state.st_size, state.st_mtime_ns) != digest:
-        raise FusevadError(f"{file}: damaged embeddings, not those of the index; {again}")
+        raise FusevadError(f"{file}: damaged embeddings, not those in the index; {again}")
 
 
 @cache

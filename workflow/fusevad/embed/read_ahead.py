@@ -1,7 +1,7 @@
-"""Decoding in processes that run ahead of the encoder.
+"""Decode in processes that run ahead of the encoder.
 
-A process has every n-th video and keeps at most a few chunks ready; the videos come in their order,
-so that a killed run loses no more than the one that is being embedded.
+Each process reads every n-th video and keeps at most a few chunks ready; videos come in order, so
+that a killed run loses only the video that is being embedded.
 """
 
 import multiprocessing
@@ -29,7 +29,7 @@ VideoChunks = Iterator[tuple[Video, Iterator[Chunk]]]
 def reading_ahead(
     source: ImageSource, videos: Sequence[Video], workers: int
 ) -> Iterator[VideoChunks]:
-    """Give every video with its chunks, in order; the chunks must be used up before the next video.
+    """Yield every video with its chunks, in order; use up the chunks before the next video.
 
     Args:
         source: makes the chunks of a video.
@@ -62,7 +62,7 @@ def _reader(source: ImageSource, videos: Sequence[Video]) -> Iterator[Connection
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_read, args=(source, videos, sender), daemon=True)
     process.start()
-    sender.close()  # only the process holds it now, so that its death ends the connection
+    sender.close()  # only the process has it open now, so that its death ends the connection
     try:
         yield receiver
     finally:
@@ -88,7 +88,7 @@ def _received(connection: Connection, video: Video) -> Iterator[Chunk]:
 
 
 def _read(source: ImageSource, videos: Sequence[Video], connection: Connection) -> None:
-    """Send chunks while the next ones are being made."""
+    """Send chunks while the next ones are computed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends this one
     cv2.setNumThreads(1)
     ready: queue.Queue[Chunk | Exception | None] = queue.Queue(_CHUNKS_AHEAD)

@@ -1,4 +1,4 @@
-"""Embeddings of a data set: segments x crops x D for every video, in shards that can be resumed."""
+"""Embed a data set: segments x crops x D for every video, in shards that resume."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ _PART = "embeddings"  # the one tensor of a finished video
 
 
 def window_and_threshold(settings: EmbedSettings) -> tuple[int, int]:
-    """Window T and threshold of a motion stream, checked against the cues' settings."""
+    """Window T and threshold of a motion stream, after checking them against the cues' settings."""
     cue = MotionCue.from_stream(settings.stream)
     known = cue.window in settings.cues.windows and cue.threshold in settings.cues.thresholds
     if cue.definition != settings.cues.definition or not known:
@@ -58,9 +58,9 @@ def embed_shard(
     """Embed a shard's videos into one safetensors file: (segments, crops, D) float16 a video.
 
     Finished videos are kept in a hidden folder beside `out_file`, so that a killed job loses at
-    most one; those of an earlier `out_file` with the same settings are kept if they are whole. An
-    RGB segment is the mean over its sampled frames; an incomplete last segment is the mean over
-    those that exist. A motion cue is one image a segment.
+    most one; undamaged videos of an earlier `out_file` with the same settings are kept too. An RGB
+    segment is the mean over its sampled frames; an incomplete last segment is the mean over the
+    frames that exist. A motion cue is one image a segment.
 
     Args:
         manifest: `manifest.csv`.
@@ -69,8 +69,8 @@ def embed_shard(
         settings: stream, encoder, crops.
         out_file: the shard to write.
         cues: shards of motion cues that have these videos, for a motion stream.
-        threads: cores to use. One decodes and embeds in turn. Of several, on a CPU one is a process
-            that decodes ahead and the others are torch's; on a GPU all but one decode ahead.
+        threads: cores to use. A single core decodes and embeds in turn. With several, on a CPU one
+            process decodes ahead and torch uses the others; on a GPU all but one decode ahead.
 
     Raises:
         FusevadError: bad weights, videos or motion cues.
@@ -86,7 +86,7 @@ def embed_shard(
     for name, key, embeddings in whole_videos(out_file, provenance):
         if keys.get(name) == key:
             _keep_part(parts[name], embeddings)
-    # One of several copies of a video is enough: their parts are the same file.
+    # One copy of a video is enough: the parts of all copies are the same file.
     todo = {parts[video.name]: video for video in videos if kept(parts[video.name]) is None}
     workers = threads - 1 if tower.device.type == "cuda" else min(threads - 1, 1)
     torch.set_num_threads(threads - workers)
@@ -122,7 +122,7 @@ def _source(settings: EmbedSettings, tower: Tower, cues: Sequence[Path]) -> Imag
 
 
 def _progress_bar(stream: str, videos: Sequence[Video], todo: Sequence[Video]) -> tqdm:
-    """Counts segments, as videos differ in length; finished videos don't enter its speed."""
+    """A bar of segments, as videos differ in length; finished videos don't change its speed."""
     total, left = (sum(video.segments for video in part) for part in (videos, todo))
     return tqdm(
         total=total, initial=total - left, desc=f"embedding {stream}", unit="segment", smoothing=0
@@ -134,7 +134,7 @@ def _embed_video(
 ) -> np.ndarray:
     """(segments, crops, D) float32: the mean over the pictures of each segment.
 
-    Sums stay on the encoder's device, so that a GPU computes on while the next images are read.
+    Sums stay on the encoder's device, so that a GPU keeps computing while images are read.
     """
     bar.set_postfix_str(video.name)
     sums: Tensor | None = None
@@ -154,7 +154,7 @@ def _embed_video(
 
 
 def _batches(chunks: Iterable[Chunk], encoder: BatchedTower) -> Iterator[Chunk]:
-    """Chunks joined as long as the encoder takes them at once."""
+    """Join chunks up to the encoder's batch size."""
     joined: list[Chunk] = []
     images = 0
     for chunk in chunks:
@@ -175,7 +175,7 @@ def _join_chunks(chunks: Sequence[Chunk]) -> Chunk:
 
 
 def _provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
-    """What a shard was made with."""
+    """How a shard was made."""
     encoder = settings.encoder
     model = sha256(Path(encoder.model)) if encoder.model.endswith(".json") else encoder.model
     common = {

@@ -1,4 +1,4 @@
-"""Settings of the embeddings: extracted or aligned; imports nothing heavy."""
+"""Settings of extracting embeddings and of aligning a tower; imports nothing heavy."""
 
 from dataclasses import dataclass, field
 
@@ -11,13 +11,13 @@ from fusevad.video.settings import CROP_COUNT, SEGMENT_FRAMES
 
 @dataclass(frozen=True, slots=True)
 class EmbedSettings:
-    """What is embedded and how.
+    """Stream, encoder and crops of embeddings.
 
     Attributes:
         stream: `rgb`; `motion-T16-thr10` (motion cues of 16 frames and threshold 10, definition
             `paper`); or `motion-released-T16-thr10` (definition `released`).
         encoder: the CLIP.
-        cues: the settings that the motion cues were made with.
+        cues: the settings of the motion cues.
         crops: numbers of the crops (see `crops.crop_images`), in the order of the result.
         frame_stride: `rgb` embeds frames 0, s, 2s, ... of each segment; 1 is every frame.
         batch_size: images that the encoder gets at once; null: as many as are fast and fit.
@@ -46,12 +46,12 @@ class EmbedSettings:
 
 @dataclass(frozen=True, slots=True)
 class AlignSettings:
-    """What learns, and from what.
+    """Encoder, motion cues and optimisation of an aligned tower.
 
     Attributes:
-        encoder: whose image tower is the start and made the targets.
-        crops: numbers of the crops of the RGB embeddings, in their order; each sample has one.
-        cues: the settings that the motion cues were made with; each sample has one of them.
+        encoder: its image tower is the start and gave the targets.
+        crops: numbers of the crops of the RGB embeddings, in order; each sample has one.
+        cues: the settings of the motion cues; each sample has one of them.
         seed, epochs, batch_size, learning_rate, weight_decay: of the optimisation.
         segments_per_video: at most so many a video and epoch, drawn anew, spread over the video.
     """
@@ -77,7 +77,7 @@ class AlignSettings:
 
     @property
     def optimisation(self) -> Optimisation:
-        """The part of the optimiser."""
+        """Settings of the optimiser."""
         return Optimisation(
             self.seed, self.epochs, self.batch_size, self.learning_rate, self.weight_decay
         )

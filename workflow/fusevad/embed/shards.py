@@ -1,6 +1,6 @@
-"""Files of embeddings: written video by video, and read again with a hash of each video.
+"""Files of embeddings: written video by video, and read with a hash of each video.
 
-A laptop need not hold a shard in memory.
+So a laptop never needs a whole shard in memory.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ def write_shard(
     tensors: Iterable[NDArray[np.float16]],
     metadata: Mapping[str, str],
 ) -> None:
-    """Write float16 tensors as one safetensors file, with one of them in memory at a time.
+    """Write float16 tensors as one safetensors file, with one tensor in memory at a time.
 
     The library's own writer takes all tensors at once. The format is a length (8 bytes), a JSON
     header that names type, shape and place of each tensor, and their bytes.
@@ -34,7 +34,7 @@ def write_shard(
     Args:
         final: the file.
         shapes: of each tensor, by name, in the order of `tensors`.
-        tensors: the tensors, made as they are asked for.
+        tensors: the tensors, computed one after another.
         metadata: goes into the header.
     """
     header: dict[str, object] = {"__metadata__": dict(metadata)}
@@ -54,7 +54,7 @@ def write_shard(
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What a shard says of a video: hashes of what it was made from, and of its embeddings."""
+    """Hashes of a video's source and of its embeddings, from a shard's metadata."""
 
     source: str
     sha256: str
@@ -63,7 +63,7 @@ class Embedded:
 def shard_metadata(
     provenance: Mapping[str, str], videos: Mapping[str, Embedded] | None = None
 ) -> dict[str, str]:
-    """The metadata of a shard: what made it and, where videos can be made again, their hashes."""
+    """The metadata of a shard: how it was made and, if its videos can be embedded, their hashes."""
     metadata = {"provenance": json.dumps(provenance)}
     if videos is not None:
         metadata["videos"] = json.dumps({name: asdict(video) for name, video in videos.items()})
@@ -71,11 +71,11 @@ def shard_metadata(
 
 
 def stored_videos(file: Path, metadata: Mapping[str, str]) -> dict[str, Embedded]:
-    """What the metadata of a shard say of its videos; nothing, if they were imported.
+    """The hashes of a shard's videos; empty if they were imported.
 
     Raises:
-        FusevadError: they are of another form.
-        ValueError: they are no JSON.
+        FusevadError: they have another form.
+        ValueError: they are not JSON.
     """
     return parse(dict[str, Embedded], json.loads(metadata.get("videos", "{}")), str(file))
 
@@ -90,7 +90,7 @@ def whole_videos(
 ) -> Iterator[tuple[str, str, NDArray[np.float16]]]:
     """Name, source and embeddings of the videos of an earlier shard that can be kept.
 
-    None, if it was made with something else; what is damaged is said.
+    None if it was made differently; damage is reported.
     """
     if not file.is_file():
         return

@@ -41,7 +41,7 @@ class EmbeddingStore:
         return self._tensors[video]
 
     def place(self, crop: int) -> int:
-        """Where a crop is: a stream of one crop has it for all."""
+        """Position of a crop: a stream with one crop uses it for all."""
         return crop if self.crops > 1 else 0
 
 
@@ -61,7 +61,7 @@ class Streams:
     shared by all crops of the others.
 
     Raises:
-        FusevadError: there is none, or one has more than one crop and fewer than another.
+        FusevadError: there is no stream, or one has more than one crop and fewer than another.
     """
 
     stores: Mapping[str, EmbeddingStore]
@@ -77,12 +77,12 @@ class Streams:
                 )
 
     def __getitem__(self, role: str) -> EmbeddingStore:
-        """One stream."""
+        """The store of one stream."""
         return self.stores[role]
 
     @property
     def crops(self) -> int:
-        """Of the stream that has most."""
+        """Number of crops of the stream with the most crops."""
         return max(store.crops for store in self.stores.values())
 
     @property
@@ -100,7 +100,7 @@ class Streams:
         return len(next(iter(self.stores.values()))[video])
 
     def only(self, roles: Iterable[str]) -> "Streams":
-        """Those of some roles.
+        """Only the streams of some roles.
 
         Raises:
             FusevadError: one is missing.
@@ -114,7 +114,7 @@ class Streams:
         return Streams({role: self.stores[role] for role in roles})
 
     def with_store(self, role: str, store: EmbeddingStore) -> "Streams":
-        """The same streams but for one."""
+        """The same streams, except for one."""
         return Streams({**self.stores, role: store})
 
     def training_samples(
@@ -123,11 +123,11 @@ class Streams:
         shorten: Callable[[Tensor], Tensor],
         minimum: int = 0,
     ) -> Padded:
-        """Samples `(video, crop)`, each made as long as training wants it, and zero-padded.
+        """Samples `(video, crop)`, each with the length that training needs, zero-padded.
 
         Args:
             samples: of a batch.
-            shorten: what makes the `T x D` of a sample from the `n x D` of a video.
+            shorten: makes the `T x D` of a sample from the `n x D` of a video.
             minimum: length to pad to even if no sample is as long.
         """
         rows = {
@@ -157,21 +157,21 @@ class Streams:
 
 
 def open_streams(indices: Mapping[str, Path], roles: Iterable[str], what: str) -> Streams:
-    """The streams of some roles, on a GPU where there is one.
+    """Open the streams of some roles, on a GPU if there is one.
 
     Args:
         indices: of the embeddings, by role; other roles are not read.
-        roles: that are wanted.
-        what: needs them.
+        roles: required roles.
+        what: names the caller that requires them.
 
     Raises:
-        FusevadError: the index of one is not named, or unreadable.
+        FusevadError: an index is not given, or is unreadable.
     """
     wanted = tuple(roles)
     lacking = [role for role in wanted if role not in indices]
     if lacking:
         raise FusevadError(
-            f"{what} needs stream {', '.join(lacking)} too; name its index: --stream"
+            f"{what} also needs stream {', '.join(lacking)}; name its index: --stream"
             f" {lacking[0]}=INDEX"
         )
     device = default_device()
@@ -179,7 +179,7 @@ def open_streams(indices: Mapping[str, Path], roles: Iterable[str], what: str) -
 
 
 def default_device() -> torch.device:
-    """A GPU where there is one."""
+    """A GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -189,14 +189,14 @@ def pool_segments(x: Tensor, bins: int) -> Tensor:
 
 
 def bin_segments(x: Tensor, bins: int) -> Tensor:
-    """Means over `bins` nearly equal parts of a sequence; a part without a segment repeats one.
+    """Means over `bins` nearly equal parts of a sequence; an empty part repeats a segment.
 
     Borders are `floor(linspace(0, n, bins + 1))`, as in the released code of IEF-VAD, RTFM and
     UR-DMU.
 
     Args:
         x: `n x D`.
-        bins: how many parts.
+        bins: number of parts.
 
     Returns:
         `bins x D`.

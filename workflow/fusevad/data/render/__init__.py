@@ -1,1 +1,1 @@
-"""The renderer of the bundled data set: a synthetic surveillance benchmark with its truth."""
+"""The renderer of the default data set: a synthetic surveillance benchmark with ground truth."""

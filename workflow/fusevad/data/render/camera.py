@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-NEAREST = 0.3  # metres; points nearer than this are projected as if they lay here
+NEAREST = 0.3  # metres; nearer points are projected as if they were this far away
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""English sentences about what's visible."""
+"""English sentences about visible events."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _everyday(director: Director, frame: int) -> list[str]:
         if 0 <= index < len(track.points) and track.on_screen[index]:
             if track.kind == "person":
                 people.append(track.words)
-            elif track.words and track.kind in ("car", "van"):  # one that burns has none
+            elif track.words and track.kind in ("car", "van"):  # a burning one has none
                 vehicles.append(track.words)
     if vehicles and people:
         return [

@@ -1,4 +1,4 @@
-"""The bundled data set on disk: encoded videos, labels of both splits, intervals of the test."""
+"""Write the rendered data set: videos, labels of both splits, intervals of the test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from fusevad.parallel import in_processes
 
 
 def video_path(folder: Path, video: VideoPlan) -> Path:
-    """Where a video of the data set lies."""
+    """The file of a video of the data set."""
     return videos_folder(folder) / _path(video)
 
 
@@ -61,8 +61,8 @@ def _draw(video: VideoPlan, settings: RenderSettings, file: Path) -> None:
 def render_dataset(settings: RenderSettings, folder: Path, workers: int) -> None:
     """Render every planned video, then write labels.csv and intervals.csv, and `videos` last.
 
-    Videos that are finished and whole (`SHA256SUMS`) are kept, so a killed run loses those that
-    it was rendering; when the settings or the renderer have changed, everything is rendered again.
+    Finished and undamaged videos (`SHA256SUMS`) are kept, so a killed run loses only those in
+    progress; if the settings or the renderer have changed, everything is rendered again.
     Only the test split gets intervals.
     """
     videos = plan(settings)

@@ -1,4 +1,4 @@
-"""The stage of one video: who and what is where in every frame, what's heard, what's said."""
+"""The stage of one video: people and things in every frame, sounds, and captions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SoundEvent:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What captions may say between two frames; the highest priority wins."""
+    """Phrases for captions between two frames; the highest priority wins."""
 
     start: int
     stop: int
@@ -127,7 +127,7 @@ class Director:
         """Put a person on stage from frame `start` on; parts outside the video are dropped.
 
         pose: (n, 16); position: (n, 2 or 3) metres; heading: (n,). Returns the track (None if it
-        never falls into the video) and all joints (n, 27, 3).
+        is never inside the video) and all joints (n, 27, 3).
         """
         body = body or random_body(self.rng)
         world = joints(pose, position, heading, body.height)
@@ -176,7 +176,7 @@ class Director:
 def follow(
     path: np.ndarray, speeds: np.ndarray, fps: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions (n, 2), headings (n,) and distance gone (n,) along a path (m, 2) of metres."""
+    """Positions (n, 2), headings (n,) and distances covered (n,) along a path (m, 2) in metres."""
     lengths = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
     gone = np.cumsum(speeds / fps)
     position = np.stack([np.interp(gone, lengths, path[:, axis]) for axis in (0, 1)], axis=1)

@@ -1,4 +1,4 @@
-"""Frames and sound to an mp4 file: H.264 and AAC from PyAV's own libraries."""
+"""Encode frames and sound to an mp4 file: H.264 and AAC from PyAV's own libraries."""
 
 from __future__ import annotations
 

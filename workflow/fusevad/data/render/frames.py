@@ -1,4 +1,4 @@
-"""Pictures of a plan, one after the other, and what is known about each."""
+"""The pictures of a plan, one after the other, and the ground truth of each."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Stage:
     def _in_front(
         self, track: Track, index: int, distance: float
     ) -> Iterator[tuple[tuple[int, int, int, int], np.ndarray]]:
-        """Furniture that hides some of a track."""
+        """Furniture that hides part of a track."""
         left, top, right, bottom = track.boxes[index].tolist()
         for depth, box, mask in self._masks:
             beside = left >= box[2] or right <= box[0] or top >= box[3] or bottom <= box[1]
@@ -138,7 +138,7 @@ class Stage:
         return image
 
     def truth(self, frame: int) -> TruthTarget:
-        """Depth, instance ids and polygon numbers of every pixel, by the same drawing list."""
+        """Depth, instance ids and polygon numbers of every pixel, from the same drawing list."""
         target = self.director.scene.truth()
         empty = target.depth.copy()
         for track, index in self.visible(frame):
@@ -168,7 +168,7 @@ class Stage:
 
 @dataclass
 class Frame:
-    """One picture; ground truth is drawn when it's asked for."""
+    """One picture; ground truth is drawn on request."""
 
     index: int
     image: np.ndarray  # (H, W, 3) RGB uint8
@@ -182,7 +182,7 @@ class Frame:
         return self._truth
 
     def depth(self) -> np.ndarray:
-        """Metres along the optical axis, (H, W) float32; 300 where there's nothing."""
+        """Metres along the optical axis, (H, W) float32; 300 where there is nothing."""
         return self._drawn().depth
 
     def instances(self) -> np.ndarray:

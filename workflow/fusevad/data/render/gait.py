@@ -10,7 +10,7 @@ from fusevad.data.render.skeleton import Angle, rest
 def gait(distance: np.ndarray, speed: np.ndarray, phase: float = 0.0) -> np.ndarray:
     """Walking or running along a path.
 
-    distance: (n,) metres gone; speed: (n,) metres a second, which decides between a walk
+    distance: (n,) metres covered; speed: (n,) metres a second, which decides between a walk
     (1.3 m/s) and a run (from about 3 m/s); standing still gives legs together.
     """
     run = np.clip((speed - 1.7) / 1.6, 0, 1)

@@ -1,4 +1,4 @@
-"""What the renderer knows about a video: depth, masks, key points, flow and captions."""
+"""Ground truth of a rendered video: depth, masks, key points, flow and captions."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def segment_captions(plan: VideoPlan, settings: RenderSettings) -> list[str]:
 def optical_flow(stage: Stage, frame: int) -> np.ndarray:
     """Motion of every pixel from `frame` to the next, (H, W, 2) float32 in pixels (x, y).
 
-    Every drawn polygon moves by the affine map that fits its corners' motion best; the background
-    moves with the camera's shake only. Fire, smoke and shadows have no flow of their own.
+    Every drawn polygon moves by the affine map that best fits its corners' motion; the background
+    moves only with the camera's shake. Fire, smoke and shadows have no flow of their own.
     """
     parts = stage.truth(frame).parts
     offset = stage.director.offset
@@ -49,7 +49,7 @@ def optical_flow(stage: Stage, frame: int) -> np.ndarray:
 
 
 def _affine(points: np.ndarray, motion: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """The least-squares affine motion of points (V, 2), at other places (n, 2)."""
+    """The least-squares affine motion of points (V, 2), evaluated at other places (n, 2)."""
     centre = points.mean(axis=0)
     ones = np.ones((len(points), 1))
     solution, *_ = np.linalg.lstsq(np.hstack([points - centre, ones]), motion, rcond=1e-3)
@@ -59,7 +59,7 @@ def _affine(points: np.ndarray, motion: np.ndarray, where: np.ndarray) -> np.nda
 def render_ground_truth(
     plan: VideoPlan, settings: RenderSettings, folder: Path, kinds: tuple[str, ...] = KINDS
 ) -> None:
-    """Write the asked kinds as `{name}.{kind}.npz` and the captions as `{name}.captions.csv`.
+    """Write the requested kinds as `{name}.{kind}.npz`, and captions as `{name}.captions.csv`.
 
     depth: (F, H, W) float16 metres; masks: (F, H, W) uint16 ids; keypoints: (F, P, 17, 3) float32
     x, y, visible, NaN while a person is out of sight, with `ids` (P,); flow: (F - 1, H, W, 2)

@@ -1,7 +1,7 @@
-"""What a kind of place consists of: surfaces, furniture, where people walk, where cars drive.
+"""The content of a kind of place: surfaces, furniture, where people walk, where cars drive.
 
 Every layout looks along +y from a camera at x = 0, y = 0. Surfaces are listed far to near, as
-they're painted.
+they are painted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Surface:
 
 @dataclass
 class Plan:
-    """What a layout puts into the world."""
+    """The surfaces and furniture of a layout."""
 
     rng: np.random.Generator
     surfaces: list[Surface] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Plan:
         self.furniture.append((kind, (x + dx, y + dy * 0.5), heading))
 
     def maybe(self, kind: str, x: float, y: float, heading: float = 0.0) -> None:
-        """Place it in three of four scenes."""
+        """Place a piece of furniture in three of four scenes."""
         if self.rng.random() < 0.75:
             self.put(kind, x, y, heading)
 

@@ -1,4 +1,4 @@
-"""Which videos there are: names, classes, scenes, lengths and anomalous intervals."""
+"""The videos of the data set: names, classes, scenes, lengths and anomalous intervals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Interval = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class VideoPlan:
-    """One video: intervals are half-open and in frames; `seed` decides everything in it.
+    """One video: intervals are half-open, in frames; `seed` determines everything in it.
 
     split: 'train', 'test' or, for the encoder's clips, 'encoder'. activity: what normal people
     do besides walking, one of ACTIVITIES.
@@ -48,7 +48,7 @@ def _seed(*key: int) -> int:
 
 
 def plan(settings: RenderSettings) -> list[VideoPlan]:
-    """Every video of both splits, in the order of the labels file; the same for equal settings."""
+    """All videos of both splits, in the order of the labels file; equal for equal settings."""
     numbers: Counter[str] = Counter()
     videos = []
     for split_index, split in enumerate(SPLITS):

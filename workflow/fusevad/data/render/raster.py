@@ -1,4 +1,4 @@
-"""The drawing list: tracks of convex polygons over time, and the pictures they're drawn into."""
+"""The drawing list: tracks of convex polygons over time, and the pictures to draw them on."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Track:
 
 
 class Target(Protocol):
-    """What polygons can be drawn into."""
+    """A surface to draw polygons on."""
 
     def draw(self, track: Track, index: int) -> None: ...
 

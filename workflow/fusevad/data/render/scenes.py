@@ -1,4 +1,4 @@
-"""A place seen by its camera: the still background, what stands in front, and the light."""
+"""A place as its camera sees it: the still background, the furniture in front, and the light."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Scene:
 
 
 def build_scene(settings: RenderSettings, number: int, scene_seed: int, video_seed: int) -> Scene:
-    """The place `scene_seed` describes (layout `number` modulo 12), in the weather of one video."""
+    """The place of `scene_seed` (layout `number` modulo 12), in the weather of one video."""
     layout = LAYOUTS[number % len(LAYOUTS)]
     fixed = np.random.default_rng([scene_seed, 1])
     varying = np.random.default_rng([video_seed, 2])
@@ -113,7 +113,7 @@ def _compose(
 
 
 def _distance(camera: Camera, piece: Surface | Track) -> float:
-    """Depth in metres of the foot of something that stands."""
+    """Depth in metres of the foot of a standing thing."""
     if isinstance(piece, Track):
         return float(piece.distance[0])
     middle = piece.origin + piece.right * piece.texture.shape[1] / piece.scale / 2
@@ -130,7 +130,7 @@ def _far_to_near(
 
 
 def _measure(depth: np.ndarray, camera: Camera, surface: Surface) -> None:
-    """Write a surface's depth in metres where it's seen, in place."""
+    """Write a surface's depth in metres where it is visible, in place."""
     polygon = _outline(camera, surface)
     if polygon is None:
         return

@@ -1,4 +1,4 @@
-"""Every knob of the bundled data set, read from the `render:` mapping of its configuration."""
+"""Settings of the rendered data set: the section `render:` of its configuration."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID, parse
 
-# Raise it when the renderer draws, sounds or encodes anything otherwise: all videos are then made
-# again. `tests/data/test_render.py` pins the bytes of one.
+# Raise it when the renderer's pictures, sounds or encoding change: all videos are then rendered
+# again. `tests/data/test_render.py` pins the bytes of one video.
 VERSION = 1
 
 MOTION_CLASSES = ("running", "fighting", "fall", "throwing", "chase")
@@ -92,7 +92,7 @@ class RenderSettings:
 
 
 def load_settings(path: Path) -> RenderSettings:
-    """The settings that `render_dataset` noted in its render.json."""
+    """The settings that `render_dataset` wrote to its render.json."""
     if not path.exists():
         raise FusevadError(f"{path}: no rendered data set here; run the rule render first")
     return parse(RenderSettings, json.loads(path.read_text())["settings"], str(path))

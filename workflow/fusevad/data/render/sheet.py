@@ -23,7 +23,7 @@ NORMAL, ANOMALOUS, PAPER = (96, 128, 60), (40, 44, 176), (250, 250, 250)
 def contact_sheet(folder: Path, out: Path) -> None:
     """Draw a PNG with a row for each class, four moments each, from the mp4 files in `folder`.
 
-    Raises FusevadError if `folder` holds no complete rendered data set.
+    Raises FusevadError if `folder` has no complete rendered data set.
     """
     settings = load_settings(folder / "render.json")
     videos = plan(settings)
@@ -40,14 +40,14 @@ def contact_sheet(folder: Path, out: Path) -> None:
 
 
 def _class_row(folder: Path, videos: list[VideoPlan], label: str) -> np.ndarray:
-    """Four moments of one anomaly: two of a test video and two of a training video."""
+    """Four moments of one class: two of a test video and two of a training video."""
     pictures, names = [], []
     for split in ("test", "train"):
         chosen = [video for video in videos if (video.label, video.split) == (label, split)]
         if not chosen:
             continue
         shown = [(video, _pictures(folder, video, _moments(video))) for video in chosen[:4]]
-        video, found = max(shown, key=lambda item: float(np.mean(item[1])))  # by daylight
+        video, found = max(shown, key=lambda item: float(np.mean(item[1])))  # the brightest
         pictures += found
         names.append(video.name)
     if len(pictures) > 4:

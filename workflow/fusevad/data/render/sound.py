@@ -15,7 +15,7 @@ Maker = Callable[[int, int, np.random.Generator], np.ndarray]
 
 @lru_cache(maxsize=1)
 def _white() -> np.ndarray:
-    """A million samples of white noise to cut pieces from."""
+    """A million samples of white noise, from which pieces are cut."""
     return np.random.default_rng(20243).normal(size=1 << 20).astype(np.float32)
 
 
@@ -131,7 +131,7 @@ MAKERS: dict[str, Maker] = {
 
 
 def soundtrack(events: list[SoundEvent], seconds: float, rate: int, seed: int) -> np.ndarray:
-    """Mono samples (int(seconds * rate),) float32 in -1..1 of all events over each other."""
+    """Mix all events to mono samples (int(seconds * rate),) float32 in -1..1."""
     total = np.zeros(int(seconds * rate), np.float32)
     for number, event in enumerate(events):
         start = int(event.start * rate)

@@ -1,4 +1,4 @@
-"""The anomalies that are people's motion: running, fighting, fall, chase."""
+"""The anomalies of moving people: running, fighting, fall, chase."""
 
 from __future__ import annotations
 

@@ -25,22 +25,22 @@ def manifest_from_features(
     """Write `manifest.csv`, `intervals.csv` and `skipped.csv` as `make_manifest` does.
 
     A video has 16 frames for each row of its features, as in the evaluation of the released code:
-    the frames after the last row are not judged, and annotations of them are cut, with a warning.
-    `path` and `sha256` are those of the first feature file of the first stream; frames per second,
+    frames after the last row are ignored, and their annotations are cut, with a warning.
+    `path` and `sha256` belong to the first feature file of the first stream; frames per second,
     width and height are 0: unknown. The videos that `labels` names are not opened.
 
     Args:
         settings: layout, crops and more.
-        folder: where the features are.
+        folder: of the features.
         labels: table video, split, class, path.
         intervals: table video, class, start, end.
         out_folder: where the three tables go.
         on_bad_video: `stop`, or `skip` videos that lack features of a stream or whose files are
-            unreadable or, with `on_nan: stop`, hold NaN.
+            unreadable or, with `on_nan: stop`, have NaN.
 
     Raises:
         FusevadError: inconsistent tables, missing or unreadable features with `stop`, or rows that
-            are not of 16 frames.
+            do not span 16 frames.
     """
     if LAYOUTS[settings.layout].bins:
         raise FusevadError(
@@ -55,8 +55,8 @@ def manifest_from_features(
             rows = pooled_rows(scan.good.values())
             if rows is not None:
                 raise FusevadError(
-                    f"{folder}: all {len(scan.good)} videos have {rows} rows of {stream}, so that a"
-                    " row is a part of a video and not 16 frames; get features of all segments"
+                    f"{folder}: all {len(scan.good)} videos have {rows} rows of {stream}, so a row"
+                    " is a part of a video and not 16 frames; get features of all segments"
                 )
         videos = {label.name: _video(label, scans) for label in declared}
         bad = {name: video for name, video in videos.items() if isinstance(video, str)}
@@ -76,17 +76,17 @@ def without_unusable(
     folder: Path,
     on_bad_video: Literal["stop", "skip"] = "stop",
 ) -> list[Video | str]:
-    """Put in place of each video whose features can't be imported, in one line, why.
+    """Replace each video whose features can't be imported by the reason, in one line.
 
     Args:
         outcomes: the videos of a data set, or why one can't be decoded.
         settings: layout, crops and more.
-        folder: where the features are.
-        on_bad_video: with `skip` the features are read as well, so that NaN and what float16
-            can't hold are found before the import.
+        folder: of the features.
+        on_bad_video: with `skip` the features are also read, so that NaN and values too large for
+            float16 are found before the import.
 
     Raises:
-        FusevadError: the features of a stream are not alike, or rows are parts of whole videos.
+        FusevadError: the features of a stream differ in form, or rows are parts of whole videos.
     """
     videos = [outcome for outcome in outcomes if isinstance(outcome, Video)]
     names = [video.name for video in videos]

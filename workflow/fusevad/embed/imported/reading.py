@@ -1,4 +1,4 @@
-"""Feature files of videos: their sizes, and their arrays as `segments x crops x D`."""
+"""Read feature files of videos: their sizes, and their arrays as `segments x crops x D`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class VideoFeatures:
     """Features of one video on disk.
 
     Attributes:
-        files: one for each wanted crop, or one (`whole`) that holds them all.
+        files: one for each wanted crop, or one (`whole`) with all crops.
         whole: whether it is one file.
         segments: rows of each file.
         width: features of a row, D.
@@ -36,7 +36,7 @@ class VideoFeatures:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a look at a stream's headers tells: of good videos their sizes, of bad ones why."""
+    """Result of reading a stream's headers: sizes of good videos, reasons for bad ones."""
 
     good: dict[str, VideoFeatures] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
@@ -45,10 +45,10 @@ class Scan:
 def scan(
     found: FoundFiles, names: Sequence[str], settings: ImportSettings, values: bool = False
 ) -> Scan:
-    """Look at the files of all videos: their headers, and the features too if `values`.
+    """Read the headers of all videos' files, and with `values` the features too.
 
     Raises:
-        FusevadError: the widths or numbers of crops differ.
+        FusevadError: widths or numbers of crops differ.
     """
     result = Scan()
     crops_in_file: dict[int, Path] = {}
@@ -73,9 +73,9 @@ def scan(
 
 
 def pooled_rows(features: Iterable[VideoFeatures]) -> int | None:
-    """The number of rows that all of several videos have: parts of whole videos, not of 16 frames.
+    """The number of rows that all videos have, if rows are parts of whole videos, not of 16 frames.
 
-    None if they differ, or are more than anyone pools a video to.
+    None if the numbers differ, or are larger than any published pooling.
     """
     lengths = [each.segments for each in features]
     alike = len(lengths) > 2 and len(set(lengths)) == 1
@@ -83,7 +83,7 @@ def pooled_rows(features: Iterable[VideoFeatures]) -> int | None:
 
 
 def some(problems: Mapping[str, str]) -> str:
-    """The first few of what is wrong with videos, and how many more there are."""
+    """The first few problems of videos, and how many more there are."""
     text = ", ".join(f"{name} ({why})" for name, why in list(problems.items())[:_NAMED])
     more = len(problems) - _NAMED
     return f"{text} and {more} more" if more > 0 else text
@@ -93,7 +93,7 @@ def read_video(video: VideoFeatures, settings: ImportSettings) -> NDArray[np.flo
     """Features of a video, `segments x crops x D`; NaN stays.
 
     Raises:
-        FusevadError: a file is damaged, changed since the scan, or infinite in float16.
+        FusevadError: a file is damaged, changed since the scan, or overflows float16.
     """
     result = np.empty((video.segments, len(settings.crops), video.width), np.float16)
     for place, (file, plane) in enumerate(_planes(video, settings)):
@@ -105,12 +105,12 @@ def read_video(video: VideoFeatures, settings: ImportSettings) -> NDArray[np.flo
         with np.errstate(over="ignore"):
             result[:, place] = plane
         if np.isinf(result[:, place]).any():
-            raise FusevadError(f"{file}: values that float16 can't hold; extract it again")
+            raise FusevadError(f"{file}: values too large for float16; extract it again")
     return result
 
 
 def fault(video: VideoFeatures, settings: ImportSettings) -> str | None:
-    """What is wrong with a video's features themselves."""
+    """The problem with a video's features themselves, if any."""
     try:
         array = read_video(video, settings)
     except FusevadError as error:
@@ -150,7 +150,7 @@ def _no_crops(wanted: Sequence[int], there: Mapping[int, Path] | range) -> str:
 
 
 def _shape(file: Path, whole: bool, settings: ImportSettings) -> tuple[int, int, int]:
-    """Segments, crops and features of a file. Text is not read: its shape is the layout's."""
+    """Segments, crops and features of a file. Text is not read: the layout gives its shape."""
     layout = LAYOUTS[settings.layout]
     shape = (layout.bins, layout.widths[0]) if layout.bins else _open(file).shape
     if 0 in shape:  # the released extractor saves an empty array for 16 frames or fewer
@@ -184,7 +184,7 @@ def _planes(
 
 
 def _open(file: Path) -> NDArray[np.floating]:
-    """An array of floating-point numbers; `npy` stays on disk until it is used."""
+    """An array of floating-point numbers; `npy` files are memory-mapped."""
     try:
         if file.suffix == ".txt":
             return np.loadtxt(file, np.float32, ndmin=2)

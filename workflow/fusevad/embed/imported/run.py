@@ -1,4 +1,4 @@
-"""Import of one stream: shards, their index, and a list of the files that they come from."""
+"""Import one stream: shards, their index, and a list of their source files."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -37,27 +37,27 @@ def import_features(
     out_folder: Path,
     shards: int = 1,
 ) -> None:
-    """Import a stream; the workflow goes on as if it had extracted it.
+    """Import a stream in the form in which the workflow would have extracted it.
 
     Writes `shard-{k}.safetensors` and, last, `index.csv`, as the stages `embed` and `index` do, and
-    `sources.csv`: a row a feature file with its SHA-256 and what was changed.
+    `sources.csv`: a row for each feature file with its SHA-256 and what was changed.
 
-    Every frame gets a score: a video has as many rows as the manifest counts segments, or one
-    fewer. Then its last row stands for the missing tail too: extractors drop an incomplete last
-    segment, and some (the released one, after a multiple of 512 frames) a complete one. Layouts
-    with `bins` have a fixed number of rows B for the whole video: segment s of S takes row
-    `floor((s + 1/2) B / S)`, the one that covers its middle.
+    Every frame gets a score: a video has as many rows as segments in the manifest, or one
+    fewer. Then its last row is repeated for the missing segment: extractors drop an incomplete
+    last segment, and some (the released one, after a multiple of 512 frames) a complete one.
+    Layouts with `bins` have a fixed number of rows B for the whole video: segment s of S takes
+    row `floor((s + 1/2) B / S)`, the row that covers its middle.
 
     Args:
         settings: layout, crops and more.
-        folder: where the features are.
+        folder: of the features.
         manifest: `manifest.csv`.
         stream: `rgb`, or a motion cue's, such as `motion-released-T16-thr10`.
         out_folder: for the shards and the index.
         shards: their number; as in `embed`, shard k has the videos k, k + shards, ...
 
     Raises:
-        FusevadError: features are missing, unreadable, of another length or not a number.
+        FusevadError: features are missing, unreadable, of the wrong length or not a number.
     """
     videos = read_manifest(manifest)
     looked = look(settings, folder, stream, [video.name for video in videos])
@@ -84,10 +84,10 @@ def import_features(
 def look(
     settings: ImportSettings, folder: Path, stream: str, names: list[str], values: bool = False
 ) -> Scan:
-    """Find and measure the features of a stream; files of other videos are warned about.
+    """Find and measure the features of a stream; warn about files of other videos.
 
     Args:
-        values: whether the features are read too, to find NaN and what float16 can't hold.
+        values: whether to read the features too, to find NaN and values too large for float16.
     """
     where = settings.stream_folder(folder, stream)
     found = find_files(where, LAYOUTS[settings.layout], names)
@@ -103,7 +103,7 @@ def wrong_lengths(
     features: Mapping[str, VideoFeatures],
     settings: ImportSettings,
 ) -> dict[str, str]:
-    """Videos whose features have another length, and which.
+    """Videos whose features have the wrong length, and that length.
 
     Raises:
         FusevadError: rows are parts of whole videos.
@@ -120,8 +120,8 @@ def wrong_lengths(
     rows = pooled_rows(features.values())
     if wrong and rows is not None:
         raise FusevadError(
-            f"{folder}: all {len(features)} videos have {rows} rows, though they are not equally"
-            " long: a row is a part of a video and not 16 frames; get features of all segments"
+            f"{folder}: all {len(features)} videos have {rows} rows, though their lengths differ:"
+            " a row is a part of a video and not 16 frames; get features of all segments"
         )
     return wrong
 
@@ -132,7 +132,7 @@ def _check_lengths(
     features: Mapping[str, VideoFeatures],
     settings: ImportSettings,
 ) -> None:
-    """Name all videos whose features have another length.
+    """Refuse features of the wrong length, naming all their videos.
 
     Raises:
         FusevadError: there are some, or rows are parts of whole videos.
@@ -141,7 +141,7 @@ def _check_lengths(
     if wrong:
         named = ", ".join(f"{name} ({why})" for name, why in wrong.items())
         raise FusevadError(
-            f"{folder}: features of {len(wrong)} of {len(videos)} videos are not as long as the"
+            f"{folder}: features of {len(wrong)} of {len(videos)} videos differ in length from the"
             f" videos: {named}; extract them again, or leave these videos out of the labels"
         )
 
@@ -167,7 +167,7 @@ class _Import:
     sources: list[_Source] = field(default_factory=list)
 
     def provenance(self, stream: str) -> dict[str, str]:
-        """What goes into the metadata of a shard."""
+        """Metadata of a shard."""
         return {
             "origin": "imported",
             "layout": self.settings.layout,
@@ -178,7 +178,7 @@ class _Import:
         }
 
     def shapes(self, videos: list[Video]) -> dict[str, tuple[int, int, int]]:
-        """Of the tensors to come."""
+        """Shapes of the tensors to come."""
         crops = len(self.settings.crops)
         return {v.name: (v.segments, crops, self.features[v.name].width) for v in videos}
 
@@ -193,7 +193,7 @@ class _Import:
             bar.update()
 
     def _numbers(self, name: str) -> NDArray[np.float16]:
-        """Rows of a video's files, `rows x crops x D`, with NaN replaced if it may be."""
+        """Rows of a video's files, `rows x crops x D`, with NaN replaced if allowed."""
         features = self.features[name]
         array = read_video(features, self.settings)
         nan = np.isnan(array)
@@ -212,7 +212,7 @@ class _Import:
         return array
 
     def _with_others(self, name: str, error: FusevadError) -> FusevadError:
-        """The fault of one video and, so that one run tells all, of the videos still to be read."""
+        """Add to the error of one video the errors of all videos that are still to be read."""
         known = {source.video for source in self.sources} | {name}
         others = {
             other: why
@@ -225,7 +225,7 @@ class _Import:
         return FusevadError(f"{error}; unusable too: {named}")
 
     def report(self) -> None:
-        """Say what was replaced."""
+        """Print what was replaced."""
         affected = [source for source in self.sources if source.rows_with_nan]
         if affected:
             rows = sum(source.rows_with_nan for source in affected)
@@ -234,7 +234,7 @@ class _Import:
 
 
 def _rows(found: int, segments: int, bins: int) -> NDArray[np.int64] | slice:
-    """Which row each segment takes; see `import_features`."""
+    """The row for each segment; see `import_features`."""
     if found == segments and not bins:
         return slice(None)
     numbers = np.arange(segments)

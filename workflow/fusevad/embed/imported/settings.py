@@ -1,4 +1,4 @@
-"""Layouts of published features: where their files lie and what their names and arrays mean.
+"""Layouts of published features: their folders, and the meaning of their names and arrays.
 
 | layout     | files                                       | array                | streams |
 |------------|---------------------------------------------|----------------------|---------|
@@ -12,7 +12,7 @@
 | `c3d-txt`  | `VIDEO[_C].txt` (Sultani et al.), one crop  | 32 x 4096            | RGB     |
 
 Folders between the top and a file do not matter (`train/`, a class, none). T is the number of
-16-frame segments, but for `c3d-txt`, whose 32 rows are parts of equal length of the whole video.
+16-frame segments, except for `c3d-txt`, whose 32 rows are equally long parts of the whole video.
 """
 
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ class Layout:
     """How one publisher stores features.
 
     Attributes:
-        streams: for each stream the folders that may hold it, the first that exists counting.
-        widths: the numbers of features D that are published.
+        streams: for each stream its possible folders; the first that exists counts.
+        widths: the published numbers of features D.
         suffix: of the files.
-        endings: what may stand between the video's name and the suffix.
-        bins: rows of every array where they divide the whole video evenly; 0 where a row is a
-            16-frame segment.
+        endings: what may be between the video's name and the suffix.
+        bins: rows of every array if they divide the whole video evenly; 0 if a row is a 16-frame
+            segment.
     """
 
     streams: Mapping[str, tuple[str, ...]]
@@ -58,14 +58,14 @@ LAYOUTS = {
 
 @dataclass(frozen=True, slots=True)
 class ImportSettings:
-    """What is imported and how.
+    """How features are imported.
 
     Attributes:
         layout: a key of `LAYOUTS`.
         crops: numbers of the crops as their publisher counts them, in the order of the result.
-            0 is the centre in `released` and `vadclip`; a file without a number that holds no
-            axis of crops is crop 0.
-        streams: folder of each stream, below the folder that is imported; empty: the layout's.
+            0 is the centre in `released` and `vadclip`; a file without a number and without an axis
+            of crops is crop 0.
+        streams: folder of each stream, below the imported folder; empty: the layout's.
         crop_axis: axis of the crops in files that hold several: 1 is T x crops x D.
         on_nan: `stop`, or `zero` to replace NaN by 0 and count it (the released motion-cue features
             are 0/0 where nothing moves).
@@ -88,7 +88,7 @@ class ImportSettings:
         return list(self.streams or LAYOUTS[self.layout].streams)
 
     def stream_folder(self, folder: Path, stream: str) -> Path:
-        """Where the files of a stream lie.
+        """The folder of a stream's files.
 
         Raises:
             FusevadError: the layout has no such stream, or the folder is missing.
