@@ -57,7 +57,7 @@ def test_two_seeds_then_more_trains_the_missing_ones_alone_in_one_start(
     monkeypatch.setattr(
         run_module,
         "_train_in_processes",
-        lambda job, seeds, *rest: starts.append(list(seeds)) or original(job, seeds, *rest),
+        lambda tasks, *rest: starts.append([seed for _, seed in tasks]) or original(tasks, *rest),
     )
     store = tmp_path / "store"
     train(SETTINGS, data, [0, 1], tmp_path / "run", workers=1, store=store)

@@ -1,4 +1,31 @@
-# Training: all seeds of one experiment on one data set.
+# Training: all seeds of one experiment on one data set, and the learning rate where it is searched.
+
+
+rule search:
+    input:
+        unpack(inputs_of("search/{dataset}/{experiment}")),
+    output:
+        f"{HOME}/{{dataset}}/runs/{{experiment}}/learning-rates.csv",
+    log:
+        f"{HOME}/{{dataset}}/logs/search-{{experiment}}.log",
+    benchmark:
+        f"{HOME}/{{dataset}}/benchmarks/search-{{experiment}}.tsv"
+    wildcard_constraints:
+        experiment=JOBS.one_of(JOBS.searched),
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: len(CONFIG.learning_rates["seeds"]) * len(CONFIG.learning_rates["factors"])
+    resources:
+        mem_mb=lambda w, threads: JOBS.train_memory(w.dataset, w.experiment, threads),
+    params:
+        streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
+        store=lambda w: JOBS.seed_store(w.dataset, w.experiment),
+        seeds=",".join(map(str, CONFIG.learning_rates["seeds"])),
+    shell:
+        "fusevad search --manifest {input.manifest:q} {params.streams:q}"
+        " --settings {input.settings:q} --seeds {params.seeds:q} --seed-store {params.store:q}"
+        " --workers {threads:q} --memory-mb {resources.mem_mb:q}"
+        " {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule train:
@@ -25,11 +52,13 @@ rule train:
         streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
         teacher=lambda w: JOBS.teacher_option(w.dataset, w.experiment),
         # A cache and no output: seeds that any configuration has trained are reused from it.
-        store="results/{dataset}/seeds/{experiment}",
+        store=lambda w: JOBS.seed_store(w.dataset, w.experiment),
+        learning_rates=lambda w: JOBS.learning_rates_option(w.dataset, w.experiment),
         seeds=",".join(map(str, CONFIG.seeds)),
         folder=subpath(output[0], parent=True),
     shell:
         "fusevad train --manifest {input.manifest:q} {params.streams:q} {params.teacher:q}"
+        " {params.learning_rates:q}"
         " --settings {input.settings:q} --seeds {params.seeds:q} --seed-store {params.store:q}"
         " --workers {threads:q} --memory-mb {resources.mem_mb:q}"
         " {params.folder:q} 2>&1 | tee {log:q} >&2"

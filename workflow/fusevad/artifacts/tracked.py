@@ -166,6 +166,7 @@ def _definition(config: Config, name: str) -> str:
     for path in sorted((config.folder / "experiments").glob("*.yaml")):
         if name in read_records(path):
             return str(path)
-    tables = config.ablations.items()
-    makers = (key for key, table in tables if name in (row.experiment for row in table.rows))
+    tables = {key: [row.experiment for row in t.rows] for key, t in config.ablations.items()}
+    tables |= {key: t.get("experiments", ()) for key, t in config.study_tables.items()}
+    makers = (key for key, names in tables.items() if name in names)
     return f"config/tables/{next(makers)}.yaml"

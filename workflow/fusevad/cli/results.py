@@ -20,6 +20,14 @@ from fusevad.cli.app import (
 from fusevad.parsing import parse
 from fusevad.plan.records import recorded
 
+Seeds = Annotated[str, typer.Option(help="Numbers, separated by commas.")]
+SeedStore = Annotated[
+    Path | None, typer.Option(help="Folder of finished seeds: each is trained once.")
+]
+MemoryMB = Annotated[
+    int | None, typer.Option(help="Memory for all seeds at a time, in MB; else not limited.")
+]
+
 
 @app.command()
 def train(
@@ -30,25 +38,50 @@ def train(
     teacher: Annotated[
         Path | None, typer.Option(help="Folder of the run that teaches, seed by seed.")
     ] = None,
-    seeds: Annotated[str, typer.Option(help="Numbers, separated by commas.")] = "0",
-    seed_store: Annotated[
-        Path | None, typer.Option(help="Folder of finished seeds: each is trained once.")
+    learning_rates: Annotated[
+        Path | None, typer.Option(help="What a search found: the learning rate is its choice.")
     ] = None,
+    seeds: Seeds = "0",
+    seed_store: SeedStore = None,
     workers: Workers = 1,
-    memory_mb: Annotated[
-        int | None, typer.Option(help="Memory for all seeds at a time, in MB; else not limited.")
-    ] = None,
+    memory_mb: MemoryMB = None,
 ) -> None:
     """Train one experiment on one data set with all SEEDS; resumes where a killed run was."""
     from fusevad.train.run import TrainData
     from fusevad.train.run import train as train_all
+    from fusevad.train.search import chosen_learning_rate
     from fusevad.train.settings import train_settings
 
     numbers = parse(list[int], seeds.split(","), "--seeds")
     data = TrainData(manifest, stream_paths(stream), teacher)
     with recorded(settings) as job:
-        parsed = train_settings(job.settings, "train")
+        if learning_rates is not None:
+            job.found["learning_rate"] = chosen_learning_rate(learning_rates)
+        parsed = train_settings(job.settings | job.found, "train")
         train_all(parsed, data, numbers, out, workers, memory_mb, seed_store)
+
+
+@app.command()
+def search(
+    manifest: Manifest,
+    stream: StreamIndices,
+    settings: Settings,
+    out: Path,
+    seed_store: Annotated[Path, typer.Option(help="Folder of finished seeds.")],
+    seeds: Seeds = "0",
+    workers: Workers = 1,
+    memory_mb: MemoryMB = None,
+) -> None:
+    """Choose a learning rate by the validation part of the training split; no test is scored."""
+    from fusevad.train.run import TrainData
+    from fusevad.train.search import search_learning_rate
+    from fusevad.train.settings import search_candidates
+
+    numbers = parse(list[int], seeds.split(","), "--seeds")
+    data = TrainData(manifest, stream_paths(stream), tests=False)
+    with recorded(settings) as job:
+        candidates = search_candidates(job.settings)
+        search_learning_rate(candidates, data, numbers, out, seed_store, workers, memory_mb)
 
 
 @app.command()

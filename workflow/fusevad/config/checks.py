@@ -22,6 +22,7 @@ def check_references(config: Config) -> None:
             " `motion_cue_weights` a motion-cue tower is trained, and `align` says how"
         )
     _check_datasets(config)
+    _check_search(config)
     for name in used:
         _check_cue(config, name)
     for key, name in (("studies.experiment", config.study_experiment), *_compared(config)):
@@ -133,6 +134,16 @@ def _check_datasets(config: Config) -> None:
                 f"{SOURCE}: events: data set '{dataset.key}' has no event streams; name one that"
                 f" films the videos of '{key}'"
             )
+
+
+def _check_search(config: Config) -> None:
+    """The search of learning rates has seeds of its own."""
+    shared = sorted({*config.learning_rates["seeds"]} & {*config.seeds})
+    if shared:
+        raise FusevadError(
+            f"{SOURCE}: learning_rates.seeds: {shared[0]} is among `seeds`, whose runs the search"
+            " must not choose for; name others"
+        )
 
 
 def _check_cue(config: Config, experiment: str) -> None:

@@ -23,6 +23,7 @@ from fusevad.embed.settings import AlignSettings
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
 from fusevad.models.registry import METHODS
+from fusevad.models.settings import Positive
 from fusevad.parsing import FORBID, hints
 from fusevad.studies.settings import AttentionSettings, MaskingSettings, NoiseSettings
 from fusevad.train.settings import TrainSettings
@@ -179,6 +180,21 @@ class StudyChoice:
     attention: AttentionChoice
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchChoice:
+    """How the learning rates of the rows of `methods.tex` are chosen.
+
+    Attributes:
+        factors: what each method's own learning rate is multiplied by to get the candidates.
+        seeds: that every candidate is trained with; none of the seeds of runs.
+    """
+
+    __pydantic_config__ = FORBID
+
+    factors: Annotated[tuple[Positive, ...], _Once, _Some]
+    seeds: Seeds
+
+
 @dataclass(frozen=True, slots=True)
 class Additions:
     """Values added to lists, so that the lists need not be repeated.
@@ -216,6 +232,7 @@ class ConfigFile:
         radar: experiments of the radar figure (figure 2).
         timelines: the experiment whose scores and weights are drawn over time.
         studies: studies of finished runs.
+        learning_rates: how the learning rates of the rows of `methods.tex` are chosen.
         add: values to add to the lists above.
         name: folder of results/ for the runs, tables, figures and pages of this configuration; else
             the name of the last file after --configfile, without its suffix.
@@ -238,6 +255,7 @@ class ConfigFile:
     radar: Names
     timelines: str
     studies: StudyChoice
+    learning_rates: SearchChoice
     add: Additions = field(default_factory=Additions)
     name: str | None = None
 
@@ -351,7 +369,7 @@ class Sweep:
 
 ShortName = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
 # These studies name their experiments; the others use `studies.experiment` of the configuration.
-_OF_EXPERIMENTS = ("classes", "selection", "leaks")
+_OF_EXPERIMENTS = ("classes", "selection", "leaks", "methods")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,7 +394,16 @@ class TableFile:
     paper: tuple[Literal[tuple(PAPER_DATASETS)], ...] = ()  # type: ignore[valid-type]
     published: str | None = None
     study: (
-        Literal["classes", "noise", "masking", "attention", "selection", "equivalence", "leaks"]
+        Literal[
+            "attention",
+            "classes",
+            "equivalence",
+            "leaks",
+            "masking",
+            "methods",
+            "noise",
+            "selection",
+        ]
         | None
     ) = None
     experiments: Names | None = None

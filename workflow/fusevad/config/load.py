@@ -14,7 +14,7 @@ from fusevad.config.model import ORIGINS, Config, Dataset
 from fusevad.config.names import check_name, configuration_name
 from fusevad.config.reading import check, filled, merge, read_named, read_unchecked
 from fusevad.config.streams import MotionCue
-from fusevad.config.tables import Experiment, expand
+from fusevad.config.tables import Experiment, expand, with_searched_rates
 from fusevad.errors import FusevadError
 from fusevad.parsing import read_mapping
 from fusevad.yaml_text import check_values
@@ -58,6 +58,7 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
         ablations={},
         study_tables={},
         studies=values["studies"],
+        learning_rates=values["learning_rates"],
         folder=folder,
         name=name,
     )
@@ -65,6 +66,9 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
     for path in sorted((folder / "tables").glob("*.yaml")):
         table = read_named(folder, "tables", path.stem)
         if "study" in table:
+            if table["study"] == "methods":
+                names = with_searched_rates(path.stem, table["experiments"], config.experiments)
+                table = table | {"experiments": names}
             config.study_tables[path.stem] = table
             continue
         config.ablations[path.stem] = expand(

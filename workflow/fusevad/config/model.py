@@ -61,6 +61,7 @@ class Config:
     ablations: dict[str, Ablation]
     study_tables: dict[str, dict[str, Any]]
     studies: dict[str, Any]
+    learning_rates: dict[str, Any]
     folder: Path
     name: str = ""
 

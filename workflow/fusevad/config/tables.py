@@ -19,6 +19,7 @@ class Experiment:
 
     Attributes:
         teacher: experiment whose run teaches this one, seed by seed.
+        searched_for: experiment that this one is but for its learning rate, which a search chooses.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Experiment:
     motion_cue: MotionCue
     overrides: dict[str, Any]
     teacher: str | None = None
+    searched_for: str | None = None
 
     def stream(self, role: str) -> str:
         """Name of the stream for a role of its method; for `motion`, its motion cue's stream."""
@@ -94,6 +96,36 @@ def expand(
     paper = tuple(values.get("paper", ()))
     published, parameters = values.get("published"), values.get("parameters", False)
     return Ablation(name, values["title"], rows, paper, published, parameters)
+
+
+def with_searched_rates(
+    name: str, names: Iterable[str], experiments: dict[str, Experiment]
+) -> list[str]:
+    """Add the experiments of a table with learning rates that a search chooses.
+
+    Returns:
+        Their names.
+
+    Raises:
+        FusevadError: an experiment that does not exist, or learns from a teacher, which is not
+            trained with the seeds of the search.
+    """
+    made = []
+    for each in names:
+        known = _known(name, each, experiments)
+        if known.teacher is not None:
+            raise FusevadError(
+                f"config/tables/{name}.yaml: experiment '{each}' learns from a teacher, which has"
+                " no run with the seeds of the search; leave it out"
+            )
+        searched = replace(known, name=f"{each}.searched", searched_for=each)
+        if experiments.setdefault(searched.name, searched) != searched:
+            raise FusevadError(
+                f"config/experiments: experiment '{searched.name}': a name that"
+                f" config/tables/{name}.yaml gives; rename it"
+            )
+        made.append(searched.name)
+    return made
 
 
 def _listed(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fusevad.data.truth import LabelledVideo
-from fusevad.errors import FusevadError
+from fusevad.errors import DivergedError, FusevadError
 from fusevad.video.decode import SEGMENT_FRAMES, segment_count
 
 Floats = NDArray[np.float64]
@@ -82,11 +82,11 @@ class Ranking:
             positive, negative: the segment's anomalous and normal frames.
 
         Raises:
-            FusevadError: a score is not finite.
+            DivergedError: a score is not finite.
         """
         scores, positive, negative = map(np.asarray, (scores, positive, negative))
         if not np.isfinite(scores).all():
-            raise FusevadError(
+            raise DivergedError(
                 "scores that are no finite numbers cannot be ranked: training diverged; lower its "
                 "learning rate and train again"
             )

@@ -15,7 +15,7 @@ from fusevad.config.streams import CAMERA, MotionCue
 from fusevad.data.recorded.settings import LayoutSettings
 from fusevad.parsing import parse
 from fusevad.plan.memory import seed_memory_mb
-from fusevad.train.settings import train_settings
+from fusevad.train.settings import SEARCHED, train_settings
 
 # The paper's numbers by class.
 PUBLISHED_CLASSES = "config/published/table07.csv"
@@ -144,14 +144,49 @@ class Jobs:
         return values
 
     def train(self, dataset: str, experiment: str) -> dict[str, Any]:
-        """Settings of `fusevad train`."""
-        return self.config.train_settings(dataset, experiment)
+        """Settings of `fusevad train`; a searched learning rate is known when the search ran."""
+        values = self.config.train_settings(dataset, experiment)
+        if experiment in self.searched:
+            values |= {"learning_rate": SEARCHED}
+        return values
+
+    @property
+    def searched(self) -> list[str]:
+        """Experiments whose learning rate a search chooses."""
+        known = self.config.experiments.items()
+        return [name for name, experiment in known if experiment.searched_for]
+
+    def search(self, dataset: str, experiment: str) -> dict[str, Any]:
+        """Settings of `fusevad search`: several learning rates, around the method's own."""
+        training = self.config.train_settings(dataset, experiment)
+        own = train_settings(training, f"experiment '{experiment}'").learning_rate
+        factors = self.config.learning_rates["factors"]
+        # As people write them: 0.001 times 10 is 0.01.
+        return training | {"learning_rate": [float(f"{own * factor:.6g}") for factor in factors]}
+
+    def learning_rates(self, dataset: str, experiment: str) -> list[str]:
+        """What the search for an experiment found; none where its learning rate is given."""
+        searched = experiment in self.searched
+        return [f"{self.run(dataset, experiment)}/learning-rates.csv"] if searched else []
+
+    def learning_rates_option(self, dataset: str, experiment: str) -> list[str]:
+        """Option of `fusevad train` for a learning rate that a search chose."""
+        return [
+            word
+            for file in self.learning_rates(dataset, experiment)
+            for word in ("--learning-rates", file)
+        ]
+
+    def seed_store(self, dataset: str, experiment: str) -> str:
+        """Folder of finished seeds, which an experiment shares with the one that it varies."""
+        name = self.config.experiments[experiment].searched_for or experiment
+        return f"results/{dataset}/seeds/{name}"
 
     def train_memory(self, dataset: str, experiment: str, workers: int) -> int:
         """MB that a training job requests: one process a seed, at most `workers` at a time."""
-        seeds = min(workers, len(self.config.seeds))
-        settings = train_settings(self.train(dataset, experiment), f"experiment '{experiment}'")
-        return seeds * seed_memory_mb(settings)
+        values = self.config.train_settings(dataset, experiment)
+        settings = train_settings(values, f"experiment '{experiment}'")
+        return min(workers, len(self.config.seeds)) * seed_memory_mb(settings)
 
     def encoder(self, dataset: str) -> dict[str, Any]:
         """The encoder's settings; a trained motion-cue tower is stored with its data set."""

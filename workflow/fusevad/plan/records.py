@@ -58,6 +58,7 @@ class Record:
         inputs: hashes of the files that it read.
         outputs: the files and folders that it wrote.
         packages: versions.
+        found: settings that it took from an input, such as a learning rate that a search chose.
     """
 
     __pydantic_config__ = FORBID
@@ -68,6 +69,7 @@ class Record:
     inputs: dict[str, str]
     outputs: dict[str, FileRecord]
     packages: dict[str, str]
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -81,6 +83,7 @@ class Assignment:
         inputs: files, each with the record of the job that made it; None for sources.
         outputs: files and folders to record.
         lineage: what the record will say, and what the inputs' records must agree with.
+        found: settings that the verb took from an input; the record will say them.
     """
 
     settings: dict[str, Any]
@@ -89,6 +92,7 @@ class Assignment:
     inputs: dict[str, str | None] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
     lineage: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -119,7 +123,8 @@ def recorded(settings: str | None) -> Iterator[Assignment]:
     from importlib.metadata import version
 
     packages = {name: version(name) for name in _PACKAGES} | {"fusevad": fusevad.__version__}
-    write_record(Record(job.name, job.stage, job.lineage, hashes, outputs, packages), record)
+    made = Record(job.name, job.stage, job.lineage, hashes, outputs, packages, job.found)
+    write_record(made, record)
 
 
 def _read_settings(settings: str) -> dict[str, Any]:

@@ -57,6 +57,7 @@ _TABLES = ("data/label_tables.py", "data/names.py", "data/numbers.py")
 # Code that all methods share.
 _METHODS = tuple(f"models/{name}.py" for name in ("base", "layers", "losses", "output"))
 _STUDY = ("studies/trained.py", "evaluate/metrics.py", "evaluate/scoring.py")
+_TRAINING = ("train", "evaluate/history.py", "evaluate/scoring.py", "embed/store.py", *_METHODS)
 
 # By verb of `fusevad`.
 STAGES = {
@@ -90,6 +91,7 @@ STAGES = {
     ),
     # Figures, claims and metrics have units of their own.
     "report": Stage("tables", source=("report", "report/verdicts")),
+    "search": Stage("runs", source=_TRAINING, runs_method=True),
     "splice": Stage(
         "data",
         SPLICE_VERSION,
@@ -109,10 +111,5 @@ STAGES = {
         "studies", source=("studies/masking.py", "studies/settings.py", *_STUDY)
     ),
     "study-noise": Stage("studies", source=("studies/noise.py", "studies/settings.py", *_STUDY)),
-    "train": Stage(
-        "runs",
-        version=2,
-        source=("train", "evaluate/history.py", "evaluate/scoring.py", "embed/store.py", *_METHODS),
-        runs_method=True,
-    ),
+    "train": Stage("runs", version=2, source=_TRAINING, runs_method=True),
 }

@@ -184,7 +184,21 @@ def _embedded(jobs: Jobs, key: str, stream: str) -> Iterator[Job]:
 def _runs(jobs: Jobs) -> Iterator[Job]:
     for key in jobs.config.datasets:
         for name in jobs.config.possible(key):
+            if name in jobs.searched:
+                yield _search(jobs, key, name)
             yield from _run(jobs, key, name)
+
+
+def _search(jobs: Jobs, key: str, name: str) -> Job:
+    streams = list(jobs.streams(key, name).values())
+    reads: dict[str, Files] = {
+        "manifest": jobs.manifest(key),
+        "streams": streams,
+        "embeddings": jobs.embeddings(key, streams),
+    }
+    found = tuple(jobs.learning_rates(key, name))
+    options = {"seeds": list(jobs.config.learning_rates["seeds"])}
+    return Job(f"search/{key}/{name}", "search", jobs.search(key, name), reads, found, options)
 
 
 def _run(jobs: Jobs, key: str, name: str) -> Iterator[Job]:
@@ -201,6 +215,7 @@ def _run(jobs: Jobs, key: str, name: str) -> Iterator[Job]:
             "streams": streams,
             "embeddings": jobs.embeddings(key, streams),
             "teacher": jobs.teacher_weights(key, name),
+            "learning_rates": jobs.learning_rates(key, name),
         },
         (*trained.values(), *jobs.weights(key, name)),
         {"seeds": seeds},

@@ -86,6 +86,8 @@ def _leaks(jobs: StudyJobs, key: str) -> Job:
 def _shown(jobs: StudyJobs) -> Iterator[Job]:
     plain = jobs.jobs
     for name, values in plain.config.study_tables.items():
+        if values["study"] == "methods":
+            continue
         reads: dict[str, Files] = {
             "files": jobs.table_files(name),
             "published": jobs.published(name),

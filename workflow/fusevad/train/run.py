@@ -10,9 +10,10 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,8 +25,8 @@ from tqdm import tqdm
 from fusevad.config.protocols import KEPT_PROTOCOLS, TEACHING
 from fusevad.data.manifest import read_manifest
 from fusevad.embed.store import default_device, open_streams
-from fusevad.errors import FusevadError
-from fusevad.evaluate.history import COLUMNS
+from fusevad.errors import DivergedError, FusevadError
+from fusevad.evaluate.history import COLUMNS, EpochRecord
 from fusevad.evaluate.scoring import load_detector, read_about, weights_file
 from fusevad.files import atomic_path, settings_hash, sha256, write_csv
 from fusevad.models.base import Detector
@@ -46,11 +47,13 @@ class TrainData:
         manifest: `manifest.csv` of the data set.
         streams: index of each stream, by role; those that nobody reads are no matter.
         teacher: folder of the run that teaches, seed by seed; None for methods without.
+        tests: whether test videos are scored after every epoch; what chooses settings must not.
     """
 
     manifest: Path
     streams: Mapping[str, Path]
     teacher: Path | None = None
+    tests: bool = True
 
     def teacher_weights(self, seed: int) -> Path | None:
         """The weights that teach a seed."""
@@ -78,20 +81,56 @@ def train(
     is `folder/.progress/`, and it is removed when all is written.
     """
     inputs = _RunInputs(settings, data, seeds, store or folder / ".progress")
-    missing = [seed for seed in seeds if not inputs.kept(seed).finished()]
-    with tqdm(total=len(missing) * settings.epochs, desc=folder.name, unit="epoch") as bar:
-        if default_device().type == "cuda":
-            with _deterministic():
-                session = _Session(inputs) if missing else None
-                for seed in missing:
-                    session.train(seed, bar.update)
-        else:
-            if memory_mb is not None:
-                workers = seeds_at_a_time(workers, memory_mb, settings)
-            _train_in_processes(inputs, missing, workers, bar.update)
+    _train_missing([inputs], workers, memory_mb, folder.name)
     _assemble(inputs, folder)
     if store is None:
         shutil.rmtree(inputs.store)
+
+
+def histories(
+    candidates: Sequence[TrainSettings],
+    data: TrainData,
+    seeds: Sequence[int],
+    store: Path,
+    workers: int,
+    memory_mb: int | None = None,
+) -> list[dict[int, list[EpochRecord]]]:
+    """Train all candidates with all seeds, as `train` does, in one go.
+
+    Returns:
+        Of each candidate, by seed, what validation said after every epoch; without seeds that
+        diverged.
+    """
+    runs = [_RunInputs(settings, data, seeds, store) for settings in candidates]
+    _train_missing(runs, workers, memory_mb, store.name, tolerated=DivergedError)
+    kept = [{seed: run.kept(seed) for seed in seeds} for run in runs]
+    return [
+        {seed: each.history() for seed, each in of_run.items() if each.finished()}
+        for of_run in kept
+    ]
+
+
+def _train_missing(
+    runs: Sequence["_RunInputs"],
+    workers: int,
+    memory_mb: int | None,
+    what: str,
+    tolerated: type[Exception] | tuple[()] = (),
+) -> None:
+    """Train the seeds of runs on the same data that the store does not have yet."""
+    missing = [(run, seed) for run in runs for seed in run.seeds if not run.kept(seed).finished()]
+    epochs = sum(run.settings.epochs for run, _ in missing)
+    with tqdm(total=epochs, desc=what, unit="epoch") as bar:
+        if default_device().type == "cuda":
+            with _deterministic():
+                session = _Session(runs[0]) if missing else None
+                for run, seed in missing:
+                    with suppress(tolerated):
+                        session.train(run, seed, bar.update)
+        else:
+            if memory_mb is not None:
+                workers = min(seeds_at_a_time(workers, memory_mb, run.settings) for run in runs)
+            _train_in_processes(missing, workers, bar.update, tolerated)
 
 
 @contextmanager
@@ -158,17 +197,18 @@ class _RunInputs:
             "version": STAGES["train"].version,
             **method_version(self.settings.method),
         }
+        if not self.data.tests:
+            facts["tests"] = False
         return KeptSeed(self.store / settings_hash(facts), seed)
 
 
 class _Session:
-    """The data of a run, loaded once (memory-mapped) for all seeds of one process."""
+    """The data of runs, loaded once (memory-mapped) for all seeds of one process."""
 
     def __init__(self, inputs: _RunInputs) -> None:
-        self.inputs = inputs
         manifest = read_manifest(inputs.data.manifest)
-        kinds = {video.anomalous for video in manifest if video.split == "test"}
-        if kinds != {True, False}:
+        tests = [v for v in manifest if v.split == "test"] if inputs.data.tests else []
+        if inputs.data.tests and {video.anomalous for video in tests} != {True, False}:
             raise FusevadError(
                 f"{inputs.data.manifest}: the test split has not both normal and anomalous videos;"
                 " there is nothing to measure"
@@ -178,20 +218,18 @@ class _Session:
             for video in manifest
             if video.split == "train"
         ]
-        tests = [video.name for video in manifest if video.split == "test"]
         what = f"method '{inputs.settings.method}'"
         streams = open_streams(inputs.data.streams, inputs.roles, what)
-        self.data = SeedData(streams, train_videos, tests)
+        self.data = SeedData(streams, train_videos, [video.name for video in tests])
 
-    def train(self, seed: int, after_epoch: Callable[[], object]) -> None:
+    def train(self, inputs: _RunInputs, seed: int, after_epoch: Callable[[], object]) -> None:
         """Train one seed, with the same numbers alone or among others, and keep it in the store."""
-        kept = self.inputs.kept(seed)
-        teacher = self._teacher(seed)
-        run = SeedRun(self.inputs.settings, self.data, seed, kept.checkpoint, teacher)
-        kept.keep(run.run(after_epoch), self.inputs.settings)
+        kept = inputs.kept(seed)
+        teacher = self._teacher(inputs.data.teacher_weights(seed))
+        run = SeedRun(inputs.settings, self.data, seed, kept.checkpoint, teacher)
+        kept.keep(run.run(after_epoch), inputs.settings)
 
-    def _teacher(self, seed: int) -> Detector | None:
-        weights = self.inputs.data.teacher_weights(seed)
+    def _teacher(self, weights: Path | None) -> Detector | None:
         if weights is None:
             return None
         return load_detector(weights, self.data.streams.device).model
@@ -199,25 +237,22 @@ class _Session:
 
 tqdm.monitor_interval = 0
 
-_inputs: _RunInputs
 _session: _Session | None = None
 _epochs_done: multiprocessing.Queue
 _stop: multiprocessing.Event
 
 
-def _start_worker(
-    inputs: _RunInputs, epochs_done: multiprocessing.Queue, stop: multiprocessing.Event
-) -> None:
-    global _inputs, _epochs_done, _stop
+def _start_worker(epochs_done: multiprocessing.Queue, stop: multiprocessing.Event) -> None:
+    global _epochs_done, _stop
     torch.set_num_threads(1)
-    _inputs, _epochs_done, _stop = inputs, epochs_done, stop
+    _epochs_done, _stop = epochs_done, stop
 
 
-def _train_in_worker(seed: int) -> None:
+def _train_in_worker(inputs: _RunInputs, seed: int) -> None:
     global _session
     # Here and not when the worker starts: what is wrong with the data then reaches the parent.
-    _session = _session or _Session(_inputs)
-    _session.train(seed, partial(_after_epoch, seed))
+    _session = _session or _Session(inputs)
+    _session.train(inputs, seed, partial(_after_epoch, seed))
 
 
 def _after_epoch(seed: int) -> None:
@@ -228,34 +263,41 @@ def _after_epoch(seed: int) -> None:
 
 
 def _train_in_processes(
-    inputs: _RunInputs, seeds: Sequence[int], workers: int, after_epoch: Callable[[], object]
+    tasks: Sequence[tuple[_RunInputs, int]],
+    workers: int,
+    after_epoch: Callable[[], object],
+    tolerated: type[Exception] | tuple[()],
 ) -> None:
-    if not seeds:
+    """Train seeds; the first failure that is not tolerated ends the others with their epoch."""
+    if not tasks:
         return
-    # "fork" saves each worker the import of torch. It is safe here: on a CPU this process has done
-    # nothing with torch but import it, and tqdm is kept from starting its thread.
+    # "fork" saves each worker the import of torch, and of what every optimiser imports, which takes
+    # seconds. It is safe here: on a CPU this process has done nothing with torch but import it, and
+    # tqdm is kept from starting its thread.
+    import_module("torch._dynamo")
     context = multiprocessing.get_context("fork")
     epochs_done, stop = context.Queue(), context.Event()
-    workers = min(workers, len(seeds))
-    with ProcessPoolExecutor(workers, context, _start_worker, (inputs, epochs_done, stop)) as pool:
-        futures = [pool.submit(_train_in_worker, seed) for seed in seeds]
+    workers = min(workers, len(tasks))
+    with ProcessPoolExecutor(workers, context, _start_worker, (epochs_done, stop)) as pool:
+        futures = [pool.submit(_train_in_worker, *task) for task in tasks]
         running = set(futures)
         while running:
             done, running = wait(running, timeout=0.5)
             while not epochs_done.empty():
                 epochs_done.get()
                 after_epoch()
-            failed = next((future.exception() for future in done if future.exception()), None)
+            failures = filter(None, (future.exception() for future in done))
+            failed = next((each for each in failures if not isinstance(each, tolerated)), None)
             if failed:
                 stop.set()  # the other seeds end with their epoch, which is kept
                 pool.shutdown(wait=True, cancel_futures=True)
-                _explain(failed, inputs)
+                _explain(failed, tasks[0][0].store)
 
 
-def _explain(failure: BaseException, inputs: _RunInputs) -> NoReturn:
+def _explain(failure: BaseException, store: Path) -> NoReturn:
     if isinstance(failure, BrokenProcessPool):
         raise FusevadError(
-            f"{inputs.store}: a training process was killed (out of memory?); run the command "
+            f"{store}: a training process was killed (out of memory?); run the command "
             "again: it resumes at the last epoch of each seed"
         ) from failure
     raise failure

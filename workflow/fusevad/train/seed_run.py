@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fusevad.embed.store import Streams, bin_segments, pool_segments
-from fusevad.errors import FusevadError
+from fusevad.errors import DivergedError, FusevadError
 from fusevad.evaluate.history import EpochRecord, best_epoch
 from fusevad.evaluate.metrics import Ranking
 from fusevad.evaluate.scoring import TrainedDetector
@@ -34,7 +34,7 @@ class SeedData:
     Attributes:
         streams: all that the method and its teacher read.
         train_videos: with their video-level labels.
-        test_videos: names, in the manifest's order.
+        test_videos: names, in the manifest's order; none where training must not see them.
     """
 
     streams: Streams
@@ -115,7 +115,8 @@ class SeedRun:
         self.history.append(EpochRecord(epoch, terms, *self._validate()))
         tests = self.detector.score(self.data.streams, self.data.test_videos)
         self.columns = tests.columns
-        self.scores.append(torch.cat(list(tests.segments.values())))
+        rows = [*tests.segments.values(), torch.empty(0, len(tests.columns))]
+        self.scores.append(torch.cat(rows))
         if best_epoch(self.history) == epoch:
             self.best = _copy(self.model.state_dict())
 
@@ -145,7 +146,13 @@ class SeedRun:
 
     def _losses(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
         batch = self._batch(samples)
-        return self.model.losses(self.model(batch.streams, batch.mask), batch)
+        output = self.model(batch.streams, batch.mask)
+        if not output.logits[batch.mask].isfinite().all():
+            raise DivergedError(
+                f"method '{self.settings.method}', seed {self.seed}: training diverged: scores are"
+                f" no finite numbers; lower the learning rate, {self.settings.learning_rate:g}"
+            )
+        return self.model.losses(output, batch)
 
     def _batch(self, samples: Sequence[Sample]) -> Batch:
         s = self.settings

@@ -11,6 +11,9 @@ from fusevad.models.registry import check_own, find, own
 from fusevad.models.settings import BagLoss, MethodSettings, Natural, NonNegative, Positive
 from fusevad.parsing import FORBID, parse
 
+# In the settings of a job, in place of a learning rate that a search chooses before it runs.
+SEARCHED = "searched"
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -132,6 +135,19 @@ def train_settings(values: Mapping[str, Any], source: str) -> TrainSettings:
     settings = parse(TrainSettings, {**values, **sections}, source)
     list(settings.losses_by_epoch())
     return settings
+
+
+def search_candidates(values: Mapping[str, Any]) -> list[TrainSettings]:
+    """Settings of training with each learning rate of a search; `learning_rate` lists them.
+
+    Raises:
+        FusevadError: see `train_settings`.
+    """
+    source = "search: learning_rate"
+    rates = parse(
+        Annotated[list[Positive], Field(min_length=1)], values.get("learning_rate"), source
+    )
+    return [train_settings({**values, "learning_rate": rate}, "search") for rate in rates]
 
 
 def as_method(settings: TrainSettings, method: str) -> TrainSettings:
