@@ -92,7 +92,7 @@ def test_another_teacher_is_another_seed_and_the_same_one_is_reused(taught, tmp_
 def test_what_a_teacher_or_its_student_lacks_is_one_clear_line(taught, data, tmp_path):
     with pytest.raises(FusevadError, match="'image-only-distilled' learns from a teacher; name"):
         train(TAUGHT, data, [0], tmp_path, workers=1)
-    with pytest.raises(FusevadError, match="'concat' learns from no teacher; name none"):
+    with pytest.raises(FusevadError, match="'concat' takes no teacher; name none"):
         train(small("concat"), taught, [0], tmp_path, workers=1)
     with pytest.raises(FusevadError, match=r"seed-7-validation\.safetensors: .*seed 7 first"):
         train(TAUGHT, taught, [0, 7], tmp_path, workers=1)

@@ -304,7 +304,7 @@ def test_validation_holds_out_a_share_of_each_class():
 
 
 def test_a_training_split_of_one_kind_is_an_error():
-    with pytest.raises(FusevadError, match="not both normal and anomalous"):
+    with pytest.raises(FusevadError, match="lacks normal or anomalous"):
         split_validation([v for v in VIDEOS if v.anomalous], 0.1, seed=0)
 
 

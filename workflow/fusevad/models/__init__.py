@@ -1,1 +1,1 @@
-"""Detectors: a file a method, its settings, and the registry that knows them by name."""
+"""Detectors: one file a method, its settings, and the registry of all methods by name."""

@@ -1,4 +1,4 @@
-"""What every detector shares, and how one is built by its name."""
+"""The base class of detectors, and how to build a detector by name."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ from fusevad.models.settings import BagLoss, MethodSettings
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """What a detector is built from.
+    """Everything that a detector is built from.
 
     Attributes:
-        method: the line of the registry.
+        method: its entry in the registry.
         settings: of the architecture, of type `method.model`.
         loss: weights of the losses, of type `method.loss`.
         widths: of the embeddings, by role, of all streams that the method reads.
@@ -32,13 +32,13 @@ class Blueprint:
 
 
 class Detector(nn.Module, ABC):
-    """A method: embeddings of a video in, by stream, a logit for each segment out.
+    """A method: takes embeddings of a video, by stream, and returns a logit for each segment.
 
     Attributes:
-        streams: roles of the streams that `forward` reads, as the registry has them.
-        learns_from: roles of those that training needs besides.
+        streams: roles of the streams that `forward` reads, as in the registry.
+        learns_from: roles of the streams that only training needs.
         settings: of the architecture.
-        loss: weights of the losses; a phase of training brings others.
+        loss: weights of the losses; a phase of training replaces them.
         widths: of the embeddings, by role.
     """
 
@@ -60,7 +60,7 @@ class Detector(nn.Module, ABC):
         """
 
     def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Named terms, weighted: training lowers their sum. By default the video loss alone."""
+        """Weighted terms by name; training minimises their sum. By default, only the video loss."""
         return {"classification": video_loss(output, batch, self.loss)}
 
     @property
@@ -86,12 +86,12 @@ def build(
 
     Args:
         name: of a registered method.
-        settings: as the registry names their type.
+        settings: of the type that the registry names.
         widths: of the embeddings of all streams that the method scores and learns from.
-        loss: weights of its losses; the defaults without.
+        loss: weights of its losses; defaults if None.
 
     Raises:
-        FusevadError: an unknown method, settings of another one, or a stream that is missing.
+        FusevadError: an unknown method, settings of another method, or a missing stream.
     """
     method = find(name)
     if not isinstance(settings, method.model):

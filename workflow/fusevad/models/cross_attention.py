@@ -12,7 +12,7 @@ from fusevad.models.output import Output
 class CrossAttentionFusion(Detector):
     """Each stream attends to the other; the fused state is the mean of both, layer-normalised.
 
-    The paper names the baseline without describing it; this is its plainest form.
+    The paper names this baseline without describing it; this is its plainest form.
     """
 
     def __init__(self, blueprint: Blueprint) -> None:

@@ -29,7 +29,7 @@ class Fused:
 
 
 class GaussianFusion(Detector):
-    """Each modality gives a mean and a log-variance; precise modalities weigh more."""
+    """Each modality gives a mean and a log-variance; precise modalities get a larger weight."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__(blueprint)
@@ -44,7 +44,7 @@ class GaussianFusion(Detector):
         self.classifier = nn.Linear(dim, 1)
 
     def effective_log_variance(self, log_variance: Tensor) -> Tensor:
-        """Log-variance that enters weights and KL; for a Gaussian the predicted one."""
+        """Log-variance for weights and KL; for a Gaussian, the predicted one."""
         return log_variance
 
     def distributions(self, rgb: Tensor, motion: Tensor) -> dict[str, Distribution]:
@@ -60,7 +60,7 @@ class GaussianFusion(Detector):
         }
 
     def combine(self, distributions: Mapping[str, Distribution]) -> Fused:
-        """The fused state, as `fuse`."""
+        """The fused state; see `fuse`."""
         return fuse(distributions, self.settings)
 
     def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> Output:
@@ -99,7 +99,7 @@ def fuse(distributions: Mapping[str, Distribution], settings: GaussianSettings) 
 def weighted(
     distributions: Mapping[str, Distribution], precisions: Mapping[str, Tensor], total: Tensor
 ) -> Fused:
-    """The mean of all streams, each weighted by its precision's share of the `total`."""
+    """The mean of all streams, each weighted by its precision's share in the `total`."""
     weights = {name: precision / total for name, precision in precisions.items()}
     mean = sum(weights[name] * each.mean for name, each in distributions.items())
     return Fused(mean, weights, total)
@@ -108,7 +108,7 @@ def weighted(
 def sequential_update(mean: Tensor, variance: Tensor, settings: GaussianSettings) -> Tensor:
     """Running fusion of the segments of a video (IEF-VAD, equations 5 and 6).
 
-    The state starts at the first segment and takes in each next one by its precision: a Kalman
+    The state starts at the first segment and includes each next one by its precision: a Kalman
     filter of a constant, or of a random walk if `process_noise` > 0 is added to the state's
     variance at every step. Without process noise the state's variance goes to 0 and later segments
     count less and less.

@@ -1,4 +1,4 @@
-"""Parts that several methods use: the temporal encoder and the refinement."""
+"""Layers that several methods use: the temporal encoder and the refinement."""
 
 from torch import Tensor, nn
 
@@ -50,7 +50,7 @@ class Refinement(nn.Module):
 
     F is Linear-ReLU-Linear; `shared` uses one F for all steps (the paper), `separate` one for each
     step (the released code's `refinement_blocks`), `narrow` one for each step with a hidden layer
-    so narrow that all of them have about the parameters of the shared one.
+    narrow enough that all of them together have about as many parameters as the shared one.
     """
 
     def __init__(self, settings: TemporalSettings, dim: int) -> None:
@@ -73,7 +73,7 @@ class Refinement(nn.Module):
 
 
 def narrow_width(dim: int, networks: int) -> int:
-    """Hidden width with which `networks` have, as nearly as can be, the parameters of one of `dim`.
+    """Hidden width for which `networks` together best match the parameters of one of width `dim`.
 
     Linear-ReLU-Linear from `dim` features over `h` and back has `2 dim h + h + dim` parameters.
     """

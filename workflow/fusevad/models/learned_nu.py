@@ -10,16 +10,16 @@ from fusevad.models.base import Blueprint
 from fusevad.models.gaussian import GaussianFusion
 from fusevad.models.output import Distribution
 
-# At or below, a Student-t distribution has no mean to fuse; `LearnedNuSettings` starts above.
+# At or below this, a Student-t distribution has no mean to fuse; `LearnedNuSettings` starts above.
 MINIMUM_NU = 1.0
 
 
 class LearnedNuFusion(GaussianFusion):
-    """`student-t` with one `nu` for each stream and feature, learned from `settings.nu` on.
+    """`student-t` with one learned `nu` for each stream and feature, starting at `settings.nu`.
 
     The factor `nu / (nu + 1)` differs between streams and does not cancel. It is still a constant
-    of stream and feature, as the bias of the log-variance head is: a `gaussian` with other biases
-    computes the same (tests/models/test_beyond.py), so only the way there through training differs.
+    of stream and feature, like the bias of the log-variance head: a `gaussian` with other biases
+    computes the same (tests/models/test_beyond.py), so only the path of training differs.
     """
 
     def __init__(self, blueprint: Blueprint) -> None:
@@ -33,7 +33,7 @@ class LearnedNuFusion(GaussianFusion):
         return MINIMUM_NU + self.rgb_log_excess.exp(), MINIMUM_NU + self.motion_log_excess.exp()
 
     def distributions(self, rgb: Tensor, motion: Tensor) -> dict[str, Distribution]:
-        """As `gaussian`, with `log(nu / (nu + 1))` added to the log-variances (equation 3)."""
+        """Like `gaussian`, with `log(nu / (nu + 1))` added to the log-variances (equation 3)."""
         plain = super().distributions(rgb, motion)
         nu_rgb, nu_motion = self.degrees_of_freedom()
         return {

@@ -1,4 +1,4 @@
-"""Losses that methods share: of a video by its highest segments, KL, alignment, a teacher's."""
+"""Losses that methods share: of a video by its highest segments, KL, alignment, distillation."""
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ def top_k_mean(scores: Tensor, mask: Tensor, divisor: int) -> Tensor:
 
 
 def video_loss(output: Output, batch: Batch, settings: BagLoss) -> Tensor:
-    """Cross-entropy of the videos' labels and the mean of their highest scores."""
+    """Cross-entropy between the videos' labels and the means of their highest scores."""
     videos = top_k_mean(output.logits.sigmoid(), batch.mask, settings.top_k_divisor)
     return functional.binary_cross_entropy(videos, batch.labels.to(videos.dtype))
 
@@ -35,8 +35,8 @@ def video_loss(output: Output, batch: Batch, settings: BagLoss) -> Tensor:
 def kl_to_standard_normal(distribution: Distribution) -> Tensor:
     """`KL(N(mean, covariance) || N(0, I))` by feature: `B x T x D`, to be summed over `D`.
 
-    With `factors`, what they add to the log-determinant belongs to no feature alone and is spread
-    evenly over them.
+    The part of the log-determinant that `factors` add belongs to no single feature and is spread
+    evenly over all.
     """
     mean, log_variance = distribution.mean, distribution.log_variance
     kl = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance)
@@ -46,7 +46,7 @@ def kl_to_standard_normal(distribution: Distribution) -> Tensor:
     trace = log_variance.exp() * factors.square().sum(dim=-1)
     identity = torch.eye(factors.shape[-1], dtype=factors.dtype, device=factors.device)
     inner = identity + factors.mT @ factors
-    # `cholesky_ex` spares the check (a wait on GPUs): no eigenvalue is below 1.
+    # `cholesky_ex` skips the check, which waits on GPUs: no eigenvalue is below 1.
     log_determinant = 2 * torch.linalg.cholesky_ex(inner).L.diagonal(0, -2, -1).log().sum(dim=-1)
     return kl + 0.5 * (trace - log_determinant[..., None] / mean.shape[-1])
 
@@ -71,6 +71,6 @@ def fusion_losses(output: Output, batch: Batch, settings: FusionLoss) -> dict[st
 
 
 def teacher_loss(output: Output, teacher: Output, mask: Tensor) -> Tensor:
-    """Cross-entropy of the student's scores to the teacher's, over real segments."""
+    """Cross-entropy between the student's and the teacher's scores, over real segments."""
     targets = teacher.logits[mask].sigmoid()
     return functional.binary_cross_entropy_with_logits(output.logits[mask], targets)

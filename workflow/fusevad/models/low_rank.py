@@ -12,9 +12,9 @@ from fusevad.models.output import Distribution
 
 
 class LowRankFusion(GaussianFusion):
-    """`gaussian` with a third head a modality for the `covariance_rank` factors of its covariance.
+    """`gaussian` with a third head a modality, for the `covariance_rank` factors of its covariance.
 
-    A modality's disagreement in one feature then moves the features that are correlated with it.
+    A modality's disagreement in one feature then also moves the features correlated with it.
     """
 
     def __init__(self, blueprint: Blueprint) -> None:
@@ -24,7 +24,7 @@ class LowRankFusion(GaussianFusion):
         self.motion_factors = nn.Linear(self.dim, factors)
 
     def distributions(self, rgb: Tensor, motion: Tensor) -> dict[str, Distribution]:
-        """As `gaussian`, with factors `B x T x D x R`."""
+        """Like `gaussian`, with factors `B x T x D x R`."""
         plain = super().distributions(rgb, motion)
         return {
             "rgb": replace(plain["rgb"], factors=self._factors(self.rgb_factors(rgb))),
@@ -32,15 +32,15 @@ class LowRankFusion(GaussianFusion):
         }
 
     def _factors(self, x: Tensor) -> Tensor:
-        # So scaled, the correlated share of a feature's variance does not grow with the rank.
+        # With this scale, the correlated share of a feature's variance does not grow with the rank.
         rank = self.settings.covariance_rank
         return x.unflatten(-1, (-1, rank)) / rank**0.5
 
     def combine(self, distributions: Mapping[str, Distribution]) -> Fused:
-        """Fused mean of the full covariances; weights and precision of their diagonals.
+        """Fused mean from the full covariances; weights and precision from their diagonals.
 
-        The true weights are `D x D` matrices whose diagonals need not lie in [0, 1]. Reported (and
-        taken by the sequential update) is what each feature by itself would get.
+        The true weights are `D x D` matrices whose diagonals need not be in [0, 1]. The reported
+        weights, which the sequential update also uses, are those of each feature on its own.
         """
         marginals = {name: _marginal(each) for name, each in distributions.items()}
         rgb, motion = distributions["rgb"], distributions["motion"]
@@ -79,11 +79,11 @@ def low_rank_fuse(rgb: Distribution, motion: Distribution, epsilon: float) -> Te
     difference = ((motion.mean - rgb.mean) * (-log_total / 2).exp())[..., None]
     identity = torch.eye(scaled.shape[-1], dtype=scaled.dtype, device=scaled.device)
     inner = identity + scaled.mT @ scaled
-    # `cholesky_ex` spares the check (a wait on GPUs), which cannot fail here.
+    # `cholesky_ex` skips the check, which waits on GPUs and cannot fail here.
     lower = torch.linalg.cholesky_ex(inner).L
     found = torch.cholesky_solve(scaled.mT @ difference, lower)
     # `A` has a term in `rgb.factors^T rest`. That product would magnify the rounding of `rest`, and
-    # is known already: by the push-through identity it is the first half of `found`.
+    # is already known: by the push-through identity it is the first half of `found`.
     rest = (difference - scaled @ found).squeeze(-1)
     common = (rgb.factors @ found[..., : rgb.factors.shape[-1], :]).squeeze(-1)
     return rgb.mean + (log_rgb / 2).exp() * (root_rgb * rest + common)

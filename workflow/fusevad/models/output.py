@@ -1,4 +1,4 @@
-"""What a detector is given in training, and what it says."""
+"""The inputs of a detector in training, and its outputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """What a method says of one stream.
+    """A method's prediction for one stream.
 
     Attributes:
         mean: `B x T x D`.
@@ -24,13 +24,13 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a detector returns for a batch; a method whose losses need more adds fields to it.
+    """The output of a detector for a batch; a method whose losses need more adds fields.
 
     Attributes:
         logits: `B x T`; the anomaly score is their sigmoid.
         distributions: by stream; empty for methods that do not model uncertainty.
-        weights: by stream, in the fusion, each `B x T x D`, non-negative and summing to 1 (up to
-            epsilon where it is added to them); empty for methods without.
+        weights: fusion weights by stream, each `B x T x D`, non-negative and summing to 1 (up to
+            epsilon if it is added to them); empty for methods without weights.
     """
 
     logits: Tensor
@@ -47,7 +47,8 @@ class Batch:
         mask: `B x T`, true where a segment is real and not padding.
         labels: `B`, 1.0 for a video with an anomaly, else 0.0.
         classes: of each video, the names of its anomaly classes; empty for a normal one.
-        teacher: what the teacher says of the same samples, without gradients; None without one.
+        teacher: the teacher's output for the same samples, without gradients; None without a
+            teacher.
     """
 
     streams: Mapping[str, Tensor]

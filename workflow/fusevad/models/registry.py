@@ -1,6 +1,6 @@
-"""Which methods there are: where each is implemented, what it reads, what it is set by.
+"""The methods: implementation, streams and settings of each.
 
-Imports nothing heavy: the configuration knows methods by it. A new method is one line of `METHODS`.
+Imports nothing heavy: the configuration reads it. A new method is one line of `METHODS`.
 """
 
 from collections.abc import Mapping
@@ -40,17 +40,17 @@ Section = Literal["model", "loss"]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What is known of a method without torch.
+    """The facts about a method that need no torch.
 
     Attributes:
         implementation: `MODULE:CLASS`, the module in `fusevad.models` or by its full name.
         streams: roles of the streams that it reads to score a video: `rgb`, `motion`, `audio`, ...
         model: type of its settings, section `model`.
         loss: type of the weights of its losses, section `loss`.
-        learns_from: roles of streams that it needs in training besides.
+        learns_from: roles of further streams that training needs.
         taught: whether its losses need a teacher's output.
         version: raised when its code computes something else from the same settings and data: its
-            runs, and what hangs on them, are made again.
+            runs, and everything that depends on them, are made again.
     """
 
     implementation: str
@@ -63,7 +63,7 @@ class Method:
 
     @property
     def module(self) -> str:
-        """Full name of the module that implements it."""
+        """Full name of the module with its class."""
         name = self.implementation.partition(":")[0]
         return name if "." in name else f"fusevad.models.{name}"
 
@@ -112,7 +112,7 @@ def find(name: str) -> Method:
     """The method of that name.
 
     Raises:
-        FusevadError: there is none; all that there are, are named.
+        FusevadError: there is none; the message names all methods.
     """
     if name not in METHODS:
         raise FusevadError(
@@ -122,16 +122,16 @@ def find(name: str) -> Method:
 
 
 def method_version(name: str) -> dict[str, int]:
-    """What a method's version adds to what its runs are made from; nothing at 1.
+    """What a method's version adds to the lineage of its runs; nothing at version 1.
 
-    So a run of the first version is known by what it was known by before methods had any.
+    So lineages of first versions stay as they were before methods had versions.
     """
     version = find(name).version
     return {} if version == 1 else {"method_version": version}
 
 
 def own(name: str, section: Section, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the values of a section, those that a method has; the others are of other methods."""
+    """The values of a section that a method has; the others belong to other methods."""
     known = _names(find(name), section)
     return {key: value for key, value in values.items() if key in known}
 

@@ -10,7 +10,7 @@ from fusevad.models.settings import RobustStudentTSettings
 class RobustStudentTFusion(GaussianFusion):
     """The location that two Student-t observations make most likely, by reweighting.
 
-    `nu` acts in the weights alone; the KL term is `gaussian`'s.
+    `nu` acts only in the weights; the KL term is `gaussian`'s.
     """
 
     def combine(self, distributions: Mapping[str, Distribution]) -> Fused:
@@ -23,11 +23,11 @@ def robust_fuse(
 ) -> Fused:
     """Iteratively reweighted least squares of a Student-t location, element-wise.
 
-    From the inverse-variance mean on, `robust_iterations` times: with `r` the distance of a
-    modality's mean from the fused one, its weight is `(nu + 1) / (nu + r^2 / variance) / variance`.
-    No step lowers the likelihood. Between two observations there is no majority: the step moves
-    towards the one of smaller variance, the more the further they are apart, and equal variances
-    stay at the middle.
+    Starting at the inverse-variance mean, `robust_iterations` times: with `r` the distance of a
+    modality's mean from the fused mean, its weight is `(nu + 1) / (nu + r^2 / variance) /
+    variance`. No step lowers the likelihood. Two observations have no majority: the step moves
+    towards the one with the smaller variance, the more the further they are apart, and equal
+    variances stay in the middle.
     """
     nu = settings.nu
     fused = fuse(distributions, settings)

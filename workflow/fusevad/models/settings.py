@@ -1,4 +1,4 @@
-"""What methods are built with: a dataclass a method, whose defaults are its paper's values.
+"""Settings of methods: a dataclass a method, whose defaults are its paper's values.
 
 Imports nothing heavy: the configuration parses these without torch.
 """
@@ -24,13 +24,13 @@ class MethodSettings:
 
     @property
     def pads_to_longest(self) -> bool:
-        """Whether batches are padded to `max_segments`, as where padding counts in the scores."""
+        """Whether batches are padded to `max_segments`, as needed if padding affects the scores."""
         return False
 
     def kept(self, width: int, segments: int, streams: int) -> int:
-        """Upper estimate of the numbers a segment keeps for the backward pass.
+        """Upper bound on the numbers that a segment keeps for the backward pass.
 
-        Rule `train` asks for memory by it (`plan.memory`).
+        Rule `train` requests memory by it (`plan.memory`).
 
         Args:
             width: of the embeddings.
@@ -53,8 +53,8 @@ class TemporalSettings(MethodSettings):
         refinement_steps: how often the fused state is refined (N).
         refinement_rate: step size of the refinement (lambda_r).
         refinement_networks: one network for all steps (`shared`, the paper), one a step
-            (`separate`, the released code: docs/released.md), or one a step with about the
-            parameters of a shared one in sum (`narrow`, ours).
+            (`separate`, the released code: docs/released.md), or one a step, together with about
+            the parameters of a shared one (`narrow`, ours).
         mask_padding: do not attend to padded segments; the released code does.
     """
 
@@ -74,8 +74,8 @@ class TemporalSettings(MethodSettings):
     def kept(self, width: int, segments: int, streams: int) -> int:
         """See `MethodSettings.kept`.
 
-        Of `width` numbers each: 8 a layer and stream, 2 a refinement step, a dozen in heads, fusion
-        and losses. Of attention: 4 a layer, stream, head and other segment.
+        Each of `width` numbers: 8 a layer and stream, 2 a refinement step, a dozen in heads, fusion
+        and losses. For attention: 4 a layer, stream, head and other segment.
         """
         layers = self.layers * streams
         rows = 8 * layers + 2 * self.refinement_steps + 12
@@ -84,10 +84,10 @@ class TemporalSettings(MethodSettings):
 
 @dataclass(frozen=True, slots=True)
 class CrossAttentionSettings(TemporalSettings):
-    """Attention between the streams: a baseline that IEF-VAD names and does not describe."""
+    """Attention between the streams: a baseline that IEF-VAD names but does not describe."""
 
     def kept(self, width: int, segments: int, streams: int) -> int:
-        """As one more layer of each stream."""
+        """See `MethodSettings.kept`: one more layer of each stream."""
         layer = streams * (8 * width + 4 * self.heads * segments)
         return TemporalSettings.kept(self, width, segments, streams) + layer
 
@@ -97,9 +97,10 @@ class GaussianSettings(TemporalSettings):
     """IEF-VAD with Gaussian noise (arXiv 2505.02393, equations 1, 4 to 6; appendix I).
 
     Attributes:
-        epsilon: added where a variance or a sum of precisions is divided by.
-        epsilon_in: to each `variance` (the paper) or to the sum of the `weights` (released code).
-        sequential_update: fuse each segment with the state of the ones before it.
+        epsilon: added to a variance or a sum of precisions before dividing by it.
+        epsilon_in: added to each `variance` (the paper) or to the sum of the `weights` (released
+            code).
+        sequential_update: fuse each segment with the state of the segments before it.
         process_noise: added to the state's variance at every segment of that update.
     """
 
@@ -122,10 +123,10 @@ class StudentTSettings(GaussianSettings):
 
 @dataclass(frozen=True, slots=True)
 class LearnedNuSettings(GaussianSettings):
-    """Degrees of freedom that are learned; ours.
+    """Learned degrees of freedom; ours.
 
     Attributes:
-        nu: where all of them start, above 1.
+        nu: their initial value, above 1.
     """
 
     nu: Annotated[float, Field(gt=1)] = 8.0
@@ -136,13 +137,13 @@ class RobustStudentTSettings(StudentTSettings):
     """Student-t fusion by reweighting; ours.
 
     Attributes:
-        robust_iterations: of the reweighting.
+        robust_iterations: number of reweightings.
     """
 
     robust_iterations: Whole = 3
 
     def kept(self, width: int, segments: int, streams: int) -> int:
-        """See `MethodSettings.kept`: 7 tensors an iteration and stream more."""
+        """See `MethodSettings.kept`: adds 7 tensors an iteration and stream."""
         more = 7 * streams * self.robust_iterations * width
         return StudentTSettings.kept(self, width, segments, streams) + more
 
@@ -158,18 +159,18 @@ class LowRankSettings(GaussianSettings):
     covariance_rank: Natural = 4
 
     def kept(self, width: int, segments: int, streams: int) -> int:
-        """See `MethodSettings.kept`: 9 tensors a rank more."""
+        """See `MethodSettings.kept`: adds 9 tensors a rank."""
         more = 9 * self.covariance_rank * width
         return GaussianSettings.kept(self, width, segments, streams) + more
 
 
 @dataclass(frozen=True, slots=True)
 class BagLoss:
-    """How a video is judged by its segments: the section `loss` of a method's hyperparameters.
+    """How segments give the score of a video: the section `loss` of a method's hyperparameters.
 
     Attributes:
         top_k_divisor: a video of `n` segments has the mean of its `n // top_k_divisor + 1` highest
-            scores; validation judges it so too (IEF-VAD, section 4).
+            scores; validation uses the same score (IEF-VAD, section 4).
     """
 
     __pydantic_config__ = FORBID

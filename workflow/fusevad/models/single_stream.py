@@ -1,4 +1,4 @@
-"""Detectors of one stream alone: RGB (`image-only`) or motion cues (`motion-only`)."""
+"""Detectors of a single stream: RGB (`image-only`) or motion cues (`motion-only`)."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ class SingleStream(Detector):
         self.classifier = nn.Linear(self.dim, 1)
 
     def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> Output:
-        """See `Detector.forward`; the one stream is the method's."""
+        """See `Detector.forward`; the only stream is the method's."""
         (stream,) = self.streams
         latent = self.mean(self.encoder(streams[stream], mask))
         return Output(self.classifier(self.refinement(latent)).squeeze(-1))

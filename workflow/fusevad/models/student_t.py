@@ -11,7 +11,7 @@ class StudentTFusion(GaussianFusion):
     """Gaussian fusion with the Laplace-approximated variance of a Student-t distribution.
 
     With one `nu` for both modalities the factor cancels in the normalised weights, so this fuses
-    exactly as `gaussian` does and differs in the KL term alone (docs/findings.md).
+    exactly as `gaussian` does and differs only in the KL term (docs/findings.md).
     """
 
     def effective_log_variance(self, log_variance: Tensor) -> Tensor:

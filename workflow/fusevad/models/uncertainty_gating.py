@@ -1,4 +1,4 @@
-"""A learned gate that sees how sure both streams are."""
+"""A learned gate that reads the uncertainty of both streams."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ class UncertaintyGatingFusion(GaussianFusion):
     """`gate * rgb + (1 - gate) * motion`, `gate = sigmoid(Linear([log-variances of both]))`.
 
     `gaussian` is the gate `sigmoid(log_variance_motion - log_variance_rgb)`, and training starts
-    there; other features' uncertainty may then count too.
+    there; later, the uncertainty of other features may count too.
     """
 
     def __init__(self, blueprint: Blueprint) -> None:

@@ -1,1 +1,1 @@
-"""Training: one seed, all seeds, sampling, the losses that methods share."""
+"""Training: one seed, all seeds, sampling."""

@@ -19,10 +19,10 @@ _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 def make_optimizer(
     parameters: Iterable[nn.Parameter], settings: TrainSettings
 ) -> torch.optim.Optimizer:
-    """The optimiser of a run.
+    """Make the optimiser of a run.
 
     Raises:
-        FusevadError: it has not the parameters that `settings.optimizer` names.
+        FusevadError: it lacks one of the parameters in `settings.optimizer`.
     """
     chosen = settings.optimizer
     rates = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}

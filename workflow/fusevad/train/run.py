@@ -1,7 +1,8 @@
 """Training: all seeds of one experiment on one data set, each once.
 
-A seed reads video-level labels of the training split and embeddings of both splits. It never sees a
-frame label: test videos are scored after every epoch, and `evaluate` chooses and judges later.
+A seed reads video-level labels of the training split and embeddings of both splits. It never reads
+a frame label: test videos are scored after every epoch; `evaluate` chooses the epoch and measures
+later.
 """
 
 import multiprocessing
@@ -41,13 +42,13 @@ from fusevad.train.settings import TrainSettings
 
 @dataclass(frozen=True, slots=True)
 class TrainData:
-    """Paths of what a run learns from.
+    """Paths of a run's training data.
 
     Attributes:
         manifest: `manifest.csv` of the data set.
-        streams: index of each stream, by role; those that nobody reads are no matter.
-        teacher: folder of the run that teaches, seed by seed; None for methods without.
-        tests: whether test videos are scored after every epoch; what chooses settings must not.
+        streams: index of each stream, by role; unused streams are ignored.
+        teacher: folder of the teacher's run; None for methods without one.
+        tests: whether test videos are scored after every epoch; a choice of settings must not.
     """
 
     manifest: Path
@@ -56,7 +57,7 @@ class TrainData:
     tests: bool = True
 
     def teacher_weights(self, seed: int) -> Path | None:
-        """The weights that teach a seed."""
+        """The teacher's weights for a seed."""
         return weights_file(self.teacher, seed, TEACHING) if self.teacher else None
 
 
@@ -71,14 +72,14 @@ def train(
 ) -> None:
     """Train all seeds and write the run's `weights/`, `epoch-scores.safetensors`, `history.csv`.
 
-    A seed is trained once for its settings, data and teacher: finished ones are kept in `store` and
-    the run is assembled from them, so that a run which asks for more seeds trains those alone.
+    A seed is trained once for its settings, data and teacher: finished seeds are kept in `store`
+    and the run is assembled from them, so a run with more seeds trains only the new ones.
 
     On a CPU `workers` seeds run at a time, each in a process with one thread; on a GPU they run one
     after another, share the data in device memory, and use deterministic algorithms. With
-    `memory_mb`, no more seeds run at a time on a CPU than it is enough for (`plan.memory`). The
-    store keeps progress by epoch, so that a killed run resumes where it was. Without a store, that
-    is `folder/.progress/`, and it is removed when all is written.
+    `memory_mb`, at most as many seeds run at a time on a CPU as fit into it (`plan.memory`). The
+    store has progress by epoch, so that a killed run resumes. Without a store, progress is in
+    `folder/.progress/`, which is removed at the end.
     """
     inputs = _RunInputs(settings, data, seeds, store or folder / ".progress")
     _train_missing([inputs], workers, memory_mb, folder.name)
@@ -135,14 +136,14 @@ def _train_missing(
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
-    """A seed gives the same bytes each time on one GPU; measured: for an eighth more time.
+    """Make a seed give the same bytes each time on one GPU; measured: an eighth more time.
 
     By default, the backward pass of attention adds in an order that changes from run to run.
     """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it at its start
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
     fill = torch.utils.deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a guard that takes time
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a safeguard that takes time
     try:
         yield
     finally:
@@ -151,10 +152,10 @@ def _deterministic() -> Iterator[None]:
 
 
 class _RunInputs:
-    """What all seeds of a run share; travels to worker processes.
+    """Inputs that all seeds of a run share; sent to worker processes.
 
     Raises:
-        FusevadError: a stream or the teacher is not named, though the method needs it.
+        FusevadError: the method needs a stream or a teacher that is not given.
     """
 
     def __init__(
@@ -168,9 +169,9 @@ class _RunInputs:
         self.roles = list(method.roles)
         if method.taught != (data.teacher is not None):
             raise FusevadError(
-                f"method '{settings.method}' learns from a teacher; name its run"
+                f"method '{settings.method}' needs a teacher; name its run"
                 if method.taught
-                else f"method '{settings.method}' learns from no teacher; name none"
+                else f"method '{settings.method}' takes no teacher; name none"
             )
         if data.teacher is not None:
             about, _ = read_about(data.teacher_weights(seeds[0]))
@@ -182,11 +183,11 @@ class _RunInputs:
                 f" --stream {lacking[0]}=INDEX"
             )
         files = {"manifest": data.manifest} | {role: data.streams[role] for role in self.roles}
-        # An index holds its shards' hashes.
+        # An index has its shards' hashes.
         self._data = {name: sha256(path) for name, path in files.items()}
 
     def kept(self, seed: int) -> KeptSeed:
-        """Where the store keeps a seed."""
+        """The files of a seed in the store."""
         taught = self.data.teacher_weights(seed)
         if taught is not None and not taught.is_file():
             raise FusevadError(f"{taught}: no such file; train the teacher with seed {seed} first")
@@ -210,7 +211,7 @@ class _Session:
         tests = [v for v in manifest if v.split == "test"] if inputs.data.tests else []
         if inputs.data.tests and {video.anomalous for video in tests} != {True, False}:
             raise FusevadError(
-                f"{inputs.data.manifest}: the test split has not both normal and anomalous videos;"
+                f"{inputs.data.manifest}: the test split lacks normal or anomalous videos;"
                 " there is nothing to measure"
             )
         train_videos = [
@@ -223,7 +224,7 @@ class _Session:
         self.data = SeedData(streams, train_videos, [video.name for video in tests])
 
     def train(self, inputs: _RunInputs, seed: int, after_epoch: Callable[[], object]) -> None:
-        """Train one seed, with the same numbers alone or among others, and keep it in the store."""
+        """Train one seed, independently of the others, and store it."""
         kept = inputs.kept(seed)
         teacher = self._teacher(inputs.data.teacher_weights(seed))
         run = SeedRun(inputs.settings, self.data, seed, kept.checkpoint, teacher)
@@ -250,7 +251,7 @@ def _start_worker(epochs_done: multiprocessing.Queue, stop: multiprocessing.Even
 
 def _train_in_worker(inputs: _RunInputs, seed: int) -> None:
     global _session
-    # Here and not when the worker starts: what is wrong with the data then reaches the parent.
+    # Here and not when the worker starts: errors in the data then reach the parent.
     _session = _session or _Session(inputs)
     _session.train(inputs, seed, partial(_after_epoch, seed))
 
@@ -271,9 +272,9 @@ def _train_in_processes(
     """Train seeds; the first failure that is not tolerated ends the others with their epoch."""
     if not tasks:
         return
-    # "fork" saves each worker the import of torch, and of what every optimiser imports, which takes
-    # seconds. It is safe here: on a CPU this process has done nothing with torch but import it, and
-    # tqdm is kept from starting its thread.
+    # "fork" saves each worker the import of torch and of optimisers, which takes seconds.
+    # It is safe here: on a CPU this process has only imported torch, and tqdm is kept from starting
+    # its thread.
     import_module("torch._dynamo")
     context = multiprocessing.get_context("fork")
     epochs_done, stop = context.Queue(), context.Event()
@@ -289,7 +290,7 @@ def _train_in_processes(
             failures = filter(None, (future.exception() for future in done))
             failed = next((each for each in failures if not isinstance(each, tolerated)), None)
             if failed:
-                stop.set()  # the other seeds end with their epoch, which is kept
+                stop.set()  # the other seeds stop after their epoch, which is kept
                 pool.shutdown(wait=True, cancel_futures=True)
                 _explain(failed, tasks[0][0].store)
 
@@ -304,7 +305,7 @@ def _explain(failure: BaseException, store: Path) -> NoReturn:
 
 
 def _assemble(inputs: _RunInputs, folder: Path) -> None:
-    """Write the files of a run from the seeds of the store; files of other seeds are removed."""
+    """Assemble the files of a run from the seeds in the store; remove files of other seeds."""
     kept = {seed: inputs.kept(seed) for seed in inputs.seeds}
     wanted = set()
     for seed, files in kept.items():

@@ -1,4 +1,4 @@
-"""Which training videos a seed learns from, and in which order it sees them."""
+"""Draw the training videos of a seed, and the order of its batches."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from fusevad.errors import FusevadError
 
 @dataclass(frozen=True, slots=True)
 class TrainVideo:
-    """A training video with its video-level label and the names of its classes, of the manifest."""
+    """A training video with its video-level label and the manifest's names of its classes."""
 
     name: str
     anomalous: bool
@@ -20,13 +20,13 @@ class TrainVideo:
 
     @property
     def group(self) -> str:
-        """The class it is stratified by."""
+        """The class for stratification."""
         return ";".join(self.classes)
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Training videos that are learnt from, and those held out to choose an epoch."""
+    """Training videos, and those held out to choose an epoch."""
 
     fit: tuple[TrainVideo, ...]
     validation: tuple[TrainVideo, ...]
@@ -41,7 +41,7 @@ class Sample:
 
 
 def split_validation(videos: Sequence[TrainVideo], share: float, seed: int) -> Split:
-    """Hold out about `share` of each class (at least one video where it has two or more).
+    """Hold out about `share` of each class (at least one video of a class with two or more).
 
     Classes of a single video count as one class together.
 
@@ -64,7 +64,7 @@ def split_validation(videos: Sequence[TrainVideo], share: float, seed: int) -> S
     for part, members in (("training", split.fit), ("validation", split.validation)):
         if len({video.anomalous for video in members}) < 2:
             raise FusevadError(
-                f"the {part} part of {len(videos)} training videos has not both normal and "
+                f"the {part} part of {len(videos)} training videos lacks normal or "
                 "anomalous videos; add videos to the training split"
             )
     return split
@@ -83,9 +83,9 @@ def epoch_batches(
     """Batches of one epoch, a function of `seed` and `epoch` alone.
 
     Each video gives `crops_per_epoch` of its `crops`, drawn anew every epoch. `balanced` fills half
-    of each batch from normal and half from anomalous videos until the shorter list is used up (the
+    of each batch with normal and half with anomalous videos until the shorter list is used up (the
     released code for UCF-Crime); `joint` shuffles all together (the released code for XD-Violence).
-    `drop_last` leaves a last batch out that is not full.
+    `drop_last` leaves out an incomplete last batch.
     """
     generator = np.random.default_rng([seed, 1, epoch])
     samples = [

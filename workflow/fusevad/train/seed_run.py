@@ -1,6 +1,6 @@
-"""Training of one seed: a function of settings, data, teacher and seed alone, resumable by epoch.
+"""Training of one seed: a function of settings, data, teacher and seed; resumes by epoch.
 
-Knows no method: a detector says what it reads and gives its losses by name.
+It knows no method: a detector names its streams and returns its losses by name.
 """
 
 import io
@@ -29,10 +29,10 @@ from fusevad.train.settings import TrainSettings
 
 @dataclass(frozen=True, slots=True)
 class SeedData:
-    """What a seed learns from, and what it scores.
+    """Training and test data of a seed.
 
     Attributes:
-        streams: all that the method and its teacher read.
+        streams: all streams that the method and its teacher read.
         train_videos: with their video-level labels.
         test_videos: names, in the manifest's order; none where training must not see them.
     """
@@ -44,14 +44,14 @@ class SeedData:
 
 @dataclass(frozen=True, slots=True)
 class SeedResult:
-    """What one seed leaves behind.
+    """The results of one seed.
 
     Attributes:
-        history: a record an epoch.
-        columns: of the scores, as `scoring.Scores` names them.
+        history: a record for each epoch.
+        columns: of the scores, named as in `scoring.Scores`.
         scores: `epochs x segments x columns` of the test videos in manifest order, float32.
         widths: of the embeddings, by stream.
-        weights: after the `last` epoch, and after the one that `validation` chooses.
+        weights: after the `last` epoch, and after the epoch that `validation` chooses.
     """
 
     history: list[EpochRecord]
@@ -62,7 +62,7 @@ class SeedResult:
 
 
 class SeedRun:
-    """Trains one seed. `progress` is its checkpoint file, re-written after every epoch."""
+    """Trains one seed. `progress` is its checkpoint file, rewritten after every epoch."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class SeedRun:
         self.best: dict[str, Tensor] = {}
 
     def run(self, after_epoch: Callable[[], object]) -> SeedResult:
-        """Train to the end, from the last checkpoint where there is one."""
+        """Train to the end, from the last checkpoint if there is one."""
         self._resume()
         for _ in self.history:
             after_epoch()
@@ -107,7 +107,7 @@ class SeedRun:
 
     def _epoch(self, epoch: int) -> None:
         # Dropout draws from torch's global generator: seeding it here makes every epoch a function
-        # of the seed and its number, so that a resumed run repeats an uninterrupted one.
+        # of the seed and its number, so that a resumed run equals an uninterrupted one.
         torch.manual_seed(self.seed * 100_003 + epoch + 1)
         self.model.loss = self.phases[epoch]
         terms = self._train(epoch)
@@ -121,7 +121,7 @@ class SeedRun:
             self.best = _copy(self.model.state_dict())
 
     def _train(self, epoch: int) -> dict[str, float]:
-        """One epoch of steps; returns the mean of each term."""
+        """Train one epoch; return the mean of each term."""
         s = self.settings
         self.model.train()
         names: list[str] = []
@@ -140,7 +140,7 @@ class SeedRun:
         if not seen:
             raise FusevadError(
                 f"batch_size {s.batch_size}: {len(self.split.fit)} training videos fill no batch;"
-                " make it smaller, or drop_last false"
+                " lower it, or set drop_last: false"
             )
         return dict(zip(names, torch.stack(seen).mean(dim=0).tolist(), strict=True))
 

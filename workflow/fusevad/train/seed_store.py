@@ -1,4 +1,4 @@
-"""Finished seeds, each kept once for its settings, data and teacher, and reused by any run."""
+"""Finished seeds, each stored once for its settings, data and teacher, and reused by any run."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ from fusevad.train.settings import TrainSettings
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What `seed-N.json` holds: written last, so that a seed with it is finished.
+    """The content of `seed-N.json`: written last, so that a seed with it is finished.
 
     Attributes:
         files: SHA-256 by name.
@@ -53,7 +53,7 @@ class KeptSeed:
 
     @property
     def checkpoint(self) -> Path:
-        """Its progress by epoch, as long as it is not finished."""
+        """Its progress by epoch, until it is finished."""
         return self.folder / f"seed-{self.seed}.pt"
 
     def weights(self, protocol: str) -> Path:
@@ -61,7 +61,7 @@ class KeptSeed:
         return self.folder / f"seed-{self.seed}-{protocol}.safetensors"
 
     def keep(self, result: SeedResult, settings: TrainSettings) -> None:
-        """Store a finished seed; its checkpoint is dropped."""
+        """Store a finished seed and remove its checkpoint."""
         for protocol in KEPT_PROTOCOLS:
             file = self.weights(protocol)
             save_weights(result.weights[protocol], settings, result.widths, file)
@@ -73,9 +73,9 @@ class KeptSeed:
         self.checkpoint.unlink(missing_ok=True)
 
     def finished(self) -> bool:
-        """Whether the seed is stored whole; a damaged one is dropped, with one line that says so.
+        """Whether the seed is stored intact; a damaged one is removed, with one line.
 
-        All files are read: their hashes must be those that were noted when they were written.
+        All files are read: their hashes must equal those recorded when they were written.
         """
         if not self._record.is_file():
             return False
@@ -96,7 +96,7 @@ class KeptSeed:
         return False
 
     def history(self) -> list[EpochRecord]:
-        """A record an epoch."""
+        """A record for each epoch."""
         return self._read().history
 
     def scores(self) -> KeptScores:

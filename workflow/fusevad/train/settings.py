@@ -1,4 +1,4 @@
-"""What decides the numbers of a run; imports nothing heavy, as the configuration parses it."""
+"""Settings that determine a run; imports nothing heavy, as the configuration parses it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,13 +19,13 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """Which optimiser learns.
+    """The optimiser.
 
     Attributes:
-        name: of it; it takes the run's learning rate and weight decay.
-        parameters: others, as torch names them (`betas`, `momentum`, ...).
-        gradient_norm: of all gradients together, at most; larger gradients are scaled down to it.
-            None: gradients stay as they are.
+        name: one of the known ones; it gets the run's learning rate and weight decay.
+        parameters: further parameters, as torch names them (`betas`, `momentum`, ...).
+        gradient_norm: largest norm of all gradients together; larger gradients are scaled down to
+            it. None: gradients stay as they are.
     """
 
     __pydantic_config__ = FORBID
@@ -40,7 +40,7 @@ class Phase:
     """Epochs at the start of training with other losses.
 
     Attributes:
-        epochs: how many of the run's epochs.
+        epochs: number of the run's epochs in this phase.
         loss: weights that differ from the run's.
     """
 
@@ -52,24 +52,23 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """What decides the numbers of a run, but its seed, data and teacher (IEF-VAD, appendix I).
+    """Everything that determines a run, except its seed, data and teacher (IEF-VAD, appendix I).
 
     Attributes:
         method: name of a registered detector.
         model: its architecture, of the type that the registry names.
-        loss: weights of its losses, likewise.
-        phases: with which training begins; the epochs after them have `loss`.
-        batch_size: videos; `balanced` has half of each kind.
+        loss: weights of its losses, of the type that the registry names.
+        phases: at the start of training; the epochs after them use `loss`.
+        batch_size: videos; with `balanced`, half of each kind.
         sampling, drop_last: see `sampling.epoch_batches`.
         milestones: epochs after which the learning rate is multiplied by `learning_rate_decay`.
-        bins: of every training video the means of so many equal parts; shorter videos repeat
-            segments (MIL: 32, RTFM: 32, UR-DMU: 200). None: only longer videos than `max_segments`
-            are pooled, to that length.
-        max_segments: test videos are cut in chunks of so many, and see `bins`.
-        crops_per_epoch: crops of each video in an epoch, drawn anew each time; 10 is all.
+        bins: every training video is reduced to the means of so many equal parts; shorter videos
+            repeat segments (MIL: 32, RTFM: 32, UR-DMU: 200). None: only videos longer than
+            `max_segments` are pooled, to that length.
+        max_segments: test videos are cut into chunks of so many segments; see also `bins`.
         validation_share: share of the training videos held out to choose an epoch.
-        test_crops: crops whose scores are averaged when scoring whole videos, by their place in
-            the embeddings.
+        test_crops: crops whose scores are averaged for whole videos, by their place in the
+            embeddings.
     """
 
     __pydantic_config__ = FORBID
@@ -115,7 +114,7 @@ class TrainSettings:
 
 
 def train_settings(values: Mapping[str, Any], source: str) -> TrainSettings:
-    """Settings of training, with the method's settings in their own types.
+    """Parse the settings of training, with the method's settings in their own types.
 
     Raises:
         FusevadError: naming `source`, the key and what is wrong: an unknown method, a key that it
@@ -151,7 +150,7 @@ def search_candidates(values: Mapping[str, Any]) -> list[TrainSettings]:
 
 
 def as_method(settings: TrainSettings, method: str) -> TrainSettings:
-    """The same settings for another method, as far as it has them."""
+    """The same settings for another method, without keys that it lacks."""
     values = asdict(settings) | {"method": method}
     for section in ("model", "loss"):
         values[section] = own(method, section, values[section])

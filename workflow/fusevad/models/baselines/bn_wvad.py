@@ -21,7 +21,7 @@ _RELEASED_SEGMENTS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BNWVADOutput(Output):
-    """What the losses read besides.
+    """An output with further values for the losses.
 
     Attributes:
         classified: the classifier's scores, `B x T`.
@@ -92,13 +92,13 @@ def mahalanobis(features: Tensor, norm: nn.BatchNorm1d) -> Tensor:
 
 
 def score_norms(scores: Tensor, mask: Tensor) -> Tensor:
-    """The norm of each video's scores, as of 200 segments: `B`."""
+    """The norm of each video's scores, rescaled to 200 segments: `B`."""
     size = scores.masked_fill(~mask, 0.0).norm(dim=1)
     return size * (_RELEASED_SEGMENTS / mask.sum(dim=1)).sqrt()
 
 
 def select(distances: Tensor, batch: Batch, loss: BNWVADLoss) -> Tensor:
-    """Which segments the triplets take, `B x T`: the farthest, of anomalous and of normal videos.
+    """Mark the segments for the triplets, `B x T`: the farthest of anomalous and of normal videos.
 
     Args:
         distances: `B x T`.
@@ -124,8 +124,8 @@ def select(distances: Tensor, batch: Batch, loss: BNWVADLoss) -> Tensor:
 def mean_hinge(near: Tensor, far: Tensor) -> Tensor:
     """Mean over all pairs of `max(0, near - far + 1)`; 0 without a pair.
 
-    The released code pairs segments by their places in the batch. Of all pairs, which are millions,
-    the sum follows from how many of the others each distance has on the wrong side of the margin.
+    The released code pairs segments by their places in the batch. The sum over all pairs, which are
+    millions, follows from how many distances of the other kind are on the wrong side of the margin.
     """
     with torch.no_grad():
         below = torch.searchsorted(far.sort().values, near + 1)
@@ -135,5 +135,5 @@ def mean_hinge(near: Tensor, far: Tensor) -> Tensor:
 
 
 def _share(count: Tensor, share: float) -> Tensor:
-    """So much of the numbers of segments, at least one where there is one."""
+    """This share of the numbers of segments, at least one if there is any."""
     return (count.double() * share).long().clamp(min=1).minimum(count)

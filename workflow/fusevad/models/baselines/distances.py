@@ -1,4 +1,4 @@
-"""UR-DMU's transformer, whose attention looks at contents and, beside them, at distances."""
+"""UR-DMU's transformer, which attends by content and, in parallel, by distance."""
 
 import math
 
@@ -44,7 +44,7 @@ class DistanceTransformer(nn.Module):
 
 
 class DistanceAttention(nn.Module):
-    """Softmax attention to contents, and weights `exp(-|i - j| / e)`, with values of their own."""
+    """Softmax attention by content, and weights `exp(-|i - j| / e)`, each with its own values."""
 
     def __init__(self, settings: DistanceSettings) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ def distance_weights(mask: Tensor, kind: str) -> Tensor:
 
     Args:
         mask: `B x T`.
-        kind: `rows` sum to 1, or `released`: columns do, and rows at a video's ends do not.
+        kind: `rows` sum to 1, or `released`: columns sum to 1, and rows at a video's ends do not.
 
     Returns:
         `B x T x T`, 0 in the columns of padding.

@@ -1,4 +1,4 @@
-"""Layers over segments that padding does not reach."""
+"""Layers over segments that padding does not influence."""
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,9 @@ class MaskedBatchNorm(nn.BatchNorm1d):
 
 
 class SegmentConv(nn.Conv1d):
-    """A convolution over the segments of `B x T x C`, to which padding is 0, as a video's end is.
+    """A convolution over the segments of `B x T x C`; padding is 0, like the end of a video.
 
-    Its length stays: `B x T x C_in` to `B x T x C_out`.
+    It keeps the length: `B x T x C_in` to `B x T x C_out`.
     """
 
     def __init__(
@@ -27,6 +27,6 @@ class SegmentConv(nn.Conv1d):
         super().__init__(inputs, outputs, size, padding=padding, dilation=dilation, bias=bias)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """`B x T x C_in` and `B x T` to `B x T x C_out`; what comes out at padding is no matter."""
+        """`B x T x C_in` and `B x T` to `B x T x C_out`; the output at padding is undefined."""
         kept = x.masked_fill(~mask[..., None], 0.0)
         return super().forward(kept.transpose(1, 2)).transpose(1, 2)

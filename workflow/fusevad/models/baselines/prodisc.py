@@ -13,7 +13,8 @@ from fusevad.models.losses import video_loss
 from fusevad.models.output import Batch
 
 _HIDDEN = (256, 128, 64)
-# Of a segment's features and of what its prototypes say, before their layer norm (released code).
+# Factors of a segment's features and of its prototypes' values, before their layer norm (as
+# released).
 _FEATURES, _CONTEXT = 10.0, 5.0
 
 
@@ -71,17 +72,17 @@ def highest_sixth_loss(scores: Tensor, batch: Batch) -> Tensor:
 
 
 def contrast(features: Tensor, scores: Tensor, mask: Tensor, temperature: float) -> Tensor:
-    """How near each video's highest and lowest segment are to the others of the video.
+    """Contrast each video's highest and lowest segment with the other segments of the video.
 
-    The paper contrasts the two kinds over a batch; in the released code a pair is positive if it is
-    one segment and itself, so what is left is `-log` of the share that a segment has in the
-    similarities to its video.
+    The paper contrasts the two kinds over a batch; in the released code only the pair of a segment
+    with itself is positive, so what remains is `-log` of the segment's share in the similarities to
+    its video.
 
     Args:
         features: `B x T x D`.
         scores: `B x T`.
         mask: `B x T`.
-        temperature: by which cosines are divided.
+        temperature: divides the cosines.
     """
     unit = functional.normalize(features, dim=-1)
     similar = (unit @ unit.mT / temperature).masked_fill(~mask[:, None], -torch.inf)

@@ -21,7 +21,8 @@ from fusevad.models.output import Batch
 
 HIDDEN = (512, 128)
 DILATIONS = (1, 2, 4)
-# The released code's features, for which its margin is meant, and anomalous videos of a batch.
+# Width of the released code's features, for which its margin is meant, and anomalous videos a
+# batch.
 _RELEASED_WIDTH = 2048
 _RELEASED_VIDEOS = 32
 
@@ -73,7 +74,7 @@ class RTFM(Detector):
         }
 
     def _select(self, features: Tensor, mask: Tensor) -> Tensor:
-        """`B x T`: the segments by which each video is judged."""
+        """`B x T`: the segments that decide the score of each video."""
         sizes = features.detach().norm(dim=-1)
         kept = functional.dropout(torch.ones_like(sizes), self.settings.selection_dropout, True)
         lengths = mask.sum(dim=1)
@@ -141,7 +142,7 @@ def magnitude_gaps(sizes: Tensor, anomalous: Tensor, margin: float) -> Tensor:
 
 
 def score_norm(scores: Tensor, mask: Tensor) -> Tensor:
-    """Norm of all scores as one vector, as of a released batch; 0 of no video."""
+    """Norm of all scores as one vector, rescaled to a released batch; 0 without videos."""
     squares = mean_or_zero(chosen_mean(scores.square(), mask))
     # The root has no gradient at 0, where a batch has no anomalous video.
     size = squares.sqrt() if len(scores) else squares

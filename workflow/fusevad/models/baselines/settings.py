@@ -1,6 +1,6 @@
-"""What the baselines are built with; docs/methods says where each default comes from.
+"""Settings of the baselines; docs/methods gives the source of each default.
 
-Imports nothing heavy. No name is one of IEF-VAD's settings, as sets of hyperparameters that all
+Imports nothing heavy. No name equals one of IEF-VAD's settings: a set of hyperparameters that all
 methods share must not change a baseline's architecture.
 """
 
@@ -27,7 +27,7 @@ class MILSettings(MethodSettings):
 
     Attributes:
         unit_dropout: of both hidden layers.
-        normalise: give every embedding the length 1, as the released code gives bins of C3D.
+        normalise: scale every embedding to norm 1, as the released code does with bins of C3D.
     """
 
     unit_dropout: Dropout = 0.6
@@ -42,13 +42,13 @@ class MILSettings(MethodSettings):
 class MILLoss(BagLoss):
     """Terms of the ranking loss (Sultani et al. 2018, equations 5 to 7; weights of the code).
 
-    Weights are for the released batch, 30 anomalous videos of 32 segments, with the sum over
-    anomalous videos made a mean, so that they keep their meaning with other batches and lengths.
+    Weights are for the released batch, 30 anomalous videos of 32 segments; the sum over anomalous
+    videos is a mean here, so that they keep their meaning with other batches and lengths.
 
     Attributes:
         objective: `ranking`, a hinge between the highest scores of all pairs of an anomalous and a
             normal video (released code; the paper has one pair), or `bce`, the cross-entropy of the
-            `top_k_divisor` mean that all methods share.
+            `top_k_divisor` mean, as in all methods.
         smoothness: weight of squared differences of neighbours in anomalous videos.
         sparsity: weight of the sum of scores of anomalous videos.
         weights: of the sum of squared weights of all layers: the code's .001 / 30.
@@ -69,9 +69,9 @@ class RTFMSettings(MethodSettings):
     Attributes:
         temporal_network: whether the multi-scale temporal network (MTN) precedes the layers.
         feature_dropout: of the network's output and of the hidden layers.
-        selection_dropout: of the magnitudes by which segments are selected in training, as in the
-            released code, which so takes the highest 3 of about 10 segments that are left; 0, ours,
-            takes the highest of all, as the paper says.
+        selection_dropout: of the magnitudes by which segments are selected in training: the
+            released code selects the highest 3 of about 10 remaining segments; 0, ours, selects the
+            highest of all, as in the paper.
     """
 
     temporal_network: bool = True
@@ -90,14 +90,15 @@ class RTFMSettings(MethodSettings):
 class RTFMLoss(BagLoss):
     """Weights of RTFM's terms (Tian et al. 2021, equations 5 to 8; released code).
 
-    Weights of sums are for the released batch, 32 anomalous videos of 32 segments, made to
-    keep their meaning with other batches and lengths.
+    Weights of sums are for the released batch, 32 anomalous videos of 32 segments, rescaled to keep
+    their meaning with other batches and lengths.
 
     Attributes:
-        selected: how many segments of `n` a video is judged by: `sixteenth`, `n // top_k_divisor +
-            1`, as all methods here; `tenth`, `n // 10`, at least 1 (released code, 3 of 32).
+        selected: number of a video's `n` segments that give its score: `sixteenth`, `n //
+            top_k_divisor + 1`, as in all methods; `tenth`, `n // 10`, at least 1 (released code, 3
+            of 32).
         magnitude: weight of the difference of feature magnitudes.
-        margin: of the magnitudes, of 2048 features; of `D` it is `margin * sqrt(D / 2048)`, as
+        margin: of the magnitudes, for 2048 features; for `D` it is `margin * sqrt(D / 2048)`, as
             magnitudes grow with the root.
         score_norm: weight of the norm of all scores of anomalous videos.
         score_steps: weight of squared differences of neighbours in anomalous videos.
@@ -117,7 +118,7 @@ class DistanceSettings(MethodSettings):
     Attributes:
         block_dropout: of the transformer.
         distance_weights: of the attention by distance, `rows` that sum to 1 over real segments, or
-            as `released`, where columns do.
+            `released`, where columns sum to 1.
     """
 
     block_dropout: Dropout = 0.5
@@ -134,8 +135,8 @@ class URDMUSettings(DistanceSettings):
     """Two memories over a transformer with distances (Zhou et al. 2023; released code).
 
     Attributes:
-        memory_slots: of each of the two memories; 0 scores the transformer's features alone.
-        latent_noise: whether what normal videos read of the normal memory is sampled in training,
+        memory_slots: of each of the two memories; 0 scores only the transformer's features.
+        latent_noise: whether what normal videos read from the normal memory is sampled in training,
             with a learned variance (the paper's uncertainty); without it there is no KL term.
     """
 
@@ -143,7 +144,7 @@ class URDMUSettings(DistanceSettings):
     latent_noise: bool = True
 
     def kept(self, width: int, segments: int, streams: int) -> int:
-        """See `MethodSettings.kept`: what is read of both memories more."""
+        """See `MethodSettings.kept`: adds what is read from both memories."""
         memories = 2 * (4 * 512 + 4 * self.memory_slots) + 6 * 512 if self.memory_slots else 0
         return DistanceSettings.kept(self, width, segments, streams) + memories
 
@@ -153,11 +154,11 @@ class URDMULoss(BagLoss):
     """Weights of UR-DMU's terms (Zhou et al. 2023; released code).
 
     Attributes:
-        memory: weight of the four cross-entropies of what memories attend to.
+        memory: weight of the four cross-entropies of the memories' attention.
         triplet: weight of the triplet loss of normal and anomalous segments, of margin 1.
         latent_kl: weight of the KL term as a mean over segments and features: the code sums over
             its 200 segments, with 0.001.
-        latent_distance: weight of the hinge between norms of what is read of both memories.
+        latent_distance: weight of the hinge between norms of what is read from both memories.
         latent_margin: of that hinge.
     """
 
@@ -173,7 +174,7 @@ class ProDiscSettings(MethodSettings):
     """Normal prototypes that each segment attends to (ProDisc-VAD, 2025; released code).
 
     Attributes:
-        prototypes: how many, each with a key and a value.
+        prototypes: their number; each has a key and a value.
         prototype_dropout: of the features after them.
     """
 
@@ -190,10 +191,10 @@ class ProDiscLoss(BagLoss):
     """Weights of ProDisc-VAD's terms (2025; released code).
 
     Attributes:
-        judged_by: the `mean` of the highest `n // top_k_divisor + 1` scores, as all methods here,
-            or `each` of the highest sixth, as in the released code.
+        judged_by: the `mean` of the highest `n // top_k_divisor + 1` scores, as in all methods, or
+            `each` of the highest sixth, as in the released code.
         bag: weight of that cross-entropy.
-        contrast: weight of the contrast of the highest and the lowest segment to all of a video.
+        contrast: weight of the contrast of the highest and the lowest segment with the whole video.
         temperature: of the contrast.
     """
 
@@ -205,7 +206,7 @@ class ProDiscLoss(BagLoss):
 
 @dataclass(frozen=True, slots=True)
 class BNWVADSettings(DistanceSettings):
-    """Batch norms whose statistics stand for what is normal (Zhou et al. 2024; released code).
+    """Batch norms whose statistics represent normal segments (Zhou et al. 2024; released code).
 
     Attributes:
         block_dropout: of the transformer; the released code has none.
@@ -217,7 +218,7 @@ class BNWVADSettings(DistanceSettings):
     scored_by: Literal["product", "distance", "classifier"] = "product"
 
     def kept(self, width: int, segments: int, streams: int) -> int:
-        """See `MethodSettings.kept`: 6 times the head's 32 and 16 features more."""
+        """See `MethodSettings.kept`: adds 6 times the head's 32 and 16 features."""
         return DistanceSettings.kept(self, width, segments, streams) + 6 * (32 + 16)
 
 
@@ -226,13 +227,13 @@ class BNWVADLoss(BagLoss):
     """Weights of BN-WVAD's terms (Zhou et al. 2024; released code).
 
     Attributes:
-        normal_scores: weight of the norm of a normal video's scores, as of 200 segments (released
-            code).
+        normal_scores: weight of the norm of a normal video's scores, rescaled to 200 segments
+            (released code).
         separation: weights of the triplet loss of distances, of margin 1, at both batch norms.
-        selection: which segments of anomalous videos that loss takes: `sample-and-batch` (the
-            paper), the farthest `sample_share` of each video and the farthest `batch_share` of all
-            anomalous videos of the batch; or `sixteenth`, the farthest `n // top_k_divisor + 1` of
-            each. Normal videos give the same share of theirs.
+        selection: segments of anomalous videos in that loss: `sample-and-batch` (the paper), the
+            farthest `sample_share` of each video and the farthest `batch_share` of all anomalous
+            videos of the batch; or `sixteenth`, the farthest `n // top_k_divisor + 1` of each. The
+            same share of the segments of normal videos is selected.
         sample_share, batch_share: see `selection`.
     """
 

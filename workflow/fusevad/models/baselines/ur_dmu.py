@@ -19,7 +19,7 @@ _HIDDEN = 128
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What segments read of a memory.
+    """What segments read from a memory.
 
     Attributes:
         attention: `B x T`, how well a segment is remembered, in [0, 1].
@@ -34,12 +34,12 @@ class Read:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class URDMUOutput(Output):
-    """What the losses read besides.
+    """An output with further values for the losses.
 
     Attributes:
         features: of the transformer, `B x T x 512`.
-        normal: what is read of the normal memory; None without memories.
-        anomaly: of the anomaly memory.
+        normal: read from the normal memory; None without memories.
+        anomaly: read from the anomaly memory.
     """
 
     features: Tensor
@@ -67,7 +67,7 @@ class URDMU(Detector):
         )
 
     def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> URDMUOutput:
-        """See `Detector.forward`; scores are of latent means, also in training."""
+        """See `Detector.forward`; latent means give the scores, also in training."""
         x = self.transformer(streams["rgb"], mask)
         if not self.settings.memory_slots:
             return URDMUOutput(self._score(x), features=x, normal=None, anomaly=None)
@@ -76,7 +76,7 @@ class URDMU(Detector):
         return URDMUOutput(logits, features=x, normal=normal, anomaly=anomaly)
 
     def losses(self, output: URDMUOutput, batch: Batch) -> dict[str, Tensor]:
-        """Of videos, of what memories attend to, of triplets, of the latent state."""
+        """Losses of videos, of the memories' attention, of triplets, of the latent state."""
         normal, anomaly, loss = output.normal, output.anomaly, self.loss
         if normal is None or anomaly is None:
             return {"classification": video_loss(output, batch, loss)}
@@ -122,7 +122,7 @@ class Memory(nn.Module):
         self.slots = nn.Parameter(torch.empty(slots, WIDTH).uniform_(-bound, bound))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`B x T x 512` to the mean attention of the highest slots `B x T`, and what is read."""
+        """`B x T x 512` to the mean attention of the highest slots, `B x T`, and what is read."""
         attention = (x @ self.slots.T / math.sqrt(WIDTH)).sigmoid()
         highest_slots = attention.topk(len(self.slots) // 16 + 1, dim=-1).values
         return highest_slots.mean(dim=-1), attention @ self.slots
@@ -134,7 +134,7 @@ class Places:
 
     Attributes:
         normal: `B x T`, those that the normal memory attends to most.
-        anomalous: `B x T`, those that the anomaly memory does.
+        anomalous: `B x T`, those that the anomaly memory attends to most.
         labels: `B`, true for anomalous videos.
     """
 
@@ -150,10 +150,10 @@ class Places:
         return cls(*found, batch.labels > 0)
 
     def means(self, of_normal: Tensor, of_anomalous: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Anchor `N x 512`, positive and negative `A x 512` each of a triplet.
+        """Anchor `N x 512`, positive and negative `A x 512` of a triplet.
 
         Anchor and positive are the most normal segments of normal and of anomalous videos, in
-        `of_normal`; the negative is the most anomalous ones of these, in `of_anomalous`.
+        `of_normal`; the negative is the most anomalous segments of the latter, in `of_anomalous`.
         """
         usual = chosen_mean(of_normal, self.normal)
         odd = chosen_mean(of_anomalous, self.anomalous)
@@ -161,10 +161,10 @@ class Places:
 
 
 def memory_loss(normal: Read, anomaly: Read, batch: Batch, divisor: int) -> Tensor:
-    """Cross-entropies of what memories attend to, in sum.
+    """Sum of the cross-entropies of the memories' attention.
 
-    In anomalous videos the highest segments of the anomaly memory and the lowest of the normal one
-    count; in normal videos all do.
+    In anomalous videos, only the highest segments of the anomaly memory and the lowest of the
+    normal memory count; in normal videos, all segments.
     """
     odd = batch.labels > 0
     real, usual = batch.mask[odd], batch.mask & ~odd[:, None]
@@ -179,7 +179,7 @@ def memory_loss(normal: Read, anomaly: Read, batch: Batch, divisor: int) -> Tens
 def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
     """Mean over pairs of a normal and an anomalous video of `max(0, d(a, p) - d(a, n) + 1)`.
 
-    Features are given the length 1. The released code pairs videos by their position in the batch.
+    Features are scaled to norm 1. The released code pairs videos by their position in the batch.
     """
     anchor, positive, negative = (
         functional.normalize(x, dim=-1) for x in (anchor, positive, negative)
