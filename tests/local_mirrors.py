@@ -1,12 +1,13 @@
 """A web server with the habits, good and bad, of those that data sets are fetched from."""
 
 import hashlib
+import json
 import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 COMMIT = "c0ffee" * 6 + "c0ff"
 PIECE = 16_384
@@ -69,8 +70,13 @@ class _Handler(BaseHTTPRequestHandler):
         habit, _, name = parts.path[1:].partition("/")
         content = self.server.files.get(name)
         asked = self.server.times_asked[parts.path]
-        if habit in ("datasets", "uc", "drive"):
-            {"datasets": self._hub, "uc": self._drive_page, "drive": self._drive_file}[habit]()
+        if habit in ("api", "datasets", "uc", "drive"):
+            {
+                "api": self._hub_api,
+                "datasets": self._hub,
+                "uc": self._drive_page,
+                "drive": self._drive_file,
+            }[habit]()
         elif content is None:
             self.send_error(404, "Not Found")
         elif habit == "hangs-up" or (habit == "busy-hang-up" and asked == 1):
@@ -115,6 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _hub(self):
         """/datasets/OWNER/REPO/resolve/REVISION/FILE, as huggingface_hub asks for it."""
         repo, _, revision, name = urlsplit(self.path).path.split("/", 6)[3:]
+        name = unquote(name)
         content = self.server.files.get(name)
         wrong = None
         if repo == "gated":
@@ -140,6 +147,31 @@ class _Handler(BaseHTTPRequestHandler):
             }
         )
         return None
+
+    def _hub_api(self):
+        """/api/datasets/OWNER/REPO/revision/REV and .../tree/REV/FOLDER: commit and listing."""
+        repo, kind, _, *folder = unquote(urlsplit(self.path).path).split("/", 7)[4:]
+        if repo != "repo":
+            return self._answer(401, b"", {"X-Error-Code": "RepoNotFound"})
+        answer = {"id": "owner/repo", "sha": COMMIT}
+        if kind == "tree":
+            answer = [
+                {
+                    "type": "file",
+                    "path": name,
+                    "size": len(content),
+                    "oid": "0" * 40,
+                    "lfs": {
+                        "size": len(content),
+                        "oid": hashlib.sha256(content).hexdigest(),
+                        "pointerSize": 100,
+                    },
+                }
+                for name, content in self.server.files.items()
+                if name.startswith("".join(folder))
+            ]
+        kind = {"Content-Type": "application/json"}
+        return self._answer(200, json.dumps(answer).encode(), kind)
 
     def _drive_page(self):
         """Google Drive's question whether a large file may come without a scan for viruses."""

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,6 +10,9 @@ from fusevad.cli.app import MaybeSettings, OnBadVideo, Settings, Workers, app
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
 from fusevad.plan.records import recorded
+
+if TYPE_CHECKING:
+    from fusevad.data.recorded.settings import RecordedSettings
 
 # Of the working directory, which is the repository.
 CONFIG = Path("config")
@@ -35,11 +38,16 @@ def fetch(
         Path | None, typer.Option(help="Folder of data that you already have; it is linked.")
     ] = None,
     record: Annotated[Path | None, typer.Option(help="File to write when all is there.")] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(help="Name of published features to download in place of videos (i3d, ...)."),
+    ] = None,
 ) -> None:
     """Data: download a data set into data/DATASET, or say how to get it by hand."""
     from fusevad.config.load import load_dataset
     from fusevad.data.fetch.dataset import fetch as fetch_files
     from fusevad.data.fetch.settings import FetchSettings
+    from fusevad.embed.imported.fetched import fetch_features
     from fusevad.files import write_json
 
     with recorded(settings) as job:
@@ -48,9 +56,27 @@ def fetch(
             raise FusevadError(f"data set {dataset}: rendered, so there is nothing to fetch")
         parsed = parse(FetchSettings, values, f"{dataset}: fetch")
         folder, lock = _data_folder(dataset), CONFIG / "checksums" / f"{dataset}.json"
+        if features is not None:
+            fetch_features(dataset, features, parsed, _recorded(dataset), folder, lock)
+            return
         fetch_files(dataset, parsed, folder, lock, data_root)
         if record is not None:
             write_json({"dataset": dataset, "folder": str(folder)}, record)
+
+
+def _recorded(dataset: str) -> "RecordedSettings":
+    """Section `recorded` of a data set.
+
+    Raises:
+        FusevadError: it has none.
+    """
+    from fusevad.config.load import load_dataset
+    from fusevad.data.recorded.settings import RecordedSettings
+
+    configured = load_dataset(CONFIG, dataset)
+    if configured.origin != "recorded":
+        raise FusevadError(f"data set {dataset}: not a recorded one; this is for those alone")
+    return parse(RecordedSettings, configured.settings, f"{dataset}: recorded")
 
 
 @app.command()
@@ -77,14 +103,9 @@ def verify(
     workers: Workers = 1,
 ) -> None:
     """Data: compare the files in data/DATASET with what is expected of the data set."""
-    from fusevad.config.load import load_dataset
-    from fusevad.data.recorded.settings import RecordedSettings
     from fusevad.data.recorded.verify import verify as verify_files
 
-    configured = load_dataset(CONFIG, dataset)
-    if configured.origin != "recorded":
-        raise FusevadError(f"data set {dataset}: not a recorded one; verify checks those alone")
-    parsed = parse(RecordedSettings, configured.settings, f"{dataset}: recorded")
+    parsed = _recorded(dataset)
     problems = verify_files(dataset, _data_folder(dataset), parsed, split, workers)
     if problems:
         raise FusevadError("\n".join([f"{dataset}: split {split}:", *problems]))

@@ -86,11 +86,11 @@ class Config:
 
     @property
     def without_videos(self) -> list[str]:
-        """Data sets with features in place of videos; features in bins still need the videos."""
+        """Data sets with features in place of videos; some layouts still need the videos."""
         return [
             key
             for key, value in self.features.items()
-            if not (value.get("videos") or LAYOUTS[value["layout"]].bins)
+            if not (value.get("videos") or LAYOUTS[value["layout"]].needs_videos)
         ]
 
     @property

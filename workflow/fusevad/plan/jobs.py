@@ -82,7 +82,8 @@ class Jobs:
 
     def fetch(self, source: str) -> dict[str, Any]:
         """Settings of `fusevad fetch`: archives (of videos) only if videos are needed."""
-        settings = self.fetched[source]
+        # Features are fetched by hand.
+        settings = {key: value for key, value in self.fetched[source].items() if key != "features"}
         read = [self.config.datasets[key] for key in self.config.with_videos]
         if any(each.source == source for each in (*read, *self.config.events.values())):
             return settings

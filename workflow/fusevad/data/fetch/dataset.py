@@ -4,9 +4,11 @@ Incomplete files are in `.fetch/` of the data folder and get their final names b
 verification. So the command can be killed anywhere; started again, it ends with the same files.
 """
 
+import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
@@ -16,7 +18,7 @@ from fusevad.data.fetch.job import FetchJob, is_done
 from fusevad.data.fetch.mirrors import one_line, writing
 from fusevad.data.fetch.place import fetch_archive, fetch_file, fetch_repository
 from fusevad.data.fetch.record import HIDDEN, Record
-from fusevad.data.fetch.settings import FetchSettings, FileSettings
+from fusevad.data.fetch.settings import FetchSettings, FileSettings, Licence
 from fusevad.errors import FusevadError
 
 
@@ -40,15 +42,32 @@ def fetch(
         if not folder.is_dir():
             raise FusevadError(f"{folder}: the link leads nowhere; repair or remove it")
         return
+    with alone_in(folder):
+        _fetch_all(FetchJob(dataset, settings, folder, LockFile(lock), Record(folder)))
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other commands from fetching into a folder.
+
+    Raises:
+        FusevadError: one does, or the folder cannot be written to.
+    """
     with writing(folder):
         (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(folder / HIDDEN / "lock", timeout=0):
-                _fetch_all(FetchJob(dataset, settings, folder, LockFile(lock), Record(folder)))
+                yield
         except filelock.Timeout as error:
             raise FusevadError(
                 f"{folder}: another command is fetching into it; wait until it ends"
             ) from error
+
+
+def say_licence(dataset: str, licence: Licence) -> None:
+    """Say on stderr what the user accepts."""
+    where = f" ({licence.url})" if licence.url else ""
+    print(f"{dataset}: by using it you accept: {licence.text}{where}", file=sys.stderr)
 
 
 def _link(dataset: str, folder: Path, existing: Path) -> None:
@@ -73,10 +92,8 @@ def _fetch_all(job: FetchJob) -> None:
     _remove_leftovers(job.lock.path)
     _remove_leftovers(job.record.path)
     missing = [file for file in job.settings.files if not is_done(job, file)]
-    licence = job.settings.licence
     if any(file.sources for file in missing):
-        where = f" ({licence.url})" if licence.url else ""
-        print(f"{job.dataset}: by using it you accept: {licence.text}{where}", file=sys.stderr)
+        say_licence(job.dataset, job.settings.licence)
     to_ask_for = [file.name for file in missing if not _fetch(job, file)]
     if to_ask_for:
         raise FusevadError(

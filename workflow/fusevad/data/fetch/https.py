@@ -22,6 +22,7 @@ _BROKEN_OFF = 5  # interruptions in a row without a byte received
 _BACKOFF_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60
 _BUSY = (408, 429, 500, 502, 503, 504)
+_LARGE = 100_000_000  # bytes of a file whose progress stays on the screen
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
@@ -156,7 +157,10 @@ def _receive(response: requests.Response, url: str, slot: Slot, start: int) -> N
             slot.clear_part()
             write_json(asdict(_Note(url, _validator(response), length)), slot.note)
     need_room(slot.title, slot.folder, coming or 0)
-    bar = tqdm(total=length, initial=start, desc=slot.title.name, unit="B", unit_scale=True)
+    leave = length is None or length > _LARGE
+    bar = tqdm(
+        total=length, initial=start, desc=slot.title.name, unit="B", unit_scale=True, leave=leave
+    )
     with bar, writing(slot.title), slot.part.open("ab") as part:
         body = response.raw.stream(_CHUNK, decode_content=False)
         while chunk := _next(body):

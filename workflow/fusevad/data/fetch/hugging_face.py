@@ -4,16 +4,19 @@ The library finds the file, its commit and its checksum and adds the user's toke
 gets the bytes, as the library's own download (2.4) starts again after a kill.
 """
 
+import contextlib
 import re
+from collections.abc import Iterator
 
 import httpx2
 import huggingface_hub
-from huggingface_hub import errors
+from huggingface_hub import HfApi, errors
+from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers
 
 from fusevad.data.fetch import https
 from fusevad.data.fetch.mirrors import MirrorError, MismatchError, Slot
-from fusevad.data.fetch.settings import HuggingFaceFile
+from fusevad.data.fetch.settings import HuggingFaceFile, HuggingFaceFolder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BUSY = (408, 429, 500, 502, 503, 504)
@@ -49,13 +52,51 @@ def download(source: HuggingFaceFile, slot: Slot, expected: str | None) -> str |
     return sha256
 
 
+def listed(source: HuggingFaceFolder, commit: str) -> Iterator[RepoFile]:
+    """The files of a folder at a commit, with their sizes and, if large, their SHA-256.
+
+    Raises:
+        MirrorError: offline, gated, no such repository, revision or folder.
+    """
+    with _hub_errors(source.revision):
+        for entry in HfApi().list_repo_tree(
+            source.repo, source.folder or None, recursive=True, revision=commit, repo_type="dataset"
+        ):
+            if isinstance(entry, RepoFile) and entry.path.endswith(source.suffix):
+                yield entry
+
+
+def commit_of(source: HuggingFaceFolder) -> str:
+    """The commit that a folder's revision stands for now.
+
+    Raises:
+        MirrorError: offline, gated, no such repository or revision.
+    """
+    with _hub_errors(source.revision):
+        found = HfApi().dataset_info(source.repo, revision=source.revision).sha
+    if found is None:
+        raise MirrorError("the hub names no commit")
+    return found
+
+
 def _metadata(source: HuggingFaceFile, retry: bool) -> huggingface_hub.HfFileMetadata:
     """The hub's facts about the file; with `retry` the library asks again and again."""
     url = huggingface_hub.hf_hub_url(
         source.repo, source.file, repo_type=source.repo_type, revision=source.revision
     )
-    try:
+    with _hub_errors(source.revision, _BusyError if not retry else MirrorError):
         return huggingface_hub.get_hf_file_metadata(url, retry_on_errors=retry)
+
+
+@contextlib.contextmanager
+def _hub_errors(revision: str, busy: type[MirrorError] = MirrorError) -> Iterator[None]:
+    """Turn what the hub says against an answer into a MirrorError, of type `busy` if it may pass.
+
+    Raises:
+        MirrorError: it does.
+    """
+    try:
+        yield
     except errors.OfflineModeIsEnabled as error:
         raise MirrorError("HF_HUB_OFFLINE is set", unreachable=True) from error
     except errors.GatedRepoError as error:
@@ -63,12 +104,12 @@ def _metadata(source: HuggingFaceFile, retry: bool) -> huggingface_hub.HfFileMet
     except errors.RepositoryNotFoundError as error:
         raise MirrorError("no such repository, or a private one") from error
     except errors.RevisionNotFoundError as error:
-        raise MirrorError(f"no revision {source.revision}") from error
+        raise MirrorError(f"no revision {revision}") from error
     except errors.EntryNotFoundError as error:
         raise MirrorError("no such file in the repository") from error
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
-        kind = _BusyError if status in _BUSY and not retry else MirrorError
+        kind = busy if status in _BUSY else MirrorError
         raise kind(f"answers {status}") from error
     except httpx2.HTTPError as error:
         raise MirrorError(f"not reached: {error}", unreachable=True) from error

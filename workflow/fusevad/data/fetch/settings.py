@@ -1,12 +1,14 @@
 """The section `fetch:` of a data set's configuration: where its files come from."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import urlsplit
 
+from fusevad.embed.imported.settings import LayoutName
 from fusevad.parsing import FORBID
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -129,25 +131,82 @@ class FileSettings:
         return str(PurePosixPath(self.name).parent)
 
 
+@dataclass(frozen=True, slots=True)
+class HuggingFaceFolder:
+    """All files with an ending below a folder of a repository of data on the Hugging Face hub.
+
+    folder: below the repository's top; empty: all of it.
+    """
+
+    __pydantic_config__ = FORBID
+    repo: str
+    folder: str = ""
+    suffix: str = ".npy"
+    revision: str = "main"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedFeatures:
+    """Features of a data set that anyone may download.
+
+    whose: who extracted them, how, and who hosts them.
+    layout: of `features` in a configuration that uses them.
+    crops: numbers of the crops that they hold.
+    gigabytes: of the download.
+    most_gigabytes: on the disk while it is unpacked, where that is more.
+    lacks: videos of the split that they are known to lack.
+    files: archives and files, named below the folder of these features.
+    huggingface: or a folder of many files.
+    """
+
+    __pydantic_config__ = FORBID
+    whose: str
+    licence: Licence
+    layout: LayoutName
+    crops: tuple[int, ...] = tuple(range(10))
+    gigabytes: float
+    most_gigabytes: float | None = None
+    lacks: int = 0
+    files: tuple[FileSettings, ...] = ()
+    huggingface: HuggingFaceFolder | None = None
+
+    def __post_init__(self) -> None:
+        _check_names(self.files)
+        if bool(self.files) == (self.huggingface is not None):
+            raise ValueError("features come from either `files` or `huggingface`; name one")
+        without = [file.name for file in self.files if not file.sources]
+        if without:
+            raise ValueError(f"{without[0]} has no sources; name one")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchSettings:
     """Section `fetch:`.
 
     form: for data given on request: what to request, where, and where to put the files.
+    features: by name, what `fusevad fetch --features NAME` downloads in place of videos.
     """
 
     __pydantic_config__ = FORBID
     licence: Licence
     files: tuple[FileSettings, ...]
     form: str | None = None
+    features: dict[str, PublishedFeatures] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = [file.name for file in self.files]
-        if len(set(names)) != len(names):
-            raise ValueError("two files have the same name")
+        _check_names(self.files)
+        for name in self.features:
+            _check_path(name)
         without = [file.name for file in self.files if not file.sources]
         if without and self.form is None:
             raise ValueError(f"{without[0]} has no sources; name one, or say in `form` how to ask")
+
+
+def _check_names(files: Iterable[FileSettings]) -> None:
+    """Raise ValueError if two files have one name."""
+    names = [file.name for file in files]
+    if len(set(names)) != len(names):
+        raise ValueError("two files have the same name")
 
 
 def _check_url(url: str, schemes: tuple[str, ...]) -> None:

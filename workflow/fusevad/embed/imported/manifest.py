@@ -7,8 +7,8 @@ from typing import Literal
 
 from fusevad.data.manifest import Label, Video, make_manifest_with, measured
 from fusevad.embed.imported.reading import Scan, pooled_rows, some
-from fusevad.embed.imported.run import look, wrong_lengths
-from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
+from fusevad.embed.imported.run import look, pooled_test, wrong_lengths
+from fusevad.embed.imported.settings import LAYOUTS, ImportSettings, Layout
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.video.decode import SEGMENT_FRAMES, VideoInfo
@@ -24,8 +24,11 @@ def manifest_from_features(
 ) -> None:
     """Write `manifest.csv`, `intervals.csv` and `skipped.csv` as `make_manifest` does.
 
-    A video has 16 frames for each row of its features, as in the evaluation of the released code:
-    frames after the last row are ignored, and their annotations are cut, with a warning.
+    A video has 16 frames for each row of its features (64 in `i3d-64`), as in the evaluation of the
+    released code: a last row that its video does not fill counts in full; frames after the last row
+    are ignored, and their annotations are cut, with a warning. The length of a video of pooled
+    features is unknown: it has 16 frames for each row too, which no metric reads, as only training
+    videos may be pooled.
     `path` and `sha256` belong to the first feature file of the first stream; frames per second,
     width and height are 0: unknown. The videos that `labels` names are not opened.
 
@@ -42,7 +45,8 @@ def manifest_from_features(
         FusevadError: inconsistent tables, missing or unreadable features with `stop`, or rows that
             do not span 16 frames.
     """
-    if LAYOUTS[settings.layout].bins:
+    layout = LAYOUTS[settings.layout]
+    if layout.needs_videos:
         raise FusevadError(
             f"{folder}: features of layout {settings.layout} do not tell how long a video is; make"
             " the manifest from the videos"
@@ -56,9 +60,10 @@ def manifest_from_features(
             if rows is not None:
                 raise FusevadError(
                     f"{folder}: all {len(scan.good)} videos have {rows} rows of {stream}, so a row"
-                    " is a part of a video and not 16 frames; get features of all segments"
+                    f" is a part of a video and not {layout.row_frames} frames; get features of all"
+                    " segments"
                 )
-        videos = {label.name: _video(label, scans) for label in declared}
+        videos = {label.name: _video(label, scans, layout) for label in declared}
         bad = {name: video for name, video in videos.items() if isinstance(video, str)}
         if bad and on_bad_video == "stop":
             raise FusevadError(
@@ -116,16 +121,18 @@ def _scans(
     }
 
 
-def _video(label: Label, scans: dict[str, Scan]) -> Video | str:
+def _video(label: Label, scans: dict[str, Scan], layout: Layout) -> Video | str:
     for stream, scan in scans.items():
         if label.name in scan.bad:
             return f"{stream}: {scan.bad[label.name]}"
     features = [scan.good[label.name] for scan in scans.values()]
-    lengths = {each.segments for each in features}
+    for each in features:
+        if why := pooled_test(each, label.split, layout):
+            return why
+    lengths = {each.rows for each in features}
     if len(lengths) > 1:
         return f"{min(lengths)} rows in one stream, {max(lengths)} in another"
     file = features[0].files[0]
-    info = VideoInfo(
-        frames=SEGMENT_FRAMES * lengths.pop(), fps=0, variable_rate=False, width=0, height=0
-    )
+    frames = SEGMENT_FRAMES if features[0].pooled else layout.row_frames
+    info = VideoInfo(frames=frames * lengths.pop(), fps=0, variable_rate=False, width=0, height=0)
     return measured(replace(label, path=file), info, sha256(file))

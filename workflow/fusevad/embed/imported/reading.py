@@ -1,4 +1,4 @@
-"""Read feature files of videos: their sizes, and their arrays as `segments x crops x D`."""
+"""Read feature files of videos: their sizes, and their arrays as `rows x crops x D`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,14 +24,16 @@ class VideoFeatures:
     Attributes:
         files: one for each wanted crop, or one (`whole`) with all crops.
         whole: whether it is one file.
-        segments: rows of each file.
+        rows: of each file.
         width: features of a row, D.
+        pooled: whether rows are equal parts of the whole video.
     """
 
     files: tuple[Path, ...]
     whole: bool
-    segments: int
+    rows: int
     width: int
+    pooled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,12 @@ def scan(
 
 
 def pooled_rows(features: Iterable[VideoFeatures]) -> int | None:
-    """The number of rows that all videos have, if rows are parts of whole videos, not of 16 frames.
+    """The number of rows that all videos have, if rows are parts of whole videos, not frames.
 
-    None if the numbers differ, or are larger than any published pooling.
+    None if the numbers differ, or are larger than any published pooling. Arrays that are known to
+    be pooled do not count.
     """
-    lengths = [each.segments for each in features]
+    lengths = [each.rows for each in features if not each.pooled]
     alike = len(lengths) > 2 and len(set(lengths)) == 1
     return lengths[0] if alike and lengths[0] <= _MOST_PARTS else None
 
@@ -90,16 +93,16 @@ def some(problems: Mapping[str, str]) -> str:
 
 
 def read_video(video: VideoFeatures, settings: ImportSettings) -> NDArray[np.float16]:
-    """Features of a video, `segments x crops x D`; NaN stays.
+    """Features of a video, `rows x crops x D`; NaN stays.
 
     Raises:
         FusevadError: a file is damaged, changed since the scan, or overflows float16.
     """
-    result = np.empty((video.segments, len(settings.crops), video.width), np.float16)
+    result = np.empty((video.rows, len(settings.crops), video.width), np.float16)
     for place, (file, plane) in enumerate(_planes(video, settings)):
-        if plane.shape != (video.segments, video.width):
+        if plane.shape != (video.rows, video.width):
             raise FusevadError(
-                f"{file}: {_text(plane.shape)} features instead of {video.segments} x"
+                f"{file}: {_text(plane.shape)} features instead of {video.rows} x"
                 f" {video.width}; extract or download it again"
             )
         with np.errstate(over="ignore"):
@@ -134,27 +137,38 @@ def _sizes(files: Mapping[int, Path], settings: ImportSettings) -> _Sizes | str:
         return _no_crops(settings.crops, files)
     chosen = (files[_WHOLE],) if whole else tuple(files[crop] for crop in settings.crops)
     shapes = [_shape(file, whole, settings) for file in chosen]
-    lengths = [shape[0] for shape in shapes]
+    lengths = [shape.rows for shape in shapes]
     if min(lengths) == 0:
         return "no segment"
     if len(set(lengths)) > 1:
         return f"crops of {min(lengths)} to {max(lengths)} segments"
-    _, crops, width = shapes[0]
-    if whole and max(settings.crops) >= crops:
-        return _no_crops(settings.crops, range(crops))
-    return _Sizes(VideoFeatures(chosen, whole, lengths[0], width), crops)
+    shape = shapes[0]
+    if whole and max(settings.crops) >= shape.crops:
+        return _no_crops(settings.crops, range(shape.crops))
+    video = VideoFeatures(chosen, whole, shape.rows, shape.width, shape.pooled)
+    return _Sizes(video, shape.crops)
 
 
 def _no_crops(wanted: Sequence[int], there: Mapping[int, Path] | range) -> str:
     return f"no crop {', '.join(str(crop) for crop in wanted if crop not in there)}"
 
 
-def _shape(file: Path, whole: bool, settings: ImportSettings) -> tuple[int, int, int]:
-    """Segments, crops and features of a file. Text is not read: the layout gives its shape."""
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Sizes of one file's array."""
+
+    rows: int
+    crops: int
+    width: int
+    pooled: bool
+
+
+def _shape(file: Path, whole: bool, settings: ImportSettings) -> _Shape:
+    """Sizes of a file's array. Text is not read: the layout gives its shape."""
     layout = LAYOUTS[settings.layout]
-    shape = (layout.bins, layout.widths[0]) if layout.bins else _open(file).shape
+    shape = (layout.bins, layout.widths[0]) if layout.suffix == ".txt" else _open(file).shape
     if 0 in shape:  # the released extractor saves an empty array for 16 frames or fewer
-        return 0, 0, 0
+        return _Shape(0, 0, 0, pooled=False)
     if shape[-1] not in layout.widths or len(shape) not in ((2, 3) if whole else (2,)):
         widths = " or ".join(map(str, layout.widths))
         raise FusevadError(
@@ -162,15 +176,21 @@ def _shape(file: Path, whole: bool, settings: ImportSettings) -> tuple[int, int,
             f" features in a row, and several crops only in a file without a crop's number; choose"
             " another layout"
         )
+    pooled = layout.is_pooled(shape)
     if len(shape) == 2:
-        return shape[0], 1, shape[1]
-    return shape[1 - settings.crop_axis], shape[settings.crop_axis], shape[2]
+        return _Shape(shape[0], 1, shape[1], pooled)
+    crop_axis = _crop_axis(settings, pooled)
+    return _Shape(shape[1 - crop_axis], shape[crop_axis], shape[2], pooled)
+
+
+def _crop_axis(settings: ImportSettings, pooled: bool) -> int:
+    return 0 if pooled else settings.crop_axis
 
 
 def _planes(
     video: VideoFeatures, settings: ImportSettings
 ) -> Iterator[tuple[Path, NDArray[np.floating]]]:
-    """File and `segments x D` of each wanted crop."""
+    """File and `rows x D` of each wanted crop."""
     if not video.whole:
         yield from ((file, _open(file)) for file in video.files)
         return
@@ -180,7 +200,7 @@ def _planes(
         yield file, array
         return
     for crop in settings.crops:
-        yield file, array.take(crop, axis=settings.crop_axis)
+        yield file, array.take(crop, axis=_crop_axis(settings, video.pooled))
 
 
 def _open(file: Path) -> NDArray[np.floating]:

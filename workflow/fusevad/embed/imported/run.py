@@ -22,11 +22,12 @@ from fusevad.embed.imported.reading import (
     scan,
     some,
 )
-from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
+from fusevad.embed.imported.settings import LAYOUTS, ImportSettings, Layout
 from fusevad.embed.index import make_index
 from fusevad.embed.shards import shard_metadata, write_shard
 from fusevad.errors import FusevadError
 from fusevad.files import sha256, write_csv
+from fusevad.video.settings import SEGMENT_FRAMES
 
 
 def import_features(
@@ -45,8 +46,9 @@ def import_features(
     Every frame gets a score: a video has as many rows as segments in the manifest, or one
     fewer. Then its last row is repeated for the missing segment: extractors drop an incomplete
     last segment, and some (the released one, after a multiple of 512 frames) a complete one.
-    Layouts with `bins` have a fixed number of rows B for the whole video: segment s of S takes
-    row `floor((s + 1/2) B / S)`, the row that covers its middle.
+    A row of 64 frames is repeated for each of its four segments. Pooled arrays have a fixed number
+    of rows B for the whole video: segment s of S takes row `floor((s + 1/2) B / S)`, the row that
+    covers its middle.
 
     Args:
         settings: layout, crops and more.
@@ -108,22 +110,39 @@ def wrong_lengths(
     Raises:
         FusevadError: rows are parts of whole videos.
     """
-    if LAYOUTS[settings.layout].bins:
-        return {}
+    layout = LAYOUTS[settings.layout]
     wrong = {
-        video.name: f"{found.files[0].name} has {found.segments} segments, expected "
-        f"{video.segments} or {video.segments - 1}"
+        video.name: why
         for video in videos
         if (found := features.get(video.name))
-        and found.segments not in (video.segments, video.segments - 1)
+        and (why := pooled_test(found, video.split, layout) or _wrong_length(found, video, layout))
     }
     rows = pooled_rows(features.values())
     if wrong and rows is not None:
         raise FusevadError(
             f"{folder}: all {len(features)} videos have {rows} rows, though their lengths differ:"
-            " a row is a part of a video and not 16 frames; get features of all segments"
+            f" a row is a part of a video and not {layout.row_frames} frames; get features of all"
+            " segments"
         )
     return wrong
+
+
+def pooled_test(features: VideoFeatures, split: str, layout: Layout) -> str | None:
+    """Why a test video's features can't be judged frame by frame, if they are pooled alone."""
+    if split != "test" or not features.pooled or layout.needs_videos:
+        return None
+    return f"{features.files[0].name} is pooled to {features.rows} rows, as training videos are"
+
+
+def _wrong_length(features: VideoFeatures, video: Video, layout: Layout) -> str | None:
+    expected = layout.rows(video.frames)
+    if features.pooled or features.rows in (expected, expected - 1):
+        return None
+    unit = "segments" if layout.row_frames == SEGMENT_FRAMES else f"rows of {layout.row_frames}"
+    return (
+        f"{features.files[0].name} has {features.rows} {unit}, expected {expected} or"
+        f" {expected - 1}"
+    )
 
 
 def _check_lengths(
@@ -189,7 +208,8 @@ class _Import:
                 array = self._numbers(video.name)
             except FusevadError as error:
                 raise self._with_others(video.name, error) from error
-            yield array[_rows(len(array), video.segments, LAYOUTS[self.settings.layout].bins)]
+            layout = LAYOUTS[self.settings.layout]
+            yield array[_rows(self.features[video.name], video.segments, layout)]
             bar.update()
 
     def _numbers(self, name: str) -> NDArray[np.float16]:
@@ -233,12 +253,14 @@ class _Import:
             _say(f"NaN replaced by 0 in {rows} rows of {videos} of {len(self.features)} videos")
 
 
-def _rows(found: int, segments: int, bins: int) -> NDArray[np.int64] | slice:
+def _rows(features: VideoFeatures, segments: int, layout: Layout) -> NDArray[np.int64] | slice:
     """The row for each segment; see `import_features`."""
-    if found == segments and not bins:
+    if features.rows == segments:
         return slice(None)
     numbers = np.arange(segments)
-    return (2 * numbers + 1) * bins // (2 * segments) if bins else np.minimum(numbers, found - 1)
+    if features.pooled:
+        return (2 * numbers + 1) * features.rows // (2 * segments)
+    return np.minimum(numbers * SEGMENT_FRAMES // layout.row_frames, features.rows - 1)
 
 
 def _say(text: str) -> None:

@@ -8,11 +8,15 @@
 | `i3d`      | `VIDEO[_i3d].npy`, all crops in one file    | T x crops x 2048, or | RGB     |
 |            |                                             | 1024                 |         |
 |            | `VIDEO__CROP.npy` or `VIDEO_CROP.npy`       | T x 2048, or 1024    |         |
+| `i3d-32`   | `VIDEO[_i3d].npy`: training videos pooled,  | 10 x 32 x 2048;      | RGB     |
+|            | test videos whole                           | T x 10 x 2048        |         |
+| `i3d-64`   | `VIDEO.npy`, all crops in one file          | T' x crops x 2048    | RGB     |
 | `c3d`      | as `i3d`                                    | 4096 features        | RGB     |
 | `c3d-txt`  | `VIDEO[_C].txt` (Sultani et al.), one crop  | 32 x 4096            | RGB     |
 
 Folders between the top and a file do not matter (`train/`, a class, none). T is the number of
-16-frame segments, except for `c3d-txt`, whose 32 rows are equally long parts of the whole video.
+16-frame segments, T' of rows of 64 frames. The 32 rows of `c3d-txt`, and of a training video of
+`i3d-32`, are equally long parts of the whole video.
 """
 
 from collections.abc import Mapping
@@ -22,6 +26,7 @@ from typing import Literal
 
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
+from fusevad.video.settings import SEGMENT_FRAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,10 @@ class Layout:
         widths: the published numbers of features D.
         suffix: of the files.
         endings: what may be between the video's name and the suffix.
-        bins: rows of every array if they divide the whole video evenly; 0 if a row is a 16-frame
-            segment.
+        bins: rows of a pooled array, which divide the whole video evenly; 0 if none is pooled.
+        pooled_crops: crops, on axis 0, by which a pooled array is told from that of a whole test
+            video; 0 if all arrays are pooled.
+        row_frames: frames of a row of an array that is not pooled, a multiple of a segment's.
     """
 
     streams: Mapping[str, tuple[str, ...]]
@@ -42,6 +49,23 @@ class Layout:
     suffix: str = ".npy"
     endings: tuple[str, ...] = ()
     bins: int = 0
+    pooled_crops: int = 0
+    row_frames: int = SEGMENT_FRAMES
+
+    @property
+    def needs_videos(self) -> bool:
+        """Whether the lengths of videos are in no array."""
+        return bool(self.bins) and not self.pooled_crops
+
+    def is_pooled(self, shape: tuple[int, ...]) -> bool:
+        """Whether rows of an array of this shape are parts of the whole video."""
+        return self.needs_videos or bool(
+            self.bins and len(shape) == 3 and shape[:2] == (self.pooled_crops, self.bins)
+        )
+
+    def rows(self, frames: int) -> int:
+        """Rows of a video that is not pooled; an incomplete last one counts."""
+        return -(-frames // self.row_frames)
 
 
 _ONE = {"rgb": (".",)}
@@ -51,9 +75,12 @@ LAYOUTS = {
     ),
     "vadclip": Layout(_ONE, (512,)),
     "i3d": Layout(_ONE, (2048, 1024), endings=("_i3d",)),
+    "i3d-32": Layout(_ONE, (2048,), endings=("_i3d",), bins=32, pooled_crops=10),
+    "i3d-64": Layout(_ONE, (2048,), row_frames=64),
     "c3d": Layout(_ONE, (4096,), endings=("_c3d",)),
     "c3d-txt": Layout(_ONE, (4096,), ".txt", ("_C",), bins=32),
 }
+LayoutName = Literal["released", "vadclip", "i3d", "i3d-32", "i3d-64", "c3d", "c3d-txt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +93,15 @@ class ImportSettings:
             0 is the centre in `released` and `vadclip`; a file without a number and without an axis
             of crops is crop 0.
         streams: folder of each stream, below the imported folder; empty: the layout's.
-        crop_axis: axis of the crops in files that hold several: 1 is T x crops x D.
+        crop_axis: axis of the crops in files that hold several: 1 is T x crops x D. Pooled arrays
+            of `i3d-32` always have them on axis 0.
         on_nan: `stop`, or `zero` to replace NaN by 0 and count it (the released motion-cue features
             are 0/0 where nothing moves).
     """
 
     __pydantic_config__ = FORBID
 
-    layout: Literal["released", "vadclip", "i3d", "c3d", "c3d-txt"]
+    layout: LayoutName
     crops: tuple[int, ...] = tuple(range(10))
     streams: dict[str, str] = field(default_factory=dict)
     crop_axis: Literal[0, 1] = 1
