@@ -234,7 +234,7 @@ def test_a_name_is_what_the_manifest_says(features):
 def test_the_same_crop_twice_is_an_error(features):
     features.save_crops("RGB/{}__{}.npy", 1024)
     features.save("FLOW/Abuse001_x264__0.npy", 7, 1024)
-    assert "crop 0 of video Abuse001_x264 is in" in features.error(ImportSettings("i3d"))
+    assert "crop 0 of video Abuse001_x264 is also in" in features.error(ImportSettings("i3d"))
 
 
 def with_values(features: Features, value: float) -> dict[str, np.ndarray]:
