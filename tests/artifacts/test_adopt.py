@@ -217,7 +217,7 @@ def test_a_part_of_a_job_stays_and_is_named():
     make(plan)
     Path(RUN, "weights/seed-0.safetensors").unlink()
     adopted = adopt(plan)
-    missing = f"{RUN}/weights/seed-0.safetensors: not there"
+    missing = f"{RUN}/weights/seed-0.safetensors: missing"
     assert adopted.incomplete == {"train/tiny/ours": missing}
     assert not adopted.moved
 

@@ -134,7 +134,7 @@ def test_nothing_is_moved_back_over_what_was_made_since() -> None:
     adopt(changed)
     make(changed)
     before = times()
-    with pytest.raises(FusevadError, match="is there again; move it away"):
+    with pytest.raises(FusevadError, match="exists again; move it away"):
         move_back()
     assert times() == before
 

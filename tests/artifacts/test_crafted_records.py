@@ -165,7 +165,7 @@ def test_a_dvc_lock_that_is_no_text_is_one_line(clone_of_others: Path) -> None:
 def test_nothing_is_pushed_for_a_hash_that_is_none(clone_of_others: Path, victim: Path) -> None:
     change_lock(clone_of_others, lambda stages: stages[DATA]["outs"][0].update(md5=UP))
     before = sorted(clone_of_others.parent.joinpath("remote").rglob("*"))
-    with pytest.raises(FusevadError, match="is no MD5"):
+    with pytest.raises(FusevadError, match="is not an MD5"):
         Store(clone_of_others).push([make(clone_of_others, DATA)])
     assert sorted(clone_of_others.parent.joinpath("remote").rglob("*")) == before
     assert victim.read_text() == "precious"
@@ -196,5 +196,5 @@ def test_a_record_without_end_is_damaged() -> None:
     )
     with pytest.raises(FusevadError, match="nested too deeply"):
         parse_record(text.encode(), "a.json")
-    with pytest.raises(FusevadError, match="no JSON"):
+    with pytest.raises(FusevadError, match="not JSON"):
         parse_record(b"[" * 100_000, "a.json")

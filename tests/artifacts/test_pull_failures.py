@@ -166,7 +166,7 @@ def test_a_wrong_object_on_the_remote(second: Path, pushed: Path) -> None:
 def test_a_remote_that_has_lost_an_object(second: Path, pushed: Path) -> None:
     lost = _on_remote(second, _oid(second, LARGE))
     lost.rename(second.parent / "aside")
-    assert f"{LARGE} isn't there; ask who recorded it" in fails_in_one_line(second)
+    assert f"{LARGE} is missing; ask who recorded it" in fails_in_one_line(second)
     (second.parent / "aside").rename(lost)
     completes(second, pushed)
 

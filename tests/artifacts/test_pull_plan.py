@@ -85,7 +85,7 @@ def test_one_run_more_wants_the_other_results_and_what_training_reads():
     known = kept_by(made_up_plan())
     pulled = pull_plan(made_up_plan(runs=("ours", "theirs")), known, "results/table1.tex")
     assert set(pulled.remade) == {"train/tiny/theirs", "evaluate/tiny/theirs", "report/table1"}
-    assert pulled.remade["train/tiny/theirs"] == "not kept by DVC"
+    assert pulled.remade["train/tiny/theirs"] == "not tracked by DVC"
     assert set(pulled.fetch) == EMBEDDINGS | {"manifest/tiny", "evaluate/tiny/ours"}
 
 

@@ -126,7 +126,7 @@ def test_a_unit_that_is_not_whole_is_not_recorded(tmp_path: Path) -> None:
     made = make(first, DATA)
     (first / MANIFEST).unlink()
     before = (first / "config/tracked.yaml").read_text()
-    with pytest.raises(FusevadError, match=rf"{MANIFEST}: isn't there"):
+    with pytest.raises(FusevadError, match=rf"{MANIFEST}: missing"):
         Store(first).record([made], configuration(), [CONFIGFILE])
     assert (first / "config/tracked.yaml").read_text() == before
     assert not (first / "dvc.lock").exists()
@@ -217,7 +217,7 @@ def test_a_wrong_object_on_the_remote_never_gets_into_the_cache(
 def test_a_file_that_was_recorded_and_not_pushed_is_named(clones: tuple[Path, Path]) -> None:
     _, second = clones
     on_remote(second, HISTORY).unlink()
-    with pytest.raises(FusevadError, match=rf"{HISTORY} isn't there; ask who recorded it"):
+    with pytest.raises(FusevadError, match=rf"{HISTORY} is missing; ask who recorded it"):
         Store(second).fetch([HISTORY])
 
 

@@ -79,7 +79,7 @@ def test_methods_that_cannot_be_compared_are_one_clear_line(world, tmp_path):
     with pytest.raises(FusevadError, match="not the parameters of method gating"):
         compare(world, world.run, "gating", tmp_path)
     run = world.trained("concat")
-    with pytest.raises(FusevadError, match="have not both fusion weights"):
+    with pytest.raises(FusevadError, match="do not both have fusion"):
         compare(world, run, "concat", tmp_path)
 
 

@@ -140,7 +140,7 @@ def test_dvc_repro_makes_a_missing_run_alone_and_it_is_the_same(first, second):
 def test_changed_motion_cues_need_videos_and_it_says_how_to_get_them(second):
     change(second / "config/tiny.yaml", cues={"windows": [4, 8, 16]})
     said = run(second, "fusevad", "pull", TABLE, *TINY).stdout
-    (advice,) = (line for line in said.splitlines() if "are needed and not here" in line)
+    (advice,) = (line for line in said.splitlines() if "are needed and missing" in line)
     for command in advice.partition("run: ")[2].split(" && "):
         run(second, *command.split(), *TINY)
     assert (second / "results/rendered-tiny/source/videos").is_dir()

@@ -1,1 +1,1 @@
-"""Artifacts that DVC keeps: recorded, fetched, pushed, believed and thrown away."""
+"""Artifacts that DVC tracks: record, fetch, push, adopt and remove them."""

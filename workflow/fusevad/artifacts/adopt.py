@@ -1,10 +1,10 @@
-"""Making Snakemake believe artifacts that fit the configuration, and none that don't.
+"""Make Snakemake trust artifacts that fit the configuration, and no others.
 
-Snakemake compares times: an input newer than an output runs its job. Files that were fetched have
-times in any order, and in a fresh clone all times are new. So what fits gets times in the order of
-the stages; what doesn't is moved away, and Snakemake makes it again. Where a job's own files aren't
-there, Snakemake compares its inputs with the outputs of the jobs after it; so settings files and
-sources of absent jobs have to be older than what was made from them, too.
+Snakemake compares times: an input newer than an output runs its job. Fetched files have times in
+any order, and in a fresh clone all times are new. So artifacts that fit get times in the order of
+the stages; the others are moved away, and Snakemake makes them again. If a job's own files are
+missing, Snakemake compares its inputs with the outputs of the jobs after it; so settings files and
+sources of absent jobs must also be older than those outputs.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,12 +21,12 @@ from fusevad.plan.lineage import Job, Plan
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What `adopt` found and did.
+    """The findings and actions of `adopt`.
 
     Attributes:
-        fitting: jobs whose files Snakemake will believe.
+        fitting: jobs whose files Snakemake will trust.
         moved: jobs whose files are in `UNFIT` now, or will be, with the reason.
-        incomplete: jobs of which only a part is there; what is there fits.
+        incomplete: jobs with only part of their files; these fit.
     """
 
     fitting: list[Job]
@@ -35,16 +35,16 @@ class Adopted:
 
 
 def adopt(plan: Plan, jobs: Iterable[Job] | None = None, dry_run: bool = False) -> Adopted:
-    """Put the files of `jobs` and all before them (of all jobs, without any) in order, or away.
+    """Put the files of `jobs` (all, if None) and of all jobs before them in order, or move them away.
 
     Args:
         plan: of the configuration.
-        jobs: those that count.
+        jobs: the requested jobs.
         dry_run: change nothing.
 
     Raises:
-        FusevadError: Snakemake is running, or was killed; a file that must be changed belongs to
-            another user, and nothing is changed.
+        FusevadError: Snakemake is running, or was killed; or a file that must be changed belongs
+            to another user. Then nothing is changed.
     """
     refuse_while_running()
     chosen = plan.jobs if jobs is None else with_upstream(plan, (job.name for job in jobs))
@@ -54,7 +54,7 @@ def adopt(plan: Plan, jobs: Iterable[Job] | None = None, dry_run: bool = False) 
     if not dry_run:
         _carry_out(plan, fitting, unfit)
     incomplete = {
-        name: f"{found.missing[0]}: not there" for name, found in fitting.items() if found.missing
+        name: f"{found.missing[0]}: missing" for name, found in fitting.items() if found.missing
     }
     moved = {finding.job.name: finding.reason for finding in unfit}
     return Adopted([found.job for found in fitting.values()], moved, incomplete)
@@ -82,7 +82,7 @@ def refuse_while_running() -> None:
     """Stop if Snakemake holds its lock on the working directory.
 
     Raises:
-        FusevadError: it does.
+        FusevadError: it holds the lock.
     """
     folder = Path(".snakemake/locks")
     if folder.is_dir() and any(folder.iterdir()):
@@ -93,7 +93,7 @@ def refuse_while_running() -> None:
 
 
 def with_upstream(plan: Plan, fitting: Iterable[str]) -> dict[str, Job]:
-    """Jobs of these names and all before them, in plan order."""
+    """The named jobs and all jobs before them, in plan order."""
     found: set[str] = set()
     waiting = list(fitting)
     while waiting:

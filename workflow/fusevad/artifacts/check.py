@@ -1,4 +1,4 @@
-"""Which artifacts of the workspace fit the configuration, and why others don't.
+"""Check which artifacts of the workspace fit the configuration, and why others do not.
 
 Paths are relative to the working directory, which is the repository, as in the plan.
 """
@@ -21,15 +21,15 @@ from fusevad.plan.records import Record, differences, read_record
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What lies in the workspace of a job.
+    """The files of a job in the workspace, and whether they fit.
 
     Attributes:
         job: the job.
-        record: how it says that it was made; None without a record that can be read.
-        made_otherwise: lines on values or inputs that differ from what the configuration expects.
-        damaged: lines on files that aren't as recorded.
-        missing: recorded outputs that aren't there and can be.
-        hashes: of those that are there.
+        record: of how they were made; None if it is missing or unreadable.
+        made_otherwise: lines on values or inputs that differ from the configuration.
+        damaged: lines on files that differ from the record.
+        missing: recorded outputs that are absent, which is allowed.
+        hashes: of the files that exist.
     """
 
     job: Job
@@ -41,31 +41,31 @@ class Finding:
 
     @property
     def fits(self) -> bool:
-        """Whether what is there can be believed."""
+        """Whether the existing files can be trusted."""
         return not self.made_otherwise and not self.damaged
 
     @property
     def whole(self) -> bool:
-        """Whether everything is there and can be believed."""
+        """Whether all files exist and can be trusted."""
         return self.fits and not self.missing
 
     @property
     def reason(self) -> str:
-        """The first thing that doesn't fit, and how many more there are."""
+        """The first reason why it does not fit, and how many more there are."""
         lines = [*self.made_otherwise, *self.damaged]
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
         return f"{lines[0]}{more}" if lines else ""
 
     @property
     def files(self) -> list[str]:
-        """Outputs and record, as far as they are there."""
+        """Existing outputs and record."""
         recorded = self.record.outputs if self.record else {}
         paths = dict.fromkeys([*self.job.outputs, *recorded, self.job.record])
         return [path for path in paths if os.path.lexists(path)]
 
 
 def lineage_differences(plan: Plan, job: Job, record: Record) -> list[str]:
-    """One line for each value by which a record differs from what the configuration expects."""
+    """One line for each value in which a record differs from the configuration."""
     expected = plan.lineage(job)
     return [] if record.lineage == expected else differences(record.lineage, expected)
 
@@ -73,13 +73,13 @@ def lineage_differences(plan: Plan, job: Job, record: Record) -> list[str]:
 def input_differences(
     plan: Plan, job: Job, record: Record, *known: Mapping[str, Record]
 ) -> list[str]:
-    """One line for each input of which the first of the `known` records has another hash.
+    """One line for each input whose hash differs in the first of the `known` records that has it.
 
     Args:
         plan: of the configuration.
         job: the job that read the inputs.
-        record: what it says about them.
-        known: records of the jobs that made them, by job name; the first that has one counts.
+        record: of this job.
+        known: records of the jobs that made the inputs, by job name; the first that has one counts.
     """
     lines = []
     for path in job.inputs:
@@ -95,9 +95,9 @@ def input_differences(
 
 
 def check(plan: Plan, jobs: Iterable[Job]) -> dict[str, Finding]:
-    """What is there of `jobs`, in plan order.
+    """The findings on `jobs`, in plan order.
 
-    Jobs of which nothing is there are left out.
+    Jobs without any files are left out.
     """
     chosen = {job.name for job in jobs}
     ordered = [job for job in plan.jobs.values() if job.name in chosen]
@@ -117,7 +117,7 @@ def check(plan: Plan, jobs: Iterable[Job]) -> dict[str, Finding]:
 
 
 def _read(job: Job) -> Finding | None:
-    """The record of a job and whether it is one; None if nothing of the job is there."""
+    """The finding from a job's record alone; None if the job has no files."""
     if not os.path.lexists(job.record):
         there = [path for path in job.kept_outputs if os.path.lexists(path)]
         if not there:
@@ -132,7 +132,7 @@ def _read(job: Job) -> Finding | None:
 
 
 def check_paths(job: Job, record: Record) -> None:
-    """Refuse a record that names files outside `results/`, or not all that its job makes.
+    """Refuse a record that names files outside `results/`, or lacks outputs of its job.
 
     Raises:
         FusevadError: it does.
@@ -146,19 +146,19 @@ def check_paths(job: Job, record: Record) -> None:
 
 
 def _size(path: str) -> int | None:
-    """Size of a file, or of all files of a folder; None if it isn't there."""
+    """Size of a file, or of all files of a folder; None if it does not exist."""
     try:
         return folder_size(Path(path)) if os.path.isdir(path) else os.stat(path).st_size
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
-# By path, with what shows that a file was replaced since: size, time and inode.
+# By path, with what shows a later change: size, time and inode.
 _HASHES: dict[str, tuple[tuple[int, int, int], str]] = {}
 
 
 def _hash(paths: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of files, each read once. Threads: hashing and reading leave Python alone."""
+    """SHA-256 of files, each read once, in threads: hashing and reading release Python's lock."""
     names = list(paths)
     new = [name for name in names if _HASHES.get(name, (None,))[0] != _state(name)]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -175,7 +175,7 @@ def _hash_one(path: str) -> tuple[tuple[int, int, int], str]:
 
 
 def _state(path: str) -> tuple[int, int, int]:
-    """What shows that a file, or the last one of a folder, was replaced."""
+    """Size, time and inode, which show that a file, or the last file of a folder, was replaced."""
     inside = [Path(path, name) for name in folder_files(Path(path))] if os.path.isdir(path) else []
     found = os.stat(path)
     newest = max(found.st_mtime_ns, *(file.stat().st_mtime_ns for file in inside), 0)
@@ -189,7 +189,7 @@ def _judge(
     findings: Mapping[str, Finding],
     upstream: dict[str, Record | None],
 ) -> Finding:
-    """The finding, complete; `findings` has all jobs upstream that are looked at."""
+    """Complete the finding; `findings` has all checked jobs upstream."""
     job, record = found.job, found.record
     if record is None:
         return found
@@ -217,7 +217,7 @@ def _other_inputs(
     findings: Mapping[str, Finding],
     upstream: dict[str, Record | None],
 ) -> list[str]:
-    """Inputs that aren't those which this one was made from, or that were made from others."""
+    """Inputs that differ from those that were read, or do not fit themselves."""
     lines = []
     known = {}
     for other in plan.upstream(job):
@@ -234,7 +234,7 @@ def _other_inputs(
 
 
 def _believed(plan: Plan, job: Job, findings: Mapping[str, Finding]) -> Record | None:
-    """The record of a job upstream, of which something is there that could be of the plan."""
+    """The record of an upstream job, if some of its files exist and may fit the plan."""
     if job.name not in findings:
         return believed_records(plan, [job]).get(job.name)
     record = findings[job.name].record
@@ -244,9 +244,9 @@ def _believed(plan: Plan, job: Job, findings: Mapping[str, Finding]) -> Record |
 
 
 def believed_records(plan: Plan, jobs: Iterable[Job]) -> dict[str, Record]:
-    """Records that are as the configuration expects, of jobs of which something is there.
+    """Records that fit the configuration, of jobs with some files.
 
-    Says nothing about the files themselves, and passes over damaged records: `check` finds those.
+    The files themselves are not checked, and damaged records are skipped: `check` reports those.
     """
     found = {}
     for job in jobs:

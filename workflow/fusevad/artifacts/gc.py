@@ -1,4 +1,4 @@
-"""What lies in `results/` that no configuration refers to."""
+"""Find files in `results/` that no configuration refers to."""
 
 import os
 import shutil
@@ -12,9 +12,10 @@ from fusevad.errors import FusevadError
 from fusevad.plan.lineage import SETTINGS_FOLDER, Plan
 from fusevad.plan.records import read_record
 
-# Folders of a data set in whose depth one thing lies: runs/EXPERIMENT, embeddings/ENCODER/STREAM.
+# Folders of a data set, with the depth of one unit in them: runs/EXPERIMENT,
+# embeddings/ENCODER/STREAM.
 _DEPTHS = {"cues": 1, "embeddings": 2, "encoders": 1, "runs": 1, "studies": 0}
-# Of these, configurations other than the default one have their own: results/NAME/DATASET/runs.
+# Folders of which other configurations have their own: results/NAME/DATASET/runs.
 _OF_CONFIGURATIONS = ("runs", "studies")
 
 
@@ -27,10 +28,11 @@ class Unused:
 
 
 def unused(plans: Iterable[Plan]) -> list[Unused]:
-    """What no job of any plan makes, largest first.
+    """Files and folders that no job of any plan makes, largest first.
 
-    A folder is listed if no job makes anything in it; of the others, files that no job makes. Where
-    outputs have no record, what belongs to them isn't known, and nothing of the folder is listed.
+    A folder is listed if no job makes anything in it; in other folders, files that no job makes. If
+    outputs have no record, it is unknown what belongs to them, and nothing of their folder is
+    listed.
     """
     plans = list(plans)
     referred = _referred(plans)
@@ -42,7 +44,7 @@ def unused(plans: Iterable[Plan]) -> list[Unused]:
 
 
 def delete(found: Iterable[Unused]) -> None:
-    """Remove files and folders, and folders that are empty then."""
+    """Remove files and folders, and folders that become empty."""
     for each in found:
         path = Path(each.path)
         if path.is_dir() and not path.is_symlink():
@@ -66,7 +68,7 @@ def _referred(plans: Iterable[Plan]) -> set[str]:
 
 
 def _unsure(plans: Iterable[Plan]) -> set[str]:
-    """Folders that hold outputs without a record, or with a damaged one."""
+    """Folders with outputs that have no record, or a damaged one."""
     return {
         str(parent)
         for plan in plans
@@ -79,7 +81,7 @@ def _unsure(plans: Iterable[Plan]) -> set[str]:
 
 
 def _recorded(record: Path) -> list[str]:
-    """Files that a record names; none where it is not there or damaged."""
+    """Files that a record names; none if it is missing or damaged."""
     if not record.is_file():
         return []
     try:
@@ -109,7 +111,7 @@ def _of_datasets(referred: set[str], unsure: set[str]) -> Iterator[str]:
 
 
 def _leftovers(folder: Path, referred: set[str]) -> Iterator[str]:
-    """Files of jobs that are no more; hidden ones are progress of jobs that were killed."""
+    """Files of former jobs; hidden files are progress of killed jobs."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and str(path) not in referred and (path.is_symlink() or not path.is_dir()):

@@ -1,7 +1,7 @@
-"""Merging what two people have recorded: git's driver for `dvc.lock` and `config/tracked.yaml`.
+"""Merge the records of two people: git's driver for `dvc.lock` and `config/tracked.yaml`.
 
-Both are mappings of units, and two people who push different runs change different units, though
-often neighbouring lines, which git alone takes for a conflict.
+Both files are mappings of units, and two people who push different runs change different units,
+though often on neighbouring lines, which git alone treats as a conflict.
 """
 
 from collections.abc import Mapping
@@ -19,16 +19,16 @@ _ABSENT = object()
 
 
 def merge_records(base: Path, ours: Path, theirs: Path, name: str = "dvc.lock") -> None:
-    """Write into `ours` the units of both sides.
+    """Write the units of both sides into `ours`.
 
     Args:
-        base: as it was before both changes; an empty file if there was none.
+        base: the version before both changes; an empty file if there was none.
         ours: our side, which the result replaces.
         theirs: the other side.
         name: of the file in the repository.
 
     Raises:
-        FusevadError: both sides changed the same units, each otherwise; of those `ours` keeps ours.
+        FusevadError: both sides changed the same units differently; for these, ours is kept.
     """
     conflicts: list[str] = []
     sides = [_parsed(path.read_text(), name) for path in (base, ours, theirs)]
@@ -42,7 +42,7 @@ def merge_records(base: Path, ours: Path, theirs: Path, name: str = "dvc.lock") 
     if conflicts:
         raise FusevadError(
             f"{name}: changed on both sides: {', '.join(conflicts)}; ours was kept, the rest is"
-            f" merged: git add {name}, make them again, then run 'fusevad push'"
+            f" merged: git add {name}, make these units again, then run 'fusevad push'"
         )
 
 
@@ -51,7 +51,7 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
         return parse_tracked(text)
     values = parse_records(text, name)
     parse(dict[str, dict[str, Any]], values.get("stages") or {}, name)
-    # As DVC reads it: to PyYAML 1e-06 is a text.
+    # As DVC reads it: to PyYAML, 1e-06 is text.
     return loads_yaml(text) if values else values
 
 
@@ -62,7 +62,7 @@ def _merged(
     conflicts: list[str],
     depth: int,
 ) -> dict[str, Any]:
-    """Both sides' units, `depth` levels down; of those in `conflicts`, which are added, ours."""
+    """Both sides' units, `depth` levels down; ours for `conflicts`, which are collected."""
     result = {}
     for key in sorted({*ours, *theirs}):
         values = [side.get(key, _ABSENT) for side in (base, ours, theirs)]

@@ -1,4 +1,4 @@
-"""Getting what a target needs from DVC, as far as it fits the configuration."""
+"""Fetch what a target needs from DVC, as far as it fits the configuration."""
 
 import os
 from collections.abc import Iterable
@@ -26,12 +26,12 @@ _OLD = 10**18  # nanoseconds: the year 2001
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """A pull before any data move.
+    """A pull before any data is moved.
 
     Attributes:
-        planned: what will be fetched, and what will be made again.
-        files: what will be fetched, with sizes in bytes; records count as one of 0 bytes.
-        replaced: what lies in the workspace where another version is fetched.
+        planned: jobs to fetch, and jobs to make again.
+        files: files to fetch, with sizes in bytes; records count as files of 0 bytes.
+        replaced: files in the workspace of which another version is fetched.
     """
 
     planned: PullPlan
@@ -40,7 +40,7 @@ class Pull:
 
 
 def prepare(plan: Plan, store: "Store", targets: Iterable[str]) -> Pull:
-    """Look at what is here and what DVC keeps; gets records, which are small, and no data.
+    """Compare the workspace with what DVC tracks; fetch records, which are small, and no data.
 
     Raises:
         FusevadError: Snakemake is running, a target is unknown, or the remote fails.
@@ -68,10 +68,10 @@ def prepare(plan: Plan, store: "Store", targets: Iterable[str]) -> Pull:
 
 
 def carry_out(plan: Plan, store: "Store", pull: Pull) -> Adopted:
-    """Fetch, put into the workspace, and adopt.
+    """Fetch, put the files into the workspace, and adopt them.
 
     Raises:
-        FusevadError: the remote fails or the disk is full; the workspace is as it was.
+        FusevadError: the remote fails or the disk is full; the workspace is unchanged.
     """
     size = sum(pull.files.values())
     with tqdm(None, "fetching", size, unit="B", unit_scale=True, disable=not size) as bar:
@@ -90,7 +90,7 @@ def carry_out(plan: Plan, store: "Store", pull: Pull) -> Adopted:
             aside.replace(path)
         raise
     for path in pull.files:
-        # Older than what was made from them before, so that `adopt` need not look at that.
+        # Older than files made from them before, so that `adopt` need not compare these.
         os.utime(path, ns=(_OLD, _OLD))
     wanted = [plan.jobs[name] for name in (*pull.planned.fetch, *pull.planned.here)]
     return adopt(plan, wanted)
@@ -103,7 +103,7 @@ def _look_at(
     known: dict[str, Known],
     findings: dict[str, Finding],
 ) -> None:
-    """Find out about jobs: from the workspace first, then from the records that DVC keeps."""
+    """Find out about jobs: from the workspace first, then from the records that DVC tracks."""
     found = check(plan, jobs)
     findings |= found
     elsewhere = [job for job in jobs if job.name not in found or not found[job.name].whole]
@@ -124,7 +124,7 @@ def _look_at(
 
 
 def _records(store: "Store", jobs: Iterable[Job]) -> tuple[dict[str, Record], dict[str, str]]:
-    """Records that DVC keeps, by job; for damaged ones a line: they stop nothing else."""
+    """Tracked records, by job, and a line for each damaged one, which stops nothing else."""
     by_path = {job.record: job for job in jobs}
     waiting = store.tracked(by_path)
     records: dict[str, Record] = {}
@@ -150,24 +150,24 @@ def _records(store: "Store", jobs: Iterable[Job]) -> tuple[dict[str, Record], di
 
 
 def _kept(job: Job, record: Record, tracked: set[str]) -> Known:
-    """What DVC keeps of a job, if that is everything but videos."""
+    """The tracked artifacts of a job, if they are everything but videos."""
     lost = [path for path in record.outputs if path not in tracked and path != job.videos]
     if lost:
-        return Known(reason=f"{lost[0]}: recorded, but not kept by DVC")
+        return Known(reason=f"{lost[0]}: recorded, but not tracked by DVC")
     return Known(kept=record)
 
 
 def _lacking(job: Job, record: Record, finding: Finding | None) -> dict[str, int]:
-    """Files of a record that aren't in the workspace and DVC keeps, with their sizes."""
+    """Tracked files of a record that are not in the workspace, with their sizes."""
     here = {job.videos, *(finding.hashes if finding is not None else {})}
     lacking = {path: made.size for path, made in record.outputs.items() if path not in here}
     return lacking if finding is not None else lacking | {job.record: 0}
 
 
 def advice_on_videos(plan: Plan, pull: Pull) -> list[str]:
-    """Lines on videos that jobs to be made will read and that aren't here, with what gets them."""
+    """Lines on missing videos that jobs to be made will read, with the commands that get them."""
     remade = pull.planned.remade
-    # Snakemake gets the videos of labels that it makes again by itself.
+    # Snakemake itself gets the videos of labels that it makes again.
     sources = [job for job in videos_needed(plan, remade) if job.name not in remade]
     return [line for job in sources if (line := _advice(plan, job, pull))]
 
@@ -185,4 +185,4 @@ def _advice(plan: Plan, job: Job, pull: Pull) -> str:
         steps.append("fusevad adopt")
     if not steps:
         return ""
-    return f"the videos of {dataset} are needed and not here; run: {' && '.join(steps)}"
+    return f"the videos of {dataset} are needed and missing; run: {' && '.join(steps)}"

@@ -1,8 +1,8 @@
-"""What to fetch for some targets, and what will be made again and why: known before any data move.
+"""Plan what to fetch for targets, and what will be made again and why, before any data is moved.
 
-Files are wanted of the jobs that make the targets. A job whose artifacts don't fit will be done
-again, so the jobs before it are looked at in the same way. A job that a target reads from comes
-along if it fits, so that the target itself can be made again.
+The files of the targets' jobs are requested. A job whose artifacts do not fit will be run again, so
+the jobs before it are treated in the same way. A job that a target reads from is also fetched if it
+fits, so that the target itself can be made again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,28 +19,28 @@ from fusevad.plan.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a job's artifacts.
+    """The known facts about a job's artifacts.
 
     Attributes:
-        here: the record, if they lie in the workspace, whole and fitting.
-        kept: the record, if DVC keeps them.
+        here: the record, if they are in the workspace, complete and fitting.
+        kept: the record, if DVC tracks them.
         reason: why there is neither.
     """
 
     here: Record | None = None
     kept: Record | None = None
-    reason: str = "not kept by DVC"
+    reason: str = "not tracked by DVC"
 
 
 @dataclass(frozen=True, slots=True)
 class PullPlan:
-    """What a pull will do.
+    """The actions of a pull.
 
     Attributes:
-        fetch: jobs whose artifacts DVC keeps and fit, with their records.
-        here: jobs whose artifacts are wanted, lie in the workspace and fit.
-        remade: jobs that Snakemake will do, with the reason.
-        unknown: jobs that have to be looked at before this plan is one.
+        fetch: jobs whose artifacts DVC tracks and that fit, with their records.
+        here: jobs whose requested artifacts are in the workspace and fit.
+        remade: jobs that Snakemake will run, with the reason.
+        unknown: jobs to be examined before this plan is final.
     """
 
     fetch: dict[str, Record]
@@ -50,7 +50,7 @@ class PullPlan:
 
 
 def target_jobs(plan: Plan, targets: Iterable[str]) -> list[Job]:
-    """The jobs that make `targets`, files or folders; without any, the tables.
+    """The jobs that make `targets`, files or folders; without targets, the jobs of the tables.
 
     Raises:
         FusevadError: no job of the configuration makes a target.
@@ -67,8 +67,8 @@ def target_jobs(plan: Plan, targets: Iterable[str]) -> list[Job]:
         ]
         if not jobs:
             raise FusevadError(
-                f"{target}: no job of the configuration makes it; name a file or a folder that is"
-                " made, as for snakemake, or another --configfile"
+                f"{target}: no job of the configuration makes it; name a file or folder as for"
+                " snakemake, or another --configfile"
             )
         found |= {job.name: job for job in jobs}
     return list(found.values()) or [job for job in plan.jobs.values() if _is_table(job)]
@@ -84,20 +84,20 @@ def plan_pull(
     known: Mapping[str, Known],
     workspace: Mapping[str, Record],
 ) -> PullPlan:
-    """What to fetch for the jobs `targets`.
+    """Plan what to fetch for the jobs `targets`.
 
     Args:
         plan: of the configuration.
-        targets: jobs whose artifacts are wanted.
-        known: all that is known so far, by job name.
-        workspace: records of all jobs of which something fitting is here. What was made from
-            other files than these is not wanted: it would not fit.
+        targets: jobs whose artifacts are requested.
+        known: all facts known so far, by job name.
+        workspace: records of all jobs with fitting files here. Artifacts made from other files than
+            these are not fetched: they would not fit.
     """
     return _PullPlanner(plan, list(targets), known, workspace).plan_pull()
 
 
 class _PullPlanner:
-    """Visits jobs from the targets up, and settles each after those before it."""
+    """Visits jobs from the targets upstream, and decides each after the jobs before it."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class _PullPlanner:
         self.remade = dict[str, str]()
 
     def plan_pull(self) -> PullPlan:
-        """Visit again as long as a job turns out not to fit with others that are wanted."""
+        """Repeat the visit until all requested jobs fit each other."""
         while True:
             visited = self._visit()
             believed = self._settle(visited)
@@ -126,7 +126,7 @@ class _PullPlanner:
         return PullPlan(fetch, set(here), self.remade, list(self.unknown.values()))
 
     def _visit(self) -> set[str]:
-        """Targets, and what comes before jobs that will be remade."""
+        """Targets, and jobs before those that will be made again."""
         visited: set[str] = set()
         waiting = list(self.targets)
         while waiting:
@@ -146,7 +146,7 @@ class _PullPlanner:
         return visited
 
     def _misfit(self, job: Job) -> str:
-        """Why a job's artifacts can't be wanted, from its own record; else empty."""
+        """Why a job's own record rules out its artifacts; else empty."""
         known = self.known[job.name]
         if known.here is not None:
             return ""
@@ -155,7 +155,7 @@ class _PullPlanner:
         return _first(lineage_differences(self.plan, job, known.kept))
 
     def _settle(self, visited: set[str]) -> dict[str, Record] | None:
-        """Records of all wanted jobs, upstream first; None if others have to be remade."""
+        """Records of all requested jobs, upstream first; None if others have to be made again."""
         believed: dict[str, Record] = {}
         settled = True
         for name, job in self.plan.jobs.items():
@@ -171,17 +171,17 @@ class _PullPlanner:
         return believed if settled else None
 
     def _conflict(self, job: Job, record: Record, believed: Mapping[str, Record]) -> str:
-        """Why a job doesn't fit with the others; else empty."""
+        """Why a job does not fit the others; else empty."""
         reason = _first(input_differences(self.plan, job, record, believed, self.workspace))
         if reason:
             return f"made from another {reason}"
         for other in self.plan.upstream(job):
             if other.name in self.remade:
-                return f"{other.outputs[0]}, which it was made from, will be remade"
+                return f"{other.outputs[0]}, which it was made from, will be made again"
         return ""
 
     def _add_inputs_of_targets(self, believed: dict[str, Record]) -> None:
-        """Jobs that believed targets read from, as far as they fit."""
+        """Add jobs that accepted targets read from, as far as they fit."""
         for target in self.targets:
             if target.name not in believed:
                 continue
@@ -196,7 +196,7 @@ class _PullPlanner:
                         believed |= added
 
     def _agree(self, records: Mapping[str, Record], added: Iterable[str]) -> bool:
-        """Whether the inputs of records are the outputs that the others say, where some are new."""
+        """Whether inputs in records equal the outputs in others' records, if some are new."""
         concerned = {*added, *chain.from_iterable(self._readers.get(name, ()) for name in added)}
         return not any(
             input_differences(self.plan, self.plan.jobs[name], record, records, self.workspace)
@@ -215,7 +215,7 @@ class _PullPlanner:
 
     def _record(self, name: str) -> Record:
         record = self.known[name].here or self.known[name].kept
-        assert record is not None  # `_misfit` has looked
+        assert record is not None  # checked by `_misfit`
         return record
 
 
@@ -224,7 +224,7 @@ def _first(lines: list[str]) -> str:
 
 
 def videos_needed(plan: Plan, remade: Iterable[str]) -> list[Job]:
-    """The jobs that know where the videos are which those to be remade will read."""
+    """The jobs that know where the videos are that the jobs to be made again will read."""
     found: dict[str, Job] = {}
     for name in remade:
         job = plan.jobs[name]

@@ -1,4 +1,4 @@
-"""Giving artifacts to DVC and its remote: whole units that fit the configuration."""
+"""Push artifacts to DVC and its remote: complete units that fit the configuration."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What was pushed and what wasn't.
+    """The result of a push.
 
     Attributes:
-        new: units whose content DVC didn't know, with their size in bytes.
-        unchanged: how many whole units it knew.
+        new: units whose content is new to DVC, with their size in bytes.
+        unchanged: number of complete units that DVC already had.
         sent: objects that the remote lacked.
         left: units that can't be recorded, with the reason.
-        partial: units of which a part isn't here; if DVC has them, that stays.
+        partial: incomplete units; if DVC has them, they stay.
     """
 
     new: dict[str, int]
@@ -44,15 +44,15 @@ def push(
     configfiles: Iterable[Path] = (),
     changes: Mapping[str, Change] = MappingProxyType({}),
 ) -> Push:
-    """Record and send all units that are whole and fit.
+    """Record and send all units that are complete and fit.
 
     Args:
         plan: of the configuration.
-        store: DVC's.
+        store: DVC's cache and remote.
         config: the configuration.
         configfiles: those laid over `config/config.yaml`.
-        changes: methods and stages whose source changed without a new version: of what they made,
-            nobody can tell with which source.
+        changes: methods and stages whose source changed without a new version: it is unknown which
+            source made their outputs.
 
     Raises:
         FusevadError: Snakemake is running, the remote fails, or the disk is full.
@@ -88,13 +88,13 @@ def _unfit(unit: Unit, findings: Mapping[str, Finding], strays: list[str]) -> st
 
 
 def _of_changed_source(plan: Plan, unit: Unit, changes: Mapping[str, Change]) -> str:
-    """What changed of the source that a unit or what it hangs on was made by; else empty."""
+    """The changed source that a unit, or something it depends on, was made by; else empty."""
     owners = {owner for job in unit.jobs for owner in owners_in(plan.lineage(job))}
     return next((change.line for name, change in changes.items() if name in owners), "")
 
 
 def _lacking(unit: Unit, findings: Mapping[str, Finding]) -> str:
-    """What isn't there of a unit, an example; else empty."""
+    """An example of the missing files of a unit; else empty."""
     for job in unit.jobs:
         missing = findings[job.name].missing if job.name in findings else job.kept_outputs
         if missing:
@@ -103,7 +103,7 @@ def _lacking(unit: Unit, findings: Mapping[str, Finding]) -> str:
 
 
 def _size(unit: Unit, findings: Mapping[str, Finding]) -> int:
-    """Bytes of what is recorded of a unit."""
+    """Bytes of a unit's recorded files."""
     records = (findings[job.name].record for job in unit.jobs)
     return sum(
         made.size

@@ -1,7 +1,7 @@
-"""What Snakemake remembers of files, where that is about other files of the same name.
+"""Remove Snakemake's metadata about former files of the same name.
 
-A run with other settings leaves notes about its outputs. If those are then replaced by pulled ones,
-Snakemake would compare the notes with the configuration, and run jobs whose outputs fit.
+A run with other settings leaves metadata about its outputs. If these are then replaced by pulled
+files, Snakemake would compare the metadata with the configuration, and run jobs whose outputs fit.
 """
 
 import json
@@ -16,13 +16,13 @@ _LONGEST_NAME = 255
 
 
 def forget_other_settings(settings: Mapping[str, Iterable[str]]) -> None:
-    """Remove notes and settings files of other settings than those that outputs were made with.
+    """Remove metadata and settings files for settings other than those of the outputs.
 
-    Without its settings file a configuration that is chosen again later writes a new one, which is
-    newer than these outputs: so Snakemake sees that they aren't of that configuration.
+    Without its settings file, a configuration that is chosen again later writes a new one, which is
+    newer than these outputs: so Snakemake sees that they do not belong to that configuration.
 
     Args:
-        settings: the files that jobs made, by the job's settings file.
+        settings: the outputs of jobs, by the job's settings file.
     """
     for file, outputs in settings.items():
         for path in outputs:
@@ -34,7 +34,7 @@ def forget_other_settings(settings: Mapping[str, Iterable[str]]) -> None:
 
 
 def _job(settings_file: str) -> str:
-    """What comes before the hash in the name of a settings file."""
+    """The part before the hash in the name of a settings file."""
     return settings_file.rsplit(".", 2)[0]
 
 
@@ -51,7 +51,7 @@ def _forget(path: str, settings_file: str) -> None:
 
 
 def _parts(path: str) -> list[str]:
-    """As Snakemake names its notes: the path in base 64, in folders where that is too long."""
+    """Snakemake's path of metadata: the output's path in base 64, in folders if it is too long."""
     text = urlsafe_b64encode(path.encode()).decode()
     size = _LONGEST_NAME - 1
     parts = [text[start : start + size] for start in range(0, len(text), size)]

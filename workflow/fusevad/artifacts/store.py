@@ -1,7 +1,7 @@
-"""Files that DVC keeps: which there are, fetching, restoring, recording and pushing them.
+"""Files that DVC tracks: list, fetch, restore, record and push them.
 
-Uses DVC's cache and remotes a file at a time: `dvc pull` and `dvc checkout` treat a folder as a
-whole, and put what they get into the workspace before anybody has judged it.
+Uses DVC's cache and remotes file by file: `dvc pull` and `dvc checkout` treat a folder as a whole,
+and put files into the workspace before they are checked.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ from fusevad.files import write_text
 if TYPE_CHECKING:
     from dvc_data.hashfile.db import HashFileDB
 
-# Files in a batch: after a batch with a failure nothing more is asked of the remote.
+# Files in a batch: after a batch with a failure, the remote is asked for nothing more.
 _BATCH = 256
 _HASH_THREADS = 4
-_AGAIN = "check the remote and run the command again: what has arrived is kept"
+_AGAIN = "check the remote and run the command again: files that have arrived are kept"
 
 
 def ignore(path: str) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress."""
 
 
 class Store:
@@ -51,7 +51,7 @@ class Store:
         remote: a name of `.dvc/config`; None for the default.
 
     Raises:
-        FusevadError: `root` is no DVC repository.
+        FusevadError: `root` is not a DVC repository.
     """
 
     def __init__(self, root: Path = Path(), remote: str | None = None) -> None:
@@ -83,7 +83,7 @@ class Store:
         name = self._remote_name or self._repo.config["core"].get("remote")
         return f"remote '{name}' ({self._remote.fs.unstrip_protocol(self._remote.path)})"
 
-    # What is recorded
+    # Records
 
     def _locked(self) -> dict[str, LockedStage]:
         """Stages of `dvc.lock`, by name."""
@@ -92,23 +92,23 @@ class Store:
 
     @cached_property
     def _outs(self) -> dict[str, str]:
-        """MD5 of every recorded file and folder; for a folder it ends in `.dir`."""
+        """MD5 of every recorded file and folder; a folder's ends with `.dir`."""
         stages = self._locked().values()
         return {out.path: out.md5 for stage in stages for out in stage.outs}
 
     def units(self) -> set[str]:
-        """Names of the units that are recorded."""
+        """Names of the recorded units."""
         return set(self._locked())
 
     def tracked(self, paths: Iterable[str]) -> set[str]:
-        """Those of the paths that are recorded, alone or within a folder.
+        """The paths that are recorded, alone or within a folder.
 
-        Gets the lists of the folders in question from the remote if they aren't in the cache.
+        Fetches the lists of these folders from the remote if they aren't in the cache.
         """
         return set(self._hashes(paths))
 
     def _hashes(self, paths: Iterable[str]) -> dict[str, str]:
-        """MD5 of the paths that are recorded."""
+        """MD5 of the recorded paths."""
         folders: dict[str, list[str]] = {}
         found: dict[str, str] = {}
         for path in paths:
@@ -131,36 +131,36 @@ class Store:
         for folder, md5 in new.items():
             self._listings[folder] = listed_files(self._cached(md5).read_bytes(), folder)
 
-    # Getting files
+    # Fetching
 
     def fetch(self, paths: Iterable[str], progress: Callable[[str], None] = ignore) -> None:
-        """Get files into DVC's cache, verified; the workspace stays as it is.
+        """Fetch files into DVC's cache, verified; the workspace is unchanged.
 
         Args:
             paths: recorded files.
-            progress: called with each path when its file is there.
+            progress: called with each path when its file has arrived.
 
         Raises:
-            WrongContentError: the remote holds wrong files.
+            WrongContentError: the remote has wrong files.
             FusevadError: a file isn't recorded, the remote fails, a file in the cache is damaged
-                (it is removed), or the disk is full. Trying again gets the rest.
+                (it is removed), or the disk is full. Trying again fetches the rest.
         """
         self._obtain(self._required(paths), progress)
 
     def read(self, path: str) -> bytes:
-        """Content of a recorded file that has been fetched; of a small one."""
+        """Content of a small recorded file that has been fetched."""
         return self._cached(self._required([path])[path]).read_bytes()
 
     def restore(self, paths: Iterable[str]) -> None:
         """Put fetched files into the workspace: all or, after an error, none of them.
 
-        They are copies (or share blocks where the file system can), never links: each has times of
-        its own. Other files of the same folders stay as they are.
+        They are copies (sharing blocks if the file system supports it), never links: each has its
+        own times. Other files of the same folders are unchanged.
         """
         wanted = self._required(paths)
         for path in wanted:
             if not in_results(path):
-                raise FusevadError(f"{path}: outside results; nothing is put there")
+                raise FusevadError(f"{path}: outside results; not restored")
         self._obtain(wanted, ignore)
         finals = [self.root / path for path in wanted]
         temporary = [
@@ -190,7 +190,7 @@ class Store:
         return Path(self._cache.oid_to_path(md5))
 
     def _obtain(self, wanted: dict[str, str], progress: Callable[[str], None]) -> None:
-        """See that the objects of the paths are in the cache and what they should be."""
+        """Make sure that the objects of the paths are in the cache and undamaged."""
         waiting: dict[str, list[str]] = {}
         for path, md5 in wanted.items():
             waiting.setdefault(md5, []).append(path)
@@ -207,7 +207,7 @@ class Store:
                 progress(path)
 
     def _check_cached(self, objects: list[str], waiting: dict[str, list[str]]) -> None:
-        """Hash cached objects: DVC believes those that are read-only without looking."""
+        """Hash cached objects: DVC trusts read-only objects without checking."""
         with ThreadPoolExecutor(_HASH_THREADS) as pool:
             hashes = pool.map(lambda md5: _md5(self._cached(md5)), objects)
             damaged = [md5 for md5, actual in zip(objects, hashes, strict=True) if actual != md5]
@@ -233,33 +233,33 @@ class Store:
                 batch_size=remote.fs.jobs,
                 on_error=failed.setdefault,
             )
-        # DVC removes what it has verified and found wrong, and says nothing.
+        # DVC silently removes objects that it has found wrong.
         here = {md5 for md5 in objects if self._cached(md5).is_file()}
         self._verified |= here
         for md5, error in failed.items():
             path = waiting[md5][0]
             if isinstance(error, FileNotFoundError):
                 raise FusevadError(
-                    f"{doing}: {path} isn't there{_others(failed)}; ask who recorded it to run"
+                    f"{doing}: {path} is missing{_others(failed)}; ask who recorded it to run"
                     " 'fusevad push'"
                 )
             raise explained(f"{doing}: {path}", error, _AGAIN)
         if wrong := [md5 for md5 in objects if md5 not in here]:
             raise WrongContentError(
                 f"{doing}: wrong content for {waiting[wrong[0]][0]} (object {wrong[0]})"
-                f"{_others(wrong)}; have it pushed anew, then run the command again",
+                f"{_others(wrong)}; have it pushed again, then run the command again",
                 [path for md5 in wrong for path in waiting[md5]],
             )
 
-    # Giving files
+    # Recording and pushing
 
     def record(
         self, units: Iterable[Unit], config: Config, configfiles: Iterable[Path] = ()
     ) -> list[str]:
-        """Record units as they lie in the workspace: `config/tracked.yaml`, `dvc.lock`, the cache.
+        """Record units from the workspace: `config/tracked.yaml`, `dvc.lock`, the cache.
 
-        A unit is recorded whole, with whatever lies in its folder. Nothing in the workspace
-        changes. After an error both files are as before.
+        A unit is recorded whole, with all files of its folder. The workspace is unchanged. After an
+        error both files are as before.
 
         Returns:
             Names of the units whose record is new or changed.
@@ -282,16 +282,14 @@ class Store:
             self._forget()
 
     def _commit(self, units: list[Unit]) -> list[str]:
-        """As `dvc commit`, but where dependencies are absent: whoever pulled results has none.
+        """Like `dvc commit`, but works without dependencies, which users of pulled results lack.
 
-        And in one go: DVC reads and writes all records again for every stage.
+        And in one pass: DVC reads and writes all records again for every stage.
         """
         for unit in units:
             for out in unit.outs:
                 if not (self.root / out).exists():
-                    raise FusevadError(
-                        f"{out}: isn't there; make it before {unit.name} is recorded"
-                    )
+                    raise FusevadError(f"{out}: missing; make it before {unit.name} is recorded")
         new: dict[str, Any] = {}
         with one_line("recording in dvc.lock"), lock_repo(self._repo):
             pipeline = ProjectFile(self._repo, f"{self.root.absolute()}/dvc.yaml")
@@ -300,10 +298,10 @@ class Store:
                 stage = stages[unit.name]
                 # DVC's own cache of runs would hash all dependencies.
                 stage.save(allow_missing=True, run_cache=False)
-                # Without `relink` DVC would replace the files, whose times Snakemake looks at.
+                # Without `relink` DVC would replace the files, and Snakemake compares their times.
                 stage.commit(allow_missing=True, relink=False)
                 new |= to_lockfile(stage)
-            # As DVC reads it: to PyYAML 1e-06 is a text.
+            # As DVC reads it: to PyYAML, 1e-06 is text.
             old = pipeline.lockfile_contents.get("stages", {})
         changed = [name for name in new if new[name] != old.get(name)]
         if changed:
@@ -315,13 +313,13 @@ class Store:
         self._listings.clear()
 
     def push(self, units: Iterable[Unit]) -> int:
-        """Send what the remote lacks of recorded units.
+        """Send the objects of recorded units that the remote lacks.
 
         Returns:
-            How many objects were sent.
+            Number of objects sent.
 
         Raises:
-            FusevadError: the remote fails, or a file is neither there nor in the cache.
+            FusevadError: the remote fails, or a file is neither on the remote nor in the cache.
         """
         locked = self._locked()
         objects = [HashInfo("md5", out.md5) for unit in units for out in locked[unit.name].outs]
@@ -345,12 +343,12 @@ class Store:
         if status.missing:
             raise FusevadError(
                 f"{self._remote_text}: {len(status.missing)} files of the units are neither there"
-                " nor in DVC's cache; pull them from where they are, then push again"
+                " nor in DVC's cache; pull them from another remote, then push again"
             )
 
 
 def _md5(path: Path) -> str:
-    """As DVC names its objects: a folder's list has a suffix beside the hash."""
+    """MD5 in DVC's form: a folder's list has a suffix after the hash."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "md5").hexdigest() + path.suffix
 

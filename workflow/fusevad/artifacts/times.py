@@ -1,9 +1,9 @@
-"""Times of files in the order of the stages, as Snakemake sees them: planned, then set.
+"""Plan and set times of files in the order of the stages, as Snakemake compares them.
 
-An output has the time of the file or, for a link, the link's own; an input the later of a link's
-own and its file's. So a link gets a time that is not before its file's, and the file, which is
-DVC's, stays as it is. Files with two names are one file with one time, DVC's too, and become
-copies. A folder has the time of a hidden file in it.
+As an output, a path has its own time, even if it is a link; as an input, the later of a link's own
+time and its file's. So a link gets a time that is not before its file's, and the file, which
+belongs to DVC, is unchanged. Files with two names are one file with one time, which DVC uses too,
+and become copies. A folder has the time of a hidden file in it.
 """
 
 import os
@@ -18,7 +18,7 @@ from fusevad.files import atomic_path
 from fusevad.plan.lineage import Job, Plan
 
 _STEP = 1_000_000  # nanoseconds between two stages
-# By which Snakemake knows how old a folder is.
+# Snakemake takes the age of a folder from this file.
 _TIMESTAMP = ".snakemake_timestamp"
 
 
@@ -28,20 +28,20 @@ def plan_times(
     fitting: Mapping[str, Finding],
     gone: Container[str],
 ) -> dict[str, int]:
-    """New times of files, as far as theirs aren't in order; none in the future.
+    """New times of files, where they aren't in order; none in the future.
 
     Args:
         plan: of the configuration.
         needed: jobs that fit and all before them, in plan order.
-        fitting: what is there of jobs, by name.
-        gone: files that will not be there.
+        fitting: findings on jobs, by name.
+        gone: files that will be removed.
 
     Returns:
         Nanoseconds by path; settings files have none yet.
     """
     now = time.time_ns()
     times = _Times(gone)
-    newest: dict[str, int] = {}  # that a job depends on, however far away
+    newest: dict[str, int] = {}  # of all direct and indirect inputs of a job
     for name, job in needed.items():
         own = [times.as_input(path) for path in job.inputs]
         newest[name] = max([0, *own, *(newest[other.name] for other in plan.upstream(job))])
@@ -53,14 +53,14 @@ def plan_times(
                 times.new[path] = min(max(target, _time_of_file(path)), now)
     outputs = [times.as_output(path) for name in fitting for path in fitting[name].hashes]
     for path in _benchmarks():
-        # Snakemake counts them in an output's age.
+        # Snakemake includes them in an output's age.
         if times.as_output(path) < max(outputs, default=0):
             times.new[path] = now
     return times.new
 
 
 def set_times(times: Mapping[str, int]) -> None:
-    """Give files their planned times, without touching what is theirs and somebody else's."""
+    """Give files their planned times, without changing files that are shared with others."""
     for path, nanoseconds in times.items():
         if _is_folder(path):
             stamp = Path(path, _TIMESTAMP)
@@ -98,14 +98,14 @@ def settings_before(plan: Plan, jobs: Iterable[Job], fitting: Mapping[str, Findi
 
 
 class _Times:
-    """Times of files, with the new ones."""
+    """Times of files, including the new ones."""
 
     def __init__(self, gone: Container[str]) -> None:
         self.new: dict[str, int] = {}
         self._gone = gone
 
     def as_output(self, path: str) -> int:
-        """As Snakemake sees an output; 0 if it isn't there."""
+        """Time of an output for Snakemake; 0 if it does not exist."""
         if path in self._gone:
             return 0
         try:
@@ -114,7 +114,7 @@ class _Times:
             return 0
 
     def as_input(self, path: str) -> int:
-        """As Snakemake sees an input; 0 if it isn't there."""
+        """Time of an input for Snakemake; 0 if it does not exist."""
         own = self.as_output(path)
         return max(own, _time_of_file(path)) if own else 0
 
@@ -131,7 +131,7 @@ def _own_time(path: str) -> int:
 
 
 def _time_of_file(path: str) -> int:
-    """Time of the file that a link leads to; 0 for what is no link."""
+    """Time of the file that a link leads to; 0 if it is not a link."""
     try:
         return os.stat(path).st_mtime_ns if os.path.islink(path) else 0
     except FileNotFoundError:
@@ -139,7 +139,7 @@ def _time_of_file(path: str) -> int:
 
 
 def _see_to_own(path: Path, nanoseconds: int) -> None:
-    """Replace a file by a copy where its time is somebody else's too."""
+    """Replace a file with a copy if another name shares its time."""
     shared = path.lstat().st_nlink > 1
     if shared or _time_of_file(str(path)) > nanoseconds:
         with atomic_path(path, durable=False) as temporary:

@@ -1,4 +1,4 @@
-"""`config/tracked.yaml`, the units that `dvc.yaml` makes its stages of, and `dvc.lock`."""
+"""`config/tracked.yaml`, which lists the units of the stages in `dvc.yaml`, and `dvc.lock`."""
 
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path, PurePosixPath
@@ -16,9 +16,9 @@ from fusevad.plan.stage import SHARED_UNITS, UNITS
 
 TRACKED = "config/tracked.yaml"
 HEAD = """\
-# What DVC keeps: each line is a stage of dvc.yaml, `runs@rendered.student-t` and so on.
-# `fusevad push` adds what it pushes, and drops what nobody has pushed yet. A line may be removed by
-# hand, with its part of dvc.lock.
+# What DVC tracks: each line is a stage of dvc.yaml, `runs@rendered.student-t` and so on.
+# `fusevad push` adds the units that it pushes, and drops those that nobody has pushed yet. A line
+# may be removed by hand, with its part of dvc.lock.
 """
 _MAIN = "config/config.yaml"
 
@@ -29,10 +29,10 @@ def read_records(path: Path) -> dict[str, Any]:
 
 
 def parse_records(text: str | bytes, source: str) -> dict[str, Any]:
-    """The YAML mapping that a text, or UTF-8, holds.
+    """The YAML mapping in a text, or in UTF-8 bytes.
 
     Raises:
-        FusevadError: it holds none, such as after an unfinished merge.
+        FusevadError: there is none, for example after an unfinished merge.
     """
     try:
         values = yaml_text.load_old(text) or {}
@@ -49,14 +49,14 @@ def parse_tracked(text: str) -> dict[str, dict[str, dict[str, Any]] | None]:
     """Entries of `config/tracked.yaml`, by stage and key.
 
     Raises:
-        FusevadError: it is built otherwise.
+        FusevadError: it has another form.
     """
     kind = dict[str, dict[str, dict[str, Any]] | None]
     return parse(kind, parse_records(text, TRACKED), TRACKED)
 
 
 def lock_text(stages: dict[str, Any]) -> str:
-    """Text of `dvc.lock`, sorted, so that what two people add meets as rarely as possible."""
+    """Text of `dvc.lock`, sorted, so that changes by two people rarely meet."""
     return dumps_yaml({"schema": "2.0", "stages": dict(sorted(stages.items()))})
 
 
@@ -85,8 +85,8 @@ def with_units(
 ) -> str:
     """The text of `config/tracked.yaml` with units added.
 
-    Of the others those stay that are `recorded`, by name: for the rest, such as the default data
-    set's where another one is made, `dvc pull` would find nothing, and fail.
+    Other units stay if they are `recorded`, by name: for unrecorded ones, such as the default data
+    set's where another one is used, `dvc pull` would find nothing and fail.
     """
     values = {
         stage: {key: each for key, each in (entries or {}).items() if f"{stage}@{key}" in recorded}
@@ -99,16 +99,16 @@ def with_units(
 
 
 def entry(unit: Unit, config: Config, configfiles: Iterable[Path]) -> dict[str, str]:
-    """What `dvc.yaml` needs to know of a unit.
+    """What `dvc.yaml` needs to know about a unit.
 
     Args:
-        unit: which one.
-        config: of the plan that it is from.
+        unit: the unit.
+        config: the configuration of its plan.
         configfiles: those laid over `config/config.yaml`.
     """
     of = unit.jobs[0].step.split("/")[1:]  # `rendered`, `student-t`
     dataset = of[0] if of and of[0] in config.datasets else next(iter(config.datasets))
-    # DVC takes a parameter file for each place; one that is named twice is read once.
+    # DVC takes one parameter file for each place; a file that is named twice is read once.
     files = [str(file) for file in configfiles] or [_MAIN]
     values = {"dataset": dataset, "source": config.datasets[dataset].source}
     values |= _of_stage(unit, config, dataset, of)
@@ -142,7 +142,7 @@ def _of_stage(unit: Unit, config: Config, dataset: str, of: list[str]) -> dict[s
 def _run(unit: Unit, config: Config, dataset: str, name: str) -> dict[str, str]:
     experiment = config.experiments[name]
     chosen = experiment.hyperparameters or config.hyperparameters or {}
-    if not isinstance(chosen, str):  # keys and values, which differ from a set
+    if not isinstance(chosen, str):  # keys and values that change a set
         chosen = chosen.get("base", config.datasets[dataset].hyperparameters)
     indices = [file for job in unit.jobs for file in job.inputs if file.endswith("/index.csv")]
     streams = sorted({str(Path(file).parent) for file in indices}) or [
@@ -162,7 +162,7 @@ def _run(unit: Unit, config: Config, dataset: str, name: str) -> dict[str, str]:
 
 
 def _definition(config: Config, name: str) -> str:
-    """The file that names an experiment, or the table whose sweep makes it."""
+    """The file that defines an experiment, or the table whose sweep does."""
     for path in sorted((config.folder / "experiments").glob("*.yaml")):
         if name in read_records(path):
             return str(path)

@@ -1,7 +1,8 @@
-"""What `dvc.lock`, lists of folders and records of others may say, checked before it is a path.
+"""Check foreign `dvc.lock` files, folder lists and records before their values become paths.
 
-They come with a repository or from a remote, from people whom nobody has vouched for: a hash is
-digits and nothing else, and a file lies in its folder and in `results/`.
+They come with a repository or from a remote, and are not trusted: a hash has only hexadecimal
+    digits,
+and a file is inside its folder and `results/`.
 """
 
 import json
@@ -26,12 +27,12 @@ class LockedOut:
 
     def __post_init__(self) -> None:
         if not _FILE_OR_FOLDER.fullmatch(self.md5):
-            raise ValueError(f"{self.md5!r} is no MD5")
+            raise ValueError(f"{self.md5!r} is not an MD5")
 
 
 @dataclass(frozen=True, slots=True)
 class LockedStage:
-    """What `dvc.lock` says of one unit, as far as it is read here."""
+    """The parts of a unit's entry in `dvc.lock` that are used here."""
 
     outs: tuple[LockedOut, ...] = ()
 
@@ -43,14 +44,14 @@ class _Lock:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A file of a folder's list."""
+    """A file in a folder's list."""
 
     relpath: str
     md5: str
 
     def __post_init__(self) -> None:
         if not _FILE.fullmatch(self.md5):
-            raise ValueError(f"{self.md5!r} is no MD5")
+            raise ValueError(f"{self.md5!r} is not an MD5")
         if not _stays_inside(self.relpath):
             raise ValueError(f"{self.relpath!r} is outside the folder")
 
@@ -59,16 +60,16 @@ def locked_stages(values: Any, source: str) -> dict[str, LockedStage]:
     """Units of `dvc.lock`, by name, from its content.
 
     Raises:
-        FusevadError: a hash is missing or is none, or the file is built otherwise.
+        FusevadError: a hash is missing or invalid, or the file has another form.
     """
     return parse(_Lock, {"stages": values.get("stages") or {}}, source).stages
 
 
 def listed_files(content: bytes, folder: str) -> dict[str, str]:
-    """MD5 of every file of the list of `folder`, by path.
+    """MD5 of every file in the list of `folder`, by path.
 
     Raises:
-        FusevadError: the list is damaged, or a file of it lies outside the folder.
+        FusevadError: the list is damaged, or names a file outside the folder.
     """
     source = f"{folder}: DVC's list of the folder"
     try:
@@ -87,7 +88,7 @@ def in_results(path: str) -> bool:
 
 
 def _stays_inside(path: str) -> bool:
-    """Whether a relative path is written plainly and leads down only."""
+    """Whether a relative path is in normal form and only leads down."""
     pure = PurePosixPath(path)
     plain = path == str(pure) and "\0" not in path and path != "."
     return plain and not pure.is_absolute() and ".." not in pure.parts

@@ -1,4 +1,4 @@
-"""What doesn't fit is moved to `results/.unfit/`, and back if that was not wanted."""
+"""Move artifacts that do not fit to `results/.unfit/`, and back on request."""
 
 import json
 import os
@@ -16,7 +16,7 @@ _LAST = Path(UNFIT, "last.json")
 
 
 def move_away(finding: Finding) -> dict[Path, Path]:
-    """Move what is there of a job to `UNFIT`, under names that nothing has; returns old and new."""
+    """Move a job's files to `UNFIT`, under unused names; return old and new paths."""
     moved = {}
     for path in finding.files:
         target = Path(UNFIT, path)
@@ -30,31 +30,31 @@ def move_away(finding: Finding) -> dict[Path, Path]:
 
 
 def note(moved: Mapping[Path, Path]) -> None:
-    """Note what was moved last, for `move_back`; nothing moved leaves the last note."""
+    """Store what was moved last, for `move_back`; if nothing was moved, keep the last note."""
     if moved:
         write_json({str(old): str(new) for old, new in moved.items()}, _LAST)
 
 
 def move_back() -> list[str]:
-    """Move what `note` names back to where it was; returns the paths.
+    """Move the files in the note back; return their paths.
 
     Raises:
-        FusevadError: nothing is noted, or something else is in a place by now; nothing is moved.
+        FusevadError: there is no note, or a place is taken by now; then nothing is moved.
     """
     if not _LAST.is_file():
         raise FusevadError(f"{_LAST}: no such file: nothing has been moved away")
     try:
         values = json.loads(_LAST.read_bytes())
     except ValueError as error:
-        raise FusevadError(f"{_LAST}: no JSON; move the files back by hand") from error
+        raise FusevadError(f"{_LAST}: not JSON; move the files back by hand") from error
     moved = parse(dict[str, str], values, str(_LAST))
     for old, new in moved.items():
         if not (in_results(old) and in_results(new)):
             raise FusevadError(f"{_LAST}: names {old}, {new}, outside results; delete it")
         if os.path.lexists(old):
-            raise FusevadError(f"{old}: is there again; move it away, then run the command again")
+            raise FusevadError(f"{old}: exists again; move it away, then run the command again")
         if not os.path.lexists(new):
-            raise FusevadError(f"{new}: isn't there any more; nothing is moved back")
+            raise FusevadError(f"{new}: no longer exists; nothing is moved back")
     for old, new in moved.items():
         Path(old).parent.mkdir(parents=True, exist_ok=True)
         Path(new).rename(old)

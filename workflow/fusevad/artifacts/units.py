@@ -1,8 +1,8 @@
-"""What DVC records at a time: groups of files that are made, kept and fetched together.
+"""Units of DVC: groups of files that are made, tracked and fetched together.
 
 A unit is one stage of `dvc.yaml`, such as `runs@rendered.student-t`, and most are one folder: DVC
-then keeps a single hash in `dvc.lock` for all its files, and asks about a folder of thousands of
-shards in one go.
+then stores a single hash in `dvc.lock` for all its files, and checks a folder of thousands of
+shards in one pass.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from fusevad.plan.lineage import Job, Plan
 
-# Stages whose units are a folder; the units of others are files and their records.
+# Stages whose units are a folder; the units of other stages are files and their records.
 _FOLDERS = {"cues", "embeddings", "runs", "studies"}
 
 
@@ -21,7 +21,7 @@ class Unit:
 
     Attributes:
         stage: of `dvc.yaml`: `runs`.
-        key: what it is of: `rendered.student-t`.
+        key: its subject: `rendered.student-t`.
         outs: its files or folders, relative to the repository, as `dvc.yaml` has them.
         jobs: all jobs of the plan that make its files, upstream before downstream.
     """
@@ -33,11 +33,11 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """Of its stage in `dvc.yaml` and `dvc.lock`: `runs@rendered.student-t`."""
+        """Name of its stage in `dvc.yaml` and `dvc.lock`: `runs@rendered.student-t`."""
         return f"{self.stage}@{self.key}"
 
     def holds(self, path: str) -> bool:
-        """Whether a file is one of `outs` or in one; videos are not."""
+        """Whether a file is one of `outs` or inside one; videos are not."""
         return any(path == out or path.startswith(f"{out}/") for out in self.outs)
 
 
@@ -53,7 +53,7 @@ def units_of(plan: Plan) -> list[Unit]:
 
 
 def _key(plan: Plan, job: Job) -> str:
-    """What the step of a job is of: `rendered.student-t` for `train/rendered/student-t`."""
+    """Subject of a job's step: `rendered.student-t` for `train/rendered/student-t`."""
     what = job.step.partition("/")[2] or job.step
     return "/".join(filter(None, (plan.scope(job), what))).replace("/", ".")
 

@@ -1,1 +1,1 @@
-"""Training of the small encoder that travels with the repository."""
+"""Train the small encoder that is bundled with the repository."""

@@ -1,4 +1,4 @@
-"""Frames, motion cues and captions that the bundled encoder learns from.
+"""Frames, motion cues and captions for training the bundled encoder.
 
 Clips come from a namespace of scenes and seeds that the data set never uses. They are encoded to
 H.264 and decoded again, so that the encoder sees the same compression as the data set.
@@ -47,16 +47,16 @@ class EncoderData:
 
 
 def make_encoder_data(settings: EncoderDataSettings, folder: Path, workers: int) -> None:
-    """Render the clips into `folder`: a file of arrays each, then `segments.csv`, written last.
+    """Render the clips into `folder`: a file of arrays each, then `segments.csv`.
 
     Finished clips are kept, so a killed run resumes where it stopped.
     """
     render = parse(RenderSettings, settings.render, "render")
     plans = encoder_plans(render, settings.clips, settings.seed)
-    # Another seed draws other scenes, not only other people in the same ones.
+    # Another seed draws other scenes, not just other people in the same scenes.
     held_out = encoder_plans(render, settings.held_out_clips, settings.seed + 1)
     jobs = [(plan, "train") for plan in plans] + [(plan, "held-out") for plan in held_out]
-    # Clips of other settings or of another renderer must not be reused.
+    # Clips from other settings or another renderer must not be reused.
     digest = settings_hash(asdict(settings) | {"renderer": renderer_digest(render)})
     work = partial(_make_clip, settings=settings, render=render, folder=folder / digest)
     results = in_processes(work, [plan for plan, _ in jobs], workers, "encoder clips", "clip")

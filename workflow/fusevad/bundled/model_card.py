@@ -1,4 +1,4 @@
-"""The model card of the bundled encoder, filled in with what its training measured."""
+"""The model card of the bundled encoder, with the results of its training."""
 
 from fusevad.bundled.settings import EncoderDataSettings, EncoderTraining
 from fusevad.bundled.training import EncoderReport
@@ -47,7 +47,7 @@ Made again by `make encoder`; another machine's arithmetic gives slightly other 
 
 
 def model_card(data: EncoderDataSettings, training: EncoderTraining, report: EncoderReport) -> str:
-    """Markdown text of the card."""
+    """Markdown text of the model card."""
     queries = dict.fromkeys(name.rsplit("_", 1)[0] for name in report.retrieval)
     rows = "\n".join(
         f"| {query.replace('_', ' ')} | {report.retrieval[f'{query}_top1']:.1%} |"

@@ -10,10 +10,10 @@ from fusevad.parsing import FORBID
 
 @dataclass(frozen=True, slots=True)
 class EncoderDataSettings:
-    """How many clips to render, and which motion cues to make of them.
+    """Number of clips to render, and the motion cues to count from them.
 
-    `held_out_clips` have scenes of their own and measure retrieval; `render` overrides knobs of the
-    renderer.
+    `held_out_clips` have scenes of their own and measure retrieval; `render` overrides settings of
+    the renderer.
     """
 
     __pydantic_config__ = FORBID
@@ -40,7 +40,7 @@ class EncoderTraining:
     cue_epochs: int
 
     def optimisation(self, epochs: int) -> Optimisation:
-        """Of a training of so many epochs."""
+        """Settings of a training of `epochs` epochs."""
         return Optimisation(
             seed=self.seed,
             epochs=epochs,

@@ -1,4 +1,4 @@
-"""Training of a small CLIP on renders, and of a motion-cue tower aligned with its image tower.
+"""Train a small CLIP on renders, and a motion-cue tower aligned with its image tower.
 
 Image and text towers learn with open_clip's contrastive loss on frames and captions. The motion-cue
 tower starts from the image tower and learns, contrastively too, to give a segment's cue the
@@ -28,7 +28,7 @@ _RETRIEVAL_CANDIDATES = 100
 
 @dataclass(frozen=True, slots=True)
 class EncoderReport:
-    """What the training measured; `retrieval` is accuracy on held-out segments by query and k."""
+    """Results of the training; `retrieval` is accuracy on held-out segments by query and k."""
 
     parameters: int
     segments: int
@@ -46,7 +46,7 @@ def train_encoder(settings: EncoderTraining, model: Path, data: Path, out: Path)
     Args:
         settings: of both trainings.
         model: open_clip JSON model configuration.
-        data: folder that `make_encoder_data` wrote.
+        data: folder written by `make_encoder_data`.
         out: folder of the weights.
 
     Returns:
@@ -62,7 +62,7 @@ def train_encoder(settings: EncoderTraining, model: Path, data: Path, out: Path)
     cue_clip = copy.deepcopy(clip)
     cue_loss = _train_cue_tower(clip, cue_clip.visual, train, settings)
 
-    # Judged as they are stored: in float16.
+    # Evaluated as they are stored: in float16.
     clip, cue_clip = clip.half().float().eval(), cue_clip.half().float().eval()
     save_halves(clip.state_dict(), out / "clip.safetensors")
     save_halves(visual_part(cue_clip.state_dict()), out / "motion-cue.safetensors")
@@ -82,7 +82,7 @@ def train_encoder(settings: EncoderTraining, model: Path, data: Path, out: Path)
 def _train_clip(
     clip: nn.Module, tokens: Tensor, data: EncoderData, settings: EncoderTraining
 ) -> float:
-    """Contrastive training on frames and captions; returns the mean loss of the last epoch."""
+    """Train contrastively on frames and captions; return the mean loss of the last epoch."""
     loss_function = ClipLoss()
 
     def loss(rows: NDArray[np.int64], generator: np.random.Generator) -> Tensor:
@@ -125,7 +125,7 @@ def _train_cue_tower(
 
 
 def _crop(images: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
-    """One random 112-pixel crop for the batch's images each, mirrored at random: B x H x W x C."""
+    """One random 112-pixel crop of each image of a batch, mirrored at random: B x H x W x C."""
     size = 112
     tops = generator.integers(0, images.shape[1] - size + 1, len(images))
     lefts = generator.integers(0, images.shape[2] - size + 1, len(images))

@@ -1,6 +1,6 @@
-"""The command `fusevad`: one verb a stage, the same ones that the workflow calls.
+"""The command `fusevad`: one verb a stage, the same verbs that the workflow calls.
 
-Heavy imports stand inside the verbs, so that `fusevad --help` answers at once.
+Slow imports are inside the verbs, so that `fusevad --help` answers at once.
 """
 
 from fusevad.cli import artifacts, configuration, data, features, results

@@ -1,6 +1,6 @@
 """The command `fusevad` itself; its verbs are in the modules beside this one.
 
-Heavy imports stand inside the verbs, so that `fusevad --help` answers at once.
+Slow imports are inside the verbs, so that `fusevad --help` answers at once.
 """
 
 import os
@@ -14,7 +14,7 @@ from fusevad.errors import FusevadError
 from fusevad.system_errors import one_line_each
 
 if not sys.stderr.isatty():
-    # In a log file a progress bar is a line every ten seconds, not ten a second.
+    # In a log file, a progress bar writes a line every ten seconds instead of ten a second.
     os.environ.setdefault("TQDM_MININTERVAL", "10")
 
 app = typer.Typer(
@@ -29,7 +29,7 @@ Settings = Annotated[
     str, typer.Option(help="File of results/settings, YAML or JSON file, or JSON text.")
 ]
 MaybeSettings = Annotated[
-    str | None, typer.Option(help="File of results/settings: how it was made is recorded.")
+    str | None, typer.Option(help="File of results/settings; then a record is written.")
 ]
 Workers = Annotated[int, typer.Option(help="Processes at a time.", min=1)]
 Threads = Annotated[int, typer.Option(help="Threads of torch.", min=1)]
@@ -38,10 +38,10 @@ Intervals = Annotated[Path, typer.Option(help="The data set's intervals.csv.")]
 OnBadVideo = Annotated[
     Literal["stop", "skip"], typer.Option(help="Whether bad videos stop all or are left out.")
 ]
-Cues = Annotated[list[Path], typer.Option(help="A shard of the motion cues; give each.")]
+Cues = Annotated[list[Path], typer.Option(help="A shard of the motion cues; repeat it for each.")]
 Rgb = Annotated[Path, typer.Option(help="Index of the RGB embeddings.")]
 StreamIndices = Annotated[
-    list[str], typer.Option("--stream", help="NAME=INDEX of a stream's embeddings; once for each.")
+    list[str], typer.Option("--stream", help="NAME=INDEX of a stream's embeddings; repeat it.")
 ]
 Shard = Annotated[int, typer.Option(help="Number of this shard, from 0.", min=0)]
 Shards = Annotated[int, typer.Option(help="Number of shards.", min=1)]
@@ -51,7 +51,7 @@ def stream_paths(given: list[str]) -> dict[str, Path]:
     """Index of each stream by its role, from the options `--stream rgb=INDEX`.
 
     Raises:
-        FusevadError: an option of another form, or a stream that is given twice.
+        FusevadError: an option has another form, or a stream is given twice.
     """
     found: dict[str, Path] = {}
     for option in given:
@@ -66,7 +66,7 @@ def stream_paths(given: list[str]) -> dict[str, Path]:
 
 
 def main() -> None:
-    """Run the command; bad input ends it with one line and status 1."""
+    """Run the command; on bad input, print one line and exit with status 1."""
     try:
         with one_line_each():
             app()

@@ -1,4 +1,4 @@
-"""Verbs that fetch, push, adopt and remove artifacts, with DVC underneath."""
+"""Verbs that fetch, push, adopt and remove artifacts, using DVC."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,14 +25,14 @@ ConfigValues = Annotated[
     list[str] | None,
     typer.Option("--config", metavar="KEY=VALUE ...", help="Laid over the files, as by snakemake."),
 ]
-Remote = Annotated[str | None, typer.Option(help="A remote of .dvc/config; else its default one.")]
-# Of many reasons, and of many jobs of one reason, these are printed; the rest is counted.
+Remote = Annotated[str | None, typer.Option(help="A remote of .dvc/config; else the default.")]
+# How many reasons, and jobs with the same reason, are printed; the others are counted.
 _SHOWN = 20
 _NAMED = 3
 
 
 class _Configured(TyperCommand):
-    """A verb whose `--configfile A B` and `--config k=v l=w` are read as Snakemake reads them."""
+    """A verb that reads `--configfile A B` and `--config k=v l=w` as Snakemake does."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         """See `click.Command.parse_args`."""
@@ -87,7 +87,7 @@ def pull(
     jobs = plan(_config(configfile, config))
     store = Store(remote=remote)
     if not store.units():
-        print("dvc.lock: nothing has been pushed yet; 'fusevad push' gives what you made to others")
+        print("dvc.lock: nothing has been pushed yet; 'fusevad push' shares your results")
     pulled = prepare(jobs, store, targets or [])
     _list("will be made again", pulled.planned.remade)
     for line in advice_on_videos(jobs, pulled):
@@ -99,7 +99,7 @@ def pull(
 
 @app.command(cls=_Configured)
 def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
-    """Artifacts: record and send everything that is whole and fits the configuration."""
+    """Artifacts: record and send everything that is complete and fits the configuration."""
     from fusevad.artifacts.push import push as push_units
     from fusevad.artifacts.store import Store
     from fusevad.plan.sources import changes_of
@@ -110,12 +110,12 @@ def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
     store = Store(remote=remote)
     done = push_units(jobs, store, config, configfile or [], changes_of(jobs))
     _list("not pushed", done.left)
-    _list("only a part is here, so not pushed", done.partial)
+    _list("incomplete here, so not pushed", done.partial)
     for name, size in done.new.items():
         print(f"recorded: {name}, {_bytes(size)}")
     print(f"{len(done.new)} units recorded, {done.unchanged} unchanged, {done.sent} objects sent")
     if done.new:
-        print("commit dvc.lock and config/tracked.yaml with git, so that others find them")
+        print("commit dvc.lock and config/tracked.yaml with git, so that others find the results")
 
 
 @app.command(cls=_Configured)
@@ -126,10 +126,10 @@ def adopt(
         bool, typer.Option("--dry-run", "-n", help="Say what would be moved; change nothing.")
     ] = False,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Move back what was moved away last; no more.")
+        bool, typer.Option("--undo", help="Only move back what was moved away last.")
     ] = False,
 ) -> None:
-    """Artifacts: make snakemake believe what fits the configuration, as after a plain dvc pull."""
+    """Artifacts: make snakemake trust what fits the configuration, as after a plain dvc pull."""
     from fusevad.artifacts.adopt import adopt as adopt_all
     from fusevad.artifacts.adopt import refuse_while_running
     from fusevad.artifacts.unfit import move_back
@@ -151,13 +151,13 @@ def gc(
         list[str] | None,
         typer.Option(
             metavar="FILE ...",
-            help="Another configuration that is in use: files laid on each other, as for snakemake."
+            help="Another configuration in use: files are laid over each other, as for snakemake."
             " Repeat it for each configuration.",
         ),
     ] = None,
-    delete: Annotated[bool, typer.Option("--delete", help="Remove what is listed.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove the listed files.")] = False,
 ) -> None:
-    """Artifacts: list what config/config.yaml and no CONFIGFILE refers to, with sizes."""
+    """Artifacts: list, with sizes, what neither config/config.yaml nor a CONFIGFILE refers to."""
     from fusevad.artifacts.adopt import refuse_while_running
     from fusevad.artifacts.gc import delete as remove
     from fusevad.artifacts.gc import unused
@@ -195,7 +195,7 @@ def _report(adopted: "Adopted", dry_run: bool = False) -> None:
 
 
 def _list(what: str, reasons: Mapping[str, str]) -> None:
-    """One line for each reason, with the jobs or units that it is of."""
+    """Print one line for each reason, with the jobs or units that it applies to."""
     names: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         names.setdefault(reason, []).append(name)
@@ -207,7 +207,7 @@ def _list(what: str, reasons: Mapping[str, str]) -> None:
 
 
 def _bytes(size: int) -> str:
-    """A size as people read it."""
+    """A size for people."""
     value = float(size)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000:

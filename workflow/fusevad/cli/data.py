@@ -20,7 +20,7 @@ CONFIG = Path("config")
 
 @app.command()
 def render(settings: Settings, out: Path, workers: Workers = 1) -> None:
-    """Data: render the bundled data set into the folder OUT (videos, labels, intervals)."""
+    """Data: render the default data set into the folder OUT (videos, labels, intervals)."""
     from fusevad.data.render.dataset import render_dataset
     from fusevad.data.render.settings import RenderSettings
 
@@ -84,10 +84,10 @@ def labels(
     data: Path,
     out: Path,
     settings: Settings,
-    videos: Annotated[bool, typer.Option(help="Whether the videos must be there.")] = True,
+    videos: Annotated[bool, typer.Option(help="Whether the videos must exist.")] = True,
     on_bad_video: OnBadVideo = "stop",
 ) -> None:
-    """Data: labels and intervals of the recorded videos in the folder DATA, written to OUT."""
+    """Data: write labels and intervals of the recorded videos in the folder DATA to OUT."""
     from fusevad.data.recorded.labels import make_labels
     from fusevad.data.recorded.settings import RecordedSettings
 
@@ -109,12 +109,12 @@ def verify(
     problems = verify_files(dataset, _data_folder(dataset), parsed, split, workers)
     if problems:
         raise FusevadError("\n".join([f"{dataset}: split {split}:", *problems]))
-    print(f"{dataset}: split {split}: all files are there and as expected")
+    print(f"{dataset}: split {split}: all files exist and are as expected")
 
 
 @app.command()
 def splice(data: Path, out: Path, settings: Settings, workers: Workers = 1) -> None:
-    """Data: join the short clips of surveillance-fight in DATA to untrimmed videos in OUT."""
+    """Data: join the short clips of surveillance-fight in DATA into untrimmed videos in OUT."""
     from fusevad.data.splice.dataset import splice as splice_clips
     from fusevad.data.splice.settings import SpliceSettings
 
@@ -136,7 +136,7 @@ def manifest(
     out: Path,
     on_bad_video: OnBadVideo = "stop",
     past_end: Annotated[
-        Literal["stop", "clip"], typer.Option(help="What intervals past the end of a video do.")
+        Literal["stop", "clip"], typer.Option(help="How to treat intervals past a video's end.")
     ] = "stop",
     workers: Workers = 1,
     features: Annotated[
@@ -163,7 +163,7 @@ def manifest(
 
 @app.command()
 def contact_sheet(source: Path, out: Path, settings: MaybeSettings = None) -> None:
-    """Data: a picture of every class of the rendered data set in SOURCE."""
+    """Data: draw a picture of every class of the rendered data set in SOURCE."""
     from fusevad.data.render.sheet import contact_sheet as draw
 
     with recorded(settings):

@@ -24,7 +24,7 @@ from fusevad.plan.records import recorded
 
 @app.command()
 def cues(manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, out: Path) -> None:
-    """Motion cues of all windows and thresholds, from one decode of each video of a shard."""
+    """Motion cues: count all windows and thresholds in one decode of each video of a shard."""
     from fusevad.cues.settings import CueSettings
     from fusevad.cues.store import make_cues
 
@@ -37,7 +37,7 @@ def cues(manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, o
 def camera_cues(
     events: Path, manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, out: Path
 ) -> None:
-    """Motion cues from the event streams of a real camera in the folder EVENTS."""
+    """Motion cues: count the event streams of a real camera in the folder EVENTS."""
     from fusevad.cues.camera import make_camera_cues
     from fusevad.cues.settings import CameraCueSettings
 
@@ -58,7 +58,7 @@ def embed(
     ] = None,
     threads: Threads = 1,
 ) -> None:
-    """Embeddings of one stream (RGB or a motion cue) of the videos of a shard."""
+    """Embeddings: embed one stream (RGB or a motion cue) of the videos of a shard."""
     from fusevad.embed.run import embed_shard
     from fusevad.embed.settings import EmbedSettings
 
@@ -80,7 +80,7 @@ def index(
 
 @app.command()
 def encoder_data(settings: Settings, out: Path, workers: Workers = 1) -> None:
-    """Embedded encoder: render the clips, motion cues and captions it learns from into OUT."""
+    """Bundled encoder: render its clips, motion cues and captions for training into OUT."""
     from fusevad.bundled.data import make_encoder_data
     from fusevad.bundled.settings import EncoderDataSettings
 
@@ -96,7 +96,7 @@ def train_encoder(
     data: Annotated[Path, typer.Option(help="Folder written by encoder-data.")],
     out: Path,
 ) -> None:
-    """Embedded encoder: train image, text and motion-cue towers into OUT, with a model card."""
+    """Bundled encoder: train image, text and motion-cue towers into OUT, with a model card."""
     from fusevad.bundled.model_card import model_card
     from fusevad.bundled.settings import EncoderDataSettings, EncoderTraining
     from fusevad.bundled.training import train_encoder as train_towers
@@ -117,7 +117,7 @@ def align(
     out: Path,
     threads: Threads = 1,
 ) -> None:
-    """Embeddings: learn a motion-cue tower from unlabelled training videos, written to OUT."""
+    """Embeddings: train a motion-cue tower on unlabelled training videos, written to OUT."""
     from fusevad.embed.align import align as align_tower
     from fusevad.embed.settings import AlignSettings
 
@@ -135,7 +135,7 @@ def convert_event_clip(
     ] = None,
     settings: MaybeSettings = None,
 ) -> None:
-    """Embeddings: the published event-CLIP as safetensors of a motion-cue tower, written to OUT."""
+    """Embeddings: convert the published event-CLIP to safetensors of a motion-cue tower in OUT."""
     from fusevad.encoders.event_clip import convert_event_clip as convert
     from fusevad.encoders.event_clip import download_event_clip
 
@@ -152,7 +152,7 @@ def import_features(
     shards: Shards,
     out: Path,
 ) -> None:
-    """Embeddings: features that somebody else extracted, from FOLDER, as if extracted here."""
+    """Embeddings: import features that somebody else extracted from FOLDER, in the same form."""
     from fusevad.embed.imported.run import import_features as import_stream
     from fusevad.embed.imported.settings import ImportSettings
 
@@ -170,7 +170,7 @@ def manifest_from_features(
     settings: Settings,
     on_bad_video: OnBadVideo = "stop",
 ) -> None:
-    """Data: a manifest of features in FOLDER whose videos are not at hand, written to OUT."""
+    """Data: write a manifest for features in FOLDER without their videos to OUT."""
     from fusevad.embed.imported.manifest import manifest_from_features as make
     from fusevad.embed.imported.settings import ImportSettings
 

@@ -35,18 +35,16 @@ def train(
     stream: StreamIndices,
     settings: Settings,
     out: Path,
-    teacher: Annotated[
-        Path | None, typer.Option(help="Folder of the run that teaches, seed by seed.")
-    ] = None,
+    teacher: Annotated[Path | None, typer.Option(help="Folder of the teacher's run.")] = None,
     learning_rates: Annotated[
-        Path | None, typer.Option(help="What a search found: the learning rate is its choice.")
+        Path | None, typer.Option(help="Result of a search: its choice is the learning rate.")
     ] = None,
     seeds: Seeds = "0",
     seed_store: SeedStore = None,
     workers: Workers = 1,
     memory_mb: MemoryMB = None,
 ) -> None:
-    """Train one experiment on one data set with all SEEDS; resumes where a killed run was."""
+    """Train one experiment on one data set with all SEEDS; a killed run resumes."""
     from fusevad.train.run import TrainData
     from fusevad.train.run import train as train_all
     from fusevad.train.search import chosen_learning_rate
@@ -72,7 +70,7 @@ def search(
     workers: Workers = 1,
     memory_mb: MemoryMB = None,
 ) -> None:
-    """Choose a learning rate by the validation part of the training split; no test is scored."""
+    """Choose a learning rate on the validation part of the training split; no test is scored."""
     from fusevad.train.run import TrainData
     from fusevad.train.search import search_learning_rate
     from fusevad.train.settings import search_candidates
@@ -105,7 +103,7 @@ def report(
     settings: Settings,
     out: Annotated[tuple[Path, Path], typer.Argument(help="The two files to write.")],
 ) -> None:
-    """Tables (.tex and .csv), figures (.pdf and .png) and numbers from finished runs."""
+    """Write tables (.tex and .csv), figures (.pdf and .png) and numbers from finished runs."""
     from fusevad.report import make_report
 
     with recorded(settings) as job:
@@ -191,7 +189,7 @@ def study_equivalence(
 
 @app.command()
 def study_leaks(data: Path, settings: Settings, out: Path) -> None:
-    """Studies: where the released split puts each video of the official one in the folder DATA."""
+    """Studies: list the released split's part of each video of the official split in DATA."""
     from fusevad.data.recorded.leaks import study_leaks as study
     from fusevad.data.recorded.settings import RecordedSettings
 
@@ -206,7 +204,7 @@ def book(
     figure: Annotated[list[Path] | None, typer.Option(help="A figure, after the tables.")] = None,
     settings: MaybeSettings = None,
 ) -> None:
-    """Tables and figures in one PDF, set by latexmk, which must be installed."""
+    """Write tables and figures to one PDF with latexmk, which must be installed."""
     from fusevad.report.book import make_book
 
     with recorded(settings):

@@ -1,12 +1,12 @@
-"""What a run notes after every epoch, and which epoch validation chooses; imports no torch."""
+"""The records of a run's epochs, and validation's choice of an epoch; imports no torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Columns of scores by segment: the score, and the weight of each stream where a method has weights.
+# Columns of scores by segment: the score, and the weight of each stream if the method has weights.
 SCORE, WEIGHT = "score", "weight_"
-# Of files of scores: the entry of their metadata that names the last axis.
+# Metadata entry of score files that names the last axis.
 COLUMNS = "columns"
 
 _TERM = "loss_"
@@ -14,7 +14,7 @@ _TERM = "loss_"
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """A row of `history.csv`: mean training losses and what validation says after an epoch.
+    """A row of `history.csv`: mean training losses and validation results of an epoch.
 
     Attributes:
         epoch: from 0.
@@ -39,7 +39,7 @@ class EpochRecord:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "EpochRecord":
-        """From a row of the table; other columns are of no matter."""
+        """From a row of the table; other columns are ignored."""
         terms = {k.removeprefix(_TERM): v for k, v in row.items() if k.startswith(_TERM)}
         return cls(int(row["epoch"]), terms, row["validation_auc"], row["validation_loss"])
 

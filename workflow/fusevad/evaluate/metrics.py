@@ -1,9 +1,9 @@
 """Frame-level metrics of video anomaly detection, as fractions, computed on segments.
 
 A score is constant over its segment, so a segment stands for its anomalous and its normal frames:
-counting them once gives the values that ranking every single frame gives, in a tenth of the time.
-All curves and areas follow the steps of scikit-learn on frames, in the same order of operations:
-the values are the same to the last bit.
+counting them once gives the values of ranking every single frame, in a tenth of the time. All
+curves and areas follow the steps of scikit-learn on frames, in the same order of operations: the
+values are equal to the last bit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class LabelledSegments:
     """Frames of the segments of some videos, one array entry a segment.
 
     Attributes:
-        video: place of the segment's video among the videos.
+        video: index of the segment's video.
         positive, negative: the segment's anomalous and normal frames that count; whole numbers.
     """
 
@@ -38,7 +38,7 @@ class LabelledSegments:
     def of(cls, videos: Sequence[LabelledVideo], wanted: str | None = None) -> "LabelledSegments":
         """All frames of `videos`; or, for the class `wanted`, the frames of videos that show it.
 
-        In a video with several classes, the frames of the others do not count.
+        In a video with several classes, frames of the other classes do not count.
         """
         place, positive, negative = [], [], []
         for k, video in enumerate(videos):
@@ -53,11 +53,11 @@ class LabelledSegments:
 
     @property
     def frames(self) -> Floats:
-        """Frames of each segment that count."""
+        """Number of counted frames of each segment."""
         return self.positive + self.negative
 
     def of_anomalous(self, videos: Sequence[LabelledVideo]) -> "LabelledSegments":
-        """The same segments; only the frames of videos with an anomaly count."""
+        """The same segments, counting only frames of videos with an anomaly."""
         keep = np.array([bool(video.intervals) for video in videos], dtype=bool)[self.video]
         return LabelledSegments(self.video, self.positive * keep, self.negative * keep)
 
@@ -75,7 +75,7 @@ class Ranking:
 
     @classmethod
     def of(cls, scores: ArrayLike, positive: ArrayLike, negative: ArrayLike) -> "Ranking":
-        """Rank segments (or whatever has a score) by score.
+        """Rank segments (or any items with scores) by score.
 
         Args:
             scores: one a segment.
@@ -100,11 +100,11 @@ class Ranking:
 
     @property
     def defined(self) -> bool:
-        """Whether both kinds of frame occur; nothing can be ranked otherwise."""
+        """Whether both kinds of frames occur; otherwise there is nothing to rank."""
         return bool(len(self.true) and self.true[-1] > 0 and self.false[-1] > 0)
 
     def roc(self) -> tuple[Floats, Floats]:
-        """False- and true-positive rates from (0, 0) to (1, 1), without points on a line."""
+        """False- and true-positive rates from (0, 0) to (1, 1), without collinear points."""
         false, true = self.false, self.true
         if len(true) > 2:
             corner = np.diff(false, 2).astype(bool) | np.diff(true, 2).astype(bool)
@@ -122,21 +122,21 @@ class Ranking:
         return np.append(precision[::-1], 1.0), np.append(recall[::-1], 0.0)
 
     def auc(self) -> float:
-        """Area under the ROC curve; NaN where only one kind of frame occurs."""
+        """Area under the ROC curve; NaN if only one kind of frame occurs."""
         if not self.defined:
             return UNDEFINED
         false_rate, true_rate = self.roc()
         return float(np.trapezoid(true_rate, false_rate))
 
     def average_precision(self) -> float:
-        """Area under the steps of precision over recall; NaN where one kind of frame occurs."""
+        """Area under the steps of precision over recall; NaN if one kind of frame is missing."""
         if not self.defined:
             return UNDEFINED
         precision, recall = self.precision_recall()
         return float(max(0.0, -np.sum(np.diff(recall) * precision[:-1])))
 
 
-# What a data set may be judged by; the first part of a name says on which videos.
+# Metrics for data sets; the first part of a name says which videos count.
 ANOMALOUS_ONLY = "Ano-"
 _AREAS = {"AUC": Ranking.auc, "AP": Ranking.average_precision}
 
@@ -144,7 +144,7 @@ _AREAS = {"AUC": Ranking.auc, "AP": Ranking.average_precision}
 class LabelledTest:
     """The test videos of a data set, their frames counted once for any number of scores.
 
-    Scores are one a segment, the videos one after the other; `pooled` brings them to this form.
+    Scores are one a segment, the videos one after the other; `pooled` converts to this form.
     """
 
     def __init__(self, videos: Sequence[LabelledVideo]) -> None:
@@ -163,10 +163,10 @@ class LabelledTest:
         return self._parts[""]
 
     def pooled(self, scores: Mapping[str, NDArray[np.floating]]) -> NDArray[np.floating]:
-        """Scores by name of the video (`segments` or `segments x K`), one video after the other.
+        """Concatenate scores by video name (`segments` or `segments x K`), in the order of videos.
 
         Raises:
-            FusevadError: a video has no scores, or not as many as segments.
+            FusevadError: a video has no scores, or their number differs from its segments'.
         """
         for video in self.videos:
             expected, found = segment_count(len(video.labels)), len(scores.get(video.name, ()))
@@ -180,7 +180,7 @@ class LabelledTest:
     def metrics(self, scores: NDArray[np.floating]) -> dict[str, float]:
         """`AUC` and `AP` over all frames pooled, `Ano-AUC` and `Ano-AP` over anomalous videos only.
 
-        A value is NaN where only one kind of frame occurs.
+        A value is NaN if only one kind of frame occurs.
         """
         return {
             prefix + kind: value
@@ -211,7 +211,7 @@ def _areas(scores: NDArray[np.floating], segments: LabelledSegments) -> dict[str
 def _frames(
     video: LabelledVideo, wanted: str | None
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Frames that count as anomalous, and as normal; none of a video without the class."""
+    """Frames that count as anomalous, and as normal; none for a video without the class."""
     if wanted is None:
         return video.labels, ~video.labels
     own = np.zeros(len(video.labels), dtype=bool)

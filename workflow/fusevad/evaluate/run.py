@@ -2,7 +2,7 @@
 
 `last` takes the last epoch, `validation` the epoch that held-out training videos choose (by
 video-level labels only), `oracle` the best epoch on the test set: the literature's habit, reported
-to measure what it adds and never to choose.
+to measure what it adds, never to choose.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def evaluate(run: Path, manifest: Path, intervals: Path, main_metric: str) -> No
     if not test.defines(main_metric):
         raise FusevadError(
             f"{manifest}: {main_metric}, the main metric of the data set, is undefined: the test "
-            "videos that it ranks have anomalous or normal frames only; correct the intervals, or "
+            "videos for it have only anomalous or only normal frames; correct the intervals, or "
             "name another metric first"
         )
     history = read_csv(run / "history.csv", ["seed", "epoch", "validation_auc", "validation_loss"])

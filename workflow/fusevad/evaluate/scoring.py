@@ -1,4 +1,4 @@
-"""A trained model scores whole videos: after each epoch, in studies, on a user's own."""
+"""Score whole videos with a trained model: after each epoch, in studies, on a user's own."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -25,11 +25,11 @@ _ABOUT = "detector"
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a detector says of videos.
+    """A detector's scores of videos.
 
     Attributes:
-        columns: `score`, then `weight_STREAM` for each stream that the method weighs.
-        segments: of each video, `segments x columns` float32 on the CPU.
+        columns: `score`, then `weight_STREAM` for each stream that the method weights.
+        segments: by video, `segments x columns` float32 on the CPU.
     """
 
     columns: tuple[str, ...]
@@ -38,7 +38,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class TrainedDetector:
-    """A detector and the settings that it was trained with; those decide how it scores."""
+    """A detector and the settings that it was trained with, which decide how it scores."""
 
     model: Detector
     settings: TrainSettings
@@ -72,7 +72,7 @@ class TrainedDetector:
                 )
 
     def _groups(self, streams: Streams, videos: Sequence[str]) -> Iterator[list[str]]:
-        """Videos of similar lengths together, about `_ROWS_PER_BATCH` chunks in a group."""
+        """Groups of videos of similar lengths, with about `_ROWS_PER_BATCH` chunks a group."""
         crops, length = len(self.settings.test_crops), self.settings.max_segments
         group: list[str] = []
         rows = 0
@@ -102,7 +102,7 @@ def weights_file(run: Path, seed: int, protocol: str) -> Path:
     """The weights of a seed under a protocol.
 
     Raises:
-        FusevadError: a protocol whose weights training does not keep.
+        FusevadError: training does not keep this protocol's weights.
     """
     if protocol not in KEPT_PROTOCOLS:
         raise FusevadError(
@@ -114,9 +114,10 @@ def weights_file(run: Path, seed: int, protocol: str) -> Path:
 def save_weights(
     weights: dict[str, Tensor], settings: TrainSettings, widths: dict[str, int], file: Path
 ) -> None:
-    """Write weights with all that is needed to build their detector again, atomically."""
+    """Write weights with everything needed to build their detector again, atomically."""
     about = {"settings": asdict(settings), "widths": widths}
-    # One entry: safetensors writes several in any order, and the same weights are the same bytes.
+    # One entry: safetensors writes several in any order, and the same weights must be the same
+    # bytes.
     content = save(weights, {_ABOUT: json.dumps(about)})
     with atomic_path(file) as temporary:
         temporary.write_bytes(content)
@@ -128,10 +129,10 @@ def load_detector(file: Path, device: torch.device, method: str | None = None) -
     Args:
         file: of a run's `weights/`.
         device: where it computes.
-        method: has another method compute with what this one learned.
+        method: another method, which computes with this one's parameters.
 
     Raises:
-        FusevadError: the file is missing or damaged, or its weights are not those of the method.
+        FusevadError: the file is missing or damaged, or its weights do not fit the method.
     """
     settings, widths = read_about(file)
     if method is not None:
@@ -151,7 +152,7 @@ def read_about(file: Path) -> tuple[TrainSettings, dict[str, int]]:
     """The settings that weights were trained with, and the widths of the streams by role.
 
     Raises:
-        FusevadError: the file is missing, damaged or does not say.
+        FusevadError: the file is missing, damaged or lacks this information.
     """
     try:
         with safe_open(file, framework="pt") as content:

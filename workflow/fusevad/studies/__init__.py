@@ -1,6 +1,6 @@
-"""Studies of trained detectors: what they make of test videos that something was done to.
+"""Studies of trained detectors, on changed test videos or with changed methods.
 
-`masking` takes feature dimensions away from one stream, `noise` adds background activity to the
-motion cues, `equivalence` has another method compute with the same parameters. Nothing is trained
+`masking` zeroes feature dimensions of one stream, `noise` adds background activity to the motion
+cues, `equivalence` computes with the same parameters as another method. Nothing is trained
 again.
 """

@@ -1,6 +1,6 @@
-"""Attention areas: how much of a frame, and of a motion cue, the encoders look at.
+"""Attention areas: how much of a frame, and of a motion cue, the encoders attend to.
 
-Source: the IEF-VAD paper (arXiv 2505.02393), Table 6 and Figure 4. It gives neither the attention
+Source: the IEF-VAD paper (arXiv 2505.02393), Table 6 and Figure 4. It states neither the attention
 nor the threshold, so both are settings here.
 """
 
@@ -41,7 +41,7 @@ _BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """A segment that is looked at; `frame` is the one of its frames that stands for it."""
+    """A selected segment; `frame` is the frame that represents it."""
 
     segment: int
     frame: int
@@ -60,14 +60,14 @@ def study_attention(
 ) -> None:
     """Measure the attention areas of both towers over the test videos.
 
-    A segment is seen as the centre crop of its middle frame (number 8 of 16; of a last segment
-    without it, the first) and of its motion cue. It is of type Anomaly if that frame is annotated.
-    A segment counts for every class that its frame shows; a normal one for every class of its
-    video, or for `normal` if the video has none.
+    A segment is represented by the centre crop of its middle frame (number 8 of 16; in a last
+    segment without it, the first) and of its motion cue. Its type is Anomaly if that frame is
+    annotated. A segment counts for every class that its frame shows; a normal one for every class
+    of its video, or for `normal` if the video has none.
 
     Writes `out_csv`, a row a class, frame type, modality (image|motion cue) and video: segments,
-    area (mean share of the patches that are attended), method, relative_to, threshold, patches.
-    Writes `out_maps`, the maps of one segment of each class, the middle one of those seen in the
+    area (mean share of attended patches), method, relative_to, threshold, patches. Writes
+    `out_maps`, the maps of one segment of each class, the middle of the selected segments in the
     first test video that has any: class, frame_type, video, segment, frame, modality, row, column,
     patch (its side as a share of the crop's), weight (the patches of a map sum to 1), attended.
 
@@ -114,7 +114,7 @@ def attended(
 
 
 def _samples(truth: LabelledVideo, limit: int) -> list[_Sample]:
-    """The segments of a video that are looked at, in order."""
+    """The selected segments of a video, in order."""
     of_video = tuple(dict.fromkeys(label for label, _, _ in truth.intervals)) or (NORMAL,)
     by_type: dict[str, list[_Sample]] = {ANOMALY_FRAME: [], NORMAL_FRAME: []}
     frames = len(truth.labels)
@@ -142,7 +142,7 @@ def _seen(
     settings: AttentionSettings,
     threads: int,
 ) -> Iterator[dict[str, AttentionMaps]]:
-    """For each video the maps of its samples, by modality."""
+    """The maps of the samples of each video, by modality."""
     encoder = settings.encoder
     cue = window_and_threshold(EmbedSettings(settings.stream, encoder, settings.cues))
     towers = {IMAGE: load_image_tower(encoder), MOTION_CUE: load_cue_tower(encoder)}
@@ -169,7 +169,7 @@ def _seen(
 
 
 def _chosen(chunks: Iterable[Chunk], places: Sequence[int]) -> np.ndarray:
-    """The images at `places`, ascending, of all that the chunks hold, which are used up."""
+    """The images at `places`, ascending, from all chunks, which are used up."""
     wanted, kept, position = set(places), [], 0
     for chunk in chunks:
         kept += [

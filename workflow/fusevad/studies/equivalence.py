@@ -1,6 +1,7 @@
-"""Whether two methods are one function: a run's parameters, computed as another method would.
+"""Test whether two methods are one function: compute with a run's parameters by another method.
 
-Asked of Student-t fusion with one nu, whose factor cancels in the weights (docs/findings.md).
+The question is about Student-t fusion with one nu, whose factor cancels in the weights
+(docs/findings.md).
 """
 
 from collections.abc import Mapping
@@ -59,20 +60,20 @@ def study_equivalence(
     write_csv(pd.concat(tables, ignore_index=True), out_csv)
 
 
-def _study(files: RunFiles, rival: str, seed: int) -> pd.DataFrame:
+def _study(files: RunFiles, other_method: str, seed: int) -> pd.DataFrame:
     torch.set_num_threads(1)
     rows: list[dict[str, object]] = []
     for protocol in PROTOCOLS:
         key = {"experiment": files.run.name, "seed": seed, "protocol": protocol}
         rows += [
             key | {"quantity": quantity, "value": value}
-            for quantity, value in _differences(files, rival, seed, protocol).items()
+            for quantity, value in _differences(files, other_method, seed, protocol).items()
         ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _differences(files: RunFiles, rival: str, seed: int, protocol: str) -> dict[str, float]:
-    own, other = (files.detector(seed, protocol, method) for method in (None, rival))
+def _differences(files: RunFiles, other_method: str, seed: int, protocol: str) -> dict[str, float]:
+    own, other = (files.detector(seed, protocol, method) for method in (None, other_method))
     streams, videos = files.open(own), files.tests()
     weights = _WeightDifferences(other.model)
     with own.model.register_forward_hook(weights.add):
@@ -80,8 +81,8 @@ def _differences(files: RunFiles, rival: str, seed: int, protocol: str) -> dict[
     second = score(other, streams, videos).segments
     if not weights.values:
         raise FusevadError(
-            f"{files.run}: its method and {rival} have not both fusion weights; compare two that"
-            " have"
+            f"{files.run}: its method and {other_method} do not both have fusion"
+            " weights; compare two that do"
         )
     scores = np.concatenate([np.abs(first[name][:, 0] - second[name][:, 0]) for name in videos])
     test = LabelledTest(read_test_videos(files.manifest, files.intervals))
@@ -95,7 +96,7 @@ def _differences(files: RunFiles, rival: str, seed: int, protocol: str) -> dict[
 
 
 class _WeightDifferences:
-    """Absolute differences of the weights of two models, over all real segments they are shown."""
+    """Absolute differences of the weights of two models, over all real segments of their inputs."""
 
     def __init__(self, other: nn.Module) -> None:
         self._other = other.eval()
@@ -103,10 +104,10 @@ class _WeightDifferences:
 
     def add(self, _model: nn.Module, inputs: tuple, output: Output) -> None:
         """Forward hook of the first model; `inputs` are streams and mask."""
-        rival = self._other(*inputs)
+        other_method = self._other(*inputs)
         mask = inputs[1]
-        for stream in output.weights.keys() & rival.weights.keys():
-            difference = (output.weights[stream][mask] - rival.weights[stream][mask]).abs()
+        for stream in output.weights.keys() & other_method.weights.keys():
+            difference = (output.weights[stream][mask] - other_method.weights[stream][mask]).abs()
             self.largest = max(self.largest, float(difference.max()))
             self.total += float(difference.double().sum())
             self.values += difference.numel()

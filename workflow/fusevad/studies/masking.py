@@ -1,8 +1,8 @@
 """Masked feature dimensions: part of one stream's embedding is zeroed (paper, Tables 11 to 14).
 
-The paper zeroes a random share of the feature dimensions; the released code takes positions on the
-axis of time instead. Here: columns of the INPUT embedding, the same ones in every segment of every
-test video, drawn once for a seed and stream. Larger shares hold the smaller ones.
+The paper zeroes a random share of the feature dimensions; the released code masks positions on the
+time axis instead. Here: columns of the INPUT embedding, the same in every segment of every test
+video, drawn once for a seed and stream. Larger shares include the smaller ones.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ _SMALLEST = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A setting of one seed and what came out."""
+    """A setting of one seed and its results."""
 
     masked: str
     level: float
@@ -65,10 +65,10 @@ def study_masking(
 
     `out_dimensions_csv`: experiment, seed, protocol, masked (a stream), level, dimension,
     is_masked (0|1), weight_change. The change is of the MASKED stream's weight in a latent
-    dimension, masked minus clean, averaged over the test segments. The dimension is that of the
-    latent space behind the linear heads; `is_masked` says whether the INPUT dimension of the same
+    dimension, masked minus clean, averaged over the test segments. The dimension belongs to the
+    latent space behind the linear heads; `is_masked` says whether the INPUT dimension with the same
     number was zeroed. The residual encoder keeps the two related, but attention and heads mix all
-    dimensions: they are not the same thing.
+    dimensions: they are not the same.
 
     Args:
         run: folder of a finished run, named as its experiment.
@@ -77,7 +77,8 @@ def study_masking(
         streams: index of the embeddings of each stream, by role.
         settings: protocol and levels.
         out_csv: table of metrics and weights.
-        out_dimensions_csv: table of weights by dimension; only a head for methods without weights.
+        out_dimensions_csv: table of weights by dimension; only a header for methods without
+            weights.
         workers: processes of one thread each, a seed at a time; a GPU takes the seeds in turn.
 
     Raises:
@@ -97,9 +98,9 @@ def masked_dimensions(seed: int, place: int, level: float, dim: int) -> NDArray[
 
     Args:
         seed: of the run.
-        place: of the stream among those that its method reads, from 0.
+        place: position of the stream among those that its method reads, from 0.
         level: share of the dimensions.
-        dim: how many there are.
+        dim: number of dimensions.
     """
     generator = np.random.default_rng([seed, place])
     return np.sort(generator.permutation(dim)[: round(level * dim)])
@@ -128,7 +129,7 @@ def bernoulli_divergence(
 ) -> float:
     """Mean KL(clean || masked) of Bernoulli distributions in nats, over all frames.
 
-    Scores are kept 1e-7 off 0 and 1.
+    Scores are clipped to 1e-7 from 0 and 1.
     """
     p, q = (np.clip(x.astype(np.float64), _SMALLEST, 1 - _SMALLEST) for x in (clean, masked))
     divergence = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))

@@ -1,10 +1,10 @@
 """Background activity in the motion cues of test videos (paper, Table 5).
 
 The paper adds "Poisson background-activity noise lambda" to motion images and says no more: neither
-its unit nor whether detectors are trained on it. Here lambda is the mean number of spurious events
-of a pixel in each frame difference, so that a window of T differences gets Poisson(lambda T) of
-them on top of its count, which stays at most T. In the normalised cue (0..1) it is a rise by lambda
-on average where nothing moves. Detectors learned from clean cues: this is a test of robustness.
+its unit nor whether detectors are trained on it. Here lambda is the mean number of spurious counts
+of a pixel in each frame difference, so a window of T differences gets Poisson(lambda T) of them on
+top of its count, which stays at most T. In the normalised cue (0..1) this adds lambda on average
+where nothing moves. Detectors were trained on clean cues: this tests robustness.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,22 +37,22 @@ from fusevad.studies.settings import NoiseSettings
 from fusevad.studies.trained import ChangedStore, RunFiles, run_seeds, score
 from fusevad.video.crops import crop_images
 
-# The stream that noise is added to.
+# The stream with added noise.
 MOTION = "motion"
 METRICS = ("AUC", "AP", "Ano-AUC", "Ano-AP")
 COLUMNS = ["experiment", "seed", "protocol", "level", "metric", "value"]
 
-# Relative difference of embeddings made again. Measured on a CPU: 4e-6 with the same settings, 0.18
-# for the mirrored crop, 1.4 for other weights. The bfloat16 of GPUs needs some room.
+# Relative difference of recomputed embeddings. Measured on a CPU: 4e-6 with the same settings, 0.18
+# for the mirrored crop, 1.4 for other weights. The bfloat16 of GPUs needs some tolerance.
 _SAME_ENCODER = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class _EmbeddingTask:
-    """What is embedded of each video; travels to worker processes.
+    """How to embed each video; sent to worker processes.
 
     Attributes:
-        crops: numbers of the crops that test videos are scored on.
+        crops: numbers of the crops used for scoring.
         levels: above 0.
     """
 
@@ -76,7 +76,7 @@ def study_noise(
     """Score the test videos with background activity in their motion cues, for all seeds of a run.
 
     Writes experiment, seed, protocol, level, metric (AUC|AP|Ano-AUC|Ano-AP), value (fractions).
-    Only the crops that test videos are scored on are embedded.
+    Only the crops used for scoring are embedded.
 
     Args:
         run: folder of a finished run, named as its experiment.
@@ -86,7 +86,7 @@ def study_noise(
         cues: shards of the motion cues that the stream `motion` was embedded from.
         settings: levels, protocol and encoder.
         out_csv: the table to write.
-        workers: processes that embed, of one thread each; on a GPU it is one.
+        workers: embedding processes, with one thread each; one process on a GPU.
 
     Raises:
         FusevadError: weights, cues or embeddings are missing or do not fit each other, or the
@@ -135,16 +135,16 @@ def noisy_counts(
     differences: int,
     generator: np.random.Generator,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield the counts of a window with Poisson(level x differences) events more at each pixel.
+    """Yield the counts of a window with Poisson(level x differences) added at each pixel.
 
-    Each level adds to the events of the one before, so that noise grows and is not drawn anew.
-    Windows that the ends of a video cut off get the noise of a whole one.
+    Each level adds to the counts of the level before, so that noise grows instead of being redrawn.
+    Windows that are cut off at the ends of a video get the noise of a whole window.
 
     Args:
         counts: (height, width), how many differences exceeded the threshold.
         levels: ascending.
         differences: in the window: the highest count.
-        generator: draws the events.
+        generator: draws the added counts.
     """
     events = np.zeros(counts.shape, np.int64)
     before = 0.0
@@ -155,7 +155,7 @@ def noisy_counts(
 
 
 def _check_encoder(task: _EmbeddingTask, video: Video, stored: Tensor) -> None:
-    """Embed the cues of a video as they are: another encoder would pass for noise."""
+    """Embed a video's clean cues: the effect of another encoder would pass for noise."""
     made = torch.from_numpy(_embed_video(replace(task, levels=(0.0,)), video)[0]).float()
     expected = stored.float().cpu()
     fits = made.shape == expected.shape
@@ -221,7 +221,7 @@ def _noisy_streams(
     place: int,
     crops: Sequence[int],
 ) -> Streams:
-    """The streams with the noisy embeddings of a level in the crops that are scored."""
+    """The streams with the noisy embeddings of a level in the scored crops."""
 
     def change(video: str, embeddings: Tensor) -> Tensor:
         changed = embeddings.clone()

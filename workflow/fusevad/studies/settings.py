@@ -14,10 +14,10 @@ from fusevad.parsing import FORBID
 
 @dataclass(frozen=True, slots=True)
 class MaskingSettings:
-    """What is masked.
+    """The weights and the masked shares.
 
     Attributes:
-        protocol: whose weights are studied; training keeps none for `oracle`.
+        protocol: whose weights are used; training keeps none for `oracle`.
         levels: shares of the feature dimensions; 0, the clean embedding, is always measured.
     """
 
@@ -29,14 +29,14 @@ class MaskingSettings:
 
 @dataclass(frozen=True, slots=True)
 class NoiseSettings:
-    """How much background activity there is, and how noisy cues are embedded.
+    """The amount of background activity, and how noisy cues are embedded.
 
     Attributes:
         embed: as in `fusevad embed` of the motion-cue stream that the run learned from.
-        protocol: whose weights are studied; training keeps none for `oracle`.
-        levels: spurious events of a pixel and difference, on average, ascending; 0, the cues as
-            they are, is always measured, on the stored embeddings.
-        seed: of the noise, which is drawn once for a video: all detectors see the same.
+        protocol: whose weights are used; training keeps none for `oracle`.
+        levels: mean number of spurious counts a pixel and difference, ascending; 0, the clean cues,
+            is always measured, on the stored embeddings.
+        seed: of the noise, which is drawn once for a video: all detectors get the same noise.
     """
 
     __pydantic_config__ = FORBID
@@ -55,18 +55,18 @@ class NoiseSettings:
 
 @dataclass(frozen=True, slots=True)
 class AttentionSettings:
-    """Whose attention is measured, which, and what counts as attended.
+    """The encoder, its attention, and when a patch counts as attended.
 
     Attributes:
         stream: `motion-T16-thr10` or another motion stream: the cue beside the image.
         encoder: the CLIP with its motion-cue tower.
-        cues: the settings that the motion cues were made with.
-        method: `last` or, of transformers only, `rollout`; see `tower_attention`.
+        cues: the settings of the motion cues.
+        method: `last` or, only for transformers, `rollout`; see `encoders.attention`.
         relative_to: a patch is attended if its attention is above `threshold` times the image's
-            `maximum`, or times its `mean`, which is what uniform attention would give.
-        threshold: that factor.
-        segments_per_video: at most so many anomalous and so many normal segments of a video,
-            evenly spread.
+            `maximum`, or times its `mean`, the value of uniform attention.
+        threshold: this factor.
+        segments_per_video: at most so many anomalous and so many normal segments of a video, evenly
+            spaced.
     """
 
     __pydantic_config__ = FORBID

@@ -1,4 +1,4 @@
-"""Trained detectors and the streams they score: what all studies share."""
+"""Trained detectors and their streams, shared by all studies."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class ChangedStore(EmbeddingStore):
-    """A stream whose embeddings are changed when they are read; what is on disk stays."""
+    """A stream whose embeddings are changed when they are read; stored embeddings stay."""
 
     def __init__(self, original: EmbeddingStore, change: Callable[[str, Tensor], Tensor]) -> None:
         self.index = original.index
@@ -31,19 +31,19 @@ class ChangedStore(EmbeddingStore):
         self._change = change
 
     def __getitem__(self, video: str) -> Tensor:
-        """`segments x crops x D` of a video, changed; `change` must not write to what it gets."""
+        """`segments x crops x D` of a video, changed; `change` must not modify its argument."""
         return self._change(video, self._original[video])
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a detector says of the test videos.
+    """A detector's scores and weights on the test videos.
 
     Attributes:
-        columns: as `scoring.Scores` has them.
-        segments: of each video, `segments x columns`.
-        weights: of each stream by latent dimension, `D` float64, the mean over the test segments;
-            empty for methods without.
+        columns: as in `scoring.Scores`.
+        segments: by video, `segments x columns`.
+        weights: by stream and latent dimension, `D` float64, the mean over the test segments; empty
+            for methods without weights.
     """
 
     columns: tuple[str, ...]
@@ -53,7 +53,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """A finished run and what it scores; travels to worker processes.
+    """A finished run and its test data; sent to worker processes.
 
     Attributes:
         run: its folder.
@@ -67,7 +67,7 @@ class RunFiles:
     streams: Mapping[str, Path]
 
     def detector(self, seed: int, protocol: str, method: str | None = None) -> TrainedDetector:
-        """A seed of the run, scoring as it did in training; see `load_detector`."""
+        """The detector of a seed, scoring as it did in training; see `load_detector`."""
         return load_detector(weights_file(self.run, seed, protocol), default_device(), method)
 
     def open(self, detector: TrainedDetector) -> Streams:
@@ -80,7 +80,7 @@ class RunFiles:
 
 
 def score(detector: TrainedDetector, streams: Streams, videos: list[str]) -> Scored:
-    """Score videos as `streams` show them."""
+    """Score the test videos with the embeddings of `streams`."""
     observed = _Weights()
     with detector.model.register_forward_hook(observed.add):
         scores = detector.score(streams, videos)
@@ -113,7 +113,7 @@ def run_seeds(run: Path) -> list[int]:
 
 
 def for_all_seeds(study: Callable[[int], T], run: Path, workers: int, what: str) -> list[T]:
-    """`study(seed)` for all seeds of a run: as many at a time as workers, on a GPU one."""
+    """Call `study(seed)` for all seeds of a run, `workers` at a time; one at a time on a GPU."""
     if default_device().type == "cuda":
         workers = 1
     return list(in_processes(study, run_seeds(run), workers, f"{what} {run.name}", "seed"))
