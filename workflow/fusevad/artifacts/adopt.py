@@ -35,7 +35,7 @@ class Adopted:
 
 
 def adopt(plan: Plan, jobs: Iterable[Job] | None = None, dry_run: bool = False) -> Adopted:
-    """Put the files of `jobs` (all, if None) and of all jobs before them in order, or move them away.
+    """Put files of `jobs` (all, if None) and all jobs before them in order, or move them away.
 
     Args:
         plan: of the configuration.
