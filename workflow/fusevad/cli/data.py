@@ -14,7 +14,7 @@ from fusevad.plan.records import recorded
 if TYPE_CHECKING:
     from fusevad.data.recorded.settings import RecordedSettings
 
-# Of the working directory, which is the repository.
+# Relative to the working directory, which is the repository.
 CONFIG = Path("config")
 
 
@@ -37,7 +37,7 @@ def fetch(
     data_root: Annotated[
         Path | None, typer.Option(help="Folder of data that you already have; it is linked.")
     ] = None,
-    record: Annotated[Path | None, typer.Option(help="File to write when all is there.")] = None,
+    record: Annotated[Path | None, typer.Option(help="File to write at the end.")] = None,
     features: Annotated[
         str | None,
         typer.Option(help="Name of published features to download in place of videos (i3d, ...)."),
@@ -75,7 +75,7 @@ def _recorded(dataset: str) -> "RecordedSettings":
 
     configured = load_dataset(CONFIG, dataset)
     if configured.origin != "recorded":
-        raise FusevadError(f"data set {dataset}: not a recorded one; this is for those alone")
+        raise FusevadError(f"data set {dataset}: not recorded; this works only for recorded ones")
     return parse(RecordedSettings, configured.settings, f"{dataset}: recorded")
 
 
@@ -102,7 +102,7 @@ def verify(
     split: Annotated[str, typer.Option(help="official or released.")] = "official",
     workers: Workers = 1,
 ) -> None:
-    """Data: compare the files in data/DATASET with what is expected of the data set."""
+    """Data: compare the files in data/DATASET with the expected files."""
     from fusevad.data.recorded.verify import verify as verify_files
 
     parsed = _recorded(dataset)

@@ -1,4 +1,4 @@
-"""Tables and figures, made from what the earlier stages wrote; nothing is computed twice."""
+"""Tables and figures from the outputs of earlier stages; nothing is computed twice."""
 
 from importlib import import_module
 from inspect import signature
@@ -10,8 +10,8 @@ from pydantic_core import ArgsKwargs
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
 
-# Module and function of each report. Loaded when asked for: a table of seconds need not wait for
-# the libraries of figures and detectors.
+# Module and function of each report. Loaded on request: a table of seconds need not wait for the
+# libraries of figures and detectors.
 REPORTS = {
     "ablation": ("ablation", "make_ablation"),
     "attention": ("attention_table", "make_attention_table"),

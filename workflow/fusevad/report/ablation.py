@@ -1,4 +1,4 @@
-"""Tables of experiments (config/tables): every row measured, with the paper's number beside it."""
+"""Tables of experiments (config/tables): measured rows, with the paper's numbers beside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _PAPER_NOTE = "In italics: printed in the IEF-VAD paper, nothing re-run."
 
 @dataclass(frozen=True, slots=True)
 class LabelledRow:
-    """A row: its key in the file of published numbers, its labels by column, what it shows."""
+    """A row: its key in the file of published numbers, its labels by column, its experiment."""
 
     key: str
     labels: dict[str, str]
@@ -67,17 +67,17 @@ def make_ablation(
 
     The CSV has a row a number: block (published|measured), row, the row's labels, experiment,
     dataset, metric, protocol, mean, std, iqm, iqm_low, iqm_high (in percent), n, bold, leading, p,
-    and parameters, where they are asked for.
+    and parameters, if they are shown.
 
     Args:
         name: of the target, such as `table8`.
         title: what the table varies.
-        rows: in order; several may show one experiment (the value that all rows share).
+        rows: in order; several may show the same experiment (the value that all rows share).
         datasets: columns, in order.
-        protocol: last, validation or oracle; the CSV holds all.
-        published: the paper's numbers: row, dataset, metric, mean, std; None where it has none.
+        protocol: last, validation or oracle; the CSV has all three.
+        published: the paper's numbers: row, dataset, metric, mean, std; None if it has none.
         seeds: the seeds that every run should have; missing ones become footnotes.
-        parameters: show how many parameters the detector of each row has.
+        parameters: whether to show the number of parameters of each row's detector.
 
     Raises:
         FusevadError: an unknown protocol, or a run's file that is missing or wrong.
@@ -119,7 +119,7 @@ def _read_paper(published: Path | None) -> pd.DataFrame:
     unknown = set(paper["dataset"]) - set(PAPER_DATASETS)
     if unknown or paper.duplicated(["row", "dataset", "metric"]).any():
         raise FusevadError(
-            f"{published}: a number stands twice, or a data set is none of the paper's; correct it"
+            f"{published}: a number is given twice, or a data set is not the paper's; correct it"
         )
     return paper
 

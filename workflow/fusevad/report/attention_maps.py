@@ -1,4 +1,4 @@
-"""Heat maps of what the encoders attend to, over frames and motion cues (Figure 4)."""
+"""Heat maps of the encoders' attention over frames and motion cues (Figure 4)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class ExampleMap:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """All that is drawn of one segment; pictures are (256, 340[, 3]) uint8."""
+    """Everything drawn for one segment; pictures are (256, 340[, 3]) uint8."""
 
     title: str
     frame: NDArray[np.uint8]
@@ -79,7 +79,7 @@ def make_attention_maps(
     """Draw, for some classes, a frame, its motion cue, and the encoders' attention over both.
 
     Args:
-        dataset: whose videos they are.
+        dataset: of the videos.
         maps: `attention-maps.csv` of the study.
         cues: shards of the motion cues of one definition.
         window, threshold: of the motion cue (T in frames, tau in gray levels).
@@ -177,7 +177,7 @@ def _draw_example(axes: Sequence[Axes], example: Example, window: int) -> None:
 
 
 def _overlay(axis: Axes, shown: ExampleMap) -> None:
-    """The map over the crop that the encoder sees, and lines around the attended patches."""
+    """Draw the map over the crop that the encoder sees, and lines around the attended patches."""
     side = shown.patch * _CROP
     rows, columns = shown.weights.shape
     axis.imshow(
@@ -203,7 +203,7 @@ def borders(attended: NDArray[np.bool_]) -> NDArray[np.floating]:
     inside = np.pad(attended, 1).astype(int)
     lines = []
     for axis, back in ((0, (0, 1)), (1, (1, 0))):
-        # Where a patch differs from the next one lies, thanks to the padding, the line's end.
+        # With the padding, a line runs wherever a patch differs from the next one.
         ends = np.argwhere(np.diff(inside, axis=axis))
         lines.append(np.stack([ends - np.array(back), ends], axis=1))
     return np.concatenate(lines)[..., ::-1].astype(float)

@@ -63,7 +63,7 @@ def make_attention_table(
 
     Args:
         name: of the target, such as `table6`.
-        title: what the table shows.
+        title: caption.
         datasets: a table each, in order.
         studies: `attention.csv` of each data set, by its key.
         published: the paper's areas: dataset, class, modality, frame_type, area; None for none.
@@ -107,7 +107,7 @@ def _read_paper(published: Path | None) -> pd.DataFrame:
     known = set(paper["modality"]) <= set(MODALITIES)
     if not known or paper.duplicated(["dataset", *_KEYS]).any():
         raise FusevadError(
-            f"{published}: an area stands twice, or a modality is none of "
+            f"{published}: an area is given twice, or a modality is not one of "
             f"{', '.join(MODALITIES)}; correct it"
         )
     return paper
@@ -175,7 +175,7 @@ def _text(cell: _Cell | None) -> sheet.Cell:
 
 
 def _notes(areas: pd.DataFrame, printed: pd.DataFrame) -> list[str]:
-    """Whether an encoder attends to more or less of a video while the anomaly lasts."""
+    """Notes on whether an encoder attends to more or less of a video during the anomaly."""
     of_classes = areas[areas["class"] != NORMAL]
     by_video = of_classes.groupby(["modality", "frame_type", "video"])["area"].mean()
     empty = pd.Series(dtype=float)

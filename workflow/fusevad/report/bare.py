@@ -1,7 +1,7 @@
-"""The tables of a sheet without anything around them, to `\\input` in a paper.
+"""The tables of a sheet without captions and notes, to `\\input` in a paper.
 
-They need booktabs alone. Means, ± and spreads have columns of their own, so that decimal points and
-± stand below one another.
+They need only booktabs. Means, ± and spreads have columns of their own, so that decimal points and
+± are aligned.
 """
 
 import re
@@ -23,21 +23,21 @@ from fusevad.report.sheet import (
     Tabular,
 )
 
-# Of the usual two-column styles, in points.
+# Widths of the usual two-column styles, in points.
 COLUMN_WIDTH, PAGE_WIDTH = 240, 500
-# Of text set in \small, 9 points high, in points.
+# Width of a character in \small, 9 points high, in points.
 _CHARACTER, _PLUS_MINUS, _GAP = 4.7, 11.2, 12.0
 _PM = r"@{${}\pm{}$}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """How one column of a table is set.
+    """The typesetting of one column of a table.
 
     Attributes:
-        split: into means and spreads.
-        numeric: its cells are numbers, set flush right.
-        mean, spread: digits before the decimal point of the largest one.
+        split: whether means and spreads have columns of their own.
+        numeric: whether its cells are numbers, set flush right.
+        mean, spread: largest number of digits before the decimal point.
         characters: of the widest cell.
     """
 
@@ -57,7 +57,7 @@ class _Column:
 
 
 def tables(parts: Sequence[Part]) -> str:
-    """The main tables of a sheet, one after another; a comment says how wide each is."""
+    """The main tables of a sheet, one after another; a comment gives the width of each."""
     main = [part for part in parts if isinstance(part, Tabular) and part.main]
     return "\n".join(_tabular(table) for table in main)
 
@@ -94,7 +94,7 @@ def _fits(width: float) -> str:
 
 
 def _rows(table: Tabular) -> list[Row]:
-    """What is left without rows that only a sheet of its own shows, and one gap at a time."""
+    """The rows without those that only the sheet itself shows, and without repeated gaps."""
     kept: list[Row] = []
     for row in table.rows:
         if isinstance(row, Line) and row.alone:
@@ -155,7 +155,7 @@ def _row(row: Row, columns: Sequence[_Column], texts: int) -> str:
 
 
 def _physical(first: int, end: int, columns: Sequence[_Column]) -> tuple[int, int]:
-    """First and last column of LaTeX's, from 1, of the columns `first` to before `end`."""
+    """First and last of the columns `first` to before `end`, in LaTeX's numbering from 1."""
     before = sum(column.places for column in columns[:first])
     return before + 1, before + sum(column.places for column in columns[first:end])
 
@@ -181,7 +181,7 @@ def _line(line: Line, columns: Sequence[_Column], texts: int) -> str:
 
 
 def _beside(cell: Cell, column: _Column, head: bool) -> str:
-    """A name, a dash or a text over what are numbers in other rows."""
+    """A name, a dash or a text in a column that has numbers in other rows."""
     text = latex.set_cell(cell)
     if column.split or (head and column.numeric):
         return rf"\multicolumn{{{column.places}}}{{c}}{{{text}}}"

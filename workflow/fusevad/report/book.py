@@ -1,4 +1,4 @@
-"""All tables and figures in one document, set by latexmk."""
+"""All tables and figures in one document, typeset by latexmk."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def make_book(tables: Sequence[Path], figures: Sequence[Path], out: Path) -> Non
     """Write `out` (PDF) and its source beside it (.tex).
 
     Args:
-        tables: LaTeX documents that compile alone; a page each, made smaller where one is too tall.
+        tables: LaTeX documents that compile alone; a page each, scaled down if too tall.
         figures: PDF files, a page each, with their names as captions.
         out: the document.
 
@@ -57,7 +57,7 @@ def make_book(tables: Sequence[Path], figures: Sequence[Path], out: Path) -> Non
 
 
 def book_source(tables: Sequence[Path], figures: Sequence[Path], folder: Path) -> str:
-    """The document's LaTeX; `folder` is where it is set, for the paths of figures."""
+    """The document's LaTeX; `folder` is where it is typeset, for the paths of figures."""
     pages = [
         "\n".join(
             [

@@ -1,9 +1,9 @@
 """Bootstrap: the interquartile mean over seeds, and frame metrics over resampled test videos.
 
-Seeds say what another training on the same data would change. They are silent on another reason
-for doubt: the test set is a draw of videos, and a frame-level AUC pooled over a few hundred of
-them depends most on the long ones. `VideoBootstrap` draws the videos anew, with replacement and all
-frames of a video together, since frames of one video are anything but independent.
+Seeds say what another training on the same data would change. They say nothing about another source
+of uncertainty: the test set is a sample of videos, and a frame-level AUC pooled over a few hundred
+of them depends most on the long ones. `VideoBootstrap` resamples videos with replacement, all
+frames of a video together, since frames of one video are far from independent.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,13 +16,13 @@ from scipy.stats import bootstrap, trim_mean
 from fusevad.evaluate.metrics import Floats, LabelledSegments
 
 _QUARTER = 0.25
-# Steps of AP at a time: keeps a thousand resamples of the largest test sets below 100 MB.
+# AP steps at a time: keeps a thousand resamples of the largest test sets below 100 MB.
 _BLOCK = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A value with the interval from `low` to `high`; NaN bounds where none can be given."""
+    """A value with the interval from `low` to `high`; NaN bounds if there is no interval."""
 
     value: float
     low: float
@@ -34,7 +34,7 @@ class Resampled:
     """A number and its values under resampling; p-values are shares of the resamples.
 
     Attributes:
-        difference: the number on the data as they are.
+        difference: the number on the original data.
         values: finite values of the resamples.
     """
 
@@ -56,7 +56,7 @@ class Resampled:
 
     @staticmethod
     def _share(against: NDArray[np.bool_]) -> float:
-        # The data themselves count as one resample: no p-value is 0 (Davison and Hinkley 1997).
+        # The original data count as one resample: no p-value is 0 (Davison and Hinkley 1997).
         return float((1 + np.count_nonzero(against)) / (1 + len(against)))
 
 
@@ -69,7 +69,7 @@ def interquartile_mean(
     with replacement, all strata are pooled, and a percentile interval is taken.
 
     Args:
-        strata: values of the seeds, one sequence a data set; a single one where there is one.
+        strata: values of the seeds, one sequence a data set.
         alpha: 1 minus the coverage.
         resamples: number of bootstrap draws.
         seed: of the draws.
@@ -84,7 +84,7 @@ def interquartile_mean(
 def mean_interval(
     values: ArrayLike, alpha: float = 0.05, resamples: int = 9999, seed: int = 0
 ) -> Aggregate:
-    """Mean with a percentile bootstrap interval; arguments as of `interquartile_mean`."""
+    """Mean with a percentile bootstrap interval; arguments as in `interquartile_mean`."""
     return _aggregate([values], np.mean, alpha, resamples, seed)
 
 
@@ -113,8 +113,8 @@ def _aggregate(
 class VideoBootstrap:
     """Resamples of a test set; one object for all experiments makes their differences paired.
 
-    Anomalous and normal videos are drawn apart: a test set fixes how many it has of each.
-    Videos without any counted frame (of other classes) take no part.
+    Anomalous and normal videos are drawn separately: a test set fixes their numbers. Videos without
+    any counted frame (of other classes) are left out.
     """
 
     def __init__(self, segments: LabelledSegments, resamples: int, seed: int = 0) -> None:
@@ -125,18 +125,18 @@ class VideoBootstrap:
 
     @property
     def videos(self) -> int:
-        """Videos that take part."""
+        """Number of videos that are resampled."""
         return int(np.count_nonzero(self.positive + self.negative))
 
     def metric(self, name: str, scores: Floats) -> Floats:
-        """The metric on the data as they are, then on every resample.
+        """The metric on the original data, then on every resample.
 
         Args:
             name: `AUC` or `AP`.
-            scores: one a segment; its frames share it.
+            scores: one a segment, for all its frames.
 
         Returns:
-            1 + resamples values; NaN where a resample has frames of one kind only.
+            1 + resamples values; NaN for a resample with frames of only one kind.
         """
         weights = np.vstack([np.ones_like(self.weights[:1]), self.weights])
         return {"AUC": self._auc, "AP": self._ap}[name](scores, weights)
@@ -151,14 +151,14 @@ class VideoBootstrap:
         return weights
 
     def _auc(self, scores: Floats, weights: Floats) -> Floats:
-        # A pooled AUC counts pairs of frames, so it is bilinear in how often each video occurs:
+        # A pooled AUC counts pairs of frames, so it is bilinear in the multiplicities of videos:
         # one videos x videos matrix of won pairs serves all resamples.
         won = ((weights @ self._won_pairs(scores)) * weights).sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             return won / ((weights @ self.positive) * (weights @ self.negative))
 
     def _won_pairs(self, scores: Floats) -> Floats:
-        """Pairs won by the positive frames of a video (row) over the negative ones of another."""
+        """Pairs won by the positive frames of a video (row) against another's negative frames."""
         own = self.segments
         count = len(self.positive)
         chosen = own.positive > 0
@@ -178,9 +178,9 @@ class VideoBootstrap:
         return won
 
     def _ap(self, scores: Floats, weights: Floats) -> Floats:
-        # Precision is read where a score is reached that has positive frames (a step). How many
-        # frames of each video lie at or above a step does not depend on the resample, so that a
-        # matrix product counts them for all resamples; steps are taken in blocks to save memory.
+        # Precision is read at every score with positive frames (a step). The number of frames of
+        # each video at or above a step does not depend on the resample, so a matrix product counts
+        # them for all resamples; steps are processed in blocks to save memory.
         _, rank = np.unique(-scores, return_inverse=True)
         steps = np.unique(rank[self.segments.positive > 0])
         step = np.searchsorted(steps, rank)
@@ -198,7 +198,7 @@ class VideoBootstrap:
             return np.where(weights @ self.negative > 0, value / reached, np.nan)
 
     def _counts_above(self, step: NDArray[np.intp], first: int, last: int) -> Floats:
-        """Positive and negative frames x videos x steps, added up from step `first` on."""
+        """Positive and negative frames x videos x steps, cumulated from step `first` on."""
         shape = len(self.positive), last - first
         inside = (step >= first) & (step < last)
         cell = self.segments.video[inside] * shape[1] + step[inside] - first

@@ -1,4 +1,4 @@
-"""The per-class table: which anomaly classes each method detects."""
+"""The per-class table: the anomaly classes that each method detects."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ def make_classes(
 ) -> None:
     """Write the class x method table as LaTeX that compiles alone, and as a tidy CSV.
 
-    A class's AUC (or AP, as the data set says) ranks the frames of the test videos that show the
+    A class's AUC (or AP, by the data set) ranks the frames of the test videos that show the
     class. The CSV has a row a number: block (published|measured), method, experiment, dataset,
     class, metric, protocol, videos (test videos of the class), mean, std (percent), n, bold,
     leading, p.
@@ -43,7 +43,7 @@ def make_classes(
     Args:
         experiments: columns, in order.
         datasets: a table each, in order.
-        protocol: last, validation or oracle; the CSV holds all of them.
+        protocol: last, validation or oracle; the CSV has all three.
         published: `config/published/table07.csv`, shown beside data sets of the paper.
         seeds: the seeds that every run should have; missing ones become footnotes.
 

@@ -83,7 +83,7 @@ def make_curves(
 
 
 def seed_curves(run: Path, protocol: str, videos: Sequence[LabelledVideo]) -> SeedCurves:
-    """The curves of every seed of a run on its test videos."""
+    """The curves of every seed of a run on the test videos."""
     segments = LabelledSegments.of(videos)
     roc, precision, auc, ap = [], [], [], []
     for scores in segment_scores(run, protocol, videos)[1]:
@@ -96,7 +96,7 @@ def seed_curves(run: Path, protocol: str, videos: Sequence[LabelledVideo]) -> Se
 
 
 def _base_rate(videos: Sequence[LabelledVideo]) -> float:
-    """Share of all frames that are anomalous."""
+    """Share of anomalous frames among all frames."""
     anomalous = sum(int(video.labels.sum()) for video in videos)
     return anomalous / sum(len(video.labels) for video in videos)
 
@@ -104,7 +104,7 @@ def _base_rate(videos: Sequence[LabelledVideo]) -> float:
 def _precision_at(grid: Curve, precision: Curve, recall: Curve) -> Curve:
     """Precision of the first threshold whose recall reaches each point of the grid.
 
-    A step, as in average precision: between two thresholds precision is not linear in recall.
+    A step function, as in average precision: between thresholds, precision is not linear in recall.
     """
     rising = recall[::-1]
     return precision[::-1][np.searchsorted(rising, grid, side="left")]
@@ -146,7 +146,7 @@ def _panels(
     drawn: Sequence[tuple[TableRow, Curve, str]],
     styles: Mapping[str, LineStyle],
 ) -> list[Axes]:
-    """A panel a method, with its own curve over the curves of all others."""
+    """A panel a method, with its curve over the curves of all other methods."""
     rows = -(-len(drawn) // _PANELS)
     axes = part.subplots(rows, _PANELS, squeeze=False, sharex=True, sharey=True)
     panels = list(axes.flat[: len(drawn)])

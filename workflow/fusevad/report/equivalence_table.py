@@ -1,4 +1,4 @@
-"""Two methods that ought to be one: with the same parameters, and trained apart."""
+"""Two methods that should be one function: with the same parameters, and trained separately."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,11 +35,11 @@ def make_equivalence_table(
     compute with the parameters of `experiment`; runs: both trained, seed by seed), protocol, the
     largest and mean absolute differences of weights and scores, metric, difference and std
     (`experiment` minus `compared_with`, in points), n, p (of runs), other_epoch (of runs: seeds
-    that chose another one).
+    that chose different epochs).
 
     Args:
         name: of the target.
-        title: what the table shows.
+        title: caption.
         experiment: the run whose parameters both methods compute with.
         compared_with: the run of the other method.
         studies: file of `studies.equivalence.study_equivalence`, by key of the data set.
@@ -137,7 +137,7 @@ def _largest_and_mean(quantities: pd.DataFrame) -> dict[str, float]:
 
 
 def _score_differences(folders: Sequence[Path], protocol: str) -> pd.DataFrame:
-    """By seed, the quantities that the study has, from the scores of two runs."""
+    """By seed, the same quantities as in the study, from the scores of two runs."""
     keys = ["seed", "video", "segment"]
     first, second = (read_scores(folder, protocol).set_index(keys) for folder in folders)
     weights = [c for c in first if c.startswith(WEIGHT) and c in second]

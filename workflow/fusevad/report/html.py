@@ -1,4 +1,4 @@
-"""A sheet of tables as a page, for browsers and for Snakemake's report."""
+"""A sheet of tables as a page, for browsers and Snakemake's report."""
 
 from collections.abc import Sequence
 from html import escape

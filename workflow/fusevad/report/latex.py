@@ -21,10 +21,10 @@ from fusevad.report.sheet import (
 )
 
 _SPECIAL = {"λ_r": r"$\lambda_r$", "-": "-{}", "'": "'{}", **COMMANDS}
-# The subscript of λ_r is no underscore. Hyphens or apostrophes in a row would become one dash or
-# quotation mark.
+# The subscript of λ_r is not an underscore. Consecutive hyphens or apostrophes would become one
+# dash or quotation mark.
 _PATTERN = re.compile("|".join(["λ_r", "-(?=-)", "'(?=')", *map(re.escape, COMMANDS)]))
-# Of numbers that are judged together all have room for the dagger.
+# Numbers that are judged together all have space for the dagger.
 _MARKS = {
     "plain": "",
     "bold": r"^{\phantom{\dagger}}",
@@ -35,14 +35,14 @@ GAPS: dict[Gap, str] = {"rule": r"\midrule", "space": r"\addlinespace"}
 
 
 def escape(text: str) -> str:
-    """Text as LaTeX prints it unchanged; characters that it can't print, by their number."""
+    """Text that LaTeX prints literally; characters that it can't print, by their number."""
     composed = unicodedata.normalize("NFC", text)
     known = (each if is_printable(each) else f"<U+{ord(each):04X}>" for each in composed)
     return _PATTERN.sub(lambda match: _SPECIAL[match[0]], "".join(known))
 
 
 def numbered(name: str) -> str:
-    """A target's name as a title: `Table 8.` of `table8`, `Figure 4, msad.` of `figure4-msad`."""
+    """A target's name as a title: `Table 8.` for `table8`, `Figure 4, msad.` for `figure4-msad`."""
     parts = re.fullmatch(r"(table|figure)(\d+)(?:-(.+))?", name)
     if parts is None:
         return f"{name.capitalize()}."

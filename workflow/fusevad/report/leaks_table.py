@@ -1,4 +1,4 @@
-"""The released splits' leaks: official test videos that they train on, and what that changes."""
+"""The released splits' leaks: official test videos that they train on, and the effect."""
 
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
@@ -20,7 +20,7 @@ from fusevad.report.write_sheet import write_sheet
 Split = Literal["official", "released"]
 _SPLITS: tuple[Split, Split] = ("official", "released")
 _UNKNOWN = "unknown"
-# What becomes of a video: its part in the official and in the released split.
+# The parts of a video in the official and in the released split.
 _CHANGES = {
     "leaked": ("test", "train"),
     "moved": ("train", "test"),
@@ -52,18 +52,18 @@ def make_leaks_table(
     (official test videos that the released split trains on), moved (the reverse), left_out_train,
     left_out_test; and, where both variants of a data set are configured, official_all,
     released_all (the metric on the split's own test videos), official_common, released_common (on
-    those that both test, so without the leaked ones) and difference_common.
+    videos that both test, so without the leaked ones) and difference_common.
 
     Args:
         name: of the target.
-        title: what the table shows.
-        experiments: whose metrics are shown.
-        datasets: all configured ones.
-        studies: file of `recorded.leaks.study_leaks`, by source of a data set; those without have
-            no released split.
+        title: caption.
+        experiments: their metrics are shown.
+        datasets: all configured data sets.
+        studies: file of `recorded.leaks.study_leaks`, by source of a data set; data sets without a
+            file have no released split.
         variants: the data set's key by split, by source.
         protocol: last, validation or oracle.
-        seeds: all, for the caption.
+        seeds: all seeds, for the caption.
 
     Raises:
         FusevadError: an unknown protocol, or a file that is missing or wrong.
@@ -123,7 +123,7 @@ def _counts(dataset: TableDataset, parts: pd.DataFrame | None) -> pd.DataFrame:
 def _metrics(
     experiments: Sequence[TableRow], official: TableDataset, released: TableDataset, protocol: str
 ) -> pd.DataFrame:
-    """Metrics of the runs that both splits have, on their own and on the common test videos."""
+    """Metrics of the runs on both splits, on their own and on the common test videos."""
     metric = official.metrics[0]
     videos = {"official": test_videos(official), "released": test_videos(released)}
     common = set.intersection(*({v.name for v in own} for own in videos.values()))
@@ -184,7 +184,7 @@ def _count_tabular(shown: Mapping[str, TableDataset], table: pd.DataFrame) -> sh
 
 
 def _names(shown: Mapping[str, TableDataset], parts: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Which videos leak, of each data set."""
+    """The leaked videos of each data set."""
     notes = []
     for source, own in parts.items():
         title = shown[source].title

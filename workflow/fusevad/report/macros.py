@@ -16,11 +16,11 @@ _HEAD = r"""% Numbers of Table 1, in percent. \input this file in the preamble; 
 
 
 def macros(values: pd.DataFrame, protocol: str) -> str:
-    r"""A file that defines `\fusevad`.
+    r"""The content of a file that defines `\fusevad`.
 
     Args:
         values: experiment, dataset, metric, protocol, seed, value (fractions).
-        protocol: what `\fusevad` takes without an option.
+        protocol: the protocol of `\fusevad` without an option.
     """
     lines = [
         rf"\fusevad@set{{{protocol_}@{dataset}@{experiment}@{name}}}{{{text}}}"

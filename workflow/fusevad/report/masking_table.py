@@ -50,20 +50,20 @@ def make_masking_table(
 ) -> None:
     """Write the table of masked levels as LaTeX that compiles alone, and as a tidy CSV.
 
-    Each measured row has the paper's below it where it has one. The CSV has a row a number: block
+    Each measured row has the paper's row below it, if any. The CSV has a row a number: block
     (published|measured), dataset, experiment, protocol, masked (none|rgb|motion), subset
     (all|abnormal|normal), level, metric (AUC and AP in percent; Brier, KL, weight_rgb and
-    weight_motion as they are), mean, std, n, p (differs from clean, after Holm's correction).
+    weight_motion unchanged), mean, std, n, p (differs from clean, after Holm's correction).
 
     Args:
         name: of the target, such as `table11`.
-        title: what the table varies.
-        experiment: the detector that was studied.
+        title: caption.
+        experiment: the detector of the study.
         studies: file of `studies.masking.study_masking`, by key of the data set.
-        datasets: a tabular each, with the data set's first metric (AP where that is AP, else AUC).
+        datasets: a tabular each, with the data set's first metric (AP if that is AP, else AUC).
         protocol: last or validation.
-        published: the paper's numbers: dataset, masked, level, metric, subset, mean; None where it
-            has none.
+        published: the paper's numbers: dataset, masked, level, metric, subset, mean; None if it has
+            none.
         seeds: the seeds that the study should have; missing ones become footnotes.
 
     Raises:

@@ -48,12 +48,12 @@ def make_noise_table(
 
     Args:
         name: of the target, such as `table5`.
-        title: what the table varies.
-        experiment: the detector that was studied.
+        title: caption.
+        experiment: the detector of the study.
         studies: file of `studies.noise.study_noise`, by key of the data set.
         datasets: a tabular each, with the data set's metrics.
         protocol: last or validation.
-        published: the paper's numbers: dataset, level, metric, mean; None where it has none.
+        published: the paper's numbers: dataset, level, metric, mean; None if it has none.
         seeds: the seeds that the study should have; missing ones become footnotes.
 
     Raises:

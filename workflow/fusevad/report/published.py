@@ -1,4 +1,4 @@
-"""The numbers that the IEF-VAD paper (arXiv 2505.02393) printed, in percent; none is re-made."""
+"""The numbers that the IEF-VAD paper (arXiv 2505.02393) prints, in percent; none is re-run."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from fusevad.config.paper import PAPER_DATASETS
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
 
-# The paper's inputs of its Table 7, and what the per-class table calls them.
+# The inputs in the paper's Table 7, and their names in the per-class table.
 PAPER_INPUTS = {"image": "Image only", "motion": "Motion cue only", "fusion": "IEF-VAD"}
 
 
 def read_published(path: Path) -> pd.DataFrame:
-    """Table 1 of the paper: method, dataset, metric, mean, std (NaN where the paper gives none)."""
+    """Table 1 of the paper: method, dataset, metric, mean, std (NaN if the paper gives none)."""
     table = read_csv(
         path, ["method", "dataset", "metric", "mean", "std"], text=("method", "dataset", "metric")
     )
@@ -40,7 +40,7 @@ def _check(table: pd.DataFrame, path: Path, value: str, keys: list[str]) -> None
     unknown = set(table["dataset"]) - set(PAPER_DATASETS)
     if unknown:
         raise FusevadError(
-            f"{path}: data set {', '.join(sorted(unknown))} is none of the paper's; use "
+            f"{path}: data set {', '.join(sorted(unknown))} is not in the paper; use "
             f"{', '.join(PAPER_DATASETS)}"
         )
     if table.duplicated(keys).any():

@@ -83,7 +83,7 @@ def _draw(axis: PolarAxes, summary: pd.DataFrame, experiments: Sequence[TableRow
 
 
 def _in_lines(name: str) -> str:
-    """A class in words, broken where it is long, so that it stays beside its axis."""
+    """A class in words, with long names broken into lines so that they stay beside their axis."""
     return fill(name.replace("_", " ").replace("-", " "), _LABEL_CHARACTERS)
 
 

@@ -1,4 +1,4 @@
-"""The numbers of Table 1 for machines: what `dvc metrics` compares and `dvc plots` draws."""
+"""The numbers of Table 1 for programs: `dvc metrics` compares them and `dvc plots` draws them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from fusevad.files import write_csv, write_json, write_text
 from fusevad.report.macros import macros
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_measurements
 
-# Of a fraction: as many as Table 1 prints of percent.
+# Decimals of a fraction: as many digits as Table 1 prints in percent.
 _DIGITS = 4
 
 

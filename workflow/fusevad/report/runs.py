@@ -1,4 +1,4 @@
-"""What the report is made from: data sets, the rows of a table, and their runs read and checked."""
+"""Inputs of the report: data sets, the rows of a table, and their runs, read and checked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from fusevad.files import read_csv
 
 @dataclass(frozen=True, slots=True)
 class TableDataset:
-    """One configured data set, as the report needs it.
+    """One configured data set in the report's form.
 
     Attributes:
         key: name in the configuration and in the paths, e.g. `ucf-crime`.
-        title: name that readers see.
+        title: name for readers.
         metrics: the data set's columns in Table 1, of AUC, AP, Ano-AUC, Ano-AP; the first is its
             main metric.
         manifest, intervals, skipped: the CSVs of the data stage.
         crops: crops a frame.
-        scored_crops: those whose scores are averaged on test videos, by number.
-        frame_stride: every how many frames one is encoded.
+        scored_crops: numbers of the crops whose scores are averaged on test videos.
+        frame_stride: every n-th frame is encoded.
         class_metric: AUC or AP, for the per-class table and the radar figure.
-        features: layout of features that others extracted; empty where they are extracted here.
-        source: key of the data set whose videos these are, by which published numbers are found;
-            by default `key`.
+        features: layout of features that others extracted; empty if they are extracted here.
+        source: key of the data set whose videos these are, for finding published numbers; by
+            default `key`.
     """
 
     key: str
@@ -55,7 +55,7 @@ class TableRow:
     """One measured row.
 
     Attributes:
-        label: what readers see, e.g. `IEF-VAD (Student-t)`.
+        label: for readers, e.g. `IEF-VAD (Student-t)`.
         name: the experiment, e.g. `student-t`.
         runs: the experiment's run folder, by key of the data set.
     """
@@ -76,12 +76,12 @@ def check_protocol(protocol: str) -> None:
 def read_measurements(rows: Sequence[TableRow], datasets: Sequence[TableDataset]) -> pd.DataFrame:
     """All values of the data sets' metrics: experiment, dataset, metric, protocol, seed, value.
 
-    Values are fractions. Experiments without a run on a data set have no rows there, and neither
-    has a metric that the data set's test videos leave undefined (see `undefined_notes`).
+    Values are fractions. Experiments without a run on a data set have no rows there; nor has a
+    metric that is undefined on the data set's test videos (see `undefined_notes`).
 
     Raises:
-        FusevadError: a file is missing, a value is outside [0, 1] or is given twice, or a run has
-            no value of a metric that the table shows.
+        FusevadError: a file is missing, a value is outside [0, 1] or is given twice, or a run lacks
+            a metric that the table shows.
     """
     parts = []
     for dataset in datasets:
@@ -91,7 +91,7 @@ def read_measurements(rows: Sequence[TableRow], datasets: Sequence[TableDataset]
             for metric in dataset.metrics:
                 if metric not in set(table["metric"]):
                     raise FusevadError(f"{path}: no metric {metric}; evaluate the run again")
-            # Undefined on these test videos, a metric has no value in any seed or protocol.
+            # A metric that is undefined on these test videos has no value in any seed or protocol.
             defined = table.groupby("metric")["value"].transform("count") > 0
             wanted = table[table["metric"].isin(dataset.metrics) & defined]
             if wanted["value"].isna().any() or dataset.metrics[0] not in set(wanted["metric"]):
@@ -105,7 +105,7 @@ def read_class_measurements(
 ) -> pd.DataFrame:
     """Values by class: experiment, dataset, class, metric, protocol, seed, value (fractions).
 
-    Only each data set's `class_metric`. A value is NaN where a class has frames of one kind only.
+    Only each data set's `class_metric`. A value is NaN if a class has frames of only one kind.
 
     Raises:
         FusevadError: as `read_measurements`.
@@ -128,7 +128,7 @@ def read_scores(run: Path, protocol: str) -> pd.DataFrame:
     """The segment scores of one protocol, sorted by seed, video and segment.
 
     Columns: seed, video, segment, start, end (frames), score, and weight_STREAM for each stream
-    that the method weighs.
+    that the method weights.
     """
     path = run / "scores.parquet"
     if not path.is_file():
@@ -142,7 +142,7 @@ def read_scores(run: Path, protocol: str) -> pd.DataFrame:
 
 
 def count_parameters(run: Path, seed: int) -> int:
-    """How many numbers a run's detector learned.
+    """Number of parameters that a run's detector learned.
 
     Raises:
         FusevadError: the weights are missing or damaged.
@@ -162,7 +162,7 @@ def footnotes(
     protocol: str,
     seeds: Sequence[int],
 ) -> list[str]:
-    """What a reader must know of each data set: sampling, skipped videos, missing seeds."""
+    """Notes on each data set for readers: sampling, skipped videos, missing seeds."""
     notes = []
     shown = values[values["protocol"] == protocol]
     for dataset in datasets:
@@ -174,11 +174,11 @@ def footnotes(
 
 
 def undefined_notes(datasets: Sequence[TableDataset], values: pd.DataFrame) -> list[str]:
-    """Of each data set, the metrics that its test videos leave undefined.
+    """For each data set, the metrics that are undefined on its test videos.
 
     Args:
         datasets: columns of a table.
-        values: what `read_measurements` found for them.
+        values: the result of `read_measurements` for them.
     """
     notes = []
     for dataset in datasets:

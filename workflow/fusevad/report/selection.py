@@ -15,7 +15,7 @@ from fusevad.report.statistics import holm, mean_interval, paired_test
 from fusevad.report.write_sheet import write_sheet
 
 _ORACLE, _HONEST = "oracle", ("validation", "last")
-# Of the row that averages over the methods, seed by seed.
+# The row that averages over the methods, seed by seed.
 _ALL, _ALL_LABEL = "", "All methods, averaged"
 _NOTES = (
     "In brackets: 95 % interval of a bootstrap over seeds. p: paired t-test over seeds, after "
@@ -42,7 +42,7 @@ def make_selection(
 
     Args:
         name: of the target.
-        title: what the table shows.
+        title: caption.
         experiments: rows, in order.
         datasets: a tabular each.
         seeds: the seeds that every run should have; missing ones become footnotes.
@@ -77,7 +77,8 @@ def _compared(values: pd.DataFrame, dataset: TableDataset, labels: dict[str, str
     by_seed = own.pivot(index=["experiment", "seed"], columns="protocol", values="value")
     methods = [name for name in labels if name in by_seed.index.unique("experiment")]
     parts = {name: by_seed.loc[name] for name in methods}
-    # Seeds that every method has: else the average would change with who is in it.
+    # Only seeds that every method has: otherwise the average would depend on which methods have
+    # one.
     shared = by_seed.groupby("seed").filter(lambda part: len(part) == len(methods))
     if len(methods) > 1 and not shared.empty:
         parts[_ALL] = shared.groupby("seed").mean()

@@ -1,4 +1,4 @@
-"""What a sheet of tables holds, before `latex` or `html` sets it: captions, tables, notes."""
+"""The content of a sheet of tables, independent of `latex` and `html`: captions, tables, notes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ Style = Literal["plain", "bold", "leading", "other", "printed"]
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number as it is printed, with its spread.
+    """A printed number, with its spread.
 
     Attributes:
         mean: its digits.
-        spread: digits of the standard deviation, or nothing.
+        spread: digits of the standard deviation, or empty.
         style: bold, leading (with a dagger) and other are judged together; printed is the paper's.
     """
 
@@ -24,7 +24,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A text that is set otherwise than its characters."""
+    """A text with special typesetting."""
 
     latex: str
     html: str
@@ -44,7 +44,7 @@ MISSING = Formula("--", "–")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A text over several columns, at their left or in their middle."""
+    """A text over several columns, flush left or centred."""
 
     text: Cell
     columns: int
@@ -53,7 +53,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row; one that is `alone` is left out of a table that a paper inputs."""
+    """A row; one that is `alone` is left out of the bare tabular for papers."""
 
     cells: tuple[Cell | Span, ...]
     head: bool = False
@@ -75,7 +75,7 @@ Row = Line | Rules | Gap
 class Tabular:
     """A table: `texts` columns of text, then `columns` of numbers.
 
-    `main` is what a paper takes of a sheet; other tables of the sheet only explain it.
+    `main` tables are for papers; other tables of the sheet only explain them.
     """
 
     columns: int
@@ -103,7 +103,7 @@ Part = Caption | Tabular | Notes
 
 
 def measured(mean: float, std: float, bold: bool = False, leading: bool = False) -> Cell:
-    """`mean ± std` of a fraction, in percent; bold or with a dagger, as the statistics say."""
+    """`mean ± std` of a fraction, in percent; bold or with a dagger, by the statistics."""
     if mean != mean:
         return MISSING
     style: Style = "bold" if bold else "leading" if leading else "other"
@@ -111,14 +111,14 @@ def measured(mean: float, std: float, bold: bool = False, leading: bool = False)
 
 
 def spread(mean: float, std: float, decimals: int = 2) -> Cell:
-    """`mean ± std` of numbers as they are; without the spread where it is not known."""
+    """`mean ± std` of numbers, unscaled; without the spread if it is unknown."""
     if mean != mean:
         return MISSING
     return Number(f"{mean:.{decimals}f}", "" if std != std else f"{std:.{decimals}f}")
 
 
 def published(mean: float, std: float = float("nan"), decimals: int = 2) -> Cell:
-    """A printed number, in italics so that it is never taken for a measured one."""
+    """A number from the paper, in italics so that it is never taken for a measured one."""
     if mean != mean:
         return MISSING
     error = "" if std != std else f"{std:.{decimals}f}"
@@ -126,14 +126,14 @@ def published(mean: float, std: float = float("nan"), decimals: int = 2) -> Cell
 
 
 def p_value(value: float) -> Cell:
-    """A p-value to three digits, or that it is below what they show."""
+    """A p-value with three digits, or a bound if it is smaller than they show."""
     if value != value:
         return MISSING
     return "<0.001" if value < 0.0005 else f"{value:.3f}"
 
 
 def scientific(value: float) -> Cell:
-    """Two digits and a power of ten, from 0.01 on two digits as they are."""
+    """Two digits and a power of ten; from 0.01 on, two digits alone."""
     if value != value:
         return MISSING
     if value == 0 or abs(value) >= 0.01:
@@ -159,7 +159,7 @@ def head(cells: Sequence[Cell]) -> Line:
 
 
 def grouped_head(first: str, groups: Sequence[tuple[str, Sequence[str]]]) -> list[Row]:
-    """Two head lines: titles of groups, with a rule under each, then the columns in them."""
+    """Two head lines: titles of groups with rules under them, then the columns of the groups."""
     top: list[Cell | Span] = [""]
     bottom: list[Cell] = [first]
     rules = []

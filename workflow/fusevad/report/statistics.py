@@ -1,7 +1,7 @@
-"""Statistics of the report: the one place that tables, figures and claims import them from.
+"""Statistics of the report: tables, figures and claims import them from here only.
 
-Here: mean and spread over seeds, and which differences between methods the seeds support. From
-`bootstrap`: the interquartile mean with its interval, and what other test videos would change.
+Defined here: mean and spread over seeds, and which differences between methods the seeds support.
+From `bootstrap`: the interquartile mean with its interval, and resampled test videos.
 
 The paired test is Student's t-test on the per-seed differences of two methods, two-sided. Seeds
 fix the validation split and the order of the data, so runs with one seed belong together. The
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 ALPHA = 0.05
-# Below this, differences of metrics in [0, 1] are rounding and not a spread.
+# Below this, differences of metrics in [0, 1] are rounding errors.
 _ROUNDING = 1e-12
 
 
@@ -102,14 +102,14 @@ class PairedTest:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the seeds support about the best mean of one column.
+    """The seeds' verdict on the best mean of one column.
 
     Attributes:
         best: method with the highest mean.
         supported: the best differs from EVERY other method (corrected p below alpha).
-        leading: the best and all methods that the test cannot tell from it.
+        leading: the best and all methods that the test cannot separate from it.
         p: for each other method its corrected p-value against the best; for the best the largest
-            of these, which is what `supported` depends on (NaN where there is no other method).
+            of these, which decides `supported` (NaN if there is no other method).
     """
 
     best: str
@@ -119,7 +119,7 @@ class Verdict:
 
 
 def summarize(values: pd.Series) -> Summary:
-    """Mean and spread of the values that are there; missing values (NaN) are not counted."""
+    """Mean and spread of the values; missing values (NaN) are not counted."""
     present = values.dropna()
     std = float(present.std(ddof=1)) if len(present) > 1 else float("nan")
     mean = float(present.mean()) if len(present) else float("nan")
@@ -149,7 +149,7 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     """Holm's step-down correction (Holm 1979), in the order given.
 
     The i-th smallest of m p-values is multiplied by m - i (i from 0), kept monotone and at most 1.
-    NaN marks a test that could not be made: it stays NaN and does not count.
+    NaN marks a test that could not be made: it stays NaN and is not counted.
     """
     values = np.asarray(p_values, dtype=np.float64)
     corrected = np.full(values.shape, np.nan)
@@ -166,8 +166,8 @@ def best_supported(
     """Judge the best mean of each column of a table.
 
     Args:
-        columns: for each column the methods' values by seed (the index of the series). Higher is
-            better. Methods without any value take no part.
+        columns: for each column, the methods' values by seed (the index of the series). Higher is
+            better. Methods without any value are left out.
         alpha: family-wise level over the whole table.
     """
     present = {

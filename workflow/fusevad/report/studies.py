@@ -1,4 +1,4 @@
-"""Studies of trained detectors as the report needs them: read, checked, summarised."""
+"""Studies of trained detectors for the report: read, checked, summarised."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,15 +31,15 @@ def read_studies(
     """The rows of one experiment and protocol in the studies of all data sets.
 
     Args:
-        experiment: whose study is shown.
+        experiment: the detector of the study.
         studies: the study's file, by key of the data set.
         datasets: in order; each needs a file.
         protocol: last or validation.
-        columns: what a row holds beside experiment, dataset, seed and protocol; the last is the
+        columns: columns of a row besides experiment, dataset, seed and protocol; the last is the
             value.
 
     Raises:
-        FusevadError: a file is missing or wrong, or has nothing of the experiment and protocol.
+        FusevadError: a file is missing or wrong, or has no rows of the experiment and protocol.
     """
     text = tuple(c for c in ("experiment", "protocol", *columns) if c in _TEXT)
     parts = []
@@ -51,7 +51,7 @@ def read_studies(
         own = table[(table["experiment"] == experiment.name) & (table["protocol"] == protocol)]
         if own.empty:
             raise FusevadError(
-                f"{path}: nothing of {experiment.name} under protocol {protocol}; run the study"
+                f"{path}: no rows of {experiment.name} under protocol {protocol}; run the study"
             )
         keys = ["seed", *columns[:-1]]
         if own.duplicated(keys).any() or own[columns[-1]].isna().any():
@@ -61,12 +61,12 @@ def read_studies(
 
 
 def summarize_study(values: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Mean, spread and n of every cell, and how sure it is that it is not the clean value.
+    """Mean, spread and n of every cell, and the p-value of its difference from the clean value.
 
     Args:
         values: long table `dataset, seed, level, metric, value` and `keys`; level 0 is clean.
-        keys: further columns that tell cells apart. Clean rows are compared with all cells of
-            their `metric` and, where there is one, `subset`.
+        keys: further columns that distinguish cells. Clean rows are compared with all cells of
+            their `metric` and, if there is one, `subset`.
 
     Returns:
         A row a cell: dataset, keys, level, metric, mean, std, n, p (of AUC and AP at levels above
@@ -94,7 +94,7 @@ def read_paper(published: Path | None, keys: Sequence[str]) -> pd.DataFrame:
     """The paper's numbers: dataset, keys, mean; AUC and AP in percent, the others as printed.
 
     Raises:
-        FusevadError: the file is missing or wrong, or a number stands twice.
+        FusevadError: the file is missing or wrong, or a number is given twice.
     """
     columns = ["dataset", *keys, "mean"]
     if published is None:
@@ -112,7 +112,7 @@ def tidy(
     datasets: Sequence[TableDataset],
     protocol: str,
 ) -> pd.DataFrame:
-    """Measured and published numbers as one table; AUC and AP in percent, others as they are."""
+    """Measured and published numbers as one table; AUC and AP in percent, others unscaled."""
     factor = np.where(summary["metric"].isin(PERCENT), 100.0, 1.0)
     measured = summary.assign(
         block="measured",
@@ -137,7 +137,7 @@ def study_notes(
     seeds: Sequence[int],
     paper: pd.DataFrame,
 ) -> list[str]:
-    """Footnotes: what is known of the data sets, the test, and whose the italics are."""
+    """Footnotes on the data sets, the test, and the source of the numbers in italics."""
     notes = [*footnotes([experiment], datasets, values, protocol, seeds), TEST_NOTE]
     if any(dataset.source in set(paper["dataset"]) for dataset in datasets):
         notes.append(PAPER_NOTE)
@@ -145,7 +145,7 @@ def study_notes(
 
 
 def percent(mean: float, std: float, p: float) -> sheet.Cell:
-    """A metric in percent, with a dagger where it differs from the clean one."""
+    """A metric in percent, with a dagger if it differs from the clean one."""
     return sheet.measured(mean, std, leading=p < ALPHA)
 
 

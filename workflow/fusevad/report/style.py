@@ -1,4 +1,4 @@
-"""One look for all figures, without touching matplotlib's global state."""
+"""One style for all figures, without changing matplotlib's global state."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,16 +14,16 @@ from matplotlib.text import Text
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
 
-# Okabe and Ito's colours, which stay apart for colour-blind readers, without the yellow.
+# Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow.
 _BLACK, _ORANGE, _SKY, _GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 _BLUE, _VERMILION, _PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 IMAGE_COLOUR, MOTION_COLOUR, FUSION_COLOUR = _BLUE, _VERMILION, _BLACK
 TRUTH_COLOUR = "#F2C6C6"
 # Widths of figures in inches, for a column and for a page of the usual two-column styles, so that
-# they are printed at their own size and their texts at 7 and 8 points.
+# they are printed unscaled and their texts at 7 and 8 points.
 COLUMN, PAGE = 3.33, 6.9
 
-# Experiments keep their colour in every figure; others take the first free one.
+# These experiments have the same colour in every figure; others take the first free one.
 _KNOWN = {
     "image-only": _BLUE,
     "motion-only": _VERMILION,
@@ -39,7 +39,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _SETTINGS = {
     "font.family": _FONT,
     "font.size": 7,
-    # A dollar sign in a title is one.
+    # A dollar sign in a title is printed as it is.
     "text.parse_math": False,
     "axes.titlesize": 8,
     "axes.spines.top": False,
@@ -67,7 +67,7 @@ class LineStyle:
 
 
 def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
-    """A style for each experiment that no other of `names` has (up to 28 of them)."""
+    """A style for each experiment, different from all others of `names` (up to 28 of them)."""
     known = dict(zip(_KNOWN, map(_style, range(len(_KNOWN))), strict=True))
     styles = {name: known[name] for name in names if name in known}
     every = map(_style, range(len(_KNOWN) * len(_DASHES)))
@@ -77,7 +77,7 @@ def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
 
 
 def _style(place: int) -> LineStyle:
-    """The style at a place in the order in which they are given: neighbours differ in all three."""
+    """The style at a place in their order: neighbours differ in colour, dashes and marker."""
     count = len(_KNOWN)
     colour, turn = list(_KNOWN.values())[place % count], place // count
     dashes = _DASHES[(place % count + turn) % len(_DASHES)]
@@ -86,7 +86,7 @@ def _style(place: int) -> LineStyle:
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """The project's settings inside the block, the caller's again after it."""
+    """Apply the project's settings inside the block and restore the caller's afterwards."""
     with matplotlib.rc_context(_SETTINGS):
         yield
 
@@ -94,7 +94,7 @@ def figure_style() -> Iterator[None]:
 def save_figure(figure: Figure, out_pdf: Path, out_png: Path, caption: str = "") -> None:
     """Write both files, without dates or version, so that equal figures are equal files.
 
-    The caption is not drawn: it is among the properties of the PDF (Subject) and of the PNG
+    The caption is not drawn: it is in the properties of the PDF (Subject) and of the PNG
     (Description).
     """
     _see_to_glyphs(figure, out_pdf)
@@ -107,15 +107,15 @@ def save_figure(figure: Figure, out_pdf: Path, out_png: Path, caption: str = "")
 
 
 def legend_label(text: str) -> str:
-    """A label that is shown: of those that begin with an underscore matplotlib thinks otherwise."""
+    """A label that is shown: matplotlib hides labels that begin with an underscore."""
     return f"\u200b{text}" if text.startswith("_") else text
 
 
 def _see_to_glyphs(figure: Figure, final: Path) -> None:
-    """Set texts that our font has no glyphs for in another installed one.
+    """Use another installed font for texts with characters that the default font lacks.
 
     Raises:
-        FusevadError: no font here has a character.
+        FusevadError: no installed font has a character.
     """
     own = FT2Font(font_manager.findfont(_FONT)).get_charmap()
     for text in figure.findobj(Text):
@@ -131,7 +131,7 @@ def _font_with(characters: set[str], text: str, final: Path) -> str:
         try:
             font = FT2Font(path)
         except (OSError, RuntimeError):
-            continue  # no font of outlines
+            continue  # not an outline font
         if codes <= font.get_charmap().keys():
             font_manager.fontManager.addfont(path)
             return font.family_name

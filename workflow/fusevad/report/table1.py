@@ -1,4 +1,4 @@
-"""Table 1: every method on every configured data set, and the published numbers kept apart."""
+"""Table 1: every method on every configured data set, and the published numbers separately."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +54,7 @@ def make_table1(
 
     The CSV has a row a number: block (published|measured), method, experiment, dataset, metric,
     protocol, mean, std (both in percent, as printed), n, bold, leading, p (see
-    `statistics.Verdict`). It holds all protocols; the LaTeX judges `protocol` and sets the three
+    `statistics.Verdict`). It has all protocols; the LaTeX judges `protocol` and shows all three
     side by side below.
 
     Args:
@@ -147,7 +147,7 @@ def _measured_line(row: TableRow, columns: Sequence[Column], cells: dict) -> she
 
 
 def _published_lines(paper: pd.DataFrame, columns: Sequence[Column]) -> list[sheet.Row]:
-    """Rows of the methods that the paper gives a number in one of `columns`; its own come last."""
+    """Rows of methods with a published number in one of `columns`; the paper's own come last."""
     cells = {(c.method, c.dataset, c.metric): c for c in paper.itertuples()}
     methods = [
         method
@@ -180,7 +180,7 @@ def _protocol_tabular(
 
 
 def _orientation(datasets: Sequence[TableDataset], paper: pd.DataFrame) -> list[sheet.Part]:
-    """The published numbers on data sets that are not configured, as a table of their own."""
+    """The published numbers on data sets that are not configured, as a separate table."""
     configured = {dataset.source for dataset in datasets}
     given = set(zip(paper["dataset"], paper["metric"], strict=True))
     groups = {

@@ -1,4 +1,4 @@
-"""A page of score timelines: what the videos show, what the detector says, and the truth."""
+"""A page of score timelines: frames, motion cues, scores, weights and ground truth of videos."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,17 +39,17 @@ _COLOURS = {"rgb": IMAGE_COLOUR, "motion": MOTION_COLOUR}
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All that is drawn of one video.
+    """Everything drawn for one video.
 
     Attributes:
         title: class, name and length, for readers.
         seconds: length of the video.
         intervals: anomalies, in seconds.
-        frames: one picture of each part of the video, each (height, width, 3) uint8 RGB.
-        cues: counts of the segments of these frames, each (height, width) uint8.
-        edges: begin of each segment and end of the last, in seconds.
+        frames: one picture for each part of the video, (height, width, 3) uint8 RGB.
+        cues: counts of the segments of these frames, (height, width) uint8.
+        edges: start of each segment and end of the last, in seconds.
         scores: seeds x segments, in [0, 1].
-        weights: likewise, by stream; empty for methods without.
+        weights: likewise, by stream; empty for methods without weights.
     """
 
     title: str
@@ -65,8 +65,8 @@ class Timeline:
 def choose_videos(videos: Sequence[LabelledVideo], count: int = VIDEOS) -> list[LabelledVideo]:
     """The first video of each class and the first normal one, in the manifest's order.
 
-    The classes come in the order in which they first appear, as many as leave room for the normal
-    video. No result decides.
+    Classes are in the order of their first appearance, as many as leave room for the normal video.
+    No result decides.
     """
     first: dict[str, LabelledVideo] = {}
     for video in videos:
@@ -89,7 +89,7 @@ def make_timelines(
     """Draw the page for one experiment on one data set.
 
     Args:
-        experiment: the detector; one that weighs its streams shows the weights too.
+        experiment: the detector; if it weights its streams, the weights are drawn too.
         protocol: last, validation or oracle.
         cues: shards of the motion cues of one definition.
         window, threshold: which motion cue to show (T in frames, tau in gray levels).
@@ -143,12 +143,12 @@ def _timeline(
 
 
 def _shown_frames(truth: LabelledVideo, edges: NDArray[np.floating]) -> list[int]:
-    """The frame in the middle of each of `_PICTURES` parts of a video that last equally long.
+    """The middle frame of each of `_PICTURES` equally long parts of a video.
 
-    The part that holds the middle of the first anomaly shows that frame instead, so that a short
-    anomaly does not fall between two pictures.
+    The part with the middle of the first anomaly shows that frame instead, so that a short anomaly
+    does not fall between two pictures.
     """
-    # A nanosecond lets a frame that begins in the very middle be that frame.
+    # A nanosecond makes a frame that begins exactly in the middle the middle frame.
     middles = (np.arange(_PICTURES) + 0.5) / _PICTURES * edges[-1] + 1e-9
     shown = (np.searchsorted(edges, middles, "right") - 1).tolist()
     if truth.intervals:
@@ -181,9 +181,9 @@ def _draw_page(lines: Sequence[Timeline], window: int) -> Figure:
 
 
 def _weight_limits(lines: Sequence[Timeline]) -> tuple[float, float] | None:
-    """The part of 0..1 that the weights on the page take, as one axis for all; None without any.
+    """The range of all weights on the page, as one axis for all; None without weights.
 
-    Weights of a fusion are often all near one half: on an axis from 0 to 1 they are a flat line.
+    Fusion weights are often all near one half: on an axis from 0 to 1 they are a flat line.
     """
     means = [values.mean(axis=0) for line in lines for values in line.weights.values()]
     if not means:
@@ -251,7 +251,7 @@ def _shade(axis: Axes, line: Timeline) -> None:
 def _band(
     axis: Axes, edges: NDArray[np.floating], values: NDArray[np.floating], colour: str
 ) -> None:
-    """Mean over seeds as a step a segment, and ± 1 standard deviation around it."""
+    """Mean over seeds as a step function over segments, and ± 1 standard deviation around it."""
     mean = values.mean(axis=0)
     spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros_like(mean)
     low, high = np.clip(mean - spread, 0, 1), np.clip(mean + spread, 0, 1)

@@ -1,4 +1,4 @@
-"""Figure 3: how the fusion weights of latent dimensions change when part of a stream is masked."""
+"""Figure 3: how fusion weights of latent dimensions change when part of a stream is masked."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,13 +31,13 @@ def make_weight_surface(
     """Draw a surface for each data set (a row) and masked stream: image and motion cue.
 
     Height and colour are the change of the masked stream's weight. Dimensions are ranked within
-    each seed by their change at the largest share, for no dimension is the same in two seeds;
+    each seed by their change at the largest share, as dimensions of two seeds do not correspond;
     heights are means over seeds at a rank. Ranking alone tilts a surface, so the mean over
     dimensions is printed beside each.
 
     Args:
-        experiment: the detector that was studied.
-        studies: dimensions' file of `studies.masking.study_masking`, by key of the data set.
+        experiment: the detector of the study.
+        studies: the file of dimensions of `studies.masking.study_masking`, by key of the data set.
         datasets: a row of surfaces each.
         protocol: last or validation.
 
@@ -103,7 +103,7 @@ def _draw(axis: Axes3D, values: pd.DataFrame, norm: TwoSlopeNorm) -> None:
         x, y, changes, cmap=_COLOURS, norm=norm, rcount=len(levels), ccount=64,
         edgecolor=(0, 0, 0, 0.25), linewidth=0.25, shade=False,
     )  # fmt: skip
-    # The largest share is drawn in front; dashed is the height at which nothing changes.
+    # The largest share is in front; the dashed line is the height of no change.
     front = np.full_like(ranks, 100 * levels[-1])
     axis.plot(ranks, front, changes[-1], color="black", linewidth=1.4)
     axis.plot(ranks, front, np.zeros_like(ranks), "--", color="black", linewidth=0.9)
@@ -118,7 +118,7 @@ def _draw(axis: Axes3D, values: pd.DataFrame, norm: TwoSlopeNorm) -> None:
 
 
 def _summary(values: pd.DataFrame) -> str:
-    """What the surface is at the largest share, in words."""
+    """A summary of the surface at the largest share, in words."""
     last = values[values["level"] == values["level"].max()]
     change = last["weight_change"]
     masked = last.loc[last["is_masked"] == 1, "weight_change"].mean()

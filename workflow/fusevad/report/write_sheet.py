@@ -1,4 +1,4 @@
-"""A sheet of tables in the forms that are read: a document, a table for a paper, a page."""
+"""Write a sheet of tables in all formats: a document, a table for a paper, a page."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The claims of the paper, judged on the results of every configured data set."""
+"""Judge the paper's claims on the results of every configured data set."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,16 +28,15 @@ def make_claims(
 
     Args:
         claims: `config/claims.yaml`.
-        experiments: configured experiments with their runs; one that a claim needs and that has
-            none on a data set makes the claim untestable there.
+        experiments: configured experiments with their runs; a claim is untestable on a data set
+            where an experiment that it needs has no run.
         datasets: columns of the summary, in order.
         studies: folder with `noise.csv`, `masking.csv` and `masking-dimensions.csv` by key of the
-            data set; a file that is absent makes the claims that need it untestable there.
-        protocol: last, validation or oracle; the verdicts of the others are shown beside its own.
+            data set; a missing file makes the claims that need it untestable there.
+        protocol: last, validation or oracle; verdicts under the others are shown beside it.
 
     Raises:
-        FusevadError: an unknown protocol, a claim that is not understood, or a run's file that is
-            damaged.
+        FusevadError: an unknown protocol, an invalid claim, or a damaged file of a run.
     """
     check_protocol(protocol)
     file = read_claims(claims)
@@ -54,7 +53,7 @@ def judge_claims(
     studies: Mapping[str, Path],
     protocol: str,
 ) -> list[list[ClaimOnDataset]]:
-    """For each claim what is found on each data set, in the order of both."""
+    """The results of each claim on each data set, in the order of both."""
     evidence = [
         Evidence(d, experiments, protocol, studies[d.key], file.margin, file.resamples)
         for d in datasets

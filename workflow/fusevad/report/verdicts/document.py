@@ -1,4 +1,4 @@
-"""A small document, independent of its form."""
+"""A small document, independent of its output format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; `numeric` columns (by place) are set to the right."""
+    """A table; `numeric` columns (by index) are right-aligned."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -38,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A picture as SVG, for the forms that can show one."""
+    """A picture as SVG, for formats that can show one."""
 
     svg: str
 

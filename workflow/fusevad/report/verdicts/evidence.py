@@ -1,4 +1,4 @@
-"""What one data set says on a test: values of runs, resampled test videos, studies."""
+"""Evidence of one data set for a test: values of runs, resampled test videos, studies."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -54,8 +54,8 @@ class Evidence:
     """The results of one data set under one protocol; files are read when a test asks for them.
 
     Attributes:
-        dataset: where to look.
-        experiments: configured ones; those without results here make their tests untestable.
+        dataset: the data set.
+        experiments: configured experiments; those without results here make their tests untestable.
         protocol: last, validation or oracle.
         studies: folder of the data set's studies.
         margin: smallest difference that counts, for tests that name none.
@@ -70,7 +70,7 @@ class Evidence:
     resamples: int
 
     def findings(self, test: Test) -> list[Finding]:
-        """What the data set says on a test, comparison by comparison."""
+        """The findings of the data set on a test, one for each comparison."""
         if test.experiment not in self.runs:
             return [Missing(f"no run of {test.experiment}")]
         match test:
@@ -83,11 +83,11 @@ class Evidence:
         return study_findings(test, path, self.protocol, metric, self._margin(test))
 
     def values(self, experiment: str, metric: str = MAIN) -> pd.Series:
-        """Values of a run by seed; empty where the data set has no such metric."""
+        """Values of a run by seed; empty if the data set lacks the metric."""
         return _series(self._measured, experiment=experiment, metric=self._metric(metric))
 
     def summaries(self, tests: Sequence[Test]) -> list[RunSummary]:
-        """Main metric of the runs that the tests rest on, in the order of the experiments."""
+        """Main metric of the runs that the tests use, in the order of the experiments."""
         named = {test.experiment for test in tests}
         for test in tests:
             if isinstance(test, Compare | Classes):
@@ -188,7 +188,7 @@ class Evidence:
         )
 
     def _exact(self, test: FusesDifferently) -> Finding:
-        # Brings torch, which no other report needs.
+        # Imports torch, which no other report needs.
         from fusevad.report.verdicts.exact import fusion_difference
 
         paths = sorted(self.runs[test.experiment].glob("weights/seed-*-last.safetensors"))
@@ -211,5 +211,5 @@ def _series(table: pd.DataFrame, **where: str) -> pd.Series:
 
 
 def _plain(name: str) -> str:
-    """A class's name without what data sets spell differently: case, spaces, hyphens."""
+    """A class's name without spelling differences of data sets: case, spaces, hyphens."""
     return "".join(character for character in name.casefold() if character.isalnum())

@@ -1,4 +1,4 @@
-"""Whether two methods are one function: both get the same parameters and the same inputs."""
+"""Test whether two methods are one function, with the same parameters and inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class FusionDifference:
 def fusion_difference(paths: Sequence[Path], method: str) -> FusionDifference:
     """Compare the method of trained weights with `method`, given the same parameters.
 
-    The inputs are standard normal: whatever the embeddings, methods that are the same function
-    agree on all inputs, and each stream is normalised before it is fused anyway.
+    The inputs are standard normal: methods that are the same function agree on all inputs, and each
+    stream is normalised before it is fused anyway.
 
     Args:
-        paths: weights of a run, a file a seed.
+        paths: weights of a run, one file a seed.
         method: the other method, whose parameters have the same names and shapes.
 
     Raises:

@@ -14,7 +14,7 @@ _STEPS = (1, 2, 2.5, 5, 10)
 
 
 def forest(comparisons: Sequence[Comparison], alpha: float) -> str:
-    """Differences of one unit; the band is ±margin, in which a difference does not count."""
+    """Draw differences with one unit; within the band of ±margin, a difference does not count."""
     scale = 100.0 if comparisons[0].percent else 1.0
     unit = "points" if comparisons[0].percent else "weight"
     spans = [[scale * v for e in c.evidence() for v in e.interval(alpha)] for c in comparisons]
@@ -63,7 +63,7 @@ def _row(
 
 
 def _step(reach: float) -> float:
-    """A round distance of ticks that gives about `_TICKS` of them."""
+    """A round distance between ticks that gives about `_TICKS` of them."""
     rough = 2 * reach / _TICKS
     power = 10 ** math.floor(math.log10(rough))
     return next(power * step for step in _STEPS if power * step >= rough * 0.999)

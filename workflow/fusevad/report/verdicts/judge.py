@@ -1,14 +1,14 @@
 """From comparisons to verdicts: what holds, what does not, and what the data leave open.
 
-A comparison states a region in which a difference must lie for the claim to hold, and one in which
-it must lie for the claim not to hold. Between "shown to hold" and "shown not to hold" lies "not
-decided": a test that finds nothing is no evidence of nothing. For `greater` the claim is refuted
-where an advantage of `margin` or more is excluded: without a smallest difference that counts, two
-methods that are the same could never be told from two that nobody measured well enough.
+A comparison states a region in which a difference must be for the claim to hold, and one in which
+it must be for the claim not to hold. Between "shown to hold" and "shown not to hold" is "not
+decided": a test that finds nothing is not evidence of nothing. For `greater`, the claim is refuted
+if an advantage of `margin` or more is excluded: without a smallest difference that counts, equal
+methods could not be distinguished from methods that were not measured well enough.
 
-Both kinds of doubt must be overcome: a p-value is the larger of that over seeds and that over test
-videos (an intersection-union test, which needs no correction). Holm's correction then runs over
-all comparisons of a claim on a data set, apart for "holds" and "does not hold".
+Both sources of uncertainty must be overcome: a p-value is the larger of the p-value over seeds and
+over test videos (an intersection-union test, which needs no correction). Holm's correction then
+covers all comparisons of a claim on a data set, separately for "holds" and "does not hold".
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ Evidence = PairedTest | Resampled
 
 
 class Verdict(StrEnum):
-    """What is said of a claim, or of one of its comparisons."""
+    """The verdict on a claim, or on one of its comparisons."""
 
     HOLDS = "holds"
     FAILS = "does not hold"
@@ -35,16 +35,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A difference, what is asked of it, and the evidence.
+    """A difference, its goal, and the evidence.
 
     Attributes:
-        label: the two things that are compared: `student-t − gating, AUC`.
+        label: the two compared things: `student-t − gating, AUC`.
         goal: `greater` (above 0), `not-worse` (above −margin), `equivalent` (within ±margin) or
             `different` (not 0).
         margin: smallest difference that counts.
-        percent: the difference is one of metrics and is shown in points (hundredths).
+        percent: the difference is between metrics and is shown in points (hundredths).
         seeds: over the seeds that both have.
-        videos: over the resampled test videos; None where there are no frame scores.
+        videos: over the resampled test videos; None without frame scores.
     """
 
     label: str
@@ -55,7 +55,7 @@ class Comparison:
     videos: Resampled | None = None
 
     def evidence(self) -> list[Evidence]:
-        """What there is, seeds first."""
+        """The available evidence, seeds first."""
         return [self.seeds] + ([self.videos] if self.videos else [])
 
 
@@ -70,7 +70,7 @@ class Exact:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What is absent, so that a test cannot be made."""
+    """What is missing for a test."""
 
     text: str
 
@@ -83,7 +83,7 @@ class Judged:
     """A finding with its verdict and corrected p-values (NaN where there is no statistical test).
 
     Attributes:
-        p_holds: for the claim; the claim holds below alpha.
+        p_holds: for the claim, which holds below alpha.
         p_fails: against it.
     """
 
@@ -104,7 +104,7 @@ def judge(findings: Sequence[Finding], alpha: float) -> list[Judged]:
 
 
 def overall(judged: Sequence[Judged]) -> Verdict:
-    """The claim's verdict: it holds if all of it holds; one refuted part refutes it."""
+    """The claim's verdict: it holds if all findings hold; one refuted finding refutes it."""
     verdicts = {one.verdict for one in judged}
     for verdict in (Verdict.FAILS, Verdict.UNTESTABLE, Verdict.OPEN):
         if verdict in verdicts:
@@ -148,7 +148,7 @@ def p_for(evidence: Evidence, goal: Goal, margin: float) -> float:
 
 
 def p_against(evidence: Evidence, goal: Goal, margin: float) -> float:
-    """p-value of one kind of evidence that the difference misses what `goal` needs."""
+    """p-value of one kind of evidence that the difference misses `goal`."""
     match goal:
         case "greater":
             return evidence.p_below(margin)

@@ -28,7 +28,7 @@ _RUN_HEAD = ("run", "metric", "seeds", "mean ± std", "IQM")
 
 @dataclass(frozen=True, slots=True)
 class ClaimOnDataset:
-    """A claim judged on one data set, and the runs that it rests on."""
+    """A claim judged on one data set, and the runs that it uses."""
 
     dataset: TableDataset
     judged: Sequence[Judged]
@@ -36,7 +36,7 @@ class ClaimOnDataset:
 
     @property
     def verdict(self) -> Verdict:
-        """Of the whole claim."""
+        """The verdict on the whole claim."""
         return overall(self.judged)
 
 
@@ -51,8 +51,8 @@ def claims_page(
     Args:
         file: the claims.
         datasets: in order.
-        protocol: the one whose numbers are shown.
-        judged: for each protocol a row a claim and in it an entry a data set.
+        protocol: the protocol whose numbers are shown.
+        judged: for each protocol, a row for each claim with an entry for each data set.
     """
     titles = ", ".join(dataset.title for dataset in datasets)
     blocks: list[Block] = [

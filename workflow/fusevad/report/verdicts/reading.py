@@ -1,4 +1,4 @@
-"""Sentences on tests and what they found."""
+"""Sentences on tests and their findings."""
 
 from collections.abc import Iterator, Sequence
 
@@ -23,7 +23,7 @@ from fusevad.report.verdicts.judge import (
 
 
 def describe(test: Test, default_margin: float) -> str:
-    """What a test asks, in a sentence."""
+    """The question of a test, in a sentence."""
     own = getattr(test, "margin", None)
     points = 100 * (default_margin if own is None else own)
     margin = f"{points:g} point{'' if points == 1 else 's'}"
@@ -66,7 +66,7 @@ def describe(test: Test, default_margin: float) -> str:
 
 
 def reading(judged: Sequence[Judged], alpha: float) -> str:
-    """What was found, in a sentence or two."""
+    """The findings, in a sentence or two."""
     missing = sorted({j.finding.text for j in judged if isinstance(j.finding, Missing)})
     short = [j.finding.label for j in judged if _too_few_seeds(j)]
     if short:
@@ -130,7 +130,7 @@ def _counts(tested: Sequence[Judged]) -> list[str]:
 
 
 def _telling(tested: Sequence[Judged]) -> Iterator[str]:
-    """The comparisons that say most about the verdict."""
+    """The comparisons that best explain the verdict."""
     refuting = [j for j in tested if j.verdict == Verdict.FAILS]
     undecided = [j for j in tested if j.verdict == Verdict.OPEN]
     if len(tested) == 1:
@@ -145,7 +145,7 @@ def _telling(tested: Sequence[Judged]) -> Iterator[str]:
 
 
 def _by_seeds_alone(tested: Sequence[Judged], alpha: float) -> list[str]:
-    """Whether seeds alone would say more than seeds, videos and Holm's correction together."""
+    """Whether seeds alone would decide more than seeds, videos and Holm's correction together."""
     count = sum(j.verdict == Verdict.OPEN and _p_of_seeds(j) < alpha for j in tested)
     if not count:
         return []

@@ -1,4 +1,4 @@
-"""A document as Markdown, and as one HTML file that needs nothing else."""
+"""A document as Markdown, and as one self-contained HTML file."""
 
 from collections.abc import Sequence
 from html import escape
@@ -37,7 +37,7 @@ def to_markdown(blocks: Sequence[Block]) -> str:
 
 
 def to_html(blocks: Sequence[Block]) -> str:
-    """The document as a page with nothing to load; its title is the first heading."""
+    """The document as a self-contained page; its title is the first heading."""
     title = next(block.text for block in blocks if isinstance(block, Heading))
     head = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -63,7 +63,7 @@ def _markdown(block: Block) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown shows as it is: a star or an underscore marks nothing."""
+    """Text that Markdown shows literally: a star or an underscore marks nothing."""
     return text.replace("*", r"\*").replace("_", r"\_")
 
 
@@ -98,7 +98,7 @@ def _html_row(cells: Sequence[str], tag: str, numeric: frozenset[int]) -> str:
 
 
 def _mark(text: str, shown: str) -> str:
-    """Colour a cell that is a verdict; the words stay, so colour is never all there is."""
+    """Colour a cell that is a verdict; the words stay, so the colour is never the only sign."""
     for verdict, name in _CLASSES.items():
         if text == verdict:
             return f'<span class="verdict {name}">{shown}</span>'

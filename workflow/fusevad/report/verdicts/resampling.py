@@ -17,10 +17,10 @@ from fusevad.report.statistics import Resampled, VideoBootstrap
 
 @dataclass(frozen=True)
 class ResampledRuns:
-    """The runs of a data set; scores are read and resampled once, when first asked for.
+    """The runs of a data set; scores are read and resampled once, on first use.
 
     Attributes:
-        dataset: whose test videos are drawn.
+        dataset: its test videos are resampled.
         runs: folders by experiment.
         protocol: last, validation or oracle.
         resamples: number of draws.
@@ -44,7 +44,7 @@ class ResampledRuns:
     ) -> Resampled | None:
         """Metric of `first` minus metric of `second`, averaged over the seeds that both have.
 
-        None where nothing can be resampled: fewer than two videos, or no shared seed.
+        None if nothing can be resampled: fewer than two videos, or no shared seed.
 
         Args:
             first: experiment.
@@ -63,7 +63,7 @@ class ResampledRuns:
         return Resampled(float(values[0]), finite) if len(finite) else None
 
     def _by_seed(self, experiment: str, metric: str, class_name: str | None) -> pd.DataFrame:
-        """Seeds x (the data as they are, then the resamples)."""
+        """Seeds x (the original data, then the resamples)."""
         key = (experiment, metric, class_name)
         if key not in self._values:
             if experiment not in self._scores:

@@ -16,7 +16,7 @@ _STREAMS = {"rgb": "the image", "motion": "the motion cue"}
 def study_findings(
     test: Robust | WeightsMove, path: Path, protocol: str, metric: str, margin: float
 ) -> list[Finding]:
-    """Findings of a test that reads a study; one that is absent makes the test untestable.
+    """Findings of a test that reads a study; a missing study makes the test untestable.
 
     Columns, after experiment, seed, protocol and level (0 is clean): `noise.csv` metric, value;
     `masking.csv` masked (none|rgb|motion), metric, subset, value; `masking-dimensions.csv` masked,
