@@ -9,6 +9,8 @@ MADE := $(VENV)/.made
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export UV_HTTP_TIMEOUT ?= 300
+# A workflow starts hundreds of Python processes: each would compile what it imports, torch too.
+unexport PYTHONDONTWRITEBYTECODE
 
 define AS_PIP
 pip_setting() { $(VENV)/bin/python -m pip config list | sed -n "s/^[a-z:]*\.$$1='\(.*\)'$$/\1/p" | head -n 1; }; \
@@ -68,7 +70,7 @@ $(MADE): envs/requirements.lock pyproject.toml
 	@$(VENV)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@sed -n '/^uv==/,/[^\\]$$/p' envs/requirements.lock > $(VENV)/uv.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
-	@$(AS_PIP) $(UV) pip sync --python $(VENV)/bin/python --require-hashes envs/requirements.lock
+	@$(AS_PIP) $(UV) pip sync --python $(VENV)/bin/python --require-hashes --compile-bytecode envs/requirements.lock
 	@$(UV) pip install --quiet --python $(VENV)/bin/python --offline --no-deps --no-build-isolation --editable .
 	@! git rev-parse --git-dir >/dev/null 2>&1 || \
 		git config merge.fusevad.driver "PATH=$(VENV)/bin:\$$PATH fusevad merge-records %O %A %B %P"

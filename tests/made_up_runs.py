@@ -107,11 +107,12 @@ def write_run(folder, name, mean, generator, videos, shared):
     )
     weight = np.nan if name in ("image-only", "motion-only", "concat") else 0.6
     parts = [
-        scores_of(video, mean, weight, generator).assign(seed=s, protocol=p)
+        scores_of(video, mean, weight, generator) | {"seed": s, "protocol": p}
         for s, p in keys
         for video in videos
     ]
-    pd.concat(parts, ignore_index=True).to_parquet(folder / "scores.parquet", index=False)
+    columns = {name: column_of(parts, name) for name in parts[0]}
+    pd.DataFrame(columns).to_parquet(folder / "scores.parquet", index=False)
 
 
 def scores_of(video, mean, weight, generator):
@@ -119,17 +120,20 @@ def scores_of(video, mean, weight, generator):
     anomalous = np.add.reduceat(video.labels.astype(float), starts) / 16
     noise = (1 - mean) * 1.5 * generator.standard_normal(len(starts))
     weights = weight + 0.1 * np.sin(starts / 20)
-    return pd.DataFrame(
-        {
-            "video": video.name,
-            "segment": np.arange(len(starts)),
-            "start": starts,
-            "end": np.minimum(starts + 16, len(video.labels)),
-            "score": 1 / (1 + np.exp(-4 * (anomalous - 0.5 + noise))),
-            "weight_rgb": weights,
-            "weight_motion": 1 - weights,
-        }
-    )
+    return {
+        "video": video.name,
+        "segment": np.arange(len(starts)),
+        "start": starts,
+        "end": np.minimum(starts + 16, len(video.labels)),
+        "score": 1 / (1 + np.exp(-4 * (anomalous - 0.5 + noise))),
+        "weight_rgb": weights,
+        "weight_motion": 1 - weights,
+    }
+
+
+def column_of(parts, name):
+    """One array; what holds for a whole video is repeated for its segments."""
+    return np.concatenate([np.broadcast_to(part[name], len(part["segment"])) for part in parts])
 
 
 def make_up(folder, videos_on_disk=False):

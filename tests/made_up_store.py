@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from fusevad.artifacts.store import Store
@@ -44,8 +45,10 @@ def configuration(folder: Path = ROOT) -> Config:
     return load(values, folder / "config")
 
 
-def unit(name: str) -> Unit:
-    return next(each for each in units_of(plan(configuration())) if each.name == name)
+@cache
+def units() -> dict[str, Unit]:
+    """The units of the tiny configuration, by name; planned once, as none of them changes."""
+    return {unit.name: unit for unit in units_of(plan(configuration()))}
 
 
 def write(folder: Path, path: str, text: str) -> None:
@@ -55,7 +58,7 @@ def write(folder: Path, path: str, text: str) -> None:
 
 def make(folder: Path, name: str, text: str = "made up") -> Unit:
     """Write every file of a unit's jobs that DVC keeps, each with a content of its own."""
-    made = unit(name)
+    made = units()[name]
     for job in made.jobs:
         for path in (*job.kept_outputs, job.record):
             write(folder, path, f"{text} {path}")
@@ -66,9 +69,9 @@ def published(folder: Path, remote: str, *names: str, **options: str) -> Path:
     """A clone that has made, recorded and pushed the named units."""
     first = clone(folder, remote, **options)
     store = Store(first)
-    units = [make(first, name) for name in names]
-    store.record(units, configuration(), [CONFIGFILE])
-    store.push(units)
+    made = [make(first, name) for name in names]
+    store.record(made, configuration(), [CONFIGFILE])
+    store.push(made)
     return first
 
 

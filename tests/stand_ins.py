@@ -122,7 +122,7 @@ VIDEOS = {
 
 def ucf_crime(folder: Path, in_parts: bool = False) -> dict[str, Any]:
     """UCF-Crime as in the one archive, or as in the archives that it is also given in."""
-    picture = Picture(320, 240, 30)
+    picture = Picture(160, 120, 30)
     videos = folder if in_parts else folder / "UCF_Crimes/Videos"
     train = {video.name: _ucf_folder(video, "Training", in_parts) for video in UCF_TRAIN}
     test = {video.name: _ucf_folder(video, "Testing", in_parts) for video in UCF_TEST}
@@ -180,7 +180,7 @@ def event_streams(folder: Path, videos: Iterable[StandIn], shorter: int = 1) -> 
 
 def xd_violence(folder: Path) -> dict[str, Any]:
     """XD-Violence; the released split trains on a test video with two labels and lacks two."""
-    picture = Picture(640, 360, 24)
+    picture = Picture(320, 180, 24)
     places = ["1-1004", "1005-2004", "2005-2804", "2805-3319", "3320-3954"]
     for number, video in enumerate(XD_TRAIN):
         place = folder / "videos" / places[number % len(places)]
@@ -208,7 +208,7 @@ def xd_violence(folder: Path) -> dict[str, Any]:
 
 def shanghaitech(folder: Path) -> dict[str, Any]:
     """ShanghaiTech: normal videos as avi files, the others as images; 04_0012 leaks."""
-    picture = Picture(856, 480, 24, "mpeg4")
+    picture = Picture(428, 240, 24, "mpeg4")
     for video in SHANGHAI_TRAIN + SHANGHAI_TEST:
         if video.label == "normal":
             place = folder / "shanghaitech/training/videos"
@@ -253,7 +253,7 @@ def _shanghai_lines() -> Iterator[str]:
 
 def msad(folder: Path) -> dict[str, Any]:
     """MSAD, with videos of several sizes; the released split tests on a training video."""
-    pictures = [Picture(640, 360, 30), Picture(480, 360, 25), Picture(1280, 720, 30)]
+    pictures = [Picture(320, 180, 30), Picture(240, 180, 25), Picture(640, 360, 30)]
     top = folder / "MSAD Dataset"
     for number, video in enumerate(MSAD_TRAIN + MSAD_TEST):
         place = "MSAD_normal_training_blur" if video in MSAD_TRAIN else "MSAD_normal_testing_blur"

@@ -179,6 +179,7 @@ def test_an_index_fits_without_its_shards_which_their_readers_ask_for_themselves
     assert not adopt(plan).moved
 
 
+@pytest.mark.slow
 def test_labels_fit_without_their_videos():
     plan = made_up_plan()
     make(plan)
@@ -202,6 +203,7 @@ def test_a_folder_of_videos_that_is_not_as_recorded_is_moved_away_with_its_label
     assert not Path(VIDEOS).exists()
 
 
+@pytest.mark.slow
 def test_videos_get_the_time_by_which_snakemake_knows_a_folder():
     plan = made_up_plan()
     make(plan)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,22 @@ def victim(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def clone_of_others(tmp_path: Path, victim: Path) -> Path:
-    """A clone with the `dvc.lock` of somebody who has pushed data and a run."""
-    remote = str(tmp_path / "remote")
-    first = published(tmp_path / "first", remote, DATA, TRAINED)
-    folder = clone(tmp_path / "second", remote)
-    share(first, folder)
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A remote with data and a run, and a clone with the `dvc.lock` of those who pushed them."""
+    folder = tmp_path_factory.mktemp("untouched")
+    beside = "../../remote"  # of a clone's `.dvc/`
+    first = published(folder / "first", beside, DATA, TRAINED)
+    share(first, clone(folder / "second", beside))
+    shutil.rmtree(first)
     return folder
+
+
+@pytest.fixture
+def clone_of_others(untouched: Path, tmp_path: Path, victim: Path) -> Path:
+    """A copy of the clone, with a remote of its own, to spoil."""
+    shutil.copytree(untouched, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "second"
 
 
 def change_lock(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:

@@ -99,6 +99,7 @@ def test_a_second_members_name_of_2_gb(tmp_path: Path) -> None:
     assert "a member's header has more than" in refused(tmp_path, content)
 
 
+@pytest.mark.slow
 def test_a_sparse_map_without_end(tmp_path: Path) -> None:
     pax = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
     first = header("pax", tarfile.XHDTYPE, len(pax)) + pax.ljust(512, b"\0")

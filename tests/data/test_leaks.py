@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,16 @@ from tests.made_up_runs import SEEDS, make_up
 LEAKED = {"test-001", "test-003"}
 
 
-def settings_of(dataset, over):
-    recorded = stand_ins.configured(dataset, over)["recorded"]
-    return parse(RecordedSettings, recorded, dataset)
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, RecordedSettings]]:
+    """All stand-ins with videos, each in a folder of its name, and their settings."""
+    folder = tmp_path_factory.mktemp("stand-ins")
+    settings = {}
+    for name in stand_ins.VIDEOS:
+        over = stand_ins.STAND_INS[name](folder / name)
+        recorded = stand_ins.configured(name, over)["recorded"]
+        settings[name] = parse(RecordedSettings, recorded, name)
+    return folder, settings
 
 
 @pytest.mark.parametrize(
@@ -42,19 +50,22 @@ def settings_of(dataset, over):
         ("ucf-crime", "test", "train", []),
     ],
 )
-def test_the_study_finds_what_the_stand_ins_moved(tmp_path, dataset, official, released, names):
-    over = stand_ins.STAND_INS[dataset](tmp_path / "data")
-    study_leaks(tmp_path / "data", settings_of(dataset, over), tmp_path / "leaks.csv")
+def test_the_study_finds_what_the_stand_ins_moved(
+    laid_out, tmp_path, dataset, official, released, names
+):
+    folder, settings = laid_out
+    study_leaks(folder / dataset, settings[dataset], tmp_path / "leaks.csv")
     parts = pd.read_csv(tmp_path / "leaks.csv", dtype=str, keep_default_na=False)
     assert parts["video"].is_unique
     found = parts[(parts["official"] == official) & (parts["released"] == released)]
     assert sorted(found["video"]) == sorted(names)
 
 
-def test_without_the_official_lists_leaks_are_unknown_and_it_says_so(tmp_path, capsys):
-    over = stand_ins.msad(tmp_path / "data")
+def test_without_the_official_lists_leaks_are_unknown_and_it_says_so(laid_out, tmp_path, capsys):
+    folder, settings = laid_out
+    shutil.copytree(folder / "msad", tmp_path / "data")
     shutil.rmtree(tmp_path / "data" / "MSAD Dataset")
-    study_leaks(tmp_path / "data", settings_of("msad", over), tmp_path / "leaks.csv")
+    study_leaks(tmp_path / "data", settings["msad"], tmp_path / "leaks.csv")
     assert pd.read_csv(tmp_path / "leaks.csv")["official"].eq("unknown").all()
     assert "unknown without the official split" in capsys.readouterr().err
 
@@ -63,12 +74,13 @@ def test_without_the_official_lists_leaks_are_unknown_and_it_says_so(tmp_path, c
     ("split", "file"),
     [("released", "iefvad/train.csv"), ("official", "shanghai-i3d-test-10crop.list")],
 )
-def test_a_list_that_is_not_the_expected_one_is_an_error(tmp_path, split, file):
-    over = stand_ins.shanghaitech(tmp_path / "data")
+def test_a_list_that_is_not_the_expected_one_is_an_error(laid_out, tmp_path, split, file):
+    folder, settings = laid_out
+    shutil.copytree(folder / "shanghaitech", tmp_path / "data")
     (path,) = (tmp_path / "data").rglob(file)
     path.write_text("".join(line for line in path.open() if "04_0012" not in line))
     with pytest.raises(FusevadError, match=rf"split {split}: .*get the lists again"):
-        study_leaks(tmp_path / "data", settings_of("shanghaitech", over), tmp_path / "leaks.csv")
+        study_leaks(tmp_path / "data", settings["shanghaitech"], tmp_path / "leaks.csv")
 
 
 # The table

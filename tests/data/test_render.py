@@ -344,6 +344,7 @@ def test_unknown_or_impossible_settings_are_errors(mapping):
         parse(RenderSettings, mapping, "render")
 
 
+@pytest.mark.slow
 def test_captions_are_whole_sentences():
     for clip in encoder_plans(FULL, 40, seed=5):
         for text in segment_captions(clip, FULL):

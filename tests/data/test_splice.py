@@ -399,6 +399,7 @@ def test_the_repository_may_lie_in_a_subfolder(clips, tmp_path):
     assert [c.sha256 for c in find_clips(tmp_path, 1)] == [c.sha256 for c in find_clips(clips, 1)]
 
 
+@pytest.mark.slow
 def test_real_clips_are_found_in_the_videos_where_the_recipe_says(real, tmp_path):
     sources = source_groups(read_sources(real / "videos.txt"))
     chosen = ("8-cqrFXPEtY", "dVi_8-NHquo", "KSybYlMepTE", "xCh8elUs3Lc", "N8omcR8KP94")

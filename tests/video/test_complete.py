@@ -1,5 +1,6 @@
 """What is really cut is refused; what only declares more than it shows is read whole."""
 
+import shutil
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -22,10 +23,9 @@ def levels(path: Path) -> list[int]:
     return [round((float(frame[160:].mean()) - 20) / 5) for frame in read_frames(path)]
 
 
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-@pytest.mark.parametrize(
-    ("suffix", "options"),
-    [
+@pytest.fixture(
+    scope="module",
+    params=[
         (".mp4", {"movflags": "faststart"}),
         (".mp4", {"movflags": "frag_keyframe+empty_moov"}),
         (".mkv", {}),
@@ -34,14 +34,22 @@ def levels(path: Path) -> list[int]:
         (".avi", {}),
         (".flv", {}),
     ],
+    ids=str,
 )
-def test_a_file_that_is_cut_anywhere_is_refused(tmp_path, suffix, options, share):
-    path = tmp_path / f"a{suffix}"
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight seconds of video, with sound where the container usually has it."""
+    suffix, options = request.param
+    path = tmp_path_factory.mktemp("whole") / f"a{suffix}"
     codec = {".avi": "mpeg4", ".webm": "libvpx"}.get(suffix, "libx264")
     sound = 8 if codec == "libx264" else 0
     write_stamped(path, range(200), Fraction(1, 25), codec=codec, sound_seconds=sound, **options)
     assert probe(path).frames == 200
-    message = error_of(cut(path, share))
+    return path
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_file_that_is_cut_anywhere_is_refused(whole, tmp_path, share):
+    message = error_of(cut(Path(shutil.copy(whole, tmp_path)), share))
     assert "truncated" in message or "decoding fails" in message
 
 
@@ -54,8 +62,8 @@ def test_sound_that_is_longer_than_the_pictures_is_no_truncation(tmp_path, suffi
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".flv", ".ts"])
 def test_pictures_that_start_late_are_no_truncation(tmp_path, suffix):
-    stamps = range(60_000, 64_000, 40)
-    info = probe(write_stamped(tmp_path / f"a{suffix}", stamps, MS, sound_seconds=64))
+    stamps = range(16_000, 20_000, 40)
+    info = probe(write_stamped(tmp_path / f"a{suffix}", stamps, MS, sound_seconds=20))
     assert (info.frames, info.fps) == (100, pytest.approx(25))
 
 
