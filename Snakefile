@@ -38,7 +38,7 @@ try:
         STUDIES = StudyJobs(JOBS)
         PLAN = plan(CONFIG)
         PLAN.check_targets(sys.argv[1:])
-        # All at once: Snakemake lists a folder once, and doesn't see what is written there later.
+        # All at once: Snakemake lists a folder once, and doesn't see files written later.
         PLAN.write_all_settings()
         for change in changes_of(PLAN).values():
             logger.warning(f"fusevad: {change.line}")
@@ -52,7 +52,7 @@ if OVER and "name" not in OVER:
     logger.info(f"Values of --config are laid over: runs and tables go to {HOME}.")
 
 
-# Inputs, by name, of the job that a rule does: inputs_of("train/{dataset}/{experiment}").
+# Inputs of a rule's job, by name: inputs_of("train/{dataset}/{experiment}").
 inputs_of = partial(PLAN.inputs_of, ancient)
 
 

@@ -139,7 +139,7 @@ def test_every_video_without_features_and_every_file_without_a_video_is_named(hu
     assert f"{TEST[0]} ({TEST[0]}_i3d.npy is pooled to 32 rows" in text
     assert f"{TEST[1]} (no file)" in text
     said = capsys.readouterr().err
-    assert "1 files are of no video of split official: Arson999_x264_i3d.npy" in said
+    assert "1 files belong to no video of split official: Arson999_x264_i3d.npy" in said
 
 
 def test_a_disk_that_is_too_small_is_told_before_the_download(hub, get, monkeypatch):

@@ -163,7 +163,7 @@ def test_only_methods_and_stages_compute_the_same(package):
 
 def test_a_record_that_git_left_unmerged_is_one_line(package):
     (package / RECORD).write_text("<<<<<<< HEAD\n")
-    with pytest.raises(FusevadError, match=r"sources\.json: no JSON; finish its merge"):
+    with pytest.raises(FusevadError, match=r"sources\.json: not JSON; finish its merge"):
         Sources(package)
 
 

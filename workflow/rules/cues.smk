@@ -5,7 +5,7 @@ rule cues:
     input:
         unpack(inputs_of("cues/{dataset}/{definition}/{shard}")),
     output:
-        # What is whole of an earlier one is kept, as after a kill before Snakemake's note.
+        # Undamaged videos of an earlier file are kept, as after a kill before Snakemake's metadata.
         update("results/{dataset}/cues/{definition}/shard-{shard}.h5"),
     log:
         "results/{dataset}/logs/cues-{definition}-{shard}.log",
@@ -24,7 +24,7 @@ rule camera_cues:
     input:
         unpack(inputs_of("cues/{dataset}/camera/{shard}")),
     output:
-        # What is whole of an earlier one is kept, as after a kill before Snakemake's note.
+        # Undamaged videos of an earlier file are kept, as after a kill before Snakemake's metadata.
         update("results/{dataset}/cues/camera/shard-{shard}.h5"),
     log:
         "results/{dataset}/logs/camera-cues-{shard}.log",

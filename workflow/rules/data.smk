@@ -1,6 +1,6 @@
-# Videos and what is known about them.
+# Videos, labels and manifests.
 
-# Recorded data sets whose images or events become videos.
+# Recorded data sets whose images or events are converted to videos.
 CONVERTED = list(filter(JOBS.makes_videos, CONFIG.with_origin("recorded")))
 
 

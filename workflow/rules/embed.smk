@@ -5,7 +5,7 @@ rule embed:
     input:
         unpack(inputs_of("embed/{dataset}/{encoder}/{stream}/{shard}")),
     output:
-        # What is whole of an earlier one is kept, as after a kill before Snakemake's note.
+        # Undamaged videos of an earlier file are kept, as after a kill before Snakemake's metadata.
         update("results/{dataset}/embeddings/{encoder}/{stream}/shard-{shard}.safetensors"),
     log:
         "results/{dataset}/logs/embed-{encoder}-{stream}-{shard}.log",
@@ -45,7 +45,7 @@ rule index:
         " 2>&1 | tee {log:q} >&2"
 
 
-# A rule for each data set: how many shards there are depends on it.
+# A rule for each data set, as the number of shards depends on it.
 for imported in CONFIG.features:
 
     rule:

@@ -1,5 +1,5 @@
-# The bundled encoder, made again: snakemake --cores all encoder
-# Its weights are part of the repository; no other rule asks for these.
+# Train the bundled encoder again: snakemake --cores all encoder
+# Its weights are part of the repository; no other rule needs these outputs.
 
 
 rule encoder_data:

@@ -125,7 +125,7 @@ rule timelines:
     benchmark:
         f"{HOME}/benchmarks/timelines-{{dataset}}.tsv"
     wildcard_constraints:
-        # Frames and motion cues are drawn, over seconds.
+        # Needed to draw frames and motion cues over time in seconds.
         dataset=JOBS.one_of(CONFIG.embedded),
     conda:
         "../../envs/fusevad.yaml"

@@ -1,4 +1,4 @@
-# Training: all seeds of one experiment on one data set, and the learning rate where it is searched.
+# Training: all seeds of one experiment on one data set, and the search of its learning rate, if any.
 
 
 rule search:
@@ -51,7 +51,7 @@ rule train:
     params:
         streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
         teacher=lambda w: JOBS.teacher_option(w.dataset, w.experiment),
-        # A cache and no output: seeds that any configuration has trained are reused from it.
+        # A cache, not an output: seeds that any configuration has trained are reused from it.
         store=lambda w: JOBS.seed_store(w.dataset, w.experiment),
         learning_rates=lambda w: JOBS.learning_rates_option(w.dataset, w.experiment),
         seeds=",".join(map(str, CONFIG.seeds)),

@@ -1,4 +1,4 @@
-"""Hash what a source file computes, whatever people read there: comments, docstrings, messages."""
+"""Hash what a source file computes, independent of comments, docstrings and messages."""
 
 import ast
 import hashlib
@@ -15,9 +15,10 @@ def digest(content: bytes) -> str:
 
 
 def code_digest(content: bytes, name: str = "") -> str:
-    """Hash of a file's code, or of one class of it; of what doesn't parse, of its bytes.
+    """Hash of a file's code, or of one class in it; of the bytes, if the code doesn't parse.
 
-    The same in every version of Python: fields of the syntax tree that some lack are empty there.
+    The same in every version of Python: fields of the syntax tree that some versions lack are
+        empty.
     """
     try:
         tree: ast.AST = ast.parse(content)
@@ -49,7 +50,7 @@ def _drop_words(node: ast.AST) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A syntax tree as lists and texts, without places and empty fields."""
+    """A syntax tree as lists and texts, without positions and empty fields."""
     if isinstance(value, ast.AST):
         inner = ast.iter_fields(value)
         filled = [[key, _plain(each)] for key, each in inner if each is not None and each != []]

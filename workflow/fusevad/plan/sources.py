@@ -1,7 +1,7 @@
-"""Which source a method or a stage owns, and what of it has changed without a new version.
+"""The source that each method and stage owns, and changes to it without a new version.
 
-Versions are raised by hand. So that nobody forgets, `sources.json` holds each version with the hash
-of the source that it was of. Imports nothing heavy: the Snakefile asks at every start.
+Versions are raised by hand. So that nobody forgets, `sources.json` records each version with the
+hash of its source. Imports nothing heavy: the Snakefile reads it at every start.
 """
 
 import json
@@ -30,9 +30,9 @@ class Owner:
 
     Attributes:
         name: `method gating`, `stage train`.
-        version: as the registry or `stage` has it.
-        parts: its source, files of the package, or a class of one, `FILE:CLASS`.
-        declared: file of the package that has its version.
+        version: as in the registry or `stage`.
+        parts: its source: files of the package, or a class in a file, `FILE:CLASS`.
+        declared: file of the package with its version.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A recorded version, and the hash of the source that it was of."""
+    """A recorded version, and the hash of its source."""
 
     version: int
     source: str
@@ -51,12 +51,12 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """What `sources.json` holds.
+    """The content of `sources.json`.
 
     Attributes:
         versions: by owner.
-        code: hash of each part's code, by which what has changed is named.
-        bytes: hash of each file: of one that has not changed at all, the code is not parsed.
+        code: hash of each part's code, to name changed parts.
+        bytes: hash of each file: the code of an unchanged file is not parsed.
     """
 
     __pydantic_config__ = FORBID
@@ -68,11 +68,11 @@ class _Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An owner that is not as recorded.
+    """An owner that differs from the record.
 
     Attributes:
-        owner: as it is now.
-        parts: what of its source changed without a new version; none if the version is new.
+        owner: its current state.
+        parts: parts of its source that changed without a new version; empty if the version is new.
     """
 
     owner: Owner
@@ -80,7 +80,7 @@ class Change:
 
     @property
     def line(self) -> str:
-        """What is wrong and what to do."""
+        """The problem and what to do."""
         name, version = self.owner.name, self.owner.version
         if not self.parts:
             return f"{name}: version {version} is not recorded; run 'fusevad versions --write'"
@@ -93,10 +93,10 @@ class Change:
 
 
 class Sources:
-    """The source of a package's methods and stages, and what is recorded of it.
+    """The source of a package's methods and stages, and its record.
 
     Raises:
-        FusevadError: the record is damaged, such as after an unfinished merge.
+        FusevadError: the record is damaged, for example after an unfinished merge.
     """
 
     def __init__(self, package: Path = PACKAGE) -> None:
@@ -119,18 +119,18 @@ class Sources:
         return {owner.name: owner for owner in (*methods, *stages)}
 
     def changes(self, names: Collection[str] | None = None) -> dict[str, Change]:
-        """What is not as recorded, of the owners `names` or of all."""
+        """Differences from the record, for the owners `names` or for all."""
         owners = (each for each in self.owners.values() if names is None or each.name in names)
         return {owner.name: found for owner in owners if (found := self._change(owner))}
 
     def write(self, same: Iterable[str] = ()) -> list[str]:
-        """Record all as it is; returns the owners whose version or source was another.
+        """Record the current state; return the owners whose version or source changed.
 
         Args:
             same: methods and stages whose changed source computes the same.
 
         Raises:
-            FusevadError: there is none of that name, or the source of others changed without a new
+            FusevadError: there is no such name, or the source of others changed without a new
                 version.
         """
         vouched = {self._named(name) for name in same}
@@ -182,7 +182,7 @@ class Sources:
         return self._contents[file]
 
     def _files(self, source: Iterable[str]) -> tuple[str, ...]:
-        """Files, those in folders for the folders."""
+        """All files: those given, and those in given folders."""
         found: set[str] = set()
         for each in source:
             place = self._package / each
@@ -191,9 +191,10 @@ class Sources:
         return tuple(sorted(found))
 
     def _of_method(self, method: Method) -> tuple[str, ...]:
-        """Its module, what that builds on in `models/`, and the classes of its settings.
+        """Its module, the modules of `models/` that it imports, and the classes of its settings.
 
-        What all methods share is the stage's that trains them; other packages are not watched.
+        Code that all methods share belongs to the stage that trains them; other packages are not
+        watched.
         """
         shared = {*self._files(STAGES["train"].source), "models/registry.py"}
         waiting = [_path(method.module)] if method.module.startswith(_OURS) else []
@@ -224,7 +225,7 @@ def owners_in(lineage: Mapping[str, Any]) -> set[str]:
 
 
 def changes_of(plan: Plan) -> dict[str, Change]:
-    """What is not as recorded of the source that a plan's jobs run."""
+    """Differences from the record in the source that a plan's jobs run."""
     used: set[str] = set()
     for job in plan.jobs.values():
         used |= owners_in(plan.lineage(job))
@@ -232,7 +233,7 @@ def changes_of(plan: Plan) -> dict[str, Change]:
 
 
 def _path(module: str) -> str:
-    """File in the package of a module of it."""
+    """The package's file of a module."""
     return "/".join(module.split(".")[1:]) + ".py"
 
 
@@ -241,14 +242,14 @@ def _file(part: str) -> str:
 
 
 def _read(file: Path) -> _Recorded:
-    """The record; empty if there is none, so that nothing is recorded."""
+    """The record; empty if there is no file, so that nothing counts as recorded."""
     if not file.is_file():
         return _Recorded()
     try:
         values = json.loads(file.read_bytes())
     except ValueError as error:
         raise FusevadError(
-            f"{file}: no JSON; finish its merge or take it from git again"
+            f"{file}: not JSON; finish its merge or take it from git again"
         ) from error
     return parse(_Recorded, values, str(file))
 

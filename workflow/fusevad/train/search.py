@@ -1,8 +1,8 @@
-"""The learning rate of a run, chosen by validation videos: held out from the training split.
+"""Choose the learning rate of a run on validation videos, held out from the training split.
 
-The test split is not in it: test videos are not scored, and nothing of them is read but their lines
-of the manifest. Each candidate is trained with the same seeds; none of them is a seed of a run, so
-that no run is judged on the validation videos that its learning rate was chosen for.
+The test split is not used: test videos are not scored, and only their lines in the manifest are
+read. Each candidate is trained with the same seeds, and none of them is a seed of a run, so that no
+run is judged on the validation videos that chose its learning rate.
 """
 
 from collections.abc import Sequence
@@ -29,15 +29,15 @@ def search_learning_rate(
     workers: int,
     memory_mb: int | None = None,
 ) -> None:
-    """Train every candidate with every seed, and write what validation said of each.
+    """Train every candidate with every seed, and write the validation results of each.
 
     The table has a row a candidate and seed: learning_rate, seed, the epoch that validation
-    chooses, validation_auc and validation_loss after it (empty where training diverged), and
+    chooses, validation_auc and validation_loss after it (empty if training diverged), and
     whether the candidate is chosen (`choose`). The arguments are those of `run.train`.
 
     Raises:
-        FusevadError: test videos would be scored, training diverged with every candidate, or what
-            `run.train` raises.
+        FusevadError: test videos would be scored, training diverged with every candidate, or as in
+            `run.train`.
     """
     if data.tests:
         raise FusevadError("search: test videos must not choose; leave them out")
@@ -66,9 +66,9 @@ def _row(rate: float, seed: int, records: Sequence[EpochRecord] | None) -> dict[
 
 
 def choose(table: pd.DataFrame) -> float:
-    """The candidate of the highest mean AUC over seeds; of equal ones, that of the lower loss.
+    """The candidate with the highest mean AUC over seeds; ties go to the lower loss.
 
-    A candidate with which a seed diverged is none.
+    A candidate that diverged with any seed is excluded.
 
     Raises:
         FusevadError: no candidate has an AUC.
@@ -82,7 +82,7 @@ def choose(table: pd.DataFrame) -> float:
 
 
 def chosen_learning_rate(path: Path) -> float:
-    """What a search chose.
+    """The learning rate that a search chose.
 
     Raises:
         FusevadError: the file is missing, or does not choose one learning rate.

@@ -1,4 +1,4 @@
-"""A folder of many files on the Hugging Face hub, which come one by one, each checked."""
+"""A folder of many files on the Hugging Face hub, downloaded one by one and verified."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,7 @@ from fusevad.files import sha256
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file as the hub lists it; `place` is where it goes."""
+    """A file as the hub lists it; `place` is its destination."""
 
     path: str
     place: Path
@@ -28,18 +28,19 @@ class _File:
 
     @property
     def there(self) -> bool:
-        """Whether it came: to its name goes only what was checked."""
+        """Whether it was downloaded: only verified files get its name."""
         return self.place.is_file() and self.place.stat().st_size == self.size
 
 
 def fetch_folder(source: HuggingFaceFolder, folder: Path, lock: LockFile) -> None:
-    """Bring the files of a folder on the hub to `folder`; those that are there stay.
+    """Download the files of a folder on the hub to `folder`; existing files stay.
 
-    The commit of the first run is locked, so that all files, also of later runs, are of one.
+    The commit of the first run is locked, so that all files, also of later runs, have the same
+    commit.
 
     Raises:
-        FusevadError: the hub refuses or lacks them, one has another SHA-256 than it states, or
-            they do not fit on the disk.
+        FusevadError: the hub refuses or lacks files, one differs from the SHA-256 that the hub
+            states, or they do not fit on the disk.
     """
     try:
         commit = _commit(source, lock)

@@ -1,4 +1,4 @@
-"""`fusevad fetch --features`: features that anyone may download, checked against the split."""
+"""`fusevad fetch --features`: download public features and check them against the split."""
 
 import shutil
 import sys
@@ -33,11 +33,10 @@ def fetch_features(
     folder: Path,
     lock: Path,
 ) -> None:
-    """Bring features to `folder/features/name` and compare them with the data set's split.
+    """Download features to `folder/features/name` and compare them with the data set's split.
 
-    The lists of the split come first, as `fetch` brings them. What is there already stays; a run
-    that was killed resumes with the next one. Where `folder` is a link to data of the user's, the
-    features go there too.
+    The lists of the split come first, as with `fetch`. Existing files stay; a killed run resumes
+    with the next one. If `folder` is a link to the user's data, the features go there too.
 
     Args:
         dataset: name of the data set.
@@ -46,11 +45,11 @@ def fetch_features(
         recorded: its section `recorded`.
         folder: `data/{dataset}`.
         lock: file with the checksums of files that the configuration does not pin; the features
-            have one of their own beside it.
+            have a lock file of their own beside it.
 
     Raises:
-        FusevadError: no such features, no mirror gave them, the disk is too small, or videos of the
-            split are without features: all of them are named.
+        FusevadError: there are no such features, no mirror has them, the disk is too small, or
+            videos of the split lack features; all of them are named.
     """
     published = _chosen(dataset, name, settings)
     lists = tuple(file for file in settings.files if file.sources and not file.unpack)
@@ -89,7 +88,7 @@ def _announce(dataset: str, name: str, published: PublishedFeatures, folder: Pat
 
 
 def _download(title: str, published: PublishedFeatures, place: Path, lock: Path) -> None:
-    """Have the files below `place`."""
+    """Bring the files to their places below `place`."""
     if published.huggingface is not None:
         say_licence(title, published.licence)
         with alone_in(place):
@@ -111,10 +110,10 @@ def _bytes_below(folder: Path) -> int:
 def _compare(
     place: Path, published: PublishedFeatures, videos: Iterable[Listed], split: str
 ) -> None:
-    """Name the videos without usable features and the files that are of no video.
+    """Name the videos without usable features and the files that belong to no video.
 
     Raises:
-        FusevadError: more lack features than are known to.
+        FusevadError: more videos lack features than expected.
     """
     parts = {video.name: video.part for video in videos}
     layout = LAYOUTS[published.layout]
@@ -129,7 +128,7 @@ def _compare(
     bad = looked.bad | pooled
     if found.unknown:
         names = ", ".join(str(path.relative_to(place)) for path in found.unknown)
-        _say(f"{place}: {len(found.unknown)} files are of no video of split {split}: {names}")
+        _say(f"{place}: {len(found.unknown)} files belong to no video of split {split}: {names}")
     good = Counter(part for name, part in parts.items() if name not in bad)
     counts = ", ".join(
         f"{good[part]} of {list(parts.values()).count(part)} {part}" for part in SPLITS
