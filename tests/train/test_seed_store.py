@@ -1,6 +1,10 @@
 """A seed is trained once for its settings, data and teacher, and reused by every run."""
 
+import errno
+import os
+import shutil
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +13,14 @@ import pytest
 from safetensors.numpy import load_file
 
 from fusevad.errors import FusevadError
+from fusevad.evaluate.scoring import trained_on
+from fusevad.files import sha256
 from fusevad.models.registry import METHODS
 from fusevad.train import run as run_module
 from fusevad.train.run import TrainData, train
+from fusevad.train.seed_key import SeedKey
 from fusevad.train.seed_run import SeedRun
+from fusevad.train.seed_store import KeptSeed
 from tests.made_up_training import small, write_training_data
 
 SETTINGS = small("concat", epochs=1)
@@ -153,6 +161,87 @@ def test_a_seed_is_finished_only_when_all_of_it_is_stored(data, tmp_path, traine
     assert trained() == [0]
     train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
     assert trained() == [0]
+
+
+# One copy on the disk
+
+
+def weights(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("seed-*.safetensors") if "scores" not in path.name)
+
+
+def test_a_run_and_the_store_share_the_bytes_of_weights_and_a_second_run_has_its_own(
+    data, tmp_path
+):
+    store = tmp_path / "store"
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    stored, first = weights(store), weights(tmp_path / "run")
+    assert len(stored) == 2
+    assert all(map(os.path.samefile, stored, first))
+    for _ in range(2):  # made again in its place, the run shares them still
+        train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+        assert all(map(os.path.samefile, stored, weights(tmp_path / "run")))
+    # Snakemake dates what a job has made: runs that shared a file would age each other.
+    train(SETTINGS, data, [0], tmp_path / "other", workers=1, store=store)
+    for path in weights(tmp_path / "other"):
+        os.utime(path, (1, 1))
+    assert all(path.stat().st_mtime > 1 for path in first)
+    assert files(tmp_path / "other") == files(tmp_path / "run")
+
+
+def test_what_is_written_over_a_run_leaves_the_store_as_it_was(data, tmp_path, trained):
+    store, other = tmp_path / "store", small("concat", epochs=1, learning_rate=1e-3)
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    stored = files(store)
+    train(other, data, [0], tmp_path / "run", workers=1, store=store)
+    assert stored.items() <= files(store).items()
+    shutil.rmtree(tmp_path / "run")
+    trained()
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    assert trained() == []
+
+
+@pytest.mark.parametrize("reason", [errno.EXDEV, errno.EPERM, errno.EMLINK])
+def test_where_files_cannot_be_linked_they_are_copied(data, tmp_path, monkeypatch, reason):
+    def refuse(self, target):
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=tmp_path / "store")
+    stored, of_run = weights(tmp_path / "store"), weights(tmp_path / "run")
+    assert [path.read_bytes() for path in stored] == [path.read_bytes() for path in of_run]
+    assert not any(map(os.path.samefile, stored, of_run))
+
+
+def test_the_seeds_of_a_finished_run_are_taken_as_if_they_had_been_trained_here(data, tmp_path):
+    store, taken = tmp_path / "store", tmp_path / "taken"
+    train(small("gaussian"), data, [0, 1], tmp_path / "run", workers=1, store=store)
+    (folder,) = store.iterdir()
+    for seed in (0, 1):
+        KeptSeed(taken / folder.name, seed).take(tmp_path / "run")
+    assert files(taken) == files(store)
+
+
+def test_a_seed_stands_in_for_one_of_the_same_kind_of_device_and_version_of_torch_alone(
+    data, tmp_path
+):
+    store = tmp_path / "store"
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    (folder,) = store.iterdir()
+    assert folder.name.startswith("cpu-")
+    assert trained_on(weights(store)[0]) == "cpu"
+    indices = (data.streams["rgb"], data.streams["motion"])
+    key = SeedKey(
+        SETTINGS,
+        tuple(map(sha256, (data.manifest, *indices))),
+        teacher=None,
+        device="cpu",
+        torch=version("torch"),
+    )
+    assert key.folder(store) == folder
+    on_gpu, older = replace(key, device="cuda"), replace(key, torch="2.0.0")
+    assert on_gpu.folder(store).name.startswith("cuda-")
+    assert len({each.folder(store) for each in (key, on_gpu, older)}) == 3
 
 
 # Phases, optimisers and bins

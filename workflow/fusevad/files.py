@@ -32,6 +32,8 @@ _NO_NUMBER = ("", "NA", "N/A", "NaN", "nan", "null")
 HASHES = "SHA256SUMS"
 # Marks the temporary files of this machine: other machines' process numbers mean nothing here.
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
+# Another disk, one without links, a file of another user.
+_NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
 _LONGEST_NAME = 255  # bytes, on all common file systems
 _TEMPORARY = re.compile(rf"\..*\.{_HOST}-(\d+)\.tmp(\..*)?")
 
@@ -127,6 +129,33 @@ def kept(file: Path) -> bytes | None:
     file.unlink()
     print(f"{file}: damaged; this part is made again", file=sys.stderr)
     return None
+
+
+def share(source: Path, final: Path) -> None:
+    """Give a file a second name, which takes no room on the disk; atomically.
+
+    A link cannot be told from a copy as long as nobody writes into either: jobs replace files. Two
+    names have one time, though, and Snakemake goes by times. So a file that already has two names
+    (in another run, in DVC's cache) is copied, and so is any file where the disk takes no links.
+    """
+    if final.exists() and final.samefile(source):
+        return
+    with atomic_path(final) as temporary:
+        elsewhere = source.is_symlink() or source.stat().st_nlink > 1
+        if elsewhere or not _linked(source, temporary):
+            shutil.copyfile(source, temporary)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Link a file unless the disk or the file's owner forbids it."""
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            return False
+        raise
+    return True
 
 
 def write_csv(frame: pd.DataFrame, final: Path) -> None:

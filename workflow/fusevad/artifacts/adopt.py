@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusevad.artifacts.check import Finding, check
+from fusevad.artifacts.seeds import take_seeds
 from fusevad.artifacts.snakemake_memory import forget_other_settings
 from fusevad.artifacts.times import plan_times, refuse_foreign, set_times, settings_before
 from fusevad.artifacts.unfit import move_away, note
@@ -76,6 +77,7 @@ def _carry_out(plan: Plan, fitting: Mapping[str, Finding], unfit: Iterable[Findi
     forget_other_settings(
         {plan.settings_file(found.job): found.hashes for found in fitting.values()}
     )
+    take_seeds(fitting.values())  # at last, as links share their times
 
 
 def refuse_while_running() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from fusevad.artifacts.seeds import unneeded_seeds
 from fusevad.artifacts.unfit import UNFIT
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import SETTINGS_FOLDER, Plan
@@ -28,7 +29,7 @@ class Unused:
 
 
 def unused(plans: Iterable[Plan]) -> list[Unused]:
-    """Files and folders that no job of any plan makes, largest first.
+    """Files and folders that no job of any plan makes or takes, largest first.
 
     A folder is listed if no job makes anything in it; in other folders, files that no job makes. If
     outputs have no record, it is unknown what belongs to them, and nothing of their folder is
@@ -36,7 +37,8 @@ def unused(plans: Iterable[Plan]) -> list[Unused]:
     """
     plans = list(plans)
     referred = _referred(plans)
-    found = [*_settings(referred), *_of_datasets(referred, _unsure(plans))]
+    datasets = _of_datasets(referred, _unsure(plans))
+    found = [*_settings(referred), *datasets, *unneeded_seeds(plans)]
     if Path(UNFIT).is_dir():
         found.append(UNFIT)
     sized = [Unused(path, _size(Path(path))) for path in found]

@@ -9,7 +9,7 @@ from fusevad.config.streams import CAMERA, MotionCue
 from fusevad.config.tables import Ablation, Experiment
 from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.errors import FusevadError
-from fusevad.models.registry import check_own, find, own
+from fusevad.models.registry import check_own, find, own, read_in_training
 
 ORIGINS = ("render", "recorded", "splice")
 
@@ -112,12 +112,13 @@ class Config:
     def streams(self, experiment: str) -> dict[str, str]:
         """Names of the streams that training reads, by role: the method's, and its teacher's."""
         chosen = self.experiments[experiment]
-        found = {role: chosen.stream(role) for role in find(chosen.method).roles}
-        if chosen.teacher is not None:
-            teacher = self.experiments[chosen.teacher]
-            roles = find(teacher.method).streams
-            found = {role: teacher.stream(role) for role in roles} | found
-        return found
+        teacher = self.experiments[chosen.teacher] if chosen.teacher else None
+        roles = read_in_training(chosen.method, teacher.method if teacher else None)
+        own_roles = find(chosen.method).roles
+        return {
+            role: (chosen if role in own_roles or teacher is None else teacher).stream(role)
+            for role in roles
+        }
 
     def embedding_folder(self, dataset: str) -> str:
         """Encoder and frame stride, or the layout of imported features, as in paths."""

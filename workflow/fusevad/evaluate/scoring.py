@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -112,10 +113,17 @@ def weights_file(run: Path, seed: int, protocol: str) -> Path:
 
 
 def save_weights(
-    weights: dict[str, Tensor], settings: TrainSettings, widths: dict[str, int], file: Path
+    weights: dict[str, Tensor],
+    settings: TrainSettings,
+    widths: dict[str, int],
+    device: str,
+    file: Path,
 ) -> None:
-    """Write weights with everything needed to build their detector again, atomically."""
-    about = {"settings": asdict(settings), "widths": widths}
+    """Write weights with everything needed to build their detector again, atomically.
+
+    `device` is the kind that trained them, `cpu` or `cuda`.
+    """
+    about = {"settings": asdict(settings), "widths": widths, "device": device}
     # One entry: safetensors writes several in any order, and the same weights must be the same
     # bytes.
     content = save(weights, {_ABOUT: json.dumps(about)})
@@ -154,10 +162,23 @@ def read_about(file: Path) -> tuple[TrainSettings, dict[str, int]]:
     Raises:
         FusevadError: the file is missing, damaged or lacks this information.
     """
+    about = _read_about(file)
+    return train_settings(about["settings"], str(file)), about["widths"]
+
+
+def trained_on(file: Path) -> str | None:
+    """The kind of device that trained weights; None of weights from before it was noted.
+
+    Raises:
+        FusevadError: the file is missing, damaged or says nothing of its detector.
+    """
+    return _read_about(file).get("device")
+
+
+def _read_about(file: Path) -> dict[str, Any]:
     try:
         with safe_open(file, framework="pt") as content:
             about = json.loads((content.metadata() or {})[_ABOUT])
-        values, widths = about["settings"], about["widths"]
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        return {name: about[name] for name in ("settings", "widths")} | about
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise FusevadError(f"{file}: unreadable weights; train this run again") from error
-    return train_settings(values, str(file)), widths

@@ -130,6 +130,17 @@ def method_version(name: str) -> dict[str, int]:
     return {} if version == 1 else {"method_version": version}
 
 
+def read_in_training(name: str, teacher: str | None) -> tuple[str, ...]:
+    """Roles of all streams that training reads: those that the teacher scores by come first.
+
+    Args:
+        name: of the method.
+        teacher: the method of its teacher; None without a teacher.
+    """
+    scored_by = find(teacher).streams if teacher else ()
+    return tuple(dict.fromkeys((*scored_by, *find(name).roles)))
+
+
 def own(name: str, section: Section, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a section that a method has; the others belong to other methods."""
     known = _names(find(name), section)

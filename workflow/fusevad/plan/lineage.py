@@ -44,6 +44,7 @@ class Job:
         unit: stage of `dvc.yaml` that tracks the outputs; else its stage's.
         reads_videos: whether it opens videos; else its stage's.
         videos: folder of videos among the outputs, which DVC does not track.
+        seed_store: folder in which training stores finished seeds; no output.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Job:
     unit: Unit | None = None
     reads_videos: bool | None = None
     videos: str = ""
+    seed_store: str = ""
 
     def __post_init__(self) -> None:
         of_stage = STAGES[self.stage]

@@ -219,6 +219,7 @@ def _run(jobs: Jobs, key: str, name: str) -> Iterator[Job]:
         },
         (*trained.values(), *jobs.weights(key, name)),
         {"seeds": seeds},
+        seed_store=jobs.seed_store(key, name),
     )
     yield Job(
         f"evaluate/{key}/{name}",

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,12 +30,12 @@ from fusevad.embed.store import default_device, open_streams
 from fusevad.errors import DivergedError, FusevadError
 from fusevad.evaluate.history import COLUMNS, EpochRecord
 from fusevad.evaluate.scoring import load_detector, read_about, weights_file
-from fusevad.files import atomic_path, settings_hash, sha256, write_csv
+from fusevad.files import atomic_path, sha256, share, write_csv
 from fusevad.models.base import Detector
-from fusevad.models.registry import find, method_version
+from fusevad.models.registry import find, read_in_training
 from fusevad.plan.memory import seeds_at_a_time
-from fusevad.plan.stage import STAGES
 from fusevad.train.sampling import TrainVideo
+from fusevad.train.seed_key import SeedKey
 from fusevad.train.seed_run import SeedData, SeedRun
 from fusevad.train.seed_store import KeptSeed
 from fusevad.train.settings import TrainSettings
@@ -166,41 +167,39 @@ class _RunInputs:
         self.seeds = seeds
         self.store = store
         method = find(settings.method)
-        self.roles = list(method.roles)
         if method.taught != (data.teacher is not None):
             raise FusevadError(
                 f"method '{settings.method}' needs a teacher; name its run"
                 if method.taught
                 else f"method '{settings.method}' takes no teacher; name none"
             )
+        teacher = None
         if data.teacher is not None:
-            about, _ = read_about(data.teacher_weights(seeds[0]))
-            self.roles += [r for r in find(about.method).streams if r not in self.roles]
+            teacher = read_about(data.teacher_weights(seeds[0]))[0].method
+        self.roles = read_in_training(settings.method, teacher)
         lacking = [role for role in self.roles if role not in data.streams]
         if lacking:
             raise FusevadError(
                 f"method '{settings.method}' needs stream {', '.join(lacking)} too; name its index:"
                 f" --stream {lacking[0]}=INDEX"
             )
-        files = {"manifest": data.manifest} | {role: data.streams[role] for role in self.roles}
-        # An index has its shards' hashes.
-        self._data = {name: sha256(path) for name, path in files.items()}
+        files = [data.manifest, *(data.streams[role] for role in self.roles)]
+        self._data = tuple(map(sha256, files))
 
     def kept(self, seed: int) -> KeptSeed:
         """The files of a seed in the store."""
         taught = self.data.teacher_weights(seed)
         if taught is not None and not taught.is_file():
             raise FusevadError(f"{taught}: no such file; train the teacher with seed {seed} first")
-        facts = {
-            "settings": asdict(self.settings),
-            "data": self._data,
-            "teacher": sha256(taught) if taught else None,
-            "version": STAGES["train"].version,
-            **method_version(self.settings.method),
-        }
-        if not self.data.tests:
-            facts["tests"] = False
-        return KeptSeed(self.store / settings_hash(facts), seed)
+        key = SeedKey(
+            self.settings,
+            self._data,
+            teacher=sha256(taught) if taught else None,
+            device=default_device().type,
+            torch=version("torch"),
+            tests=self.data.tests,
+        )
+        return KeptSeed(key.folder(self.store), seed)
 
 
 class _Session:
@@ -228,7 +227,7 @@ class _Session:
         kept = inputs.kept(seed)
         teacher = self._teacher(inputs.data.teacher_weights(seed))
         run = SeedRun(inputs.settings, self.data, seed, kept.checkpoint, teacher)
-        kept.keep(run.run(after_epoch), inputs.settings)
+        kept.keep(run.run(after_epoch), inputs.settings, self.data.streams.device.type)
 
     def _teacher(self, weights: Path | None) -> Detector | None:
         if weights is None:
@@ -312,8 +311,7 @@ def _assemble(inputs: _RunInputs, folder: Path) -> None:
         for protocol in KEPT_PROTOCOLS:
             target = weights_file(folder, seed, protocol)
             wanted.add(target)
-            with atomic_path(target) as temporary:
-                shutil.copyfile(files.weights(protocol), temporary)
+            share(files.weights(protocol), target)
     for other in set((folder / "weights").glob("seed-*.safetensors")) - wanted:
         other.unlink()
     scores = {seed: files.scores() for seed, files in kept.items()}

@@ -1,22 +1,24 @@
-"""Finished seeds, each stored once for its settings, data and teacher, and reused by any run."""
+"""Finished seeds, each stored once for all that decides its bits, and reused by any run."""
 
+import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.numpy import save
 
 from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.evaluate.history import COLUMNS, EpochRecord
-from fusevad.evaluate.scoring import save_weights
-from fusevad.files import atomic_path, sha256, write_json
+from fusevad.evaluate.scoring import save_weights, weights_file
+from fusevad.files import atomic_path, sha256, share, write_json
 from fusevad.parsing import FORBID, parse
+from fusevad.train.seed_key import record_file
 from fusevad.train.seed_run import SeedResult
 from fusevad.train.settings import TrainSettings
 
@@ -43,6 +45,19 @@ class KeptScores:
     columns: tuple[str, ...]
     values: NDArray[np.float32]
 
+    def write(self, file: Path) -> None:
+        """Write them as a seed's file, atomically."""
+        content = save({"scores": self.values}, {COLUMNS: ",".join(self.columns)})
+        with atomic_path(file) as temporary:
+            temporary.write_bytes(content)
+
+    @classmethod
+    def of_run(cls, file: Path, seed: int) -> "KeptScores":
+        """Those of a seed in a run's `epoch-scores.safetensors`."""
+        with safe_open(file, framework="numpy") as content:
+            columns = tuple(content.metadata()[COLUMNS].split(","))
+            return cls(columns, content.get_tensor(f"seed-{seed}"))
+
 
 @dataclass(frozen=True, slots=True)
 class KeptSeed:
@@ -60,16 +75,24 @@ class KeptSeed:
         """Its weights under a protocol."""
         return self.folder / f"seed-{self.seed}-{protocol}.safetensors"
 
-    def keep(self, result: SeedResult, settings: TrainSettings) -> None:
-        """Store a finished seed and remove its checkpoint."""
+    def keep(self, result: SeedResult, settings: TrainSettings, device: str) -> None:
+        """Store a seed that this kind of device has trained, and remove its checkpoint."""
         for protocol in KEPT_PROTOCOLS:
-            file = self.weights(protocol)
-            save_weights(result.weights[protocol], settings, result.widths, file)
-        content = save({"scores": result.scores}, {COLUMNS: ",".join(result.columns)})
-        with atomic_path(self._scores) as temporary:
-            temporary.write_bytes(content)
+            weights, file = result.weights[protocol], self.weights(protocol)
+            save_weights(weights, settings, result.widths, device, file)
+        KeptScores(result.columns, result.scores.numpy()).write(self._scores)
+        self._finish(result.history)
+
+    def take(self, run: Path) -> None:
+        """Store the seed of a finished run, whose files are whole: its weights are linked."""
+        for protocol in KEPT_PROTOCOLS:
+            share(weights_file(run, self.seed, protocol), self.weights(protocol))
+        KeptScores.of_run(run / "epoch-scores.safetensors", self.seed).write(self._scores)
+        self._finish(_history_of_run(run / "history.csv", self.seed))
+
+    def _finish(self, history: list[EpochRecord]) -> None:
         files = {file.name: sha256(file) for file in self._files()}
-        write_json(asdict(_Record(files, result.history)), self._record)
+        write_json(asdict(_Record(files, history)), self._record)
         self.checkpoint.unlink(missing_ok=True)
 
     def finished(self) -> bool:
@@ -110,7 +133,7 @@ class KeptSeed:
 
     @property
     def _record(self) -> Path:
-        return self.folder / f"seed-{self.seed}.json"
+        return record_file(self.folder, self.seed)
 
     @property
     def _scores(self) -> Path:
@@ -126,3 +149,14 @@ class KeptSeed:
         except (OSError, ValueError) as error:
             raise FusevadError(f"{self._record}: unreadable; train this seed again") from error
         return parse(_Record, values, str(self._record))
+
+
+def _history_of_run(file: Path, seed: int) -> list[EpochRecord]:
+    """A seed's rows of `history.csv`, every digit as it was written."""
+    with file.open(newline="") as content:
+        rows = [_numbers(row) for row in csv.DictReader(content)]
+    return [EpochRecord.from_row(row) for row in rows if row["seed"] == seed]
+
+
+def _numbers(row: Mapping[str, str]) -> dict[str, float]:
+    return {column: float(text) for column, text in row.items() if text}

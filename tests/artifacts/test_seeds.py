@@ -1,0 +1,127 @@
+"""Seeds of a run that fits go into the store; `fusevad gc` names those that no plan takes."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from fusevad.artifacts.adopt import adopt
+from fusevad.artifacts.gc import delete, unused
+from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.records import recorded
+from fusevad.train.run import TrainData, train
+from fusevad.train.settings import train_settings
+from tests.made_up_training import VALUES, write_training_data
+
+DATA = "results/tiny"
+RUN = f"{DATA}/runs/concat"
+STORE = f"{DATA}/seeds/concat"
+STREAMS = [f"{DATA}/rgb/index.csv", f"{DATA}/motion/index.csv"]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def plan(*seeds: int, rate: float = 3e-3) -> Plan:
+    """A run on data that no job makes."""
+    weights = [
+        f"{RUN}/weights/seed-{seed}-{protocol}.safetensors"
+        for seed in seeds
+        for protocol in ("last", "validation")
+    ]
+    job = Job(
+        "train/tiny/concat",
+        "train",
+        VALUES | {"method": "concat", "epochs": 1, "learning_rate": rate},
+        {"manifest": f"{DATA}/manifest.csv", "streams": STREAMS, "teacher": []},
+        (f"{RUN}/history.csv", f"{RUN}/epoch-scores.safetensors", *weights),
+        {"seeds": list(seeds)},
+        seed_store=STORE,
+    )
+    return Plan([job])
+
+
+def make(chosen: Plan) -> None:
+    """Train as the rule does: what was there of the run is removed before."""
+    (job,) = chosen.jobs.values()
+    if not Path(DATA).is_dir():
+        write_training_data(Path(DATA))
+    shutil.rmtree(RUN, ignore_errors=True)
+    data = TrainData(
+        Path(DATA, "manifest.csv"), dict(zip(("rgb", "motion"), map(Path, STREAMS), strict=True))
+    )
+    with recorded(chosen.write_settings(job)) as assigned:
+        settings, seeds = train_settings(assigned.settings, "test"), job.options["seeds"]
+        train(settings, data, seeds, Path(RUN), workers=1, store=Path(STORE))
+
+
+def stored() -> dict[str, tuple[bytes, int]]:
+    """Records of the seeds of the store, and when they were written."""
+    found = sorted(Path(STORE).glob("*/seed-*.json"))
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
+
+
+def listed(*plans: Plan) -> Sequence[str]:
+    return sorted(each.path for each in unused(plans) if "/seeds/" in each.path)
+
+
+def test_one_seed_more_of_a_run_that_was_pulled_trains_that_seed_alone():
+    make(plan(0, 1))
+    here = stored()
+    shutil.rmtree(STORE)  # as after a pull, which brings the run alone
+    assert not adopt(plan(0, 1), dry_run=True).moved and not Path(STORE).exists()
+    adopt(plan(0, 1))
+    taken = stored()
+    assert {name: text for name, (text, _) in taken.items()} == {n: t for n, (t, _) in here.items()}
+    first = f"{RUN}/weights/seed-0-last.safetensors"
+    assert os.path.samefile(first, next(Path(STORE).glob("*/seed-0-last.safetensors")))
+    adopt(plan(0, 1))
+    assert stored() == taken
+    make(plan(0, 1, 2))
+    assert sorted(stored()) == ["seed-0.json", "seed-1.json", "seed-2.json"]
+    assert taken.items() <= stored().items()
+
+
+def test_a_run_that_is_not_whole_or_does_not_fit_gives_no_seeds():
+    make(plan(0, 1))
+    shutil.rmtree(STORE)
+    Path(RUN, "weights/seed-1-last.safetensors").unlink()
+    adopt(plan(0, 1))
+    assert not Path(STORE).exists()
+    adopt(plan(0, 1, rate=1e-3))
+    assert not Path(STORE).exists()
+
+
+def test_seeds_that_a_plan_takes_are_kept_and_others_are_listed():
+    make(plan(0, 1))
+    make(plan(0, rate=1e-3))
+    assert listed(plan(0, 1), plan(0, rate=1e-3)) == []
+    (tried,) = listed(plan(0, 1))
+    assert Path(tried).is_dir() and Path(tried).parent == Path(STORE)
+    delete(each for each in unused([plan(0, 1)]) if each.path == tried)
+    assert not Path(tried).exists()
+    before = stored()
+    make(plan(0, 1))
+    assert stored() == before
+    of_one = listed(plan(1))
+    assert {Path(path).name for path in of_one} == {
+        "seed-0.json",
+        "seed-0-last.safetensors",
+        "seed-0-validation.safetensors",
+        "seed-0-scores.safetensors",
+    }
+
+
+def test_all_seeds_are_listed_of_an_experiment_that_is_no_more():
+    make(plan(0))
+    assert [Path(path).parent for path in listed(Plan([]))] == [Path(STORE)]
+
+
+def test_nothing_is_listed_while_what_training_reads_is_not_there():
+    make(plan(0))
+    Path(STREAMS[0]).unlink()
+    assert listed(plan(1)) == []
