@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 
 from fusevad.data.recorded.convert import event_counts, to_video
-from fusevad.data.recorded.inventory import Clip
+from fusevad.data.recorded.inventory import RawVideo
 from fusevad.data.recorded.settings import EventSettings, FrameSettings, LayoutSettings
 from fusevad.errors import FusevadError
 from fusevad.video.decode import probe, read_frames
 
 
 @pytest.fixture
-def frames(tmp_path) -> Clip:
+def frames(tmp_path) -> RawVideo:
     random = np.random.default_rng(0)
     files = []
     for number in range(20):
         coarse = random.integers(0, 255, (12, 20, 3), dtype=np.uint8)
         files.append(tmp_path / f"{number:03d}.jpg")
         cv2.imwrite(str(files[-1]), cv2.resize(coarse, (160, 96)))
-    return Clip("clip", tuple(files), "frames")
+    return RawVideo("clip", tuple(files), "frames")
 
 
 FRAMES = LayoutSettings(frames=FrameSettings("testing/frames", fps=24))
@@ -44,7 +44,7 @@ def test_a_video_of_images_is_made_once_and_again_when_they_change(frames, tmp_p
     video = to_video(frames, FRAMES, tmp_path / "out")
     first = video.stat().st_mtime_ns
     assert to_video(frames, FRAMES, tmp_path / "out").stat().st_mtime_ns == first
-    fewer = Clip("clip", frames.files[:-1], "frames")
+    fewer = RawVideo("clip", frames.files[:-1], "frames")
     assert probe(to_video(fewer, FRAMES, tmp_path / "out")).frames == 19
 
 
@@ -81,7 +81,9 @@ def test_events_are_counted_at_each_pixel_of_each_frame(tmp_path, kind):
 def test_an_event_stream_becomes_a_video_without_loss(tmp_path):
     # Three quiet frames, then one with 300 events at a pixel: more than a byte can tell.
     path = write_events(tmp_path / "a.npz", [0, *[3500] * 300], [1, *[2] * 300], [0, *[5] * 300])
-    video = to_video(Clip("a", (path,), "events"), LayoutSettings(events=SENSOR), tmp_path / "out")
+    video = to_video(
+        RawVideo("a", (path,), "events"), LayoutSettings(events=SENSOR), tmp_path / "out"
+    )
     with av.open(str(video)) as container:
         decoded = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
     assert np.array_equal(decoded, list(event_counts(path, SENSOR)))

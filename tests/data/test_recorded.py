@@ -253,7 +253,7 @@ def test_a_missing_image_is_named(copy, laid_out):
     folder = copy("shanghaitech")
     (folder / "shanghaitech/testing/frames/01_0014/007.jpg").unlink()
     with pytest.raises(FusevadError, match="01_0014: image 7 is missing among 39"):
-        Inventory.of(folder).clips(small(laid_out, "shanghaitech").layout, [])
+        Inventory.of(folder).raw_videos(small(laid_out, "shanghaitech").layout, [])
 
 
 @pytest.mark.parametrize(
@@ -297,8 +297,8 @@ def inventory(folder: Path, *files: str) -> Inventory:
 def test_videos_of_one_stem_are_named_by_their_folders(tmp_path):
     files = ("training/01.avi", "testing/01.avi", "testing/02.avi", "a/x/03.avi", "b/x/03.avi")
     made = inventory(tmp_path, *files)
-    found = made.clips(AVENUE, [])
-    places = {name: clip.files[0].relative_to(tmp_path) for name, clip in found.items()}
+    found = made.raw_videos(AVENUE, [])
+    places = {name: raw.files[0].relative_to(tmp_path) for name, raw in found.items()}
     assert {name: place.as_posix() for name, place in places.items()} == {
         "training_01": "training/01.avi",
         "testing_01": "testing/01.avi",
@@ -306,7 +306,7 @@ def test_videos_of_one_stem_are_named_by_their_folders(tmp_path):
         "a_x_03": "a/x/03.avi",
         "b_x_03": "b/x/03.avi",
     }
-    assert all(clip.name == name for name, clip in found.items())
+    assert all(raw.name == name for name, raw in found.items())
 
 
 def test_lists_may_name_videos_with_or_without_folders(tmp_path):
@@ -315,11 +315,11 @@ def test_lists_may_name_videos_with_or_without_folders(tmp_path):
     made = Inventory.of(tmp_path)
     listed = made.read_list(ListSettings("list.txt", r"(?P<name>.+)\.avi"))
     assert list(listed) == ["training_01", "testing_02", "02"]
-    found = made.clips(AVENUE, listed)
+    found = made.raw_videos(AVENUE, listed)
     assert found["testing_02"].files == found["02"].files
     assert found["training_01"].files == (tmp_path / "training/01.avi",)
     with pytest.raises(FusevadError, match=r"both are video 01; keep one of them, or name videos"):
-        made.clips(AVENUE, ["01"])
+        made.raw_videos(AVENUE, ["01"])
 
 
 def test_composed_and_decomposed_letters_are_one_name(tmp_path):
@@ -329,7 +329,7 @@ def test_composed_and_decomposed_letters_are_one_name(tmp_path):
     made = inventory(tmp_path, f"{decomposed}.avi", "list.txt")
     (tmp_path / "list.txt").write_text(f"{composed}.avi\n")
     listed = made.read_list(ListSettings("list.txt", r"(?P<name>.+)\.avi"))
-    found = made.clips(AVENUE, listed)
+    found = made.raw_videos(AVENUE, listed)
     assert found[composed].files == (tmp_path / f"{decomposed}.avi",)
     labels = tmp_path / "labels.csv"
     rows = f"{composed},train,normal,a.avi\n{decomposed},test,normal,b.avi\n"

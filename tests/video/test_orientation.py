@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from fusevad.data.recorded.convert import to_video
-from fusevad.data.recorded.inventory import Clip
+from fusevad.data.recorded.inventory import RawVideo
 from fusevad.data.recorded.settings import FrameSettings, LayoutSettings
 from fusevad.video.decode import probe, read_frames
 from fusevad.video.orientation import UPRIGHT, orientation_of_matrix
@@ -76,7 +76,7 @@ def test_frame_folders_follow_the_exif_orientation_of_their_images(tmp_path, exi
         image.save(file, quality=95, exif=tags)
     layout = LayoutSettings(frames=FrameSettings(folder="*", fps=25, suffixes=(".jpg",)))
 
-    path = to_video(Clip("a", files, "frames"), layout, tmp_path / "videos")
+    path = to_video(RawVideo("a", files, "frames"), layout, tmp_path / "videos")
 
     with Image.open(files[0]) as stored:
         upright = ImageOps.exif_transpose(stored).convert("RGB")

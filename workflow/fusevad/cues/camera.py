@@ -20,7 +20,7 @@ from fusevad.cues.settings import CameraCueSettings
 from fusevad.cues.store import write_cues
 from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.data.recorded.convert import Events, read_events
-from fusevad.data.recorded.inventory import Clip, Inventory
+from fusevad.data.recorded.inventory import Inventory, RawVideo
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
 from fusevad.files import settings_hash, sha256
@@ -51,17 +51,17 @@ def make_camera_cues(
         FusevadError: a stream is missing or unreadable, or its length differs from its video's.
     """
     videos = shard(read_manifest(manifest), shard_index, shard_count)
-    clips = _streams(folder, videos, settings.layout)
+    streams = _streams(folder, videos, settings.layout)
 
     def counts(video: Video) -> Iterator[dict[str, np.ndarray]]:
-        file = clips[video.name].files[0]
+        file = streams[video.name].files[0]
         events = read_events(file, settings.layout.events)
         _check_length(file, events, video)
         totals = camera_totals(events, video, settings)
         return window_counts(totals, settings.cues)
 
     def source(video: Video) -> str:
-        file = clips[video.name].files[0]
+        file = streams[video.name].files[0]
         layout = repr(settings.layout.events)
         length = [video.frames, video.fps]
         return settings_hash({"file": sha256(file), "layout": layout, "length": length})
@@ -95,16 +95,16 @@ def _cells(events: Events, sensor: EventSettings) -> np.ndarray:
     return rows * width + events.columns.astype(np.int32) * width // sensor.width
 
 
-def _streams(folder: Path, videos: Sequence[Video], layout: LayoutSettings) -> dict[str, Clip]:
-    found = Inventory.of(folder).clips(layout, [video.name for video in videos])
-    clips = {name: clip for name, clip in found.items() if clip.kind == "events"}
-    missing = [video.name for video in videos if video.name not in clips]
+def _streams(folder: Path, videos: Sequence[Video], layout: LayoutSettings) -> dict[str, RawVideo]:
+    found = Inventory.of(folder).raw_videos(layout, [video.name for video in videos])
+    streams = {name: raw for name, raw in found.items() if raw.kind == "events"}
+    missing = [video.name for video in videos if video.name not in streams]
     if missing:
         raise FusevadError(
             f"{folder}: {len(missing)} of {len(videos)} videos have no event stream, the first is"
             f" {missing[0]}; get them, or leave the videos out"
         )
-    return clips
+    return streams
 
 
 def _check_length(file: Path, events: Events, video: Video) -> None:

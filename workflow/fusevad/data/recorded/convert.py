@@ -12,7 +12,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from fusevad.data.recorded.inventory import Clip
+from fusevad.data.recorded.inventory import RawVideo
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, settings_hash
@@ -31,8 +31,8 @@ _UNREADABLE = (
 )
 
 
-def to_video(clip: Clip, layout: LayoutSettings, folder: Path) -> Path:
-    """Write a clip to `folder/NAME.mkv`, unless it exists already; return the file.
+def to_video(raw: RawVideo, layout: LayoutSettings, folder: Path) -> Path:
+    """Write a raw video to `folder/NAME.mkv`, unless it exists already; return the file.
 
     JPEG files become a Motion JPEG stream unchanged, without being decoded. A frame of events has
     the number of events of each pixel (gray, at most 255), in FFV1.
@@ -41,13 +41,13 @@ def to_video(clip: Clip, layout: LayoutSettings, folder: Path) -> Path:
         FusevadError: an image is not a JPEG or differs in size from the first, or a file is not an
             event stream.
     """
-    out = folder / f"{clip.name}.mkv"
-    states = [file.stat() for file in clip.files]
+    out = folder / f"{raw.name}.mkv"
+    states = [file.stat() for file in raw.files]
     source = settings_hash(
         {
             "layout": repr(layout),
             "files": [
-                (file.name, state.st_size) for file, state in zip(clip.files, states, strict=True)
+                (file.name, state.st_size) for file, state in zip(raw.files, states, strict=True)
             ],
         }
     )
@@ -55,25 +55,25 @@ def to_video(clip: Clip, layout: LayoutSettings, folder: Path) -> Path:
         return out
     with atomic_path(out) as temporary, av.open(str(temporary), "w") as container:
         container.metadata[_SOURCE] = source
-        if clip.kind == "frames":
-            _mux_images(container, clip.files, layout.frames.fps)
+        if raw.kind == "frames":
+            _mux_images(container, raw.files, layout.frames.fps)
         else:
-            _encode_events(container, clip.files[0], layout.events)
+            _encode_events(container, raw.files[0], layout.events)
     return out
 
 
-def check_clip(clip: Clip, layout: LayoutSettings) -> None:
+def check_raw_video(raw: RawVideo, layout: LayoutSettings) -> None:
     """Read all images of a frame folder, or all events of a stream.
 
     Raises:
         FusevadError: naming the first file that cannot be read, and why.
     """
-    if clip.kind == "events":
-        for _ in event_counts(clip.files[0], layout.events):
+    if raw.kind == "events":
+        for _ in event_counts(raw.files[0], layout.events):
             pass
         return
     size = None
-    for path in clip.files:
+    for path in raw.files:
         try:
             with Image.open(path) as image:
                 image.load()

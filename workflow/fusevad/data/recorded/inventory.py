@@ -18,7 +18,7 @@ _GET = "fetch the data set, or put it there; section `fetch` of its settings has
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class RawVideo:
     """A video as published: one file, or the images of a folder in order."""
 
     name: str
@@ -87,7 +87,7 @@ class Inventory:
             found.setdefault(listed_name(match["name"]), match)
         return found
 
-    def clips(self, layout: LayoutSettings, listed: Iterable[str]) -> dict[str, Clip]:
+    def raw_videos(self, layout: LayoutSettings, listed: Iterable[str]) -> dict[str, RawVideo]:
         """All videos by name.
 
         A name may include folders: `training_01` is `training/01.avi`. Videos that are not listed
@@ -100,30 +100,30 @@ class Inventory:
         Raises:
             FusevadError: two files or folders fit one name, or images are missing.
         """
-        named: dict[str, list[Clip]] = defaultdict(list)
+        named: dict[str, list[RawVideo]] = defaultdict(list)
         videos = list(self._videos(layout))
-        for parts, clip in videos:
+        for parts, raw in videos:
             for name in _names(parts):
-                named[name].append(clip)
-        found: dict[str, Clip] = {}
+                named[name].append(raw)
+        found: dict[str, RawVideo] = {}
         for name in listed:
             if len(named[name]) > 1:
-                places = " and ".join(str(clip.files[0]) for clip in named[name][:2])
+                places = " and ".join(str(raw.files[0]) for raw in named[name][:2])
                 raise FusevadError(
                     f"{places}: both are video {name}; keep one of them, or name videos with their"
                     " folders in the lists"
                 )
             if named[name]:
                 found[name] = replace(named[name][0], name=name)
-        taken = {clip.files for clip in found.values()}
-        for parts, clip in videos:
-            if clip.files not in taken:
+        taken = {raw.files for raw in found.values()}
+        for parts, raw in videos:
+            if raw.files not in taken:
                 alone = [name for name in _names(parts) if len(named[name]) == 1]
-                name = alone[0] if alone else str(clip.files[0])
-                found[name] = replace(clip, name=name)
+                name = alone[0] if alone else str(raw.files[0])
+                found[name] = replace(raw, name=name)
         return found
 
-    def _videos(self, layout: LayoutSettings) -> Iterator[tuple[tuple[str, ...], Clip]]:
+    def _videos(self, layout: LayoutSettings) -> Iterator[tuple[tuple[str, ...], RawVideo]]:
         """Each video, with the parts of its path that may belong to its name."""
         images: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
         for file in self.files:
@@ -134,9 +134,9 @@ class Inventory:
                 images[file.parent].append(file)
             elif kind is not None:
                 parts = (*file.parts[:-1], file.stem)
-                yield parts, Clip(file.stem, (self.folder / file,), kind)
+                yield parts, RawVideo(file.stem, (self.folder / file,), kind)
         for parent, files in images.items():
-            yield parent.parts, Clip(parent.name, self._in_order(parent, files), "frames")
+            yield parent.parts, RawVideo(parent.name, self._in_order(parent, files), "frames")
 
     def _in_order(self, folder: PurePosixPath, files: list[PurePosixPath]) -> tuple[Path, ...]:
         """Images in the order of their numbers."""

@@ -13,7 +13,7 @@ from fusevad.data.label_tables import NORMAL
 from fusevad.data.made_videos import finish_videos, list_videos, resume_videos, videos_folder
 from fusevad.data.recorded.convert import to_video
 from fusevad.data.recorded.formats import Annotation, read_annotations
-from fusevad.data.recorded.inventory import Clip, Inventory
+from fusevad.data.recorded.inventory import Inventory, RawVideo
 from fusevad.data.recorded.settings import LabelSettings, LayoutSettings, RecordedSettings
 from fusevad.data.recorded.split import Listed, class_of, read_split
 from fusevad.errors import FusevadError
@@ -59,7 +59,7 @@ def make_labels(
     videos, spans = join(path, videos, annotations, settings.labels)
     paths = [video.name for video in videos]
     if need_videos:
-        found = inventory.clips(settings.layout, [video.name for video in videos])
+        found = inventory.raw_videos(settings.layout, [video.name for video in videos])
         if on_bad_video == "stop":
             _check_there(folder, videos, found)
         files = _as_videos(videos, found, settings.layout, out_folder, on_bad_video)
@@ -75,7 +75,7 @@ def make_labels(
         finish_videos(out_folder)
 
 
-def _check_there(folder: Path, videos: list[Listed], found: dict[str, Clip]) -> None:
+def _check_there(folder: Path, videos: list[Listed], found: dict[str, RawVideo]) -> None:
     missing = [video.name for video in videos if video.name not in found]
     if missing:
         raise FusevadError(
@@ -130,7 +130,7 @@ def _with_annotation(
 
 def _as_videos(
     videos: list[Listed],
-    found: dict[str, Clip],
+    found: dict[str, RawVideo],
     layout: LayoutSettings,
     out_folder: Path,
     on_bad_video: Literal["stop", "skip"],
@@ -145,16 +145,16 @@ def _as_videos(
     progress, _ = resume_videos(out_folder)
     made = [found[name] for name in files if name in found and found[name].kind != "video"]
     converted = []
-    for clip in tqdm(made, desc="lossless videos", unit="video", file=sys.stderr, disable=not made):
+    for raw in tqdm(made, desc="lossless videos", unit="video", file=sys.stderr, disable=not made):
         try:
-            path = to_video(clip, layout, progress).relative_to(progress)
-            files[clip.name] = videos_folder(out_folder) / path
+            path = to_video(raw, layout, progress).relative_to(progress)
+            files[raw.name] = videos_folder(out_folder) / path
             converted.append(path.as_posix())
         except FusevadError as error:
             if on_bad_video == "stop":
                 raise
-            tqdm.write(f"warning: video {clip.name} is left out: {error}", file=sys.stderr)
-            files[clip.name] = out_folder / clip.name
+            tqdm.write(f"warning: video {raw.name} is left out: {error}", file=sys.stderr)
+            files[raw.name] = out_folder / raw.name
     list_videos(out_folder, converted)
     return list(files.values())
 

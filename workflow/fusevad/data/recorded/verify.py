@@ -4,9 +4,9 @@ from functools import partial
 from pathlib import Path
 
 from fusevad.data.label_tables import SPLITS
-from fusevad.data.recorded.convert import check_clip
+from fusevad.data.recorded.convert import check_raw_video
 from fusevad.data.recorded.formats import read_annotations
-from fusevad.data.recorded.inventory import Clip, Inventory
+from fusevad.data.recorded.inventory import Inventory, RawVideo
 from fusevad.data.recorded.labels import join
 from fusevad.data.recorded.settings import (
     AnnotationSettings,
@@ -59,13 +59,13 @@ def verify(
             problems += _compare_splits(official, videos)
             known |= {video.name for video in official}
     try:
-        clips = inventory.clips(settings.layout, sorted(known))
+        raw_videos = inventory.raw_videos(settings.layout, sorted(known))
     except FusevadError as error:
         return [*problems, str(error)]
-    problems += _compare_files(dataset, videos, clips)
-    extra = sorted(set(clips) - known)
-    problems += _some([f"extra: {clips[name].files[0]} is not in the split" for name in extra])
-    there = [clips[video.name] for video in videos if video.name in clips]
+    problems += _compare_files(dataset, videos, raw_videos)
+    extra = sorted(set(raw_videos) - known)
+    problems += _some([f"extra: {raw_videos[name].files[0]} is not in the split" for name in extra])
+    there = [raw_videos[video.name] for video in videos if video.name in raw_videos]
     return problems + _unreadable(there, settings.layout, workers)
 
 
@@ -101,11 +101,13 @@ def _compare_splits(official: list[Listed], videos: list[Listed]) -> list[str]:
     ]
 
 
-def _compare_files(dataset: str, videos: list[Listed], clips: dict[str, Clip]) -> list[str]:
+def _compare_files(
+    dataset: str, videos: list[Listed], raw_videos: dict[str, RawVideo]
+) -> list[str]:
     problems = []
     for part in SPLITS:
         listed = [video for video in videos if video.part == part]
-        there = [video for video in listed if video.name in clips]
+        there = [video for video in listed if video.name in raw_videos]
         if len(there) < len(listed):
             problems.append(
                 f"{part}: {len(there)} of {len(listed)} videos are there; fusevad fetch {dataset}"
@@ -117,24 +119,24 @@ def _compare_files(dataset: str, videos: list[Listed], clips: dict[str, Clip]) -
             for name, number in sorted(wanted.items())
             if found.get(name, 0) < number
         ]
-        missing = [video.name for video in listed if video.name not in clips]
+        missing = [video.name for video in listed if video.name not in raw_videos]
         problems += _some([f"missing: {name} ({part})" for name in missing])
     return problems
 
 
-def _unreadable(clips: list[Clip], layout: LayoutSettings, workers: int) -> list[str]:
+def _unreadable(raw_videos: list[RawVideo], layout: LayoutSettings, workers: int) -> list[str]:
     check = partial(_read_all, layout=layout)
-    outcomes = in_processes(check, clips, workers, "decoding videos", "video")
+    outcomes = in_processes(check, raw_videos, workers, "decoding videos", "video")
     return [f"unreadable: {outcome}" for outcome in outcomes if outcome is not None]
 
 
-def _read_all(clip: Clip, layout: LayoutSettings) -> str | None:
-    """The problem with the files of a clip, if any."""
+def _read_all(raw: RawVideo, layout: LayoutSettings) -> str | None:
+    """The problem with the files of a raw video, if any."""
     try:
-        if clip.kind == "video":
-            probe(clip.files[0])
+        if raw.kind == "video":
+            probe(raw.files[0])
         else:
-            check_clip(clip, layout)
+            check_raw_video(raw, layout)
     except FusevadError as error:
         return str(error)
     return None
