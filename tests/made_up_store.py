@@ -13,6 +13,8 @@ from fusevad.config.reading import merge
 from fusevad.parsing import read_yaml
 from fusevad.plan.stages import plan
 
+from .workflow_runs import copy_dvc
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGFILE = Path("config/tiny.yaml")
 RUN = "results/rendered-tiny/runs/student-t"
@@ -23,9 +25,7 @@ MANIFEST = "results/rendered-tiny/manifest.csv"
 def clone(folder: Path, remote: str, **options: str) -> Path:
     """The tracked files that DVC needs, in a git repository whose default remote is `remote`."""
     shutil.copytree(ROOT / "config", folder / "config")
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
+    copy_dvc(ROOT, folder)
     lines = ["[core]", "remote = test", "['remote \"test\"']", f"url = {remote}"]
     lines += [f"{key} = {value}" for key, value in options.items()]
     (folder / ".dvc/config.local").write_text("\n".join(lines) + "\n")
@@ -36,7 +36,7 @@ def clone(folder: Path, remote: str, **options: str) -> Path:
 
 def share(source: Path, target: Path) -> None:
     """What git would carry from one clone to another."""
-    for name in ("dvc.lock", "config/tracked.yaml"):
+    for name in ("dvc.lock", ".dvc/tracked.yaml"):
         shutil.copy(source / name, target / name)
 
 

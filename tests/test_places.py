@@ -69,14 +69,14 @@ def test_a_configuration_that_cannot_be_written_stops_a_push_in_one_line(
     replace = Path.replace
 
     def refuse(path: Path, target: Path) -> Path:
-        if target.parent.name == "config":
+        if target.parent.name == ".dvc":
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
         return replace(path, target)
 
     monkeypatch.setattr(Path, "replace", refuse)
-    before = (first / "config/tracked.yaml").read_bytes()
+    before = (first / ".dvc/tracked.yaml").read_bytes()
     with pytest.raises(FusevadError, match=r"tracked\.yaml: its file system is read-only") as said:
         Store(first).record([made], configuration(), [CONFIGFILE])
     assert "\n" not in str(said.value)
-    assert (first / "config/tracked.yaml").read_bytes() == before
+    assert (first / ".dvc/tracked.yaml").read_bytes() == before
     assert not (first / "dvc.lock").exists()

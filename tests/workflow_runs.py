@@ -46,6 +46,14 @@ def copy_project(root: Path, folder: Path) -> Path:
     return folder
 
 
+def copy_dvc(root: Path, folder: Path) -> None:
+    """What DVC and git need of the project, copied to `folder`, but its cache and own remotes."""
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".gitattributes"):
+        shutil.copy(root / name, folder)
+    own = shutil.ignore_patterns("cache", "tmp", "config.local")
+    shutil.copytree(root / ".dvc", folder / ".dvc", ignore=own)
+
+
 def planned_jobs(output: str) -> dict[str, int]:
     """Rules and numbers of jobs in what `snakemake --dry-run` printed, which it does twice."""
     table = [line.split() for line in output.rpartition("Job stats:")[2].splitlines()]

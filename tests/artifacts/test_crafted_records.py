@@ -193,7 +193,7 @@ def test_merging_with_a_dvc_lock_of_other_types_keeps_ours(tmp_path: Path, text:
 
 @pytest.mark.parametrize("text", ["runs: 1", "runs: [a]", "runs: {a: 1}", "1: {}", "- runs"])
 def test_a_tracked_yaml_of_other_types_is_one_line(text: str) -> None:
-    with pytest.raises(FusevadError, match=r"config/tracked\.yaml: "):
+    with pytest.raises(FusevadError, match=r"\.dvc/tracked\.yaml: "):
         parse_tracked(text)
 
 

@@ -15,7 +15,7 @@ from fusevad.config.load import load_files
 from fusevad.plan.lineage import Plan
 from fusevad.plan.stages import plan
 from tests.made_up_clone import fill, plan_in
-from tests.workflow_runs import copy_project, planned_jobs, run
+from tests.workflow_runs import copy_dvc, copy_project, planned_jobs, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 TINY = ("--configfile", "config/tiny.yaml")
@@ -56,9 +56,7 @@ def _values(path: str) -> str:
 def _clone(root: Path, folder: Path) -> Path:
     """A git and DVC repository of the project with a folder as its remote."""
     copy_project(root, folder)
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(root / name, folder)
-    shutil.copytree(root / ".dvc/plots", folder / ".dvc/plots")
+    copy_dvc(root, folder)
     (folder / ".dvc/config").write_text(
         f"[core]\n    analytics = false\n    remote = folder\n"
         f"['remote \"folder\"']\n    url = {folder.parent / 'remote'}\n"

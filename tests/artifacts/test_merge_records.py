@@ -1,5 +1,7 @@
 """Two people push different runs, and git keeps both."""
 
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,10 @@ import yaml
 from dvc.utils.serialize import dump_yaml, load_yaml
 
 from fusevad.artifacts.merge import merge_records
-from fusevad.artifacts.tracked import tracked_text
+from fusevad.artifacts.tracked import TRACKED, tracked_text
 from fusevad.errors import FusevadError
+from tests.conftest import ROOT
+from tests.made_up_clone import git
 
 
 def lock(folder: Path, name: str, **units: str) -> Path:
@@ -82,6 +86,37 @@ def test_lists_of_units_merge_line_by_line(tmp_path: Path) -> None:
     for name, values in sides.items():
         (tmp_path / name).write_text(tracked_text(values))
     ours = tmp_path / "ours"
-    merge_records(tmp_path / "base", ours, tmp_path / "theirs", "config/tracked.yaml")
+    merge_records(tmp_path / "base", ours, tmp_path / "theirs", ".dvc/tracked.yaml")
     both = {"runs": {"a": entry, "b": entry, "c": entry}, "tables": {"table1": entry}}
     assert ours.read_text() == tracked_text(both)
+
+
+def test_units_that_an_older_clone_lists_in_config_are_merged_into_the_list_of_today(
+    tmp_path: Path,
+) -> None:
+    """Earlier, the list was `config/tracked.yaml`; git sees that it was renamed."""
+    entry = {"dataset": "rendered", "configfile": "config/config.yaml"}
+    units = dict.fromkeys("abcdefgh", entry)
+    before, after = tmp_path / "config/tracked.yaml", tmp_path / TRACKED
+    before.parent.mkdir()
+    before.write_text(tracked_text({"runs": units}))
+    (tmp_path / ".gitattributes").write_text("config/tracked.yaml merge=fusevad\n")
+    git(tmp_path, "init", "--quiet", "--initial-branch", "old")
+    program = f'{sys.executable} -c "from fusevad.cli import main; main()"'
+    git(tmp_path, "config", "merge.fusevad.driver", f"{program} merge-records %O %A %B %P")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message", "before")
+    git(tmp_path, "checkout", "--quiet", "-b", "new")
+    after.parent.mkdir()
+    before.unlink()
+    after.write_text(tracked_text({"runs": units | {"x": entry}}))
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message", "moved")
+    git(tmp_path, "checkout", "--quiet", "old")
+    before.write_text(tracked_text({"runs": units | {"y": entry}}))
+    git(tmp_path, "commit", "--quiet", "--all", "--message", "pushed")
+    git(tmp_path, "checkout", "--quiet", "new")
+    git(tmp_path, "merge", "--quiet", "--no-edit", "old")
+    assert not before.exists()
+    assert after.read_text() == tracked_text({"runs": units | {"x": entry, "y": entry}})

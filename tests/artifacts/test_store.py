@@ -118,17 +118,17 @@ def test_the_record_is_sorted_and_each_unit_has_its_line(clones: tuple[Path, Pat
     first, _ = clones
     names = list(yaml.safe_load((first / "dvc.lock").read_text())["stages"])
     assert names == sorted(names) and set(names) == {DATA, TRAINED} == Store(first).units()
-    assert "\n  rendered-tiny.student-t: {" in (first / "config/tracked.yaml").read_text()
+    assert "\n  rendered-tiny.student-t: {" in (first / ".dvc/tracked.yaml").read_text()
 
 
 def test_a_unit_that_is_not_whole_is_not_recorded(tmp_path: Path) -> None:
     first = clone(tmp_path / "first", str(tmp_path / "remote"))
     made = make(first, DATA)
     (first / MANIFEST).unlink()
-    before = (first / "config/tracked.yaml").read_text()
+    before = (first / ".dvc/tracked.yaml").read_text()
     with pytest.raises(FusevadError, match=rf"{MANIFEST}: missing"):
         Store(first).record([made], configuration(), [CONFIGFILE])
-    assert (first / "config/tracked.yaml").read_text() == before
+    assert (first / ".dvc/tracked.yaml").read_text() == before
     assert not (first / "dvc.lock").exists()
 
 

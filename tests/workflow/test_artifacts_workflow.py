@@ -10,7 +10,7 @@ import yaml
 
 from tests.loopback import s3_bucket, serving
 from tests.made_up_clone import git
-from tests.workflow_runs import copy_project, planned_jobs, run
+from tests.workflow_runs import copy_dvc, copy_project, planned_jobs, run
 
 pytestmark = pytest.mark.timeout(2400)
 TINY = ("--configfile", "config/tiny.yaml")
@@ -45,11 +45,7 @@ def servers(tmp_path_factory) -> Iterator[dict[str, str]]:
 def first(root, servers) -> Path:
     """A clone that has made Table 1, and pushed it to a folder and to S3."""
     folder = copy_project(root, Path(servers["base"]) / "first")
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".gitattributes"):
-        shutil.copy(root / name, folder)
-    (folder / ".dvc").mkdir()
-    for name in ("config", ".gitignore"):
-        shutil.copy(root / ".dvc" / name, folder / ".dvc")
+    copy_dvc(root, folder)
     change(folder / "config/tiny.yaml", table1=METHODS)
     # A number that YAML and JSON write, and read, in different ways.
     model = {"refinement_steps": 2, "epsilon": 1.0e-8}

@@ -1,13 +1,12 @@
 """An edited method of finished runs: planning and push name it, a new version runs it again."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.made_up_clone import fill, plan_in
-from tests.workflow_runs import copy_project, planned_jobs, run
+from tests.workflow_runs import copy_dvc, copy_project, planned_jobs, run
 
 TABLE = "results/few/table1.tex"
 FEW = ("--configfile", "few.yaml")
@@ -20,10 +19,8 @@ CHANGED = "method gating: models/gating.py changed but version 1 did not"
 def folder(root, tmp_path_factory) -> Path:
     """A clone with two finished runs and their table, made up, of which nothing is pushed."""
     folder = copy_project(root, tmp_path_factory.mktemp("changed") / "clone")
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(root / name, folder)
+    copy_dvc(root, folder)
     (folder / "few.yaml").write_text("{name: few, seeds: [0], table1: [image-only, gating]}\n")
-    (folder / ".dvc").mkdir()
     (folder / ".dvc/config").write_text(
         "[core]\n    analytics = false\n    remote = folder\n"
         f"['remote \"folder\"']\n    url = {folder.parent / 'remote'}\n"

@@ -1,4 +1,4 @@
-"""Merge the records of two people: git's driver for `dvc.lock` and `config/tracked.yaml`.
+"""Merge the records of two people: git's driver for `dvc.lock` and `.dvc/tracked.yaml`.
 
 Both files are mappings of units, and two people who push different runs change different units,
 though often on neighbouring lines, which git alone treats as a conflict.

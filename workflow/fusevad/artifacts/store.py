@@ -256,7 +256,7 @@ class Store:
     def record(
         self, units: Iterable[Unit], config: Config, configfiles: Iterable[Path] = ()
     ) -> list[str]:
-        """Record units from the workspace: `config/tracked.yaml`, `dvc.lock`, the cache.
+        """Record units from the workspace: `.dvc/tracked.yaml`, `dvc.lock`, the cache.
 
         A unit is recorded whole, with all files of its folder. The workspace is unchanged. After an
         error both files are as before.

@@ -1,4 +1,4 @@
-"""`config/tracked.yaml`, which lists the units of the stages in `dvc.yaml`, and `dvc.lock`."""
+"""`.dvc/tracked.yaml`, which lists the units of the stages in `dvc.yaml`, and `dvc.lock`."""
 
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path, PurePosixPath
@@ -14,7 +14,7 @@ from fusevad.errors import FusevadError
 from fusevad.parsing import parse
 from fusevad.plan.stage import SHARED_UNITS, UNITS
 
-TRACKED = "config/tracked.yaml"
+TRACKED = ".dvc/tracked.yaml"
 HEAD = """\
 # What DVC tracks: each line is a stage of dvc.yaml, `runs@rendered.student-t` and so on.
 # `fusevad push` adds the units that it pushes, and drops those that nobody has pushed yet. A line
@@ -24,7 +24,7 @@ _MAIN = "config/config.yaml"
 
 
 def read_records(path: Path) -> dict[str, Any]:
-    """Content of `dvc.lock` or `config/tracked.yaml`; empty if there is no such file."""
+    """Content of `dvc.lock` or `.dvc/tracked.yaml`; empty if there is no such file."""
     return parse_records(path.read_bytes(), str(path)) if path.is_file() else {}
 
 
@@ -46,7 +46,7 @@ def parse_records(text: str | bytes, source: str) -> dict[str, Any]:
 
 
 def parse_tracked(text: str) -> dict[str, dict[str, dict[str, Any]] | None]:
-    """Entries of `config/tracked.yaml`, by stage and key.
+    """Entries of `.dvc/tracked.yaml`, by stage and key.
 
     Raises:
         FusevadError: it has another form.
@@ -61,7 +61,7 @@ def lock_text(stages: dict[str, Any]) -> str:
 
 
 def tracked_text(values: Mapping[str, Mapping[str, Any]]) -> str:
-    """Text of `config/tracked.yaml`: one line a unit, sorted, so that git merges it well."""
+    """Text of `.dvc/tracked.yaml`: one line a unit, sorted, so that git merges it well."""
     lines = [HEAD.rstrip()]
     for stage in UNITS:
         units = values.get(stage) or {}
@@ -83,7 +83,7 @@ def with_units(
     config: Config,
     configfiles: Iterable[Path],
 ) -> str:
-    """The text of `config/tracked.yaml` with units added.
+    """The text of `.dvc/tracked.yaml` with units added.
 
     Other units stay if they are `recorded`, by name: for unrecorded ones, such as the default data
     set's where another one is used, `dvc pull` would find nothing and fail.

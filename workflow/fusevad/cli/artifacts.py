@@ -115,7 +115,7 @@ def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
         print(f"recorded: {name}, {_bytes(size)}")
     print(f"{len(done.new)} units recorded, {done.unchanged} unchanged, {done.sent} objects sent")
     if done.new:
-        print("commit dvc.lock and config/tracked.yaml with git, so that others find the results")
+        print("commit dvc.lock and .dvc/tracked.yaml with git, so that others find the results")
 
 
 @app.command(cls=_Configured)
@@ -179,7 +179,7 @@ def gc(
 
 @app.command("merge-records", hidden=True)
 def merge_records(base: Path, ours: Path, theirs: Path, name: str) -> None:
-    """Artifacts: git's driver for dvc.lock and config/tracked.yaml; `make env` registers it."""
+    """Artifacts: git's driver for dvc.lock and .dvc/tracked.yaml; `make env` registers it."""
     from fusevad.artifacts.merge import merge_records as merge
 
     merge(base, ours, theirs, name)
