@@ -12,6 +12,7 @@ from fusevad.config.load import load
 from fusevad.config.names import configuration_name
 from fusevad.errors import FusevadError
 from fusevad.plan.jobs import Jobs
+from fusevad.plan.method_jobs import MethodJobs
 from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.plan.sources import changes_of
 from fusevad.plan.stages import plan
@@ -36,6 +37,7 @@ try:
         CONFIG = load(config, Path("config"), NAME)
         JOBS = Jobs(CONFIG)
         STUDIES = StudyJobs(JOBS)
+        METHODS = MethodJobs(JOBS)
         PLAN = plan(CONFIG)
         PLAN.check_targets(sys.argv[1:])
         # All at once: Snakemake lists a folder once, and doesn't see files written later.
@@ -83,4 +85,5 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/studies.smk"
+include: "workflow/rules/methods.smk"
 include: "workflow/rules/encoder.smk"

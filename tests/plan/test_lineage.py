@@ -167,13 +167,18 @@ def _snakemakes_jobs(output: str) -> dict[tuple[str, ...], set[str]]:
 
 
 WHOLE = ("results/over/table1.tex", "results/over/all.pdf", "results/over/claims.md", "all")
+ALL_METHODS = ("results/over/methods.tex", "results/over/leaderboard.json")
 WITH_EVENTS = {"datasets": ["ucf-crime"], "events": {"ucf-crime": "ucf-crime-dvs"}}
 
 
 @pytest.mark.parametrize(
     ("over", "targets", "expected"),
-    [({}, WHOLE, 150), (WITH_EVENTS, ("results/over/table3.tex",), 5 * 32)],
-    ids=["default", "with-events"],
+    [
+        ({}, WHOLE, 150),
+        (WITH_EVENTS, ("results/over/table3.tex",), 5 * 32),
+        ({"datasets": ["rendered", "surveillance-fight"]}, ALL_METHODS, 100),
+    ],
+    ids=["default", "with-events", "methods"],
 )
 def test_the_plan_reads_and_makes_what_snakemake_does(
     root, tmp_path, values, over, targets, expected

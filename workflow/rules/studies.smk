@@ -126,7 +126,7 @@ rule study_table:
     benchmark:
         f"{HOME}/benchmarks/{{table}}.tsv"
     wildcard_constraints:
-        table=JOBS.one_of(CONFIG.study_tables),
+        table=JOBS.one_of(set(CONFIG.study_tables).difference(METHODS.tables)),
     conda:
         "../../envs/fusevad.yaml"
     params:

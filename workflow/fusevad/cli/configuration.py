@@ -12,11 +12,14 @@ from fusevad.cli.app import app
 def schemas(
     folder: Annotated[Path, typer.Argument(help="Where they go.")] = Path("workflow/schemas"),
 ) -> None:
-    """Write the schemas of config/*.yaml, by which editors complete and explain keys."""
+    """Write the schemas of config/*.yaml, for editors, and of leaderboard.json."""
+    from fusevad.config.schemas import described_schema, schema_text
     from fusevad.config.schemas import schemas as make
     from fusevad.files import atomic_path
+    from fusevad.report.leaderboard import Leaderboard
 
-    for name, text in make().items():
+    board = {"leaderboard": schema_text(described_schema(Leaderboard))}
+    for name, text in (make() | board).items():
         with atomic_path(folder / f"{name}.schema.json") as path:
             path.write_text(text, encoding="utf-8")
 

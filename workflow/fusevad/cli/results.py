@@ -188,6 +188,48 @@ def study_equivalence(
 
 
 @app.command()
+def study_speed(
+    manifest: Manifest,
+    stream: StreamIndices,
+    settings: Settings,
+    out: Path,
+) -> None:
+    """Studies: how fast detectors learn and score on this machine; streams by their own names."""
+    from fusevad.studies.settings import SpeedSettings
+    from fusevad.studies.speed import study_speed as study
+
+    with recorded(settings) as job:
+        study(manifest, stream_paths(stream), parse(SpeedSettings, job.settings, "speed"), out)
+
+
+@app.command()
+def study_transfer(
+    manifest: Manifest,
+    intervals: Intervals,
+    stream: StreamIndices,
+    settings: Settings,
+    out: Path,
+    workers: Workers = 1,
+) -> None:
+    """Studies: test runs on other data sets on this one; streams by their own names."""
+    from fusevad.studies.settings import TransferSettings
+    from fusevad.studies.transfer import study_transfer as study
+
+    with recorded(settings) as job:
+        parsed = parse(TransferSettings, job.settings, "transfer")
+        study(manifest, intervals, stream_paths(stream), parsed, out, workers)
+
+
+@app.command()
+def leaderboard(table: Path, out: Path, settings: Settings) -> None:
+    """The table of all methods for machines, as docs/leaderboard.md describes it."""
+    from fusevad.report.leaderboard import LeaderboardSettings, make_leaderboard
+
+    with recorded(settings) as job:
+        make_leaderboard(table, parse(LeaderboardSettings, job.settings, "leaderboard"), out)
+
+
+@app.command()
 def study_leaks(data: Path, settings: Settings, out: Path) -> None:
     """Studies: list the released split's part of each video of the official split in DATA."""
     from fusevad.data.recorded.leaks import study_leaks as study

@@ -3,7 +3,7 @@
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from typing import Any, get_args
 
@@ -15,21 +15,32 @@ _ENTRY = re.compile(r"(?P<indent> *)(?P<names>\w+(?:, \w+)*): (?P<text>.*)")
 
 
 def schemas() -> dict[str, str]:
-    """Content of `workflow/schemas/{name}.schema.json`, by name."""
+    """Content of `workflow/schemas/{name}.schema.json` for the files in `config/`, by name."""
     made = {}
     for name, form in FORMS.items():
-        schema = adapter(form).json_schema()
-        described = {each.__name__: _descriptions(each) for each in _classes(form, set())}
-        for title, part in [(schema.get("title"), schema), *schema.get("$defs", {}).items()]:
-            if "description" in part:
-                part["description"] = part["description"].split("\n\n")[0]
-            for key, value in part.get("properties", {}).items():
-                if text := described.get(str(title), {}).get(key):
-                    value["description"] = text
-        # A file may be laid over another one, which has the missing keys.
-        schema.pop("required", None)
-        made[name] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+        values = described_schema(form)
+        # A file may be laid over another one, which has the keys that it lacks.
+        values.pop("required", None)
+        made[name] = schema_text(values)
     return made
+
+
+def described_schema(form: Any) -> dict[str, Any]:
+    """The JSON schema of a dataclass, each key described as its docstring does."""
+    schema = adapter(form).json_schema()
+    described = {each.__name__: _descriptions(each) for each in _classes(form, set())}
+    for title, part in [(schema.get("title"), schema), *schema.get("$defs", {}).items()]:
+        if "description" in part:
+            part["description"] = part["description"].split("\n\n")[0]
+        for key, value in part.get("properties", {}).items():
+            if text := described.get(str(title), {}).get(key):
+                value["description"] = text
+    return schema
+
+
+def schema_text(schema: Mapping[str, Any]) -> str:
+    """A schema as its file has it."""
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 
 def _classes(kind: Any, seen: set[Any]) -> Iterator[type]:

@@ -91,6 +91,7 @@ STAGES = {
     ),
     # Figures, claims and metrics have units of their own.
     "report": Stage("tables", source=("report", "report/verdicts")),
+    "leaderboard": Stage("pages", source=("report/leaderboard.py",)),
     "search": Stage("runs", source=_TRAINING, runs_method=True),
     "splice": Stage(
         "data",
@@ -111,5 +112,11 @@ STAGES = {
         "studies", source=("studies/masking.py", "studies/settings.py", *_STUDY)
     ),
     "study-noise": Stage("studies", source=("studies/noise.py", "studies/settings.py", *_STUDY)),
+    "study-speed": Stage(
+        "studies", source=("studies/speed.py", "studies/settings.py", *_STUDY, "train/seed_run.py")
+    ),
+    "study-transfer": Stage(
+        "studies", source=("studies/transfer.py", "studies/settings.py", *_STUDY)
+    ),
     "train": Stage("runs", version=2, source=_TRAINING, runs_method=True),
 }

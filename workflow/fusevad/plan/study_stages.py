@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from fusevad.plan.lineage import Files, Job
+from fusevad.plan.method_jobs import SPEED, STUDY, TRANSFER, MethodJobs
 from fusevad.plan.report_stages import figure, report, table, truth_of
 from fusevad.plan.study_jobs import StudyJobs
 
@@ -29,6 +30,7 @@ def studies(jobs: StudyJobs) -> Iterator[Job]:
     for key in jobs.with_released_split:
         yield _leaks(jobs, key)
     yield from _shown(jobs)
+    yield from _methods(MethodJobs(jobs.jobs))
     yield _claims(jobs)
     tables, figures = book_files(jobs)
     book: dict[str, Files] = {"tables": tables, "figures": figures}
@@ -86,7 +88,7 @@ def _leaks(jobs: StudyJobs, key: str) -> Job:
 def _shown(jobs: StudyJobs) -> Iterator[Job]:
     plain = jobs.jobs
     for name, values in plain.config.study_tables.items():
-        if values["study"] == "methods":
+        if values["study"] == STUDY:  # `_methods`
             continue
         reads: dict[str, Files] = {
             "files": jobs.table_files(name),
@@ -104,6 +106,52 @@ def _shown(jobs: StudyJobs) -> Iterator[Job]:
         }
         settings = jobs.attention_maps(key)
         yield figure(plain, f"figure4-{key}", "attention-maps", settings, reads, reads_videos=True)
+
+
+def _methods(jobs: MethodJobs) -> Iterator[Job]:
+    """The table of all methods, for readers and for machines, and what is measured for it."""
+    plain = jobs.jobs
+    for key in plain.config.datasets if jobs.tables else ():
+        yield _speed(jobs, key)
+    for key in jobs.transferred():
+        yield _transfer(jobs, key)
+    for name in jobs.tables:
+        reads: dict[str, Files] = {"files": jobs.table_files(), "published": jobs.published}
+        yield table(plain, name, STUDY, jobs.table(name), reads)
+        rows: dict[str, Files] = {
+            "table": plain.made(f"{name}.csv"),
+            "speeds": [jobs.file(key, SPEED) for key in plain.config.datasets],
+        }
+        outputs = (plain.made("leaderboard.json"),)
+        yield Job("leaderboard", "leaderboard", jobs.leaderboard(), rows, outputs)
+
+
+def _speed(jobs: MethodJobs, key: str) -> Job:
+    plain, indices = jobs.jobs, list(jobs.streams(key).values())
+    reads: dict[str, Files] = {
+        "manifest": plain.manifest(key),
+        "streams": indices,
+        "embeddings": plain.embeddings(key, indices),
+        "weights": jobs.first_weights(key),
+        "encoder": jobs.encoder_files(key),
+    }
+    found = (jobs.file(key, SPEED),)
+    return Job(f"study-speed/{key}", "study-speed", jobs.speed(key), reads, found)
+
+
+def _transfer(jobs: MethodJobs, key: str) -> Job:
+    plain, indices = jobs.jobs, list(jobs.streams(key).values())
+    reads: dict[str, Files] = {
+        "manifest": plain.manifest(key),
+        "intervals": plain.intervals(key),
+        "streams": indices,
+        "embeddings": plain.embeddings(key, indices),
+        "histories": jobs.transferred_histories(key),
+        "weights": jobs.transferred_weights(key),
+    }
+    found = (jobs.file(key, TRANSFER),)
+    settings = {"runs": jobs.transfers(key)}
+    return Job(f"study-transfer/{key}", "study-transfer", settings, reads, found)
 
 
 def _claims(jobs: StudyJobs) -> Job:

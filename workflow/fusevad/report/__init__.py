@@ -22,6 +22,7 @@ REPORTS = {
     "equivalence": ("equivalence_table", "make_equivalence_table"),
     "leaks": ("leaks_table", "make_leaks_table"),
     "masking": ("masking_table", "make_masking_table"),
+    "methods": ("methods", "make_methods"),
     "metrics": ("run_metrics", "make_run_metrics"),
     "noise": ("noise_table", "make_noise_table"),
     "radar": ("radar", "make_radar"),

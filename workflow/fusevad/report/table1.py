@@ -27,9 +27,9 @@ _PUBLISHED_NOTE = (
     "Published numbers: only the two IEF-VAD rows have a spread (10 runs). The paper does not "
     "state how the epoch was chosen; its released code keeps the best epoch on the test set."
 )
-_PUBLISHED_RUNS = 10
-_PAGE_COLUMNS = 6
-_PROTOCOL_DATASETS = 2
+PUBLISHED_RUNS = 10
+PAGE_COLUMNS = 6
+PROTOCOL_DATASETS = 2
 STATISTICS = (
     f"Bold: the best mean of a column, if a paired t-test over the shared seeds separates it from "
     f"every other measured method (p < {ALPHA} after Holm's correction over all pairs of methods "
@@ -79,17 +79,17 @@ def make_table1(
         notes.append(_PUBLISHED_NOTE)
     parts = [
         sheet.Caption("Table 1.", _caption(datasets, protocol, len(seeds))),
-        _main_tabular(experiments, datasets, summary, paper, protocol, len(seeds)),
+        main_tabular(experiments, datasets, summary, paper, protocol, len(seeds)),
         sheet.Notes(tuple(notes)),
-        sheet.Caption("The same runs under each protocol.", _protocol_caption()),
+        sheet.Caption("The same runs under each protocol.", protocol_caption()),
         *(
-            _protocol_tabular(experiments, datasets[first : first + _PROTOCOL_DATASETS], summary)
-            for first in range(0, len(datasets), _PROTOCOL_DATASETS)
+            protocol_tabular(experiments, datasets[first : first + PROTOCOL_DATASETS], summary)
+            for first in range(0, len(datasets), PROTOCOL_DATASETS)
         ),
         *_orientation(datasets, paper),
     ]
     write_csv(_tidy(experiments, summary, paper), out_csv)
-    wide = sum(len(dataset.metrics) for dataset in datasets) > _PAGE_COLUMNS
+    wide = sum(len(dataset.metrics) for dataset in datasets) > PAGE_COLUMNS
     write_sheet(parts, out_tex, wide)
 
 
@@ -103,7 +103,8 @@ def _caption(datasets: Sequence[TableDataset], protocol: str, seeds: int) -> str
     )
 
 
-def _protocol_caption() -> str:
+def protocol_caption() -> str:
+    """What the columns of `protocol_tabular` are."""
     return (
         "Main metric of each data set. "
         + "; ".join(f"{name}: {text}" for name, text in PROTOCOLS.items())
@@ -111,7 +112,7 @@ def _protocol_caption() -> str:
     )
 
 
-def _main_tabular(
+def main_tabular(
     experiments: Sequence[TableRow],
     datasets: Sequence[TableDataset],
     summary: pd.DataFrame,
@@ -119,6 +120,7 @@ def _main_tabular(
     protocol: str,
     seeds: int,
 ) -> sheet.Tabular:
+    """Every method in every column, published numbers above; `summary` is `summarize_table`'s."""
     columns = [(dataset.key, metric) for dataset in datasets for metric in dataset.metrics]
     printed = [(dataset.source, metric) for dataset in datasets for metric in dataset.metrics]
     lines = sheet.grouped_head("Method", [(d.title, d.metrics) for d in datasets])
@@ -162,9 +164,10 @@ def _published_lines(paper: pd.DataFrame, columns: Sequence[Column]) -> list[she
     return lines
 
 
-def _protocol_tabular(
+def protocol_tabular(
     experiments: Sequence[TableRow], datasets: Sequence[TableDataset], summary: pd.DataFrame
 ) -> sheet.Tabular:
+    """Every method in the main metric of each data set under the three protocols."""
     groups = [(f"{d.title}, {d.metrics[0]}", list(PROTOCOLS)) for d in datasets]
     cells = {(c.experiment, c.dataset, c.metric, c.protocol): c for c in summary.itertuples()}
     lines = [*sheet.grouped_head("Method", groups), "rule"]
@@ -218,7 +221,7 @@ def _tidy(
         block="published",
         experiment="",
         protocol="",
-        n=paper["std"].notna().map({True: _PUBLISHED_RUNS, False: pd.NA}),
+        n=paper["std"].notna().map({True: PUBLISHED_RUNS, False: pd.NA}),
         bold=False,
         leading=False,
         p=pd.NA,

@@ -98,3 +98,61 @@ class EquivalenceSettings:
     __pydantic_config__ = FORBID
 
     method: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRun:
+    """A finished run whose detector is measured.
+
+    Attributes:
+        experiment: its name.
+        run: its folder.
+        streams: names of the streams that it reads, by role.
+    """
+
+    __pydantic_config__ = FORBID
+
+    experiment: str
+    run: str
+    streams: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRun(MeasuredRun):
+    """A finished run on another data set.
+
+    Attributes:
+        dataset: that it was trained on.
+    """
+
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSettings:
+    """Which runs on other data sets are tested.
+
+    Attributes:
+        runs: each with the streams, of the data set tested on, that it reads.
+    """
+
+    __pydantic_config__ = FORBID
+
+    runs: tuple[TransferRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedSettings:
+    """Whose speed is measured.
+
+    Attributes:
+        runs: on one data set.
+        seed: whose weights score, and which is trained.
+        embed: how each stream was embedded, by its name; empty where features were imported.
+    """
+
+    __pydantic_config__ = FORBID
+
+    runs: tuple[MeasuredRun, ...]
+    seed: int
+    embed: dict[str, EmbedSettings] = field(default_factory=dict)
