@@ -81,9 +81,9 @@ def table5(folder, dataset, published=PUBLISHED / "table05.csv", seeds=SEEDS, **
     return files[0].read_text(), pd.read_csv(files[1])
 
 
-def table11(folder, dataset):
+def table11(folder, dataset, rows=masking_rows):
     columns = ["masked", "level", "metric", "subset", "value"]
-    studies = study(folder, "masking", masking_rows, columns)
+    studies = study(folder, "masking", rows, columns)
     files = folder / "table11.tex", folder / "table11.csv"
     make_masking_table(
         "table11", "Masked", EXPERIMENT, studies, [dataset], "validation",
@@ -140,6 +140,20 @@ def test_the_masking_table_puts_the_papers_row_below_each_measured_one(tmp_path)
     assert cells["p"]["rgb", 0.5, "AUC", "all"] < 0.05
     assert cells["p"]["motion", 0.1, "AUC", "all"] == 1
     assert "AP" not in set(table["metric"])
+
+
+def test_the_masking_table_shows_the_streams_that_the_detector_reads(tmp_path):
+    names = {"motion": "audio", "weight_motion": "weight_audio"}
+
+    def rows(seed):
+        return [[names.get(each, each) for each in row] for row in masking_rows(seed)]
+
+    tex, table = table11(tmp_path, dataset_in(tmp_path), rows)
+    assert any(line.startswith(r"Audio masked & 10 \%") for line in tex.splitlines())
+    assert tex.index("Audio masked") < tex.index("Image masked")
+    assert "The weight of the audio is 1 minus it" in tex
+    assert "otion" not in tex
+    assert "weight_audio" in set(table["metric"])
 
 
 def test_a_data_set_judged_by_ap_is_shown_by_ap(tmp_path):

@@ -1,4 +1,4 @@
-"""Names of motion cues in files, streams and the configuration."""
+"""Names of streams and motion cues in files, tables and the configuration."""
 
 import re
 from dataclasses import dataclass
@@ -13,6 +13,15 @@ CAMERA = "camera"
 _STREAM = re.compile(
     rf"motion-((?P<definition>released|{CAMERA})-)?T(?P<window>\d+)-thr(?P<threshold>\d+)"
 )
+
+
+# What readers call the roles of streams that the paper has names for.
+_TITLES = {"rgb": "image", "motion": "motion cue"}
+
+
+def stream_title(role: str) -> str:
+    """What readers call the stream of a role: its own name, unless the paper has one."""
+    return _TITLES.get(role, role)
 
 
 def cue_name(window: int, threshold: int) -> str:

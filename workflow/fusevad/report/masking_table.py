@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.config.streams import stream_title
 from fusevad.files import write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
@@ -21,18 +22,16 @@ from fusevad.report.studies import (
 )
 from fusevad.report.write_sheet import write_sheet
 
-_MASKED = {"none": "Clean", "motion": "Motion cue masked", "rgb": "Image masked"}
+_NONE = "none"
+_WEIGHT = "weight_"
 _KEYS = ["masked", "level", "metric", "subset"]
-_WEIGHTS = [("weight_rgb", "all"), ("weight_rgb", "abnormal"), ("weight_rgb", "normal")]
+_SUBSETS = ("all", "abnormal", "normal")
 _NOTES = (
     "Masked: a share of the dimensions of one stream's input embedding is zero, the same ones in "
     "all segments of all test videos, drawn anew for each seed. The paper says dimensions too; its "
     "released code takes segments instead, multiplies them by 0.01 and draws anew for each video.",
     "Brier: mean squared difference of score and label. KL: of the masked from the clean scores, "
     "in nats. Both are means over frames.",
-    "Weight of the image: mean over latent dimensions, over all frames, the abnormal and the "
-    "normal ones. The weight of the motion cue is 1 minus it and is in the CSV. The paper heads "
-    "its columns as changes; its numbers are weights.",
 )
 
 
@@ -51,9 +50,9 @@ def make_masking_table(
     """Write the table of masked levels as LaTeX that compiles alone, and as a tidy CSV.
 
     Each measured row has the paper's row below it, if any. The CSV has a row a number: block
-    (published|measured), dataset, experiment, protocol, masked (none|rgb|motion), subset
-    (all|abnormal|normal), level, metric (AUC and AP in percent; Brier, KL, weight_rgb and
-    weight_motion unchanged), mean, std, n, p (differs from clean, after Holm's correction).
+    (published|measured), dataset, experiment, protocol, masked (none or a stream), subset
+    (all|abnormal|normal), level, metric (AUC and AP in percent; Brier, KL and weight_STREAM
+    unchanged), mean, std, n, p (differs from clean, after Holm's correction).
 
     Args:
         name: of the target, such as `table11`.
@@ -82,10 +81,15 @@ def make_masking_table(
         f"{title}. {experiment.label}: mean ± standard deviation of {len(seeds)} seeds, AUC and AP "
         f"in percent. Protocol: {protocol}, {PROTOCOLS[protocol]}."
     )
-    notes = [*_NOTES, *study_notes(experiment, datasets, values, protocol, seeds, paper)]
+    weights = _weights(values)
+    notes = [
+        *_NOTES,
+        *_weight_notes(weights),
+        *study_notes(experiment, datasets, values, protocol, seeds, paper),
+    ]
     parts = [
         sheet.Caption(latex.numbered(name), caption),
-        *(_tabular(dataset, summary, paper) for dataset in datasets),
+        *(_tabular(dataset, summary, paper, weights) for dataset in datasets),
         sheet.Notes(tuple(notes)),
     ]
     write_csv(tidy(summary, paper, experiment, datasets, protocol), out_csv)
@@ -96,19 +100,50 @@ def _main_metric(dataset: TableDataset) -> str:
     return "AP" if dataset.metrics[0] == "AP" else "AUC"
 
 
-def _tabular(dataset: TableDataset, summary: pd.DataFrame, paper: pd.DataFrame) -> sheet.Tabular:
+def _weights(values: pd.DataFrame) -> list[str]:
+    """The streams that the detector weighs, in its order; none of a detector without weights."""
+    metrics = values["metric"].unique()
+    return [each.removeprefix(_WEIGHT) for each in metrics if each.startswith(_WEIGHT)]
+
+
+def _weight_notes(weights: Sequence[str]) -> list[str]:
+    """What the columns of the first stream's weight are."""
+    if not weights:
+        return []
+    first, *others = map(stream_title, weights)
+    rest = "1 minus it" if len(others) == 1 else "the rest"
+    weight = f"The weight of the {' and the '.join(others)} is {rest} and is in the CSV."
+    return [
+        f"Weight of the {first}: mean over latent dimensions, over all frames, the abnormal and "
+        f"the normal ones. {weight} The paper heads its columns as changes; its numbers are "
+        "weights."
+    ]
+
+
+def _masked(summary: pd.DataFrame, weights: Sequence[str]) -> dict[str, str]:
+    """Labels of the rows by what is masked: the first stream comes last, as in the paper."""
+    streams = [*reversed(weights)] or [*summary.loc[summary["masked"] != _NONE, "masked"].unique()]
+    return {_NONE: "Clean"} | {
+        each: f"{stream_title(each)} masked".capitalize() for each in streams
+    }
+
+
+def _tabular(
+    dataset: TableDataset, summary: pd.DataFrame, paper: pd.DataFrame, weights: Sequence[str]
+) -> sheet.Tabular:
     metric = _main_metric(dataset)
-    columns = [(metric, "all"), ("Brier", "all"), ("KL", "all"), *_WEIGHTS]
+    weighed = [(f"{_WEIGHT}{stream}", subset) for stream in weights[:1] for subset in _SUBSETS]
+    columns = [(metric, "all"), ("Brier", "all"), ("KL", "all"), *weighed]
     own = summary[summary["dataset"] == dataset.key]
     cells = {(c.masked, c.level, c.metric, c.subset): c for c in own.itertuples()}
     numbers = paper[paper["dataset"] == dataset.source]
     found = {(c.masked, c.level, c.metric, c.subset): c.mean for c in numbers.itertuples()}
     groups = [
         ("Scores, over frames", [metric, "Brier", "KL"]),
-        ("Weight of the image", ["all", "abnormal", "normal"]),
+        *((f"Weight of the {stream_title(stream)}", [*_SUBSETS]) for stream in weights[:1]),
     ]
     lines = sheet.grouped_head(dataset.title, [("", ["share"]), *groups])
-    for masked, label in _MASKED.items():
+    for masked, label in _masked(own, weights).items():
         levels = sorted(own.loc[own["masked"] == masked, "level"].unique())
         lines += ["rule"] if levels else []
         for level in levels:

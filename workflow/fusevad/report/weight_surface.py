@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
 
+from fusevad.config.streams import stream_title
 from fusevad.errors import FusevadError
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import read_studies
 from fusevad.report.style import figure_style, save_figure
 
-_STREAMS = {"rgb": "image", "motion": "motion cue"}
 _COLUMNS = ("masked", "level", "dimension", "is_masked", "weight_change")
 _COLOURS = "RdBu_r"
 
@@ -28,7 +28,7 @@ def make_weight_surface(
     out_pdf: Path,
     out_png: Path,
 ) -> None:
-    """Draw a surface for each data set (a row) and masked stream: image and motion cue.
+    """Draw a surface for each data set (a row) and masked stream, in the detector's order.
 
     Height and colour are the change of the masked stream's weight. Dimensions are ranked within
     each seed by their change at the largest share, as dimensions of two seeds do not correspond;
@@ -51,6 +51,7 @@ def make_weight_surface(
         for _, own in values.groupby(["dataset", "masked"])
     )
     norm = TwoSlopeNorm(0.0, -limit, limit)
+    streams = list(values["masked"].unique())
     seeds = values["seed"].nunique()
     caption = (
         f"{experiment.label}: change of a stream's weight in each latent dimension when part of its"
@@ -60,16 +61,20 @@ def make_weight_surface(
         " change."
     )
     with figure_style():
-        figure = Figure(figsize=(10.4, 0.4 + 4.2 * len(datasets)))
+        figure = Figure(figsize=(5.2 * len(streams), 0.4 + 4.2 * len(datasets)))
         top = 1 - 0.55 / figure.get_figheight()
         figure.subplots_adjust(left=0.02, right=0.88, bottom=0.05, top=top, wspace=0.1, hspace=0.3)
-        axes = figure.subplots(len(datasets), 2, squeeze=False, subplot_kw={"projection": "3d"})
+        axes = figure.subplots(
+            len(datasets), len(streams), squeeze=False, subplot_kw={"projection": "3d"}
+        )
         for row, dataset in zip(axes, datasets, strict=True):
-            for axis, (stream, title) in zip(row, _STREAMS.items(), strict=True):
+            for axis, stream in zip(row, streams, strict=True):
                 own = values[(values["dataset"] == dataset.key) & (values["masked"] == stream)]
                 _draw(axis, own, norm)
                 axis.set_title(
-                    f"{dataset.title}: {title} masked\n{_summary(own)}", fontsize=9, y=0.97
+                    f"{dataset.title}: {stream_title(stream)} masked\n{_summary(own)}",
+                    fontsize=9,
+                    y=0.97,
                 )
         bar = figure.add_axes((0.92, 0.22, 0.014, 0.45))
         figure.colorbar(axes[0][0].collections[0], cax=bar)

@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.claims import Robust, WeightsMove
+from fusevad.config.streams import stream_title
 from fusevad.files import read_csv
 from fusevad.report.statistics import paired_test
 from fusevad.report.verdicts.judge import Comparison, Finding, Missing
 
-_STREAMS = {"rgb": "the image", "motion": "the motion cue"}
+_WEIGHT = "weight_"
 
 
 def study_findings(
@@ -19,7 +20,7 @@ def study_findings(
     """Findings of a test that reads a study; a missing study makes the test untestable.
 
     Columns, after experiment, seed, protocol and level (0 is clean): `noise.csv` metric, value;
-    `masking.csv` masked (none|rgb|motion), metric, subset, value; `masking-dimensions.csv` masked,
+    `masking.csv` masked (none or a stream), metric, subset, value; `masking-dimensions.csv` masked,
     dimension, is_masked, weight_change (of the masked stream in the dimension, masked minus clean).
     """
     if not path.is_file():
@@ -60,15 +61,17 @@ def _robust(table: pd.DataFrame, metric: str, margin: float) -> Iterator[Finding
 
 def _weights_move(table: pd.DataFrame, margin: float) -> Iterator[Finding]:
     table = table[table["subset"] == "all"]
-    for stream, title in _STREAMS.items():
-        own = table[table["metric"] == f"weight_{stream}"]
+    for metric in (each for each in table["metric"].unique() if each.startswith(_WEIGHT)):
+        stream = metric.removeprefix(_WEIGHT)
+        title = stream_title(stream)
+        own = table[table["metric"] == metric]
         clean = own[own["level"] == 0].set_index("seed")["value"]
         if clean.empty:
             continue
         masked = own[(own["masked"] == stream) & (own["level"] > 0)]
         for level, values in _by_level(masked).items():
             yield Comparison(
-                label=f"weight of {title}: clean − {100 * level:g} % of it masked",
+                label=f"weight of the {title}: clean − {100 * level:g} % of it masked",
                 goal="greater",
                 margin=margin,
                 percent=False,
@@ -83,8 +86,9 @@ def _dimensions_move(table: pd.DataFrame, margin: float) -> Iterator[Finding]:
         groups = {bool(flag): part.droplevel(0) for flag, part in change.groupby(level=0)}
         if len(groups) < 2:
             continue
+        title = stream_title(str(stream))
         yield Comparison(
-            label=f"change of the weight of {_STREAMS[str(stream)]}, {100 * level:g} % masked: "
+            label=f"change of the weight of the {title}, {100 * level:g} % masked: "
             "other − masked dimensions",
             goal="greater",
             margin=margin,
