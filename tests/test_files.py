@@ -4,7 +4,15 @@ import os
 
 import pytest
 
-from fusevad.files import atomic_path, keep, kept, progress_folder, remove_abandoned
+from fusevad.errors import FusevadError
+from fusevad.files import (
+    atomic_path,
+    keep,
+    kept,
+    progress_folder,
+    read_csv,
+    remove_abandoned,
+)
 
 
 def test_bytes_reach_the_disk_before_their_name_and_the_name_before_the_job_goes_on(
@@ -60,6 +68,32 @@ def test_progress_of_other_settings_is_removed_and_that_of_other_files_stays(tmp
     assert progress_folder(tmp_path / "shard-1.h5", {"a": 1}) == mine and any(mine.iterdir())
     changed = progress_folder(tmp_path / "shard-1.h5", {"a": 2})
     assert changed != mine and not mine.exists() and other.exists()
+
+
+def test_old_files_of_other_machines_are_removed_and_new_ones_stay(tmp_path):
+    old, new = (tmp_path / f".x.{host}-7.tmp.h5" for host in ("0000", "0001"))
+    for path in (old, new):
+        path.touch()
+    week_ago = new.stat().st_mtime - 8 * 86400
+    os.utime(old, (week_ago, week_ago))
+    remove_abandoned(tmp_path)
+    assert not old.exists() and new.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("video,frames\na,16,9\n", "rows with more cells"),
+        ("video,frames\na,many\n", "column frames: not all numbers"),
+        ("video,frames\na," + "9" * 400 + "\n", "column frames: not all numbers"),
+    ],
+)
+def test_a_table_of_other_values_is_one_line(tmp_path, text, message):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(FusevadError, match=rf"a\.csv: {message}") as error:
+        read_csv(path, ["video", "frames"], text=("video",))
+    assert "\n" not in str(error.value)
 
 
 def test_files_of_running_processes_and_of_users_are_never_removed(tmp_path):

@@ -215,6 +215,27 @@ def test_a_missing_table_is_named(source, name):
         source.run()
 
 
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        *[("frames", cell) for cell in ("", "0", "-4", "1e15", "inf", "many")],
+        ("fps", "0"),
+        ("fps", "nan"),
+        ("classes", ""),
+        ("video", ""),
+    ],
+)
+def test_a_manifest_of_impossible_numbers_is_one_line(tmp_path, column, cell):
+    row = {"video": "a", "path": "a.mp4", "split": "test", "classes": "normal", "frames": "32"}
+    row |= {"fps": "20.0", "width": "64", "height": "48", "sha256": "0" * 64}
+    row |= {"variable_rate": "False", column: cell}
+    path = tmp_path / "manifest.csv"
+    path.write_text(f"{','.join(row)}\n{','.join(row.values())}\n")
+    with pytest.raises(FusevadError, match=r"manifest\.csv: .*make it again") as error:
+        read_manifest(path)
+    assert "\n" not in str(error.value)
+
+
 def test_all_bad_videos_are_named_and_nothing_is_written(source):
     cut(source.folder / "videos/walk.mp4", 0.5)
     (source.folder / "videos/calm.mp4").unlink()

@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from fusevad.data.made_videos import forget_others, resume_videos
 from fusevad.data.render.dataset import render_dataset, video_path
 from fusevad.data.render.frames import Stage, direct, iter_frames
 from fusevad.data.render.groundtruth import optical_flow, render_ground_truth, segment_captions
@@ -207,6 +208,29 @@ def test_half_a_line_of_a_killed_job_costs_one_video(rendered, tmp_path):
     assert [path.stat().st_mtime_ns == time for path, time in zip(paths, times, strict=True)] == [
         *[True] * (len(paths) - 1),
         False,
+    ]
+
+
+def test_a_table_of_hashes_that_leads_outside_removes_nothing(tmp_path):
+    victim = tmp_path / "victim.txt"
+    victim.write_text("mine")
+    out = tmp_path / "results/made/source"
+    (out / "videos").mkdir(parents=True)
+    paths = ("../../../../victim.txt", str(victim), "a/../../../../../victim.txt")
+    lines = "".join(f"{'0' * 64}  {path}\n" for path in paths)
+    (out / "videos/SHA256SUMS").write_text(lines)
+    assert resume_videos(out)[1] == set()
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("note", [b"", b"{", b"[1]", b"\xff", b"[" * 100_000])
+def test_videos_of_a_damaged_note_are_made_again_with_one_line(tmp_path, capsys, note):
+    (tmp_path / "render.json").write_bytes(note)
+    (tmp_path / "videos").mkdir()
+    forget_others(tmp_path, "render.json", (), "new", {})
+    assert not (tmp_path / "videos").exists()
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path / 'render.json'}: damaged; its videos are made again"
     ]
 
 

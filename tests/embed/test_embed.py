@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -16,12 +17,14 @@ from fusevad.embed import run as embed_module
 from fusevad.embed.index import make_index
 from fusevad.embed.run import embed_shard
 from fusevad.embed.settings import EmbedSettings
+from fusevad.embed.store import EmbeddingStore
 from fusevad.encoders.clip import load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.video.crops import crop_images
 from fusevad.video.decode import read_frames
 from tests.made_up_cues import stored_counts
+from tests.made_up_embeddings import write_stream
 from tests.made_up_tables import write_table
 from tests.made_up_videos import files_of_at_most, write_video
 from tests.tiny_clip import changed, make_encoder
@@ -353,6 +356,7 @@ def test_index_lists_every_video_in_the_manifests_order(data, shards, tmp_path):
         (lambda x, _: x.update(z=x["b"]), r"shard-1.*z is not in .*manifest.csv"),
         (lambda x, _: x.update(b=x["b"][[0, 0]]), r"shard-1.*b have shape \(2, 2, 24\)"),
         (lambda x, _: x.update(b=x["b"] * np.float16(np.nan)), "shard-1.*b are not finite"),
+        (lambda x, _: x.update(b=x["b"].astype(np.float64)), "shard-1.*b are not float16"),
         (lambda x, _: x.update(b=x["b"][:, :1]), "shard-1.*other settings"),
         (lambda x, _: x.update(b=x["b"][..., :8]), "shard-1.*other settings"),
         (lambda _, meta: meta.update(frame_stride="2"), "shard-1.*other settings"),
@@ -363,6 +367,35 @@ def test_wrong_shards_are_named(data, shards, tmp_path, change, message):
     with pytest.raises(FusevadError, match=message):
         make_index(data / "manifest.csv", shards, tmp_path / "index.csv")
     assert not (tmp_path / "index.csv").exists()
+
+
+@pytest.mark.parametrize("kind", ["BF16", "F8_E4M3", "F4"])
+@pytest.mark.parametrize("about", ["{}", "[" * 100_000])
+def test_a_shard_of_types_or_notes_of_others_is_one_line(data, tmp_path, kind, about):
+    size = {"BF16": 8, "F8_E4M3": 4, "F4": 2}[kind]
+    video = {"dtype": kind, "shape": [1, 1, 4], "data_offsets": [0, size]}
+    header = json.dumps({"b": video, "__metadata__": {"provenance": about}}).encode()
+    shard = tmp_path / "shard-0.safetensors"
+    shard.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    with pytest.raises(FusevadError, match=r"shard-0\.safetensors: .*damaged embeddings; delete"):
+        make_index(data / "manifest.csv", [shard], tmp_path / "index.csv")
+
+
+def test_an_index_names_only_what_is_beside_it_and_as_it_is(tmp_path):
+    index = write_stream(tmp_path, {"a": np.zeros((2, 1, 4), np.float16)})
+    text = index.read_text()
+    wrong = {
+        text.replace("shard-0", "../shard-0"): "not an index of shards",
+        text.replace("shard-0.safetensors", str(tmp_path / "shard-0.safetensors")): "not an index",
+        text.splitlines()[0] + "\n": "not an index of shards",
+        text.replace(",2,1,4,", ",2,1,8,"): "video a are not as listed",
+        text.replace(",2,1,4,", ",9,1,4,"): "video a are not as listed",
+        text.replace(",2,1,4,", ",2,1,x,"): "column dim: not all numbers",
+    }
+    for written, message in wrong.items():
+        index.write_text(written)
+        with pytest.raises(FusevadError, match=rf"index\.csv: .*{message}"):
+            EmbeddingStore(index, torch.device("cpu"))
 
 
 def test_a_shard_with_a_flipped_bit_gets_no_index(data, shards, tmp_path):

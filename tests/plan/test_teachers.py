@@ -81,7 +81,7 @@ def test_a_student_reads_the_streams_that_its_teacher_scores_by(folder):
         ),
         (
             "a: {label: A, method: magic}\n",
-            "'a': method 'magic' is unknown; choose one of concat",
+            "'a': method 'magic' is unknown; choose one of .*concat",
         ),
         (
             "a: {label: A, method: concat, set: {model: {nu: 3}}}\n",

@@ -45,3 +45,31 @@ def test_scores_of_other_videos_are_refused_by_name(tmp_path, names, wrong):
     write_scores(tmp_path, [(0, "last", name, 0, 0, 10, 0.5) for name in names])
     with pytest.raises(FusevadError, match=wrong):
         segment_scores(tmp_path, "last", [video("a", 10)])
+
+
+@pytest.mark.parametrize("column", ["seed", "score"])
+def test_scores_that_lack_a_column_are_one_line(tmp_path, column):
+    write_scores(tmp_path, [(0, "last", "a", 0, 0, 10, 0.5)])
+    file = tmp_path / "scores.parquet"
+    pd.read_parquet(file).drop(columns=column).to_parquet(file, index=False)
+    with pytest.raises(FusevadError, match=r"scores\.parquet: not the scores of a run"):
+        segment_scores(tmp_path, "last", [video("a", 10)])
+
+
+def test_damaged_scores_are_one_line(tmp_path):
+    write_scores(tmp_path, [(0, "last", "a", 0, 0, 10, 0.5)])
+    file = tmp_path / "scores.parquet"
+    content = file.read_bytes()
+    for damaged in (b"", b"PAR1", content[:-9], content[: len(content) // 2], bytes(len(content))):
+        file.write_bytes(damaged)
+        with pytest.raises(FusevadError, match=r"scores\.parquet: unreadable scores"):
+            segment_scores(tmp_path, "last", [video("a", 10)])
+
+
+def test_more_rows_than_any_run_has_are_refused_before_they_are_in_memory(tmp_path, monkeypatch):
+    """Equal values take a few bytes, however many there are."""
+    write_scores(tmp_path, [(0, "last", "a", 0, 0, 10, 0.5)] * 30)
+    monkeypatch.setattr("fusevad.report.runs._MOST_ROWS", 20)
+    monkeypatch.setattr(pd, "read_parquet", None)
+    with pytest.raises(FusevadError, match="not the scores of a run"):
+        segment_scores(tmp_path, "last", [video("a", 10)])

@@ -1,10 +1,12 @@
 """Streams that only training needs, of other widths and without crops."""
 
+import json
 from collections.abc import Mapping
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from fusevad.embed.store import EmbeddingStore, open_streams
@@ -91,3 +93,23 @@ def test_embeddings_of_another_width_than_the_detector_learned_are_one_clear_lin
     other = open_streams({"rgb": streams["audio"]}, ("rgb",), "test")
     with pytest.raises(FusevadError, match=r"3 features; detector listening learned from 8"):
         detector.score(other, ["fire_20"])
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        [],
+        {"settings": 1, "widths": {}},
+        {"settings": {}, "widths": {}},
+        {"settings": {"method": "gating"}, "widths": {"rgb": "x", "motion": 4}},
+        {"settings": {"method": "gating"}, "widths": {"rgb": 10**9, "motion": 10**9}},
+        {"settings": {"method": "gating"}, "widths": {"rgb": 65536, "motion": 65536}},
+        {"settings": {"method": "gating"}, "widths": {"rgb": 8, "motion": 8}},
+    ],
+)
+def test_weights_of_others_are_one_line_and_no_gigabytes(tmp_path, about):
+    file = tmp_path / "seed-0-last.safetensors"
+    file.write_bytes(save({"x": torch.zeros(1)}, {"detector": json.dumps(about)}))
+    with pytest.raises(FusevadError, match=r"seed-0-last\.safetensors: ") as error:
+        load_detector(file, torch.device("cpu"))
+    assert "\n" not in str(error.value)

@@ -14,8 +14,9 @@ import platform
 import re
 import shutil
 import sys
+import time
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fusevad.errors import FusevadError
@@ -35,7 +36,10 @@ _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
 # Another disk, one without links, a file of another user.
 _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
 _LONGEST_NAME = 255  # bytes, on all common file systems
-_TEMPORARY = re.compile(rf"\..*\.{_HOST}-(\d+)\.tmp(\..*)?")
+_TEMPORARY = re.compile(r"\..*\.([0-9a-f]{4})-(\d+)\.tmp(\..*)?")
+# Seconds after which another machine's temporary file is not being written any more. Every write
+# changes its time, and the longest, a shard that is joined, takes minutes.
+_OLD = 7 * 86400
 
 
 @contextlib.contextmanager
@@ -52,7 +56,7 @@ def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
         durable: whether the bytes reach the disk before the name does, so that a power cut leaves
             no empty file; not needed for many files that are cheap to make again.
     """
-    temporary = _temporary(final)
+    temporary = temporary_path(final)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -71,7 +75,7 @@ def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _temporary(final: Path) -> Path:
+def temporary_path(final: Path) -> Path:
     """The name of a file that is not complete yet: no longer than a file system allows."""
     end = f".{_HOST}-{os.getpid()}.tmp{final.suffix}"
     if len(os.fsencode(f".{final.stem}{end}")) <= _LONGEST_NAME:
@@ -91,13 +95,23 @@ def _sync(path: Path) -> None:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove temporary files of killed processes of this machine from a folder."""
+    """Remove temporary files of killed processes from a folder.
+
+    Of other machines, whose processes are not seen here, those that are a week old.
+    """
     if not folder.is_dir():
         return
     for path in folder.iterdir():
         match = _TEMPORARY.fullmatch(path.name)
-        if match and not _runs(int(match[1])):
+        if match and not (_runs(int(match[2])) if match[1] == _HOST else _is_new(path)):
             path.unlink(missing_ok=True)
+
+
+def _is_new(path: Path) -> bool:
+    try:
+        return time.time() - path.lstat().st_mtime < _OLD
+    except FileNotFoundError:  # its process has renamed it by now
+        return True
 
 
 def _runs(process: int) -> bool:
@@ -183,7 +197,8 @@ def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.D
     and the other rows keep their numbers.
 
     Raises:
-        FusevadError: the file is missing, is no CSV, or lacks a column.
+        FusevadError: the file is missing, is no CSV, lacks a column, or has other values than
+            numbers or booleans in a column that is not text.
     """
     import pandas as pd
 
@@ -203,6 +218,12 @@ def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.D
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise FusevadError(f"{path}: no column {', '.join(missing)}; make it again")
+    # pandas takes the first cells of rows with more cells than columns for names of the rows.
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise FusevadError(f"{path}: rows with more cells than there are columns; make it again")
+    for column in () if frame.empty else set(columns).difference(text):
+        if frame[column].dtype.kind not in "biuf":
+            raise FusevadError(f"{path}: column {column}: not all numbers; make it again")
     return frame.dropna(how="all") if set(columns) <= set(text) else frame
 
 
@@ -226,6 +247,13 @@ def progress_folder(final: Path, made_with: Mapping[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     remove_abandoned(folder)
     return folder
+
+
+def stays_inside(path: str) -> bool:
+    """Whether a relative path is written plainly and leads down only."""
+    pure = PurePosixPath(path)
+    plain = path == str(pure) and "\0" not in path and path != "."
+    return plain and not pure.is_absolute() and ".." not in pure.parts
 
 
 def sha256(path: Path) -> str:

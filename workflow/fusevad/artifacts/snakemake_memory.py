@@ -44,7 +44,7 @@ def _forget(path: str, settings_file: str) -> None:
         inputs = json.loads(note.read_text()).get("input") or []
     except FileNotFoundError:
         return
-    except ValueError:
+    except (ValueError, AttributeError, RecursionError):  # damaged
         inputs = []
     if settings_file not in inputs:
         note.unlink()

@@ -5,7 +5,6 @@ and put files into the workspace before they are checked.
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -26,7 +25,7 @@ from fusevad.artifacts.trusted import LockedStage, in_results, listed_files, loc
 from fusevad.artifacts.units import Unit
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
-from fusevad.files import write_text
+from fusevad.files import remove_abandoned, temporary_path, write_text
 
 if TYPE_CHECKING:
     from dvc_data.hashfile.db import HashFileDB
@@ -163,13 +162,12 @@ class Store:
                 raise FusevadError(f"{path}: outside results; not restored")
         self._obtain(wanted, ignore)
         finals = [self.root / path for path in wanted]
-        temporary = [
-            final.with_name(f".{final.name}.{os.getpid()}.restored.tmp") for final in finals
-        ]
+        temporary = [temporary_path(final) for final in finals]
         try:
             with one_line("copying from DVC's cache into the workspace"):
                 for folder in {final.parent for final in finals}:
                     folder.mkdir(parents=True, exist_ok=True)
+                    remove_abandoned(folder)
                 for md5, path in zip(wanted.values(), temporary, strict=True):
                     copy_file(self._cached(md5), path)
                 for path, final in zip(temporary, finals, strict=True):

@@ -8,10 +8,10 @@ and a file is inside its folder and `results/`.
 import json
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from fusevad.errors import FusevadError
+from fusevad.files import stays_inside
 from fusevad.parsing import parse
 
 _FILE = re.compile(r"[0-9a-f]{32}")
@@ -52,7 +52,7 @@ class _Listed:
     def __post_init__(self) -> None:
         if not _FILE.fullmatch(self.md5):
             raise ValueError(f"{self.md5!r} is not an MD5")
-        if not _stays_inside(self.relpath):
+        if not stays_inside(self.relpath):
             raise ValueError(f"{self.relpath!r} is outside the folder")
 
 
@@ -84,11 +84,4 @@ def listed_files(content: bytes, folder: str) -> dict[str, str]:
 
 def in_results(path: str) -> bool:
     """Whether a path of the repository names something in `results/`."""
-    return path.startswith("results/") and _stays_inside(path)
-
-
-def _stays_inside(path: str) -> bool:
-    """Whether a relative path is in normal form and only leads down."""
-    pure = PurePosixPath(path)
-    plain = path == str(pure) and "\0" not in path and path != "."
-    return plain and not pure.is_absolute() and ".." not in pure.parts
+    return path.startswith("results/") and stays_inside(path)

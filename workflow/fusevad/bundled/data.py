@@ -69,7 +69,8 @@ def make_encoder_data(settings: EncoderDataSettings, folder: Path, workers: int)
 
 def read_encoder_data(folder: Path, part: str) -> EncoderData:
     """All segments of `train` or `held-out` in memory (about 170 kB each)."""
-    table = read_csv(folder / "segments.csv", ["file", "part", "segment", "caption"])
+    text = ("file", "part", "caption")
+    table = read_csv(folder / "segments.csv", [*text, "segment"], text)
     table = table[table["part"] == part]
     clips = [np.load(folder / file) for file in table["file"].unique()]
     frames = np.concatenate([clip["frames"] for clip in clips])

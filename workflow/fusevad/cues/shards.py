@@ -34,6 +34,7 @@ _DIGEST = 64  # length of a SHA-256 in hexadecimal digits
 # Measured on real clips: 120 kB for ten cues of a segment; LZ4 200 kB, at nearly the same speed.
 _LEVEL = 1
 _CODEC = pyarrow.Codec("zstd", compression_level=_LEVEL)
+_LONGEST_INDEX = 64 << 20  # bytes; a video of ten cues has 1 kB
 # Errors of h5py and pyarrow on damaged bytes.
 _DAMAGE = (OSError, KeyError, ValueError, TypeError, RuntimeError, OverflowError, MemoryError)
 
@@ -191,7 +192,8 @@ def _own_dataset(store: h5py.File, name: str) -> h5py.Dataset:
 
 def _read_index(file: Path, store: h5py.File) -> ShardIndex:
     dataset = _own_dataset(store, _INDEX)
-    if dataset.ndim != 1 or dataset.chunks or dataset.size > file.stat().st_size:
+    longest = min(_LONGEST_INDEX, file.stat().st_size)
+    if dataset.ndim != 1 or dataset.chunks or dataset.size > longest:
         raise ValueError("the index is not text")
     text = dataset[()].tobytes()
     digest, content = text[:_DIGEST], text[_DIGEST:]

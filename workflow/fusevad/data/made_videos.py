@@ -5,7 +5,6 @@ kept in `.videos.progress`, which becomes `videos` when all are made. A table of
 the folder says which of them are finished and undamaged.
 """
 
-import json
 import re
 import shutil
 import sys
@@ -13,15 +12,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from fusevad.errors import FusevadError
 from fusevad.files import (
     HASHES,
     folder_files,
     hashes_text,
     remove_abandoned,
     sha256,
+    stays_inside,
     write_json,
     write_text,
 )
+from fusevad.parsing import parse, read_noted
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
@@ -99,7 +101,7 @@ def forget_others(
         settings: of the stage, noted for readers.
     """
     path = out / note
-    if path.exists() and json.loads(path.read_text()).get("digest") == digest:
+    if _noted(path) == digest:
         return
     for name in tables:
         (out / name).unlink(missing_ok=True)
@@ -109,12 +111,26 @@ def forget_others(
     write_json({"digest": digest, "settings": dict(settings)}, path)
 
 
+def _noted(path: Path) -> str | None:
+    """The digest of a note; None if there is no note, or a damaged one, which is said."""
+    if not path.is_file():
+        return None
+    try:
+        return str(parse(dict[str, Any], read_noted(path), str(path)).get("digest"))
+    except FusevadError:
+        print(f"{path}: damaged; its videos are made again", file=sys.stderr)
+        return None
+
+
 def _read(folder: Path) -> dict[str, str]:
-    """Hashes by path; the last line of a path counts; half a line of a killed job is ignored."""
+    """Hashes by path; the last line of a path counts; half a line of a killed job is ignored.
+
+    A path that leads out of the folder is ignored: its file would be removed as a damaged one.
+    """
     table = folder / HASHES
     if not table.is_file():
         return {}
     text = table.read_text(errors="replace")
     lines = text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
     found = filter(None, map(_LINE.fullmatch, lines))
-    return {line[2]: line[1] for line in found}
+    return {line[2]: line[1] for line in found if stays_inside(line[2])}

@@ -31,6 +31,8 @@ _MANIFEST_COLUMNS = [
     "variable_rate",
 ]  # fmt: skip
 
+_MOST_FRAMES = 1_000_000_000  # a year at 30 a second: labels of frames are in memory
+
 
 @dataclass(frozen=True, slots=True)
 class Video:
@@ -157,6 +159,10 @@ def read_manifest(path: Path) -> list[Video]:
     frame = read_csv(path, _MANIFEST_COLUMNS, text)
     if frame.empty:
         raise FusevadError(f"{path}: no videos in the manifest; make it again")
+    numbers, texts = frame[["frames", "fps", "width", "height"]], frame[list(text)]
+    possible = np.isfinite(numbers) & (numbers > 0) & (numbers < _MOST_FRAMES)
+    if not possible.all(axis=None) or texts.isna().any(axis=None):
+        raise FusevadError(f"{path}: an empty cell or an impossible number; make it again")
     return [
         Video(
             name=row.video,

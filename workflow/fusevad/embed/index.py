@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from tqdm import tqdm
 
 from fusevad.data.manifest import Video, read_manifest
-from fusevad.embed.shards import embeddings_sha256, stored_videos
+from fusevad.embed.shards import UNREADABLE, embeddings_sha256, stored_videos
 from fusevad.errors import FusevadError
 from fusevad.files import sha256, write_csv
 
-_AGAIN = "delete it and run the workflow again"
+AGAIN = "delete it and run the workflow again"
 
 
 class _IndexRow(NamedTuple):
@@ -42,15 +42,15 @@ def make_index(manifest: Path, shards: Sequence[Path], out_csv: Path) -> None:
         digest = sha256(file) if file.is_file() else ""
         for name, tensor, provenance in _read_shard(file):
             if name in rows:
-                raise FusevadError(f"{file}: video {name} is also in {rows[name].file}; {_AGAIN}")
+                raise FusevadError(f"{file}: video {name} is also in {rows[name].file}; {AGAIN}")
             if name not in videos:
-                raise FusevadError(f"{file}: video {name} is not in {manifest}; {_AGAIN}")
+                raise FusevadError(f"{file}: video {name} is not in {manifest}; {AGAIN}")
             _check_tensor(file, videos[name], tensor)
             first = first or (file, provenance, tensor.shape[1:])
             if first[1:] != (provenance, tensor.shape[1:]):
                 raise FusevadError(
                     f"{file}: made with other settings, weights, crops or features than "
-                    f"{first[0]}; {_AGAIN}"
+                    f"{first[0]}; {AGAIN}"
                 )
             rows[name] = _IndexRow(name, file.name, *tensor.shape, sha256=digest)
     missing = [name for name in videos if name not in rows]
@@ -93,17 +93,19 @@ def _read_shard(file: Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
             for name in store.keys():  # noqa: SIM118 (not a dictionary: it can't be iterated)
                 tensor = store.get_tensor(name)
                 if name in videos and embeddings_sha256(tensor) != videos[name].sha256:
-                    raise FusevadError(f"{file}: embeddings of video {name} are damaged; {_AGAIN}")
+                    raise FusevadError(f"{file}: embeddings of video {name} are damaged; {AGAIN}")
                 yield name, tensor, provenance
-    except (OSError, ValueError, SafetensorError) as error:
-        raise FusevadError(f"{file}: missing or damaged embeddings; {_AGAIN}") from error
+    except UNREADABLE as error:
+        raise FusevadError(f"{file}: missing or damaged embeddings; {AGAIN}") from error
 
 
 def _check_tensor(file: Path, video: Video, tensor: np.ndarray) -> None:
     if tensor.ndim != 3 or len(tensor) != video.segments:
         raise FusevadError(
             f"{file}: embeddings of video {video.name} have shape {tensor.shape}, but it has "
-            f"{video.segments} segments; {_AGAIN}"
+            f"{video.segments} segments; {AGAIN}"
         )
+    if tensor.dtype != np.float16:
+        raise FusevadError(f"{file}: embeddings of video {video.name} are not float16; {AGAIN}")
     if not np.isfinite(tensor).all():
-        raise FusevadError(f"{file}: embeddings of video {video.name} are not finite; {_AGAIN}")
+        raise FusevadError(f"{file}: embeddings of video {video.name} are not finite; {AGAIN}")

@@ -19,6 +19,11 @@ from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
 from fusevad.parsing import parse
 
+# What reading a damaged shard, or one of types that NumPy lacks, raises.
+UNREADABLE = (
+    OSError, ValueError, TypeError, AttributeError, RecursionError, SafetensorError
+)  # fmt: skip
+
 
 def write_shard(
     final: Path,
@@ -105,5 +110,5 @@ def whole_videos(
                     yield name, video.source, embeddings
                 else:
                     tqdm.write(f"{file}: video {name} is damaged; it is embedded again", sys.stderr)
-    except (OSError, ValueError, SafetensorError, FusevadError):
+    except (*UNREADABLE, FusevadError):
         tqdm.write(f"{file}: damaged embeddings; they are made again", sys.stderr)

@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from fusevad.embed.index import check_shard
+from fusevad.embed.index import AGAIN, check_shard
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
 
@@ -23,6 +23,8 @@ class EmbeddingStore:
     def __init__(self, index: Path, device: torch.device) -> None:
         columns = ["video", "file", "segments", "crops", "dim", "sha256"]
         table = read_csv(index, columns, text=("video", "file", "sha256"))
+        if table.empty or not all(map(_is_name, table["file"])):
+            raise FusevadError(f"{index}: not an index of shards beside it; {AGAIN}")
         self.index = index
         self.device = device
         self.dim = int(table["dim"].iloc[0])
@@ -31,6 +33,8 @@ class EmbeddingStore:
         for file, digest in sorted(dict(zip(table["file"], table["sha256"], strict=True)).items()):
             check_shard(index, index.parent / file, digest)
             self._tensors.update(_read_shard(index.parent / file, device))
+        for row in table.itertuples():
+            _check_as_listed(index, row.video, self._tensors, (row.segments, row.crops, row.dim))
 
     def __getitem__(self, video: str) -> Tensor:
         """`segments x crops x D` of a video."""
@@ -226,6 +230,19 @@ def _pad(streams: Mapping[str, list[Tensor]], minimum: int) -> Padded:
         padded[role] = out
     mask = torch.arange(longest) < lengths[:, None]
     return Padded(padded, mask.to(padded[first].device))
+
+
+def _is_name(file: object) -> bool:
+    """Whether it names a file of the index's own folder."""
+    return isinstance(file, str) and file == Path(file).name
+
+
+def _check_as_listed(
+    index: Path, video: str, tensors: Mapping[str, Tensor], shape: tuple[int, int, int]
+) -> None:
+    found = tensors.get(video)
+    if found is not None and (found.dtype != torch.float16 or tuple(found.shape) != shape):
+        raise FusevadError(f"{index}: embeddings of video {video} are not as listed; {AGAIN}")
 
 
 def _read_shard(path: Path, device: torch.device) -> dict[str, Tensor]:

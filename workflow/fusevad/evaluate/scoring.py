@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -18,10 +19,22 @@ from fusevad.evaluate.history import SCORE, WEIGHT
 from fusevad.files import atomic_path
 from fusevad.models.base import Detector, build
 from fusevad.models.output import Output
+from fusevad.parsing import parse
 from fusevad.train.settings import TrainSettings, as_method, train_settings
 
 _ROWS_PER_BATCH = 16
 _ABOUT = "detector"
+# Features of a stream; the widest of published ones have 4,096.
+_WIDEST = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """Notes in a file of weights: settings of training, widths by stream, and the device."""
+
+    settings: dict[str, Any]
+    widths: dict[str, Annotated[int, Field(gt=0, le=_WIDEST)]]
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +158,23 @@ def load_detector(file: Path, device: torch.device, method: str | None = None) -
     settings, widths = read_about(file)
     if method is not None:
         settings = as_method(settings, method)
-    model = build(settings.method, settings.model, widths, settings.loss).to(device)
-    try:
-        model.load_state_dict(load_file(file, device=str(device)))
-    except (RuntimeError, OSError, SafetensorError) as error:
+    blueprint = (settings.method, settings.model, widths, settings.loss)
+    # Without memory first: settings of others may ask for gigabytes that the file does not have.
+    with torch.device("meta"):
+        wanted = build(*blueprint).state_dict()
+    if {name: list(tensor.shape) for name, tensor in wanted.items()} != _shapes(file):
         raise FusevadError(
             f"{file}: not the parameters of method {settings.method}; "
             + ("train this run again" if method is None else "compare methods with the same ones")
-        ) from error
+        )
+    model = build(*blueprint).to(device)
+    model.load_state_dict(load_file(file, device=str(device)))
     return TrainedDetector(model.eval(), settings)
+
+
+def _shapes(file: Path) -> dict[str, list[int]]:
+    with safe_open(file, framework="pt") as content:
+        return {name: content.get_slice(name).get_shape() for name in content.keys()}  # noqa: SIM118
 
 
 def read_about(file: Path) -> tuple[TrainSettings, dict[str, int]]:
@@ -163,7 +184,7 @@ def read_about(file: Path) -> tuple[TrainSettings, dict[str, int]]:
         FusevadError: the file is missing, damaged or lacks this information.
     """
     about = _read_about(file)
-    return train_settings(about["settings"], str(file)), about["widths"]
+    return train_settings(about.settings, str(file)), about.widths
 
 
 def trained_on(file: Path) -> str | None:
@@ -172,13 +193,13 @@ def trained_on(file: Path) -> str | None:
     Raises:
         FusevadError: the file is missing, damaged or says nothing of its detector.
     """
-    return _read_about(file).get("device")
+    return _read_about(file).device
 
 
-def _read_about(file: Path) -> dict[str, Any]:
+def _read_about(file: Path) -> _About:
     try:
         with safe_open(file, framework="pt") as content:
-            about = json.loads((content.metadata() or {})[_ABOUT])
-        return {name: about[name] for name in ("settings", "widths")} | about
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            values = json.loads((content.metadata() or {})[_ABOUT])
+    except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise FusevadError(f"{file}: unreadable weights; train this run again") from error
+    return parse(_About, values, str(file))

@@ -6,11 +6,16 @@ from math import prod
 from pathlib import Path
 
 import pandas as pd
+import pyarrow
+from pyarrow import parquet
 from safetensors import SafetensorError, safe_open
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
+
+_SCORES = ("seed", "protocol", "video", "segment", "start", "end", "score")
+_MOST_ROWS = 50_000_000  # ten seeds of XD-Violence have 4.4 million
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +138,23 @@ def read_scores(run: Path, protocol: str) -> pd.DataFrame:
     path = run / "scores.parquet"
     if not path.is_file():
         raise FusevadError(f"{path}: no such file; train the experiment first")
-    scores = pd.read_parquet(path, filters=[("protocol", "==", protocol)])
+    try:
+        scores = _read_parquet(path, protocol)
+    except (OSError, MemoryError, pyarrow.ArrowException) as error:
+        raise FusevadError(f"{path}: unreadable scores; evaluate the run again") from error
     if scores.empty:
         raise FusevadError(f"{path}: no scores under protocol {protocol}; train it again")
     return scores.drop(columns="protocol").sort_values(
         ["seed", "video", "segment"], ignore_index=True
     )
+
+
+def _read_parquet(path: Path, protocol: str) -> pd.DataFrame:
+    # A run of equal values takes no bytes: a small file may have any number of rows.
+    about = parquet.read_metadata(path)
+    if about.num_rows > _MOST_ROWS or not set(_SCORES) <= set(about.schema.names):
+        raise FusevadError(f"{path}: not the scores of a run; evaluate the run again")
+    return pd.read_parquet(path, filters=[("protocol", "==", protocol)])
 
 
 def count_parameters(run: Path, seed: int) -> int:
@@ -227,7 +243,8 @@ def _sampling(dataset: TableDataset) -> str:
 
 
 def _skipped(dataset: TableDataset) -> str:
-    videos = read_csv(dataset.skipped, ["video", "path", "reason"], text=("video",))["video"]
+    columns = ("video", "path", "reason")
+    videos = read_csv(dataset.skipped, [*columns], columns)["video"]
     if videos.empty:
         return "no video was skipped"
     named = ", ".join(videos[:5]) + (", ..." if len(videos) > 5 else "")

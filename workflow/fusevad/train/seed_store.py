@@ -1,7 +1,6 @@
 """Finished seeds, each stored once for all that decides its bits, and reused by any run."""
 
 import csv
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.history import COLUMNS, EpochRecord
 from fusevad.evaluate.scoring import save_weights, weights_file
 from fusevad.files import atomic_path, sha256, share, write_json
-from fusevad.parsing import FORBID, parse
+from fusevad.parsing import FORBID, parse, read_noted
 from fusevad.train.seed_key import record_file
 from fusevad.train.seed_run import SeedResult
 from fusevad.train.settings import TrainSettings
@@ -128,7 +127,7 @@ class KeptSeed:
             with safe_open(self._scores, framework="numpy") as file:
                 columns = tuple(file.metadata()[COLUMNS].split(","))
                 return KeptScores(columns, file.get_tensor("scores"))
-        except (OSError, SafetensorError) as error:
+        except (OSError, KeyError, TypeError, SafetensorError) as error:
             raise FusevadError(f"{self._scores}: unreadable; train this seed again") from error
 
     @property
@@ -144,11 +143,7 @@ class KeptSeed:
         yield from map(self.weights, KEPT_PROTOCOLS)
 
     def _read(self) -> _Record:
-        try:
-            values = json.loads(self._record.read_text())
-        except (OSError, ValueError) as error:
-            raise FusevadError(f"{self._record}: unreadable; train this seed again") from error
-        return parse(_Record, values, str(self._record))
+        return parse(_Record, read_noted(self._record), str(self._record))
 
 
 def _history_of_run(file: Path, seed: int) -> list[EpochRecord]:

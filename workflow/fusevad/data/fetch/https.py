@@ -1,6 +1,5 @@
 """Mirrors on the web: downloads resume, even in a later run."""
 
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -9,6 +8,7 @@ from http import HTTPStatus
 
 import requests
 import urllib3
+from pydantic import TypeAdapter, ValidationError
 from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 
@@ -41,6 +41,9 @@ class _Note:
     url: str
     validator: str = ""
     length: int | None = None
+
+
+_NOTE = TypeAdapter(_Note)
 
 
 def download(url: str, slot: Slot, known: bool, headers: Mapping[str, str] | None = None) -> None:
@@ -191,7 +194,10 @@ def _size(slot: Slot) -> int:
 
 def _read_note(slot: Slot) -> _Note | None:
     """The note on `slot.part`; None if a kind of source without notes wrote it."""
-    return _Note(**json.loads(slot.note.read_text())) if slot.note.exists() else None
+    try:
+        return _NOTE.validate_json(slot.note.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
 
 
 def _reason(error: Exception) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fusevad.errors import FusevadError
-from fusevad.parsing import FORBID, parse
+from fusevad.parsing import FORBID, parse, read_noted
 
 # Raise it when the renderer's pictures, sounds or encoding change: all videos are then rendered
 # again. `tests/data/test_render.py` pins the bytes of one video.
@@ -95,4 +95,5 @@ def load_settings(path: Path) -> RenderSettings:
     """The settings that `render_dataset` wrote to its render.json."""
     if not path.exists():
         raise FusevadError(f"{path}: no rendered data set here; run the rule render first")
-    return parse(RenderSettings, json.loads(path.read_text())["settings"], str(path))
+    note = parse(dict[str, Any], read_noted(path), str(path))
+    return parse(RenderSettings, note.get("settings"), str(path))

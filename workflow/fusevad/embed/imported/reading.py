@@ -214,6 +214,8 @@ def _open(file: Path) -> NDArray[np.floating]:
         raise FusevadError(
             f"{file}: not a readable array of numbers ({reason}); download or convert it again"
         ) from error
+    if not isinstance(array, np.ndarray):
+        raise FusevadError(f"{file}: an archive of arrays (.npz), not one; convert it to .npy")
     if array.dtype.kind != "f":
         raise FusevadError(f"{file}: values of type {array.dtype}; convert them to float32")
     return array
