@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fusevad.artifacts.adopt import adopt
-from fusevad.artifacts.gc import Unused, delete, unused
+from fusevad.artifacts.gc import Unused, delete, listed, unused
 from tests.made_up_plan import DATA, EMBEDDINGS, made_up_plan, make, write
 
 
@@ -82,6 +82,24 @@ def test_unfit_files_and_forgotten_settings_are_listed():
     assert any(path.startswith("results/settings/train/tiny/theirs.") for path in listed)
     current = made_up_plan(rate=0.2)
     assert current.settings_file(current.jobs["manifest/tiny"]) not in listed
+
+
+def test_settings_files_are_one_line_a_stage_and_all_others_a_line_each():
+    plan = made_up_plan(runs=("ours", "theirs"))
+    make(plan)
+    adopt(plan)
+    found = unused([made_up_plan()])
+    lines = {each.path: each.size for each in listed(found)}
+    assert f"{DATA}/runs/theirs" in lines
+    assert "results/settings/train/ (1 file)" in lines
+    assert "results/settings/report/ (1 file)" in lines
+    assert not any(path.endswith(".json") for path in lines)
+    assert sum(lines.values()) == sum(each.size for each in found)
+    many = [Unused(f"results/settings/cues/tiny/{n}.json", 10 + n) for n in range(3)]
+    assert listed([*many, Unused("results/settings/book.json", 5)]) == [
+        Unused("results/settings/cues/ (3 files)", 33),
+        Unused("results/settings/ (1 file)", 5),
+    ]
 
 
 def test_deleting_leaves_what_is_in_use_and_no_empty_folders():

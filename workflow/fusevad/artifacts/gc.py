@@ -45,6 +45,27 @@ def unused(plans: Iterable[Plan]) -> list[Unused]:
     return sorted(sized, key=lambda each: (-each.size, each.path))
 
 
+def listed(found: Iterable[Unused]) -> list[Unused]:
+    """For readers: the many small settings files as a line for each folder, with their number."""
+    shown: list[Unused] = []
+    settings: dict[str, list[Unused]] = {}
+    for each in found:
+        if Path(each.path).is_relative_to(SETTINGS_FOLDER) and each.path.endswith(".json"):
+            settings.setdefault(_settings_group(each.path), []).append(each)
+        else:
+            shown.append(each)
+    for folder, files in settings.items():
+        number = f"{len(files)} file" + "s" * (len(files) > 1)
+        shown.append(Unused(f"{folder} ({number})", sum(file.size for file in files)))
+    return shown
+
+
+def _settings_group(path: str) -> str:
+    """The folder of a stage, or of another configuration; else the folder of all settings."""
+    first, *deeper = Path(path).relative_to(SETTINGS_FOLDER).parts
+    return f"{SETTINGS_FOLDER}/{first}/" if deeper else f"{SETTINGS_FOLDER}/"
+
+
 def delete(found: Iterable[Unused]) -> None:
     """Remove files and folders, and folders that become empty."""
     for each in found:

@@ -160,12 +160,12 @@ def gc(
     """Artifacts: list, with sizes, what neither config/config.yaml nor a CONFIGFILE refers to."""
     from fusevad.artifacts.adopt import refuse_while_running
     from fusevad.artifacts.gc import delete as remove
-    from fusevad.artifacts.gc import unused
+    from fusevad.artifacts.gc import listed, unused
     from fusevad.plan.stages import plan
 
     used = [[], *([Path(file) for file in each.split(",")] for each in configfile or [])]
     found = unused(plan(_config(files)) for files in used)
-    for each in found:
+    for each in listed(found):
         print(f"{_bytes(each.size):>9}  {each.path}")
     total = _bytes(sum(each.size for each in found))
     if delete:
