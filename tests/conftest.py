@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,10 @@ ROOT = Path(__file__).resolve().parents[1]
 WORKFLOW = ROOT / "tests" / "workflow"
 # What `make test` may take on a machine of 8 GB with two workers.
 WORKER_GB = 4
+
+# There are two workers: more threads of torch and BLAS than one spend most of their time waiting.
+# Set before either is imported, and inherited by every process that a test starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Collecting imports torch and much else, which never becomes garbage; searching it for garbage took
 # a third of the time. Only what tests make is searched.

@@ -81,6 +81,7 @@ def write_data(folder, count):
 
 
 def write_run(folder, videos, shared, truth, generator):
+    test = LabelledTest(videos)
     seeds, classes, scores = [], [], []
     spread = generator.standard_normal(len(SEEDS))
     skills = truth.skill + truth.seed_spread * (spread - spread.mean()) / spread.std()
@@ -90,7 +91,6 @@ def write_run(folder, videos, shared, truth, generator):
             for video, noise in zip(videos, shared, strict=True)
         }
         key = (seed, "validation")
-        test = LabelledTest(videos)
         pooled = test.pooled(segments)
         seeds += [(*key, 1, m, v) for m, v in test.metrics(pooled).items()]
         for name, metrics in test.class_metrics(pooled).items():

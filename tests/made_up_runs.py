@@ -68,6 +68,7 @@ def write_video(path, brightness, moving):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream.options = {"preset": "ultrafast"}
         for k in range(FRAMES):
             picture = np.full((240, 320, 3), brightness, dtype=np.uint8)
             left = 20 + 4 * (k if moving.start <= k < moving.stop else moving.start)

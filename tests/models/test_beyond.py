@@ -171,8 +171,9 @@ def robust(**changes):
     return settings("robust-student-t", **changes)
 
 
-def t_loss(location: float, means, scales, nu: float) -> float:
-    return -stats.t.logpdf(means, nu, location, scales).sum()
+def t_loss(location, means, scales, nu: float):
+    """Of one location, or of each in an array."""
+    return -stats.t.logpdf(means, nu, np.asarray(location)[..., None], scales).sum(-1)
 
 
 def test_robust_fusion_tends_to_the_most_likely_location_of_student_t_observations():
@@ -185,7 +186,7 @@ def test_robust_fusion_tends_to_the_most_likely_location_of_student_t_observatio
         means = np.array([d.mean.flatten()[i].item() for d in (rgb, motion)])
         scales = np.array([math.exp(d.log_variance.flatten()[i].item() / 2) for d in (rgb, motion)])
         grid = np.linspace(means.min(), means.max(), 401)
-        best = grid[np.argmin([t_loss(x, means, scales, 5.0) for x in grid])]
+        best = grid[np.argmin(t_loss(grid, means, scales, 5.0))]
         width = np.ptp(means) / 400
         expected = optimize.minimize_scalar(
             t_loss,

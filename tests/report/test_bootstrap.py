@@ -105,7 +105,7 @@ def test_resampled_metrics_are_sklearns_on_the_frames_written_out(
     generator = np.random.default_rng(2)
     segments = LabelledSegments.of(made_up_videos(13, generator))
     scores = made_up_scores(segments, generator, digits)
-    resampling = VideoBootstrap(segments, resamples=150)
+    resampling = VideoBootstrap(segments, resamples=60)
     found = resampling.metric(metric, scores)
     everything = np.ones((1, 13))
     expected = [

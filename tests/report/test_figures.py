@@ -160,6 +160,7 @@ def test_the_pictures_of_a_variable_rate_are_even_in_seconds():
     assert timelines._shown_frames(late, edges[::-1][0] - edges[::-1]) == [0, 0, 0, 0, 0, 5]
 
 
+@pytest.mark.slow
 def test_the_timelines_show_scores_weights_and_truth_in_seconds(made_up, tmp_path, drawn):
     cues = tmp_path / "cues/shard-0.h5"
     make_cues(made_up.dataset.manifest, 0, 1, CueSettings(), cues)
