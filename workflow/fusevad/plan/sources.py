@@ -138,6 +138,9 @@ class Sources:
         for change in changes.values():
             if change.parts and change.owner.name not in vouched:
                 raise FusevadError(change.line)
+        # Nothing is taken over: git may have merged records of different clones.
+        self._recorded = _Recorded()
+        self._codes.clear()
         owners = self.owners.values()
         parts = sorted({part for owner in owners for part in owner.parts})
         recorded = _Recorded(
