@@ -2,6 +2,7 @@
 
 import os
 
+import pandas as pd
 import pytest
 
 from fusevad.errors import FusevadError
@@ -12,6 +13,7 @@ from fusevad.files import (
     progress_folder,
     read_csv,
     remove_abandoned,
+    write_csv,
 )
 
 
@@ -84,6 +86,7 @@ def test_old_files_of_other_machines_are_removed_and_new_ones_stay(tmp_path):
     ("text", "message"),
     [
         ("video,frames\na,16,9\n", "rows with more cells"),
+        ("video,frames\na,16\nb,16,9\n", r"not a CSV table \(.*saw 3\); make it again"),
         ("video,frames\na,many\n", "column frames: not all numbers"),
         ("video,frames\na," + "9" * 400 + "\n", "column frames: not all numbers"),
     ],
@@ -94,6 +97,12 @@ def test_a_table_of_other_values_is_one_line(tmp_path, text, message):
     with pytest.raises(FusevadError, match=rf"a\.csv: {message}") as error:
         read_csv(path, ["video", "frames"], text=("video",))
     assert "\n" not in str(error.value)
+
+
+def test_a_name_that_is_not_utf_8_is_one_line_and_leaves_no_table(tmp_path):
+    with pytest.raises(FusevadError, match=r"a\.csv: .*film_.* is not UTF-8; rename"):
+        write_csv(pd.DataFrame({"path": ["film_\udcff.mp4"]}), tmp_path / "a.csv")
+    assert not any(tmp_path.iterdir())
 
 
 def test_files_of_running_processes_and_of_users_are_never_removed(tmp_path):

@@ -173,9 +173,17 @@ def _linked(source: Path, target: Path) -> bool:
 
 
 def write_csv(frame: pd.DataFrame, final: Path) -> None:
-    """Write a table without its index, atomically, with floats that read back unchanged."""
-    with atomic_path(final) as temporary:
-        frame.to_csv(temporary, index=False)
+    """Write a table without its index, atomically, with floats that read back unchanged.
+
+    Raises:
+        FusevadError: a text, such as the name of a file, is not UTF-8.
+    """
+    try:
+        with atomic_path(final) as temporary:
+            frame.to_csv(temporary, index=False)
+    except UnicodeEncodeError as error:
+        around = error.object[max(error.start - 30, 0) : error.end + 30]
+        raise FusevadError(f"{final}: {around!r} is not UTF-8; rename that file") from error
 
 
 def write_text(text: str, final: Path, durable: bool = True) -> None:
@@ -214,7 +222,8 @@ def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.D
             skip_blank_lines=not set(columns) <= set(text),
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise FusevadError(f"{path}: not a CSV table ({error}); make it again") from error
+        reason = " ".join(str(error).split())
+        raise FusevadError(f"{path}: not a CSV table ({reason}); make it again") from error
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise FusevadError(f"{path}: no column {', '.join(missing)}; make it again")
