@@ -163,8 +163,8 @@ class VideoBootstrap:
         count = len(self.positive)
         chosen = own.positive > 0
         won = np.zeros((count, count))
-        for rival in range(count):
-            members = np.flatnonzero((own.video == rival) & (own.negative > 0))
+        for other in range(count):
+            members = np.flatnonzero((own.video == other) & (own.negative > 0))
             if not len(members):
                 continue
             ranked = members[np.argsort(scores[members])]
@@ -174,7 +174,7 @@ class VideoBootstrap:
                 for side in ("left", "right")
             )
             pairs = own.positive[chosen] * (left + right) / 2
-            won[:, rival] = np.bincount(own.video[chosen], pairs, minlength=count)
+            won[:, other] = np.bincount(own.video[chosen], pairs, minlength=count)
         return won
 
     def _ap(self, scores: Floats, weights: Floats) -> Floats:
