@@ -9,6 +9,7 @@ from torch import Tensor
 from fusevad.models.base import Detector, build
 from fusevad.models.output import Batch, Output
 from fusevad.models.registry import find
+from tests.made_up_texts import class_texts
 
 LENGTHS = (40, 7, 33, 1, 17)
 LABELS = (1.0, 0.0, 1.0, 0.0, 1.0)
@@ -21,15 +22,18 @@ def detector(method: str, width: int = 16, loss: dict | None = None, **model) ->
     """A detector with settings of its own, always with the same weights, in training."""
     known = find(method)
     torch.manual_seed(0)
-    widths = dict.fromkeys(known.roles, width)
-    return build(method, known.model(**model), widths, known.loss(**(loss or {})))
+    widths, settings = dict.fromkeys(known.roles, width), known.model(**model)
+    texts = class_texts(width) if settings.reads_texts else None
+    return build(method, settings, widths, known.loss(**(loss or {})), texts=texts)
 
 
 def bags(width: int = 16, labels: tuple[float, ...] = LABELS) -> Batch:
     """A training batch; padding is sevens."""
     x = torch.randn(len(LENGTHS), max(LENGTHS), width, generator=torch.Generator().manual_seed(2))
     x = torch.where(MASK[..., None], x, 7.0)
-    return Batch({"rgb": x}, MASK, torch.tensor(labels))
+    shown = (("fire",), (), ("chase", "fire"), (), ("chase",))
+    classes = tuple(s or ("fire",) if label else () for s, label in zip(shown, labels, strict=True))
+    return Batch({"rgb": x}, MASK, torch.tensor(labels), classes)
 
 
 def rows(x: Tensor, videos: list[int]) -> Iterator[Tensor]:
@@ -60,7 +64,7 @@ def check_padding_changes_no_loss(model: Detector) -> None:
     longer = torch.full((len(LENGTHS), max(LENGTHS) + 6, 16), -3.0)
     longer[:, : max(LENGTHS)] = torch.where(MASK[..., None], plain.streams["rgb"], 11.0)
     mask = torch.nn.functional.pad(MASK, (0, 6))
-    padded = Batch({"rgb": longer}, mask, plain.labels)
+    padded = Batch({"rgb": longer}, mask, plain.labels, plain.classes)
     # A batch moves the statistics of a batch norm.
     (_, expected), (_, found) = terms(deepcopy(model), plain), terms(model, padded)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)

@@ -10,6 +10,7 @@ from fusevad.models.base import Detector, build
 from fusevad.models.output import Batch, Distribution, Output
 from fusevad.models.registry import find, own
 from fusevad.models.settings import MethodSettings
+from tests.made_up_texts import class_texts
 
 WIDTH = 16
 ROLES = ("rgb", "motion")
@@ -24,9 +25,9 @@ def settings(method: str, **changes: Any) -> MethodSettings:
 def make(method: str, width: int = WIDTH, **changes: Any) -> Detector:
     """A small detector, always with the same weights."""
     torch.manual_seed(0)
-    return build(
-        method, settings(method, **changes), dict.fromkeys(find(method).roles, width)
-    ).eval()
+    widths, chosen = dict.fromkeys(find(method).roles, width), settings(method, **changes)
+    texts = class_texts(width) if chosen.reads_texts else None
+    return build(method, chosen, widths, texts=texts).eval()
 
 
 def batch(length: int, padding: int = 0) -> tuple[dict[str, Tensor], Tensor]:
@@ -43,7 +44,8 @@ def labelled(method: str, streams: dict[str, Tensor], mask: Tensor) -> Batch:
     labels = (torch.arange(len(mask)) % 2).float()
     teacher = Output(torch.zeros(mask.shape)) if find(method).taught else None
     read = {role: streams[role] for role in find(method).roles}
-    return Batch(read, mask, labels, (), teacher)
+    classes = tuple(("fire",) if label else () for label in labels)
+    return Batch(read, mask, labels, classes, teacher)
 
 
 def random_distributions(*shape: int, rank: int = 0) -> dict[str, Distribution]:

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from fusevad.encoders.text import save_class_texts
 from fusevad.train.run import TrainData
 from fusevad.train.settings import TrainSettings, train_settings
 from tests.made_up_embeddings import write_stream
 from tests.made_up_tables import write_table
+from tests.made_up_texts import class_texts
 
 DIM, CROPS = 8, 2
 VALUES: dict[str, Any] = {
@@ -49,4 +51,5 @@ def write_training_data(folder: Path) -> TrainData:
     write_table(folder, "manifest", videos)
     write_table(folder, "intervals", intervals)
     indices = {role: write_stream(folder / role, tensors) for role, tensors in streams.items()}
-    return TrainData(folder / "manifest.csv", indices)
+    save_class_texts(class_texts(DIM), folder / "texts.safetensors")
+    return TrainData(folder / "manifest.csv", indices, texts=folder / "texts.safetensors")

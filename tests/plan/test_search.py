@@ -102,4 +102,4 @@ def test_weights_and_record_say_which_learning_rate_was_used(tmp_path, monkeypat
     done = CliRunner().invoke(app, [*words, "--learning-rates", RATES])
     assert done.exit_code == 0, done.output
     assert read_record(Path(job.record)).found == {"learning_rate": 0.02}
-    assert read_about(weights_file(Path("run"), 0, "last"))[0].learning_rate == 0.02
+    assert read_about(weights_file(Path("run"), 0, "last")).settings.learning_rate == 0.02

@@ -12,12 +12,14 @@ from fusevad.models.settings import MethodSettings
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.memory import kept_mb, seed_memory_mb, seeds_at_a_time
 from fusevad.train.settings import TrainSettings, train_settings
+from tests.made_up_texts import class_texts
 
 
 def measured_mb(method: str, model: MethodSettings, batch: int, segments: int) -> float:
     """Tensors, each counted once, that a forward pass and the loss keep, without the weights."""
     known = find(method)
-    detector = build(method, model, dict.fromkeys(known.roles, 64))
+    texts = class_texts(64) if model.reads_texts else None
+    detector = build(method, model, dict.fromkeys(known.roles, 64), texts=texts)
     own = {parameter.untyped_storage().data_ptr() for parameter in detector.parameters()}
     kept = {}
 
@@ -31,7 +33,9 @@ def measured_mb(method: str, model: MethodSettings, batch: int, segments: int) -
     streams = {role: torch.randn(batch, segments, 64) for role in known.roles}
     mask = torch.ones(batch, segments, dtype=torch.bool)
     teacher = Output(torch.zeros(batch, segments)) if known.taught else None
-    training = Batch(streams, mask, (torch.arange(batch) % 2).float(), (), teacher)
+    labels = (torch.arange(batch) % 2).float()
+    classes = tuple(("fire",) if label else () for label in labels)
+    training = Batch(streams, mask, labels, classes, teacher)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         loss = sum(detector.losses(detector(streams, mask), training).values())
     assert loss.requires_grad

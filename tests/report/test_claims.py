@@ -7,7 +7,7 @@ import torch
 
 from fusevad.config.claims import read_claims
 from fusevad.errors import FusevadError
-from fusevad.evaluate.scoring import save_weights
+from fusevad.evaluate.scoring import About, save_weights
 from fusevad.models.base import build
 from fusevad.models.gaussian import GaussianFusion
 from fusevad.models.registry import METHODS, Method
@@ -225,7 +225,7 @@ def with_weights(world, tmp_path, monkeypatch):
         widths = {"rgb": 16, "motion": 16}
         model = build("student-t", settings.model, widths)
         file = run / "weights" / f"seed-{seed}-last.safetensors"
-        save_weights(model.state_dict(), settings, widths, "cpu", file)
+        save_weights(model.state_dict(), About(settings, widths), "cpu", file)
     source = world.rows[0].runs["rendered"]
     for name in ("seeds.csv", "classes.csv", "scores.parquet"):
         (run / name).symlink_to(source / name)

@@ -114,3 +114,21 @@ rule event_clip:
     shell:
         "fusevad convert-event-clip --model {params.model:q} --settings {input.settings:q} {output:q}"
         " 2>&1 | tee {log:q} >&2"
+
+
+rule class_texts:
+    input:
+        unpack(inputs_of("class-texts/{dataset}/{name}.texts")),
+    output:
+        "results/{dataset}/encoders/{name}/class-texts.safetensors",
+    log:
+        "results/{dataset}/logs/class-texts-{name}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/class-texts-{name}.tsv"
+    wildcard_constraints:
+        name=JOBS.one_of(filter(None, map(CONFIG.text_tower, CONFIG.datasets))),
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad class-texts --manifest {input.manifest:q} --settings {input.settings:q} {output:q}"
+        " 2>&1 | tee {log:q} >&2"

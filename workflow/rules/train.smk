@@ -19,10 +19,11 @@ rule search:
         mem_mb=lambda w, threads: JOBS.train_memory(w.dataset, w.experiment, threads),
     params:
         streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
+        texts=lambda w: JOBS.texts_option(w.dataset, w.experiment),
         store=lambda w: JOBS.seed_store(w.dataset, w.experiment),
         seeds=",".join(map(str, CONFIG.learning_rates["seeds"])),
     shell:
-        "fusevad search --manifest {input.manifest:q} {params.streams:q}"
+        "fusevad search --manifest {input.manifest:q} {params.streams:q} {params.texts:q}"
         " --settings {input.settings:q} --seeds {params.seeds:q} --seed-store {params.store:q}"
         " --workers {threads:q} --memory-mb {resources.mem_mb:q}"
         " {output:q} 2>&1 | tee {log:q} >&2"
@@ -51,6 +52,7 @@ rule train:
     params:
         streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
         teacher=lambda w: JOBS.teacher_option(w.dataset, w.experiment),
+        texts=lambda w: JOBS.texts_option(w.dataset, w.experiment),
         # A cache, not an output: seeds that any configuration has trained are reused from it.
         store=lambda w: JOBS.seed_store(w.dataset, w.experiment),
         learning_rates=lambda w: JOBS.learning_rates_option(w.dataset, w.experiment),
@@ -58,7 +60,7 @@ rule train:
         folder=subpath(output[0], parent=True),
     shell:
         "fusevad train --manifest {input.manifest:q} {params.streams:q} {params.teacher:q}"
-        " {params.learning_rates:q}"
+        " {params.texts:q} {params.learning_rates:q}"
         " --settings {input.settings:q} --seeds {params.seeds:q} --seed-store {params.store:q}"
         " --workers {threads:q} --memory-mb {resources.mem_mb:q}"
         " {params.folder:q} 2>&1 | tee {log:q} >&2"

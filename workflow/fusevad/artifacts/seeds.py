@@ -48,12 +48,17 @@ def _folders(
 ) -> Iterator[tuple[int, dict[str, Path]]]:
     """Where each seed of a job is kept, by the kind of device that has trained it."""
     store = Path(job.seed_store)
-    data = tuple(hashes[path] for path in (job.reads["manifest"], *job.reads["streams"]))
+    data = tuple(hashes[path] for path in _data(job))
     seeds = job.options["seeds"]
     for seed, taught in zip(seeds, job.reads["teacher"] or [None] * len(seeds), strict=True):
         teacher = hashes[taught] if taught else None
         keys = {d: SeedKey(settings, data, teacher=teacher, device=d, torch=torch) for d in DEVICES}
         yield seed, {device: key.folder(store) for device, key in keys.items()}
+
+
+def _data(job: Job) -> tuple[str, ...]:
+    """The files whose hashes are the data of a seed's key."""
+    return (job.reads["manifest"], *job.reads["streams"], *job.reads["texts"])
 
 
 def unneeded_seeds(plans: Iterable[Plan]) -> Iterator[str]:
@@ -84,7 +89,7 @@ def _read_by(plan: Plan, job: Job) -> dict[str, str]:
     """
     if job.reads.get("learning_rates"):
         return {}
-    paths = (job.reads["manifest"], *job.reads["streams"], *job.reads["teacher"])
+    paths = (*_data(job), *job.reads["teacher"])
     makers = {maker.name: maker for path in paths if (maker := plan.producer(path))}
     believed = believed_records(plan, makers.values())
     if len(believed) < len(makers) or not all(Path(path).is_file() for path in paths):

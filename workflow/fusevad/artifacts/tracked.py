@@ -121,7 +121,9 @@ def _of_stage(unit: Unit, config: Config, dataset: str, of: list[str]) -> dict[s
         files = (file for job in unit.jobs for file in job.outputs)
         return {"definition": of[1], "shards": " ".join(files)}
     if unit.stage == "encoders":
-        return {"encoder": config.encoder, "weights": unit.outs[0].removesuffix(".safetensors")}
+        folder = PurePosixPath(unit.outs[0]).parent.name
+        encoder = config.encoder if folder == "encoders" else folder
+        return {"encoder": encoder, "weights": unit.outs[0].removesuffix(".safetensors")}
     if unit.stage == "embeddings":
         cues = next((file for file in unit.jobs[0].inputs if "/cues/" in file), None)
         reads = str(Path(cues).parent) if cues else f"results/{dataset}/manifest.csv"

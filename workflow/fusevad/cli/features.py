@@ -79,6 +79,16 @@ def index(
 
 
 @app.command()
+def class_texts(manifest: Manifest, settings: Settings, out: Path) -> None:
+    """Embeddings: names of a data set's classes and the text tower that reads them, into OUT."""
+    from fusevad.encoders.class_texts import make_class_texts
+    from fusevad.encoders.settings import EncoderSettings
+
+    with recorded(settings) as job:
+        make_class_texts(manifest, parse(EncoderSettings, job.settings, "class-texts"), out)
+
+
+@app.command()
 def encoder_data(settings: Settings, out: Path, workers: Workers = 1) -> None:
     """Bundled encoder: render its clips, motion cues and captions for training into OUT."""
     from fusevad.bundled.data import make_encoder_data

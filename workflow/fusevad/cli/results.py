@@ -24,6 +24,9 @@ Seeds = Annotated[str, typer.Option(help="Numbers, separated by commas.")]
 SeedStore = Annotated[
     Path | None, typer.Option(help="Folder of finished seeds: each is trained once.")
 ]
+Texts = Annotated[
+    Path | None, typer.Option(help="File of class-texts, for methods that learn with it.")
+]
 MemoryMB = Annotated[
     int | None, typer.Option(help="Memory for all seeds at a time, in MB; else not limited.")
 ]
@@ -36,6 +39,7 @@ def train(
     settings: Settings,
     out: Path,
     teacher: Annotated[Path | None, typer.Option(help="Folder of the teacher's run.")] = None,
+    texts: Texts = None,
     learning_rates: Annotated[
         Path | None, typer.Option(help="Result of a search: its choice is the learning rate.")
     ] = None,
@@ -51,7 +55,7 @@ def train(
     from fusevad.train.settings import train_settings
 
     numbers = parse(list[int], seeds.split(","), "--seeds")
-    data = TrainData(manifest, stream_paths(stream), teacher)
+    data = TrainData(manifest, stream_paths(stream), teacher, texts=texts)
     with recorded(settings) as job:
         if learning_rates is not None:
             job.found["learning_rate"] = chosen_learning_rate(learning_rates)
@@ -66,6 +70,7 @@ def search(
     settings: Settings,
     out: Path,
     seed_store: Annotated[Path, typer.Option(help="Folder of finished seeds.")],
+    texts: Texts = None,
     seeds: Seeds = "0",
     workers: Workers = 1,
     memory_mb: MemoryMB = None,
@@ -76,7 +81,7 @@ def search(
     from fusevad.train.settings import search_candidates
 
     numbers = parse(list[int], seeds.split(","), "--seeds")
-    data = TrainData(manifest, stream_paths(stream), tests=False)
+    data = TrainData(manifest, stream_paths(stream), tests=False, texts=texts)
     with recorded(settings) as job:
         candidates = search_candidates(job.settings)
         search_learning_rate(candidates, data, numbers, out, seed_store, workers, memory_mb)

@@ -25,6 +25,7 @@ def check_references(config: Config) -> None:
     _check_search(config)
     for name in used:
         _check_cue(config, name)
+        _check_texts(config, name)
     for key, name in (("studies.experiment", config.study_experiment), *_compared(config)):
         method = config.experiments[name].method
         if "motion" not in find(method).streams:
@@ -160,3 +161,14 @@ def _check_cue(config: Config, experiment: str) -> None:
             f"{SOURCE}: experiment '{experiment}' needs motion cues {cue.stream}, which `cues`"
             " does not list; add its window and threshold there"
         )
+
+
+def _check_texts(config: Config, experiment: str) -> None:
+    """The text tower of an experiment that learns texts of classes is known on all data sets."""
+    for dataset in config.datasets:
+        if config.text_tower(dataset) is None and config.reads_texts(dataset, experiment):
+            raise FusevadError(
+                f"{SOURCE}: features.{dataset}: text_tower: missing; experiment '{experiment}'"
+                f" learns texts of classes: name the file in {config.folder / 'encoders'} of the"
+                " CLIP that made the features, or leave the experiment out"
+            )

@@ -112,9 +112,12 @@ FeatureChoice = part(
     "Features",
     ImportSettings,
     doc="""folder: with the features.
-        videos: whether the videos are available too, to give lengths and times.""",
+        videos: whether the videos are available too, to give lengths and times.
+        text_tower: file in config/encoders/ of the CLIP that made the features, for methods that
+            learn texts of the classes.""",
     folder=(str, MISSING),
     videos=(bool, False),
+    text_tower=(str | None, None),
 )
 MaskingChoice = part("Masking", MaskingSettings, "protocol")
 NoiseChoice = part("Noise", NoiseSettings, "embed", "protocol", "seed")

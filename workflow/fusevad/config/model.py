@@ -10,6 +10,8 @@ from fusevad.config.tables import Ablation, Experiment
 from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.errors import FusevadError
 from fusevad.models.registry import check_own, find, own, read_in_training
+from fusevad.models.settings import MethodSettings
+from fusevad.parsing import parse
 
 ORIGINS = ("render", "recorded", "splice")
 
@@ -120,6 +122,27 @@ class Config:
             for role in roles
         }
 
+    def text_tower(self, dataset: str) -> str | None:
+        """Name of the encoder whose text tower fits a data set's embeddings; None if unknown."""
+        if dataset in self.features:
+            return self.features[dataset].get("text_tower")
+        return self.encoder
+
+    def text_tower_settings(self, dataset: str) -> dict[str, Any]:
+        """The settings of that encoder."""
+        name = self.text_tower(dataset)
+        if name == self.encoder:
+            return self.encoder_settings
+        return read_named(self.folder, "encoders", name)
+
+    def reads_texts(self, dataset: str, experiment: str) -> bool:
+        """Whether an experiment learns texts of the classes, as its architecture's settings say."""
+        model = find(self.experiments[experiment].method).model
+        if model.reads_texts is MethodSettings.reads_texts:  # whatever the settings
+            return False
+        values = self.train_settings(dataset, experiment).get("model", {})
+        return parse(model, values, f"experiment '{experiment}': model").reads_texts
+
     def embedding_folder(self, dataset: str) -> str:
         """Encoder and frame stride, or the layout of imported features, as in paths."""
         if dataset in self.features:
@@ -165,7 +188,7 @@ class Config:
         return name, merge(named["all"], chosen.overrides)
 
     def possible(self, dataset: str) -> list[str]:
-        """Experiments whose motion cues are counted and whose test crops the data set has."""
+        """Experiments whose motion cues are counted, and whose crops and texts the data set has."""
         crops = set(self.crops(dataset))
         return [
             name
@@ -173,6 +196,7 @@ class Config:
             if self.makes(experiment.motion_cue)
             and self.runs(dataset, name)
             and set(self._hyperparameters(dataset, name)[1].get("test_crops", ())) <= crops
+            and (self.text_tower(dataset) or not self.reads_texts(dataset, name))
         ]
 
     def makes(self, cue: MotionCue) -> bool:

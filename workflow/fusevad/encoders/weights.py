@@ -3,7 +3,7 @@
 import json
 import logging
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,22 @@ def create_model(model: str, pretrained: str | None, text: bool) -> nn.Module:
     if isinstance(size, tuple) and size[0] != size[1]:
         raise FusevadError(f"{model}: images of {size} are not square; use another model")
     return clip.eval().requires_grad_(False)
+
+
+def tokenizer(model: str) -> Callable[[Sequence[str]], Tensor]:
+    """What makes token numbers, `texts x context length`, of texts for a model's text tower.
+
+    Raises:
+        FusevadError: no such model, or its tokenizer can't be loaded here.
+    """
+    try:
+        return open_clip.get_tokenizer(_architecture(model))
+    except FusevadError:
+        raise
+    except Exception as error:  # open_clip and transformers raise many kinds
+        raise FusevadError(
+            f"{model}: its tokenizer can't be loaded ({one_line(error)}); use another model"
+        ) from error
 
 
 def _needs_quick_gelu(name: str, published: Mapping[str, Any], pretrained: str | None) -> bool:

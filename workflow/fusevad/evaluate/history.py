@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Columns of scores by segment: the score, and the weight of each stream if the method has weights.
-SCORE, WEIGHT = "score", "weight_"
+# Columns of scores by segment: the score, and if the method has them the weight of each stream and
+# the probability of each class.
+SCORE, WEIGHT, CLASS = "score", "weight_", "class_"
 # Metadata entry of score files that names the last axis.
 COLUMNS = "columns"
 

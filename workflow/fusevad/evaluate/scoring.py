@@ -14,8 +14,9 @@ from torch import Tensor
 
 from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.embed.store import Streams
+from fusevad.encoders.text import ClassNames
 from fusevad.errors import FusevadError
-from fusevad.evaluate.history import SCORE, WEIGHT
+from fusevad.evaluate.history import CLASS, SCORE, WEIGHT
 from fusevad.files import atomic_path
 from fusevad.models.base import Detector, build
 from fusevad.models.output import Output
@@ -30,11 +31,12 @@ _WIDEST = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """Notes in a file of weights: settings of training, widths by stream, and the device."""
+    """Notes in a file of weights: settings, widths by stream, device, and classes it reads."""
 
     settings: dict[str, Any]
     widths: dict[str, Annotated[int, Field(gt=0, le=_WIDEST)]]
     device: str | None = None
+    classes: ClassNames | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,28 @@ class Scores:
     """A detector's scores of videos.
 
     Attributes:
-        columns: `score`, then `weight_STREAM` for each stream that the method weights.
+        columns: `score`, then `weight_STREAM` for each stream that the method weights, and
+            `class_NAME` for each class that it tells apart.
         segments: by video, `segments x columns` float32 on the CPU.
     """
 
     columns: tuple[str, ...]
     segments: dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a file of weights says of its detector.
+
+    Attributes:
+        settings: that it was trained with.
+        widths: of its streams, by role.
+        classes: of the data set, where the method reads texts of them.
+    """
+
+    settings: TrainSettings
+    widths: dict[str, int]
+    classes: ClassNames | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +121,14 @@ class TrainedDetector:
 
 def columns_of(output: Output) -> tuple[str, ...]:
     """Names of the columns of scores."""
-    return (SCORE, *(f"{WEIGHT}{stream}" for stream in output.weights))
+    weights = (f"{WEIGHT}{stream}" for stream in output.weights)
+    return (SCORE, *weights, *(f"{CLASS}{name}" for name in output.classes))
 
 
 def _columns(output: Output) -> Tensor:
-    """`B x T x columns`: the score, and the mean weight of each stream."""
+    """`B x T x columns`: the score, the mean weight of each stream, the probability of a class."""
     weights = [weight.mean(dim=-1) for weight in output.weights.values()]
-    return torch.stack([output.logits.sigmoid(), *weights], dim=-1)
+    return torch.stack([output.logits.sigmoid(), *weights, *output.classes.values()], dim=-1)
 
 
 def weights_file(run: Path, seed: int, protocol: str) -> Path:
@@ -125,21 +144,18 @@ def weights_file(run: Path, seed: int, protocol: str) -> Path:
     return run / "weights" / f"seed-{seed}-{protocol}.safetensors"
 
 
-def save_weights(
-    weights: dict[str, Tensor],
-    settings: TrainSettings,
-    widths: dict[str, int],
-    device: str,
-    file: Path,
-) -> None:
+def save_weights(weights: dict[str, Tensor], about: About, device: str, file: Path) -> None:
     """Write weights with everything needed to build their detector again, atomically.
 
     `device` is the kind that trained them, `cpu` or `cuda`.
     """
-    about = {"settings": asdict(settings), "widths": widths, "device": device}
+    values: dict[str, Any] = {"settings": asdict(about.settings), "widths": about.widths}
+    values["device"] = device
+    if about.classes is not None:
+        values["classes"] = asdict(about.classes)
     # One entry: safetensors writes several in any order, and the same weights must be the same
     # bytes.
-    content = save(weights, {_ABOUT: json.dumps(about)})
+    content = save(weights, {_ABOUT: json.dumps(values)})
     with atomic_path(file) as temporary:
         temporary.write_bytes(content)
 
@@ -155,10 +171,9 @@ def load_detector(file: Path, device: torch.device, method: str | None = None) -
     Raises:
         FusevadError: the file is missing or damaged, or its weights do not fit the method.
     """
-    settings, widths = read_about(file)
-    if method is not None:
-        settings = as_method(settings, method)
-    blueprint = (settings.method, settings.model, widths, settings.loss)
+    about = read_about(file)
+    settings = about.settings if method is None else as_method(about.settings, method)
+    blueprint = (settings.method, settings.model, about.widths, settings.loss, about.classes)
     # Without memory first: settings of others may ask for gigabytes that the file does not have.
     with torch.device("meta"):
         wanted = build(*blueprint).state_dict()
@@ -177,14 +192,14 @@ def _shapes(file: Path) -> dict[str, list[int]]:
         return {name: content.get_slice(name).get_shape() for name in content.keys()}  # noqa: SIM118
 
 
-def read_about(file: Path) -> tuple[TrainSettings, dict[str, int]]:
-    """The settings that weights were trained with, and the widths of the streams by role.
+def read_about(file: Path) -> About:
+    """What weights say of their detector.
 
     Raises:
         FusevadError: the file is missing, damaged or lacks this information.
     """
     about = _read_about(file)
-    return train_settings(about.settings, str(file)), about.widths
+    return About(train_settings(about.settings, str(file)), about.widths, about.classes)
 
 
 def trained_on(file: Path) -> str | None:

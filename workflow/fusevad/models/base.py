@@ -7,6 +7,7 @@ from importlib import import_module
 
 from torch import Tensor, nn
 
+from fusevad.encoders.text import ClassNames, ClassTexts
 from fusevad.errors import FusevadError
 from fusevad.models.losses import video_loss
 from fusevad.models.output import Batch, Output
@@ -23,12 +24,16 @@ class Blueprint:
         settings: of the architecture, of type `method.model`.
         loss: weights of the losses, of type `method.loss`.
         widths: of the embeddings, by role, of all streams that the method reads.
+        classes: of the data set; None for methods that read no texts of them.
+        texts: of the classes, to learn from; a trained detector does without.
     """
 
     method: Method
     settings: MethodSettings
     loss: BagLoss
     widths: Mapping[str, int]
+    classes: ClassNames | None = None
+    texts: ClassTexts | None = None
 
 
 class Detector(nn.Module, ABC):
@@ -80,7 +85,12 @@ class Detector(nn.Module, ABC):
 
 
 def build(
-    name: str, settings: MethodSettings, widths: Mapping[str, int], loss: BagLoss | None = None
+    name: str,
+    settings: MethodSettings,
+    widths: Mapping[str, int],
+    loss: BagLoss | None = None,
+    classes: ClassNames | None = None,
+    texts: ClassTexts | None = None,
 ) -> Detector:
     """Make the detector `name` with fresh weights from torch's global generator.
 
@@ -89,9 +99,11 @@ def build(
         settings: of the type that the registry names.
         widths: of the embeddings of all streams that the method scores and learns from.
         loss: weights of its losses; defaults if None.
+        classes: of the data set, for a method that reads texts of them.
+        texts: of the classes, for such a method to learn from; they name the classes too.
 
     Raises:
-        FusevadError: an unknown method, settings of another method, or a missing stream.
+        FusevadError: an unknown method, settings of another method, or a missing stream or classes.
     """
     method = find(name)
     if not isinstance(settings, method.model):
@@ -100,7 +112,11 @@ def build(
     if lacking:
         raise FusevadError(f"method '{name}' needs stream {', '.join(lacking)} too; name its index")
     read = {role: widths[role] for role in method.roles}
-    return implementation(method)(Blueprint(method, settings, loss or method.loss(), read))
+    classes = texts.classes if texts else classes
+    if settings.reads_texts and classes is None:
+        raise FusevadError(f"method '{name}' needs texts of the classes; name their file: --texts")
+    blueprint = Blueprint(method, settings, loss or method.loss(), read, classes, texts)
+    return implementation(method)(blueprint)
 
 
 def implementation(method: Method) -> type[Detector]:

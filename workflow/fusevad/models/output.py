@@ -31,11 +31,14 @@ class Output:
         distributions: by stream; empty for methods that do not model uncertainty.
         weights: fusion weights by stream, each `B x T x D`, non-negative and summing to 1 (up to
             epsilon if it is added to them); empty for methods without weights.
+        classes: probabilities by class, `normal` among them, each `B x T`; empty for methods that
+            tell no classes apart, and in training.
     """
 
     logits: Tensor
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
     weights: Mapping[str, Tensor] = field(default_factory=dict)
+    classes: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from fusevad.models.baselines.settings import (
     RTFMSettings,
     URDMULoss,
     URDMUSettings,
+    VadCLIPLoss,
+    VadCLIPSettings,
 )
 from fusevad.models.settings import (
     BagLoss,
@@ -101,6 +103,9 @@ METHODS: dict[str, Method] = {
     ),
     "bn-wvad": Method(
         "fusevad.models.baselines.bn_wvad:BNWVAD", ("rgb",), BNWVADSettings, BNWVADLoss
+    ),
+    "vadclip": Method(
+        "fusevad.models.baselines.vadclip:VadCLIP", ("rgb",), VadCLIPSettings, VadCLIPLoss
     ),
     "image-only-distilled": Method(
         "distilled:DistilledImageOnly", ("rgb",), loss=DistillationLoss, taught=True

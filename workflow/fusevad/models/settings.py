@@ -27,6 +27,16 @@ class MethodSettings:
         """Whether batches are padded to `max_segments`, as needed if padding affects the scores."""
         return False
 
+    @property
+    def reads_texts(self) -> bool:
+        """Whether the method learns texts of the classes, with the text tower of an encoder."""
+        return False
+
+    @property
+    def besides(self) -> int:
+        """Upper estimate of the numbers that training holds whatever the batch; see `kept`."""
+        return 0
+
     def kept(self, width: int, segments: int, streams: int) -> int:
         """Upper bound on the numbers that a segment keeps for the backward pass.
 

@@ -213,6 +213,26 @@ class Jobs:
         values = [self.encoder(dataset).get(name) for name in ("model", key)]
         return [value for value in values if value and value.endswith((".json", ".safetensors"))]
 
+    def class_texts(self, dataset: str) -> dict[str, Any]:
+        """Settings of `fusevad class-texts`: the encoder whose text tower reads the names."""
+        values = self.config.text_tower_settings(dataset)
+        kept = {key: values.get(key) for key in ("model", "pretrained")}
+        return {"name": self.config.text_tower(dataset)} | kept
+
+    def class_texts_file(self, dataset: str) -> str:
+        """Texts of a data set's classes."""
+        encoder = self.config.text_tower(dataset)
+        return f"results/{dataset}/encoders/{encoder}/class-texts.safetensors"
+
+    def texts(self, dataset: str, experiment: str) -> list[str]:
+        """The texts of classes that an experiment learns with; none for most."""
+        reads = self.config.reads_texts(dataset, experiment)
+        return [self.class_texts_file(dataset)] if reads else []
+
+    def texts_option(self, dataset: str, experiment: str) -> list[str]:
+        """Option of `fusevad train` for the texts of classes."""
+        return [word for file in self.texts(dataset, experiment) for word in ("--texts", file)]
+
     def past_end(self, dataset: str) -> str:
         """How to treat intervals past the end of a video: published annotations often have some."""
         return "clip" if self.config.datasets[dataset].origin == "recorded" else "stop"
@@ -220,7 +240,8 @@ class Jobs:
     def features(self, dataset: str) -> dict[str, Any]:
         """Settings of `fusevad import-features`."""
         values = self.config.features[dataset]
-        kept = {key: value for key, value in values.items() if key not in ("folder", "videos")}
+        others = ("folder", "videos", "text_tower")
+        kept = {key: value for key, value in values.items() if key not in others}
         return {"crops": self.config.crops(dataset)} | kept
 
     def cue_shards(self, dataset: str, definition: str) -> list[str]:

@@ -230,7 +230,8 @@ class Plan:
         """
         if name not in self.jobs:
             raise FusevadError(
-                f"{name}: needs motion cues or crops that the configuration lacks; add them there"
+                f"{name}: needs motion cues, crops or a text tower that the configuration lacks;"
+                " add them there"
             )
         job = self.jobs[name]
         return {**job.reads, "settings": self.settings_file(job)}

@@ -22,7 +22,8 @@ def seed_memory_mb(settings: TrainSettings, width: int = _WIDTH) -> int:
     Returns:
         an upper bound, for samples of the greatest length and embeddings of `width`.
     """
-    return round(_PROCESS_MB + _MARGIN * kept_mb(settings, width))
+    fixed = _PROCESS_MB + _FLOAT_MB * settings.model.besides
+    return round(fixed + _MARGIN * kept_mb(settings, width))
 
 
 def kept_mb(settings: TrainSettings, width: int) -> float:

@@ -64,6 +64,9 @@ STAGES = {
     "align": Stage("encoders", source=("embed/align.py", "encoders")),
     "book": Stage("pages", source=("report/book.py",)),
     "camera-cues": Stage("cues", version=2, source=("cues",)),
+    "class-texts": Stage(
+        "encoders", source=("encoders/class_texts.py", "encoders/text.py", "encoders/weights.py")
+    ),
     "contact-sheet": Stage("pages", source=("data/render/sheet.py", "video"), reads_videos=True),
     "cues": Stage("cues", version=3, source=("cues", "video"), reads_videos=True),
     # Only the stream `rgb` reads videos.

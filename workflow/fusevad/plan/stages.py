@@ -124,6 +124,9 @@ def _embeddings(jobs: Jobs) -> Iterator[Job]:
             yield _tower(jobs, key)
         for stream in _streams(jobs, key):
             yield from _embedded(jobs, key, stream)
+    for key in jobs.config.datasets:
+        if jobs.config.text_tower(key):
+            yield _class_texts(jobs, key)
     yield Job(
         "event-clip",
         "event-clip",
@@ -131,6 +134,15 @@ def _embeddings(jobs: Jobs) -> Iterator[Job]:
         {},
         ("results/encoders/event-clip.safetensors",),
     )
+
+
+def _class_texts(jobs: Jobs, key: str) -> Job:
+    settings = jobs.class_texts(key)
+    values = (settings["model"], settings["pretrained"])
+    weights = [value for value in values if value and value.endswith((".json", ".safetensors"))]
+    reads: dict[str, Files] = {"manifest": jobs.manifest(key), "weights": weights}
+    name = f"class-texts/{key}/{settings['name']}.texts"
+    return Job(name, "class-texts", settings, reads, (jobs.class_texts_file(key),))
 
 
 def _imported(jobs: Jobs, key: str, stream: str) -> Job:
@@ -195,6 +207,7 @@ def _search(jobs: Jobs, key: str, name: str) -> Job:
         "manifest": jobs.manifest(key),
         "streams": streams,
         "embeddings": jobs.embeddings(key, streams),
+        "texts": jobs.texts(key, name),
     }
     found = tuple(jobs.learning_rates(key, name))
     options = {"seeds": list(jobs.config.learning_rates["seeds"])}
@@ -215,6 +228,7 @@ def _run(jobs: Jobs, key: str, name: str) -> Iterator[Job]:
             "streams": streams,
             "embeddings": jobs.embeddings(key, streams),
             "teacher": jobs.teacher_weights(key, name),
+            "texts": jobs.texts(key, name),
             "learning_rates": jobs.learning_rates(key, name),
         },
         (*trained.values(), *jobs.weights(key, name)),

@@ -27,6 +27,7 @@ from tqdm import tqdm
 from fusevad.config.protocols import KEPT_PROTOCOLS, TEACHING
 from fusevad.data.manifest import read_manifest
 from fusevad.embed.store import default_device, open_streams
+from fusevad.encoders.text import load_class_texts
 from fusevad.errors import DivergedError, FusevadError
 from fusevad.evaluate.history import COLUMNS, EpochRecord
 from fusevad.evaluate.scoring import load_detector, read_about, weights_file
@@ -50,12 +51,14 @@ class TrainData:
         streams: index of each stream, by role; unused streams are ignored.
         teacher: folder of the teacher's run; None for methods without one.
         tests: whether test videos are scored after every epoch; a choice of settings must not.
+        texts: file of the texts of classes; None for methods that read none.
     """
 
     manifest: Path
     streams: Mapping[str, Path]
     teacher: Path | None = None
     tests: bool = True
+    texts: Path | None = None
 
     def teacher_weights(self, seed: int) -> Path | None:
         """The teacher's weights for a seed."""
@@ -156,7 +159,7 @@ class _RunInputs:
     """Inputs that all seeds of a run share; sent to worker processes.
 
     Raises:
-        FusevadError: the method needs a stream or a teacher that is not given.
+        FusevadError: the method needs a stream, a teacher or texts that are not given.
     """
 
     def __init__(
@@ -175,7 +178,7 @@ class _RunInputs:
             )
         teacher = None
         if data.teacher is not None:
-            teacher = read_about(data.teacher_weights(seeds[0]))[0].method
+            teacher = read_about(data.teacher_weights(seeds[0])).settings.method
         self.roles = read_in_training(settings.method, teacher)
         lacking = [role for role in self.roles if role not in data.streams]
         if lacking:
@@ -184,6 +187,13 @@ class _RunInputs:
                 f" --stream {lacking[0]}=INDEX"
             )
         files = [data.manifest, *(data.streams[role] for role in self.roles)]
+        if settings.model.reads_texts:
+            if data.texts is None:
+                raise FusevadError(
+                    f"method '{settings.method}' learns texts of classes; name their file:"
+                    " --texts FILE"
+                )
+            files.append(data.texts)
         self._data = tuple(map(sha256, files))
 
     def kept(self, seed: int) -> KeptSeed:
@@ -220,7 +230,10 @@ class _Session:
         ]
         what = f"method '{inputs.settings.method}'"
         streams = open_streams(inputs.data.streams, inputs.roles, what)
-        self.data = SeedData(streams, train_videos, [video.name for video in tests])
+        texts = None
+        if inputs.settings.model.reads_texts:
+            texts = load_class_texts(inputs.data.texts, streams.device)
+        self.data = SeedData(streams, train_videos, [video.name for video in tests], texts)
 
     def train(self, inputs: _RunInputs, seed: int, after_epoch: Callable[[], object]) -> None:
         """Train one seed, independently of the others, and store it."""

@@ -18,8 +18,8 @@ class SeedKey:
 
     Attributes:
         settings: of the training.
-        data: SHA-256 of the manifest, then of the index of each stream that training reads; an
-            index holds the hashes of its shards.
+        data: SHA-256 of the manifest, then of the index of each stream that training reads, then
+            of the texts of classes if it reads them; an index holds the hashes of its shards.
         teacher: SHA-256 of the weights that teach the seed; None without a teacher.
         device: one of `DEVICES`.
         torch: version of the package.

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fusevad.embed.store import Streams, bin_segments, pool_segments
+from fusevad.encoders.text import ClassNames, ClassTexts
 from fusevad.errors import DivergedError, FusevadError
 from fusevad.evaluate.history import EpochRecord, best_epoch
 from fusevad.evaluate.metrics import Ranking
@@ -35,11 +36,13 @@ class SeedData:
         streams: all streams that the method and its teacher read.
         train_videos: with their video-level labels.
         test_videos: names, in the manifest's order; none where training must not see them.
+        texts: of the classes; None for methods that read none.
     """
 
     streams: Streams
     train_videos: Sequence[TrainVideo]
     test_videos: Sequence[str]
+    texts: ClassTexts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class SeedResult:
         scores: `epochs x segments x columns` of the test videos in manifest order, float32.
         widths: of the embeddings, by stream.
         weights: after the `last` epoch, and after the epoch that `validation` chooses.
+        classes: of the data set, if the method reads texts of them.
     """
 
     history: list[EpochRecord]
@@ -59,6 +63,7 @@ class SeedResult:
     scores: Tensor
     widths: dict[str, int]
     weights: dict[str, dict[str, Tensor]]
+    classes: ClassNames | None = None
 
 
 class SeedRun:
@@ -79,7 +84,8 @@ class SeedRun:
         self.teacher = teacher
         self.split: Split = split_validation(data.train_videos, settings.validation_share, seed)
         torch.manual_seed(seed)
-        model = build(settings.method, settings.model, data.streams.widths, settings.loss)
+        widths = data.streams.widths
+        model = build(settings.method, settings.model, widths, settings.loss, texts=data.texts)
         self.model = model.to(data.streams.device)
         self.detector = TrainedDetector(self.model, settings)
         self.phases = list(settings.losses_by_epoch())
@@ -103,7 +109,9 @@ class SeedRun:
             after_epoch()
         weights = {"last": _copy(self.model.state_dict()), "validation": self.best}
         scores = torch.stack(self.scores)
-        return SeedResult(self.history, self.columns, scores, dict(self.model.widths), weights)
+        classes = self.data.texts.classes if self.data.texts else None
+        widths = dict(self.model.widths)
+        return SeedResult(self.history, self.columns, scores, widths, weights, classes)
 
     def _epoch(self, epoch: int) -> None:
         # Dropout draws from torch's global generator: seeding it here makes every epoch a function

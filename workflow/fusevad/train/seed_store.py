@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.evaluate.history import COLUMNS, EpochRecord
-from fusevad.evaluate.scoring import save_weights, weights_file
+from fusevad.evaluate.scoring import About, save_weights, weights_file
 from fusevad.files import atomic_path, sha256, share, write_json
 from fusevad.parsing import FORBID, parse, read_noted
 from fusevad.train.seed_key import record_file
@@ -76,9 +76,9 @@ class KeptSeed:
 
     def keep(self, result: SeedResult, settings: TrainSettings, device: str) -> None:
         """Store a seed that this kind of device has trained, and remove its checkpoint."""
+        about = About(settings, result.widths, result.classes)
         for protocol in KEPT_PROTOCOLS:
-            weights, file = result.weights[protocol], self.weights(protocol)
-            save_weights(weights, settings, result.widths, device, file)
+            save_weights(result.weights[protocol], about, device, self.weights(protocol))
         KeptScores(result.columns, result.scores.numpy()).write(self._scores)
         self._finish(result.history)
 

@@ -73,9 +73,14 @@ def distance_weights(mask: Tensor, kind: str) -> Tensor:
     Returns:
         `B x T x T`, 0 in the columns of padding.
     """
-    place = torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32)
-    near = (-(place[:, None] - place).abs() / math.e).exp() * mask[:, None]
+    near = decay(mask)
     if kind == "rows":
         return near / near.sum(dim=-1, keepdim=True)
     columns = (near * mask[..., None]).sum(dim=-2, keepdim=True)
     return near / columns.clamp(min=1)
+
+
+def decay(mask: Tensor) -> Tensor:
+    """`exp(-|i - j| / e)`: `B x T x T`, 0 in the columns of padding."""
+    place = torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32)
+    return (-(place[:, None] - place).abs() / math.e).exp() * mask[:, None]

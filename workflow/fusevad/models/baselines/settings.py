@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from fusevad.errors import FusevadError
 from fusevad.models.settings import (
     BagLoss,
     MethodSettings,
@@ -242,3 +243,61 @@ class BNWVADLoss(BagLoss):
     selection: Literal["sample-and-batch", "sixteenth"] = "sample-and-batch"
     sample_share: Annotated[float, Field(gt=0, le=1)] = 0.2
     batch_share: Annotated[float, Field(gt=0, le=1)] = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class VadCLIPSettings(MethodSettings):
+    """A local transformer, two graphs, and texts of the classes (Wu et al. 2024; released code).
+
+    Attributes:
+        blocks: of the local transformer (code: 2 on UCF-Crime, 1 on XD-Violence).
+        block_heads: of its attention; they must divide the width of the embeddings.
+        window: segments that attend to each other (code: 8 on UCF-Crime, 64 on XD-Violence).
+        places: segments that have a position of their own; no sample may have more.
+        language: whether texts of the classes are learned (head 2); without, head 1 is all.
+        context: learned vectors before a class's name, and as many after it.
+        head: whose score is the detector's: `binary` (head 1), or `classes` (head 2), one minus the
+            probability of `normal`.
+    """
+
+    blocks: Natural = 2
+    block_heads: Natural = 1
+    window: Natural = 8
+    places: Natural = 256
+    language: bool = True
+    context: Whole = 10
+    head: Literal["binary", "classes"] = "binary"
+
+    def __post_init__(self) -> None:
+        if self.head == "classes" and not self.language:
+            raise FusevadError("head: classes are told apart by texts alone; set language to true")
+
+    @property
+    def reads_texts(self) -> bool:
+        """See `MethodSettings.reads_texts`."""
+        return self.language
+
+    @property
+    def besides(self) -> int:
+        """See `MethodSettings.besides`: 12 layers of 768 features, and 14 texts of 40 tokens."""
+        return 12 * (12 * 768**2 + 24 * 768 * 14 * 40) if self.language else 0
+
+    def kept(self, width: int, segments: int, streams: int) -> int:
+        """See `MethodSettings.kept`: 22 widths a block, 40 in graphs and head, 8 graph weights."""
+        attention = 2 * self.blocks * self.block_heads * min(self.window, segments)
+        return (22 * self.blocks + 40) * width + attention + 8 * segments
+
+
+@dataclass(frozen=True, slots=True)
+class VadCLIPLoss(BagLoss):
+    """Weights of VadCLIP's terms beside the video loss of head 1 (Wu et al. 2024; released code).
+
+    Attributes:
+        text_alignment: weight of the cross-entropy of a video's classes and the highest
+            similarities of its segments to their texts.
+        text_separation: weight of the mean similarity of `normal`'s text to the others' (code: 0.1
+            on UCF-Crime, 0.0001 on XD-Violence).
+    """
+
+    text_alignment: NonNegative = 1.0
+    text_separation: NonNegative = 0.1
