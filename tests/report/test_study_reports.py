@@ -123,7 +123,7 @@ def test_missing_seeds_are_told(tmp_path):
 
 
 def test_a_study_without_the_protocol_is_one_clear_line(tmp_path):
-    with pytest.raises(FusevadError, match="nothing of student-t under protocol oracle"):
+    with pytest.raises(FusevadError, match="no rows of student-t under protocol oracle"):
         table5(tmp_path, dataset_in(tmp_path), protocol="oracle")
 
 
