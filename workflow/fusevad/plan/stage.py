@@ -93,7 +93,7 @@ STAGES = {
         "data", RENDER_VERSION, ("data/render", "data/made_videos.py"), finds_videos=True
     ),
     # Figures, claims and metrics have units of their own.
-    "report": Stage("tables", source=("report", "report/verdicts")),
+    "report": Stage("tables", source=("report", "report/verdicts", "evaluate/flops.py")),
     "leaderboard": Stage("pages", source=("report/leaderboard.py",)),
     "search": Stage("runs", source=_TRAINING, runs_method=True),
     "splice": Stage(
