@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from fusevad.plan.lineage import Job, Plan
@@ -69,6 +70,35 @@ def made_up_plan(
     return Plan(jobs)
 
 
+def with_second_dataset(plan: Plan, name: str = "second") -> Plan:
+    """A plan with the jobs of another data set beside those of `tiny`; the table shows both."""
+
+    def of_second(text: str) -> str:
+        return text.replace("tiny", name)
+
+    table = plan.jobs["report/table1"]
+    jobs = [job for job in plan.jobs.values() if job is not table]
+    copies = [
+        replace(
+            job,
+            name=of_second(job.name),
+            step=of_second(job.step),
+            reads={key: [of_second(path) for path in files_of(job, key)] for key in job.reads},
+            outputs=tuple(map(of_second, job.outputs)),
+            videos=of_second(job.videos),
+        )
+        for job in jobs
+    ]
+    files = tuple(dict.fromkeys([*table.inputs, *map(of_second, table.inputs)]))
+    return Plan([*jobs, *copies, replace(table, reads={"files": files})])
+
+
+def files_of(job: Job, key: str) -> list[str]:
+    """What a job reads under one name."""
+    files = job.reads[key]
+    return [files] if isinstance(files, str) else list(files)
+
+
 def make(
     plan: Plan, jobs: Iterable[str] | None = None, content: str = "", equal: bool = False
 ) -> None:
@@ -86,7 +116,7 @@ def make(
         for path in job.outputs:
             text = f"{name if equal else path} {content} {plan.lineage(job)} {inputs}"
             if path == job.videos:
-                write_videos(text)
+                write_videos(text, job.videos)
             else:
                 write(path, text)
         outputs = {path: FileRecord.of(Path(path)) for path in job.outputs}
@@ -94,10 +124,10 @@ def make(
         write_record(record, Path(job.record))
 
 
-def write_videos(text: str) -> None:
+def write_videos(text: str, folder: str = VIDEOS) -> None:
     """Write the one video and the table of the folder's hashes."""
-    write(f"{VIDEOS}/a.mp4", text)
-    write(f"{VIDEOS}/SHA256SUMS", f"{hashlib.sha256(text.encode()).hexdigest()}  a.mp4\n")
+    write(f"{folder}/a.mp4", text)
+    write(f"{folder}/SHA256SUMS", f"{hashlib.sha256(text.encode()).hexdigest()}  a.mp4\n")
 
 
 def write(path: str, text: str) -> None:
@@ -125,11 +155,12 @@ def named(plan: Plan, *stages: str) -> list[str]:
 def rerun(plan: Plan, command: str = "exit 1", dry: bool = True) -> set[str]:
     """Jobs that the real Snakemake would run for the table (or runs, if not `dry`)."""
     rules = []
+    videos = {job.videos for job in plan.jobs.values()}
     for number, job in enumerate(plan.jobs.values()):
         plan.write_settings(job)
         inputs = (*job.inputs, plan.settings_file(job))
-        ancient = [f"ancient({path!r})" if path == VIDEOS else repr(path) for path in inputs]
-        made = [f"directory({path!r})" if path == VIDEOS else repr(path) for path in job.outputs]
+        ancient = [f"ancient({path!r})" if path in videos else repr(path) for path in inputs]
+        made = [f"directory({path!r})" if path in videos else repr(path) for path in job.outputs]
         rules.append(
             f"rule:\n    name: 'rule{number}'\n    input: {', '.join(ancient)}\n"
             f"    output: {', '.join(made)}\n    benchmark: '{benchmark(number)}'\n"

@@ -10,7 +10,15 @@ import pytest
 from fusevad.artifacts.adopt import adopt
 from fusevad.artifacts.unfit import move_back
 from fusevad.errors import FusevadError
-from tests.made_up_plan import DATA, benchmark, made_up_plan, make, rerun, write
+from tests.made_up_plan import (
+    DATA,
+    benchmark,
+    made_up_plan,
+    make,
+    rerun,
+    with_second_dataset,
+    write,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +76,16 @@ def test_with_every_type_of_cache_snakemake_has_nothing_to_do(kind: str, equal: 
     assert {job.name for job in adopted.fitting} == set(plan.jobs)
     assert rerun(plan) == set()
     assert cache_state() == before
+
+
+def test_with_several_data_sets_what_is_promised_is_what_snakemake_plans() -> None:
+    plan = with_second_dataset(made_up_plan())
+    make(plan)
+    into_cache("copy", newest=time.time() - 10)
+    assert rerun(plan)
+    adopted = adopt(plan)
+    assert {job.name for job in adopted.fitting} == set(plan.jobs)
+    assert rerun(plan) == set()
 
 
 def test_links_to_files_of_the_future_become_copies() -> None:
