@@ -1,0 +1,79 @@
+"""The table of all methods on two tiny data sets of one encoder, by the real `snakemake`."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pandas as pd
+import pytest
+import yaml
+
+from tests.workflow_runs import copy_project, run
+
+# Whole runs of the workflow: a slow machine may need more than the usual ten minutes.
+pytestmark = pytest.mark.timeout(2400)
+
+OVER = ("--configfile", "config/tiny.yaml", "two.yaml")
+TARGETS = ("results/two/methods.tex", "results/two/leaderboard.json")
+RUNS = "results/two/rendered-tiny/runs"
+
+
+@pytest.fixture(scope="module")
+def finished(root, tmp_path_factory) -> Path:
+    """A copy of the project with the table made, of two methods, and what it is made from."""
+    folder = copy_project(root, tmp_path_factory.mktemp("methods"))
+    table = folder / "config/tables/methods.yaml"
+    values = yaml.safe_load(table.read_text()) | {"experiments": ["concat", "mil"]}
+    table.write_text(yaml.safe_dump(values))
+    tiny = yaml.safe_load((folder / "config/datasets/rendered-tiny.yaml").read_text())
+    tiny["render"]["seed"] += 1
+    other = folder / "config/datasets/rendered-other.yaml"
+    other.write_text(yaml.safe_dump(tiny | {"title": "Other videos"}))
+    (folder / "two.yaml").write_text("datasets: [rendered-tiny, rendered-other]\n")
+    run(folder, "snakemake", "--cores", "2", *TARGETS, *OVER)
+    return folder
+
+
+def test_every_method_is_searched_run_and_tested_on_the_other_data_set(finished):
+    table = pd.read_csv(finished / "results/two/methods.csv")
+    moved = table[table.block == "transfer"]
+    assert set(zip(moved.experiment, moved.trained_on, moved.dataset, strict=True)) == {
+        (f"{method}.searched", source, target)
+        for method in ("concat", "mil")
+        for source, target in (
+            ("rendered-tiny", "rendered-other"),
+            ("rendered-other", "rendered-tiny"),
+        )
+    }
+    for method, own in (("concat", 1e-3), ("mil", 0.01)):
+        rates = pd.read_csv(finished / RUNS / f"{method}.searched/learning-rates.csv")
+        assert set(rates.learning_rate) == {own, 10 * own}
+        (chosen,) = rates[rates.chosen].learning_rate.unique()
+        rows = table[(table.experiment == f"{method}.searched") & (table.block == "measured")]
+        assert chosen in set(rows.learning_rate)
+        record = finished / RUNS / f"{method}.searched/history.provenance.json"
+        assert json.loads(record.read_text())["found"] == {"learning_rate": chosen}
+
+
+def test_the_leaderboard_fits_its_schema_and_speeds_name_the_machine(finished):
+    board = json.loads((finished / TARGETS[1]).read_text())
+    form = finished / "workflow/schemas/leaderboard.schema.json"
+    jsonschema.validate(board, json.loads(form.read_text()))
+    assert len(board["costs"]) == 4
+    assert all(cost["segments_per_second_with_encoder"] > 0 for cost in board["costs"])
+    assert all(cost["machine"] for cost in board["costs"])
+
+
+def test_a_second_run_does_nothing(finished):
+    done = run(finished, "snakemake", "--cores", "2", *TARGETS, *OVER)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_made_again_from_the_same_runs_the_numbers_are_the_same_bytes(finished):
+    path = finished / "results/two/methods.csv"
+    before = path.read_bytes()
+    speed = finished / "results/two/rendered-tiny/studies/speed.csv"
+    speed.unlink()
+    run(finished, "snakemake", "--cores", "2", TARGETS[0], *OVER)
+    assert speed.is_file()
+    assert path.read_bytes() == before
