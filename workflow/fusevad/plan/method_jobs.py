@@ -52,7 +52,13 @@ class MethodJobs:
         """A run as `studies.settings.MeasuredRun`."""
         streams = self.jobs.config.streams(experiment)
         run = self.jobs.run(dataset, experiment)
-        return {"experiment": experiment, "run": run, "streams": streams}
+        texts = next(iter(self.jobs.texts(dataset, experiment)), None)
+        return {"experiment": experiment, "run": run, "streams": streams, "texts": texts}
+
+    def texts(self, dataset: str) -> list[str]:
+        """Texts of classes that rows learn with."""
+        files = (self.jobs.texts(dataset, name) for name in self.experiments(dataset))
+        return list(dict.fromkeys(file for each in files for file in each))
 
     def speed(self, dataset: str) -> dict[str, Any]:
         """Settings of `fusevad study-speed`."""

@@ -134,6 +134,7 @@ def _speed(jobs: MethodJobs, key: str) -> Job:
         "embeddings": plain.embeddings(key, indices),
         "weights": jobs.first_weights(key),
         "encoder": jobs.encoder_files(key),
+        "texts": jobs.texts(key),
     }
     found = (jobs.file(key, SPEED),)
     return Job(f"study-speed/{key}", "study-speed", jobs.speed(key), reads, found)

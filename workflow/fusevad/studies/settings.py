@@ -100,7 +100,7 @@ class EquivalenceSettings:
     method: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRun:
     """A finished run whose detector is measured.
 
@@ -108,6 +108,7 @@ class MeasuredRun:
         experiment: its name.
         run: its folder.
         streams: names of the streams that it reads, by role.
+        texts: file of the texts of classes, where the method learns with them.
     """
 
     __pydantic_config__ = FORBID
@@ -115,9 +116,10 @@ class MeasuredRun:
     experiment: str
     run: str
     streams: dict[str, str]
+    texts: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferRun(MeasuredRun):
     """A finished run on another data set.
 

@@ -17,6 +17,7 @@ from fusevad.data.manifest import read_manifest
 from fusevad.embed.settings import EmbedSettings
 from fusevad.embed.store import default_device, open_streams
 from fusevad.encoders.clip import BatchedTower, load_cue_tower, load_image_tower
+from fusevad.encoders.text import load_class_texts
 from fusevad.evaluate.scoring import TrainedDetector, load_detector, weights_file
 from fusevad.files import write_csv
 from fusevad.studies.settings import MeasuredRun, SpeedSettings
@@ -97,7 +98,8 @@ def _data(
     train = [
         TrainVideo(v.name, v.anomalous, tuple(v.classes)) for v in videos if v.split == "train"
     ]
-    return SeedData(opened, train, [video.name for video in videos if video.split == "test"])
+    texts = load_class_texts(Path(run.texts), opened.device) if run.texts else None
+    return SeedData(opened, train, [v.name for v in videos if v.split == "test"], texts)
 
 
 def _scoring_seconds(detector: TrainedDetector, data: SeedData) -> float:
