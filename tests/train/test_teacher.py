@@ -90,7 +90,7 @@ def test_another_teacher_is_another_seed_and_the_same_one_is_reused(taught, tmp_
 
 
 def test_what_a_teacher_or_its_student_lacks_is_one_clear_line(taught, data, tmp_path):
-    with pytest.raises(FusevadError, match="'image-only-distilled' learns from a teacher; name"):
+    with pytest.raises(FusevadError, match="'image-only-distilled' needs a teacher; name"):
         train(TAUGHT, data, [0], tmp_path, workers=1)
     with pytest.raises(FusevadError, match="'concat' takes no teacher; name none"):
         train(small("concat"), taught, [0], tmp_path, workers=1)
