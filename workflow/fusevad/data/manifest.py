@@ -160,7 +160,9 @@ def read_manifest(path: Path) -> list[Video]:
     if frame.empty:
         raise FusevadError(f"{path}: no videos in the manifest; make it again")
     numbers, texts = frame[["frames", "fps", "width", "height"]], frame[list(text)]
-    possible = np.isfinite(numbers) & (numbers > 0) & (numbers < _MOST_FRAMES)
+    # Rate and size are 0, unknown, where features replace the videos.
+    possible = np.isfinite(numbers) & (numbers >= 0) & (numbers < _MOST_FRAMES)
+    possible["frames"] &= numbers["frames"] > 0
     if not possible.all(axis=None) or texts.isna().any(axis=None):
         raise FusevadError(f"{path}: an empty cell or an impossible number; make it again")
     return [
