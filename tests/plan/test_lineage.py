@@ -17,7 +17,7 @@ from fusevad.plan.stages import plan
 from tests.workflow_runs import copy_project, run
 
 # Those that read a run.
-STUDIES = ("study-equivalence", "study-masking", "study-noise")
+STUDIES = ("study-alarms", "study-equivalence", "study-masking", "study-noise")
 
 
 @pytest.fixture
@@ -70,8 +70,14 @@ def test_jobs_stand_after_all_that_they_need(values, in_root):
 @pytest.mark.parametrize(
     ("over", "expected"),
     [
-        ({"seeds": [0, 1]}, {"train", "evaluate", "report", *STUDIES}),
-        ({"protocol": "last"}, {"report", "study-masking", "study-noise"}),
+        (
+            {"seeds": [0, 1]},
+            {"train", "evaluate", "report", "leaderboard", "study-speed", *STUDIES},
+        ),
+        (
+            {"protocol": "last"},
+            {"report", "leaderboard", "study-alarms", "study-masking", "study-noise"},
+        ),
     ],
 )
 def test_a_changed_value_changes_its_stage_and_later_ones_alone(values, in_root, over, expected):
@@ -107,7 +113,7 @@ def newer(values, in_root, monkeypatch) -> Callable[[str], set[str]]:
 
 def test_a_new_version_of_a_method_changes_its_runs_and_what_hangs_on_them_alone(values, newer):
     whole = plan(load(values, Path("config")))
-    runs = {"train/rendered/gating", "evaluate/rendered/gating"}
+    runs = {"train/rendered/gating", "search/rendered/gating.searched"}
     reading = {name for name, job in whole.jobs.items() if runs & whole.lineage(job).keys()}
     assert "report/table1" in reading
     assert "report/table8" not in reading

@@ -23,6 +23,28 @@ rule study_masking:
         " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
+rule study_alarms:
+    input:
+        unpack(inputs_of("study-alarms/{dataset}/{experiment}")),
+    output:
+        f"{HOME}/{{dataset}}/studies/normal-scores/{{experiment}}.parquet",
+    log:
+        f"{HOME}/{{dataset}}/logs/study-alarms-{{experiment}}.log",
+    benchmark:
+        f"{HOME}/{{dataset}}/benchmarks/study-alarms-{{experiment}}.tsv"
+    wildcard_constraints:
+        experiment=JOBS.one_of(STUDIES.of_alarms),
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: len(CONFIG.seeds)
+    params:
+        streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
+        run=subpath(input.run, parent=True),
+    shell:
+        "fusevad study-alarms {params.run:q} --manifest {input.manifest:q} {params.streams:q}"
+        " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
+
+
 rule study_noise:
     input:
         unpack(inputs_of("study-noise/{dataset}")),

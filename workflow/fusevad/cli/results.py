@@ -156,6 +156,24 @@ def study_noise(
 
 
 @app.command()
+def study_alarms(
+    run: Path,
+    manifest: Manifest,
+    stream: StreamIndices,
+    settings: Settings,
+    out: Path,
+    workers: Workers = 1,
+) -> None:
+    """Studies: score the normal training videos, for thresholds of alarms, into the table OUT."""
+    from fusevad.studies.alarms import score_normal_videos
+    from fusevad.studies.settings import NormalScoresSettings
+
+    with recorded(settings) as job:
+        parsed = parse(NormalScoresSettings, job.settings, "alarms")
+        score_normal_videos(run, manifest, stream_paths(stream), parsed, out, workers)
+
+
+@app.command()
 def study_attention(
     manifest: Manifest,
     intervals: Intervals,

@@ -25,7 +25,12 @@ from fusevad.errors import FusevadError
 from fusevad.models.registry import METHODS
 from fusevad.models.settings import Positive
 from fusevad.parsing import FORBID, hints
-from fusevad.studies.settings import AttentionSettings, MaskingSettings, NoiseSettings
+from fusevad.studies.settings import (
+    AlarmTableSettings,
+    AttentionSettings,
+    MaskingSettings,
+    NoiseSettings,
+)
 from fusevad.train.settings import TrainSettings
 
 T = TypeVar("T", bound=tuple[Hashable, ...])
@@ -172,6 +177,7 @@ class StudyChoice:
         noise: mean number of spurious counts a pixel and frame difference (Table 5).
         equivalence: two experiments that may be one function.
         attention: which patches count as attended (Table 6).
+        alarms: false alarms an hour, and how scores become alarms.
     """
 
     __pydantic_config__ = FORBID
@@ -181,6 +187,7 @@ class StudyChoice:
     noise: NoiseChoice
     equivalence: EquivalenceChoice
     attention: AttentionChoice
+    alarms: AlarmTableSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,7 +379,7 @@ class Sweep:
 
 ShortName = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
 # These studies name their experiments; the others use `studies.experiment` of the configuration.
-_OF_EXPERIMENTS = ("classes", "selection", "leaks", "methods")
+_OF_EXPERIMENTS = ("alarms", "classes", "selection", "leaks", "methods")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -398,6 +405,7 @@ class TableFile:
     published: str | None = None
     study: (
         Literal[
+            "alarms",
             "attention",
             "classes",
             "equivalence",

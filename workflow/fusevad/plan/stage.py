@@ -93,7 +93,16 @@ STAGES = {
         "data", RENDER_VERSION, ("data/render", "data/made_videos.py"), finds_videos=True
     ),
     # Figures, claims and metrics have units of their own.
-    "report": Stage("tables", source=("report", "report/verdicts", "evaluate/flops.py")),
+    "report": Stage(
+        "tables",
+        source=(
+            "report",
+            "report/verdicts",
+            "evaluate/alarms.py",
+            "evaluate/flops.py",
+            "evaluate/settings.py",
+        ),
+    ),
     "leaderboard": Stage("pages", source=("report/leaderboard.py",)),
     "search": Stage("runs", source=_TRAINING, runs_method=True),
     "splice": Stage(
@@ -102,6 +111,7 @@ STAGES = {
         ("data/splice", "data/render/encode.py", "data/made_videos.py"),
         finds_videos=True,
     ),
+    "study-alarms": Stage("studies", source=("studies/alarms.py", "train/sampling.py", *_STUDY)),
     "study-attention": Stage(
         "studies",
         source=("studies/attention.py", "studies/settings.py", "encoders", "video"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ _STUDY_FILES = {
     "equivalence": "equivalence.csv",
 }
 _RUN_FILES = {
+    "alarms": ("scores.parquet",),
     "classes": ("classes.csv",),
     "selection": ("seeds.csv",),
     "equivalence": ("seeds.csv", "scores.parquet"),
 }
 _DATA_FILES = {
+    "alarms": ("manifest", "intervals"),
     "classes": ("manifest", "intervals", "skipped"),
     "selection": ("skipped",),
     "equivalence": ("skipped",),
@@ -93,6 +96,8 @@ class StudyJobs:
         files += [
             f"results/{key}/{name}.csv" for key in keys for name in _DATA_FILES.get(study, ())
         ]
+        if study == "alarms":
+            files += [file for own in self.normals(table).values() for file in own.values()]
         if study in _STUDY_FILES:
             files += [self.study_file(key, _STUDY_FILES[study]) for key in keys]
         return files
@@ -138,7 +143,7 @@ class StudyJobs:
         settings: dict[str, Any] = {
             "datasets": [self.jobs.table_dataset(key) for key in keys],
         }
-        if study != "attention":
+        if study not in ("alarms", "attention"):
             settings["seeds"] = config.seeds
         if study != "classes":
             settings |= {"name": table, "title": values["title"]}
@@ -153,6 +158,9 @@ class StudyJobs:
         config = self.jobs.config
         published = next(iter(self.published(table)), None)
         match study:
+            case "alarms":
+                values = {"normals": self.normals(table), "alarms": config.studies["alarms"]}
+                return values | {"protocol": self._protocol_with_weights}
             case "classes":
                 return {"published": published, "protocol": config.protocol}
             case "noise" | "masking":
@@ -170,6 +178,34 @@ class StudyJobs:
                 studies = {"studies": self._leaks(), "variants": self.variants}
                 return studies | {"protocol": config.protocol}
         return {}
+
+    def normals(self, table: str) -> dict[str, dict[str, str]]:
+        """Scores of the normal training videos, by experiment and data set of a table."""
+        config = self.jobs.config
+        return {
+            name: {
+                key: self.normal_scores(key, name)
+                for key in self.table_datasets(table)
+                if config.runs(key, name)
+            }
+            for name in config.study_tables[table]["experiments"]
+        }
+
+    def normal_scores(self, dataset: str, experiment: str) -> str:
+        """Scores of a run on the normal training videos."""
+        return self.study_file(dataset, f"normal-scores/{experiment}.parquet")
+
+    @property
+    def alarm_settings(self) -> dict[str, Any]:
+        """Settings of `fusevad study-alarms`."""
+        return {"protocol": self._protocol_with_weights}
+
+    @property
+    def of_alarms(self) -> list[str]:
+        """Experiments whose alarms some table shows."""
+        tables = self.jobs.config.study_tables.values()
+        names = [table["experiments"] for table in tables if table["study"] == "alarms"]
+        return list(dict.fromkeys(chain.from_iterable(names)))
 
     def published(self, table: str) -> list[str]:
         """The file of the paper's numbers for a study's table, if there is one."""

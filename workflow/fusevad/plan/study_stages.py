@@ -47,6 +47,9 @@ def book_files(jobs: StudyJobs) -> tuple[list[str], list[str]]:
 
 
 def _of_dataset(jobs: StudyJobs, key: str) -> Iterator[Job]:
+    for name in jobs.of_alarms:
+        if jobs.jobs.config.runs(key, name):
+            yield _normal_scores(jobs, key, name)
     for study, names in _MADE.items():
         if study in _OF_VIDEOS and key not in jobs.jobs.config.with_videos:
             continue
@@ -69,13 +72,30 @@ def _reads(jobs: StudyJobs, study: str, key: str) -> dict[str, Files]:
     if study == "attention":
         weights = plain.encoder_weights(key, "motion")
         return reads | {"weights": weights, "videos": plain.videos(key)}
+    return reads | _run_reads(jobs, key, experiment)
+
+
+def _run_reads(jobs: StudyJobs, key: str, experiment: str) -> dict[str, Files]:
+    """A finished run, and the streams that its detectors score."""
+    plain = jobs.jobs
     streams = list(plain.streams(key, experiment).values())
-    return reads | {
+    return {
         "streams": streams,
         "embeddings": plain.embeddings(key, streams),
         "run": f"{plain.run(key, experiment)}/history.csv",
         "weights": plain.weights(key, experiment),
     }
+
+
+def _normal_scores(jobs: StudyJobs, key: str, experiment: str) -> Job:
+    """Scores of the normal training videos, from which thresholds of alarms come."""
+    return Job(
+        f"study-alarms/{key}/{experiment}",
+        "study-alarms",
+        jobs.alarm_settings,
+        {"manifest": jobs.jobs.manifest(key), **_run_reads(jobs, key, experiment)},
+        (jobs.normal_scores(key, experiment),),
+    )
 
 
 def _leaks(jobs: StudyJobs, key: str) -> Job:

@@ -14,6 +14,7 @@ from fusevad.parsing import parse
 # libraries of figures and detectors.
 REPORTS = {
     "ablation": ("ablation", "make_ablation"),
+    "alarms": ("alarms_table", "make_alarms_table"),
     "attention": ("attention_table", "make_attention_table"),
     "attention-maps": ("attention_maps", "make_attention_maps"),
     "claims": ("verdicts", "make_claims"),

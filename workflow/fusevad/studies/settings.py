@@ -9,6 +9,7 @@ from fusevad.cues.settings import CueSettings
 from fusevad.embed.settings import EmbedSettings
 from fusevad.encoders.settings import AttentionMethod, EncoderSettings
 from fusevad.errors import FusevadError
+from fusevad.evaluate.settings import AlarmSettings
 from fusevad.parsing import FORBID
 
 
@@ -89,6 +90,38 @@ class AttentionSettings:
             raise FusevadError(
                 f"attention: segments_per_video {self.segments_per_video}; use at least 1"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class NormalScoresSettings:
+    """Whose weights score the normal training videos; training keeps none for `oracle`."""
+
+    __pydantic_config__ = FORBID
+
+    protocol: str = "validation"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmTableSettings:
+    """What the table of alarms shows.
+
+    Attributes:
+        rates: false alarms an hour that thresholds are chosen for.
+        overlaps: temporal intersection over union from which an event is an annotated one.
+        judged_at: the rate at which delays and event F1 are given.
+        events: how scores become alarms.
+    """
+
+    __pydantic_config__ = FORBID
+
+    rates: tuple[Annotated[float, Field(gt=0)], ...] = (1, 5, 20)
+    overlaps: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.2, 0.5)
+    judged_at: Annotated[float, Field(gt=0)] = 5
+    events: AlarmSettings = field(default_factory=AlarmSettings)
+
+    def __post_init__(self) -> None:
+        if self.judged_at not in self.rates:
+            raise FusevadError(f"alarms: judged_at {self.judged_at:g} is none of the rates")
 
 
 @dataclass(frozen=True, slots=True)

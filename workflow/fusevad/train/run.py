@@ -35,7 +35,7 @@ from fusevad.files import atomic_path, sha256, share, write_csv
 from fusevad.models.base import Detector
 from fusevad.models.registry import find, read_in_training
 from fusevad.plan.memory import seeds_at_a_time
-from fusevad.train.sampling import TrainVideo
+from fusevad.train.sampling import training_videos
 from fusevad.train.seed_key import SeedKey
 from fusevad.train.seed_run import SeedData, SeedRun
 from fusevad.train.seed_store import KeptSeed
@@ -223,17 +223,14 @@ class _Session:
                 f"{inputs.data.manifest}: the test split lacks normal or anomalous videos;"
                 " there is nothing to measure"
             )
-        train_videos = [
-            TrainVideo(video.name, video.anomalous, tuple(video.classes))
-            for video in manifest
-            if video.split == "train"
-        ]
         what = f"method '{inputs.settings.method}'"
         streams = open_streams(inputs.data.streams, inputs.roles, what)
         texts = None
         if inputs.settings.model.reads_texts:
             texts = load_class_texts(inputs.data.texts, streams.device)
-        self.data = SeedData(streams, train_videos, [video.name for video in tests], texts)
+        self.data = SeedData(
+            streams, training_videos(manifest), [video.name for video in tests], texts
+        )
 
     def train(self, inputs: _RunInputs, seed: int, after_epoch: Callable[[], object]) -> None:
         """Train one seed, independently of the others, and store it."""

@@ -1,12 +1,13 @@
 """Draw the training videos of a seed, and the order of its batches."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from fusevad.data.manifest import Video
 from fusevad.errors import FusevadError
 
 
@@ -38,6 +39,15 @@ class Sample:
 
     video: TrainVideo
     crop: int
+
+
+def training_videos(manifest: Iterable[Video]) -> list[TrainVideo]:
+    """The training split of a manifest, in its order."""
+    return [
+        TrainVideo(video.name, video.anomalous, tuple(video.classes))
+        for video in manifest
+        if video.split == "train"
+    ]
 
 
 def split_validation(videos: Sequence[TrainVideo], share: float, seed: int) -> Split:

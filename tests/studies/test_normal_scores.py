@@ -1,0 +1,59 @@
+"""Scores of normal training videos: each seed's own held-out part, as its detector scores them."""
+
+import pandas as pd
+import pytest
+
+from fusevad.data.manifest import read_manifest
+from fusevad.studies.alarms import score_normal_videos
+from fusevad.studies.settings import NormalScoresSettings
+from fusevad.studies.trained import RunFiles
+from fusevad.train.sampling import TrainVideo, split_validation
+from tests.made_up_studies import SEEDS, VALUES, World
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> World:
+    return World(tmp_path_factory.mktemp("normal-scores"))
+
+
+@pytest.fixture(scope="module")
+def table(world) -> pd.DataFrame:
+    out = world.folder / "normal.parquet"
+    settings = NormalScoresSettings("last")
+    score_normal_videos(world.run, world.manifest, world.streams, settings, out, workers=1)
+    return pd.read_parquet(out)
+
+
+def test_every_normal_training_video_is_scored_whole_by_every_seed(world, table):
+    normal = [v for v in read_manifest(world.manifest) if v.split == "train" and not v.anomalous]
+    assert normal
+    for seed in SEEDS:
+        own = table[table["seed"] == seed]
+        assert set(own["video"]) == {video.name for video in normal}
+        for video in normal:
+            part = own[own["video"] == video.name].sort_values("segment")
+            assert part["start"].tolist() == list(range(0, video.frames, 16))
+            assert part["end"].tolist() == [*range(16, video.frames, 16), video.frames]
+            assert part["part"].nunique() == 1
+
+
+def test_the_parts_are_the_ones_that_training_had(world, table):
+    train = [v for v in read_manifest(world.manifest) if v.split == "train"]
+    videos = [TrainVideo(v.name, v.anomalous, v.classes) for v in train]
+    for seed in SEEDS:
+        split = split_validation(videos, VALUES["validation_share"], seed)
+        own = table[table["seed"] == seed].groupby("part")["video"].unique()
+        for part, members in (("held-out", split.validation), ("learned", split.fit)):
+            assert set(own[part]) == {video.name for video in members if not video.anomalous}
+
+
+def test_scores_are_those_of_the_seeds_detector(world, table):
+    files = RunFiles(world.run, world.manifest, world.intervals, world.streams)
+    for seed in SEEDS:
+        detector = files.detector(seed, "last")
+        own = table[table["seed"] == seed]
+        name = own["video"].iloc[0]
+        # Alone in its batch: padding changes no score beyond rounding.
+        alone = detector.score(files.open(detector), [name]).segments[name][:, 0]
+        found = own[own["video"] == name].sort_values("segment")["score"]
+        assert found.to_numpy() == pytest.approx(alone.numpy(), abs=1e-6)

@@ -1,0 +1,34 @@
+"""Settings of evaluation; imports nothing heavy."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from fusevad.parsing import FORBID
+
+_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmSettings:
+    """How scores become alarms. All times are seconds, so that cameras of any rate agree.
+
+    Attributes:
+        smoothing: length of the trailing mean over scores. A segment is about half a second, and a
+            single high one is more often noise than an event.
+        release: an event that began at the threshold lasts while the score stays above this share
+            of it, so that a score around the threshold is one event and not many.
+        shortest: an event raises its alarm once it has lasted so long; shorter ones raise none.
+        gap: events that are less far apart are one: whoever watches is called once.
+        repeat: an event that lasts raises its alarm again after each so many seconds, and each
+            counts: else a threshold below all scores would raise one alarm in a whole day.
+    """
+
+    __pydantic_config__ = FORBID
+
+    smoothing: _Seconds = 2.0
+    release: Annotated[float, Field(gt=0, le=1)] = 0.8
+    shortest: _Seconds = 1.0
+    gap: _Seconds = 5.0
+    repeat: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0

@@ -1,0 +1,156 @@
+"""What the alarms of a run are worth on the test videos of a data set, seed by seed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fusevad.data.manifest import read_intervals, read_manifest
+from fusevad.errors import FusevadError
+from fusevad.evaluate.alarms import (
+    SECONDS_PER_HOUR,
+    Event,
+    Floats,
+    Outcome,
+    Track,
+    f1,
+    find_events,
+    judge,
+    matched,
+)
+from fusevad.evaluate.settings import AlarmSettings
+from fusevad.report.runs import TableDataset, read_scores
+
+_SCORE_COLUMNS = ("video", "segment", "start", "end", "score")
+
+
+@dataclass(frozen=True, slots=True)
+class TimedVideo:
+    """A video of the manifest with the times of its frames and of its annotated intervals.
+
+    Attributes:
+        edges: (frames + 1,) seconds.
+        intervals: start and end of each in seconds.
+    """
+
+    name: str
+    normal: bool
+    edges: Floats
+    intervals: tuple[tuple[float, float], ...]
+
+    def track(self, scores: pd.DataFrame) -> Track:
+        """The scores of this video's segments, in their order, with their times.
+
+        Raises:
+            FusevadError: they do not cover the video.
+        """
+        bounds = np.append(scores["start"].to_numpy(), len(self.edges) - 1)
+        if bounds[0] != 0 or not np.array_equal(bounds[1:], scores["end"].to_numpy()):
+            raise FusevadError(f"video {self.name}: scores do not cover it; evaluate the run again")
+        return Track(scores["score"].to_numpy(np.float64), self.edges[bounds])
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Alarms of one seed at one threshold on the test videos.
+
+    Attributes:
+        found: of each interval in the videos' order, whether it was found.
+        delays: of those found, in seconds.
+        false_alarms: raised by events that touch no interval.
+        normal_hours: of all test videos, outside the intervals.
+        event_f1: by tIoU.
+    """
+
+    found: tuple[bool, ...]
+    delays: tuple[float, ...]
+    false_alarms: int
+    normal_hours: float
+    event_f1: dict[float, float]
+
+
+def timed_videos(dataset: TableDataset, split: str) -> list[TimedVideo]:
+    """Videos of a split with their times, in the manifest's order.
+
+    Raises:
+        FusevadError: the manifest has no frame rates, as one that was made from features.
+    """
+    intervals = read_intervals(dataset.intervals)
+    found = []
+    for video in read_manifest(dataset.manifest):
+        if video.split != split:
+            continue
+        if not (video.fps or video.variable_rate):
+            raise FusevadError(
+                f"{dataset.manifest}: no frame rates, so no alarms an hour; make the manifest from"
+                " the videos"
+            )
+        edges = video.edges()
+        spans = intervals.get(video.name, ())
+        times = tuple((float(edges[each.start]), float(edges[each.end])) for each in spans)
+        found.append(TimedVideo(video.name, not video.anomalous, edges, times))
+    return found
+
+
+def tracks(videos: Sequence[TimedVideo], scores: pd.DataFrame) -> list[Track]:
+    """The track of each video, from one seed's scores.
+
+    Raises:
+        FusevadError: a video has none.
+    """
+    by_name = {str(name): part for name, part in scores.groupby("video", sort=False)}
+    missing = [video.name for video in videos if video.name not in by_name]
+    if missing:
+        raise FusevadError(f"video {missing[0]}: no scores; evaluate the run again")
+    return [video.track(by_name[video.name].sort_values("segment")) for video in videos]
+
+
+def test_scores(run: Path, protocol: str) -> dict[int, pd.DataFrame]:
+    """The scores of the test videos, by seed."""
+    return _by_seed(read_scores(run, protocol))
+
+
+def normal_scores(path: Path, part: str) -> dict[int, pd.DataFrame]:
+    """The scores of the normal training videos of a part, by seed.
+
+    Raises:
+        FusevadError: no such file.
+    """
+    if not path.is_file():
+        raise FusevadError(f"{path}: no such file; score the normal videos first")
+    return _by_seed(pd.read_parquet(path, filters=[("part", "==", part)]))
+
+
+def _by_seed(scores: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    return {int(str(s)): own[list(_SCORE_COLUMNS)] for s, own in scores.groupby("seed")}
+
+
+def judged(
+    videos: Sequence[TimedVideo],
+    found: Sequence[Track],
+    threshold: float,
+    settings: AlarmSettings,
+    overlaps: Sequence[float],
+) -> Judged:
+    """Judge the alarms of one seed's test tracks at a threshold."""
+    events: list[list[Event]] = [find_events(track, threshold, settings) for track in found]
+    outcomes: list[Outcome] = [
+        judge(own, video.intervals, track.seconds)
+        for own, video, track in zip(events, videos, found, strict=True)
+    ]
+    delays = np.array([delay for outcome in outcomes for delay in outcome.delays])
+    total = sum(map(len, events))
+    f1_by_overlap = {}
+    for overlap in overlaps:
+        pairs = zip(events, videos, strict=True)
+        matches = sum(matched(own, video.intervals, overlap) for own, video in pairs)
+        f1_by_overlap[overlap] = f1(matches, total, len(delays))
+    return Judged(
+        tuple(bool(x) for x in np.isfinite(delays)),
+        tuple(float(x) for x in delays[np.isfinite(delays)]),
+        sum(outcome.false_alarms for outcome in outcomes),
+        sum(outcome.normal_seconds for outcome in outcomes) / SECONDS_PER_HOUR,
+        f1_by_overlap,
+    )
