@@ -56,10 +56,10 @@ def manifest_from_features(
         names = [label.name for label in declared]
         scans = _scans(settings, folder, names, on_bad_video)
         for stream, scan in scans.items():
-            rows = pooled_rows(scan.good.values())
-            if rows is not None:
+            pooled = pooled_rows(scan.good.values())
+            if pooled is not None:
                 raise FusevadError(
-                    f"{folder}: all {len(scan.good)} videos have {rows} rows of {stream}, so a row"
+                    f"{folder}: all {pooled[0]} videos have {pooled[1]} rows of {stream}, so a row"
                     f" is a part of a video and not {layout.row_frames} frames; get features of all"
                     " segments"
                 )

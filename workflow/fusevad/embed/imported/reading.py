@@ -74,15 +74,18 @@ def scan(
     return result
 
 
-def pooled_rows(features: Iterable[VideoFeatures]) -> int | None:
+def pooled_rows(features: Iterable[VideoFeatures]) -> tuple[int, int] | None:
     """The number of rows that all videos have, if rows are parts of whole videos, not frames.
 
-    None if the numbers differ, or are larger than any published pooling. Arrays that are known to
-    be pooled do not count.
+    Arrays that are known to be pooled do not count.
+
+    Returns:
+        The number of videos that count and of their rows; None if rows differ, or are more than
+        any published pooling has.
     """
     lengths = [each.rows for each in features if not each.pooled]
     alike = len(lengths) > 2 and len(set(lengths)) == 1
-    return lengths[0] if alike and lengths[0] <= _MOST_PARTS else None
+    return (len(lengths), lengths[0]) if alike and lengths[0] <= _MOST_PARTS else None
 
 
 def some(problems: Mapping[str, str]) -> str:

@@ -117,10 +117,10 @@ def wrong_lengths(
         if (found := features.get(video.name))
         and (why := pooled_test(found, video.split, layout) or _wrong_length(found, video, layout))
     }
-    rows = pooled_rows(features.values())
-    if wrong and rows is not None:
+    pooled = pooled_rows(features.values())
+    if wrong and pooled is not None:
         raise FusevadError(
-            f"{folder}: all {len(features)} videos have {rows} rows, though their lengths differ:"
+            f"{folder}: all {pooled[0]} videos have {pooled[1]} rows, though their lengths differ:"
             f" a row is a part of a video and not {layout.row_frames} frames; get features of all"
             " segments"
         )
