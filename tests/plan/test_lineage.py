@@ -72,7 +72,7 @@ def test_jobs_stand_after_all_that_they_need(values, in_root):
     [
         (
             {"seeds": [0, 1]},
-            {"train", "evaluate", "report", "leaderboard", "study-speed", *STUDIES},
+            {"train", "evaluate", "localise", "report", "leaderboard", "study-speed", *STUDIES},
         ),
         (
             {"protocol": "last"},

@@ -21,3 +21,22 @@ rule evaluate:
         "fusevad evaluate {params.folder:q} --manifest {input.manifest:q}"
         " --intervals {input.intervals:q} --main-metric {params.main_metric:q}"
         " --settings {input.settings:q} 2>&1 | tee {log:q} >&2"
+
+
+rule localise:
+    input:
+        unpack(inputs_of("localise/{dataset}/{experiment}")),
+    output:
+        f"{HOME}/{{dataset}}/runs/{{experiment}}/localisation.csv",
+        f"{HOME}/{{dataset}}/runs/{{experiment}}/confusion.csv",
+    log:
+        f"{HOME}/{{dataset}}/logs/localise-{{experiment}}.log",
+    benchmark:
+        f"{HOME}/{{dataset}}/benchmarks/localise-{{experiment}}.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        folder=subpath(output[0], parent=True),
+    shell:
+        "fusevad localise {params.folder:q} --manifest {input.manifest:q}"
+        " --intervals {input.intervals:q} --settings {input.settings:q} 2>&1 | tee {log:q} >&2"

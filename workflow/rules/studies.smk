@@ -158,6 +158,27 @@ rule study_table:
         " 2>&1 | tee {log:q} >&2"
 
 
+rule confusion:
+    input:
+        unpack(inputs_of("report/confusion-{dataset}")),
+    output:
+        report(
+            f"{HOME}/figures/confusion-{{dataset}}.pdf",
+            caption="../report/confusion.rst",
+            category="Studies",
+            labels={"what": "Confused classes, {dataset}"},
+        ),
+        f"{HOME}/figures/confusion-{{dataset}}.png",
+    log:
+        f"{HOME}/logs/confusion-{{dataset}}.log",
+    benchmark:
+        f"{HOME}/benchmarks/confusion-{{dataset}}.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad report confusion --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
+
+
 rule figure3:
     input:
         unpack(inputs_of("report/figure3")),

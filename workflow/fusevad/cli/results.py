@@ -103,6 +103,17 @@ def evaluate(
 
 
 @app.command()
+def localise(run: Path, manifest: Manifest, intervals: Intervals, settings: Settings) -> None:
+    """Events by class that a run finds, and the classes of videos, for methods that tell them."""
+    from fusevad.evaluate.localise import localise as localise_run
+    from fusevad.evaluate.settings import LocaliseSettings
+
+    with recorded(settings) as job:
+        parsed = parse(LocaliseSettings, job.settings, "localise")
+        localise_run(run, manifest, intervals, parsed.normal_events)
+
+
+@app.command()
 def report(
     kind: Annotated[str, typer.Argument(help="table1, ablation, claims, curves, ...")],
     settings: Settings,

@@ -379,7 +379,7 @@ class Sweep:
 
 ShortName = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
 # These studies name their experiments; the others use `studies.experiment` of the configuration.
-_OF_EXPERIMENTS = ("alarms", "classes", "selection", "leaks", "methods")
+_OF_EXPERIMENTS = ("alarms", "classes", "selection", "leaks", "localisation", "methods")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -410,6 +410,7 @@ class TableFile:
             "classes",
             "equivalence",
             "leaks",
+            "localisation",
             "masking",
             "methods",
             "noise",

@@ -32,3 +32,17 @@ class AlarmSettings:
     shortest: _Seconds = 1.0
     gap: _Seconds = 5.0
     repeat: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocaliseSettings:
+    """How events are counted as VadCLIP's released code counts them.
+
+    Attributes:
+        normal_events: whether a normal video as a whole is an event of `normal`. On UCF-Crime it is
+            not: the code's list of events calls the class otherwise than its list of classes.
+    """
+
+    __pydantic_config__ = FORBID
+
+    normal_events: bool

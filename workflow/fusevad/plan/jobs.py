@@ -224,6 +224,10 @@ class Jobs:
         encoder = self.config.text_tower(dataset)
         return f"results/{dataset}/encoders/{encoder}/class-texts.safetensors"
 
+    def localise(self, dataset: str) -> dict[str, Any]:
+        """Settings of `fusevad localise`; see `evaluate.settings`."""
+        return {"normal_events": self.config.datasets[dataset].source != "ucf-crime"}
+
     def texts(self, dataset: str, experiment: str) -> list[str]:
         """The texts of classes that an experiment learns with; none for most."""
         reads = self.config.reads_texts(dataset, experiment)

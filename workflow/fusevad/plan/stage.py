@@ -85,6 +85,10 @@ STAGES = {
         source=("data/recorded", "data/recorded/formats", "data/made_videos.py", *_TABLES),
         finds_videos=True,
     ),
+    "localise": Stage(
+        "runs",
+        source=(*(f"evaluate/{n}.py" for n in ("events", "localise", "settings")), "data/truth.py"),
+    ),
     "manifest": Stage(
         "data", version=2, source=("data/manifest.py", "video", *_TABLES), reads_videos=True
     ),

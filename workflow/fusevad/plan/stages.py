@@ -243,3 +243,15 @@ def _run(jobs: Jobs, key: str, name: str) -> Iterator[Job]:
         tuple(f"{run}/{file}" for file in ("seeds.csv", "classes.csv", "scores.parquet")),
         {"main_metric": jobs.config.datasets[key].metrics[0]},
     )
+    if jobs.texts(key, name):
+        yield Job(
+            f"localise/{key}/{name}",
+            "localise",
+            jobs.localise(key),
+            {
+                "manifest": jobs.manifest(key),
+                "intervals": jobs.intervals(key),
+                "scores": f"{run}/scores.parquet",
+            },
+            tuple(f"{run}/{file}" for file in ("localisation.csv", "confusion.csv")),
+        )

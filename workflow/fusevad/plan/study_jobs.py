@@ -20,12 +20,14 @@ _RUN_FILES = {
     "alarms": ("scores.parquet",),
     "classes": ("classes.csv",),
     "selection": ("seeds.csv",),
+    "localisation": ("localisation.csv",),
     "equivalence": ("seeds.csv", "scores.parquet"),
 }
 _DATA_FILES = {
     "alarms": ("manifest", "intervals"),
     "classes": ("manifest", "intervals", "skipped"),
     "selection": ("skipped",),
+    "localisation": ("manifest", "intervals", "skipped"),
     "equivalence": ("skipped",),
 }
 
@@ -161,7 +163,7 @@ class StudyJobs:
             case "alarms":
                 values = {"normals": self.normals(table), "alarms": config.studies["alarms"]}
                 return values | {"protocol": self._protocol_with_weights}
-            case "classes":
+            case "classes" | "localisation":
                 return {"published": published, "protocol": config.protocol}
             case "noise" | "masking":
                 experiment = self.jobs.row(config.study_experiment)
@@ -223,6 +225,19 @@ class StudyJobs:
             "datasets": [self.jobs.table_dataset(key) for key in config.datasets],
             "protocol": self._protocol_with_weights,
         }
+
+    @property
+    def confused(self) -> str | None:
+        """The experiment whose confusion of classes is drawn: the first of the first table."""
+        tables = self.jobs.config.study_tables.values()
+        rows = (table["experiments"] for table in tables if table["study"] == "localisation")
+        return next((row[0] for row in rows), None)
+
+    def confusion(self, dataset: str) -> dict[str, Any]:
+        """Settings of the figure of classes that a detector confuses."""
+        config = self.jobs.config
+        settings = {"dataset": self.jobs.table_dataset(dataset), "protocol": config.protocol}
+        return settings | {"experiment": self.jobs.row(self.confused)}
 
     def attention_maps(self, dataset: str) -> dict[str, Any]:
         """Settings of figure 4."""

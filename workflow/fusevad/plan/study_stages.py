@@ -115,6 +115,9 @@ def _shown(jobs: StudyJobs) -> Iterator[Job]:
             "published": jobs.published(name),
         }
         yield table(plain, name, values["study"], jobs.table(name), reads)
+    for key in plain.config.datasets if jobs.confused else ():
+        reads = {"run": f"{plain.run(key, jobs.confused)}/confusion.csv"}
+        yield figure(plain, f"confusion-{key}", "confusion", jobs.confusion(key), reads)
     reads = {"studies": jobs.study_files("masking-dimensions.csv")}
     yield figure(plain, "figure3", "weight-surface", jobs.surfaces(), reads)
     for key in plain.config.with_videos:

@@ -129,6 +129,25 @@ def read_class_measurements(
     return _joined(parts, ["experiment", "dataset", "class", "metric", "protocol", "seed", "value"])
 
 
+def read_event_measurements(
+    rows: Sequence[TableRow], datasets: Sequence[TableDataset]
+) -> pd.DataFrame:
+    """Precisions of events: experiment, dataset, counting, iou, class, protocol, seed, value.
+
+    Values are fractions, `iou` is a text. The class `mean` is of none.
+
+    Raises:
+        FusevadError: as `read_measurements`.
+    """
+    keys = ["seed", "protocol", "counting", "iou", "class"]
+    parts = []
+    for dataset in datasets:
+        for row in _with_run(rows, dataset):
+            table = _read_values(row.runs[dataset.key] / "localisation.csv", keys)
+            parts.append(table.assign(dataset=dataset.key, experiment=row.name))
+    return _joined(parts, ["experiment", "dataset", *keys, "value"])
+
+
 def read_scores(run: Path, protocol: str) -> pd.DataFrame:
     """The segment scores of one protocol, sorted by seed, video and segment.
 

@@ -1,0 +1,191 @@
+"""The table of events that detectors find: mean average precision by overlap, and by class."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fusevad.config.protocols import PROTOCOLS
+from fusevad.errors import FusevadError
+from fusevad.evaluate.events import COUNTINGS, IOUS
+from fusevad.evaluate.localise import MEAN
+from fusevad.files import read_csv, write_csv
+from fusevad.report import latex, sheet
+from fusevad.report.runs import (
+    TableDataset,
+    TableRow,
+    check_protocol,
+    footnotes,
+    read_event_measurements,
+)
+from fusevad.report.scored_videos import class_video_counts
+from fusevad.report.statistics import ALPHA, summarize_table
+from fusevad.report.write_sheet import write_sheet
+
+_AVERAGE = "average"
+_COLUMNS = (*(f"{iou:g}" for iou in IOUS), _AVERAGE)
+_NOTES = (
+    "ours: mean over the anomaly classes, on anomalous videos; a class of which nothing is found"
+    " has 0. released: as VadCLIP's code counts, with normal as a class, on all videos.",
+    "By class: average precision as in ours, averaged over the five overlaps.",
+)
+
+
+def make_localisation(
+    name: str,
+    title: str,
+    experiments: Sequence[TableRow],
+    datasets: Sequence[TableDataset],
+    protocol: str,
+    published: Path | None,
+    seeds: Sequence[int],
+    out_tex: Path,
+    out_csv: Path,
+) -> None:
+    """Write the table as LaTeX that compiles alone, and as a tidy CSV.
+
+    The CSV has a row a number: block (published|measured), method, experiment, dataset, counting,
+    class (`mean` for all), iou (or `average`), protocol, mean, std (in percent), n, bold, leading,
+    p.
+
+    Args:
+        name: of the target.
+        title: caption.
+        experiments: rows, in order; columns by class.
+        datasets: two tabulars each.
+        protocol: last, validation or oracle; the CSV holds all of them.
+        published: numbers of papers: method, dataset, iou, value; None without.
+        seeds: the seeds that every run should have; missing ones become footnotes.
+
+    Raises:
+        FusevadError: an unknown protocol, or a file that is missing or wrong.
+    """
+    check_protocol(protocol)
+    values = read_event_measurements(experiments, datasets)
+    summary = _summary(values)
+    paper = _published(published, datasets)
+    caption = (
+        f"{title}. Mean average precision (mAP) by the overlap (intersection over union) that a"
+        f" found event needs, in percent: mean ± standard deviation of {len(seeds)} seeds."
+        f" Protocol: {protocol}, {PROTOCOLS[protocol]}. Bold and dagger: paired t-test over the"
+        f" seeds, p < {ALPHA} after Holm's correction."
+    )
+    shown = summary[summary["protocol"] == protocol]
+    parts: list[sheet.Part] = [sheet.Caption(latex.numbered(name), caption)]
+    for dataset in datasets:
+        own = shown[shown["dataset"] == dataset.key]
+        parts.append(_by_overlap(dataset, experiments, own, paper))
+        parts.append(_by_class(dataset, experiments, own))
+    notes = footnotes(experiments, datasets, values, protocol, seeds)
+    parts.append(sheet.Notes((*_NOTES, *notes)))
+    write_csv(_tidy(experiments, summary, paper), out_csv)
+    write_sheet(parts, out_tex, wide=True)
+
+
+def _summary(values: pd.DataFrame) -> pd.DataFrame:
+    """Cells of both tables: of all classes by overlap, and of each class in `ours`."""
+    key = ["experiment", "dataset", "counting", "class", "protocol", "seed"]
+    averages = values.groupby(key, sort=False, as_index=False)["value"].mean()
+    together = pd.concat([values, averages.assign(iou=_AVERAGE)], ignore_index=True)
+    columns = ["dataset", "counting", "class", "iou"]
+    of_all = together[together["class"] == MEAN]
+    of_each = together[
+        (together["class"] != MEAN)
+        & (together["counting"] == "ours")
+        & (together["iou"] == _AVERAGE)
+    ]
+    parts = [summarize_table(part, columns) for part in (of_all, of_each) if len(part)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _by_overlap(
+    dataset: TableDataset,
+    experiments: Sequence[TableRow],
+    summary: pd.DataFrame,
+    paper: pd.DataFrame,
+) -> sheet.Tabular:
+    cells = {
+        (cell["experiment"], cell["counting"], cell["iou"]): cell
+        for cell in summary[summary["class"] == MEAN].to_dict("records")
+    }
+    lines = [*sheet.grouped_head(dataset.title, [("mAP at an overlap of", _COLUMNS)]), "rule"]
+    width = 1 + len(_COLUMNS)
+    for counting in COUNTINGS:
+        lines += [] if counting == COUNTINGS[0] else ["rule"]
+        lines.append(sheet.heading(sheet.Emphasis(f"Counted as {counting}"), width))
+        for row in experiments:
+            found = [_cell(cells.get((row.name, counting, iou))) for iou in _COLUMNS]
+            lines.append(sheet.line([row.label, *found]))
+    printed = paper[paper["dataset"] == dataset.source]
+    if len(printed):
+        heading = sheet.Emphasis("Published, not re-run, counted as released")
+        lines += ["rule", sheet.heading(heading, width)]
+    for method, part in printed.groupby("method", sort=False):
+        numbers = part.set_index("iou")["value"]
+        found = [sheet.published(numbers.get(iou, float("nan"))) for iou in _COLUMNS]
+        lines.append(sheet.line([str(method), *found]))
+    return sheet.tabular(len(_COLUMNS), lines)
+
+
+def _by_class(
+    dataset: TableDataset, experiments: Sequence[TableRow], summary: pd.DataFrame
+) -> sheet.Tabular:
+    cells = {
+        (cell["experiment"], cell["class"]): cell
+        for cell in summary[summary["class"] != MEAN].to_dict("records")
+    }
+    groups = [("AP, averaged over overlaps", [row.label for row in experiments])]
+    lines = [*sheet.grouped_head(f"{dataset.title}: class (test videos)", groups), "rule"]
+    for name, videos in sorted(class_video_counts(dataset).items()):
+        numbers = [_cell(cells.get((row.name, name))) for row in experiments]
+        title = f"{name.replace('_', ' ').replace('-', ' ')} ({videos})"
+        lines.append(sheet.line([title, *numbers]))
+    return sheet.tabular(len(experiments), lines)
+
+
+def _cell(cell: dict | None) -> sheet.Cell:
+    if cell is None:
+        return sheet.MISSING
+    return sheet.measured(cell["mean"], cell["std"], cell["bold"], cell["leading"])
+
+
+def _published(path: Path | None, datasets: Sequence[TableDataset]) -> pd.DataFrame:
+    """Numbers of papers in percent, with their averages: method, dataset, iou, value."""
+    columns = ["method", "dataset", "iou", "value"]
+    if path is None:
+        return pd.DataFrame(columns=columns)
+    table = read_csv(path, columns, text=("method", "dataset", "iou"))
+    if table.duplicated(columns[:3]).any() or not table["value"].between(0, 100).all():
+        raise FusevadError(f"{path}: a number twice, or none from 0 to 100; correct it")
+    averages = table.groupby(columns[:2], sort=False, as_index=False)["value"].mean()
+    together = pd.concat([table, averages.assign(iou=_AVERAGE)], ignore_index=True)
+    return together[together["dataset"].isin([dataset.source for dataset in datasets])]
+
+
+def _tidy(
+    experiments: Sequence[TableRow], summary: pd.DataFrame, paper: pd.DataFrame
+) -> pd.DataFrame:
+    labels = {row.name: row.label for row in experiments}
+    measured = summary.assign(
+        block="measured",
+        method=summary["experiment"].map(labels),
+        mean=100 * summary["mean"],
+        std=100 * summary["std"],
+    )
+    printed = paper.rename(columns={"value": "mean"}).assign(
+        block="published",
+        counting="released",
+        protocol="",
+        experiment="",
+        std=float("nan"),
+        n=pd.NA,
+        bold=False,
+        leading=False,
+        p=pd.NA,
+    )
+    printed["class"] = MEAN
+    columns = ["block", "method", "experiment", "dataset", "counting", "class", "iou", "protocol"]
+    columns += ["mean", "std", "n", "bold", "leading", "p"]
+    kinds = {"n": "Int64", "p": "Float64"}
+    parts = [part[columns].astype(kinds) for part in (printed, measured)]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
