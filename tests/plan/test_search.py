@@ -40,7 +40,9 @@ def test_no_search_reads_a_label_of_a_frame_or_the_scores_of_another_run(values)
     for job in searches:
         assert not [path for path in job.inputs if "intervals" in path or "/runs/" in path]
         embeddings = [path for path in job.inputs if "/embeddings/" in path]
-        assert sorted(job.inputs) == sorted(["results/rendered/manifest.csv", *embeddings])
+        texts = [path for path in job.inputs if path.endswith("/class-texts.safetensors")]
+        known = ["results/rendered/manifest.csv", *embeddings, *texts]
+        assert sorted(job.inputs) == sorted(known)
 
 
 def test_every_row_of_the_table_of_methods_is_searched_alike(values):
