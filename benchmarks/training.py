@@ -84,7 +84,7 @@ class Seed:
 
     def read(self, samples: list[Sample]) -> Batch:
         """Features of a batch, and its labels."""
-        named = [(sample.video.name, sample.crop) for sample in samples]
+        named = [(sample.video.name, crop) for sample in samples for crop in sample.crops]
         longest = self.settings.max_segments
         read = self.streams.training_samples(named, lambda x: pool_segments(x, longest))
         labels = torch.tensor([float(sample.video.anomalous) for sample in samples])

@@ -311,13 +311,13 @@ def test_a_training_split_of_one_kind_is_an_error():
 def test_balanced_batches_are_half_anomalous_and_use_all_crops_once():
     batches = list(epoch_batches(VIDEOS, 4, 4, 8, "balanced", False, seed=0, epoch=0))
     assert all(sum(s.video.anomalous for s in b) * 2 == len(b) for b in batches)
-    samples = [(s.video.name, s.crop) for b in batches for s in b]
+    samples = [(s.video.name, s.crops) for b in batches for s in b]
     assert len(samples) == len(set(samples)) == 2 * 12 * 4  # the normal videos run out first
 
 
 def test_joint_batches_see_every_sample():
     batches = list(epoch_batches(VIDEOS, 4, 2, 10, "joint", False, seed=0, epoch=0))
-    assert len({(s.video.name, s.crop) for b in batches for s in b}) == len(VIDEOS) * 2
+    assert len({(s.video.name, s.crops) for b in batches for s in b}) == len(VIDEOS) * 2
 
 
 def test_a_last_batch_that_is_not_full_can_be_left_out():
@@ -328,7 +328,7 @@ def test_a_last_batch_that_is_not_full_can_be_left_out():
 def test_epochs_draw_other_crops_and_seeds_other_orders():
     def order(seed: int, epoch: int) -> list[tuple[str, int]]:
         batches = epoch_batches(VIDEOS, 4, 1, 8, "balanced", False, seed=seed, epoch=epoch)
-        return [(s.video.name, s.crop) for b in batches for s in b]
+        return [(s.video.name, s.crops) for b in batches for s in b]
 
     assert order(0, 0) == order(0, 0)
     assert order(0, 0) != order(0, 1)

@@ -1,9 +1,14 @@
 """The inputs of a detector in training, and its outputs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
+
+from fusevad.errors import FusevadError
+
+# Scores of 0 and 1 have no finite logit; float32 tells 1 from this far below it.
+_CERTAIN = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,27 @@ class Output:
     weights: Mapping[str, Tensor] = field(default_factory=dict)
     classes: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def averaged(self, crops: int) -> "Output":
+        """The output for bags of so many consecutive rows, the crops of a video: `B x ...`.
+
+        Scores are averaged, as in the released code of RTFM.
+
+        Raises:
+            FusevadError: the method's losses read what has no average.
+        """
+        if crops == 1:
+            return self
+        if type(self) is not Output or self.distributions or self.weights:
+            raise FusevadError(
+                "crops_in_bag: this method reads more than scores and features, which crops do not"
+                " share; give every crop a bag of its own, with 1"
+            )
+        return Output(self.averaged_logits(crops))
+
+    def averaged_logits(self, crops: int) -> Tensor:
+        """Logits of the mean scores of bags."""
+        return mean_of_crops(self.logits.sigmoid(), crops).logit(eps=_CERTAIN)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -59,3 +85,19 @@ class Batch:
     labels: Tensor
     classes: tuple[tuple[str, ...], ...] = ()
     teacher: Output | None = None
+
+    def averaged(self, crops: int) -> "Batch":
+        """The batch of bags of so many consecutive rows, whose labels and classes it has."""
+        if crops == 1:
+            return self
+        return replace(
+            self,
+            streams={name: mean_of_crops(x, crops) for name, x in self.streams.items()},
+            mask=self.mask[::crops],
+            teacher=self.teacher and self.teacher.averaged(crops),
+        )
+
+
+def mean_of_crops(x: Tensor, crops: int) -> Tensor:
+    """Means over so many consecutive rows: `B * crops x ...` to `B x ...`."""
+    return x.unflatten(0, (-1, crops)).mean(dim=1)

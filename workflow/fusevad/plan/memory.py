@@ -30,7 +30,7 @@ def kept_mb(settings: TrainSettings, width: int) -> float:
     """MB that a batch keeps for the backward pass, by the method's own estimate."""
     segments = settings.bins or settings.max_segments
     streams = len(find(settings.method).roles)
-    rows = settings.batch_size * segments
+    rows = settings.batch_size * min(settings.crops_in_bag, settings.crops_per_epoch) * segments
     return _FLOAT_MB * rows * settings.model.kept(width, segments, streams)
 
 

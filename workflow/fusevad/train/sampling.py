@@ -35,10 +35,10 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One crop of one training video."""
+    """Crops of one training video, which are one bag: mostly a single crop."""
 
     video: TrainVideo
-    crop: int
+    crops: tuple[int, ...]
 
 
 def training_videos(manifest: Iterable[Video]) -> list[TrainVideo]:
@@ -89,19 +89,24 @@ def epoch_batches(
     drop_last: bool,
     seed: int,
     epoch: int,
+    crops_in_bag: int = 1,
 ) -> Iterator[list[Sample]]:
     """Batches of one epoch, a function of `seed` and `epoch` alone.
 
-    Each video gives `crops_per_epoch` of its `crops`, drawn anew every epoch. `balanced` fills half
+    Each video gives `crops_per_epoch` of its `crops`, drawn anew every epoch, in samples of
+    `crops_in_bag` or of as many as it gives; the rest is left out. `balanced` fills half
     of each batch with normal and half with anomalous videos until the shorter list is used up (the
     released code for UCF-Crime); `joint` shuffles all together (the released code for XD-Violence).
     `drop_last` leaves out an incomplete last batch.
     """
     generator = np.random.default_rng([seed, 1, epoch])
+    given = min(crops_per_epoch, crops)
+    together = min(crops_in_bag, given)
     samples = [
-        Sample(video, int(crop))
+        Sample(video, tuple(drawn[start : start + together].tolist()))
         for video in videos
-        for crop in generator.permutation(crops)[:crops_per_epoch]
+        for drawn in [generator.permutation(crops)]
+        for start in range(0, given - together + 1, together)
     ]
     order = [samples[i] for i in generator.permutation(len(samples))]
     if sampling == "joint":

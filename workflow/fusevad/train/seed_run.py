@@ -136,7 +136,7 @@ class SeedRun:
         seen: list[Tensor] = []
         crops = self.data.streams.crops
         order = (s.crops_per_epoch, s.batch_size, s.sampling, s.drop_last, self.seed, epoch)
-        for samples in epoch_batches(self.split.fit, crops, *order):
+        for samples in epoch_batches(self.split.fit, crops, *order, s.crops_in_bag):
             terms = self._losses(samples)
             self.optimizer.zero_grad()
             sum(terms.values()).backward()
@@ -160,12 +160,13 @@ class SeedRun:
                 f"method '{self.settings.method}', seed {self.seed}: training diverged: scores are"
                 f" no finite numbers; lower the learning rate, {self.settings.learning_rate:g}"
             )
-        return self.model.losses(output, batch)
+        crops = len(samples[0].crops)
+        return self.model.losses(output.averaged(crops), batch.averaged(crops))
 
     def _batch(self, samples: Sequence[Sample]) -> Batch:
         s = self.settings
         minimum = s.max_segments if s.model.pads_to_longest else 0
-        named = [(sample.video.name, sample.crop) for sample in samples]
+        named = [(sample.video.name, crop) for sample in samples for crop in sample.crops]
         padded = self.data.streams.training_samples(named, self._shorten, minimum)
         own = {name: padded.streams[name] for name in self.model.widths}
         labels = torch.tensor([float(sample.video.anomalous) for sample in samples])

@@ -66,6 +66,8 @@ class TrainSettings:
             repeat segments (MIL: 32, RTFM: 32, UR-DMU: 200). None: only videos longer than
             `max_segments` are pooled, to that length.
         max_segments: test videos are cut into chunks of so many segments; see also `bins`.
+        crops_in_bag: crops of a video that are one bag: what the method says of them is averaged
+            before its losses (RTFM: 10); with 1 every crop is a bag of its own.
         validation_share: share of the training videos held out to choose an epoch.
         test_crops: crops whose scores are averaged for whole videos, by their place in the
             embeddings.
@@ -89,6 +91,7 @@ class TrainSettings:
     bins: Natural | None = None
     max_segments: Natural = 256
     crops_per_epoch: Natural = 10
+    crops_in_bag: Natural = 1
     validation_share: Share = 0.1
     test_crops: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
 

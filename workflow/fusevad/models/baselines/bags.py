@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusevad.models.output import Output
+from fusevad.models.output import Output, mean_of_crops
 
 # Segments of a bag in the released code of MIL and RTFM; weights of sums are meant for this number.
 RELEASED_SEGMENTS = 32
@@ -20,6 +20,13 @@ class FeatureOutput(Output):
     """
 
     features: Tensor
+
+    def averaged(self, crops: int) -> "FeatureOutput":
+        """See `Output.averaged`; features are averaged, too."""
+        if crops == 1:
+            return self
+        logits = self.averaged_logits(crops)
+        return FeatureOutput(logits, features=mean_of_crops(self.features, crops))
 
 
 def mean_or_zero(x: Tensor) -> Tensor:
