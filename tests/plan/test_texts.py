@@ -53,6 +53,9 @@ def test_imported_features_need_the_name_of_their_text_tower(values):
     assert "train/rendered/vadclip.no-language" in without.jobs
     with pytest.raises(FusevadError, match="a text tower that the configuration lacks"):
         without.inputs("train/rendered/vadclip")
+    # Tables leave the rows out that nobody can train.
+    shown = [file for file in without.jobs["report/baselines"].inputs if "/vadclip" in file]
+    assert {file.split("/")[3] for file in shown} == {"vadclip.no-language"}
     named = planned(imported(values, text_tower="vit-b-16"))
     file = "results/rendered/encoders/vit-b-16/class-texts.safetensors"
     assert named.jobs["train/rendered/vadclip"].reads["texts"] == [file]

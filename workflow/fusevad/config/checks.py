@@ -24,8 +24,8 @@ def check_references(config: Config) -> None:
     _check_datasets(config)
     _check_search(config)
     for name in used:
-        _check_cue(config, name)
         _check_texts(config, name)
+        _check_cue(config, name)
     for key, name in (("studies.experiment", config.study_experiment), *_compared(config)):
         method = config.experiments[name].method
         if "motion" not in find(method).streams:

@@ -106,7 +106,12 @@ class Config:
         return [key for key in self.datasets if key not in self.features]
 
     def runs(self, dataset: str, experiment: str) -> bool:
-        """Whether a data set has an experiment's streams; few data sets have events of a camera."""
+        """Whether a data set has what an experiment learns from.
+
+        Few data sets have events of a camera, and imported features may lack a text tower.
+        """
+        if self.text_tower(dataset) is None and self.reads_texts(dataset, experiment):
+            return False
         cue = self.experiments[experiment].motion_cue
         imported = self.features.get(dataset, {}).get("streams", {})
         return cue.definition != CAMERA or dataset in self.events or cue.stream in imported
@@ -137,11 +142,13 @@ class Config:
 
     def reads_texts(self, dataset: str, experiment: str) -> bool:
         """Whether an experiment learns texts of the classes, as its architecture's settings say."""
-        model = find(self.experiments[experiment].method).model
+        method = self.experiments[experiment].method
+        model = find(method).model
         if model.reads_texts is MethodSettings.reads_texts:  # whatever the settings
             return False
-        values = self.train_settings(dataset, experiment).get("model", {})
-        return parse(model, values, f"experiment '{experiment}': model").reads_texts
+        values = self._hyperparameters(dataset, experiment)[1].get("model", {})
+        source = f"experiment '{experiment}': model"
+        return parse(model, own(method, "model", values), source).reads_texts
 
     def embedding_folder(self, dataset: str) -> str:
         """Encoder and frame stride, or the layout of imported features, as in paths."""
@@ -188,7 +195,7 @@ class Config:
         return name, merge(named["all"], chosen.overrides)
 
     def possible(self, dataset: str) -> list[str]:
-        """Experiments whose motion cues are counted, and whose crops and texts the data set has."""
+        """Experiments whose motion cues are counted, and whose crops and data the data set has."""
         crops = set(self.crops(dataset))
         return [
             name
@@ -196,7 +203,6 @@ class Config:
             if self.makes(experiment.motion_cue)
             and self.runs(dataset, name)
             and set(self._hyperparameters(dataset, name)[1].get("test_crops", ())) <= crops
-            and (self.text_tower(dataset) or not self.reads_texts(dataset, name))
         ]
 
     def makes(self, cue: MotionCue) -> bool:
