@@ -15,7 +15,7 @@ from tests.workflow_runs import copy_project, planned_jobs, run
 pytestmark = pytest.mark.timeout(2400)
 
 TABLES = [f"table{number}" for number in range(1, 15)]
-TABLES += ["beyond", "checks", "equivalence", "selection", "leaks"]
+TABLES += ["beyond", "checks", "equivalence", "selection", "leaks", "alarms"]
 LATEXMK = shutil.which("latexmk") is not None
 # What a test can afford: two values of a sweep, a few methods, and every value that is not swept
 # named, so that the row of that value is the experiment itself and no run of its own.
@@ -30,6 +30,7 @@ SWEEPS = {
 MODEL = {"refinement_steps": 2, "nu": 8, "epsilon": 1.0e-8, "refinement_rate": 0.5}
 METHODS = ["image-only", "motion-only", "gating", "gaussian", "student-t"]
 ROWS = {
+    "alarms": ["gating", "student-t"],
     "baselines": ["image-only", "mil"],
     "beyond": ["student-t", "gating"],
     "checks": ["student-t", "gaussian"],

@@ -81,7 +81,8 @@ def make_alarms_table(
 ) -> None:
     """Write events found at stated false alarms an hour as LaTeX that compiles alone, and as CSV.
 
-    The CSV has a row for each dataset, experiment, source of the threshold and rate: certified,
+    The CSV has a row for each dataset, experiment, source of the threshold and rate, with block
+    (measured), certified,
     hours (of footage; the mean over seeds), hours_needed, seeds, threshold, found, low, high (in
     percent), false_alarms (an hour), delay (seconds), f1_OVERLAP. What the footage can't certify is
     empty.
@@ -124,7 +125,7 @@ def make_alarms_table(
         parts.append(_tabular(dataset, own, alarms))
     notes = [*_NOTES, *(_hours(dataset, table, alarms) for dataset in datasets), _rules(alarms)]
     parts.append(sheet.Notes(tuple(notes)))
-    write_csv(table, out_csv)
+    write_csv(table.assign(block="measured"), out_csv)
     write_sheet(parts, out_tex, wide=True)
 
 
