@@ -9,10 +9,12 @@ import pandas as pd
 
 from fusevad.files import read_csv, write_json
 from fusevad.parsing import FORBID
-from fusevad.report.methods import COLUMNS, PRINTED, RERUN
+from fusevad.report.methods import COLUMNS, PRINTED, RERUN, SPEED_COLUMNS
 
 VERSION = 1
 _TEXT = ("block", "tier", "method", "experiment", "trained_on", "dataset", "metric", "protocol")
+# Printed numbers have no verdict, so that the columns of verdicts are not all true or false.
+_VERDICTS = ("bold", "leading")
 # Of a fraction.
 _DIGITS = 6
 
@@ -135,7 +137,7 @@ def make_leaderboard(table: Path, settings: LeaderboardSettings, out_json: Path)
     Raises:
         FusevadError: a table is missing or wrong.
     """
-    numbers = read_csv(table, COLUMNS, text=_TEXT)
+    numbers = read_csv(table, COLUMNS, text=(*_TEXT, *_VERDICTS, "streams"))
     board = Leaderboard(
         VERSION,
         settings.configuration,
@@ -176,7 +178,7 @@ def _costs(numbers: pd.DataFrame, speeds: Mapping[str, Path]) -> Iterator[Detect
     measured = {
         (speed.experiment, key): speed
         for key, path in speeds.items()
-        for speed in read_csv(path, ["experiment", "machine"], text=("experiment",)).itertuples()
+        for speed in read_csv(path, SPEED_COLUMNS, text=("experiment", "machine")).itertuples()
     }
     for row in rows.itertuples():
         speed = measured[row.experiment, row.dataset]

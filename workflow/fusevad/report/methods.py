@@ -43,7 +43,7 @@ COLUMNS = [
     *("streams", "learning_rate", "parameters", "flops_per_segment"),
 ]
 _TRANSFER = ["trained_on", "experiment", "seed", "protocol", "metric", "value"]
-_SPEED = ["experiment", "training_seconds", "segments_per_second", "with_encoder", "machine"]
+SPEED_COLUMNS = ["experiment", "training_seconds", "segments_per_second", "with_encoder", "machine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,8 @@ def _transfers(transfers: Mapping[str, Path], datasets: Sequence[TableDataset]) 
     for dataset in datasets:
         if dataset.key not in transfers:
             continue
-        table = read_csv(transfers[dataset.key], _TRANSFER, text=("trained_on", "experiment"))
+        text = ("trained_on", "experiment", "protocol", "metric")
+        table = read_csv(transfers[dataset.key], _TRANSFER, text=text)
         shown = table["metric"].isin(dataset.metrics) & table["value"].notna()
         parts.append(table[shown].assign(dataset=dataset.key))
     return pd.concat(parts) if parts else pd.DataFrame(columns=[*_TRANSFER, "dataset"])
@@ -173,7 +174,7 @@ def _cost_parts(
     tables: list[sheet.Part] = []
     machines: dict[str, None] = {}
     for dataset in datasets:
-        measured = read_csv(speeds[dataset.key], _SPEED, text=("experiment", "machine"))
+        measured = read_csv(speeds[dataset.key], SPEED_COLUMNS, text=("experiment", "machine"))
         machines |= dict.fromkeys(measured["machine"])
         by_row = {speed.experiment: speed for speed in measured.itertuples()}
         tables.append(_cost_tabular(experiments, dataset, costs, by_row))
