@@ -37,7 +37,7 @@ def plan(*seeds: int, rate: float = 3e-3) -> Plan:
         "train/tiny/concat",
         "train",
         VALUES | {"method": "concat", "epochs": 1, "learning_rate": rate},
-        {"manifest": f"{DATA}/manifest.csv", "streams": STREAMS, "teacher": []},
+        {"manifest": f"{DATA}/manifest.csv", "streams": STREAMS, "teacher": [], "texts": []},
         (f"{RUN}/history.csv", f"{RUN}/epoch-scores.safetensors", *weights),
         {"seeds": list(seeds)},
         seed_store=STORE,
