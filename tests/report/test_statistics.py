@@ -185,3 +185,28 @@ def test_a_constant_difference_is_certain_on_either_side():
 def test_one_shared_seed_has_no_interval_and_no_p_value():
     test = paired_test(series([0.7]), series([0.6]))
     assert np.isnan([*test.interval(), test.p_above(0), test.p_below(0)]).all()
+
+
+def test_seeds_are_tested_against_a_fixed_value_as_scipy_does_with_one_sample():
+    seeds = noisy(0.8, np.random.default_rng(0))
+    theirs = series([0.79])
+    verdict = best_supported({"AUC": {"ours": seeds, "theirs": theirs}}, fixed=["theirs"])["AUC"]
+    assert verdict.p["theirs"] == pytest.approx(stats.ttest_1samp(seeds, 0.79).pvalue)
+    swapped = best_supported({"AUC": {"theirs": theirs, "ours": seeds}}, fixed=["theirs"])["AUC"]
+    assert swapped.p == verdict.p
+
+
+def test_two_fixed_values_cannot_be_told_apart_however_far_they_are():
+    columns = {"AUC": {"one": series([0.6]), "other": series([0.9])}}
+    verdict = best_supported(columns, fixed=["one", "other"])["AUC"]
+    assert not verdict.supported and verdict.leading == {"one", "other"}
+
+
+def test_a_cell_of_a_fixed_value_has_one_value_and_no_spread():
+    rows = [("last", "ours", seed, 0.8 + seed / 1000) for seed in range(5)]
+    values = pd.DataFrame(
+        [*rows, ("last", "theirs", 0, 0.7)], columns=["protocol", "experiment", "seed", "value"]
+    ).assign(metric="AUC")
+    table = summarize_table(values, ["metric"], fixed=["theirs"]).set_index("experiment")
+    assert table.n["theirs"] == 1 and np.isnan(table["std"]["theirs"])
+    assert table.bold["ours"]

@@ -43,3 +43,29 @@ def test_features_that_anyone_may_download_reach_table_1(root, tmp_path, monkeyp
     assert dict(zip(tests.video, tests.frames, strict=True)) == {
         video.name: 16 * shapes[video.name][1] for video in stand_ins.UCF_TEST
     }
+    imported_scores_are_a_row_of_table_1(project)
+
+
+def imported_scores_are_a_row_of_table_1(project):
+    """The scores of a run of ours, as if somebody else had given them: equal numbers, one set."""
+    run_folder = project / "results/small/ucf-crime/runs/rtfm"
+    scores = pd.read_parquet(run_folder / "scores.parquet").query("protocol == 'last'")
+    (project / "theirs").mkdir()
+    for name, own in scores.groupby("video"):
+        np.save(project / "theirs" / f"{name}.npy", own.sort_values("segment").score.to_numpy())
+    (project / "config/experiments/theirs.yaml").write_text(
+        "theirs:\n  label: RTFM\n  imported: {scores: {ucf-crime: theirs}, form: per-segment}\n"
+    )
+    (project / "with-theirs.yaml").write_text("add: {table1: [theirs]}\n")
+    over = ("--configfile", "config/ucf-crime-i3d.yaml", "small.yaml", "with-theirs.yaml")
+    target = ("results/with-theirs/table1.tex", "results/with-theirs/classes.tex")
+    planned = run(project, "snakemake", "--cores", "2", *target, *over)
+    assert "rule import_scores" in planned.stdout + planned.stderr
+    table = pd.read_csv(project / "results/with-theirs/table1.csv")
+    own = table[(table.experiment == "rtfm") & (table.protocol == "last")]
+    theirs = table[table.experiment == "theirs"]
+    assert set(theirs.method) == {"RTFM (scores imported)"} and set(theirs.n) == {1}
+    for protocol in ("last", "validation", "oracle"):
+        same = theirs[theirs.protocol == protocol].set_index("metric")["mean"]
+        assert np.allclose(same[own.metric], own["mean"])
+    assert "Scores imported" in (project / "results/with-theirs/table1.tex").read_text()

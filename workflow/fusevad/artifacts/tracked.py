@@ -142,6 +142,8 @@ def _of_stage(unit: Unit, config: Config, dataset: str, of: list[str]) -> dict[s
 
 
 def _run(unit: Unit, config: Config, dataset: str, name: str) -> dict[str, str]:
+    if name in config.imported:
+        return _imported_run(config, dataset, name)
     experiment = config.experiments[name]
     chosen = experiment.hyperparameters or config.hyperparameters or {}
     if not isinstance(chosen, str):  # keys and values that change a set
@@ -160,6 +162,20 @@ def _run(unit: Unit, config: Config, dataset: str, name: str) -> dict[str, str]:
         "whole": f"config/hyperparameters/{chosen}.yaml" if named else defined,
         "first": streams[0],
         "second": streams[-1],
+    }
+
+
+def _imported_run(config: Config, dataset: str, name: str) -> dict[str, str]:
+    """A run of imported scores, which no hyperparameters and no embeddings change."""
+    defined, manifest = _definition(config, name), f"results/{dataset}/manifest.csv"
+    return {
+        "experiment": name,
+        "hyperparameters": config.datasets[dataset].hyperparameters,
+        "defined": defined,
+        "key": name,
+        "whole": defined,
+        "first": manifest,
+        "second": manifest,
     }
 
 

@@ -114,6 +114,24 @@ def localise(run: Path, manifest: Manifest, intervals: Intervals, settings: Sett
 
 
 @app.command()
+def import_scores(
+    scores: Path,
+    out: Path,
+    manifest: Manifest,
+    intervals: Intervals,
+    settings: Settings,
+    main_metric: Annotated[str, typer.Option(help="Metric that must be defined.")] = "AUC",
+) -> None:
+    """Metrics of the scores in SCORES that somebody else's detector gave, as of a run, to OUT."""
+    from fusevad.evaluate.imported.run import import_scores as judge
+    from fusevad.evaluate.imported.settings import ScoreSettings
+
+    with recorded(settings) as job:
+        parsed = parse(ScoreSettings, job.settings, "scores")
+        judge(scores, manifest, intervals, parsed, main_metric, out)
+
+
+@app.command()
 def report(
     kind: Annotated[str, typer.Argument(help="table1, ablation, claims, curves, ...")],
     settings: Settings,

@@ -94,9 +94,12 @@ def _compared(config: Config) -> list[tuple[str, str]]:
 
 
 def _check_experiments(config: Config) -> list[str]:
-    """Experiments that the configuration names, once each; all of them exist, as in tables."""
+    """Experiments that the configuration trains, once each; all that are named exist.
+
+    A row of Table 1 may have imported scores.
+    """
     named: list[tuple[str, str]] = [
-        *(("table1", name) for name in config.table1),
+        *(("table1", name) for name in config.table1 if name not in config.imported),
         *(("radar", name) for name in config.radar),
         ("timelines", config.timelines),
         ("studies.experiment", config.study_experiment),
@@ -108,6 +111,11 @@ def _check_experiments(config: Config) -> list[str]:
         for name in values.get("experiments", ())
     ]
     for place, name in [*((f"{SOURCE}: {key}", name) for key, name in named), *in_tables]:
+        if name in config.imported:
+            raise FusevadError(
+                f"{place}: experiment {name!r} has imported scores, and this needs one that is"
+                " trained; name another one"
+            )
         if name not in config.experiments:
             raise FusevadError(
                 f"{place}: no experiment {name!r} in {config.folder / 'experiments'}; "

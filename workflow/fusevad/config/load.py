@@ -14,7 +14,7 @@ from fusevad.config.model import ORIGINS, Config, Dataset
 from fusevad.config.names import check_name, configuration_name
 from fusevad.config.reading import check, filled, merge, read_named, read_unchecked
 from fusevad.config.streams import MotionCue
-from fusevad.config.tables import Experiment, expand, with_searched_rates
+from fusevad.config.tables import Experiment, ImportedExperiment, expand, with_searched_rates
 from fusevad.errors import FusevadError
 from fusevad.parsing import read_mapping
 from fusevad.yaml_text import check_values
@@ -39,9 +39,11 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
     read_named.cache_clear()
     values = _main(values)
     cue = MotionCue(**values["motion_cue"])
+    experiments, imported = _experiments(folder, cue)
     config = Config(
         datasets={key: load_dataset(folder, key) for key in values["datasets"]},
-        experiments=_experiments(folder, cue),
+        experiments=experiments,
+        imported=imported,
         encoder=values["encoder"],
         encoder_settings=filled(EncoderFile, read_named(folder, "encoders", values["encoder"])),
         seeds=tuple(values["seeds"]),
@@ -72,7 +74,7 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
             config.study_tables[path.stem] = table
             continue
         config.ablations[path.stem] = expand(
-            path.stem, table, config.experiments, config.is_base_value
+            path.stem, table, config.experiments, config.imported, config.is_base_value
         )
     check_references(config)
     return config
@@ -138,14 +140,23 @@ def load_dataset(folder: Path, key: str) -> Dataset:
     return Dataset(key=key, source=source, origin=origin, settings=settings, fetch=fetch, **values)
 
 
-def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
+def _experiments(
+    folder: Path, default_cue: MotionCue
+) -> tuple[dict[str, Experiment], dict[str, ImportedExperiment]]:
+    """Those that are trained, and those with scores of others."""
     result: dict[str, Experiment] = {}
+    imported: dict[str, ImportedExperiment] = {}
     for path in sorted((folder / "experiments").glob("*.yaml")):
         entries = check(read_mapping(path), "experiments", str(path))
         for name, entry in entries.items():
-            if name in result:
+            if name in result or name in imported:
                 raise FusevadError(f"{path}: experiment '{name}' is named twice; rename one")
             check_name(name, "experiment", str(path))
+            if "imported" in entry:
+                settings = dict(entry["imported"])
+                scores, order = settings.pop("scores"), settings.pop("order", None) or {}
+                imported[name] = ImportedExperiment(name, entry["label"], scores, order, settings)
+                continue
             cue = MotionCue(**entry["motion_cue"]) if "motion_cue" in entry else default_cue
             result[name] = Experiment(
                 name,
@@ -156,4 +167,4 @@ def _experiments(folder: Path, default_cue: MotionCue) -> dict[str, Experiment]:
                 entry.get("set", {}),
                 entry.get("teacher"),
             )
-    return result
+    return result, imported

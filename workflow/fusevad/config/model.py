@@ -6,7 +6,7 @@ from typing import Any
 
 from fusevad.config.reading import merge, read_named
 from fusevad.config.streams import CAMERA, MotionCue
-from fusevad.config.tables import Ablation, Experiment
+from fusevad.config.tables import Ablation, Experiment, ImportedExperiment
 from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.errors import FusevadError
 from fusevad.models.registry import check_own, find, own, read_in_training
@@ -47,6 +47,7 @@ class Config:
 
     datasets: dict[str, Dataset]
     experiments: dict[str, Experiment]
+    imported: dict[str, ImportedExperiment]
     encoder: str
     encoder_settings: dict[str, Any]
     seeds: tuple[int, ...]
@@ -106,10 +107,12 @@ class Config:
         return [key for key in self.datasets if key not in self.features]
 
     def runs(self, dataset: str, experiment: str) -> bool:
-        """Whether a data set has what an experiment learns from.
+        """Whether a data set has what an experiment learns from, or its imported scores.
 
         Few data sets have events of a camera, and imported features may lack a text tower.
         """
+        if experiment in self.imported:
+            return dataset in self.imported[experiment].scores
         if self.text_tower(dataset) is None and self.reads_texts(dataset, experiment):
             return False
         cue = self.experiments[experiment].motion_cue

@@ -6,7 +6,7 @@ Imports nothing heavy: the Snakefile reads it at every start.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 from fusevad.config.names import check_swept
 from fusevad.config.streams import MotionCue
@@ -37,6 +37,23 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedExperiment:
+    """An entry of `config/experiments/` with the scores of somebody else's detector.
+
+    Attributes:
+        scores: by data set, the folder with a file a video, or one file with all scores.
+        order: by data set, the list of videos whose scores are in one file.
+        settings: how they are read (`evaluate.imported.settings.ScoreSettings`).
+    """
+
+    name: str
+    label: str
+    scores: dict[str, str]
+    order: dict[str, str]
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class AblationRow:
     """A row of an ablation table.
 
@@ -49,6 +66,9 @@ class AblationRow:
     key: str
     labels: dict[str, str]
     experiment: str
+
+
+Entry = TypeVar("Entry", Experiment, Experiment | ImportedExperiment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +95,7 @@ def expand(
     name: str,
     values: Mapping[str, Any],
     experiments: dict[str, Experiment],
+    imported: Mapping[str, ImportedExperiment],
     is_base_value: Callable[[Experiment, str, Any], bool],
 ) -> Ablation:
     """Make the rows of a table; add the experiments of its sweeps to `experiments`.
@@ -83,6 +104,7 @@ def expand(
         name: of the table's file.
         values: its checked content (`forms.TableFile`).
         experiments: all experiments so far.
+        imported: those with scores of others, which can be listed.
         is_base_value: whether an experiment has a value (of a dotted key) by default, on every
             configured data set; that row is then the experiment itself.
 
@@ -90,7 +112,7 @@ def expand(
         FusevadError: an experiment does not exist, or two would have the same name.
     """
     if "experiments" in values:
-        rows = _listed(name, values["experiments"], experiments)
+        rows = _listed(name, values["experiments"], {**experiments, **imported})
     else:
         rows = _swept(name, values, experiments, is_base_value)
     paper = tuple(values.get("paper", ()))
@@ -129,7 +151,7 @@ def with_searched_rates(
 
 
 def _listed(
-    table: str, names: Iterable[str], experiments: Mapping[str, Experiment]
+    table: str, names: Iterable[str], experiments: Mapping[str, Entry]
 ) -> tuple[AblationRow, ...]:
     labels = {name: _known(table, name, experiments).label for name in names}
     return tuple(AblationRow(name, {"Method": label}, name) for name, label in labels.items())
@@ -201,7 +223,7 @@ def _text(value: Any) -> str:
     )
 
 
-def _known(table: str, name: str, experiments: Mapping[str, Experiment]) -> Experiment:
+def _known(table: str, name: str, experiments: Mapping[str, Entry]) -> Entry:
     if name not in experiments:
         raise FusevadError(
             f"config/tables/{table}.yaml: no experiment {name!r} in config/experiments; "

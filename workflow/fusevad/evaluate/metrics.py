@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fusevad.data.truth import LabelledVideo
 from fusevad.errors import DivergedError, FusevadError
-from fusevad.video.decode import SEGMENT_FRAMES, segment_count
+from fusevad.video.decode import SEGMENT_FRAMES
 
 Floats = NDArray[np.float64]
 UNDEFINED = float("nan")
@@ -35,15 +35,21 @@ class LabelledSegments:
     negative: Floats
 
     @classmethod
-    def of(cls, videos: Sequence[LabelledVideo], wanted: str | None = None) -> "LabelledSegments":
+    def of(
+        cls,
+        videos: Sequence[LabelledVideo],
+        wanted: str | None = None,
+        unit: int = SEGMENT_FRAMES,
+    ) -> "LabelledSegments":
         """All frames of `videos`; or, for the class `wanted`, the frames of videos that show it.
 
-        In a video with several classes, frames of the other classes do not count.
+        In a video with several classes, frames of the other classes do not count. A segment has
+        `unit` frames.
         """
         place, positive, negative = [], [], []
         for k, video in enumerate(videos):
             own, normal = _frames(video, wanted)
-            starts = np.arange(0, len(own), SEGMENT_FRAMES)
+            starts = np.arange(0, len(own), unit)
             place.append(np.full(len(starts), k))
             positive.append(np.add.reduceat(own, starts, dtype=np.float64))
             negative.append(np.add.reduceat(normal, starts, dtype=np.float64))
@@ -144,18 +150,20 @@ _AREAS = {"AUC": Ranking.auc, "AP": Ranking.average_precision}
 class LabelledTest:
     """The test videos of a data set, their frames counted once for any number of scores.
 
-    Scores are one a segment, the videos one after the other; `pooled` converts to this form.
+    Scores are one a segment of `unit` frames, the videos one after the other; `pooled` converts to
+    this form.
     """
 
-    def __init__(self, videos: Sequence[LabelledVideo]) -> None:
+    def __init__(self, videos: Sequence[LabelledVideo], unit: int = SEGMENT_FRAMES) -> None:
         self.videos = videos
-        everything = LabelledSegments.of(videos)
+        self.unit = unit
+        everything = LabelledSegments.of(videos, unit=unit)
         self._parts = {"": everything, ANOMALOUS_ONLY: everything.of_anomalous(videos)}
 
     @cached_property
     def _classes(self) -> dict[str, LabelledSegments]:
         names = sorted({name for video in self.videos for name, _, _ in video.intervals})
-        return {name: LabelledSegments.of(self.videos, name) for name in names}
+        return {name: LabelledSegments.of(self.videos, name, self.unit) for name in names}
 
     @property
     def segments(self) -> LabelledSegments:
@@ -169,7 +177,7 @@ class LabelledTest:
             FusevadError: a video has no scores, or their number differs from its segments'.
         """
         for video in self.videos:
-            expected, found = segment_count(len(video.labels)), len(scores.get(video.name, ()))
+            expected, found = -(-len(video.labels) // self.unit), len(scores.get(video.name, ()))
             if found != expected:
                 raise FusevadError(
                     f"video {video.name}: {found} segment scores for {len(video.labels)} frames, "

@@ -35,12 +35,7 @@ def evaluate(run: Path, manifest: Path, intervals: Path, main_metric: str) -> No
         FusevadError: a file is missing or wrong, or the test split does not define `main_metric`.
     """
     test = LabelledTest(read_test_videos(manifest, intervals))
-    if not test.defines(main_metric):
-        raise FusevadError(
-            f"{manifest}: {main_metric}, the main metric of the data set, is undefined: the test "
-            "videos for it have only anomalous or only normal frames; correct the intervals, or "
-            "name another metric first"
-        )
+    check_defined(test, main_metric, manifest)
     history = read_csv(run / "history.csv", ["seed", "epoch", "validation_auc", "validation_loss"])
     columns, by_epoch = _read_scores(run / "epoch-scores.safetensors", len(test.segments.video))
     seeds, classes, scores = [], [], []
@@ -55,11 +50,28 @@ def evaluate(run: Path, manifest: Path, intervals: Path, main_metric: str) -> No
                 classes += [
                     key | {"class": name, "metric": m, "value": v} for m, v in metrics.items()
                 ]
-            scores.append(_score_rows(test.videos, columns, epochs[epoch], key))
-    write_csv(pd.DataFrame(classes), run / "classes.csv")
+            scores.append(score_rows(test.videos, columns, epochs[epoch], key))
+    write_run(run, pd.DataFrame(seeds), pd.DataFrame(classes), scores)
+
+
+def check_defined(test: LabelledTest, main_metric: str, manifest: Path) -> None:
+    """Raise `FusevadError` if the test split does not define the main metric."""
+    if not test.defines(main_metric):
+        raise FusevadError(
+            f"{manifest}: {main_metric}, the main metric of the data set, is undefined: the test "
+            "videos for it have only anomalous or only normal frames; correct the intervals, or "
+            "name another metric first"
+        )
+
+
+def write_run(
+    run: Path, seeds: pd.DataFrame, classes: pd.DataFrame, scores: Sequence[pd.DataFrame]
+) -> None:
+    """Write a run's metrics and scores; `seeds.csv`, last, says that all are there."""
+    write_csv(classes, run / "classes.csv")
     with atomic_path(run / "scores.parquet") as temporary:
         pd.concat(scores, ignore_index=True).to_parquet(temporary, index=False)
-    write_csv(pd.DataFrame(seeds), run / "seeds.csv")
+    write_csv(seeds, run / "seeds.csv")
 
 
 def _read_scores(path: Path, segments: int) -> tuple[list[str], dict[str, NDArray[np.float32]]]:
@@ -89,12 +101,13 @@ def _chosen_epochs(
     )
 
 
-def _score_rows(
+def score_rows(
     videos: Sequence[LabelledVideo],
     columns: Sequence[str],
     segments: NDArray[np.float32],
     key: dict[str, object],
 ) -> pd.DataFrame:
+    """Rows of `scores.parquet`, from `segments x columns`; `key` is the same in all."""
     frames = np.array([len(video.labels) for video in videos])
     counts = -(-frames // SEGMENT_FRAMES)
     index = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)

@@ -151,6 +151,12 @@ class Jobs:
             values |= {"learning_rate": SEARCHED}
         return values
 
+    def imported_scores(self, dataset: str, experiment: str) -> dict[str, Any]:
+        """Settings of `fusevad import-scores`."""
+        chosen = self.config.imported[experiment]
+        order = {"order": chosen.order[dataset]} if dataset in chosen.order else {}
+        return chosen.settings | order
+
     @property
     def searched(self) -> list[str]:
         """Experiments whose learning rate a search chooses."""
@@ -322,6 +328,7 @@ class Jobs:
             f"{self.run(dataset, experiment)}/{name}"
             for dataset in self.config.datasets
             for experiment in experiments
+            if experiment not in self.config.imported or self.config.runs(dataset, experiment)
         ]
 
     def dataset_files(self, name: str) -> list[str]:
@@ -354,22 +361,26 @@ class Jobs:
         return list(dict.fromkeys(row.experiment for row in self.config.ablations[table].rows))
 
     def runs_of(self, table: str, dataset: str) -> set[str]:
-        """Experiments in a table of experiments that run on a data set."""
+        """Experiments in a table of experiments that run on a data set or have scores of it."""
         names = self.ablation_experiments(table)
         return {name for name in names if self.config.runs(dataset, name)}
+
+    def trained_of(self, table: str, dataset: str) -> set[str]:
+        """Those of them that are trained."""
+        return self.runs_of(table, dataset) - set(self.config.imported)
 
     def ablation_files(self, table: str) -> list[str]:
         """The runs that a table of experiments shows, and what its footnotes need."""
         keys = self.ablation_datasets(table)
-        files = ["seeds.csv"]
-        if self.config.ablations[table].parameters:
-            files.append(f"weights/seed-{self.config.seeds[0]}-last.safetensors")
+        weights = f"weights/seed-{self.config.seeds[0]}-last.safetensors"
+        counted = self.config.ablations[table].parameters
         runs = [
             f"{self.run(key, name)}/{file}"
             for key in keys
             for name in self.ablation_experiments(table)
             if name in self.runs_of(table, key)
-            for file in files
+            for file in ("seeds.csv", weights)
+            if file != weights or (counted and name in self.trained_of(table, key))
         ]
         return runs + [f"results/{key}/skipped.csv" for key in keys]
 
@@ -424,6 +435,9 @@ class Jobs:
             for key in self.config.datasets
             if self.config.runs(key, experiment)
         }
+        if experiment in self.config.imported:
+            label = f"{self.config.imported[experiment].label} (scores imported)"
+            return {"label": label, "name": experiment, "runs": runs, "imported": True}
         label = self.config.experiments[experiment].label
         return {"label": label, "name": experiment, "runs": runs}
 
@@ -439,6 +453,7 @@ class Jobs:
         scored = {
             held[place]
             for name in self.config.table1
+            if name not in self.config.imported
             for place in self.config.train_settings(key, name)["test_crops"]
         }
         crops: dict[str, Any] = {"crops": len(held), "scored_crops": sorted(scored)}

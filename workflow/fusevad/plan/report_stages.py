@@ -84,7 +84,7 @@ def _main_tables(jobs: Jobs) -> Iterator[Job]:
 def _ablations(jobs: Jobs) -> Iterator[Job]:
     for name in jobs.config.ablations:
         keys = jobs.ablation_datasets(name)
-        if all(jobs.runs_of(name, key) <= set(jobs.config.possible(key)) for key in keys):
+        if all(jobs.trained_of(name, key) <= set(jobs.config.possible(key)) for key in keys):
             reads = {"runs": jobs.ablation_files(name), "published": jobs.published(name)}
             yield table(jobs, name, "ablation", jobs.ablation(name), reads)
 

@@ -78,6 +78,9 @@ STAGES = {
     ),
     "event-clip": Stage("encoders", source=("encoders/event_clip.py",)),
     "fetch": Stage("fetched", source=("data/fetch",)),
+    "import-scores": Stage(
+        "runs", source=("evaluate/imported", "evaluate/metrics.py", "data/truth.py")
+    ),
     "import-features": Stage("embeddings", source=("embed/imported", "embed/shards.py")),
     "index": Stage("embeddings", source=("embed/index.py",)),
     "labels": Stage(

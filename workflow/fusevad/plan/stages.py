@@ -15,6 +15,9 @@ from fusevad.plan.report_stages import reports
 from fusevad.plan.study_jobs import StudyJobs
 from fusevad.plan.study_stages import studies
 
+# Of a run, what tables and figures read.
+JUDGED = ("seeds.csv", "classes.csv", "scores.parquet")
+
 
 def plan(config: Config) -> Plan:
     """All jobs of a configuration, except those that need motion cues or crops which it lacks."""
@@ -199,6 +202,21 @@ def _runs(jobs: Jobs) -> Iterator[Job]:
             if name in jobs.searched:
                 yield _search(jobs, key, name)
             yield from _run(jobs, key, name)
+        for name, imported in jobs.config.imported.items():
+            if key in imported.scores:
+                yield _imported_scores(jobs, key, name)
+
+
+def _imported_scores(jobs: Jobs, key: str, name: str) -> Job:
+    files = (*JUDGED, "sources.csv")
+    return Job(
+        f"import-scores/{key}/{name}",
+        "import-scores",
+        jobs.imported_scores(key, name),
+        {"manifest": jobs.manifest(key), "intervals": jobs.intervals(key)},
+        tuple(f"{jobs.run(key, name)}/{file}" for file in files),
+        {"main_metric": jobs.config.datasets[key].metrics[0]},
+    )
 
 
 def _search(jobs: Jobs, key: str, name: str) -> Job:
@@ -240,7 +258,7 @@ def _run(jobs: Jobs, key: str, name: str) -> Iterator[Job]:
         "evaluate",
         {},
         {"manifest": jobs.manifest(key), "intervals": jobs.intervals(key), **trained},
-        tuple(f"{run}/{file}" for file in ("seeds.csv", "classes.csv", "scores.parquet")),
+        tuple(f"{run}/{file}" for file in JUDGED),
         {"main_metric": jobs.config.datasets[key].metrics[0]},
     )
     if jobs.texts(key, name):

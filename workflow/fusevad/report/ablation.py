@@ -15,8 +15,10 @@ from fusevad.report import latex, sheet
 from fusevad.report.runs import (
     TableDataset,
     TableRow,
+    blocks,
     check_protocol,
     count_parameters,
+    fixed,
     footnotes,
     read_measurements,
     undefined_notes,
@@ -65,9 +67,9 @@ def make_ablation(
 ) -> None:
     """Write a table of experiments as LaTeX that compiles alone, and as a tidy CSV.
 
-    The CSV has a row a number: block (published|measured), row, the row's labels, experiment,
-    dataset, metric, protocol, mean, std, iqm, iqm_low, iqm_high (in percent), n, bold, leading, p,
-    and parameters, if they are shown.
+    The CSV has a row a number: block (published|measured|imported), row, the row's labels,
+    experiment, dataset, metric, protocol, mean, std, iqm, iqm_low, iqm_high (in percent), n, bold,
+    leading, p, and parameters, if they are shown.
 
     Args:
         name: of the target, such as `table8`.
@@ -85,7 +87,7 @@ def make_ablation(
     check_protocol(protocol)
     runs = list({row.run.name: row.run for row in rows}.values())
     values = read_measurements(runs, datasets)
-    summary = summarize_table(values, ["dataset", "metric"])
+    summary = summarize_table(values, ["dataset", "metric"], fixed=fixed(runs))
     paper = _read_paper(published)
     intervals = _intervals(values, datasets)
     caption = (
@@ -146,7 +148,7 @@ def _counts(
         (run.name, dataset.key): count_parameters(run.runs[dataset.key], seed)
         for dataset in datasets
         for run in runs
-        if dataset.key in run.runs
+        if dataset.key in run.runs and not run.imported
     }
 
 
@@ -207,7 +209,8 @@ def _tidy(
     names = pd.DataFrame(
         [{"row": row.key, **row.labels, "experiment": row.run.name} for row in rows]
     )
-    measured = names.merge(summary, on="experiment").assign(block="measured")
+    measured = names.merge(summary, on="experiment")
+    measured["block"] = blocks(measured["experiment"], [row.run for row in rows])
     found = [
         intervals[c.experiment, c.dataset, c.protocol]
         if c.metric == main[c.dataset]

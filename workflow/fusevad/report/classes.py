@@ -14,6 +14,7 @@ from fusevad.report.runs import (
     TableDataset,
     TableRow,
     check_protocol,
+    fixed,
     footnotes,
     read_class_measurements,
 )
@@ -61,7 +62,7 @@ def make_classes(
             for name, videos in class_video_counts(dataset).items()
         ]
     )
-    summary = summarize_table(values, ["dataset", "class", "metric"])
+    summary = summarize_table(values, ["dataset", "class", "metric"], fixed=fixed(experiments))
     summary = summary.merge(counts, on=["dataset", "class"], how="left")
     paper = read_published_classes(published)
     parts = []

@@ -1,6 +1,6 @@
 """Inputs of the report: data sets, the rows of a table, and their runs, read and checked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -16,6 +16,14 @@ from fusevad.files import read_csv
 
 _SCORES = ("seed", "protocol", "video", "segment", "start", "end", "score")
 _MOST_ROWS = 50_000_000  # ten seeds of XD-Violence have 4.4 million
+
+
+_IMPORTED_NOTE = (
+    "Scores imported: one set of scores that somebody else's detector gave; nothing was trained "
+    "here. No epoch was chosen, so all protocols are alike; how its authors chose theirs is not "
+    "known. The test takes these scores as fixed: it asks whether the seeds of another method "
+    "differ from them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +71,23 @@ class TableRow:
         label: for readers, e.g. `IEF-VAD (Student-t)`.
         name: the experiment, e.g. `student-t`.
         runs: the experiment's run folder, by key of the data set.
+        imported: whether somebody else's detector gave the scores.
     """
 
     label: str
     name: str
     runs: Mapping[str, Path]
+    imported: bool = False
+
+
+def fixed(rows: Iterable[TableRow]) -> list[str]:
+    """Experiments with one set of scores, which no seed changes."""
+    return [row.name for row in rows if row.imported]
+
+
+def blocks(experiments: pd.Series, rows: Iterable[TableRow]) -> pd.Series:
+    """Block of a tidy table for each experiment: `measured`, or `imported`."""
+    return experiments.isin(fixed(rows)).map({True: "imported", False: "measured"})
 
 
 def check_protocol(protocol: str) -> None:
@@ -205,6 +225,8 @@ def footnotes(
         for row in rows:
             own = shown[(shown["dataset"] == dataset.key) & (shown["experiment"] == row.name)]
             notes += _missing_seeds(row, dataset, own, seeds)
+    if any(row.imported for row in rows):
+        notes.append(_IMPORTED_NOTE)
     return notes
 
 
@@ -274,9 +296,10 @@ def _missing_seeds(
     row: TableRow, dataset: TableDataset, own: pd.DataFrame, seeds: Sequence[int]
 ) -> list[str]:
     if dataset.key not in row.runs:
-        return [f"{row.label} was not run on {dataset.title}."]
+        what = "has no scores of" if row.imported else "was not run on"
+        return [f"{row.label} {what} {dataset.title}."]
     missing = sorted(set(seeds) - set(own["seed"]))
-    if not missing:
+    if row.imported or not missing:
         return []
     listed = ", ".join(map(str, missing))
     return [

@@ -14,7 +14,7 @@ comparisons with the best method would ignore that the best was picked by lookin
 numbers.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -161,7 +161,9 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
 
 
 def best_supported(
-    columns: Mapping[Hashable, Mapping[str, pd.Series]], alpha: float = ALPHA
+    columns: Mapping[Hashable, Mapping[str, pd.Series]],
+    alpha: float = ALPHA,
+    fixed: Collection[str] = (),
 ) -> dict[Hashable, Verdict]:
     """Judge the best mean of each column of a table.
 
@@ -169,6 +171,8 @@ def best_supported(
         columns: for each column, the methods' values by seed (the index of the series). Higher is
             better. Methods without any value are left out.
         alpha: family-wise level over the whole table.
+        fixed: methods with one value, which no seed changes: the seeds of another method are tested
+            against that value. Two such values cannot be tested.
     """
     present = {
         column: {name: values for name, values in methods.items() if values.notna().any()}
@@ -179,7 +183,7 @@ def best_supported(
         for column, methods in present.items()
         for first, second in combinations(methods, 2)
     ]
-    p_values = holm([paired_test(present[c][a], present[c][b]).p for c, a, b in pairs])
+    p_values = holm([_p_value(present[c], a, b, fixed) for c, a, b in pairs])
     corrected = {
         (column, frozenset((first, second))): float(p)
         for (column, first, second), p in zip(pairs, p_values, strict=True)
@@ -189,6 +193,19 @@ def best_supported(
         for column, methods in present.items()
         if methods
     }
+
+
+def _p_value(
+    methods: Mapping[str, pd.Series], first: str, second: str, fixed: Collection[str]
+) -> float:
+    if first in fixed and second in fixed:
+        return float("nan")
+    if first in fixed:
+        first, second = second, first
+    others = methods[second]
+    if second in fixed:
+        others = pd.Series(others.iloc[0], index=methods[first].index)
+    return paired_test(methods[first], others).p
 
 
 def _judge(
@@ -211,13 +228,17 @@ def _judge(
 
 
 def summarize_table(
-    values: pd.DataFrame, column_keys: list[str], alpha: float = ALPHA
+    values: pd.DataFrame,
+    column_keys: list[str],
+    alpha: float = ALPHA,
+    fixed: Collection[str] = (),
 ) -> pd.DataFrame:
     """Mean, spread and verdict of every cell; each protocol is a table of its own.
 
     Args:
         values: long table `protocol, experiment, seed, value` and `column_keys`.
         column_keys: the columns of `values` that together name a column of the table.
+        alpha, fixed: see `best_supported`.
 
     Returns:
         A row a cell: `protocol`, `column_keys`, `experiment`, `mean`, `std`, `n`, `bold`,
@@ -232,7 +253,7 @@ def summarize_table(
             }
             for key, column in part.groupby(column_keys, sort=False)
         }
-        verdicts = best_supported(columns, alpha)
+        verdicts = best_supported(columns, alpha, fixed)
         for key, methods in columns.items():
             for name, series in methods.items():
                 cell = {"protocol": protocol} | dict(zip(column_keys, key, strict=True))

@@ -14,7 +14,9 @@ from fusevad.report.published import read_published
 from fusevad.report.runs import (
     TableDataset,
     TableRow,
+    blocks,
     check_protocol,
+    fixed,
     footnotes,
     read_measurements,
     undefined_notes,
@@ -52,8 +54,8 @@ def make_table1(
 ) -> None:
     """Write Table 1 as LaTeX that compiles alone, and the same numbers as a tidy CSV.
 
-    The CSV has a row a number: block (published|measured), method, experiment, dataset, metric,
-    protocol, mean, std (both in percent, as printed), n, bold, leading, p (see
+    The CSV has a row a number: block (published|measured|imported), method, experiment, dataset,
+    metric, protocol, mean, std (both in percent, as printed), n, bold, leading, p (see
     `statistics.Verdict`). It has all protocols; the LaTeX judges `protocol` and shows all three
     side by side below.
 
@@ -71,7 +73,7 @@ def make_table1(
     values = read_measurements(experiments, datasets)
     if protocol not in set(values["protocol"]):
         raise FusevadError(f"table 1: no run was evaluated under protocol {protocol}; train again")
-    summary = summarize_table(values, ["dataset", "metric"])
+    summary = summarize_table(values, ["dataset", "metric"], fixed=fixed(experiments))
     paper = read_published(published)
     notes = footnotes(experiments, datasets, values, protocol, seeds)
     notes += undefined_notes(datasets, values)
@@ -212,7 +214,7 @@ def _tidy(
 ) -> pd.DataFrame:
     labels = {row.name: row.label for row in experiments}
     measured = summary.assign(
-        block="measured",
+        block=blocks(summary["experiment"], experiments),
         method=summary["experiment"].map(labels),
         mean=100 * summary["mean"],
         std=100 * summary["std"],

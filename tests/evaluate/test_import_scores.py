@@ -1,0 +1,265 @@
+"""Scores of other people's detectors: every form of file, judged on frames, or one clear line."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from fusevad.config.protocols import PROTOCOLS
+from fusevad.errors import FusevadError
+from fusevad.evaluate.imported.run import import_scores
+from fusevad.evaluate.imported.settings import ScoreSettings
+from fusevad.files import sha256
+from tests.made_up_tables import write_table
+
+FRAMES = {"Abuse028_x264": 100, "Arson007_x264": 64, "Normal_Videos_003_x264": 33}
+SEGMENTS = {name: -(-frames // 16) for name, frames in FRAMES.items()}
+SPANS = [("Abuse028_x264", "Abuse", 20, 70), ("Arson007_x264", "Arson", 5, 30)]
+TRUTH = {name: np.zeros(frames, bool) for name, frames in FRAMES.items()}
+for _name, _, _start, _end in SPANS:
+    TRUTH[_name][_start:_end] = True
+BY_SEGMENT = ScoreSettings("per-segment")
+BY_FRAME = ScoreSettings("per-frame")
+
+
+class Given:
+    """A folder of made-up scores, and the tables of the data set."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.scores = folder / "scores"
+        self.out = folder / "run"
+        self.random = np.random.default_rng(0)
+        classes = {name: label for name, label, _, _ in SPANS}
+        rows = [
+            (name, f"{name}.mp4", "test", classes.get(name, "normal"), frames, 30, 320, 240, "0")
+            for name, frames in FRAMES.items()
+        ]
+        write_table(folder, "manifest", rows)
+        write_table(folder, "intervals", SPANS)
+
+    def draw(self, lengths: dict[str, int]) -> dict[str, np.ndarray]:
+        """Scores in 32nds, so that some are equal and none is rounded."""
+        return {name: self.random.integers(0, 33, n) / 32 for name, n in lengths.items()}
+
+    def save(self, arrays: dict[str, np.ndarray], form: str = "{}.npy") -> dict[str, np.ndarray]:
+        for name, array in arrays.items():
+            file = self.scores / form.format(name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.suffix == ".npy":
+                np.save(file, array)
+            else:
+                file.write_text("".join(f"{value}\n" for value in array))
+        return arrays
+
+    def judge(self, settings: ScoreSettings, place: Path | None = None) -> dict[str, float]:
+        """Import; returns the metrics."""
+        tables = self.folder / "manifest.csv", self.folder / "intervals.csv"
+        import_scores(place or self.scores, *tables, settings, "AUC", self.out)
+        seeds = pd.read_csv(self.out / "seeds.csv")
+        assert set(seeds.seed) == {0} and set(seeds.protocol) == set(PROTOCOLS)
+        assert seeds.groupby("metric").value.nunique().eq(1).all(), "no protocol chooses anything"
+        return seeds.groupby("metric").value.first().to_dict()
+
+    def error(self, settings: ScoreSettings, place: Path | None = None) -> str:
+        before = self.out.exists()
+        with pytest.raises(FusevadError) as caught:
+            self.judge(settings, place)
+        assert self.out.exists() == before
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+
+@pytest.fixture
+def given(tmp_path) -> Given:
+    return Given(tmp_path)
+
+
+def on_frames(scores: dict[str, np.ndarray]) -> dict[str, float]:
+    """Metrics by scikit-learn, of one score a frame."""
+
+    def pooled(names):
+        truth = np.concatenate([TRUTH[name] for name in names])
+        return truth, np.concatenate([scores[name] for name in names])
+
+    anomalous = [name for name in FRAMES if TRUTH[name].any()]
+    return {
+        "AUC": roc_auc_score(*pooled(FRAMES)),
+        "AP": average_precision_score(*pooled(FRAMES)),
+        "Ano-AUC": roc_auc_score(*pooled(anomalous)),
+        "Ano-AP": average_precision_score(*pooled(anomalous)),
+    }
+
+
+def repeated(arrays: dict[str, np.ndarray], size: int = 16) -> dict[str, np.ndarray]:
+    return {name: np.repeat(array, size)[: FRAMES[name]] for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize("form", ["{}.npy", "test/{}_i3d.npy", "{}__0.npy", "{}.csv", "{}.txt"])
+def test_a_file_a_video_is_found_by_its_name(given, form):
+    arrays = given.save(given.draw(SEGMENTS), form)
+    assert given.judge(BY_SEGMENT) == pytest.approx(on_frames(repeated(arrays)), abs=1e-12)
+    sources = pd.read_csv(given.out / "sources.csv").set_index("video")
+    for name, length in SEGMENTS.items():
+        row = sources.loc[name]
+        assert (row.scores, row.frames) == (length, FRAMES[name])
+        assert row.sha256 == sha256(given.scores / form.format(name))
+
+
+@pytest.mark.parametrize("shape", [(-1, 1), (1, -1)])
+def test_an_axis_of_one_is_no_axis(given, shape):
+    arrays = given.draw(SEGMENTS)
+    given.save({name: array.reshape(shape) for name, array in arrays.items()})
+    assert given.judge(BY_SEGMENT) == pytest.approx(on_frames(repeated(arrays)))
+
+
+def test_a_column_of_scores_is_found_by_its_heading(given):
+    arrays = given.draw(FRAMES)
+    given.scores.mkdir()
+    for name, array in arrays.items():
+        lines = [f"{frame}, {score}" for frame, score in enumerate(array)]
+        (given.scores / f"{name}.csv").write_text("\n".join(["frame, score", *lines]))
+    assert given.judge(BY_FRAME) == pytest.approx(on_frames(arrays))
+    (given.scores / "Abuse028_x264.csv").write_text("frame,value\n0,0.5\n")
+    assert "Abuse028_x264 (several columns, none with the heading" in given.error(BY_FRAME)
+
+
+def test_scores_of_single_frames_are_judged_frame_by_frame(given, capsys):
+    arrays = given.save(given.draw(FRAMES))
+    assert given.judge(BY_FRAME) == pytest.approx(on_frames(arrays), abs=1e-12)
+    assert "scores differ within segments of 16 frames: AUC" in capsys.readouterr().err
+    scores = pd.read_parquet(given.out / "scores.parquet")
+    own = scores[(scores.video == "Abuse028_x264") & (scores.protocol == "last")]
+    assert own.end.iloc[-1] == 100
+    for row in own.itertuples():
+        mean = arrays["Abuse028_x264"][row.start : row.end].mean()
+        assert row.score == pytest.approx(mean, abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [8, 64])
+def test_segments_may_have_other_lengths(given, size):
+    lengths = {name: -(-frames // size) for name, frames in FRAMES.items()}
+    arrays = given.save(given.draw(lengths))
+    found = given.judge(ScoreSettings("per-segment", size))
+    assert found == pytest.approx(on_frames(repeated(arrays, size)))
+
+
+def test_a_missing_last_segment_takes_the_score_before_it(given):
+    arrays = given.draw({name: count - 1 for name, count in SEGMENTS.items()})
+    given.save(arrays)
+    whole = {name: np.append(array, array[-1]) for name, array in arrays.items()}
+    assert given.judge(BY_SEGMENT) == pytest.approx(on_frames(repeated(whole)))
+
+
+def test_whole_segments_of_frames_are_cut_to_the_video(given):
+    """As published code saves them: each score of a segment 16 times."""
+    arrays = given.draw(SEGMENTS)
+    given.save({name: array.repeat(16) for name, array in arrays.items()})
+    assert given.judge(BY_FRAME) == pytest.approx(on_frames(repeated(arrays)))
+
+
+ORDERS = {
+    "paths of crops": "".join(f"/home/x/{name}__{n}.npy\n" for name in FRAMES for n in range(2)),
+    "annotations": "".join(f"{name}.mp4  Abuse  1  20  -1  -1  \n" for name in reversed(FRAMES)),
+    "a table": "path,label\n" + "".join(f"x/{name}_i3d.npy,Normal\n" for name in FRAMES),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("form", ["segments", "frames", "segments of frames"])
+def test_one_array_has_all_videos_in_the_order_of_a_list(given, order, form):
+    lengths = FRAMES if form == "frames" else SEGMENTS
+    arrays = given.draw(lengths)
+    names = list(reversed(FRAMES)) if order == "annotations" else list(FRAMES)
+    repeats = 16 if form == "segments of frames" else 1
+    given.scores.mkdir()
+    np.save(given.scores / "all.npy", np.concatenate([arrays[n].repeat(repeats) for n in names]))
+    (given.folder / "order.list").write_text(ORDERS[order])
+    settings = ScoreSettings(
+        "per-segment" if form == "segments" else "per-frame",
+        order=str(given.folder / "order.list"),
+    )
+    expected = arrays if form == "frames" else repeated(arrays)
+    assert given.judge(settings, given.scores / "all.npy") == pytest.approx(on_frames(expected))
+
+
+def test_an_array_of_another_length_is_told_with_what_was_expected(given):
+    given.scores.mkdir()
+    np.save(given.scores / "all.npy", np.zeros(30))
+    (given.folder / "order.list").write_text("\n".join(FRAMES))
+    settings = ScoreSettings("per-segment", order=str(given.folder / "order.list"))
+    message = given.error(settings, given.scores / "all.npy")
+    assert "30 scores for the 3 videos" in message
+    assert "expected 14 (with incomplete last segments), 12 (without)" in message
+
+
+def test_every_missing_video_is_named(given):
+    arrays = given.draw(SEGMENTS)
+    del arrays["Abuse028_x264"], arrays["Arson007_x264"]
+    given.save(arrays)
+    message = given.error(BY_SEGMENT)
+    assert "no scores of 2 of 3 test videos: Abuse028_x264, Arson007_x264" in message
+    (given.folder / "order.list").write_text("Abuse028_x264.mp4\n")
+    settings = ScoreSettings("per-frame", order=str(given.folder / "order.list"))
+    assert "2 of 3 test videos: Arson007_x264, Normal" in given.error(settings)
+
+
+def test_every_length_that_does_not_fit_is_named_with_what_was_expected(given):
+    arrays = given.draw(SEGMENTS)
+    given.save({name: np.append(array, [0.5, 0.5]) for name, array in arrays.items()})
+    message = given.error(BY_SEGMENT)
+    assert "scores of 3 of 3 test videos do not fit" in message
+    assert "Abuse028_x264 (9 scores, expected 7 or 6 segments)" in message
+    message = given.error(BY_FRAME)
+    assert "Arson007_x264 (6 scores, expected 64 frames)" in message
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_scores_that_are_no_numbers_are_counted_by_video(given, value):
+    arrays = given.draw(SEGMENTS)
+    arrays["Arson007_x264"][1:3] = value
+    given.save(arrays)
+    assert "Arson007_x264 (2 of 4 are not finite)" in given.error(BY_SEGMENT)
+
+
+def test_logits_need_a_stated_transform_which_changes_no_ranking(given):
+    arrays = {name: 8 * array - 6 for name, array in given.draw(SEGMENTS).items()}
+    given.save(arrays)
+    message = given.error(BY_SEGMENT)
+    assert "not in [0, 1]; set transform: sigmoid if they are logits" in message
+    expected = on_frames(repeated(arrays))
+    for transform in ("sigmoid", "range"):
+        found = given.judge(ScoreSettings("per-segment", transform=transform))
+        assert found == pytest.approx(expected, abs=1e-12)
+        scores = pd.read_parquet(given.out / "scores.parquet").score
+        assert scores.between(0, 1).all()
+        if transform == "range":
+            assert (scores.min(), scores.max()) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (np.zeros((7, 2)), "an array of 7 x 2"),
+        (np.array(["a"] * 7), "values of type"),
+        (np.zeros(0), "an array of 0"),
+        (b"no array", "magic string"),
+    ],
+)
+def test_a_file_that_has_no_scores_is_named(given, content, reason):
+    given.save(given.draw(SEGMENTS))
+    file = given.scores / "Abuse028_x264.npy"
+    file.write_bytes(content) if isinstance(content, bytes) else np.save(file, content)
+    message = given.error(BY_SEGMENT)
+    assert (
+        "scores of 1 of 3 test videos are unreadable: Abuse028_x264" in message
+        and reason in message
+    )
+
+
+def test_the_same_video_twice_is_an_error(given):
+    arrays = given.save(given.draw(SEGMENTS))
+    given.save(arrays, "again/{}.npy")
+    assert "is also in" in given.error(BY_SEGMENT)

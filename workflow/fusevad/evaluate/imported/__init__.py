@@ -1,0 +1,1 @@
+"""Scores of other people's detectors, brought into the form of a run."""

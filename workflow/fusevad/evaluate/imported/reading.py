@@ -1,0 +1,254 @@
+"""Files of scores that other people's detectors gave, as one score a frame of every test video."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusevad.data.names import one_spelling
+from fusevad.data.truth import LabelledVideo
+from fusevad.errors import FusevadError
+from fusevad.evaluate.imported.settings import ScoreSettings
+from fusevad.files import sha256
+
+Floats = NDArray[np.float64]
+_SUFFIXES = (".npy", ".csv", ".txt")
+# What published lists and files have between a video's name and the suffix.
+_ENDINGS = re.compile(r"_i3d|_c3d|_C|__\d+")
+_SCORE = "score"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenScores:
+    """Scores of one video as given.
+
+    Attributes:
+        file: that has them.
+        values: a score a frame or a segment.
+    """
+
+    file: Path
+    values: Floats
+
+
+def read_scores(
+    place: Path, videos: Sequence[LabelledVideo], settings: ScoreSettings
+) -> dict[str, GivenScores]:
+    """Scores of all test videos.
+
+    Args:
+        place: folder with a file a video (`VIDEO.npy`, `.csv` or `.txt`), anywhere below it; or
+            one file, with `settings.order`.
+        videos: the test videos.
+        settings: what the numbers are.
+
+    Raises:
+        FusevadError: videos are missing, a file is unreadable or has a wrong number of scores, or
+            scores are no numbers: all such videos are named.
+    """
+    given = _from_list(place, videos, settings) if settings.order else _from_folder(place, videos)
+    wrong = {
+        video.name: why
+        for video in videos
+        if (why := _fault(given[video.name].values, len(video.labels), settings))
+    }
+    if wrong:
+        raise FusevadError(
+            f"{place}: scores of {len(wrong)} of {len(videos)} test videos do not fit:"
+            f" {_named(wrong)}; export them again, or correct `form` or `segment_frames`"
+        )
+    return given
+
+
+def by_frame(values: Floats, frames: int, settings: ScoreSettings) -> Floats:
+    """One score a frame: the last score is repeated for missing frames, frames too many are cut."""
+    if settings.form == "per-segment":
+        values = values.repeat(settings.segment_frames)
+    numbers = np.minimum(np.arange(frames), len(values) - 1)
+    return values[numbers]
+
+
+def transformed(
+    scores: Mapping[str, Floats], place: Path, settings: ScoreSettings
+) -> dict[str, Floats]:
+    """Scores in [0, 1].
+
+    Raises:
+        FusevadError: they are not, and no transform is stated.
+    """
+    lowest = min(float(values.min()) for values in scores.values())
+    highest = max(float(values.max()) for values in scores.values())
+    change: Callable[[Floats], Floats] = np.asarray
+    if settings.transform == "sigmoid":
+        change = _sigmoid
+    elif settings.transform == "range":
+        if lowest == highest:
+            raise FusevadError(f"{place}: all scores are {lowest:g}; export them again")
+        change = lambda values: (values - lowest) / (highest - lowest)  # noqa: E731
+    elif lowest < 0 or highest > 1:
+        raise FusevadError(
+            f"{place}: scores from {lowest:g} to {highest:g}, not in [0, 1]; set transform: sigmoid"
+            " if they are logits, or transform: range"
+        )
+    return {name: change(values) for name, values in scores.items()}
+
+
+def _sigmoid(values: Floats) -> Floats:
+    return 0.5 * (1 + np.tanh(0.5 * values))
+
+
+def _from_folder(folder: Path, videos: Sequence[LabelledVideo]) -> dict[str, GivenScores]:
+    if not folder.is_dir():
+        raise FusevadError(
+            f"{folder}: no such folder of scores; correct `scores`, or name in `order` the list by"
+            " which one file is read"
+        )
+    names = {video.name for video in videos}
+    files: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        name = _video(path.name, names) if path.suffix in _SUFFIXES else None
+        if name is None:
+            continue
+        if name in files:
+            raise FusevadError(f"{path}: video {name} is also in {files[name]}; remove one")
+        files[name] = path
+    _require_all(folder, names, files)
+    given, bad = {}, {}
+    for name, path in files.items():
+        try:
+            given[name] = GivenScores(path, _values(path))
+        except (ValueError, OSError, EOFError) as error:
+            bad[name] = " ".join(str(error).split())
+    if bad:
+        raise FusevadError(
+            f"{folder}: scores of {len(bad)} of {len(videos)} test videos are unreadable:"
+            f" {_named(bad)}; export them again"
+        )
+    return given
+
+
+def _from_list(
+    file: Path, videos: Sequence[LabelledVideo], settings: ScoreSettings
+) -> dict[str, GivenScores]:
+    """Cut one array into videos, in the order of a list."""
+    order = Path(settings.order or "")
+    names = {video.name: video for video in videos}
+    listed = _listed(order, names)
+    try:
+        values = _values(file)
+    except (ValueError, OSError, EOFError) as error:
+        reason = " ".join(str(error).split())
+        raise FusevadError(f"{file}: unreadable scores ({reason}); export them again") from error
+    known = _lengths([len(names[name].labels) for name in listed], settings)
+    lengths = next((each for each in known.values() if sum(each) == len(values)), None)
+    if lengths is None:
+        expected = ", ".join(f"{sum(each)} ({what})" for what, each in known.items())
+        raise FusevadError(
+            f"{file}: {len(values)} scores for the {len(listed)} videos of {order}, expected"
+            f" {expected}; correct `form`, `segment_frames` or the list"
+        )
+    parts = np.split(values, np.cumsum(lengths)[:-1])
+    return {name: GivenScores(file, part) for name, part in zip(listed, parts, strict=True)}
+
+
+def _lengths(frames: Sequence[int], settings: ScoreSettings) -> dict[str, list[int]]:
+    """Numbers of scores that the videos may have in one array, by what is done with the tail."""
+    size = settings.segment_frames
+    segments = {
+        "with incomplete last segments": [-(-count // size) for count in frames],
+        "without": [max(1, count // size) for count in frames],
+    }
+    if settings.form == "per-segment":
+        return segments
+    whole = {
+        f"whole segments of {size}, {what}": [size * count for count in counts]
+        for what, counts in segments.items()
+    }
+    return {"frames": list(frames)} | whole
+
+
+def _listed(order: Path, names: Mapping[str, object]) -> list[str]:
+    """Videos of a list, each once: its lines begin with a path or a name."""
+    try:
+        lines = order.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FusevadError(f"{order}: unreadable list of videos; correct `order`") from error
+    words = [re.split(r"[,\s]", line.strip())[0] for line in lines]
+    found = [_video(word.replace("\\", "/").rpartition("/")[2], names) for word in words]
+    listed = dict.fromkeys(name for name in found if name is not None)
+    _require_all(order, names, listed)
+    return list(listed)
+
+
+def _video(file: str, names: Mapping[str, object] | set[str]) -> str | None:
+    """The video that a file's name means."""
+    for suffix in ("", *_SUFFIXES, ".mp4", ".avi"):
+        stem = one_spelling(file).removesuffix(suffix)
+        if stem in names:
+            return stem
+        ending = list(_ENDINGS.finditer(stem))
+        if ending and ending[-1].end() == len(stem) and stem[: ending[-1].start()] in names:
+            return stem[: ending[-1].start()]
+    return None
+
+
+def _require_all(place: Path, names: Mapping[str, object] | set[str], found: object) -> None:
+    missing = [name for name in sorted(names) if name not in found]  # type: ignore[operator]
+    if missing:
+        raise FusevadError(
+            f"{place}: no scores of {len(missing)} of {len(names)} test videos:"
+            f" {', '.join(missing)}; add them, or leave these videos out of the labels"
+        )
+
+
+def _values(path: Path) -> Floats:
+    """Numbers of a file, one after the other."""
+    array = _array(path) if path.suffix == ".npy" else _column(path)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"values of type {array.dtype}")
+    longest = max(array.shape, default=0)
+    if array.size != longest or not array.size:
+        raise ValueError(f"an array of {' x '.join(map(str, array.shape)) or 'one number'}")
+    return array.reshape(-1).astype(np.float64)
+
+
+def _array(path: Path) -> NDArray[np.generic]:
+    with path.open("rb") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _column(path: Path) -> Floats:
+    """A column of numbers: the only one, or the one with the heading `score`."""
+    lines = [line.split(",") for line in path.read_text(encoding="utf-8-sig").split("\n") if line]
+    place = 0
+    if lines and _SCORE in (heads := [cell.strip() for cell in lines[0]]):
+        place, lines = heads.index(_SCORE), lines[1:]
+    elif lines and len(lines[0]) > 1:
+        raise ValueError("several columns, none with the heading 'score'")
+    return np.array([float(cells[place]) for cells in lines])
+
+
+def _fault(values: Floats, frames: int, settings: ScoreSettings) -> str | None:
+    """What is wrong with a video's scores."""
+    size = settings.segment_frames
+    segments = -(-frames // size)
+    if settings.form == "per-segment":
+        if len(values) not in (segments, segments - 1):
+            return f"{len(values)} scores, expected {segments} or {segments - 1} segments"
+    elif not frames // size * size <= len(values) <= segments * size:
+        return f"{len(values)} scores, expected {frames} frames"
+    if not np.isfinite(values).all():
+        return f"{int((~np.isfinite(values)).sum())} of {len(values)} are not finite"
+    return None
+
+
+def _named(problems: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({why})" for name, why in problems.items())
+
+
+def digest(given: Mapping[str, GivenScores]) -> dict[Path, str]:
+    """SHA-256 of each file, once."""
+    return {file: sha256(file) for file in dict.fromkeys(each.file for each in given.values())}
