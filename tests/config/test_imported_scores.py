@@ -28,6 +28,7 @@ def configured(tmp_path):
         (tmp_path / "mine.yaml").write_text(yaml.safe_dump(over))
         return load_files([tmp_path / "mine.yaml"], folder)
 
+    run.folder = folder
     return run
 
 
@@ -64,6 +65,18 @@ def test_a_table_of_experiments_may_list_them_and_counts_no_parameters(configure
     inputs = plan(config).jobs["report/mine"].inputs
     own = [file for file in inputs if "/theirs/" in file]
     assert own == ["results/mine/rendered/runs/theirs/seeds.csv"]
+
+
+def test_the_table_of_all_methods_lists_them_without_a_search_or_costs(configured):
+    table = {"title": "All", "study": "methods", "experiments": ["gating", "theirs"]}
+    (configured.folder / "tables" / "methods.yaml").write_text(yaml.safe_dump(table))
+    config = configured()
+    assert config.study_tables["methods"]["experiments"] == ["gating.searched", "theirs"]
+    made = plan(config)
+    own = [file for file in made.jobs["report/methods"].inputs if "/theirs/" in file]
+    assert own == ["results/mine/rendered/runs/theirs/seeds.csv"]
+    studied = [name for name, job in made.jobs.items() if any("/theirs/" in f for f in job.inputs)]
+    assert studied == ["report/methods"]
 
 
 def test_the_order_of_a_list_is_each_data_sets_own(configured):

@@ -13,6 +13,8 @@ import torch
 from fusevad.config.schemas import described_schema
 from fusevad.embed.store import open_streams
 from fusevad.evaluate.flops import flops_per_segment
+from fusevad.evaluate.imported.run import import_scores
+from fusevad.evaluate.imported.settings import ScoreSettings
 from fusevad.evaluate.run import evaluate
 from fusevad.evaluate.scoring import load_detector, weights_file
 from fusevad.report.leaderboard import Leaderboard, LeaderboardSettings, make_leaderboard
@@ -57,6 +59,19 @@ def runs(made: SimpleNamespace, key: str) -> list[dict]:
     ]
 
 
+def imported(made: SimpleNamespace, run: Path) -> TableRow:
+    """A row with the scores of a seed of `mil`, as if somebody else had given them."""
+    data, given = made.data["ucf-crime"].manifest, made.folder / "given"
+    given.mkdir()
+    scores = pd.read_parquet(run.with_name("mil") / "scores.parquet")
+    of_seed = scores[(scores.seed == 1) & (scores.protocol == "last")]
+    for name, own in of_seed.groupby("video"):
+        np.save(given / f"{name}.npy", own.sort_values("segment").score.to_numpy())
+    settings = ScoreSettings("per-segment")
+    import_scores(given, data, data.with_name("intervals.csv"), settings, "AUC", run)
+    return TableRow("Theirs", "theirs", {"ucf-crime": run}, imported=True)
+
+
 @pytest.fixture(scope="module")
 def tables(made) -> SimpleNamespace:
     """Everything that the report writes."""
@@ -84,7 +99,8 @@ def tables(made) -> SimpleNamespace:
         )
         for key, title in (("rendered", "Rendered"), ("ucf-crime", "UCF-Crime"))
     ]
-    rows = [
+    rows = [imported(made, folder / "ucf-crime" / "runs" / "theirs")]
+    rows += [
         TableRow(method.upper(), method, {key: folder / key / "runs" / method for key in made.data})
         for method in METHODS
     ]
@@ -116,8 +132,22 @@ def test_every_number_is_the_mean_of_its_run_and_says_where_it_is_from(made, tab
     tiers = tables.csv.groupby("block").tier.unique()
     assert tiers["measured"] == tiers["transfer"] == ["re-run here"]
     assert tiers["published"] == ["printed in the paper"]
+    assert tiers["imported"] == ["scores imported"]
     for text in ("Old", "IMAGE-ONLY", "On other data.", "What each needs.", "MFLOPs"):
         assert text in tables.tex
+
+
+def test_imported_scores_have_one_value_under_all_protocols_and_no_costs(made, tables):
+    theirs = tables.csv[tables.csv.experiment == "theirs"]
+    assert len(theirs) == 2 * 3 and set(theirs.n) == {1}
+    seeds = pd.read_csv(made.folder / "ucf-crime/runs/mil/seeds.csv")
+    own = seeds[(seeds.seed == 1) & (seeds.protocol == "last")].set_index("metric").value
+    for row in theirs.itertuples():
+        assert row.mean == pytest.approx(100 * own[row.metric])
+    assert theirs[["std", "parameters", "learning_rate", "streams"]].isna().all(axis=None)
+    results = [each for each in tables.board["results"] if each["experiment"] == "theirs"]
+    assert {each["tier"] for each in results} == {"scores imported"}
+    assert "theirs" not in {cost["experiment"] for cost in tables.board["costs"]}
 
 
 def test_a_detector_on_other_data_gives_what_scoring_it_there_by_hand_gives(made, tables):

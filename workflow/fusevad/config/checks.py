@@ -109,6 +109,7 @@ def _check_experiments(config: Config) -> list[str]:
         (str(config.folder / "tables" / f"{table}.yaml"), name)
         for table, values in config.study_tables.items()
         for name in values.get("experiments", ())
+        if values["study"] != "methods" or name not in config.imported
     ]
     for place, name in [*((f"{SOURCE}: {key}", name) for key, name in named), *in_tables]:
         if name in config.imported:

@@ -69,7 +69,9 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
         table = read_named(folder, "tables", path.stem)
         if "study" in table:
             if table["study"] == "methods":
-                names = with_searched_rates(path.stem, table["experiments"], config.experiments)
+                names = with_searched_rates(
+                    path.stem, table["experiments"], config.experiments, config.imported
+                )
                 table = table | {"experiments": names}
             config.study_tables[path.stem] = table
             continue

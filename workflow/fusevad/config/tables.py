@@ -3,7 +3,7 @@
 Imports nothing heavy: the Snakefile reads it at every start.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, TypeVar
@@ -121,12 +121,15 @@ def expand(
 
 
 def with_searched_rates(
-    name: str, names: Iterable[str], experiments: dict[str, Experiment]
+    name: str,
+    names: Iterable[str],
+    experiments: dict[str, Experiment],
+    imported: Collection[str],
 ) -> list[str]:
     """Add the experiments of a table with learning rates that a search chooses.
 
     Returns:
-        Their names.
+        Their names, and those of imported scores as they are.
 
     Raises:
         FusevadError: an experiment that does not exist, or learns from a teacher, which is not
@@ -134,6 +137,9 @@ def with_searched_rates(
     """
     made = []
     for each in names:
+        if each in imported:
+            made.append(each)
+            continue
         known = _known(name, each, experiments)
         if known.teacher is not None:
             raise FusevadError(

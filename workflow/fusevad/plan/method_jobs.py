@@ -30,6 +30,12 @@ class MethodJobs:
         possible = set(config.possible(dataset))
         return [name for name in rows if name in possible]
 
+    def imported(self, dataset: str) -> list[str]:
+        """Rows with imported scores of a data set."""
+        config = self.jobs.config
+        rows = [name for table in self.tables for name in config.study_tables[table]["experiments"]]
+        return [name for name in rows if name in config.imported and config.runs(dataset, name)]
+
     def file(self, dataset: str, study: str) -> str:
         """What a study of a data set makes."""
         return f"{self.jobs.config.home}/{dataset}/studies/{study}.csv"
@@ -147,7 +153,7 @@ class MethodJobs:
         runs = {
             key: self.jobs.run(key, experiment)
             for key in self.jobs.config.datasets
-            if experiment in self.experiments(key)
+            if experiment in (*self.experiments(key), *self.imported(key))
         }
         return self.jobs.row(experiment) | {"runs": runs}
 
@@ -165,6 +171,8 @@ class MethodJobs:
             for name in self.experiments(key):
                 yield f"{self.jobs.run(key, name)}/seeds.csv"
                 yield from self.jobs.learning_rates(key, name)
+            for name in self.imported(key):
+                yield f"{self.jobs.run(key, name)}/seeds.csv"
             yield from self.first_weights(key)
             yield self.file(key, SPEED)
             yield f"results/{key}/skipped.csv"

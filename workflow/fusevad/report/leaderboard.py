@@ -43,7 +43,8 @@ class Result:
     Attributes:
         method: label of the method.
         experiment: of the configuration; null for numbers that a paper printed.
-        tier: whether it was re-run here, or printed in a paper.
+        tier: whether it was re-run here, is of scores that somebody else's detector gave, or was
+            printed in a paper.
         trained_on, tested_on: keys of data sets; they differ where a detector was moved.
         metric: AUC, AP, Ano-AUC or Ano-AP, by the frame.
         protocol: how the epoch was chosen: last, validation or oracle; null where a paper does not
@@ -60,7 +61,7 @@ class Result:
 
     method: str
     experiment: str | None
-    tier: Literal["re-run here", "printed in the paper"]
+    tier: Literal["re-run here", "scores imported", "printed in the paper"]
     trained_on: str
     tested_on: str
     metric: Literal["AUC", "AP", "Ano-AUC", "Ano-AP"]

@@ -17,8 +17,10 @@ from fusevad.report.published import read_published
 from fusevad.report.runs import (
     TableDataset,
     TableRow,
+    blocks,
     check_protocol,
     count_parameters,
+    fixed,
     footnotes,
     read_measurements,
     undefined_notes,
@@ -36,7 +38,7 @@ from fusevad.report.table1 import (
 from fusevad.report.write_sheet import write_sheet
 from fusevad.train.search import chosen_learning_rate
 
-RERUN, PRINTED = "re-run here", "printed in the paper"
+RERUN, IMPORTED, PRINTED = "re-run here", "scores imported", "printed in the paper"
 COLUMNS = [
     *("block", "tier", "method", "experiment", "trained_on", "dataset", "metric", "protocol"),
     *("mean", "std", "n", "bold", "leading", "p"),
@@ -81,10 +83,10 @@ def make_methods(
 ) -> None:
     """Write the table of all methods as LaTeX that compiles alone, and as a tidy CSV.
 
-    The CSV has a row a number, with `COLUMNS`: block (published|measured|transfer), mean and std in
-    percent, what the verdict says (see `statistics.Verdict`), and each detector's costs that are
-    counted. Times and speeds are measured, never the same twice: they are in the LaTeX and in
-    `studies/speed.csv` alone, so that the CSV stays the same to the byte.
+    The CSV has a row a number, with `COLUMNS`: block (published|measured|imported|transfer), mean
+    and std in percent, what the verdict says (see `statistics.Verdict`), and each detector's costs
+    that are counted. Times and speeds are measured, never the same twice: they are in the LaTeX and
+    in `studies/speed.csv` alone, so that the CSV stays the same to the byte.
 
     Args:
         title: of the table.
@@ -101,7 +103,7 @@ def make_methods(
     """
     check_protocol(protocol)
     values = read_measurements(experiments, datasets)
-    summary = summarize_table(values, ["dataset", "metric"])
+    summary = summarize_table(values, ["dataset", "metric"], fixed=fixed(experiments))
     paper = read_published(published)
     paper = paper[paper["dataset"].isin({dataset.source for dataset in datasets})]
     costs = _costs(experiments, datasets, seeds[0])
@@ -139,7 +141,7 @@ def _costs(experiments: Sequence[TableRow], datasets: Sequence[TableDataset], se
     costs = {}
     for dataset in datasets:
         for row in experiments:
-            if dataset.key not in row.runs:
+            if dataset.key not in row.runs or row.imported:
                 continue
             run = row.runs[dataset.key]
             detector = load_detector(weights_file(run, seed, "last"), torch.device("cpu"))
@@ -243,6 +245,8 @@ def _transfer_parts(
     cells = {(c.experiment, c.trained_on, c.dataset, c.metric): c for c in own.itertuples()}
     lines = [*sheet.grouped_head("Tested", groups), "rule"]
     for row in experiments:
+        if row.imported:
+            continue
         found = [cells.get((row.name, *column)) for column in columns]
         texts = [
             sheet.measured(c.mean, c.std, c.bold, c.leading) if c else sheet.MISSING for c in found
@@ -267,20 +271,17 @@ def _tidy(
     costs: Costs,
 ) -> pd.DataFrame:
     labels = {row.name: row.label for row in experiments}
-    blocks = [
-        part.assign(block=block, tier=RERUN, method=part["experiment"].map(labels))
-        for block, part in (
-            ("measured", summary.assign(trained_on=summary["dataset"])),
-            ("transfer", transfers),
-        )
-        if not part.empty
-    ]
-    measured = pd.concat(blocks, ignore_index=True)
+    block = blocks(summary["experiment"], experiments)
+    parts = [summary.assign(trained_on=summary["dataset"], block=block)]
+    parts += [] if transfers.empty else [transfers.assign(block="transfer")]
+    measured = pd.concat(parts, ignore_index=True)
+    measured["method"] = measured["experiment"].map(labels)
+    measured["tier"] = measured["block"].eq("imported").map({True: IMPORTED, False: RERUN})
     for name in ("mean", "std"):
         measured[name] = 100 * measured[name]
-    of_row = [costs[row.experiment, row.trained_on] for row in measured.itertuples()]
+    of_row = [costs.get((row.experiment, row.trained_on)) for row in measured.itertuples()]
     for name in ("streams", "learning_rate", "parameters", "flops_per_segment"):
-        measured[name] = [getattr(cost, name) for cost in of_row]
+        measured[name] = [getattr(cost, name, None) for cost in of_row]
     runs = paper["std"].notna().map({True: PUBLISHED_RUNS, False: pd.NA})
     printed = paper.assign(block="published", tier=PRINTED, trained_on=paper["dataset"], n=runs)
     parts = [part for part in (printed, measured) if not part.empty]
