@@ -129,7 +129,9 @@ def test_a_column_of_scores_is_found_by_its_heading(given):
 def test_scores_of_single_frames_are_judged_frame_by_frame(given, capsys):
     arrays = given.save(given.draw(FRAMES))
     assert given.judge(BY_FRAME) == pytest.approx(on_frames(arrays), abs=1e-12)
-    assert "scores differ within segments of 16 frames: AUC" in capsys.readouterr().err
+    assert (
+        "% by scores.parquet, with the mean of each segment of 16 frames" in capsys.readouterr().err
+    )
     scores = pd.read_parquet(given.out / "scores.parquet")
     own = scores[(scores.video == "Abuse028_x264") & (scores.protocol == "last")]
     assert own.end.iloc[-1] == 100
@@ -237,6 +239,13 @@ def test_logits_need_a_stated_transform_which_changes_no_ranking(given):
         assert scores.between(0, 1).all()
         if transform == "range":
             assert (scores.min(), scores.max()) == (0, 1)
+
+
+def test_logits_that_round_to_one_score_keep_their_ranks_in_the_metrics(given):
+    arrays = {name: 1000 + 100 * array for name, array in given.draw(SEGMENTS).items()}
+    given.save(arrays)
+    found = given.judge(ScoreSettings("per-segment", transform="sigmoid"))
+    assert found == pytest.approx(on_frames(repeated(arrays)), abs=1e-12)
 
 
 @pytest.mark.parametrize(

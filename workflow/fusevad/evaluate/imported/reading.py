@@ -1,18 +1,18 @@
 """Files of scores that other people's detectors gave, as one score a frame of every test video."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from fusevad.data.names import one_spelling
 from fusevad.data.truth import LabelledVideo
 from fusevad.errors import FusevadError
 from fusevad.evaluate.imported.settings import ScoreSettings
-from fusevad.files import sha256
 
 Floats = NDArray[np.float64]
 _SUFFIXES = (".npy", ".csv", ".txt")
@@ -81,23 +81,19 @@ def transformed(
     """
     lowest = min(float(values.min()) for values in scores.values())
     highest = max(float(values.max()) for values in scores.values())
-    change: Callable[[Floats], Floats] = np.asarray
     if settings.transform == "sigmoid":
-        change = _sigmoid
-    elif settings.transform == "range":
+        return {name: expit(values) for name, values in scores.items()}
+    if settings.transform == "range":
         if lowest == highest:
             raise FusevadError(f"{place}: all scores are {lowest:g}; export them again")
-        change = lambda values: (values - lowest) / (highest - lowest)  # noqa: E731
-    elif lowest < 0 or highest > 1:
+        width = highest - lowest
+        return {name: (values - lowest) / width for name, values in scores.items()}
+    if lowest < 0 or highest > 1:
         raise FusevadError(
             f"{place}: scores from {lowest:g} to {highest:g}, not in [0, 1]; set transform: sigmoid"
             " if they are logits, or transform: range"
         )
-    return {name: change(values) for name, values in scores.items()}
-
-
-def _sigmoid(values: Floats) -> Floats:
-    return 0.5 * (1 + np.tanh(0.5 * values))
+    return dict(scores)
 
 
 def _from_folder(folder: Path, videos: Sequence[LabelledVideo]) -> dict[str, GivenScores]:
@@ -247,8 +243,3 @@ def _fault(values: Floats, frames: int, settings: ScoreSettings) -> str | None:
 
 def _named(problems: Mapping[str, str]) -> str:
     return ", ".join(f"{name} ({why})" for name, why in problems.items())
-
-
-def digest(given: Mapping[str, GivenScores]) -> dict[Path, str]:
-    """SHA-256 of each file, once."""
-    return {file: sha256(file) for file in dict.fromkeys(each.file for each in given.values())}

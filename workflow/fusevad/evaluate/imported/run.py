@@ -1,19 +1,26 @@
 """Scores of other people's detectors, judged as a run is: one set of scores, no epoch to choose."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
-from fusevad.data.truth import read_test_videos
+from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.evaluate.history import SCORE
-from fusevad.evaluate.imported.reading import Floats, by_frame, digest, read_scores, transformed
+from fusevad.evaluate.imported.reading import (
+    Floats,
+    GivenScores,
+    by_frame,
+    read_scores,
+    transformed,
+)
 from fusevad.evaluate.imported.settings import ScoreSettings
 from fusevad.evaluate.metrics import LabelledTest
 from fusevad.evaluate.run import check_defined, score_rows, write_run
-from fusevad.files import write_csv
+from fusevad.files import sha256, write_csv
 from fusevad.video.decode import SEGMENT_FRAMES
 
 SEED = 0
@@ -30,7 +37,8 @@ def import_scores(
     """Write `seeds.csv`, `classes.csv` and `scores.parquet` as `evaluate` does, and `sources.csv`.
 
     There is one seed, 0, and the three protocols have the same values: no epoch was chosen.
-    Metrics are of the scores of single frames. `scores.parquet` has the mean of each segment of 16
+    Metrics are of the given scores of single frames, as no transform changes their order but for
+    rounding. `scores.parquet` has the mean of each segment of 16
     frames, as the figures and tests read it. `sources.csv` has a row a video: its file, the file's
     SHA-256, the number of scores and of frames. Whether scores are of normality and not of anomaly
     cannot be told from them.
@@ -51,12 +59,9 @@ def import_scores(
     test = LabelledTest(videos, unit=1)
     check_defined(test, main_metric, manifest)
     given = read_scores(place, videos, settings)
-    scores = transformed(
-        {v.name: by_frame(given[v.name].values, len(v.labels), settings) for v in videos},
-        place,
-        settings,
-    )
-    pooled = np.concatenate([scores[video.name] for video in videos])
+    raw = {v.name: by_frame(given[v.name].values, len(v.labels), settings) for v in videos}
+    scores = transformed(raw, place, settings)
+    pooled = np.concatenate([raw[video.name] for video in videos])
     segments = np.concatenate([_by_segment(scores[video.name]) for video in videos])
     _say_if_finer(place, test, pooled, LabelledTest(videos), segments, main_metric)
     seeds = [(metric, value) for metric, value in test.metrics(pooled).items()]
@@ -65,15 +70,7 @@ def import_scores(
         for name, metrics in test.class_metrics(pooled).items()
         for metric, value in metrics.items()
     ]
-    out_folder.mkdir(parents=True, exist_ok=True)
-    hashes = digest(given)
-    rows = [
-        (video.name, source.file, hashes[source.file], len(source.values), len(video.labels))
-        for video in videos
-        for source in [given[video.name]]
-    ]
-    columns = ["video", "file", "sha256", "scores", "frames"]
-    write_csv(pd.DataFrame(rows, columns=columns), out_folder / "sources.csv")
+    write_csv(_sources(videos, given), out_folder / "sources.csv")
     write_run(
         out_folder,
         _each_protocol(pd.DataFrame(seeds, columns=["metric", "value"]), epoch=0),
@@ -83,6 +80,17 @@ def import_scores(
             for protocol in PROTOCOLS
         ],
     )
+
+
+def _sources(videos: Sequence[LabelledVideo], given: Mapping[str, GivenScores]) -> pd.DataFrame:
+    """Where the scores of each video come from."""
+    hashes = {file: sha256(file) for file in {each.file for each in given.values()}}
+    rows = [
+        (video.name, source.file, hashes[source.file], len(source.values), len(video.labels))
+        for video in videos
+        for source in [given[video.name]]
+    ]
+    return pd.DataFrame(rows, columns=["video", "file", "sha256", "scores", "frames"])
 
 
 def _each_protocol(table: pd.DataFrame, **more: int) -> pd.DataFrame:
@@ -112,8 +120,8 @@ def _say_if_finer(
     exact, rough = by_frames.metric(metric, frames), by_segments.metric(metric, segments)
     if exact != rough:
         print(
-            f"{place}: scores differ within segments of {SEGMENT_FRAMES} frames: {metric}"
-            f" {100 * exact:.2f} % by frames, in all tables; {100 * rough:.2f} % by the means of"
-            " segments in scores.parquet",
+            f"{place}: {metric} is {100 * exact:.2f} % by the scores of frames, in all tables, and"
+            f" {100 * rough:.2f} % by scores.parquet, with the mean of each segment of"
+            f" {SEGMENT_FRAMES} frames",
             file=sys.stderr,
         )

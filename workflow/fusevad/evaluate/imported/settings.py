@@ -17,8 +17,7 @@ class ScoreSettings:
         form: whether a number is of a frame or of a segment.
         segment_frames: frames of a segment.
         transform: `none`, if scores are in [0, 1]; `sigmoid` of logits; `range`, by which the
-            lowest score of all test videos becomes 0 and the highest 1. None changes an order, so
-            no AUC or AP.
+            lowest score of all test videos becomes 0 and the highest 1. Neither changes AUC or AP.
         order: list of videos, one a line, if one file has the scores of all videos in that order.
     """
 
