@@ -15,7 +15,7 @@ from tests.workflow_runs import copy_project, planned_jobs, run
 pytestmark = pytest.mark.timeout(2400)
 
 TABLES = [f"table{number}" for number in range(1, 15)]
-TABLES += ["beyond", "checks", "equivalence", "selection", "leaks", "alarms"]
+TABLES += ["beyond", "checks", "equivalence", "selection", "leaks", "alarms", "localisation"]
 LATEXMK = shutil.which("latexmk") is not None
 # What a test can afford: two values of a sweep, a few methods, and every value that is not swept
 # named, so that the row of that value is the experiment itself and no run of its own.
@@ -34,6 +34,7 @@ ROWS = {
     "baselines": ["image-only", "mil"],
     "beyond": ["student-t", "gating"],
     "checks": ["student-t", "gaussian"],
+    "localisation": ["vadclip"],
     "selection": METHODS,
     "table10": ["student-t.loss-cls", "student-t"],
 }
@@ -87,7 +88,7 @@ def project(root, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def finished(project) -> Path:
     """The project with all tables, figures and the claims made, by one call."""
-    figures = ["figure2", "figure3", "figure4-rendered-tiny"]
+    figures = ["figure2", "figure3", "figure4-rendered-tiny", "confusion-rendered-tiny"]
     targets = ["results/few/claims.md", *(f"results/few/{name}.tex" for name in TABLES)]
     targets += [f"results/few/figures/{name}.pdf" for name in figures]
     targets += ["results/few/all.pdf"] if LATEXMK else []
