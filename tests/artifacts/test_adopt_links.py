@@ -3,8 +3,10 @@
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import dvc_objects.fs.local  # noqa: F401  adopt imports it late, and another user may not read it
 import pytest
 
 from fusevad.artifacts.adopt import adopt
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.slow
 
 RUN = f"{DATA}/runs/ours"
 CACHE = Path("cache")
+NOBODY = 65534
 
 
 @pytest.fixture(autouse=True)
@@ -192,3 +195,49 @@ def test_files_of_another_user_that_are_in_order_are_left_alone(
     adopt(plan)
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     assert len(adopt(plan).fitting) == len(plan.jobs)
+
+
+def as_another_user(work: Callable[[], object]) -> str:
+    """The error of `work` done by a user who owns the folder but none of the cached files."""
+    for path in (
+        Path(),
+        Path("results"),
+        *(each for each in results() if each.is_dir() or each.is_symlink()),
+    ):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    for path in Path("results").rglob("*.json"):
+        os.chown(path, NOBODY, NOBODY)
+    said, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        error = ""
+        try:
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            work()
+        except BaseException as raised:  # a child that returned would run the other tests again
+            error = f"{type(raised).__name__}: {raised}"
+        os.write(tell, error.encode())
+        os._exit(0)
+    os.close(tell)
+    os.waitpid(child, 0)
+    with os.fdopen(said) as pipe:
+        return pipe.read()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+@pytest.mark.parametrize("kind", ["symlink", "hardlink"])
+def test_a_cache_of_a_group_keeps_what_others_own(kind: str, tmp_path: Path) -> None:
+    for folder in tmp_path.parents:
+        if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    plan = made_up_plan()
+    make(plan)
+    adopt(plan)  # imports all that it needs, which another user may not be able to read
+    into_cache(kind, newest=time.time() - 10)
+    CACHE.chmod(0o755)
+    before = cache_state()
+    error = as_another_user(lambda: adopt(plan))
+    assert cache_state() == before
+    assert error == ""
+    assert rerun(plan) == set()
