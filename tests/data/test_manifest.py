@@ -219,7 +219,7 @@ def test_a_missing_table_is_named(source, name):
     ("column", "cell"),
     [
         *[("frames", cell) for cell in ("", "0", "-4", "1e15", "inf", "many")],
-        ("fps", "0"),
+        ("fps", "-1"),
         ("fps", "nan"),
         ("classes", ""),
         ("video", ""),

@@ -352,7 +352,7 @@ def test_index_lists_every_video_in_the_manifests_order(data, shards, tmp_path):
     ("change", "message"),
     [
         (lambda x, _: x.pop("b"), "1 videos have no embeddings, such as b"),
-        (lambda x, _: x.update(a=x["b"]), r"shard-1.*a is in shard-0.safetensors too"),
+        (lambda x, _: x.update(a=x["b"]), r"shard-1.*a is also in shard-0.safetensors"),
         (lambda x, _: x.update(z=x["b"]), r"shard-1.*z is not in .*manifest.csv"),
         (lambda x, _: x.update(b=x["b"][[0, 0]]), r"shard-1.*b have shape \(2, 2, 24\)"),
         (lambda x, _: x.update(b=x["b"] * np.float16(np.nan)), "shard-1.*b are not finite"),

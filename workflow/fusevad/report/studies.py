@@ -12,7 +12,7 @@ from fusevad.report import sheet
 from fusevad.report.runs import TableDataset, TableRow, footnotes
 from fusevad.report.statistics import ALPHA, holm, paired_test, summarize
 
-_TEXT = ("experiment", "protocol", "masked", "metric", "subset")
+TEXT_COLUMNS = ("experiment", "protocol", "masked", "metric", "subset")
 PERCENT = ("AUC", "AP", "Ano-AUC", "Ano-AP")
 TEST_NOTE = (
     "A dagger marks a metric (AUC, AP) that differs from the clean one: paired t-test over the "
@@ -41,7 +41,7 @@ def read_studies(
     Raises:
         FusevadError: a file is missing or wrong, or has no rows of the experiment and protocol.
     """
-    text = tuple(c for c in ("experiment", "protocol", *columns) if c in _TEXT)
+    text = tuple(c for c in ("experiment", "protocol", *columns) if c in TEXT_COLUMNS)
     parts = []
     for dataset in datasets:
         if dataset.key not in studies:
@@ -99,7 +99,9 @@ def read_paper(published: Path | None, keys: Sequence[str]) -> pd.DataFrame:
     columns = ["dataset", *keys, "mean"]
     if published is None:
         return pd.DataFrame(columns=columns)
-    table = read_csv(published, columns, text=("dataset", *(key for key in keys if key in _TEXT)))
+    table = read_csv(
+        published, columns, text=("dataset", *(key for key in keys if key in TEXT_COLUMNS))
+    )
     if table.duplicated(["dataset", *keys]).any():
         raise FusevadError(f"{published}: a number is given twice; keep one row of each")
     return table

@@ -9,6 +9,7 @@ from fusevad.config.claims import Robust, WeightsMove
 from fusevad.config.streams import stream_title
 from fusevad.files import read_csv
 from fusevad.report.statistics import paired_test
+from fusevad.report.studies import TEXT_COLUMNS
 from fusevad.report.verdicts.judge import Comparison, Finding, Missing
 
 _WEIGHT = "weight_"
@@ -40,7 +41,7 @@ def study_findings(
 def _own(path: Path, test: Robust | WeightsMove, columns: list[str], protocol: str) -> pd.DataFrame:
     """The rows of the test's experiment under the protocol."""
     needed = ["experiment", "seed", "protocol", "level", *columns]
-    table = read_csv(path, needed, text=("experiment", "protocol"))
+    table = read_csv(path, needed, text=tuple(set(needed) & set(TEXT_COLUMNS)))
     return table[(table["experiment"] == test.experiment) & (table["protocol"] == protocol)]
 
 
