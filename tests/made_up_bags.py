@@ -1,7 +1,8 @@
 """Videos of unequal lengths with labels in no order, and loops that tests of baselines share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -27,13 +28,18 @@ def detector(method: str, width: int = 16, loss: dict | None = None, **model) ->
     return build(method, settings, widths, known.loss(**(loss or {})), texts=texts)
 
 
-def bags(width: int = 16, labels: tuple[float, ...] = LABELS) -> Batch:
+def bags(
+    width: int = 16, labels: tuple[float, ...] = LABELS, roles: Sequence[str] = ("rgb",)
+) -> Batch:
     """A training batch; padding is sevens."""
-    x = torch.randn(len(LENGTHS), max(LENGTHS), width, generator=torch.Generator().manual_seed(2))
-    x = torch.where(MASK[..., None], x, 7.0)
+    generator = torch.Generator().manual_seed(2)
+    drawn = [torch.randn(*MASK.shape, width, generator=generator) for _ in roles]
+    streams = {
+        role: torch.where(MASK[..., None], x, 7.0) for role, x in zip(roles, drawn, strict=True)
+    }
     shown = (("fire",), (), ("chase", "fire"), (), ("chase",))
     classes = tuple(s or ("fire",) if label else () for s, label in zip(shown, labels, strict=True))
-    return Batch({"rgb": x}, MASK, torch.tensor(labels), classes)
+    return Batch(streams, MASK, torch.tensor(labels), classes)
 
 
 def rows(x: Tensor, videos: list[int]) -> Iterator[Tensor]:
@@ -58,23 +64,41 @@ def parameters(method: str, width: int, **model) -> int:
     return sum(p.numel() for p in detector(method, width, **model).parameters())
 
 
-def check_padding_changes_no_loss(model: Detector) -> None:
+def read_by(model: Detector, teacher: Detector | None) -> tuple[str, ...]:
+    """Roles of the streams that a detector and its teacher read in training."""
+    scored_by = teacher.streams if teacher else ()
+    return tuple(dict.fromkeys((*scored_by, *model.streams, *model.learns_from)))
+
+
+def taught(batch: Batch, teacher: Detector | None) -> Batch:
+    """The batch with what a teacher says of it."""
+    if teacher is None:
+        return batch
+    read = {role: batch.streams[role] for role in teacher.streams}
+    with torch.no_grad():
+        return replace(batch, teacher=teacher(read, batch.mask))
+
+
+def check_padding_changes_no_loss(model: Detector, teacher: Detector | None = None) -> None:
     """More padding, of other values, changes no loss of a batch."""
-    plain = bags()
-    longer = torch.full((len(LENGTHS), max(LENGTHS) + 6, 16), -3.0)
-    longer[:, : max(LENGTHS)] = torch.where(MASK[..., None], plain.streams["rgb"], 11.0)
+    plain = bags(roles=read_by(model, teacher))
     mask = torch.nn.functional.pad(MASK, (0, 6))
-    padded = Batch({"rgb": longer}, mask, plain.labels, plain.classes)
+    streams = {}
+    for role, x in plain.streams.items():
+        streams[role] = torch.full((*mask.shape, 16), -3.0)
+        streams[role][:, : max(LENGTHS)] = torch.where(MASK[..., None], x, 11.0)
+    padded = Batch(streams, mask, plain.labels, plain.classes)
     # A batch moves the statistics of a batch norm.
-    (_, expected), (_, found) = terms(deepcopy(model), plain), terms(model, padded)
+    _, expected = terms(deepcopy(model), taught(plain, teacher))
+    _, found = terms(model, taught(padded, teacher))
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
-def check_one_kind_of_video_is_no_error(model: Detector) -> None:
+def check_one_kind_of_video_is_no_error(model: Detector, teacher: Detector | None = None) -> None:
     """A batch of normal or of anomalous videos alone has finite losses and gradients."""
     for label in (0.0, 1.0):
-        batch = bags(labels=(label,) * len(LENGTHS))
-        _, found = terms(model, batch)
+        batch = bags(labels=(label,) * len(LENGTHS), roles=read_by(model, teacher))
+        _, found = terms(model, taught(batch, teacher))
         model.zero_grad()
         sum(found.values()).backward()
         assert all(term.isfinite() for term in found.values())

@@ -1,5 +1,6 @@
 """Small detectors, batches and distributions that tests of the methods share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch.nn import functional
 
 from fusevad.models.base import Detector, build
 from fusevad.models.output import Batch, Distribution, Output
-from fusevad.models.registry import find, own
+from fusevad.models.registry import find, own, read_in_training
 from fusevad.models.settings import MethodSettings
 from tests.made_up_texts import class_texts
 
@@ -30,22 +31,39 @@ def make(method: str, width: int = WIDTH, **changes: Any) -> Detector:
     return build(method, chosen, widths, texts=texts).eval()
 
 
-def batch(length: int, padding: int = 0) -> tuple[dict[str, Tensor], Tensor]:
+def batch(
+    length: int, padding: int = 0, roles: Sequence[str] = ROLES
+) -> tuple[dict[str, Tensor], Tensor]:
     """Streams of four videos, padded with sevens, and their mask."""
-    streams = torch.randn(2, 4, length, WIDTH, generator=torch.Generator().manual_seed(1))
+    generator = torch.Generator().manual_seed(1)
+    streams = torch.randn(len(roles), 4, length, WIDTH, generator=generator)
     mask = torch.ones(4, length + padding, dtype=torch.bool)
     mask[:, length:] = False
     padded = functional.pad(streams, (0, 0, 0, padding), value=7.0)
-    return dict(zip(ROLES, padded, strict=True)), mask
+    return dict(zip(roles, padded, strict=True)), mask
 
 
-def labelled(method: str, streams: dict[str, Tensor], mask: Tensor) -> Batch:
-    """A training batch of a method; a teacher's logits are zeros."""
+def labelled(method: str, length: int) -> Batch:
+    """A training batch of a method, with what its teacher says."""
+    known = find(method)
+    teacher = known.teachers[0] if known.teachers else None
+    roles = read_in_training(method, teacher)
+    streams, mask = batch(length, roles=roles)
     labels = (torch.arange(len(mask)) % 2).float()
-    teacher = Output(torch.zeros(mask.shape)) if find(method).taught else None
-    read = {role: streams[role] for role in find(method).roles}
+    read = {role: streams[role] for role in known.roles}
     classes = tuple(("fire",) if label else () for label in labels)
-    return Batch(read, mask, labels, classes, teacher)
+    return Batch(
+        read, mask, labels, classes, said_by(teacher, streams, mask) if known.taught else None
+    )
+
+
+def said_by(teacher: str | None, streams: dict[str, Tensor], mask: Tensor) -> Output:
+    """The output of a small teacher; zeros of one that may be of any method."""
+    if teacher is None:
+        return Output(torch.zeros(mask.shape))
+    width = next(iter(streams.values())).shape[-1]
+    with torch.no_grad():
+        return make(teacher, width)({role: streams[role] for role in find(teacher).streams}, mask)
 
 
 def random_distributions(*shape: int, rank: int = 0) -> dict[str, Distribution]:

@@ -1,10 +1,14 @@
 """Made-up embeddings that training learns from in a second, and settings for it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from fusevad.embed.store import EmbeddingStore
 from fusevad.encoders.text import save_class_texts
 from fusevad.train.run import TrainData
 from fusevad.train.settings import TrainSettings, train_settings
@@ -53,3 +57,21 @@ def write_training_data(folder: Path) -> TrainData:
     indices = {role: write_stream(folder / role, tensors) for role, tensors in streams.items()}
     save_class_texts(class_texts(DIM), folder / "texts.safetensors")
     return TrainData(folder / "manifest.csv", indices, texts=folder / "texts.safetensors")
+
+
+def with_streams(
+    data: TrainData, roles: Sequence[str], folder: Path, silent: Sequence[str] = ()
+) -> TrainData:
+    """The same data with more streams without crops; some videos have none: zeros."""
+    rgb = EmbeddingStore(data.streams["rgb"], torch.device("cpu"))
+    names = [line.split(",")[0] for line in data.manifest.read_text().splitlines()[1:]]
+    rng = np.random.default_rng(1)
+    more = {}
+    for role in roles:
+        tensors = {}
+        for name in names:
+            x = rng.normal(size=(len(rgb[name]), 1, DIM))
+            x[:2] += 2.0 * (not name.startswith("normal"))
+            tensors[name] = (x * (name not in silent)).astype(np.float16)
+        more[role] = write_stream(folder / role, tensors)
+    return replace(data, streams={**data.streams, **more})

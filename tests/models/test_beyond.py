@@ -48,7 +48,7 @@ def test_process_noise_keeps_the_state_open_to_new_segments():
 @pytest.mark.parametrize("extremes", [(-60.0, -60.0), (60.0, 60.0), (-60.0, 60.0)])
 def test_gradients_are_finite_at_extreme_log_variances(method, extremes):
     model = make(method)
-    training = labelled(method, *batch(9))
+    training = labelled(method, 9)
     with torch.no_grad():
         for head, value in zip(
             (model.rgb_log_variance, model.motion_log_variance), extremes, strict=True
@@ -131,7 +131,7 @@ def test_a_gaussian_with_other_biases_is_any_learned_nu():
     with torch.inference_mode():
         a, b = learned(*batch(9)), gaussian(*batch(9))
     torch.testing.assert_close(a.logits, b.logits, atol=1e-5, rtol=1e-5)
-    training = labelled("gaussian", *batch(9))
+    training = labelled("gaussian", 9)
     torch.testing.assert_close(learned.losses(a, training), gaussian.losses(b, training))
 
 

@@ -19,7 +19,9 @@ TRAINING = ("stage search", "stage train")
 GATING = "models/gating.py"
 GATED = 'Output(logits, weights={"rgb": gate, "motion": 1 - gate})'
 # Their classes count each for the methods that they set.
-SETTINGS = ("models/settings.py", "models/baselines/settings.py")
+SETTINGS = tuple(
+    path.relative_to(PACKAGE).as_posix() for path in (PACKAGE / "models").rglob("settings.py")
+)
 # Rooms that compute what stages make, and in them what no stage runs.
 COMPUTING = ("video", "data", "cues", "encoders", "embed", "models", "evaluate", "train")
 COMPUTING += ("studies", "report")

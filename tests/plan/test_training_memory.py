@@ -6,12 +6,13 @@ import yaml
 
 from fusevad.config.load import load
 from fusevad.models.base import build
-from fusevad.models.output import Batch, Output
-from fusevad.models.registry import METHODS, find, own
+from fusevad.models.output import Batch
+from fusevad.models.registry import METHODS, find, own, read_in_training
 from fusevad.models.settings import MethodSettings
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.memory import kept_mb, seed_memory_mb, seeds_at_a_time
 from fusevad.train.settings import TrainSettings, train_settings
+from tests.made_up_distributions import said_by
 from tests.made_up_texts import class_texts
 
 
@@ -30,9 +31,11 @@ def measured_mb(method: str, model: MethodSettings, batch: int, segments: int) -
         # An output that its own graph holds would be a circle that nothing frees.
         return tensor.detach()
 
-    streams = {role: torch.randn(batch, segments, 64) for role in known.roles}
+    first = known.teachers[0] if known.teachers else None
+    roles = read_in_training(method, first)
+    streams = {role: torch.randn(batch, segments, 64) for role in roles}
     mask = torch.ones(batch, segments, dtype=torch.bool)
-    teacher = Output(torch.zeros(batch, segments)) if known.taught else None
+    teacher = said_by(first, streams, mask) if known.taught else None
     labels = (torch.arange(batch) % 2).float()
     classes = tuple(("fire",) if label else () for label in labels)
     training = Batch(streams, mask, labels, classes, teacher)

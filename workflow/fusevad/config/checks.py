@@ -2,7 +2,7 @@
 
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
-from fusevad.models.registry import METHODS, find
+from fusevad.models.registry import METHODS, check_teacher, find
 from fusevad.train.settings import train_settings
 
 SOURCE = "configuration (config/config.yaml and what is laid over it)"
@@ -80,6 +80,7 @@ def _check_teacher(config: Config, name: str) -> None:
         seen.append(teacher)
     if len(seen) > 1:
         student, first = config.experiments[name], config.experiments[seen[1]]
+        check_teacher(student.method, first.method, where)
         for role in {*find(student.method).roles} & {*find(first.method).streams}:
             if student.stream(role) != first.stream(role):
                 raise FusevadError(

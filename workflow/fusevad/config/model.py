@@ -13,6 +13,8 @@ from fusevad.models.registry import check_own, find, own, read_in_training
 from fusevad.models.settings import MethodSettings
 from fusevad.parsing import parse
 
+# Streams that are made, by the first word of their names.
+_MADE = ("rgb", "motion")
 ORIGINS = ("render", "recorded", "splice")
 
 
@@ -113,11 +115,18 @@ class Config:
         """
         if experiment in self.imported:
             return dataset in self.imported[experiment].scores
+        if not all(self.has_stream(dataset, name) for name in self.streams(experiment).values()):
+            return False
         if self.text_tower(dataset) is None and self.reads_texts(dataset, experiment):
             return False
         cue = self.experiments[experiment].motion_cue
         imported = self.features.get(dataset, {}).get("streams", {})
         return cue.definition != CAMERA or dataset in self.events or cue.stream in imported
+
+    def has_stream(self, dataset: str, stream: str) -> bool:
+        """Whether a stream of a data set is made from its videos, or imported."""
+        imported = self.features.get(dataset, {}).get("streams", {})
+        return stream.split("-")[0] in _MADE or stream in imported
 
     def streams(self, experiment: str) -> dict[str, str]:
         """Names of the streams that training reads, by role: the method's, and its teacher's."""

@@ -8,6 +8,12 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from fusevad.errors import FusevadError
+from fusevad.models.avadclip.settings import (
+    AVadCLIPLoss,
+    AVadCLIPSettings,
+    AVadCLIPStudentLoss,
+    AVadCLIPStudentSettings,
+)
 from fusevad.models.baselines.settings import (
     BNWVADLoss,
     BNWVADSettings,
@@ -51,6 +57,7 @@ class Method:
         loss: type of the weights of its losses, section `loss`.
         learns_from: roles of further streams that training needs.
         taught: whether its losses need a teacher's output.
+        teachers: methods whose output it can learn from; empty if all can teach it.
         version: raised when its code computes something else from the same settings and data: its
             runs, and everything that depends on them, are made again.
     """
@@ -61,6 +68,7 @@ class Method:
     loss: type[BagLoss] = BagLoss
     learns_from: tuple[str, ...] = ()
     taught: bool = False
+    teachers: tuple[str, ...] = ()
     version: int = 1
 
     @property
@@ -76,6 +84,7 @@ class Method:
 
 
 _BOTH = ("rgb", "motion")
+_AVADCLIP_STUDENT = "fusevad.models.avadclip.student:AVadCLIPStudent"
 
 METHODS: dict[str, Method] = {
     "image-only": Method("single_stream:SingleStream", ("rgb",)),
@@ -107,6 +116,28 @@ METHODS: dict[str, Method] = {
     "vadclip": Method(
         "fusevad.models.baselines.vadclip:VadCLIP", ("rgb",), VadCLIPSettings, VadCLIPLoss
     ),
+    "avadclip": Method(
+        "fusevad.models.avadclip.detector:AVadCLIP",
+        ("rgb", "audio"),
+        AVadCLIPSettings,
+        AVadCLIPLoss,
+    ),
+    "avadclip-student": Method(
+        _AVADCLIP_STUDENT,
+        ("rgb",),
+        AVadCLIPStudentSettings,
+        AVadCLIPStudentLoss,
+        taught=True,
+        teachers=("avadclip",),
+    ),
+    "avadclip-student-sound": Method(
+        _AVADCLIP_STUDENT,
+        ("audio",),
+        AVadCLIPStudentSettings,
+        AVadCLIPStudentLoss,
+        taught=True,
+        teachers=("avadclip",),
+    ),
     "image-only-distilled": Method(
         "distilled:DistilledImageOnly", ("rgb",), loss=DistillationLoss, taught=True
     ),
@@ -133,6 +164,16 @@ def method_version(name: str) -> dict[str, int]:
     """
     version = find(name).version
     return {} if version == 1 else {"method_version": version}
+
+
+def check_teacher(name: str, teacher: str, source: str) -> None:
+    """Raise FusevadError if a method cannot learn from a teacher's method."""
+    known = find(name).teachers
+    if known and teacher not in known:
+        raise FusevadError(
+            f"{source}: method '{name}' learns from {' or '.join(known)}, and its teacher is"
+            f" '{teacher}'; name another teacher"
+        )
 
 
 def read_in_training(name: str, teacher: str | None) -> tuple[str, ...]:

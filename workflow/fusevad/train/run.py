@@ -33,7 +33,7 @@ from fusevad.evaluate.history import COLUMNS, EpochRecord
 from fusevad.evaluate.scoring import load_detector, read_about, weights_file
 from fusevad.files import atomic_path, sha256, share, write_csv
 from fusevad.models.base import Detector
-from fusevad.models.registry import find, read_in_training
+from fusevad.models.registry import check_teacher, find, read_in_training
 from fusevad.plan.memory import seeds_at_a_time
 from fusevad.train.sampling import training_videos
 from fusevad.train.seed_key import SeedKey
@@ -178,7 +178,9 @@ class _RunInputs:
             )
         teacher = None
         if data.teacher is not None:
-            teacher = read_about(data.teacher_weights(seeds[0])).settings.method
+            weights = data.teacher_weights(seeds[0])
+            teacher = read_about(weights).settings.method
+            check_teacher(settings.method, teacher, str(weights))
         self.roles = read_in_training(settings.method, teacher)
         lacking = [role for role in self.roles if role not in data.streams]
         if lacking:

@@ -23,11 +23,13 @@ class VadCLIPOutput(Output):
     """What the losses read besides.
 
     Attributes:
+        features: that both heads read, `B x T x D`.
         binary: logits of head 1, `B x T`.
         texts: embedded texts of the classes, `C x D`; None without language.
         similarities: of segments to the classes' texts, `B x T x C`; None without language.
     """
 
+    features: Tensor
     binary: Tensor
     texts: Tensor | None
     similarities: Tensor | None
@@ -46,9 +48,9 @@ class VadCLIP(Detector):
             classes = blueprint.classes
             if classes.features != dim:
                 raise FusevadError(
-                    f"VadCLIP: the text tower has {classes.features} features, and stream rgb has"
-                    f" {dim}; use the text tower of the encoder that made the stream, or set"
-                    " model.language to false"
+                    f"{type(self).__name__}: the text tower has {classes.features} features, and"
+                    f" stream {self.streams[0]} has {dim}; use the text tower of the encoder that"
+                    " made the stream, or set model.language to false"
                 )
             self.classes = classes.names
             self.prompts = ClassPrompts(classes, blueprint.texts, settings.context)
@@ -56,22 +58,31 @@ class VadCLIP(Detector):
 
     def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> VadCLIPOutput:
         """See `Detector.forward`."""
-        x = self.temporal(streams["rgb"], mask)
+        return self.judge(self.temporal(streams[self.streams[0]], mask), mask)
+
+    def judge(self, x: Tensor, mask: Tensor) -> VadCLIPOutput:
+        """What both heads say of features `B x T x D`."""
         binary = self.classifier(x + self.refine(x)).squeeze(-1)
         if not self.settings.language:
-            return VadCLIPOutput(binary, binary=binary, texts=None, similarities=None)
+            return VadCLIPOutput(binary, features=x, binary=binary, texts=None, similarities=None)
         texts = self.prompts()
-        similar = self._align(x, texts + self._video_prompt(x, binary, mask))
+        similar = self._align(x, self.prompted(texts, x, binary, mask))
         logits = binary
         if self.settings.head == "classes":
             logits = similar[..., 1:].logsumexp(dim=-1) - similar[..., 0]
         return VadCLIPOutput(
             logits,
             classes={} if self.training else self._probabilities(similar),
+            features=x,
             binary=binary,
             texts=texts,
             similarities=similar,
         )
+
+    def prompted(self, texts: Tensor, x: Tensor, binary: Tensor, mask: Tensor) -> Tensor:
+        """Texts `C x D` shifted by a video's segments and refined by a network: `B x C x D`."""
+        shifted = texts + video_prompt(x, binary, mask)
+        return shifted + self.prompt(shifted)
 
     def losses(self, output: VadCLIPOutput, batch: Batch) -> dict[str, Tensor]:
         """Of videos by head 1, of their classes by head 2, and of the texts among each other."""
@@ -86,18 +97,19 @@ class VadCLIP(Detector):
             "text_separation": self.loss.text_separation * likeness_to_normal(output.texts),
         }
 
-    def _video_prompt(self, x: Tensor, binary: Tensor, mask: Tensor) -> Tensor:
-        """`B x 1 x D`: the sum of a video's segments by their logits, of length 1."""
-        weighted = torch.einsum("bt,btd->bd", binary * mask, x)
-        return functional.normalize(weighted, dim=-1)[:, None]
-
     def _align(self, x: Tensor, texts: Tensor) -> Tensor:
-        """`B x T x C`: cosines of segments and of texts `B x C x D`, refined by a network."""
-        texts = functional.normalize(texts + self.prompt(texts), dim=-1)
+        """`B x T x C`: cosines of segments and of texts `B x C x D`."""
+        texts = functional.normalize(texts, dim=-1)
         return functional.normalize(x, dim=-1) @ texts.mT / _TEMPERATURE
 
     def _probabilities(self, similar: Tensor) -> dict[str, Tensor]:
         return dict(zip(self.classes, similar.softmax(dim=-1).unbind(dim=-1), strict=True))
+
+
+def video_prompt(x: Tensor, binary: Tensor, mask: Tensor) -> Tensor:
+    """`B x 1 x D`: the sum of a video's segments by their logits, of length 1."""
+    weighted = torch.einsum("bt,btd->bd", binary * mask, x)
+    return functional.normalize(weighted, dim=-1)[:, None]
 
 
 def top_k_means(similar: Tensor, mask: Tensor, divisor: int) -> Tensor:

@@ -1,0 +1,1 @@
+"""AVadCLIP: VadCLIP with sound, and its student, which only sees."""

@@ -1,0 +1,85 @@
+"""AVadCLIP's student: one stream alone, taught by the features of what is seen and heard."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from torch import Tensor, nn
+
+from fusevad.models.avadclip.detector import Prompted
+from fusevad.models.base import Blueprint
+from fusevad.models.baselines.masked import SegmentConv
+from fusevad.models.baselines.vadclip import VadCLIPOutput
+from fusevad.models.output import Batch
+
+_HIDDEN = 512
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentOutput(VadCLIPOutput):
+    """What the distillation reads besides.
+
+    Attributes:
+        log_variance: of the teacher's features about the student's, `B x T x D`.
+    """
+
+    log_variance: Tensor
+
+
+class AVadCLIPStudent(Prompted):
+    """Residual convolutions make features like the teacher's, of a learned uncertainty."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__(blueprint)
+        self.enhancements = nn.ModuleList(
+            SegmentConv(self.dim, self.dim, 3) for _ in range(self.settings.enhancements)
+        )
+        self.variance = VarianceBranch(self.dim)
+
+    def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> StudentOutput:
+        """See `Detector.forward`; the only stream is the method's."""
+        (stream,) = self.streams
+        x = self.temporal(streams[stream], mask)
+        log_variance = -self.variance(x, mask)
+        for enhancement in self.enhancements:
+            x = x + enhancement(x, mask).relu()
+        judged = self.judge(x, mask)
+        known = {field.name: getattr(judged, field.name) for field in fields(judged)}
+        return StudentOutput(**known, log_variance=log_variance)
+
+    def losses(self, output: StudentOutput, batch: Batch) -> dict[str, Tensor]:
+        """The losses of both heads, and the distance to the teacher's features."""
+        distance = uncertain_distance(
+            output.features - batch.teacher.features,
+            output.log_variance,
+            halved=self.settings.uncertainty == "released",
+        )
+        distilled = self.loss.uncertain * distance[batch.mask].mean()
+        return super().losses(output, batch) | {"distillation": distilled}
+
+
+class VarianceBranch(nn.Module):
+    """`x + ReLU(Conv1(Conv3(ReLU(Conv1 x))))`, the negative log-variance, as in the code."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.enter = nn.Linear(width, _HIDDEN)
+        self.middle = SegmentConv(_HIDDEN, _HIDDEN, 3)
+        self.leave = nn.Linear(_HIDDEN, width)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """`B x T x D` and `B x T` to `B x T x D`."""
+        return x + self.leave(self.middle(self.enter(x).relu(), mask)).relu()
+
+
+def uncertain_distance(error: Tensor, log_variance: Tensor, halved: bool) -> Tensor:
+    """`e^2 / s^2 + ln s^2` of each feature (equation 11), or as the code has it.
+
+    Args:
+        error: of features.
+        log_variance: `ln s^2`.
+        halved: `e^2 / (2 s^2 + 1e-6) + ln s^2`, whose best `s^2` is half the squared error.
+    """
+    if halved:
+        return error.square() / (_LEAST + 2 * log_variance.exp()) + log_variance
+    return error.square() * (-log_variance).exp() + log_variance
