@@ -10,6 +10,7 @@ from snakemake.utils import min_version
 from fusevad.config.command_line import check_command_line
 from fusevad.config.load import load
 from fusevad.config.names import configuration_name
+from fusevad.embed.streams.registry import PATTERN as STREAM_NAMES
 from fusevad.errors import FusevadError
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.method_jobs import MethodJobs
@@ -61,8 +62,8 @@ inputs_of = partial(PLAN.inputs_of, ancient)
 wildcard_constraints:
     dataset=JOBS.one_of(CONFIG.datasets),
     definition="paper|released",
-    encoder=JOBS.one_of(map(CONFIG.embedding_folder, CONFIG.datasets)),
-    stream="rgb|motion-(released-|camera-)?T[0-9]+-thr[0-9]+",
+    encoder=JOBS.one_of(JOBS.embedding_folders),
+    stream=STREAM_NAMES,
     shard="[0-9]+",
     experiment=JOBS.one_of(CONFIG.experiments),
 

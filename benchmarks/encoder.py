@@ -31,7 +31,7 @@ from cues import make_clips
 from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
-from fusevad.embed.run import RGB, embed_shard
+from fusevad.embed.run import embed_shard
 from fusevad.embed.settings import EmbedSettings
 from fusevad.encoders.clip import Tower, round_weights
 from fusevad.encoders.settings import EncoderSettings
@@ -144,7 +144,7 @@ def stage_images_per_second(tower: Tower, model: str, threads: int) -> float:
         weights = folder / "random.safetensors"
         save_file(tower.model.state_dict(), weights)
         clip = make_clips(folder)[0]
-        settings = EmbedSettings(RGB, EncoderSettings("random", model, str(weights)))
+        settings = EmbedSettings("rgb", EncoderSettings("random", model, str(weights)))
         spent = []
         few, many = COPIES[tower.device.type]
         for copies in (few, many):

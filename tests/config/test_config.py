@@ -10,7 +10,7 @@ import yaml
 
 from fusevad.config.load import load, load_dataset, load_files
 from fusevad.config.reading import merge
-from fusevad.config.streams import MotionCue
+from fusevad.cues.settings import MotionCue
 from fusevad.errors import FusevadError
 from fusevad.models.registry import METHODS
 from fusevad.parsing import from_text_or_file
@@ -241,8 +241,8 @@ def test_settings_of_a_verb_that_are_no_mapping_are_one_line(tmp_path):
     assert from_text_or_file(str(tmp_path / "settings.yaml")) == {}
 
 
-def test_a_name_that_is_no_stream_is_an_error():
-    with pytest.raises(FusevadError, match="stream 'event-foo': unknown"):
+def test_a_name_that_is_no_motion_cue_is_an_error():
+    with pytest.raises(FusevadError, match="stream 'event-foo': names no motion cue"):
         MotionCue.from_stream("event-foo")
 
 

@@ -26,6 +26,7 @@ SETTINGS = tuple(
 COMPUTING = ("video", "data", "cues", "encoders", "embed", "models", "evaluate", "train")
 COMPUTING += ("studies", "report")
 OF_NO_STAGE = {*SETTINGS, "models/registry.py"}
+OF_NO_STAGE |= {f"embed/streams/{name}.py" for name in ("registry", "settings")}
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ def test_nothing_is_recorded_while_something_changed_without_a_new_version(packa
 
 
 def test_only_methods_and_stages_compute_the_same(package):
-    with pytest.raises(FusevadError, match="--same gate: no method or stage of that name"):
+    with pytest.raises(FusevadError, match="--same gate: no method, stage or stream of that name"):
         Sources(package).write(["gate"])
 
 

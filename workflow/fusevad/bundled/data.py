@@ -16,9 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusevad.bundled.settings import EncoderDataSettings
-from fusevad.config.streams import cue_name
 from fusevad.cues.count import cue_counts, normalise
-from fusevad.cues.settings import CueSettings
+from fusevad.cues.settings import CueSettings, cue_name
 from fusevad.data.render.dataset import render_video, renderer_digest
 from fusevad.data.render.groundtruth import segment_captions
 from fusevad.data.render.plan import VideoPlan, encoder_plans

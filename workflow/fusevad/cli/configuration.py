@@ -33,11 +33,11 @@ def versions(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Record a method or stage whose changed source computes the same; repeat it.",
+            help="Record one whose changed source computes the same; repeat the option.",
         ),
     ] = None,
 ) -> None:
-    """Name methods and stages whose source changed without a new version; status 1 if there are."""
+    """Name methods, stages and streams whose source changed, not their version; then status 1."""
     from fusevad.plan.sources import Sources
 
     sources = Sources()
@@ -47,6 +47,6 @@ def versions(
     changes = sources.changes()
     for change in changes.values():
         print(change.line)
-    print(f"{len(sources.owners) - len(changes)} methods and stages are as recorded")
+    print(f"{len(sources.owners) - len(changes)} methods, stages and streams are as recorded")
     if changes:
         raise typer.Exit(1)

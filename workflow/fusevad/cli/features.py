@@ -54,16 +54,16 @@ def embed(
     shards: Shards,
     out: Path,
     cues: Annotated[
-        list[Path] | None, typer.Option(help="Shards of motion cues, for a motion stream.")
+        list[Path] | None, typer.Option(help="Shards of motion cues, for a stream made from them.")
     ] = None,
     threads: Threads = 1,
 ) -> None:
-    """Embeddings: embed one stream (RGB or a motion cue) of the videos of a shard."""
+    """Embeddings: embed one stream of the videos of a shard."""
     from fusevad.embed.run import embed_shard
-    from fusevad.embed.settings import EmbedSettings
+    from fusevad.embed.streams.registry import parse_settings
 
     with recorded(settings) as job:
-        parsed = parse(EmbedSettings, job.settings, "embed")
+        parsed = parse_settings(job.settings)
         embed_shard(manifest, shard, shards, parsed, out, cues or (), threads)
 
 

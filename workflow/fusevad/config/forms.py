@@ -12,8 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field
 
 from fusevad.config.paper import PAPER_DATASETS
-from fusevad.config.streams import MotionCue
-from fusevad.cues.settings import CueSettings
+from fusevad.cues.settings import CueSettings, MotionCue
 from fusevad.data.fetch.settings import FetchSettings
 from fusevad.data.recorded.settings import RecordedSettings
 from fusevad.data.render.settings import RenderSettings

@@ -13,8 +13,8 @@ from fusevad.config.forms import CueChoice, EncoderFile
 from fusevad.config.model import ORIGINS, Config, Dataset
 from fusevad.config.names import check_name, configuration_name
 from fusevad.config.reading import check, filled, merge, read_named, read_unchecked
-from fusevad.config.streams import MotionCue
 from fusevad.config.tables import Experiment, ImportedExperiment, expand, with_searched_rates
+from fusevad.cues.settings import MotionCue
 from fusevad.errors import FusevadError
 from fusevad.parsing import read_mapping
 from fusevad.yaml_text import check_values

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from fusevad.config.reading import merge, read_named
-from fusevad.config.streams import CAMERA, MotionCue
 from fusevad.config.tables import Ablation, Experiment, ImportedExperiment
+from fusevad.cues.settings import CAMERA, MotionCue
 from fusevad.embed.imported.settings import LAYOUTS
+from fusevad.embed.streams.registry import is_made, kind_of
+from fusevad.embed.streams.settings import Given
 from fusevad.errors import FusevadError
 from fusevad.models.registry import check_own, find, own, read_in_training
 from fusevad.models.settings import MethodSettings
 from fusevad.parsing import parse
 
-# Streams that are made, by the first word of their names.
-_MADE = ("rgb", "motion")
 ORIGINS = ("render", "recorded", "splice")
 
 
@@ -126,7 +126,7 @@ class Config:
     def has_stream(self, dataset: str, stream: str) -> bool:
         """Whether a stream of a data set is made from its videos, or imported."""
         imported = self.features.get(dataset, {}).get("streams", {})
-        return stream.split("-")[0] in _MADE or stream in imported
+        return is_made(stream) or stream in imported
 
     def streams(self, experiment: str) -> dict[str, str]:
         """Names of the streams that training reads, by role: the method's, and its teacher's."""
@@ -162,11 +162,24 @@ class Config:
         source = f"experiment '{experiment}': model"
         return parse(model, own(method, "model", values), source).reads_texts
 
-    def embedding_folder(self, dataset: str) -> str:
-        """Encoder and frame stride, or the layout of imported features, as in paths."""
+    def embedding_folder(self, dataset: str, stream: str) -> str:
+        """Folder of a stream's embeddings: the layout of imported features, or as its kind says."""
         if dataset in self.features:
             return f"imported-{self.features[dataset]['layout']}"
-        return f"{self.encoder}.stride-{self.datasets[dataset].frame_stride}"
+        return kind_of(stream).folder(self.given(dataset))
+
+    def given(self, dataset: str) -> Given:
+        """What the streams of a data set can depend on."""
+        chosen = self.datasets[dataset]
+        encoder = {"name": self.encoder} | self.encoder_settings
+        encoder.pop("align", None)
+        if encoder["motion_cue_weights"] is None:
+            encoder["motion_cue_weights"] = self.learned_tower(dataset)
+        return Given(dataset, chosen.crops, chosen.frame_stride, encoder, self.cues)
+
+    def learned_tower(self, dataset: str) -> str:
+        """The motion-cue tower that is trained on a data set, for an encoder without one."""
+        return f"results/{dataset}/encoders/{self.encoder}/motion-cue.safetensors"
 
     def train_settings(self, dataset: str, experiment: str) -> dict[str, Any]:
         """Settings of the stage `train`: the named set, its data set's part, the overrides.

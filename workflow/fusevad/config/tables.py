@@ -9,7 +9,8 @@ from itertools import product
 from typing import Any, TypeVar
 
 from fusevad.config.names import check_swept
-from fusevad.config.streams import MotionCue
+from fusevad.cues.settings import MotionCue
+from fusevad.embed.streams.registry import stream_in_role
 from fusevad.errors import FusevadError
 
 
@@ -32,8 +33,8 @@ class Experiment:
     searched_for: str | None = None
 
     def stream(self, role: str) -> str:
-        """Name of the stream for a role of its method; for `motion`, its motion cue's stream."""
-        return self.motion_cue.stream if role == "motion" else role
+        """Name of the stream for a role of its method."""
+        return stream_in_role(role, self.motion_cue)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from fusevad.config.streams import cue_name
-from fusevad.cues.settings import CueSettings
+from fusevad.cues.settings import CueSettings, cue_name
 from fusevad.video.decode import SEGMENT_FRAMES, segment_count
 from fusevad.video.pixels import GRAY_SCALE, Picture, count_changes, gray_of_rgb
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fusevad.config.streams import cue_name
+from fusevad.cues.settings import cue_name
 from fusevad.cues.shards import CueShard, VideoCues, open_shard
 from fusevad.data.manifest import Video
 from fusevad.errors import FusevadError

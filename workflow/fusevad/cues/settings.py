@@ -1,5 +1,6 @@
-"""Settings of motion cues; imports nothing heavy."""
+"""Settings and names of motion cues; imports nothing heavy."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -8,6 +9,51 @@ from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
 
 Definition = Literal["paper", "released", "camera"]
+# Cues counted from the events of a real camera, not from differences between frames.
+CAMERA = "camera"
+# Names of the streams that are embedded from motion cues.
+STREAM_PATTERN = rf"motion-(?:(released|{CAMERA})-)?T(\d+)-thr(\d+)"
+
+
+def cue_name(window: int, threshold: int) -> str:
+    """Name of a cue in files and streams, such as `T16-thr10`."""
+    return f"T{window}-thr{threshold}"
+
+
+@dataclass(frozen=True, slots=True)
+class MotionCue:
+    """The cue of a motion stream: definition, window T in frames, threshold tau in gray levels.
+
+    For `camera` cues, tau is a number of events: a frame counts if it has more.
+    """
+
+    __pydantic_config__ = FORBID
+
+    definition: Definition
+    window: int
+    threshold: int
+
+    @property
+    def stream(self) -> str:
+        """Name of the stream in paths; the paper's definition is left out of the name."""
+        origin = "" if self.definition == "paper" else f"{self.definition}-"
+        return f"motion-{origin}{cue_name(self.window, self.threshold)}"
+
+    @classmethod
+    def from_stream(cls, stream: str) -> "MotionCue":
+        """The cue that the name of a stream stands for.
+
+        Raises:
+            FusevadError: it is no such name.
+        """
+        match = re.fullmatch(STREAM_PATTERN, stream)
+        if match is None:
+            raise FusevadError(
+                f"stream {stream!r}: names no motion cue; use motion-T16-thr10 or"
+                " motion-released-T16-thr10"
+            )
+        definition, window, threshold = match.groups()
+        return cls(definition or "paper", int(window), int(threshold))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from fusevad.config.streams import cue_name
 from fusevad.cues.count import cue_counts
-from fusevad.cues.settings import CueSettings
+from fusevad.cues.settings import CueSettings, cue_name
 from fusevad.cues.shards import MadeWith, NewVideo, compress, open_shard, write_shard
 from fusevad.data.manifest import Video, check_unchanged, read_manifest, shard
 from fusevad.errors import FusevadError

@@ -86,9 +86,6 @@ class CueSource:
             yield segment, crop_images(cue, self.crops, self.image_size)
 
 
-ImageSource = FrameSource | CueSource
-
-
 def _chunks(pictures: Iterator[tuple[int, np.ndarray]], crops: int) -> Iterator[Chunk]:
     segments: list[int] = []
     images: list[np.ndarray] = []

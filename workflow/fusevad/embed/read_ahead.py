@@ -16,7 +16,8 @@ from multiprocessing.connection import Connection
 import cv2
 
 from fusevad.data.manifest import Video
-from fusevad.embed.image_sources import Chunk, ImageSource
+from fusevad.embed.embedder import Source
+from fusevad.embed.image_sources import Chunk
 from fusevad.errors import FusevadError
 
 # Of 32 images of 224 x 224 pixels each: about 50 MB a process.
@@ -26,9 +27,7 @@ VideoChunks = Iterator[tuple[Video, Iterator[Chunk]]]
 
 
 @contextmanager
-def reading_ahead(
-    source: ImageSource, videos: Sequence[Video], workers: int
-) -> Iterator[VideoChunks]:
+def reading_ahead(source: Source, videos: Sequence[Video], workers: int) -> Iterator[VideoChunks]:
     """Yield every video with its chunks, in order; use up the chunks before the next video.
 
     Args:
@@ -55,7 +54,7 @@ def reading_ahead(
 
 
 @contextmanager
-def _reader(source: ImageSource, videos: Sequence[Video]) -> Iterator[Connection]:
+def _reader(source: Source, videos: Sequence[Video]) -> Iterator[Connection]:
     """A process that sends the chunks of `videos`, each video followed by `None`."""
     # "spawn": this process may hold threads of OpenCV or torch, which do not survive a fork.
     context = multiprocessing.get_context("spawn")
@@ -87,7 +86,7 @@ def _received(connection: Connection, video: Video) -> Iterator[Chunk]:
         yield item
 
 
-def _read(source: ImageSource, videos: Sequence[Video], connection: Connection) -> None:
+def _read(source: Source, videos: Sequence[Video], connection: Connection) -> None:
     """Send chunks while the next ones are computed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends this one
     cv2.setNumThreads(1)
@@ -106,7 +105,7 @@ def _read(source: ImageSource, videos: Sequence[Video], connection: Connection) 
                 break
 
 
-def _make_chunks(source: ImageSource, videos: Sequence[Video], ready: queue.Queue) -> None:
+def _make_chunks(source: Source, videos: Sequence[Video], ready: queue.Queue) -> None:
     try:
         for video in videos:
             for chunk in source.chunks(video):

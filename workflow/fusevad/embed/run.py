@@ -11,13 +11,11 @@ from safetensors.numpy import load, save
 from torch import Tensor
 from tqdm import tqdm
 
-import fusevad
-from fusevad.config.streams import MotionCue
-from fusevad.cues.reading import CueShards
 from fusevad.data.manifest import Video, read_manifest, shard
-from fusevad.embed.image_sources import Chunk, CueSource, FrameSource, ImageSource
+from fusevad.embed.embedder import Encoder, load_embedder, open_source
+from fusevad.embed.image_sources import Chunk
 from fusevad.embed.read_ahead import reading_ahead
-from fusevad.embed.settings import EmbedSettings
+from fusevad.embed.settings import StreamSettings
 from fusevad.embed.shards import (
     Embedded,
     embeddings_sha256,
@@ -25,32 +23,17 @@ from fusevad.embed.shards import (
     whole_videos,
     write_shard,
 )
-from fusevad.encoders.clip import BatchedTower, Tower, load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
-from fusevad.files import keep, kept, progress_folder, sha256
+from fusevad.files import keep, kept, progress_folder
 
-RGB = "rgb"
 _PART = "embeddings"  # the one tensor of a finished video
-
-
-def window_and_threshold(settings: EmbedSettings) -> tuple[int, int]:
-    """Window T and threshold of a motion stream, after checking them against the cues' settings."""
-    cue = MotionCue.from_stream(settings.stream)
-    known = cue.window in settings.cues.windows and cue.threshold in settings.cues.thresholds
-    if cue.definition != settings.cues.definition or not known:
-        raise FusevadError(
-            f"stream {settings.stream}: the motion cues are made with definition "
-            f"{settings.cues.definition}, windows {list(settings.cues.windows)} and thresholds "
-            f"{list(settings.cues.thresholds)}; change the stream or the cues"
-        )
-    return cue.window, cue.threshold
 
 
 def embed_shard(
     manifest: Path,
     shard_index: int,
     shard_count: int,
-    settings: EmbedSettings,
+    settings: StreamSettings,
     out_file: Path,
     cues: Sequence[Path] = (),
     threads: int = 1,
@@ -58,17 +41,17 @@ def embed_shard(
     """Embed a shard's videos into one safetensors file: (segments, crops, D) float16 a video.
 
     Finished videos are kept in a hidden folder beside `out_file`, so that a killed job loses at
-    most one; undamaged videos of an earlier `out_file` with the same settings are kept too. An RGB
-    segment is the mean over its sampled frames; an incomplete last segment is the mean over the
-    frames that exist. A motion cue is one image a segment.
+    most one; undamaged videos of an earlier `out_file` with the same settings are kept too. A
+    segment is the mean over its pictures; an incomplete last segment is the mean over those that
+    exist.
 
     Args:
         manifest: `manifest.csv`.
         shard_index: this shard, 0 .. shard_count - 1.
         shard_count: number of shards.
-        settings: stream, encoder, crops.
+        settings: of the stream's kind.
         out_file: the shard to write.
-        cues: shards of motion cues that have these videos, for a motion stream.
+        cues: shards of motion cues that have these videos, for a stream that is made from them.
         threads: cores to use. A single core decodes and embeds in turn. With several, on a CPU one
             process decodes ahead and torch uses the others; on a GPU all but one decode ahead.
 
@@ -77,9 +60,9 @@ def embed_shard(
     """
     cv2.setNumThreads(1)
     videos = shard(read_manifest(manifest), shard_index, shard_count)
-    tower = _load_tower(settings)
-    source = _source(settings, tower, cues)
-    provenance = _provenance(settings, tower)
+    embedder = load_embedder(settings)
+    source = open_source(settings, embedder, cues)
+    encoder, provenance = embedder.encoder, embedder.provenance
     progress = progress_folder(out_file, provenance)
     keys = {video.name: source.key(video) for video in videos}
     parts = {name: progress / f"{key}.safetensors" for name, key in keys.items()}
@@ -88,37 +71,16 @@ def embed_shard(
             _keep_part(parts[name], embeddings)
     # One copy of a video is enough: the parts of all copies are the same file.
     todo = {parts[video.name]: video for video in videos if kept(parts[video.name]) is None}
-    workers = threads - 1 if tower.device.type == "cuda" else min(threads - 1, 1)
+    workers = threads - 1 if encoder.device.type == "cuda" else min(threads - 1, 1)
     torch.set_num_threads(threads - workers)
-    encoder = BatchedTower(tower, settings.batch_size)
     with (
         _progress_bar(settings.stream, videos, list(todo.values())) as bar,
-        reading_ahead(source, list(todo.values()), workers) as stream,
+        reading_ahead(source, list(todo.values()), workers) as read,
     ):
-        for part, (video, chunks) in zip(todo, stream, strict=True):
+        for part, (video, chunks) in zip(todo, read, strict=True):
             _save_part(part, video, _embed_video(video, chunks, encoder, bar))
     _join_parts(keys, parts, provenance, out_file)
     shutil.rmtree(progress)
-
-
-def _load_tower(settings: EmbedSettings) -> Tower:
-    load = load_image_tower if settings.stream == RGB else load_cue_tower
-    return load(settings.encoder)
-
-
-def _source(settings: EmbedSettings, tower: Tower, cues: Sequence[Path]) -> ImageSource:
-    if settings.stream == RGB:
-        return FrameSource(settings.crops, tower.image_size, settings.frame_stride)
-    if not cues:
-        raise FusevadError(f"stream {settings.stream}: name the shards of its motion cues")
-    cue = window_and_threshold(settings)
-    return CueSource(
-        settings.crops,
-        tower.image_size,
-        CueShards(cues, settings.cues.definition),
-        *cue,
-        settings.cues,
-    )
 
 
 def _progress_bar(stream: str, videos: Sequence[Video], todo: Sequence[Video]) -> tqdm:
@@ -129,9 +91,7 @@ def _progress_bar(stream: str, videos: Sequence[Video], todo: Sequence[Video]) -
     )
 
 
-def _embed_video(
-    video: Video, chunks: Iterable[Chunk], encoder: BatchedTower, bar: tqdm
-) -> np.ndarray:
+def _embed_video(video: Video, chunks: Iterable[Chunk], encoder: Encoder, bar: tqdm) -> np.ndarray:
     """(segments, crops, D) float32: the mean over the pictures of each segment.
 
     Sums stay on the encoder's device, so that a GPU keeps computing while images are read.
@@ -153,7 +113,7 @@ def _embed_video(
     return sums.cpu().numpy() / pictures[:, None, None]
 
 
-def _batches(chunks: Iterable[Chunk], encoder: BatchedTower) -> Iterator[Chunk]:
+def _batches(chunks: Iterable[Chunk], encoder: Encoder) -> Iterator[Chunk]:
     """Join chunks up to the encoder's batch size."""
     joined: list[Chunk] = []
     images = 0
@@ -172,26 +132,6 @@ def _join_chunks(chunks: Sequence[Chunk]) -> Chunk:
         np.concatenate([chunk.segments for chunk in chunks]),
         np.concatenate([chunk.images for chunk in chunks]),
     )
-
-
-def _provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
-    """How a shard was made."""
-    encoder = settings.encoder
-    model = sha256(Path(encoder.model)) if encoder.model.endswith(".json") else encoder.model
-    common = {
-        "encoder": encoder.name,
-        "model": model,
-        "weights_sha256": tower.weights_sha256,
-        "stream": settings.stream,
-        "crops": ",".join(map(str, settings.crops)),
-        "fusevad_version": fusevad.__version__,
-    }
-    if settings.stream == RGB:
-        return common | {"frame_stride": str(settings.frame_stride)}
-    return common | {
-        "cue_normalisation": encoder.cue_normalisation,
-        "cue_clamp": str(settings.cues.clamp) if settings.cues.definition == "released" else "",
-    }
 
 
 def _join_parts(

@@ -1,6 +1,7 @@
 """Settings of extracting embeddings and of aligning a tower; imports nothing heavy."""
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from fusevad.cues.settings import CueSettings
 from fusevad.encoders.settings import EncoderSettings, Optimisation
@@ -9,9 +10,16 @@ from fusevad.parsing import FORBID
 from fusevad.video.settings import CROP_COUNT, SEGMENT_FRAMES
 
 
+class StreamSettings(Protocol):
+    """What the settings of every kind of stream have: the stream's name."""
+
+    @property
+    def stream(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class EmbedSettings:
-    """Stream, encoder and crops of embeddings.
+    """Stream, encoder and crops of embeddings by a CLIP.
 
     Attributes:
         stream: `rgb`; `motion-T16-thr10` (motion cues of 16 frames and threshold 10, definition

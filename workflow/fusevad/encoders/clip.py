@@ -92,12 +92,17 @@ class BatchedTower:
         self._tower = tower
         self.batch_size = batch_size or (_CUDA_BATCH if tower.device.type == "cuda" else _CPU_BATCH)
 
-    def embed(self, images: np.ndarray) -> Tensor:
+    @property
+    def device(self) -> torch.device:
+        """Where the tower computes."""
+        return self._tower.device
+
+    def embed(self, items: np.ndarray) -> Tensor:
         """(images, D) float32 on the tower's device; see `Tower.embed`."""
         with torch.inference_mode():
             while True:
                 try:
-                    return self._embed(images)
+                    return self._embed(items)
                 except torch.OutOfMemoryError as error:
                     if self.batch_size == 1:
                         raise FusevadError(
@@ -106,7 +111,7 @@ class BatchedTower:
                         ) from error
                 # Outside the handler, whose traceback keeps the tensors of the failed batch alive.
                 torch.cuda.empty_cache()
-                self.batch_size = min(self.batch_size, len(images)) // 2 or 1
+                self.batch_size = min(self.batch_size, len(items)) // 2 or 1
 
     def _embed(self, images: np.ndarray) -> Tensor:
         parts = np.array_split(images, -(-len(images) // self.batch_size))

@@ -83,6 +83,11 @@ class Job:
         return self.settings.get("method", "") if STAGES[self.stage].runs_method else ""
 
     @property
+    def stream(self) -> str:
+        """The stream whose kind's code it runs; empty for none."""
+        return self.settings.get("stream", "") if STAGES[self.stage].runs_stream else ""
+
+    @property
     def kept_outputs(self) -> tuple[str, ...]:
         """The outputs that DVC tracks: all but videos."""
         return tuple(path for path in self.outputs if path != self.videos)
@@ -268,11 +273,13 @@ class Plan:
 
 
 def _versions(job: Job) -> dict[str, int]:
-    # The registry brings pydantic, which `fusevad --help` can do without.
+    # The registries bring pydantic, which `fusevad --help` can do without.
+    from fusevad.embed.streams.registry import stream_version
     from fusevad.models.registry import method_version
 
     of_method = method_version(job.method) if job.method else {}
-    return {"version": STAGES[job.stage].version, **of_method}
+    of_stream = stream_version(job.stream) if job.stream else {}
+    return {"version": STAGES[job.stage].version, **of_method, **of_stream}
 
 
 def settings_digest(content: bytes) -> str:

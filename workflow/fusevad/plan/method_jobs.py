@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from fusevad.models.registry import find
 from fusevad.plan.jobs import Jobs
 
 STUDY = "methods"
@@ -79,8 +79,8 @@ class MethodJobs:
         """Weights of the encoder, whose speed is measured with the detector's."""
         if dataset not in self.jobs.config.embedded:
             return []
-        roles = ("rgb", "motion")
-        return list(dict.fromkeys(f for r in roles for f in self.jobs.encoder_weights(dataset, r)))
+        weights = (self.jobs.encoder_weights(dataset, each) for each in self.streams(dataset))
+        return list(dict.fromkeys(chain.from_iterable(weights)))
 
     def first_weights(self, dataset: str) -> list[str]:
         """Of every row, the weights of the first seed, which are counted and measured."""
@@ -106,9 +106,11 @@ class MethodJobs:
         if {first, second} & set(config.features):
             layouts = [config.features.get(key, {}).get("layout") for key in (first, second)]
             return layouts[0] == layouts[1]
-        # A motion-cue tower that is learned is each data set's own.
-        shared = config.encoder_settings["motion_cue_weights"] is not None
-        return shared or find(config.experiments[experiment].method).streams == ("rgb",)
+        # A tower that is learned is each data set's own.
+        return all(
+            self.jobs.encoder_weights(first, stream) == self.jobs.encoder_weights(second, stream)
+            for stream in config.streams(experiment).values()
+        )
 
     def transferred(self) -> list[str]:
         """Data sets on which runs on others are tested."""

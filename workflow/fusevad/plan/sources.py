@@ -1,4 +1,4 @@
-"""The source that each method and stage owns, and changes to it without a new version.
+"""The source that each method, stage and stream owns, and changes to it without a new version.
 
 Versions are raised by hand. So that nobody forgets, `sources.json` records each version with the
 hash of its source. Imports nothing heavy: the Snakefile reads it at every start.
@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fusevad.embed.streams.registry import KINDS, kind_of
 from fusevad.errors import FusevadError
 from fusevad.files import write_text
 from fusevad.models.registry import METHODS, Method
@@ -26,11 +27,11 @@ _OURS = "fusevad."
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A method or a stage.
+    """A method, a stage or a kind of stream.
 
     Attributes:
-        name: `method gating`, `stage train`.
-        version: as in the registry or `stage`.
+        name: `method gating`, `stage train`, `stream rgb`.
+        version: as in the registry, `stage` or the stream's settings.
         parts: its source: files of the package, or a class in a file, `FILE:CLASS`.
         declared: file of the package with its version.
     """
@@ -93,7 +94,7 @@ class Change:
 
 
 class Sources:
-    """The source of a package's methods and stages, and its record.
+    """The source of a package's methods, stages and streams, and its record.
 
     Raises:
         FusevadError: the record is damaged, for example after an unfinished merge.
@@ -107,7 +108,7 @@ class Sources:
 
     @cached_property
     def owners(self) -> dict[str, Owner]:
-        """All methods and stages, by name."""
+        """All methods, stages and kinds of streams, by name."""
         methods = [
             Owner(f"method {name}", each.version, self._of_method(each), "models/registry.py")
             for name, each in METHODS.items()
@@ -116,7 +117,12 @@ class Sources:
             Owner(f"stage {name}", each.version, self._files(each.source), "plan/stage.py")
             for name, each in STAGES.items()
         ]
-        return {owner.name: owner for owner in (*methods, *stages)}
+        streams = [
+            Owner(f"stream {name}", kind.version, self._files([folder]), f"{folder}/settings.py")
+            for name, kind in KINDS.items()
+            for folder in [f"embed/streams/{name}"]
+        ]
+        return {owner.name: owner for owner in (*methods, *stages, *streams)}
 
     def changes(self, names: Collection[str] | None = None) -> dict[str, Change]:
         """Differences from the record, for the owners `names` or for all."""
@@ -127,7 +133,7 @@ class Sources:
         """Record the current state; return the owners whose version or source changed.
 
         Args:
-            same: methods and stages whose changed source computes the same.
+            same: methods, stages and streams whose changed source computes the same.
 
         Raises:
             FusevadError: there is no such name, or the source of others changed without a new
@@ -155,7 +161,9 @@ class Sources:
     def _named(self, name: str) -> str:
         found = [each for each in self.owners if each.partition(" ")[2] == name]
         if not found:
-            raise FusevadError(f"--same {name}: no method or stage of that name; correct it")
+            raise FusevadError(
+                f"--same {name}: no method, stage or stream of that name; correct it"
+            )
         return found[0]
 
     def _change(self, owner: Owner) -> Change | None:
@@ -224,7 +232,12 @@ def owners_in(lineage: Mapping[str, Any]) -> set[str]:
         for step in lineage.values()
         if STAGES[step["stage"]].runs_method and "method" in step["settings"]
     )
-    return found | {f"method {method}" for method in methods}
+    streams = (
+        kind_of(step["settings"]["stream"]).name
+        for step in lineage.values()
+        if STAGES[step["stage"]].runs_stream and "stream" in step["settings"]
+    )
+    return found | {f"method {each}" for each in methods} | {f"stream {each}" for each in streams}
 
 
 def changes_of(plan: Plan) -> dict[str, Change]:

@@ -40,6 +40,7 @@ class Stage:
         source: its code, as files and folders of the package (without their subfolders); a change
             there calls for a new version (`sources`).
         runs_method: whether jobs run the code of the method that their setting `method` names.
+        runs_stream: whether they run the code of the kind of their setting `stream`.
         reads_videos: whether jobs open the videos of a data set.
         finds_videos: whether jobs' outputs say where the videos of a data set are: they make them,
             or the user has them.
@@ -49,6 +50,7 @@ class Stage:
     version: int = 1
     source: tuple[str, ...] = ()
     runs_method: bool = False
+    runs_stream: bool = False
     reads_videos: bool = False
     finds_videos: bool = False
 
@@ -69,8 +71,10 @@ STAGES = {
     ),
     "contact-sheet": Stage("pages", source=("data/render/sheet.py", "video"), reads_videos=True),
     "cues": Stage("cues", version=3, source=("cues", "video"), reads_videos=True),
-    # Only the stream `rgb` reads videos.
-    "embed": Stage("embeddings", version=2, source=("embed", "encoders", "video")),
+    # Whether videos are read, the kind of the stream says.
+    "embed": Stage(
+        "embeddings", version=2, source=("embed", "encoders", "video"), runs_stream=True
+    ),
     "evaluate": Stage(
         "runs",
         version=2,

@@ -8,8 +8,11 @@ from itertools import chain
 from typing import Any
 
 from fusevad.config.model import Config, Dataset
-from fusevad.config.streams import CAMERA
-from fusevad.plan.jobs import RELEASED_STREAM, Jobs
+from fusevad.cues.settings import CAMERA
+from fusevad.embed.streams.registry import kind_of
+from fusevad.embed.streams.rgb.settings import RGB
+from fusevad.embed.streams.settings import local_files
+from fusevad.plan.jobs import Jobs
 from fusevad.plan.lineage import Files, Job, Plan
 from fusevad.plan.report_stages import reports
 from fusevad.plan.study_jobs import StudyJobs
@@ -111,21 +114,14 @@ def _cues(jobs: Jobs) -> Iterator[Job]:
             yield Job(f"{step}/{shard}", "camera-cues", settings, reads, (file,), options, step)
 
 
-def _streams(jobs: Jobs, key: str) -> list[str]:
-    """Streams that the experiments of a configuration learn from."""
-    names = jobs.config.possible(key)
-    found = chain.from_iterable(jobs.config.streams(name).values() for name in names)
-    return list(dict.fromkeys(["rgb", *found]))
-
-
 def _embeddings(jobs: Jobs) -> Iterator[Job]:
     for key in jobs.config.features:
-        for stream in ("rgb", RELEASED_STREAM, *_streams(jobs, key)[1:]):
+        for stream in jobs.imported_streams(key):
             yield _imported(jobs, key, stream)
     for key in jobs.config.embedded:
         if jobs.config.encoder_settings["motion_cue_weights"] is None:
             yield _tower(jobs, key)
-        for stream in _streams(jobs, key):
+        for stream in jobs.embedded(key):
             yield from _embedded(jobs, key, stream)
     for key in jobs.config.datasets:
         if jobs.config.text_tower(key):
@@ -142,8 +138,7 @@ def _embeddings(jobs: Jobs) -> Iterator[Job]:
 def _class_texts(jobs: Jobs, key: str) -> Job:
     settings = jobs.class_texts(key)
     values = (settings["model"], settings["pretrained"])
-    weights = [value for value in values if value and value.endswith((".json", ".safetensors"))]
-    reads: dict[str, Files] = {"manifest": jobs.manifest(key), "weights": weights}
+    reads: dict[str, Files] = {"manifest": jobs.manifest(key), "weights": local_files(values)}
     name = f"class-texts/{key}/{settings['name']}.texts"
     return Job(name, "class-texts", settings, reads, (jobs.class_texts_file(key),))
 
@@ -151,7 +146,7 @@ def _class_texts(jobs: Jobs, key: str) -> Job:
 def _imported(jobs: Jobs, key: str, stream: str) -> Job:
     index = jobs.index(key, stream)
     return Job(
-        f"index/{key}/{jobs.config.embedding_folder(key)}/{stream}",
+        f"index/{key}/{jobs.config.embedding_folder(key, stream)}/{stream}",
         "import-features",
         jobs.features(key),
         {"manifest": jobs.manifest(key)},
@@ -164,18 +159,19 @@ def _tower(jobs: Jobs, key: str) -> Job:
     name = jobs.config.encoder
     reads = {
         "manifest": jobs.manifest(key),
-        "rgb": jobs.index(key, "rgb"),
-        "embeddings": jobs.embeddings(key, [jobs.index(key, "rgb")]),
+        "rgb": jobs.index(key, RGB),
+        "embeddings": jobs.embeddings(key, [jobs.index(key, RGB)]),
         "cues": jobs.cue_shards(key, "paper"),
     }
-    tower = (f"results/{key}/encoders/{name}/motion-cue.safetensors",)
+    tower = (jobs.config.learned_tower(key),)
     return Job(f"align/{key}/{name}", "align", jobs.align(key), reads, tower)
 
 
 def _embedded(jobs: Jobs, key: str, stream: str) -> Iterator[Job]:
-    folder = jobs.config.embedding_folder(key)
+    folder = jobs.config.embedding_folder(key, stream)
+    reads_videos = kind_of(stream).reads_videos
     step = f"embed/{key}/{folder}/{stream}"
-    files = jobs.shard_files(key, folder, stream)
+    files = jobs.shard_files(key, stream)
     for shard, file in enumerate(files):
         yield Job(
             f"{step}/{shard}",
@@ -183,14 +179,14 @@ def _embedded(jobs: Jobs, key: str, stream: str) -> Iterator[Job]:
             jobs.embed(key, stream),
             {
                 "manifest": jobs.manifest(key),
-                "cues": jobs.cue_shard(key, stream, str(shard)),
+                "cues": jobs.cue_shard(key, stream, shard),
                 "weights": jobs.encoder_weights(key, stream),
-                "videos": jobs.videos(key) if stream == "rgb" else [],
+                "videos": jobs.videos(key) if reads_videos else [],
             },
             (file,),
             {"shards": len(files)},
             step,
-            reads_videos=stream == "rgb",
+            reads_videos=reads_videos,
         )
     reads = {"manifest": jobs.manifest(key), "shards": files}
     yield Job(f"index/{key}/{folder}/{stream}", "index", {}, reads, (jobs.index(key, stream),))

@@ -44,7 +44,7 @@ class StudyJobs:
         if study == "equivalence":
             return {"method": config.experiments[self.compared_with].method}
         values: dict[str, Any] = dict(config.studies[study])
-        stream = config.experiments[config.study_experiment].motion_cue.stream
+        stream = self.cue_stream
         if study == "attention":
             embed = self.jobs.embed(dataset, stream)
             values |= {name: embed[name] for name in ("stream", "encoder", "cues")}
@@ -53,6 +53,12 @@ class StudyJobs:
         if study == "noise":
             values["embed"] = self.jobs.embed(dataset, stream)
         return values
+
+    @property
+    def cue_stream(self) -> str:
+        """The stream of motion cues that the studies look into."""
+        config = self.jobs.config
+        return config.experiments[config.study_experiment].motion_cue.stream
 
     @property
     def paired(self) -> str:

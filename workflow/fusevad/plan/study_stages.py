@@ -70,7 +70,7 @@ def _reads(jobs: StudyJobs, study: str, key: str) -> dict[str, Files]:
     if study in _OF_VIDEOS:
         reads["cues"] = plain.cues_of(key, experiment)
     if study == "attention":
-        weights = plain.encoder_weights(key, "motion")
+        weights = plain.encoder_weights(key, jobs.cue_stream)
         return reads | {"weights": weights, "videos": plain.videos(key)}
     return reads | _run_reads(jobs, key, experiment)
 

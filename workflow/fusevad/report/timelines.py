@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from fusevad.cues.reading import CueShards
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import LabelledVideo
+from fusevad.embed.streams.registry import stream_title
 from fusevad.evaluate.history import WEIGHT
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_scores
 from fusevad.report.scored_videos import scores_by_seed, test_videos
@@ -34,7 +36,8 @@ VIDEOS = 8
 _PICTURES = 6
 _COLUMNS = 2
 _LEAST_RANGE = 0.02  # of an axis of weights
-_COLOURS = {"rgb": IMAGE_COLOUR, "motion": MOTION_COLOUR}
+# Of the weights of streams, in the detector's order.
+_COLOURS = (IMAGE_COLOUR, MOTION_COLOUR, "tab:green", "tab:purple", "tab:brown", "tab:pink")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,7 @@ def _draw_page(lines: Sequence[Timeline], window: int) -> Figure:
     limits = _weight_limits(lines)
     for place, line in zip(grid, lines, strict=False):
         _draw_video(figure, place, line, window, limits)
-    figure.legend(handles=_legend(), loc="lower center", ncols=3)
+    figure.legend(handles=_legend(lines[0].weights), loc="lower center", ncols=3)
     return figure
 
 
@@ -213,8 +216,8 @@ def _draw_video(
     for axis in weights:
         score.tick_params(labelbottom=False)
         _shade(axis, line)
-        for stream, values in line.weights.items():
-            _band(axis, line.edges, values, _COLOURS.get(stream, "0.4"))
+        for values, colour in zip(line.weights.values(), cycle(_COLOURS), strict=False):
+            _band(axis, line.edges, values, colour)
         axis.set(ylabel="weights", ylim=limits)
         axis.yaxis.set_major_locator(MaxNLocator(3))
     for axis in axes:
@@ -259,11 +262,15 @@ def _band(
     axis.stairs(high, edges, baseline=low, fill=True, color=colour, alpha=0.2, linewidth=0)
 
 
-def _legend() -> list[Line2D | Patch]:
+def _legend(weighed: Iterable[str]) -> list[Line2D | Patch]:
+    """What the marks mean; `weighed` are the streams with weights."""
+    names = [stream_title(stream).replace(" ", "-") for stream in weighed]
     return [
         Line2D([], [], color=FUSION_COLOUR, label="anomaly score, mean over seeds"),
-        Line2D([], [], color=IMAGE_COLOUR, label="image weight (axis zoomed)"),
-        Line2D([], [], color=MOTION_COLOUR, label="motion-cue weight (axis zoomed)"),
+        *(
+            Line2D([], [], color=colour, label=f"{name} weight (axis zoomed)")
+            for name, colour in zip(names, cycle(_COLOURS), strict=False)
+        ),
         Patch(color="black", alpha=0.2, linewidth=0, label="± 1 standard deviation over seeds"),
         Patch(color=TRUTH_COLOUR, linewidth=0, label="annotated anomaly"),
         Patch(facecolor="white", edgecolor="0.5", label="motion cues: darker, more changes"),

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
 
-from fusevad.config.streams import stream_title
+from fusevad.embed.streams.registry import stream_title
 from fusevad.errors import FusevadError
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import read_studies

@@ -22,8 +22,8 @@ from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.embed.image_sources import Chunk, CueSource, FrameSource
 from fusevad.embed.read_ahead import reading_ahead
-from fusevad.embed.run import window_and_threshold
 from fusevad.embed.settings import EmbedSettings
+from fusevad.embed.streams.motion.embedder import window_and_threshold
 from fusevad.encoders.attention import AttentionMaps, attention_maps
 from fusevad.encoders.clip import Tower, load_cue_tower, load_image_tower
 from fusevad.encoders.settings import AttentionMethod

@@ -24,9 +24,9 @@ from fusevad.cues.count import normalise
 from fusevad.cues.reading import CueShards
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import read_test_videos
-from fusevad.embed.run import window_and_threshold
 from fusevad.embed.settings import EmbedSettings
 from fusevad.embed.store import Streams, default_device
+from fusevad.embed.streams.motion.embedder import window_and_threshold
 from fusevad.encoders.clip import BatchedTower, Tower, load_cue_tower
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError

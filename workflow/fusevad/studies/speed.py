@@ -14,20 +14,18 @@ import pandas as pd
 import torch
 
 from fusevad.data.manifest import read_manifest
+from fusevad.embed.embedder import load_embedder
 from fusevad.embed.settings import EmbedSettings
 from fusevad.embed.store import default_device, open_streams
-from fusevad.encoders.clip import BatchedTower, load_cue_tower, load_image_tower
 from fusevad.encoders.text import load_class_texts
 from fusevad.evaluate.scoring import TrainedDetector, load_detector, weights_file
 from fusevad.files import write_csv
 from fusevad.studies.settings import MeasuredRun, SpeedSettings
 from fusevad.train.sampling import TrainVideo
 from fusevad.train.seed_run import SeedData, SeedRun
-from fusevad.video.settings import SEGMENT_FRAMES
 
 COLUMNS = ["experiment", "training_seconds", "segments_per_second", "with_encoder", "machine"]
 _REPEATS = 3
-_RGB = "rgb"
 
 
 class _EnoughError(Exception):
@@ -139,24 +137,21 @@ def _encoding_seconds(
     if not set(names) <= set(embed):
         return None
     crops = len(detector.settings.test_crops)
-    return crops * sum(_pictures_seconds(embed[name]) for name in names)
+    return crops * sum(_segment_seconds(embed[name]) for name in names)
 
 
-def _pictures_seconds(settings: EmbedSettings) -> float:
+def _segment_seconds(settings: EmbedSettings) -> float:
     """Of one crop of a segment of a stream."""
-    rgb = settings.stream == _RGB
-    tower = (load_image_tower if rgb else load_cue_tower)(settings.encoder)
-    encoder = BatchedTower(tower)
-    size = (tower.image_size, tower.image_size)
-    shape, kind = ((*size, 3), np.uint8) if rgb else (size, np.float32)
-    images = np.zeros((encoder.batch_size, *shape), kind)
+    embedder = load_embedder(settings)
+    encoder, segment = embedder.encoder, embedder.segment
+    items = np.zeros((encoder.batch_size, *segment.shape[1:]), segment.dtype)
 
     def encode() -> None:
-        encoder.embed(images).cpu()
+        encoder.embed(items).cpu()
 
     encode()
-    a_picture = min(_seconds(encode) for _ in range(_REPEATS)) / len(images)
-    return a_picture * (-(-SEGMENT_FRAMES // settings.frame_stride) if rgb else 1)
+    an_item = min(_seconds(encode) for _ in range(_REPEATS)) / len(items)
+    return an_item * len(segment)
 
 
 def _seconds(work: Callable[[], None]) -> float:

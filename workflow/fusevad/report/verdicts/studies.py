@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.claims import Robust, WeightsMove
-from fusevad.config.streams import stream_title
+from fusevad.embed.streams.registry import stream_title
 from fusevad.files import read_csv
 from fusevad.report.statistics import paired_test
 from fusevad.report.studies import TEXT_COLUMNS

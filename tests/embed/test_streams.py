@@ -1,0 +1,72 @@
+"""The kinds of streams: what the plan asks them, so that it knows none of them by name."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from fusevad.cues.settings import MotionCue
+from fusevad.embed.streams.registry import (
+    KINDS,
+    PATTERN,
+    is_made,
+    kind_of,
+    parse_settings,
+    stream_in_role,
+)
+from fusevad.errors import FusevadError
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("rgb", "motion-T16-thr10", "motion-released-T8-thr25", "motion-camera-T32-thr1")
+
+
+@pytest.mark.parametrize("stream", NAMES)
+def test_a_name_of_a_stream_belongs_to_one_kind(stream):
+    assert [kind for kind in KINDS.values() if re.fullmatch(kind.pattern, stream)] == [
+        kind_of(stream)
+    ]
+    assert re.fullmatch(PATTERN, stream)
+
+
+@pytest.mark.parametrize("stream", ["", "rgb2", "motion", "motion-T16", "Rgb", "rgb|motion"])
+def test_other_names_are_refused_in_a_line_with_the_kinds(stream):
+    with pytest.raises(FusevadError, match=r"unknown; use rgb.* of rgb, motion"):
+        kind_of(stream)
+    assert not re.fullmatch(PATTERN, stream)
+
+
+def test_a_role_without_a_kind_is_its_own_stream_which_can_only_be_imported():
+    cue = MotionCue("released", 16, 10)
+    roles = ("rgb", "motion", "smell")
+    assert [stream_in_role(role, cue) for role in roles] == ["rgb", cue.stream, "smell"]
+    assert [is_made(each) for each in ("rgb", cue.stream, "smell")] == [True, True, False]
+
+
+def test_settings_without_a_stream_are_refused():
+    with pytest.raises(FusevadError, match="embed: stream: missing"):
+        parse_settings({"crops": [0]})
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_is_a_folder_with_its_name(name):
+    folder = ROOT / "workflow/fusevad/embed/streams" / name
+    assert KINDS[name].name == name
+    assert {file.stem for file in folder.glob("*.py")} >= {"settings", "embedder"}
+
+
+@pytest.mark.parametrize("place", ["plan", "embed", "config", "report/timelines.py", "cli"])
+def test_no_place_outside_the_kinds_compares_a_name_with_a_stream(place):
+    found = ROOT / "workflow/fusevad" / place
+    files = [found] if found.is_file() else found.rglob("*.py")
+    wrong = [
+        f"{file.name}:{node.lineno}"
+        for file in files
+        if "streams" not in file.parts
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Compare)
+        for side in (node.left, *node.comparators)
+        if isinstance(side, ast.Constant) and side.value in ("rgb", "motion")
+    ]
+    # The studies of masking and noise are about motion cues: `config/checks.py` asks for them.
+    assert not [each for each in wrong if not each.startswith("checks.py")]

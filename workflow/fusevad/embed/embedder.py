@@ -1,0 +1,102 @@
+"""What turns the videos of one stream into vectors: a source of chunks, and their encoder.
+
+Each kind of stream has them in its module `embedder`, as `load_embedder` and `open_source`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import fusevad
+from fusevad.data.manifest import Video
+from fusevad.embed.image_sources import Chunk
+from fusevad.embed.settings import EmbedSettings, StreamSettings
+from fusevad.embed.streams.registry import kind_of
+from fusevad.encoders.clip import Tower
+from fusevad.files import sha256
+
+
+class Source(Protocol):
+    """Reads videos, perhaps in other processes: it must be picklable."""
+
+    def key(self, video: Video) -> str:
+        """A hash that changes whenever the video's embeddings may."""
+
+    def chunks(self, video: Video) -> Iterator[Chunk]:
+        """What the encoder is given of a video, in order."""
+
+
+class Encoder(Protocol):
+    """Turns what a source yields into vectors.
+
+    Attributes:
+        batch_size: as many items are joined at most.
+    """
+
+    batch_size: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    def embed(self, items: np.ndarray) -> Tensor:
+        """(items, D) float32 on its device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedder:
+    """The encoder of a stream.
+
+    Attributes:
+        encoder: ready to embed.
+        provenance: how embeddings are made, for the shard's metadata; others are not kept.
+        segment: an empty segment of one crop, as the encoder gets it: items first.
+    """
+
+    encoder: Encoder
+    provenance: dict[str, str]
+    segment: np.ndarray
+
+
+def load_embedder(settings: StreamSettings) -> Embedder:
+    """Load the encoder of a stream, as its kind does.
+
+    Raises:
+        FusevadError: bad weights.
+    """
+    return _module(settings).load_embedder(settings)
+
+
+def open_source(settings: StreamSettings, embedder: Embedder, cues: Sequence[Path]) -> Source:
+    """Open what a stream is made from, as its kind does.
+
+    Raises:
+        FusevadError: bad motion cues.
+    """
+    return _module(settings).open_source(settings, embedder, cues)
+
+
+def _module(settings: StreamSettings) -> ModuleType:
+    kind = kind_of(settings.stream)
+    return import_module(f"fusevad.embed.streams.{kind.name}.embedder")
+
+
+def clip_provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
+    """How embeddings by a tower of the CLIP are made, whatever the stream."""
+    encoder = settings.encoder
+    model = sha256(Path(encoder.model)) if encoder.model.endswith(".json") else encoder.model
+    return {
+        "encoder": encoder.name,
+        "model": model,
+        "weights_sha256": tower.weights_sha256,
+        "stream": settings.stream,
+        "crops": ",".join(map(str, settings.crops)),
+        "fusevad_version": fusevad.__version__,
+    }

@@ -1,0 +1,101 @@
+"""What each kind of stream says about itself; imports nothing heavy.
+
+The plan, the rule `embed` and `fusevad embed` ask a stream's kind; none of them knows a stream by
+name.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fusevad.cues.settings import MotionCue
+
+
+def local_files(values: Iterable[str | None]) -> list[str]:
+    """The values that are paths of models or weights, not names of what is downloaded."""
+    return [value for value in values if value and value.endswith((".json", ".safetensors"))]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a configuration says that the streams of a data set can depend on.
+
+    Attributes:
+        dataset: its name.
+        crops: numbers of the crops.
+        frame_stride: RGB embeds every n-th frame of a segment.
+        encoder: settings of the CLIP, with the path of a motion-cue tower.
+        cues: windows, thresholds and clamp of the motion cues.
+    """
+
+    dataset: str
+    crops: tuple[int, ...]
+    frame_stride: int
+    encoder: Mapping[str, Any]
+    cues: Mapping[str, Any]
+
+
+class StreamKind(ABC):
+    """A family of streams that are made in the same way.
+
+    Attributes:
+        name: of its folder in `fusevad.embed.streams`; the role that it has in methods.
+        title: what readers call it.
+        pattern: regular expression of its streams' names.
+        form: type of its settings, which have the stream's name as `stream`.
+        reads_videos: whether it is made from videos.
+        version: raised when its embeddings change for the same settings and inputs.
+    """
+
+    name: str
+    title: str
+    pattern: str
+    form: type
+    reads_videos: bool = True
+    version: int = 1
+
+    def stream(self, cue: MotionCue) -> str:
+        """The stream of an experiment with that motion cue; the role, if there is only one."""
+        del cue
+        return self.name
+
+    def cue(self, stream: str) -> MotionCue | None:
+        """The motion cue that a stream is made from; None for no cue."""
+        del stream
+        return None
+
+    @abstractmethod
+    def folder(self, given: Given) -> str:
+        """Name of the folder of its embeddings: the encoder, and what else tells them apart."""
+
+    @abstractmethod
+    def settings(self, stream: str, given: Given) -> dict[str, Any]:
+        """Settings of `fusevad embed`: everything that the embeddings depend on."""
+
+    @abstractmethod
+    def weights(self, stream: str, given: Given) -> list[str]:
+        """Files of weights that it needs; none for downloaded ones."""
+
+
+class ClipKind(StreamKind):
+    """A kind that a tower of the configuration's CLIP embeds.
+
+    Attributes:
+        weights_key: the encoder's setting that names the tower's weights.
+    """
+
+    weights_key: str
+
+    def folder(self, given: Given) -> str:
+        """See `StreamKind.folder`."""
+        return f"{given.encoder['name']}.stride-{given.frame_stride}"
+
+    def settings(self, stream: str, given: Given) -> dict[str, Any]:
+        """See `StreamKind.settings`."""
+        return {"stream": stream, "crops": given.crops, "encoder": dict(given.encoder)}
+
+    def weights(self, stream: str, given: Given) -> list[str]:
+        """See `StreamKind.weights`."""
+        del stream
+        return local_files(given.encoder.get(key) for key in ("model", self.weights_key))

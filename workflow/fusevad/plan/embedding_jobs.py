@@ -1,0 +1,104 @@
+"""Settings, inputs and outputs of the jobs of encoders and embeddings."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from fusevad.embed.imported.settings import LAYOUTS
+from fusevad.embed.streams.registry import kind_of
+from fusevad.embed.streams.rgb.settings import RGB
+from fusevad.plan.data_jobs import DataJobs
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingJobs(DataJobs):
+    """Paths and settings of the jobs of encoders and embeddings, beside those before them."""
+
+    def embed(self, dataset: str, stream: str) -> dict[str, Any]:
+        """Settings of `fusevad embed`."""
+        return kind_of(stream).settings(stream, self.config.given(dataset))
+
+    def encoder_weights(self, dataset: str, stream: str) -> list[str]:
+        """Files of weights that an embedding job needs; none for downloaded weights."""
+        return kind_of(stream).weights(stream, self.config.given(dataset))
+
+    def cue_shard(self, dataset: str, stream: str, shard: int) -> list[str]:
+        """The shard of motion cues that an embedding shard is made from; none for most streams."""
+        cue = kind_of(stream).cue(stream)
+        return [self.cue_shards(dataset, cue.definition)[shard]] if cue else []
+
+    def embedded(self, dataset: str) -> list[str]:
+        """Streams of a data set: RGB, and those that experiments learn from."""
+        names = self.config.possible(dataset)
+        found = chain.from_iterable(self.config.streams(name).values() for name in names)
+        return list(dict.fromkeys([RGB, *found]))
+
+    def imported_streams(self, dataset: str) -> list[str]:
+        """Streams of imported features: those of their layout, and those that are named."""
+        layout = LAYOUTS[self.config.features[dataset]["layout"]]
+        return list(dict.fromkeys([*layout.streams, *self.embedded(dataset)]))
+
+    @property
+    def embedding_folders(self) -> set[str]:
+        """Folders of embeddings of all streams and data sets."""
+        return {
+            self.config.embedding_folder(dataset, stream)
+            for dataset in self.config.datasets
+            for stream in self.embedded(dataset)
+        }
+
+    def embedding_folder(self, dataset: str, stream: str) -> str:
+        """Folder of the embeddings of a stream."""
+        encoder = self.config.embedding_folder(dataset, stream)
+        return f"results/{dataset}/embeddings/{encoder}/{stream}"
+
+    def shard_files(self, dataset: str, stream: str) -> list[str]:
+        """All shards of the embeddings of a stream."""
+        folder = self.embedding_folder(dataset, stream)
+        count = self.config.datasets[dataset].shards
+        return [f"{folder}/shard-{shard}.safetensors" for shard in range(count)]
+
+    def index(self, dataset: str, stream: str) -> str:
+        """Index of the embeddings of a stream."""
+        return f"{self.embedding_folder(dataset, stream)}/index.csv"
+
+    def embeddings(self, dataset: str, indices: Iterable[str]) -> list[str]:
+        """The shards that indices list."""
+        count = self.config.datasets[dataset].shards
+        folders = [index.removesuffix("/index.csv") for index in indices]
+        return [
+            f"{folder}/shard-{shard}.safetensors" for folder in folders for shard in range(count)
+        ]
+
+    def align(self, dataset: str) -> dict[str, Any]:
+        """Settings of `fusevad align`."""
+        values = {
+            "encoder": {**self.config.given(dataset).encoder, "motion_cue_weights": None},
+            "crops": self.config.datasets[dataset].crops,
+            "cues": self.cues("paper"),
+        }
+        return values | self.config.encoder_settings["align"]
+
+    def class_texts(self, dataset: str) -> dict[str, Any]:
+        """Settings of `fusevad class-texts`: the encoder whose text tower reads the names."""
+        values = self.config.text_tower_settings(dataset)
+        kept = {key: values.get(key) for key in ("model", "pretrained")}
+        return {"name": self.config.text_tower(dataset)} | kept
+
+    def class_texts_file(self, dataset: str) -> str:
+        """Texts of a data set's classes."""
+        encoder = self.config.text_tower(dataset)
+        return f"results/{dataset}/encoders/{encoder}/class-texts.safetensors"
+
+    def features(self, dataset: str) -> dict[str, Any]:
+        """Settings of `fusevad import-features`."""
+        values = self.config.features[dataset]
+        others = ("folder", "videos", "text_tower")
+        kept = {key: value for key, value in values.items() if key not in others}
+        return {"crops": self.config.crops(dataset)} | kept
+
+    def imported(self, dataset: str) -> list[str]:
+        """Option of `fusevad manifest` for features that the user already has."""
+        features = self.config.features.get(dataset)
+        return ["--features", features["folder"]] if features else []
