@@ -157,6 +157,17 @@ def test_other_settings_are_another_file_and_leave_the_first_alone(tmp_path, mon
     assert json.loads(Path(second).read_text())["settings"] == {"lr": 2}
 
 
+def test_settings_files_are_json_with_the_whole_lineage(values, in_root, tmp_path, monkeypatch):
+    whole = plan(load(values, Path("config")))
+    lineages = {name: whole.lineage(job) for name, job in whole.jobs.items()}
+    monkeypatch.chdir(tmp_path)
+    for name in ("render/rendered", "report/table1"):
+        text = Path(whole.write_settings(whole.jobs[name])).read_text()
+        content = json.loads(text)
+        assert content["lineage"] == lineages[name]
+        assert text == json.dumps(content, indent=1) + "\n"
+
+
 def _snakemakes_jobs(output: str) -> dict[tuple[str, ...], set[str]]:
     """Inputs of each job by its outputs, from what a dry run printed."""
     found: dict[tuple[str, ...], set[str]] = {}

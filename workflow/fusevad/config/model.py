@@ -1,6 +1,6 @@
 """The resolved configuration: data sets, experiments, seeds, tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,10 @@ class Config:
     learning_rates: dict[str, Any]
     folder: Path
     name: str = ""
+    # The plan asks often; a loaded configuration doesn't change.
+    _possible: dict[str, list[str]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def home(self) -> str:
@@ -221,14 +225,16 @@ class Config:
 
     def possible(self, dataset: str) -> list[str]:
         """Experiments whose motion cues are counted, and whose crops and data the data set has."""
-        crops = set(self.crops(dataset))
-        return [
-            name
-            for name, experiment in self.experiments.items()
-            if self.makes(experiment.motion_cue)
-            and self.runs(dataset, name)
-            and set(self._hyperparameters(dataset, name)[1].get("test_crops", ())) <= crops
-        ]
+        if dataset not in self._possible:
+            crops = set(self.crops(dataset))
+            self._possible[dataset] = [
+                name
+                for name, experiment in self.experiments.items()
+                if self.makes(experiment.motion_cue)
+                and self.runs(dataset, name)
+                and set(self._hyperparameters(dataset, name)[1].get("test_crops", ())) <= crops
+            ]
+        return self._possible[dataset]
 
     def makes(self, cue: MotionCue) -> bool:
         """Whether a motion cue is among `cues`; camera cues follow from experiments."""

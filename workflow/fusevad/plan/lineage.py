@@ -122,6 +122,7 @@ class Plan:
         self._given = given
         self._lineages: dict[str, dict[str, Any]] = {}
         self._settings_files: dict[str, str] = {}
+        self._step_texts: dict[str, str] = {}
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
@@ -260,6 +261,7 @@ class Plan:
         return inputs
 
     def _settings_text(self, job: Job) -> str:
+        """Indented JSON; steps are written once, as lineages share most of them."""
         made = {path: self.producer(path) for path in job.inputs}
         content = {
             "job": job.name,
@@ -267,9 +269,16 @@ class Plan:
             "settings": job.settings,
             "inputs": {path: other.record if other else None for path, other in made.items()},
             "outputs": job.outputs,
-            "lineage": self.lineage(job),
         }
-        return json.dumps(content, indent=1) + "\n"
+        lineage = ",\n".join(self._step_text(*step) for step in self.lineage(job).items())
+        text = json.dumps(content, indent=1).removesuffix("\n}")
+        return f'{text},\n "lineage": {{\n{lineage}\n }}\n}}\n'
+
+    def _step_text(self, name: str, step: Mapping[str, Any]) -> str:
+        if name not in self._step_texts:
+            text = json.dumps({name: step}, indent=1).removeprefix("{\n").removesuffix("\n}")
+            self._step_texts[name] = text.replace("\n", "\n ")
+        return f" {self._step_texts[name]}"
 
 
 def _versions(job: Job) -> dict[str, int]:
