@@ -15,11 +15,12 @@ from tests.made_up_texts import class_texts
 
 WIDTH = 16
 ROLES = ("rgb", "motion")
+SMALL = {"heads": 4, "refinement_steps": 3, "common_width": 4, "generated_width": 8}
 
 
 def settings(method: str, **changes: Any) -> MethodSettings:
     """Settings of a small detector."""
-    small = own(method, "model", {"heads": 4, "refinement_steps": 3})
+    small = own(method, "model", SMALL)
     return find(method).model(**small | changes)
 
 

@@ -136,6 +136,7 @@ def test_a_student_is_trained_from_its_teachers_run_and_scores_from_pictures_alo
     assert made.model.widths.keys() == {"rgb"}
 
 
+@pytest.mark.slow
 def test_more_weight_brings_the_students_features_closer_to_the_teachers(data, tmp_path):
     errors = {}
     for weight in (0.0, 1.0):

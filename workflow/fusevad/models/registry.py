@@ -28,6 +28,7 @@ from fusevad.models.baselines.settings import (
     VadCLIPLoss,
     VadCLIPSettings,
 )
+from fusevad.models.pi_vad.settings import MODALITIES, PIVADLoss, PIVADSettings
 from fusevad.models.settings import (
     BagLoss,
     CrossAttentionSettings,
@@ -85,6 +86,7 @@ class Method:
 
 _BOTH = ("rgb", "motion")
 _AVADCLIP_STUDENT = "fusevad.models.avadclip.student:AVadCLIPStudent"
+_PI_VAD = "fusevad.models.pi_vad.detector:PIVAD"
 
 METHODS: dict[str, Method] = {
     "image-only": Method("single_stream:SingleStream", ("rgb",)),
@@ -137,6 +139,32 @@ METHODS: dict[str, Method] = {
         AVadCLIPStudentLoss,
         taught=True,
         teachers=("avadclip",),
+    ),
+    "pi-vad": Method(
+        _PI_VAD,
+        ("rgb",),
+        PIVADSettings,
+        PIVADLoss,
+        learns_from=MODALITIES,
+        taught=True,
+        teachers=("ur-dmu",),
+    ),
+    "pi-vad-sound": Method(
+        _PI_VAD,
+        ("rgb",),
+        PIVADSettings,
+        PIVADLoss,
+        learns_from=(*MODALITIES, "audio"),
+        taught=True,
+        teachers=("ur-dmu",),
+    ),
+    "pi-vad-true": Method(
+        _PI_VAD,
+        ("rgb", *MODALITIES),
+        PIVADSettings,
+        PIVADLoss,
+        taught=True,
+        teachers=("ur-dmu",),
     ),
     "image-only-distilled": Method(
         "distilled:DistilledImageOnly", ("rgb",), loss=DistillationLoss, taught=True

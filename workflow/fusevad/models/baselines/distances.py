@@ -10,6 +10,7 @@ from fusevad.models.baselines.settings import DistanceSettings
 
 WIDTH = 512
 LAYERS = 2
+STEPS = 1 + LAYERS
 HEADS = 4
 
 
@@ -36,11 +37,17 @@ class DistanceTransformer(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """`B x T x D` and `B x T` to `B x T x 512`."""
-        x = self.embed(x, mask).relu()
-        for i in range(LAYERS):
-            x = x + self.attention[i](self.attention_norms[i](x), mask)
-            x = x + self.feed_forward[i](self.feed_forward_norms[i](x))
+        for place in range(STEPS):
+            x = self.step(place, x, mask)
         return x
+
+    def step(self, place: int, x: Tensor, mask: Tensor) -> Tensor:
+        """One of `STEPS`: the convolution (0), then block by block."""
+        if place == 0:
+            return self.embed(x, mask).relu()
+        i = place - 1
+        x = x + self.attention[i](self.attention_norms[i](x), mask)
+        return x + self.feed_forward[i](self.feed_forward_norms[i](x))
 
 
 class DistanceAttention(nn.Module):

@@ -1,7 +1,7 @@
 """UR-DMU (Zhou et al. 2023): docs/methods/ur-dmu.md."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from fusevad.models.base import Blueprint, Detector
 from fusevad.models.baselines.bags import chosen_mean, highest, mean_or_zero
-from fusevad.models.baselines.distances import WIDTH, DistanceTransformer
+from fusevad.models.baselines.distances import STEPS, WIDTH, DistanceTransformer
 from fusevad.models.losses import kl_to_standard_normal, top_k_mean, video_loss
 from fusevad.models.output import Batch, Distribution, Output
 
@@ -38,11 +38,13 @@ class URDMUOutput(Output):
 
     Attributes:
         features: of the transformer, `B x T x 512`.
+        steps: features after each of the transformer's steps, the last are `features`.
         normal: read from the normal memory; None without memories.
         anomaly: read from the anomaly memory.
     """
 
     features: Tensor
+    steps: tuple[Tensor, ...]
     normal: Read | None
     anomaly: Read | None
 
@@ -68,12 +70,21 @@ class URDMU(Detector):
 
     def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> URDMUOutput:
         """See `Detector.forward`; latent means give the scores, also in training."""
-        x = self.transformer(streams["rgb"], mask)
+        x, steps = streams["rgb"], []
+        for place in range(STEPS):
+            x = self.transformer.step(place, x, mask)
+            steps.append(x)
+        return self.judge(steps)
+
+    def judge(self, steps: Sequence[Tensor]) -> URDMUOutput:
+        """What the memories and the head say of features after each step, by the last ones."""
+        x = steps[-1]
+        known = {"features": x, "steps": tuple(steps)}
         if not self.settings.memory_slots:
-            return URDMUOutput(self._score(x), features=x, normal=None, anomaly=None)
+            return URDMUOutput(self._score(x), normal=None, anomaly=None, **known)
         normal, anomaly = (self._read(m, x) for m in (self.normal_memory, self.anomaly_memory))
         logits = self._score(torch.cat((x, normal.mean + anomaly.mean), dim=-1))
-        return URDMUOutput(logits, features=x, normal=normal, anomaly=anomaly)
+        return URDMUOutput(logits, normal=normal, anomaly=anomaly, **known)
 
     def losses(self, output: URDMUOutput, batch: Batch) -> dict[str, Tensor]:
         """Losses of videos, of the memories' attention, of triplets, of the latent state."""
