@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -29,3 +31,30 @@ def test_results_come_in_the_order_of_the_items(workers):
 def test_a_killed_process_is_one_clear_line():
     with pytest.raises(FusevadError, match="counting: a process was killed"):
         list(in_processes(die_at_three, range(7), 2, "counting", "number"))
+
+
+IMPORTED = """
+import os
+with open("imported", "a") as file:
+    file.write(f"{os.getpid()}\\n")
+def work(shift, number):
+    return shift + number
+"""
+PROGRAM = """
+import slow_to_import
+from functools import partial
+from fusevad.parallel import in_processes
+if __name__ == "__main__":
+    work = partial(slow_to_import.work, 1)
+    assert list(in_processes(work, range(8), 4, "working", "number")) == [*range(1, 9)]
+"""
+
+
+def test_all_processes_share_one_import_of_the_work(tmp_path):
+    (tmp_path / "slow_to_import.py").write_text(IMPORTED)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    subprocess.run([sys.executable, "program.py"], cwd=tmp_path, env=paths, check=True)
+    imports = (tmp_path / "imported").read_text().split()
+    # One is the caller's.
+    assert len(imports) == len(set(imports)) == 2
