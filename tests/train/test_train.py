@@ -174,7 +174,7 @@ def test_a_full_disk_is_one_clear_line_and_no_artifact(data, tmp_path):
     settings = '{"method": "concat", "epochs": 1, "model": {"heads": 2}, "validation_share": 0.2}'
     paths = ["--manifest", data.manifest, *options(data)]
     result = subprocess.run(
-        [sys.executable, script, "train", *paths, "--settings", settings, tmp_path / "run"],
+        [sys.executable, "-B", script, "train", *paths, "--settings", settings, tmp_path / "run"],
         capture_output=True,
         text=True,
     )
