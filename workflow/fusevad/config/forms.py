@@ -19,6 +19,7 @@ from fusevad.data.render.settings import RenderSettings
 from fusevad.data.splice.settings import SpliceSettings
 from fusevad.embed.imported.settings import ImportSettings
 from fusevad.embed.settings import AlignSettings
+from fusevad.embed.streams.registry import KINDS
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
 from fusevad.evaluate.imported.settings import ScoreSettings
@@ -150,6 +151,21 @@ EncoderFile = part(
     align=(AlignChoice | None, None),
 )
 
+StreamsChoice = make_dataclass(
+    "StreamsChoice",
+    [
+        (name, part(name.capitalize(), kind.form, *kind.unchosen) | None, field(default=None))
+        for name, kind in KINDS.items()
+        if kind.unchosen is not None
+    ],
+    namespace={
+        "__pydantic_config__": FORBID,
+        "__doc__": "How streams are made; null, or nothing, for the defaults of one.",
+    },
+    frozen=True,
+    kw_only=True,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class EquivalenceChoice:
@@ -238,6 +254,7 @@ class ConfigFile:
         data_root: by data set, its folder if you already have it; linked, never copied.
         features: by data set, features that you already have, in place of its videos.
         events: by data set, the data set of event streams that a camera recorded of its videos.
+        streams: how further streams are made, by kind.
         table1: experiments that are the rows of Table 1 and of the table of classes.
         radar: experiments of the radar figure (figure 2).
         timelines: the experiment whose scores and weights are drawn over time.
@@ -261,6 +278,7 @@ class ConfigFile:
     data_root: dict[str, str] = field(default_factory=dict)
     features: dict[str, FeatureChoice] = field(default_factory=dict)
     events: dict[str, str] = field(default_factory=dict)
+    streams: StreamsChoice = field(default_factory=StreamsChoice)
     table1: Names
     radar: Names
     timelines: str

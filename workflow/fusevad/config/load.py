@@ -57,6 +57,7 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
         data_root=values.get("data_root", {}),
         features=values.get("features", {}),
         events={key: load_dataset(folder, name) for key, name in values.get("events", {}).items()},
+        chosen={key: each for key, each in values.get("streams", {}).items() if each},
         ablations={},
         study_tables={},
         studies=values["studies"],

@@ -63,6 +63,7 @@ class Config:
     data_root: dict[str, str]
     features: dict[str, dict[str, Any]]
     events: dict[str, Dataset]
+    chosen: dict[str, dict[str, Any]]
     ablations: dict[str, Ablation]
     study_tables: dict[str, dict[str, Any]]
     studies: dict[str, Any]
@@ -130,7 +131,9 @@ class Config:
     def has_stream(self, dataset: str, stream: str) -> bool:
         """Whether a stream of a data set is made from its videos, or imported."""
         imported = self.features.get(dataset, {}).get("streams", {})
-        return is_made(stream) or stream in imported
+        if stream in imported:
+            return True
+        return is_made(stream) and not kind_of(stream).lacks(self.given(dataset))
 
     def streams(self, experiment: str) -> dict[str, str]:
         """Names of the streams that training reads, by role: the method's, and its teacher's."""
@@ -179,7 +182,10 @@ class Config:
         encoder.pop("align", None)
         if encoder["motion_cue_weights"] is None:
             encoder["motion_cue_weights"] = self.learned_tower(dataset)
-        return Given(dataset, chosen.crops, chosen.frame_stride, encoder, self.cues)
+        render = chosen.settings if chosen.origin == "render" else None
+        return Given(
+            dataset, chosen.crops, chosen.frame_stride, encoder, self.cues, self.chosen, render
+        )
 
     def learned_tower(self, dataset: str) -> str:
         """The motion-cue tower that is trained on a data set, for an encoder without one."""

@@ -3,8 +3,9 @@
 Each kind of stream has them in its module `embedder`, as `load_embedder` and `open_source`.
 """
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ from fusevad.embed.image_sources import Chunk
 from fusevad.embed.settings import EmbedSettings, StreamSettings
 from fusevad.embed.streams.registry import kind_of
 from fusevad.encoders.clip import Tower
+from fusevad.encoders.weights import local_file
 from fusevad.files import sha256
 
 
@@ -65,6 +67,21 @@ class Embedder:
     segment: np.ndarray
 
 
+class Ready:
+    """An encoder for sources that compute the vectors themselves.
+
+    Attributes:
+        batch_size: items that are joined at most.
+    """
+
+    batch_size = 256
+    device = torch.device("cpu")
+
+    def embed(self, items: np.ndarray) -> Tensor:
+        """The vectors as they are, (items, D) float32."""
+        return torch.from_numpy(items.astype(np.float32, copy=False))
+
+
 def load_embedder(settings: StreamSettings) -> Embedder:
     """Load the encoder of a stream, as its kind does.
 
@@ -86,6 +103,16 @@ def open_source(settings: StreamSettings, embedder: Embedder, cues: Sequence[Pat
 def _module(settings: StreamSettings) -> ModuleType:
     kind = kind_of(settings.stream)
     return import_module(f"fusevad.embed.streams.{kind.name}.embedder")
+
+
+def settings_provenance(settings: StreamSettings) -> dict[str, str]:
+    """How embeddings are made, if settings say everything; weights by their hash."""
+    values = asdict(settings)
+    if values.get("weights"):
+        values["weights"] = sha256(local_file(values["weights"], f"weights of {settings.stream}"))
+    return {key: json.dumps(value) for key, value in values.items()} | {
+        "fusevad_version": fusevad.__version__
+    }
 
 
 def clip_provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:

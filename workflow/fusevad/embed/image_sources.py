@@ -53,7 +53,7 @@ class FrameSource:
             (time // SEGMENT_FRAMES, crop_images(frame, self.crops, self.image_size))
             for time, frame in zip(times, frames, strict=True)
         )
-        return _chunks(pictures, len(self.crops))
+        return in_chunks(pictures, len(self.crops))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class CueSource:
         Raises:
             FusevadError: the cues are missing or damaged, or their length is not the video's.
         """
-        return _chunks(self._cues(video), len(self.crops))
+        return in_chunks(self._cues(video), len(self.crops))
 
     def _cues(self, video: Video) -> Iterator[tuple[int, np.ndarray]]:
         counts = self.shards.counts(video, self.window, self.threshold)
@@ -86,7 +86,8 @@ class CueSource:
             yield segment, crop_images(cue, self.crops, self.image_size)
 
 
-def _chunks(pictures: Iterator[tuple[int, np.ndarray]], crops: int) -> Iterator[Chunk]:
+def in_chunks(pictures: Iterator[tuple[int, np.ndarray]], crops: int) -> Iterator[Chunk]:
+    """Join pictures, each with its segment and as an array of its crops, into chunks."""
     segments: list[int] = []
     images: list[np.ndarray] = []
     for segment, crop_pictures in pictures:

@@ -177,6 +177,17 @@ def load_image_tower_alone(clip: nn.Module, file: Path) -> None:
     clip.load_state_dict(state, strict=False)
 
 
+def load_state(model: nn.Module, file: Path) -> None:
+    """Load all tensors of a model.
+
+    Raises:
+        FusevadError: unreadable weights, or tensors that don't fit.
+    """
+    state = read_state(file)
+    check_shapes(file, state, model.state_dict())
+    model.load_state_dict(state)
+
+
 def visual_part(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of the image tower."""
     return {name: tensor for name, tensor in state.items() if name.startswith(VISUAL)}

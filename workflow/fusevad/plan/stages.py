@@ -169,7 +169,7 @@ def _tower(jobs: Jobs, key: str) -> Job:
 
 def _embedded(jobs: Jobs, key: str, stream: str) -> Iterator[Job]:
     folder = jobs.config.embedding_folder(key, stream)
-    reads_videos = kind_of(stream).reads_videos
+    reads_videos = kind_of(stream).reads_videos(jobs.config.given(key))
     step = f"embed/{key}/{folder}/{stream}"
     files = jobs.shard_files(key, stream)
     for shard, file in enumerate(files):

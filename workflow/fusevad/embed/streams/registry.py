@@ -14,6 +14,7 @@ from fusevad.parsing import parse
 NAMES = (
     "rgb",
     "motion",
+    "flow",
 )
 KINDS: dict[str, StreamKind] = {
     name: import_module(f"fusevad.embed.streams.{name}.settings").KIND for name in NAMES

@@ -6,10 +6,11 @@ name.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fusevad.cues.settings import MotionCue
+from fusevad.parsing import parse
 
 
 def local_files(values: Iterable[str | None]) -> list[str]:
@@ -27,6 +28,8 @@ class Given:
         frame_stride: RGB embeds every n-th frame of a segment.
         encoder: settings of the CLIP, with the path of a motion-cue tower.
         cues: windows, thresholds and clamp of the motion cues.
+        chosen: the section `streams`, by kind.
+        render: settings of the renderer; None for real videos.
     """
 
     dataset: str
@@ -34,6 +37,8 @@ class Given:
     frame_stride: int
     encoder: Mapping[str, Any]
     cues: Mapping[str, Any]
+    chosen: Mapping[str, Mapping[str, Any]]
+    render: Mapping[str, Any] | None
 
 
 class StreamKind(ABC):
@@ -44,7 +49,7 @@ class StreamKind(ABC):
         title: what readers call it.
         pattern: regular expression of its streams' names.
         form: type of its settings, which have the stream's name as `stream`.
-        reads_videos: whether it is made from videos.
+        unchosen: fields of `form` that the workflow sets; None if it sets all of them.
         version: raised when its embeddings change for the same settings and inputs.
     """
 
@@ -52,7 +57,7 @@ class StreamKind(ABC):
     title: str
     pattern: str
     form: type
-    reads_videos: bool = True
+    unchosen: tuple[str, ...] | None = None
     version: int = 1
 
     def stream(self, cue: MotionCue) -> str:
@@ -64,6 +69,16 @@ class StreamKind(ABC):
         """The motion cue that a stream is made from; None for no cue."""
         del stream
         return None
+
+    def reads_videos(self, given: Given) -> bool:
+        """Whether it is made from videos."""
+        del given
+        return True
+
+    def lacks(self, given: Given) -> str:
+        """What a data set lacks for such a stream, and what to do; empty for nothing."""
+        del given
+        return ""
 
     @abstractmethod
     def folder(self, given: Given) -> str:
@@ -99,3 +114,29 @@ class ClipKind(StreamKind):
         """See `StreamKind.weights`."""
         del stream
         return local_files(given.encoder.get(key) for key in ("model", self.weights_key))
+
+
+class ChosenKind(StreamKind):
+    """A kind whose settings are chosen in the section `streams` of the configuration.
+
+    Its weights are its setting `weights`, if it has one.
+    """
+
+    unchosen = ("stream",)
+
+    @abstractmethod
+    def encoder(self, settings: Mapping[str, Any], given: Given) -> str:
+        """Name of what turns a segment into a vector, as in paths."""
+
+    def folder(self, given: Given) -> str:
+        """See `StreamKind.folder`."""
+        return self.encoder(self.settings(self.name, given), given)
+
+    def settings(self, stream: str, given: Given) -> dict[str, Any]:
+        """See `StreamKind.settings`."""
+        chosen = given.chosen.get(self.name) or {}
+        return asdict(parse(self.form, {"stream": stream, **chosen}, f"streams.{self.name}"))
+
+    def weights(self, stream: str, given: Given) -> list[str]:
+        """See `StreamKind.weights`."""
+        return local_files([self.settings(stream, given).get("weights")])

@@ -14,8 +14,12 @@ class Motion(ClipKind):
     title = "motion cue"
     pattern = STREAM_PATTERN
     form = EmbedSettings
-    reads_videos = False
     weights_key = "motion_cue_weights"
+
+    def reads_videos(self, given: Given) -> bool:
+        """See `StreamKind.reads_videos`."""
+        del given
+        return False
 
     def stream(self, cue: MotionCue) -> str:
         """See `StreamKind.stream`."""

@@ -17,8 +17,8 @@ from fusevad.embed.streams.registry import (
 )
 from fusevad.errors import FusevadError
 
-ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("rgb", "motion-T16-thr10", "motion-released-T8-thr25", "motion-camera-T32-thr1")
+ROOT = Path(__file__).resolve().parents[3]
+NAMES = ("rgb", "flow", "motion-T16-thr10", "motion-released-T8-thr25", "motion-camera-T32-thr1")
 
 
 @pytest.mark.parametrize("stream", NAMES)
@@ -31,7 +31,7 @@ def test_a_name_of_a_stream_belongs_to_one_kind(stream):
 
 @pytest.mark.parametrize("stream", ["", "rgb2", "motion", "motion-T16", "Rgb", "rgb|motion"])
 def test_other_names_are_refused_in_a_line_with_the_kinds(stream):
-    with pytest.raises(FusevadError, match=r"unknown; use rgb.* of rgb, motion"):
+    with pytest.raises(FusevadError, match=r"unknown; use rgb.* of rgb, motion, flow"):
         kind_of(stream)
     assert not re.fullmatch(PATTERN, stream)
 
