@@ -358,7 +358,7 @@ def test_captions_name_the_anomaly_where_it_happens_and_not_elsewhere():
         {"fps": []},
         {"noise": [1.0]},
         {"preset": "slowest"},
-        {"anomaly_share": [0.1, 0.9]},
+        {"anomaly_share": [0.1, 0.96]},
         {"classes": ["earthquake"]},
         {"train_normal": -1},
     ],

@@ -40,6 +40,13 @@ def encoder(tmp_path_factory):
     return make_encoder(tmp_path_factory.mktemp("encoder"))
 
 
+@pytest.fixture
+def on_cpu(monkeypatch):
+    """Towers in float32, also where there is a GPU, which computes in bfloat16."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+@pytest.mark.usefixtures("on_cpu")
 def test_embedding_is_open_clips_own_without_normalisation(encoder):
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     tensor = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
@@ -52,6 +59,7 @@ def test_embedding_is_open_clips_own_without_normalisation(encoder):
     assert np.abs(np.linalg.norm(result, axis=1) - 1).min() > 0.01
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_motion_cues_fill_three_channels_of_their_own_tower(encoder):
     cues = np.random.default_rng(0).random((2, 32, 32), np.float32)
     tower = load_cue_tower(encoder)

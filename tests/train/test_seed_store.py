@@ -290,7 +290,7 @@ def test_training_on_bins_scores_every_segment(data, tmp_path):
         ({"optimizer": {"name": "lion"}}, r"optimizer\.name: 'lion'"),
         ({"model": {"nu": 0}}, r"model: nu: 0: .*greater than 0"),
         ({"model": {"covariance_rank": 2}}, r"'student-t': model\.covariance_rank: unknown"),
-        ({"method": "magic"}, "method 'magic' is unknown; choose one of bn-wvad"),
+        ({"method": "magic"}, "method 'magic' is unknown; choose one of avadclip"),
         ({"epoch": 3}, r"epoch: unknown; did you mean 'epochs'"),
     ],
 )

@@ -1,5 +1,6 @@
 """The records of a run's epochs, and validation's choice of an epoch; imports no torch."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,14 +22,18 @@ class EpochRecord:
         epoch: from 0.
         terms: the method's losses by name, weighted; columns `loss_NAME`.
         validation_auc, validation_loss: of the held-out videos, by their video-level labels.
+        within_share: of the variance of the scores of held-out videos, the share within videos;
+            needs no labels. Near 0 all segments of a video score alike: the seed has collapsed.
+            None: of a run from before it was recorded.
     """
 
     epoch: int
     terms: Mapping[str, float]
     validation_auc: float
     validation_loss: float
+    within_share: float | None = None
 
-    def row(self) -> dict[str, float]:
+    def row(self) -> dict[str, float | None]:
         """A row of the table; `loss` is the sum of the terms."""
         return {
             "epoch": self.epoch,
@@ -36,13 +41,16 @@ class EpochRecord:
             **{f"{_TERM}{name}": value for name, value in self.terms.items()},
             "validation_auc": self.validation_auc,
             "validation_loss": self.validation_loss,
+            "within_share": self.within_share,
         }
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "EpochRecord":
         """From a row of the table; other columns are ignored."""
         terms = {k.removeprefix(_TERM): v for k, v in row.items() if k.startswith(_TERM)}
-        return cls(int(row["epoch"]), terms, row["validation_auc"], row["validation_loss"])
+        validation = (row["validation_auc"], row["validation_loss"])
+        share = row.get("within_share", math.nan)
+        return cls(int(row["epoch"]), terms, *validation, None if math.isnan(share) else share)
 
 
 def best_epoch(history: Sequence[EpochRecord]) -> int:

@@ -211,6 +211,23 @@ class LabelledTest:
         return {name: _areas(scores, segments) for name, segments in self._classes.items()}
 
 
+def within_share(videos: Sequence[NDArray[np.floating]]) -> float:
+    """Share of the variance of scores that lies within videos, in [0, 1]; each video counts alike.
+
+    It needs no labels. A detector whose segments all see one another can give every segment of a
+    video the same score, which judges videos well and finds nothing in them.
+
+    >>> within_share([np.array([0.2, 0.2]), np.array([0.8, 0.8])])
+    0.0
+    >>> within_share([np.array([0.2, 0.8]), np.array([0.8, 0.2])])
+    1.0
+    """
+    within = np.mean([scores.var() for scores in videos])
+    between = np.var([scores.mean() for scores in videos])
+    total = within + between
+    return float(within / total) if total else 0.0
+
+
 def _areas(scores: NDArray[np.floating], segments: LabelledSegments) -> dict[str, float]:
     ranking = Ranking.of(scores, segments.positive, segments.negative)
     return {kind: area(ranking) for kind, area in _AREAS.items()}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fusevad.encoders.text import ClassNames, ClassTexts
 from fusevad.errors import FusevadError
-from fusevad.models.losses import video_loss
+from fusevad.models.losses import background_loss, video_loss
 from fusevad.models.output import Batch, Output
 from fusevad.models.registry import Method, find
 from fusevad.models.settings import BagLoss, MethodSettings
@@ -65,8 +65,15 @@ class Detector(nn.Module, ABC):
         """
 
     def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Weighted terms by name; training minimises their sum. By default, only the video loss."""
+        """The method's weighted terms by name; by default, only the video loss."""
         return {"classification": video_loss(output, batch, self.loss)}
+
+    def objective(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """All terms whose sum training minimises: `losses`, and a background term if one is set."""
+        terms = self.losses(output, batch)
+        if self.loss.background == 0:
+            return terms
+        return terms | {"background": background_loss(output, batch, self.loss)}
 
     @property
     def dim(self) -> int:

@@ -5,7 +5,12 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from fusevad.models.base import Blueprint, Detector
-from fusevad.models.layers import Refinement, TemporalEncoder, attention_layer
+from fusevad.models.layers import (
+    Refinement,
+    TemporalEncoder,
+    attention_layer,
+    attention_masks,
+)
 from fusevad.models.output import Output
 
 
@@ -29,14 +34,10 @@ class CrossAttentionFusion(Detector):
 
     def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> Output:
         """See `Detector.forward`."""
-        padding = ~mask if self.settings.mask_padding else None
+        masks = attention_masks(self.settings, mask)
         rgb = self.rgb_encoder(streams["rgb"], mask)
         motion = self.motion_encoder(streams["motion"], mask)
-        from_motion, _ = self.rgb_to_motion(
-            rgb, motion, motion, key_padding_mask=padding, need_weights=False
-        )
-        from_rgb, _ = self.motion_to_rgb(
-            motion, rgb, rgb, key_padding_mask=padding, need_weights=False
-        )
+        from_motion, _ = self.rgb_to_motion(rgb, motion, motion, **masks, need_weights=False)
+        from_rgb, _ = self.motion_to_rgb(motion, rgb, rgb, **masks, need_weights=False)
         fused = (self.rgb_norm(rgb + from_motion) + self.motion_norm(motion + from_rgb)) / 2
         return Output(self.classifier(self.refinement(fused)).squeeze(-1))

@@ -1,5 +1,8 @@
 """Layers that several methods use: the temporal encoder and the refinement."""
 
+from typing import TypedDict
+
+import torch
 from torch import Tensor, nn
 
 from fusevad.errors import FusevadError
@@ -20,6 +23,29 @@ def attention_layer(settings: TemporalSettings, dim: int) -> nn.MultiheadAttenti
     return nn.MultiheadAttention(dim, settings.heads, dropout=settings.dropout, batch_first=True)
 
 
+class AttentionMasks(TypedDict):
+    """Arguments of `nn.MultiheadAttention` that say which segments attend to which."""
+
+    key_padding_mask: Tensor | None
+    attn_mask: Tensor | None
+
+
+def attention_masks(settings: TemporalSettings, mask: Tensor) -> AttentionMasks:
+    """Let segments attend to real segments (`mask_padding`) at most `window` away.
+
+    With a window, a segment may always attend to itself: padding far from the end of a video would
+    otherwise see nothing, and a softmax over nothing is no number.
+    """
+    if settings.window is None:
+        return {"key_padding_mask": ~mask if settings.mask_padding else None, "attn_mask": None}
+    place = torch.arange(mask.shape[1], device=mask.device)
+    distance = (place[:, None] - place).abs()
+    seen = (distance <= settings.window).expand(len(mask), -1, -1)
+    if settings.mask_padding:
+        seen = seen & mask[:, None] | (distance == 0)
+    return {"key_padding_mask": None, "attn_mask": ~seen.repeat_interleave(settings.heads, dim=0)}
+
+
 class TemporalEncoder(nn.Module):
     """Self-attention over the segments of one modality, then a layer norm ("whitening").
 
@@ -29,7 +55,7 @@ class TemporalEncoder(nn.Module):
 
     def __init__(self, settings: TemporalSettings, dim: int) -> None:
         super().__init__()
-        self.mask_padding = settings.mask_padding
+        self.settings = settings
         self.attention = nn.ModuleList(
             attention_layer(settings, dim) for _ in range(settings.layers)
         )
@@ -37,10 +63,10 @@ class TemporalEncoder(nn.Module):
         self.whiten = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """`B x T x D` embeddings and `B x T` mask to `B x T x D`; padding is not attended to."""
-        padding = ~mask if self.mask_padding else None
+        """`B x T x D` embeddings and `B x T` mask to `B x T x D`; see `attention_masks`."""
+        masks = attention_masks(self.settings, mask)
         for attention, norm in zip(self.attention, self.norms, strict=True):
-            attended, _ = attention(x, x, x, key_padding_mask=padding, need_weights=False)
+            attended, _ = attention(x, x, x, **masks, need_weights=False)
             x = norm(x + attended)
         return self.whiten(x)
 

@@ -1,4 +1,4 @@
-"""Losses that methods share: of a video by its highest segments, KL, alignment, distillation."""
+"""Losses that methods share: a video by its highest or lowest segments, KL, alignment, teacher."""
 
 import torch
 from torch import Tensor
@@ -30,6 +30,20 @@ def video_loss(output: Output, batch: Batch, settings: BagLoss) -> Tensor:
     """Cross-entropy between the videos' labels and the means of their highest scores."""
     videos = top_k_mean(output.logits.sigmoid(), batch.mask, settings.top_k_divisor)
     return functional.binary_cross_entropy(videos, batch.labels.to(videos.dtype))
+
+
+def background_loss(output: Output, batch: Batch, settings: BagLoss) -> Tensor:
+    """`-log(1 - m)`, weighted, averaged over videos; `m`: mean of a video's lowest scores.
+
+    Top-k losses are content with a video whose segments all score alike; this term is not: it keeps
+    the lowest segments of anomalous videos at 0 as well (docs/methods/local.md).
+    """
+    scores = output.logits.sigmoid()
+    k = (batch.mask.sum(dim=1) * settings.background_share).floor().clamp(min=1)
+    lowest = scores.masked_fill(~batch.mask, 2.0).sort(dim=1).values
+    chosen = torch.arange(scores.shape[1], device=scores.device) < k[:, None]
+    means = (lowest * chosen).sum(dim=1) / k
+    return settings.background * functional.binary_cross_entropy(means, torch.zeros_like(means))
 
 
 def kl_to_standard_normal(distribution: Distribution) -> Tensor:

@@ -66,6 +66,8 @@ class TemporalSettings(MethodSettings):
             (`separate`, the released code: docs/released.md), or one a step, together with about
             the parameters of a shared one (`narrow`, ours).
         mask_padding: do not attend to padded segments; the released code does.
+        window: a segment attends to so many segments before and after it; None: to the whole video,
+            as in the paper. Ours (docs/methods/local.md).
     """
 
     layers: Whole = 2
@@ -75,6 +77,7 @@ class TemporalSettings(MethodSettings):
     refinement_rate: float = 0.5
     refinement_networks: Literal["shared", "separate", "narrow"] = "shared"
     mask_padding: bool = True
+    window: Whole | None = None
 
     @property
     def pads_to_longest(self) -> bool:
@@ -181,11 +184,17 @@ class BagLoss:
     Attributes:
         top_k_divisor: a video of `n` segments has the mean of its `n // top_k_divisor + 1` highest
             scores; validation uses the same score (IEF-VAD, section 4).
+        background: weight of `losses.background_loss`; no paper has this term. Ours
+            (docs/methods/local.md).
+        background_share: of a video's segments, those with the lowest scores, that the term counts
+            as normal.
     """
 
     __pydantic_config__ = FORBID
 
     top_k_divisor: Natural = 16
+    background: NonNegative = 0.0
+    background_share: Annotated[float, Field(gt=0, le=1)] = 0.25
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ later.
 import multiprocessing
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -40,6 +41,10 @@ from fusevad.train.seed_key import SeedKey
 from fusevad.train.seed_run import SeedData, SeedRun
 from fusevad.train.seed_store import KeptSeed
 from fusevad.train.settings import TrainSettings
+
+# Of 200 runs of the paper's methods on development data, 27 had less within videos; 6 of these had
+# failed (test AUC under 75), and 2 of the other 173 (docs/methods/local.md).
+COLLAPSED = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ def train(
     inputs = _RunInputs(settings, data, seeds, store or folder / ".progress")
     _train_missing([inputs], workers, memory_mb, folder.name)
     _assemble(inputs, folder)
+    _warn_of_collapse(inputs)
     if store is None:
         shutil.rmtree(inputs.store)
 
@@ -313,6 +319,17 @@ def _explain(failure: BaseException, store: Path) -> NoReturn:
             "again: it resumes at the last epoch of each seed"
         ) from failure
     raise failure
+
+
+def _warn_of_collapse(inputs: _RunInputs) -> None:
+    for seed in inputs.seeds:
+        share = inputs.kept(seed).history()[-1].within_share
+        if share is not None and share < COLLAPSED:
+            print(
+                f"seed {seed}: only {share:.0%} of the variance of its scores of held-out videos is"
+                " within videos: it may have collapsed (docs/methods/local.md)",
+                file=sys.stderr,
+            )
 
 
 def _assemble(inputs: _RunInputs, folder: Path) -> None:

@@ -1,7 +1,9 @@
 """What decides the bits of a trained seed; imports nothing heavy, as `fusevad gc` needs it too."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from fusevad.files import settings_hash
 from fusevad.models.registry import method_version
@@ -36,7 +38,16 @@ class SeedKey:
     def folder(self, store: Path) -> Path:
         """Where a store keeps seeds of this key: `cpu-0123456789ab`."""
         versions = {"version": STAGES["train"].version, **method_version(self.settings.method)}
-        return store / f"{self.device}-{settings_hash(asdict(self) | versions)}"
+        return store / f"{self.device}-{settings_hash(_set(asdict(self)) | versions)}"
+
+
+def _set(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are not None, so that a new setting that is not used changes no key."""
+    return {
+        key: _set(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if value is not None
+    }
 
 
 def record_file(folder: Path, seed: int) -> Path:

@@ -17,7 +17,7 @@ from fusevad.embed.store import Streams, bin_segments, pool_segments
 from fusevad.encoders.text import ClassNames, ClassTexts
 from fusevad.errors import DivergedError, FusevadError
 from fusevad.evaluate.history import EpochRecord, best_epoch
-from fusevad.evaluate.metrics import Ranking
+from fusevad.evaluate.metrics import Ranking, within_share
 from fusevad.evaluate.scoring import TrainedDetector
 from fusevad.files import keep, kept
 from fusevad.models.base import Detector, build
@@ -161,7 +161,7 @@ class SeedRun:
                 f" no finite numbers; lower the learning rate, {self.settings.learning_rate:g}"
             )
         crops = len(samples[0].crops)
-        return self.model.losses(output.averaged(crops), batch.averaged(crops))
+        return self.model.objective(output.averaged(crops), batch.averaged(crops))
 
     def _batch(self, samples: Sequence[Sample]) -> Batch:
         s = self.settings
@@ -183,8 +183,8 @@ class SeedRun:
         s = self.settings
         return pool_segments(x, s.max_segments) if s.bins is None else bin_segments(x, s.bins)
 
-    def _validate(self) -> tuple[float, float]:
-        """Video-level AUC and cross-entropy of the held-out training videos."""
+    def _validate(self) -> tuple[float, float, float]:
+        """Of the held-out training videos: video-level AUC and cross-entropy, `within_share`."""
         videos = self.split.validation
         found = self.detector.score(self.data.streams, [video.name for video in videos])
         divisor = self.settings.loss.top_k_divisor
@@ -192,7 +192,8 @@ class SeedRun:
         labels = torch.tensor([video.anomalous for video in videos]).float()
         ranking = Ranking.of(scores.numpy(), labels.numpy(), 1 - labels.numpy())
         loss = functional.binary_cross_entropy(scores, labels)
-        return ranking.auc(), float(loss)
+        segments = [x[:, 0].double().numpy() for x in found.segments.values()]
+        return ranking.auc(), float(loss), within_share(segments)
 
     def _save(self) -> None:
         state = {

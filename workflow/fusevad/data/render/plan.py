@@ -150,7 +150,7 @@ def _intervals(
     low, high = settings.anomaly_share
     least = min(max(low, MIN_SECONDS * fps / frames), high)
     total = int(np.ceil(rng.uniform(least, high) * frames))
-    total = min(total, int(0.4 * frames))
+    total = min(total, int(max(0.4, high) * frames))
     free = frames - total
     if label == "vandalism":  # paint stays, so nothing normal can follow
         return ((frames - total, frames),)

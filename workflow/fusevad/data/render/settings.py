@@ -67,7 +67,7 @@ class RenderSettings:
             "width": self.width >= 64 and self.width % 2 == 0,
             "height": self.height >= 48 and self.height % 2 == 0,
             "seconds": 0 < self.seconds[0] <= self.seconds_mode <= self.seconds[1],
-            "anomaly_share": 0.05 <= self.anomaly_share[0] <= self.anomaly_share[1] <= 0.4,
+            "anomaly_share": 0.05 <= self.anomaly_share[0] <= self.anomaly_share[1] <= 0.95,
             "people": 0 <= self.people[0] <= self.people[1],
             "figure_pixels": 0 < self.figure_pixels[0] <= self.figure_pixels[1],
             "anomaly_strength": 0 < self.anomaly_strength[0] <= self.anomaly_strength[1],
