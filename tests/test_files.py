@@ -113,3 +113,20 @@ def test_files_of_running_processes_and_of_users_are_never_removed(tmp_path):
             other.touch()
         remove_abandoned(tmp_path)
         assert temporary.exists() and all(other.exists() for other in others)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"video,frames\na\0b,16\n", "a NUL character"), (b"a," * 40_000, "too many columns")],
+)
+def test_a_table_that_pandas_would_misread_is_one_line(tmp_path, content, message):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(FusevadError, match=rf"a\.csv: not a CSV table \({message}|{message}"):
+        read_csv(tmp_path / "a.csv", ["video", "frames"], text=("video",))
+
+
+def test_a_table_of_gigabytes_is_not_read(tmp_path):
+    with (tmp_path / "a.csv").open("wb") as file:
+        file.truncate(3 << 30)
+    with pytest.raises(FusevadError, match=r"a\.csv: not a CSV table \(3221225472 bytes"):
+        read_csv(tmp_path / "a.csv", ["video"], text=("video",))

@@ -47,6 +47,7 @@ def test_a_hash_or_a_name_that_begins_like_a_number_is_text(text):
         ("a: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
         ("a: 0x" + "f" * 5000, "line 1: a number of too many digits"),
         ("a: 1" + ":59" * 5000, "line 1: a number of too many digits"),
+        ("a: 1" + ":59" * 300_000, "line 1: a number of too many digits"),
         ("a: 1" + ":59" * 5000 + ".5", "not of its type"),
     ],
 )
@@ -74,3 +75,18 @@ def test_values_of_another_reader_are_checked_too():
     with pytest.raises(ValueError, match="aliases multiply"):
         yaml_text.check_values(yaml.safe_load(bomb("[x]", "[{}]")))
     yaml_text.check_values(json.loads('{"a": [1, 2, {"b": 3}]}'))
+
+
+def test_more_values_than_a_configuration_has_are_refused_before_they_are_made(monkeypatch):
+    monkeypatch.setattr(yaml_text, "_MOST", 50)
+    with pytest.raises(ValueError, match="more than 50 values"):
+        yaml_text.load("[" + "1, " * 60 + "1]")
+
+
+@pytest.mark.parametrize("name", ["mine.yaml", "mine.json"])
+def test_a_file_of_gigabytes_is_not_read(tmp_path, name):
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.truncate(3 << 30)  # zeros, which take no room on the disk
+    with pytest.raises(FusevadError, match=rf"{name}: .*3221225472 bytes"):
+        read_yaml(path)

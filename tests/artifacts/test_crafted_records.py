@@ -12,9 +12,9 @@ from dvc.utils.serialize import dump_yaml, load_yaml
 
 from fusevad.artifacts.merge import merge_records
 from fusevad.artifacts.store import Store
-from fusevad.artifacts.tracked import parse_tracked
+from fusevad.artifacts.tracked import parse_tracked, read_records
 from fusevad.errors import FusevadError
-from fusevad.plan.records import parse_record
+from fusevad.plan.records import parse_record, read_record
 from tests.made_up_store import MANIFEST, RUN, clone, make, published, share, workspace
 
 DATA = "data@rendered-tiny"
@@ -207,3 +207,11 @@ def test_a_record_without_end_is_damaged() -> None:
         parse_record(text.encode(), "a.json")
     with pytest.raises(FusevadError, match="not JSON"):
         parse_record(b"[" * 100_000, "a.json")
+
+
+def test_records_of_gigabytes_are_not_read(tmp_path: Path) -> None:
+    for name, read in (("dvc.lock", read_records), ("a.provenance.json", read_record)):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(3 << 30)
+        with pytest.raises(FusevadError, match=name):
+            read(tmp_path / name)

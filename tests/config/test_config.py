@@ -105,6 +105,18 @@ def test_released_values_differ_by_data_set(values, folder):
         ({"features": {"rendered": {"layout": "i3d"}}}, r"features\.rendered\.folder: missing"),
         ({"hyperparameters": {"epoch": 3}}, r"hyperparameters\.epoch: .*mean 'epochs'\?"),
         ({"hyperparameters": {"model": {"mu": 3}}}, r"hyperparameters\.model\.mu: .*mean 'nu'\?"),
+        (
+            {"data_root": {"rendered": "--help"}},
+            r"data_root\.rendered: '--help': starts with a dash.*write \./--help",
+        ),
+        ({"data_root": {"rendered": "a\0b"}}, r"data_root\.rendered: 'a\\x00b': not a path"),
+        ({"data_root": {"rendered": "a\ud800"}}, r"data_root\.rendered: .*: not a path"),
+        ({"data_root": {"rendered": ""}}, r"data_root\.rendered: '': not a path"),
+        (
+            {"features": {"rendered": {"layout": "i3d", "folder": "-x"}}},
+            r"features\.rendered\.folder: '-x': starts with a dash",
+        ),
+        ({"hyperparameters": {"epochs": 10**12}}, r"hyperparameters\.epochs: .*equal to 100000"),
         ({"hyperparameters": {"epochs": -3}}, r"hyperparameters\.epochs: -3: .*greater"),
         ({"hyperparameters": {"base": "secret"}}, r"secret\.yaml: no such file"),
     ],

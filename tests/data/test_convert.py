@@ -1,13 +1,15 @@
 """Frame folders and event streams become videos without loss."""
 
+import io
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from fusevad.data.recorded.convert import event_counts, to_video
+from fusevad.data.recorded.convert import check_raw_video, event_counts, to_video
 from fusevad.data.recorded.inventory import RawVideo
 from fusevad.data.recorded.settings import EventSettings, FrameSettings, LayoutSettings
 from fusevad.errors import FusevadError
@@ -101,6 +103,14 @@ def test_an_event_stream_becomes_a_video_without_loss(tmp_path):
         ([[3, 5], [6, 7]], [[0, 0], [0, 0]], "not lists of one length"),
         ([3, 5], [0, 8], "events outside 8x6"),
         ([3, 5], [0, -1], "events outside 8x6"),
+        ([-7, 5], [0, 0], "from -7 to 5 microseconds, not within a day"),
+        ([3, 365 * 86_400_000_000], [0, 0], "not within a day"),
+        ([3.0, np.nan], [0, 0], "fractions or NaN"),
+        ([3, 5], [0, 1.5], "fractions or NaN"),
+        (np.array([3, 5], "M8[us]"), [0, 0], "values of type datetime64"),
+        ([False, True], [0, 0], "values of type bool"),
+        ([3, 5], ["0", "1"], "values of type <U1"),
+        (np.array([3, None]), [0, 0], "values of type object"),
     ],
 )
 def test_an_event_stream_that_makes_no_sense_is_named(tmp_path, times, columns, message):
@@ -122,3 +132,52 @@ def test_a_file_that_is_no_event_stream_is_named(tmp_path):
     for name in "abcde":
         with pytest.raises(FusevadError, match=f"{name}.npz: not an event stream"):
             list(event_counts(tmp_path / f"{name}.npz", SENSOR))
+
+
+def picture(side: int, form: str) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", (side, side)).save(stream, form)
+    return stream.getvalue()
+
+
+def claimed(width: int, height: int) -> bytes:
+    """A small JPEG file whose header states another size."""
+    content = bytearray(picture(16, "JPEG"))
+    place = content.index(b"\xff\xc0") + 5
+    content[place : place + 4] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        claimed(60_000, 60_000),
+        claimed(12_000, 12_000),
+        picture(16, "PNG"),
+        picture(16, "EPS"),  # Pillow would start Ghostscript
+    ],
+    ids=["bomb", "more than 8K", "PNG", "EPS"],
+)
+def test_frames_are_jpeg_files_of_at_most_8k(tmp_path, content):
+    path = tmp_path / "001.jpg"
+    path.write_bytes(content)
+    raw = RawVideo("a", (path,), "frames")
+    layout = LayoutSettings(frames=FrameSettings("frames", 25))
+    for read in (
+        lambda: check_raw_video(raw, layout),
+        lambda: to_video(raw, layout, tmp_path / "out"),
+    ):
+        with pytest.raises(FusevadError, match=r"001\.jpg: ") as error:
+            read()
+        assert "\n" not in str(error.value)
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_folder_whose_name_is_a_pattern_has_its_own_pictures(tmp_path):
+    """FFmpeg would look for `1/001.jpg` in place of `%d/001.jpg`."""
+    for folder, side in (("%d", 32), ("1", 16)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "001.jpg").write_bytes(picture(side, "JPEG"))
+    raw = RawVideo("a", (tmp_path / "%d" / "001.jpg",), "frames")
+    video = to_video(raw, LayoutSettings(frames=FrameSettings("*", 25)), tmp_path / "out")
+    assert probe(video).width == 32

@@ -1,5 +1,7 @@
 """Scores of other people's detectors: every form of file, judged on frames, or one clear line."""
 
+import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -272,3 +274,46 @@ def test_the_same_video_twice_is_an_error(given):
     arrays = given.save(given.draw(SEGMENTS))
     given.save(arrays, "again/{}.npy")
     assert "is also in" in given.error(BY_SEGMENT)
+
+
+ROWS = [f"{frame},0.5" for frame in range(33)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (ROWS[::-1], "frame 31 is not after the one before"),
+        ([*ROWS[:-1], ROWS[-2]], "frame 31 is not after the one before"),
+        ([*ROWS[:-1], "32"], "a row of 1 cells, expected 2"),
+        ([*ROWS[:-1], "32,0.5,7"], "a row of 3 cells, expected 2"),
+        ([*ROWS[:-1], "32,0_5"], "'0_5' is not a number"),
+        ([*ROWS[:-1], "32,٠.٥"], "is not a number"),
+        ([*ROWS[:-1], "32,=1+1"], "'=1\\+1' is not a number"),
+        ([*ROWS[:-1], "32," + "1" * 20_000], "a line of 20004 characters"),
+    ],
+    ids=["reversed", "twice", "short", "long", "underscore", "digits", "formula", "endless"],
+)
+def test_a_table_of_scores_says_what_it_means_or_is_one_line(given, rows, message):
+    given.save(given.draw(FRAMES))
+    file = given.scores / "Normal_Videos_003_x264.csv"
+    file.with_suffix(".npy").unlink()
+    file.write_text("\n".join(["frame,score", *rows]) + "\n")
+    assert re.search(message, given.error(BY_FRAME))
+    file.write_text("\n".join(["frame,score", *ROWS]) + "\n")
+    given.judge(BY_FRAME)
+
+
+def test_scores_of_gigabytes_and_pipes_are_not_read(given):
+    given.save(given.draw(FRAMES))
+    file = given.scores / "Normal_Videos_003_x264.npy"
+    with file.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(
+            stream, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)}
+        )
+    assert "too large" in given.error(BY_FRAME)
+    with file.open("r+b") as stream:
+        stream.truncate(8 << 30)
+    assert "8589934592 bytes" in given.error(BY_FRAME)
+    file.unlink()
+    os.mkfifo(file)
+    assert "a folder, pipe or device" in given.error(BY_FRAME)

@@ -13,9 +13,11 @@ import os
 import platform
 import re
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 
 # Written for a missing number in a table.
 _NO_NUMBER = ("", "NA", "N/A", "NaN", "nan", "null")
-
-
+# Bytes of a table, and of its first line: ten times as many as the largest that is written here.
+_LARGEST_TABLE, _LONGEST_HEADER = 1 << 28, 1 << 16
 # Table of hashes in a folder that is one output of a job.
 HASHES = "SHA256SUMS"
 # Marks the temporary files of this machine: other machines' process numbers mean nothing here.
@@ -197,6 +199,30 @@ def write_json(value: Mapping[str, Any], final: Path) -> None:
     write_text(json.dumps(value, indent=2) + "\n", final)
 
 
+def check_size(path: Path, most: int) -> None:
+    """Check a file of others before it is read.
+
+    Raises:
+        ValueError: it is a pipe, a device or a folder, or has more than `most` bytes.
+        OSError: it can't be looked at.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("a folder, pipe or device")
+    if found.st_size > most:
+        raise ValueError(f"{found.st_size} bytes, and at most {most} belong in such a file")
+
+
+def read_limited(path: Path, most: int = 64 << 20) -> bytes:
+    """Read a file of others: a configuration, a record or notes, unless it may have more.
+
+    Raises:
+        ValueError, OSError: as `check_size`, or it can't be read.
+    """
+    check_size(path, most)
+    return path.read_bytes()
+
+
 def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.DataFrame:
     """Read a table and check that it has `columns`; read `text` columns as strings.
 
@@ -213,15 +239,16 @@ def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.D
     if not path.is_file():
         raise FusevadError(f"{path}: no such file; run the stage that makes it first")
     try:
-        missing_texts = _missing_texts(path, text)
+        content = _table_content(path)
+        missing_texts = _missing_texts(content, text)
         frame = pd.read_csv(
-            path,
+            BytesIO(content),
             dtype=dict.fromkeys(text, str),
             keep_default_na=False,
             na_values=missing_texts,
             skip_blank_lines=not set(columns) <= set(text),
         )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (pd.errors.ParserError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise FusevadError(f"{path}: not a CSV table ({reason}); make it again") from error
     missing = [column for column in columns if column not in frame.columns]
@@ -236,11 +263,25 @@ def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.D
     return frame.dropna(how="all") if set(columns) <= set(text) else frame
 
 
-def _missing_texts(path: Path, text: Collection[str]) -> dict[str, list[str]]:
+def _table_content(path: Path) -> bytes:
+    """The bytes of a table.
+
+    Raises:
+        ValueError: pandas would read them for hours, or cut texts off.
+    """
+    content = read_limited(path, _LARGEST_TABLE)
+    if b"\0" in content:
+        raise ValueError("a NUL character")
+    if len(content.split(b"\n", 1)[0]) > _LONGEST_HEADER:
+        raise ValueError("a first line of too many columns")
+    return content
+
+
+def _missing_texts(content: bytes, text: Collection[str]) -> dict[str, list[str]]:
     """Texts that mean a missing value, by column, in the form that pandas takes."""
     import pandas as pd
 
-    columns = pd.read_csv(path, nrows=0).columns
+    columns = pd.read_csv(BytesIO(content), nrows=0).columns
     return {column: [""] if column in text else [*_NO_NUMBER] for column in columns}
 
 

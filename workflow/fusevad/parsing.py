@@ -171,11 +171,12 @@ def read_yaml(path: Path) -> Any:
     import yaml
 
     from fusevad import yaml_text
+    from fusevad.files import read_limited
 
     if not path.is_file():
         raise FusevadError(f"{path}: no such file; check the name in the configuration")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_limited(path).decode()
         return _json(text) if path.suffix == ".json" else yaml_text.load(text)
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
         line = " ".join(str(error).split())
@@ -206,8 +207,10 @@ def read_noted(path: Path) -> Any:
     Raises:
         FusevadError: the file is missing or damaged.
     """
+    from fusevad.files import read_limited
+
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_limited(path))
     except (OSError, ValueError, RecursionError) as error:
         raise FusevadError(f"{path}: missing or damaged; delete it and run again") from error
 

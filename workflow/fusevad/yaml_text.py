@@ -11,6 +11,8 @@ _BASE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 T = TypeVar("T")
 
 _DEEPEST = 100
+# Values of a file: each takes half a kilobyte while it is read.
+_MOST = 3_000_000
 # Bits of a whole number: more than any has, and few enough to be printed.
 _LONGEST = 1024
 # What PyYAML raises, beside its own errors, for a value that does not fit its tag.
@@ -40,10 +42,12 @@ _Loader.add_implicit_resolver(
 
 
 def _whole_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
-    value = loader.construct_yaml_int(node)
-    if value.bit_length() > _LONGEST:
-        raise ValueError(f"line {node.start_mark.line + 1}: a number of too many digits")
-    return value
+    # Not after its value is made: the time of `1:59:59` grows with the square of its length.
+    if len(node.value) <= 2 * _LONGEST:
+        value = loader.construct_yaml_int(node)
+        if value.bit_length() <= _LONGEST:
+            return value
+    raise ValueError(f"line {node.start_mark.line + 1}: a number of too many digits")
 
 
 _OldLoader.add_constructor("tag:yaml.org,2002:int", _whole_number)
@@ -117,7 +121,9 @@ def check_expansion(root: T, children: Callable[[T], Iterable[T]]) -> None:
 def _check_depth(text: str | bytes) -> None:
     """Check before nodes are made: libyaml's own recursion ends in a crash."""
     depth = 0
-    for event in yaml.parse(text, _BASE):
+    for number, event in enumerate(yaml.parse(text, _BASE)):
+        if number > _MOST:
+            raise ValueError(f"more than {_MOST} values")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:

@@ -25,7 +25,7 @@ from fusevad.artifacts.trusted import LockedStage, in_results, listed_files, loc
 from fusevad.artifacts.units import Unit
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
-from fusevad.files import remove_abandoned, temporary_path, write_text
+from fusevad.files import read_limited, remove_abandoned, temporary_path, write_text
 
 if TYPE_CHECKING:
     from dvc_data.hashfile.db import HashFileDB
@@ -128,7 +128,11 @@ class Store:
         new = {folder: self._outs[folder] for folder in folders if folder not in self._listings}
         self._obtain(new, ignore)
         for folder, md5 in new.items():
-            self._listings[folder] = listed_files(self._cached(md5).read_bytes(), folder)
+            try:
+                content = read_limited(self._cached(md5))
+            except ValueError as error:
+                raise FusevadError(f"{folder}: DVC's list of the folder: {error}") from error
+            self._listings[folder] = listed_files(content, folder)
 
     # Fetching
 
@@ -147,8 +151,15 @@ class Store:
         self._obtain(self._required(paths), progress)
 
     def read(self, path: str) -> bytes:
-        """Content of a small recorded file that has been fetched."""
-        return self._cached(self._required([path])[path]).read_bytes()
+        """Content of a small recorded file that has been fetched.
+
+        Raises:
+            FusevadError: it is not small.
+        """
+        try:
+            return read_limited(self._cached(self._required([path])[path]))
+        except ValueError as error:
+            raise FusevadError(f"{path}: {error}; have it pushed again") from error
 
     def restore(self, paths: Iterable[str]) -> None:
         """Put fetched files into the workspace: all or, after an error, none of them.

@@ -11,6 +11,7 @@ from fusevad import yaml_text
 from fusevad.artifacts.units import Unit
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
+from fusevad.files import read_limited
 from fusevad.parsing import parse
 from fusevad.plan.stage import SHARED_UNITS, UNITS
 
@@ -24,8 +25,18 @@ _MAIN = "config/config.yaml"
 
 
 def read_records(path: Path) -> dict[str, Any]:
-    """Content of `dvc.lock` or `.dvc/tracked.yaml`; empty if there is no such file."""
-    return parse_records(path.read_bytes(), str(path)) if path.is_file() else {}
+    """Content of `dvc.lock` or `.dvc/tracked.yaml`; empty if there is no such file.
+
+    Raises:
+        FusevadError: it is too large, or as `parse_records`.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        content = read_limited(path)
+    except ValueError as error:
+        raise FusevadError(f"{path}: {error}; take it from git again") from error
+    return parse_records(content, str(path))
 
 
 def parse_records(text: str | bytes, source: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fusevad.artifacts.check import Finding
 from fusevad.artifacts.trusted import in_results
 from fusevad.errors import FusevadError
-from fusevad.files import write_json
+from fusevad.files import read_limited, write_json
 from fusevad.parsing import parse
 
 UNFIT = "results/.unfit"
@@ -44,8 +44,8 @@ def move_back() -> list[str]:
     if not _LAST.is_file():
         raise FusevadError(f"{_LAST}: no such file: nothing has been moved away")
     try:
-        values = json.loads(_LAST.read_bytes())
-    except ValueError as error:
+        values = json.loads(read_limited(_LAST))
+    except (ValueError, RecursionError) as error:
         raise FusevadError(f"{_LAST}: not JSON; move the files back by hand") from error
     moved = parse(dict[str, str], values, str(_LAST))
     for old, new in moved.items():

@@ -5,6 +5,7 @@ from them. Imports nothing heavy.
 """
 
 import inspect
+import unicodedata
 from collections.abc import Hashable
 from dataclasses import MISSING, dataclass, field, fields, make_dataclass
 from typing import Annotated, Any, Literal, TypeVar
@@ -95,6 +96,18 @@ def _each_once(values: T) -> T:
 
 
 _Once = AfterValidator(_each_once)
+
+
+def _place(path: str) -> str:
+    """A path in the configuration, which becomes an argument of a command."""
+    if path.startswith("-"):
+        raise ValueError(f"starts with a dash, as options of commands do; write ./{path}")
+    if not path or any(unicodedata.category(each) in ("Cc", "Cs") for each in path):
+        raise ValueError("not a path: empty, or with control characters or half characters")
+    return path
+
+
+Place = Annotated[str, AfterValidator(_place)]
 _Some = Field(min_length=1, json_schema_extra={"uniqueItems": True})
 Names = Annotated[tuple[str, ...], _Once, _Some]
 # Generators of random numbers take 64 bits, and training makes a number an epoch of a seed's.
@@ -121,7 +134,7 @@ FeatureChoice = part(
         videos: whether the videos are available too, to give lengths and times.
         text_tower: file in config/encoders/ of the CLIP that made the features, for methods that
             learn texts of the classes.""",
-    folder=(str, MISSING),
+    folder=(Place, MISSING),
     videos=(bool, False),
     text_tower=(str | None, None),
 )
@@ -275,7 +288,7 @@ class ConfigFile:
     cues: CueChoice
     motion_cue: Cue
     on_bad_video: Literal["stop", "skip"] = "stop"
-    data_root: dict[str, str] = field(default_factory=dict)
+    data_root: dict[str, Place] = field(default_factory=dict)
     features: dict[str, FeatureChoice] = field(default_factory=dict)
     events: dict[str, str] = field(default_factory=dict)
     streams: StreamsChoice = field(default_factory=StreamsChoice)
@@ -340,8 +353,8 @@ ImportedScores = part(
     "order",
     doc="""scores: by data set, the folder with a file a video, or one file with all scores.
         order: by data set, the list of videos that one file has scores of, in its order.""",
-    scores=(dict[str, str], MISSING),
-    order=(dict[str, str] | None, None),
+    scores=(dict[str, Place], MISSING),
+    order=(dict[str, Place] | None, None),
 )
 
 

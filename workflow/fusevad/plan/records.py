@@ -10,7 +10,7 @@ from typing import Any
 
 import fusevad
 from fusevad.errors import FusevadError
-from fusevad.files import HASHES, folder_size, remove_abandoned, sha256, write_json
+from fusevad.files import HASHES, folder_size, read_limited, remove_abandoned, sha256, write_json
 from fusevad.parsing import FORBID, from_text_or_file, parse
 from fusevad.plan.lineage import record_path, settings_digest
 
@@ -177,8 +177,8 @@ def read_record(path: Path) -> Record:
         FusevadError: it is damaged.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        content = read_limited(path)
+    except (OSError, ValueError) as error:
         raise FusevadError(f"{path}: missing or damaged record; {_AGAIN}") from error
     return parse_record(content, str(path))
 

@@ -14,6 +14,9 @@ from fusevad.parsing import FORBID, parse
 # In the settings of a job, in place of a learning rate that a search chooses before it runs.
 SEARCHED = "searched"
 
+# Ten thousand times as many as methods train: a list of all of them is made.
+_MOST_EPOCHS = 100_000
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -79,7 +82,7 @@ class TrainSettings:
     model: MethodSettings
     loss: BagLoss
     phases: tuple[Phase, ...] = ()
-    epochs: Natural = 10
+    epochs: Annotated[int, Field(ge=1, le=_MOST_EPOCHS)] = 10
     batch_size: Annotated[int, Field(ge=2)] = 64
     sampling: Literal["balanced", "joint"] = "balanced"
     drop_last: bool = False

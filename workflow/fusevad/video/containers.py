@@ -20,8 +20,8 @@ _DEMUXERS = (
     "vc1", "wtv", "yuv4mpegpipe",
 )  # fmt: skip
 # Pixels of a picture: 8K UHD. A decoder keeps up to 17 pictures, whatever the size of the file.
-_LARGEST = 7680 * 4320
-_CODEC_BOUNDS = {"max_pixels": str(_LARGEST)}
+MOST_PIXELS = 7680 * 4320
+_CODEC_BOUNDS = {"max_pixels": str(MOST_PIXELS)}
 _ONLY_THIS_FILE = {
     "protocol_whitelist": "file",
     "format_whitelist": ",".join(_DEMUXERS),
@@ -65,7 +65,7 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
         raise FusevadError(
             f"{path}: unknown video codec; convert it to H.264, or set on_bad_video: skip"
         )
-    if stream.width * stream.height > _LARGEST:
+    if stream.width * stream.height > MOST_PIXELS:
         raise FusevadError(
             f"{path}: pictures of {stream.width} x {stream.height} pixels, more than 8K UHD; scale"
             " them down, or set on_bad_video: skip"

@@ -1,10 +1,9 @@
 """Convert frame folders and event streams to lossless videos, so that one decoder reads all."""
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,23 +11,18 @@ import av
 import numpy as np
 from PIL import Image
 
+from fusevad.arrays import read_npz
 from fusevad.data.recorded.inventory import RawVideo
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, settings_hash
-from fusevad.video.containers import open_container
+from fusevad.video.containers import MOST_PIXELS, open_container
 
 _SOURCE = "FUSEVAD_SOURCE"
-# Errors of numpy for files that are empty, cut off, damaged, or have one array without a name.
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    KeyError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# Microseconds of a day: longer than any recording, and a file of three events may state a year.
+_LONGEST = 86_400_000_000
+_JPEG = ("JPEG",)
+_NO_IMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def to_video(raw: RawVideo, layout: LayoutSettings, folder: Path) -> Path:
@@ -75,12 +69,13 @@ def check_raw_video(raw: RawVideo, layout: LayoutSettings) -> None:
     size = None
     for path in raw.files:
         try:
-            with Image.open(path) as image:
+            found = _jpeg_size(path)
+            with Image.open(path, formats=_JPEG) as image:
                 image.load()
-        except (OSError, SyntaxError) as error:
+        except _NO_IMAGE as error:
             raise FusevadError(f"{path}: not a readable image ({error}); get it again") from error
-        size = size or image.size
-        _check_size(path, image.size, size)
+        size = size or found
+        _check_size(path, found, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +91,23 @@ def read_events(path: Path, settings: EventSettings) -> Events:
     """All events of a file, of either polarity.
 
     Raises:
-        FusevadError: the file lacks one of the arrays t, x and y, they differ in length, times are
-            not in order, or events are outside the sensor.
+        FusevadError: the file lacks one of the arrays t, x and y, they differ in length or are not
+            whole numbers, times are not in order, or events are outside the sensor or a day.
     """
     try:
-        with np.load(path) as arrays:
-            times, columns, rows = (np.asarray(arrays[key]) for key in ("t", "x", "y"))
-    except _UNREADABLE as error:
+        times, columns, rows = map(_whole, read_npz(path, ("t", "x", "y")))
+    except (OSError, ValueError) as error:
         raise FusevadError(f"{path}: not an event stream ({error}); get it again") from error
     if times.ndim != 1 or not times.shape == columns.shape == rows.shape:
         raise FusevadError(f"{path}: t, x and y are not lists of one length; get it again")
     # Not by their differences, which are never negative for unsigned numbers.
     if not len(times) or np.any(times[1:] < times[:-1]):
         raise FusevadError(f"{path}: its times are empty or not in order; get it again")
+    if times[0] < 0 or times[-1] > _LONGEST:
+        raise FusevadError(
+            f"{path}: times from {times[0]} to {times[-1]} microseconds, not within a day; get it"
+            " again, or let its clock start with the video"
+        )
     if (
         min(columns.min(), rows.min()) < 0
         or columns.max() >= settings.width
@@ -118,6 +117,19 @@ def read_events(path: Path, settings: EventSettings) -> Events:
             f"{path}: events outside {settings.width}x{settings.height}; correct width and height"
         )
     return Events(times, columns, rows)
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    """Whole numbers, which may be stored as floating-point ones.
+
+    Raises:
+        ValueError: they are not whole.
+    """
+    if values.dtype.kind != "f":
+        return values
+    if not np.isfinite(values).all() or np.any(values != np.rint(values)):
+        raise ValueError("fractions or NaN where whole numbers belong")
+    return values.astype(np.int64)
 
 
 def event_counts(path: Path, settings: EventSettings) -> Iterator[np.ndarray]:
@@ -147,7 +159,8 @@ def _mux_images(
     container: av.container.OutputContainer, images: tuple[Path, ...], fps: int
 ) -> None:
     size = _jpeg_size(images[0])
-    with av.open(str(images[0])) as first:
+    # Its bytes, not its name: FFmpeg takes `%d` and the like in a name for a pattern of files.
+    with av.open(BytesIO(images[0].read_bytes()), format="jpeg_pipe") as first:
         stream = container.add_stream_from_template(first.streams.video[0])
     stream.time_base = Fraction(1, fps)
     for number, path in enumerate(images):
@@ -172,10 +185,13 @@ def _encode_events(
 
 def _jpeg_size(path: Path) -> tuple[int, int]:
     try:
-        with Image.open(path, formats=["JPEG"]) as image:
-            return image.size
-    except OSError as error:
+        with Image.open(path, formats=_JPEG) as image:
+            width, height = image.size
+    except _NO_IMAGE as error:
         raise FusevadError(f"{path}: not a JPEG image ({error}); get it again") from error
+    if width * height > MOST_PIXELS:
+        raise FusevadError(f"{path}: {width}x{height} pixels, more than 8K UHD; scale it down")
+    return width, height
 
 
 def _check_size(path: Path, size: tuple[int, int], first: tuple[int, int]) -> None:

@@ -1,24 +1,34 @@
 """Files of scores that other people's detectors gave, as one score a frame of every test video."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from fusevad.arrays import read_npy
 from fusevad.data.names import one_spelling
 from fusevad.data.truth import LabelledVideo
 from fusevad.errors import FusevadError
 from fusevad.evaluate.imported.settings import ScoreSettings
+from fusevad.files import check_size
 
 Floats = NDArray[np.float64]
 _SUFFIXES = (".npy", ".csv", ".txt")
 # What published lists and files have between a video's name and the suffix.
 _ENDINGS = re.compile(r"_i3d|_c3d|_C|__\d+")
 _SCORE = "score"
+_ORDERS = ("frame", "segment")
+_NUMBER = re.compile(
+    r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE
+)
+# Bytes: the scores of ten days of frames, and more than any list or table of them has.
+_LARGEST_ARRAY, _LARGEST_TEXT = 1 << 28, 100 << 20
+_LONGEST_LINE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,7 @@ def _from_folder(folder: Path, videos: Sequence[LabelledVideo]) -> dict[str, Giv
     for name, path in files.items():
         try:
             given[name] = GivenScores(path, _values(path))
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError) as error:
             bad[name] = " ".join(str(error).split())
     if bad:
         raise FusevadError(
@@ -135,7 +145,7 @@ def _from_list(
     listed = _listed(order, names)
     try:
         values = _values(file)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())
         raise FusevadError(f"{file}: unreadable scores ({reason}); export them again") from error
     known = _lengths([len(names[name].labels) for name in listed], settings)
@@ -169,8 +179,9 @@ def _lengths(frames: Sequence[int], settings: ScoreSettings) -> dict[str, list[i
 def _listed(order: Path, names: Mapping[str, object]) -> list[str]:
     """Videos of a list, each once: its lines begin with a path or a name."""
     try:
+        check_size(order, _LARGEST_TEXT)
         lines = order.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise FusevadError(f"{order}: unreadable list of videos; correct `order`") from error
     words = [re.split(r"[,\s]", line.strip())[0] for line in lines]
     found = [_video(word.replace("\\", "/").rpartition("/")[2], names) for word in words]
@@ -203,8 +214,6 @@ def _require_all(place: Path, names: Mapping[str, object] | set[str], found: obj
 def _values(path: Path) -> Floats:
     """Numbers of a file, one after the other."""
     array = _array(path) if path.suffix == ".npy" else _column(path)
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"values of type {array.dtype}")
     longest = max(array.shape, default=0)
     if array.size != longest or not array.size:
         raise ValueError(f"an array of {' x '.join(map(str, array.shape)) or 'one number'}")
@@ -212,19 +221,60 @@ def _values(path: Path) -> Floats:
 
 
 def _array(path: Path) -> NDArray[np.generic]:
+    check_size(path, _LARGEST_ARRAY)
     with path.open("rb") as file:
-        return np.lib.format.read_array(file, allow_pickle=False)
+        return read_npy(file, _LARGEST_ARRAY)
 
 
 def _column(path: Path) -> Floats:
     """A column of numbers: the only one, or the one with the heading `score`."""
-    lines = [line.split(",") for line in path.read_text(encoding="utf-8-sig").split("\n") if line]
-    place = 0
-    if lines and _SCORE in (heads := [cell.strip() for cell in lines[0]]):
-        place, lines = heads.index(_SCORE), lines[1:]
-    elif lines and len(lines[0]) > 1:
-        raise ValueError("several columns, none with the heading 'score'")
-    return np.array([float(cells[place]) for cells in lines])
+    check_size(path, _LARGEST_TEXT)
+    with path.open(encoding="utf-8-sig") as file:
+        rows = filter(None, map(_cells, file))
+        first = next(rows, [])
+        if _SCORE not in first:
+            if len(first) > 1:
+                raise ValueError("several columns, none with the heading 'score'")
+            return np.fromiter(map(_number, chain(first, _only(rows))), np.float64)
+        if len(set(first)) < len(first):
+            raise ValueError("two columns with one heading")
+        return np.fromiter(map(_number, _of_scores(first, rows)), np.float64)
+
+
+def _of_scores(heads: Sequence[str], rows: Iterable[list[str]]) -> Iterator[str]:
+    """Cells of the column of scores; a column `frame` or `segment` says that they are in order."""
+    places = [place for place, head in enumerate(heads) if head in _ORDERS]
+    last = [-1.0] * len(places)
+    for cells in _whole_rows(rows, len(heads)):
+        numbers = [_number(cells[place]) for place in places]
+        if any(number <= before for number, before in zip(numbers, last, strict=True)):
+            raise ValueError(f"{heads[places[0]]} {cells[places[0]]} is not after the one before")
+        last = numbers
+        yield cells[heads.index(_SCORE)]
+
+
+def _only(rows: Iterable[list[str]]) -> Iterator[str]:
+    return (cells[0] for cells in _whole_rows(rows, 1))
+
+
+def _whole_rows(rows: Iterable[list[str]], width: int) -> Iterator[list[str]]:
+    for cells in rows:
+        if len(cells) != width:
+            raise ValueError(f"a row of {len(cells)} cells, expected {width}")
+        yield cells
+
+
+def _cells(line: str) -> list[str]:
+    if len(line) > _LONGEST_LINE:
+        raise ValueError(f"a line of {len(line)} characters")
+    return [cell.strip() for cell in line.split(",")] if line.strip() else []
+
+
+def _number(cell: str) -> float:
+    """A number as programs write it: `float` also takes `1_0` and digits of other scripts."""
+    if not _NUMBER.fullmatch(cell):
+        raise ValueError(f"{cell[:20]!r} is not a number")
+    return float(cell)
 
 
 def _fault(values: Floats, frames: int, settings: ScoreSettings) -> str | None:
