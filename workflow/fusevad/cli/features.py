@@ -154,6 +154,16 @@ def convert_event_clip(
 
 
 @app.command()
+def convert_wav2clip(
+    out: Path, checkpoint: Annotated[Path, typer.Option(help="The published checkpoint.")]
+) -> None:
+    """Embeddings: convert the published Wav2CLIP to safetensors of an audio tower in OUT."""
+    from fusevad.encoders.audio import convert_wav2clip as convert
+
+    convert(checkpoint, out)
+
+
+@app.command()
 def import_features(
     folder: Path,
     manifest: Manifest,

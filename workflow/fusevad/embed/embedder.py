@@ -66,6 +66,11 @@ class Embedder:
     provenance: dict[str, str]
     segment: np.ndarray
 
+    @property
+    def dim(self) -> int:
+        """Features of a segment."""
+        return self.encoder.embed(self.segment).shape[1]
+
 
 class Ready:
     """An encoder for sources that compute the vectors themselves.

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from fusevad.data.manifest import Video, read_manifest, shard
-from fusevad.embed.embedder import Encoder, load_embedder, open_source
+from fusevad.embed.embedder import Embedder, Encoder, load_embedder, open_source
 from fusevad.embed.image_sources import Chunk
 from fusevad.embed.read_ahead import reading_ahead
 from fusevad.embed.settings import StreamSettings
@@ -23,6 +23,7 @@ from fusevad.embed.shards import (
     whole_videos,
     write_shard,
 )
+from fusevad.embed.streams.registry import kind_of
 from fusevad.errors import FusevadError
 from fusevad.files import keep, kept, progress_folder
 
@@ -78,7 +79,10 @@ def embed_shard(
         reading_ahead(source, list(todo.values()), workers) as read,
     ):
         for part, (video, chunks) in zip(todo, read, strict=True):
-            _save_part(part, video, _embed_video(video, chunks, encoder, bar))
+            vectors = _embed_video(video, chunks, embedder, bar)
+            if not kind_of(settings.stream).may_lack:
+                _check_whole(video, settings.stream, vectors)
+            _save_part(part, video, vectors)
     _join_parts(keys, parts, provenance, out_file)
     shutil.rmtree(progress)
 
@@ -91,12 +95,16 @@ def _progress_bar(stream: str, videos: Sequence[Video], todo: Sequence[Video]) -
     )
 
 
-def _embed_video(video: Video, chunks: Iterable[Chunk], encoder: Encoder, bar: tqdm) -> np.ndarray:
+def _embed_video(
+    video: Video, chunks: Iterable[Chunk], embedder: Embedder, bar: tqdm
+) -> np.ndarray:
     """(segments, crops, D) float32: the mean over the pictures of each segment.
 
-    Sums stay on the encoder's device, so that a GPU keeps computing while images are read.
+    Segments without any are zeros: they lack the stream. Sums stay on the encoder's device, so that
+    a GPU keeps computing while images are read.
     """
     bar.set_postfix_str(video.name)
+    encoder = embedder.encoder
     sums: Tensor | None = None
     pictures = np.zeros(video.segments, np.float32)
     done = 0
@@ -110,15 +118,29 @@ def _embed_video(video: Video, chunks: Iterable[Chunk], encoder: Encoder, bar: t
         pictures[segments] += counts
         bar.update(int(segments[-1]) + 1 - done)
         done = int(segments[-1]) + 1
-    return sums.cpu().numpy() / pictures[:, None, None]
+    bar.update(video.segments - done)
+    if sums is None:
+        return np.zeros((video.segments, 1, embedder.dim), np.float32)
+    return sums.cpu().numpy() / np.maximum(pictures, 1)[:, None, None]
+
+
+def _check_whole(video: Video, stream: str, vectors: np.ndarray) -> None:
+    """No segment is without the stream."""
+    lacking = np.flatnonzero(~vectors.any(axis=(1, 2)))
+    if len(lacking):
+        raise FusevadError(
+            f"{video.path}: segment {lacking[0]} has nothing of stream {stream}, or its embedding"
+            " is all zeros; check the encoder's weights"
+        )
 
 
 def _batches(chunks: Iterable[Chunk], encoder: Encoder) -> Iterator[Chunk]:
-    """Join chunks up to the encoder's batch size."""
+    """Join chunks of images of one shape, up to the encoder's batch size."""
     joined: list[Chunk] = []
     images = 0
     for chunk in chunks:
-        if joined and images + len(chunk.images) > encoder.batch_size:
+        fits = images + len(chunk.images) <= encoder.batch_size
+        if joined and not (fits and chunk.images.shape[1:] == joined[0].images.shape[1:]):
             yield _join_chunks(joined)
             joined, images = [], 0
         joined.append(chunk)

@@ -15,6 +15,7 @@ NAMES = (
     "rgb",
     "motion",
     "flow",
+    "audio",
 )
 KINDS: dict[str, StreamKind] = {
     name: import_module(f"fusevad.embed.streams.{name}.settings").KIND for name in NAMES

@@ -50,6 +50,7 @@ class StreamKind(ABC):
         pattern: regular expression of its streams' names.
         form: type of its settings, which have the stream's name as `stream`.
         unchosen: fields of `form` that the workflow sets; None if it sets all of them.
+        may_lack: whether segments may have nothing of it: their embeddings are zeros.
         version: raised when its embeddings change for the same settings and inputs.
     """
 
@@ -58,6 +59,7 @@ class StreamKind(ABC):
     pattern: str
     form: type
     unchosen: tuple[str, ...] | None = None
+    may_lack: bool = False
     version: int = 1
 
     def stream(self, cue: MotionCue) -> str:

@@ -1,0 +1,109 @@
+"""The sound of a video, in time with its frames."""
+
+import numpy as np
+import pytest
+
+from fusevad.errors import FusevadError
+from fusevad.video.sound import read_sound
+from tests.made_up_sound import tone_at, write_sounding
+from tests.made_up_videos import CLIPS, cut
+
+RATE = 16000
+FRAMES = 64  # four segments of 0.8 s
+EDGES = [0.0, 0.8, 1.6, 2.4, 3.2]
+
+
+def heard(path) -> list[tuple[float, float] | None]:
+    """When the tone is on in each segment, in seconds from its start; None without sound."""
+    found = []
+    for samples in read_sound(path, EDGES, RATE):
+        loud = np.flatnonzero(np.abs(samples) > 0.1) if samples is not None else ()
+        found.append((loud[0] / RATE, loud[-1] / RATE) if len(loud) else None)
+    return found
+
+
+def present(path, edges=EDGES) -> list[bool]:
+    return [samples is not None for samples in read_sound(path, edges, RATE)]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [
+        ("a.mkv", "pcm_s16le", 16000),
+        ("a.mkv", "pcm_s16le", 8000),
+        ("a.mkv", "pcm_s16le", 44100),
+        ("a.mp4", "aac", 48000),
+        ("a.mp4", "aac", 22050),
+    ],
+)
+def test_a_tone_is_heard_in_its_segment_at_its_time_whatever_rate_and_codec(
+    tmp_path, name, codec, rate
+):
+    samples = tone_at(3.2, rate, (1.8, 2.2))
+    path = write_sounding(tmp_path / name, FRAMES, [samples], rate, codec)
+    first, second, third, last = heard(path)
+    assert first is second is last is None
+    assert third == pytest.approx((0.2, 0.6), abs=0.02)
+    assert present(path) == [True] * 4
+
+
+def test_a_segment_has_as_many_samples_as_it_lasts(tmp_path):
+    path = write_sounding(tmp_path / "a.mkv", FRAMES, [tone_at(3.2, RATE, (0, 3.2))])
+    lengths = [len(samples) for samples in read_sound(path, [0, 0.8, 1.0, 3.2], RATE)]
+    assert lengths == [12800, 3200, 35200]
+
+
+def test_several_channels_are_mixed(tmp_path):
+    silence, tone = np.zeros(int(3.2 * RATE), np.float32), tone_at(3.2, RATE, (0.9, 1.5))
+    path = write_sounding(tmp_path / "a.mkv", FRAMES, [silence, tone])
+    assert heard(path)[1] == pytest.approx((0.1, 0.7), abs=0.02)
+    assert present(path) == [True] * 4
+
+
+def test_sound_that_starts_late_and_ends_early_is_absent_before_and_after(tmp_path):
+    samples = tone_at(1.0, RATE, (0.2, 0.6))
+    path = write_sounding(tmp_path / "a.mkv", FRAMES, [samples], starts=0.9)
+    assert present(path) == [False, True, False, False]
+    assert heard(path)[1] == pytest.approx((0.3, 0.7), abs=0.02)
+
+
+@pytest.mark.parametrize("first_frame", [0.5, 1.3])
+def test_time_counts_from_the_first_frame_not_from_the_first_sound(tmp_path, first_frame):
+    samples = tone_at(5, RATE, (first_frame + 0.9, first_frame + 1.5))
+    path = write_sounding(tmp_path / "a.mkv", FRAMES, [samples], first_frame=first_frame)
+    assert heard(path)[1] == pytest.approx((0.1, 0.7), abs=0.02)
+
+
+def test_silence_is_sound_and_no_sound_is_not(tmp_path):
+    silent = write_sounding(tmp_path / "a.mkv", FRAMES, [np.zeros(int(3.2 * RATE), np.float32)])
+    mute = write_sounding(tmp_path / "b.mkv", FRAMES)
+    assert present(silent) == [True] * 4
+    assert present(mute) == [False] * 4
+
+
+def test_a_long_segment_is_cut_from_many_pieces(tmp_path):
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * RATE).astype(np.float32)
+    path = write_sounding(tmp_path / "a.mkv", FRAMES, [samples])
+    (found,) = read_sound(path, [0, 3], RATE)
+    np.testing.assert_allclose(found, samples, atol=1e-4)
+
+
+def test_a_file_that_is_no_video_is_one_line(tmp_path):
+    (tmp_path / "a.mp4").write_text("no video")
+    with pytest.raises(FusevadError, match=r"a\.mp4: not a"):
+        list(read_sound(tmp_path / "a.mp4", EDGES, RATE))
+
+
+def test_sound_that_is_cut_off_is_absent_from_there_on(tmp_path):
+    samples = tone_at(3.2, RATE, (0, 3.2))
+    path = cut(write_sounding(tmp_path / "a.mkv", FRAMES, [samples]), 0.6)
+    parts = present(path)
+    assert parts == sorted(parts, reverse=True)
+    assert (parts[0], parts[-1]) == (True, False)
+
+
+@pytest.mark.skipif(not CLIPS.is_dir(), reason="needs ../shared/data/surveillance-fight")
+def test_real_clips_have_sound_for_all_their_length_or_none():
+    for path in sorted(CLIPS.rglob("*.mp4"))[:12]:
+        parts = present(path, [0, 0.5, 1.0, 1.5])
+        assert len(parts) == 3 and len(set(parts)) == 1

@@ -1,0 +1,115 @@
+"""The sound of a video, segment by segment, in time with its frames."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from fusevad.errors import FusevadError
+from fusevad.video.containers import REPLACE, open_container, picture_stream, reason
+
+# A piece of sound that is early or late by less follows the piece before: clocks are rounded.
+_JITTER = 0.02  # seconds
+# A part with sound in less than this share of its time has none.
+_LEAST_SHARE = 0.5
+
+
+def read_sound(
+    path: Path, edges: Sequence[float], rate: int
+) -> Iterator[NDArray[np.float32] | None]:
+    """The sound of each part of a video, mixed to one channel.
+
+    Where sound is missing within a part (it starts later, ends earlier, or has a gap), samples are
+    zero. Memory is that of a part, whatever the length of the video.
+
+    Args:
+        path: a video file.
+        edges: (parts + 1,) seconds from the first frame, ascending.
+        rate: samples a second, to which sound is converted.
+
+    Yields:
+        samples in -1..1, (samples,), as many as the part is long; None for a part without sound,
+        which is not silence.
+
+    Raises:
+        FusevadError: the file is no readable video, or its sound can't be decoded.
+    """
+    begin = _first_picture(path)
+    limits = [round(edge * rate) for edge in edges]
+    with open_container(path) as container:
+        pieces = _placed(_pieces(path, container, rate), begin, rate)
+        yield from _parts(pieces, limits)
+
+
+def _first_picture(path: Path) -> float:
+    """Time stamp of the first frame in seconds."""
+    with open_container(path) as container:
+        stream = picture_stream(container, path)
+        try:
+            frame = next(container.decode(stream), None)
+        except av.FFmpegError as error:
+            raise FusevadError(f"{path}: decoding fails ({reason(error)}); {REPLACE}") from error
+    return 0.0 if frame is None or frame.time is None else float(frame.time)
+
+
+def _pieces(
+    path: Path, container: InputContainer, rate: int
+) -> Iterator[tuple[float | None, NDArray[np.float32]]]:
+    """Time stamp in seconds and samples, of the first stream of sound that can be decoded."""
+    stream = next((each for each in container.streams.audio if each.codec_context), None)
+    if stream is None:
+        return
+    resampler = AudioResampler(format="fltp", layout="mono", rate=rate)
+    # None at the end gives what the resampler still holds.
+    for frame in chain(_decoded(path, container, stream), [None]):
+        for piece in resampler.resample(frame):
+            yield piece.time, piece.to_ndarray()[0]
+
+
+def _decoded(path: Path, container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
+    try:
+        yield from container.decode(stream)
+    except (av.FFmpegError, ValueError) as error:
+        raise FusevadError(
+            f"{path}: its sound can't be decoded ({reason(error)}); {REPLACE}, or remove the sound"
+        ) from error
+
+
+def _placed(
+    pieces: Iterator[tuple[float | None, NDArray[np.float32]]], begin: float, rate: int
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Place of each piece in samples from the first frame, ascending; what overlaps is cut off."""
+    end: int | None = None
+    for time, samples in pieces:
+        place = end if time is None else round((time - begin) * rate)
+        if place is None or (end is not None and abs(place - end) <= _JITTER * rate):
+            place = end or 0
+        if end is not None and place < end:
+            samples, place = samples[end - place :], end
+        if len(samples):
+            end = place + len(samples)
+            yield place, samples
+
+
+def _parts(
+    pieces: Iterator[tuple[int, NDArray[np.float32]]], limits: Sequence[int]
+) -> Iterator[NDArray[np.float32] | None]:
+    """Cut pieces at limits; None for a part that has too little of them."""
+    place, samples = next(pieces, (limits[-1], np.empty(0, np.float32)))
+    for start, stop in pairwise(limits):
+        part, covered = np.zeros(stop - start, np.float32), 0
+        while place < stop:
+            first, last = max(place, start), min(place + len(samples), stop)
+            if first < last:
+                part[first - start : last - start] = samples[first - place : last - place]
+                covered += last - first
+            if place + len(samples) > stop:
+                break
+            place, samples = next(pieces, (limits[-1], samples[:0]))
+        yield part if covered and covered >= _LEAST_SHARE * len(part) else None
