@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from fusevad.config.load import load
 from fusevad.report import latex
-from fusevad.report.ablation import LabelledRow, make_ablation
+from fusevad.report.ablation import LabelledRow, Shown, make_ablation
 from tests.made_up_runs import SEEDS, make_up
 
 SHAPES = {"gaussian": ((3, 4), (4,)), "student-t": ((3, 4), (1000,))}
@@ -34,7 +34,8 @@ def ablation(made_up, folder, parameters, labels=None):
     ]
     files = folder / "table8.tex", folder / "table8.csv"
     make_ablation(
-        "table8", "Title", rows, [made_up.dataset], "validation", None, list(SEEDS), parameters,
+        "table8", "Title", rows, [made_up.dataset], "validation", None, list(SEEDS),
+        Shown(parameters=parameters),
         *files,
     )  # fmt: skip
     return files[0].read_text(), pd.read_csv(files[1])
@@ -52,6 +53,62 @@ def test_the_parameters_of_each_row_are_counted_in_its_weights(made_up, tmp_path
     text, table = ablation(made_up, tmp_path, parameters=False)
     assert "Parameters" not in text
     assert "parameters" not in table
+
+
+def with_events(made_up) -> None:
+    """Each run's events: `student-t` finds half of them, others a fifth."""
+    for row in made_up.rows:
+        found = 0.5 if row.name == "student-t" else 0.2
+        rows = [
+            (seed, "validation", counting, iou, name, found + 0.1 * (counting == "ours") + add)
+            for seed in SEEDS
+            for counting in ("ours", "released")
+            for iou, add in (("0.1", 0.1), ("0.2", -0.1))
+            for name in ("fire", "mean")
+        ]
+        columns = ["seed", "protocol", "counting", "iou", "class", "value"]
+        file = row.runs["rendered"] / "localisation.csv"
+        pd.DataFrame(rows, columns=columns).to_csv(file, index=False)
+
+
+def papers_table(made_up, folder):
+    """A table of another paper with events, whose numbers are of other data sets and methods."""
+    with_events(made_up)
+    published = folder / "published.csv"
+    published.write_text(
+        "row,dataset,metric,mean,std\n"
+        "student-t,xd-violence,AP,85.53,\nstudent-t,cctv-fights,mAP,27.44,\n"
+        "Somebody,xd-violence,AP,80.01,\n"
+    )
+    rows = [LabelledRow(r.name, {"Method": r.label}, r) for r in made_up.rows if r.name in SHAPES]
+    shown = Shown("AVadCLIP", events=True, all_printed=True)
+    files = folder / "avadclip-1.tex", folder / "avadclip-1.csv"
+    make_ablation(
+        "avadclip-1", "Title", rows, [made_up.dataset], "validation", published, list(SEEDS), shown,
+        *files,
+    )  # fmt: skip
+    return files[0].read_text(), pd.read_csv(files[1])
+
+
+def test_all_numbers_of_a_paper_are_shown_with_methods_and_data_sets_that_are_not_run(
+    made_up, tmp_path
+):
+    text, table = papers_table(made_up, tmp_path)
+    assert "Printed in the AVadCLIP paper, nothing re-run" in text
+    lines = [line for line in text.splitlines() if "85.53" in line or "80.01" in line]
+    assert [line.split(" &")[0] for line in lines] == ["IEF-VAD (Student-t)", "Somebody"]
+    assert "27.44" in lines[0] and "XD-Violence, AP" in text and "CCTV-Fights, mAP" in text
+    printed = table[table["block"] == "published"].set_index(["row", "dataset"])["mean"]
+    assert printed["Somebody", "xd-violence"] == 80.01
+    assert len(printed) == 3
+
+
+def test_events_found_are_a_column_counted_as_released(made_up, tmp_path):
+    text, table = papers_table(made_up, tmp_path)
+    events = table[(table["metric"] == "mAP") & (table["block"] == "measured")]
+    found = events.set_index("experiment")["mean"].to_dict()
+    assert found == pytest.approx({"student-t": 50.0, "gaussian": 20.0})
+    assert "mAP: of events found" in text
 
 
 def test_numbers_of_tables_and_figures_stand_apart_from_their_kind(made_up, tmp_path):

@@ -86,6 +86,19 @@ def test_published_numbers_are_a_block_of_their_own(made_up, tmp_path):
         table(made_up, tmp_path, published)
 
 
+def test_published_numbers_of_data_sets_that_are_not_configured_are_a_table_of_their_own(
+    made_up, tmp_path
+):
+    published = tmp_path / "published.csv"
+    rows = [f"Paper,cctv-fights,{iou:g},{10 + 100 * iou}" for iou in IOUS]
+    published.write_text("\n".join(["method,dataset,iou,value", *rows]) + "\n")
+    text, found = table(made_up, tmp_path, published)
+    assert "CCTV-Fights" in text and "Published, not re-run" in text
+    (line,) = [each for each in text.splitlines() if each.startswith("Paper &")]
+    assert line.count("40.00") == 2  # at 0.3, and on average
+    assert set(found.loc[found["block"] == "published", "dataset"]) == {"cctv-fights"}
+
+
 def test_an_unknown_protocol_and_a_missing_file_are_one_line(made_up, tmp_path):
     with pytest.raises(FusevadError, match="protocol 'best'"):
         table(made_up, tmp_path, protocol="best")

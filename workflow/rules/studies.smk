@@ -258,3 +258,21 @@ rule book:
     shell:
         "fusevad book {output:q} {input.tables:q} {params.figures:q} --settings {input.settings:q}"
         " 2>&1 | tee {log:q} >&2"
+
+
+rule paper_tables:
+    input:
+        unpack(inputs_of("tables/{paper}")),
+    output:
+        f"{HOME}/{{paper}}-tables.pdf",
+    log:
+        f"{HOME}/logs/{{paper}}-tables.log",
+    benchmark:
+        f"{HOME}/benchmarks/{{paper}}-tables.tsv"
+    wildcard_constraints:
+        paper=JOBS.one_of(STUDIES.documents),
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad book {output:q} {input.tables:q} --settings {input.settings:q}"
+        " 2>&1 | tee {log:q} >&2"

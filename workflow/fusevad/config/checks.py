@@ -123,7 +123,19 @@ def _check_experiments(config: Config) -> list[str]:
                 f"{place}: no experiment {name!r} in {config.folder / 'experiments'}; "
                 "add it there or remove it here"
             )
+    for key, name in named:
+        _check_streams(config, f"{SOURCE}: {key}", name)
     return list(dict.fromkeys(name for _, name in named))
+
+
+def _check_streams(config: Config, place: str, experiment: str) -> None:
+    """All data sets have the streams of an experiment that a key names; tables may do without."""
+    for dataset in config.datasets:
+        for stream in config.lacking_streams(dataset, experiment):
+            raise FusevadError(
+                f"{place}: experiment '{experiment}' needs stream {stream}, which data set"
+                f" '{dataset}' lacks; leave it out"
+            )
 
 
 def _check_datasets(config: Config) -> None:
@@ -160,7 +172,7 @@ def _check_search(config: Config) -> None:
 def _check_cue(config: Config, experiment: str) -> None:
     """The motion cue of an experiment is made, on all data sets."""
     cue = config.experiments[experiment].motion_cue
-    lacking = [key for key in config.datasets if not config.runs(key, experiment)]
+    lacking = [key for key in config.datasets if not config.has_cue(key, experiment)]
     if lacking:
         raise FusevadError(
             f"{SOURCE}: experiment '{experiment}' needs events of a camera, which data set"

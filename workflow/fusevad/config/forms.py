@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
-from fusevad.config.paper import PAPER_DATASETS
+from fusevad.config.paper import IEF_VAD, PAPER_DATASETS, PAPERS
 from fusevad.cues.settings import CueSettings, MotionCue
 from fusevad.data.fetch.settings import FetchSettings
 from fusevad.data.recorded.settings import RecordedSettings
@@ -446,7 +446,11 @@ class TableFile:
         published: file of config/published/ with the paper's numbers.
         study: the study of finished runs that the table shows, in place of experiments to train.
         experiments: the rows; in a study of classes, the columns.
+        of: short name of the paper whose table it is; its tables are in one document.
         parameters: whether to show the number of parameters of each detector.
+        events: whether to show the mean average precision of events, of detectors of classes.
+        all_printed: whether to show all of the paper's numbers, also of methods and data sets that
+            are not run.
         base: the experiment that sweeps change.
         grid: cross the sweeps instead of varying one at a time.
         sweeps: the settings to vary, by short name.
@@ -473,7 +477,10 @@ class TableFile:
         | None
     ) = None
     experiments: Names | None = None
+    of: Literal[tuple(PAPERS)] = IEF_VAD  # type: ignore[valid-type]
     parameters: bool = False
+    events: bool = False
+    all_printed: bool = False
     base: str | None = None
     grid: bool = False
     sweeps: Annotated[dict[ShortName, Sweep], Field(min_length=1)] | None = None

@@ -120,13 +120,24 @@ class Config:
         """
         if experiment in self.imported:
             return dataset in self.imported[experiment].scores
-        if not all(self.has_stream(dataset, name) for name in self.streams(experiment).values()):
+        if self.lacking_streams(dataset, experiment):
             return False
         if self.text_tower(dataset) is None and self.reads_texts(dataset, experiment):
             return False
+        return self.has_cue(dataset, experiment)
+
+    def has_cue(self, dataset: str, experiment: str) -> bool:
+        """Whether a data set has what an experiment's motion cue is made from."""
         cue = self.experiments[experiment].motion_cue
         imported = self.features.get(dataset, {}).get("streams", {})
         return cue.definition != CAMERA or dataset in self.events or cue.stream in imported
+
+    def lacking_streams(self, dataset: str, experiment: str) -> list[str]:
+        """Streams that an experiment reads and that a data set has not."""
+        if experiment in self.imported:
+            return []
+        read = self.streams(experiment).values()
+        return [stream for stream in read if not self.has_stream(dataset, stream)]
 
     def has_stream(self, dataset: str, stream: str) -> bool:
         """Whether a stream of a data set is made from its videos, or imported."""

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any, TypeVar
 
 from fusevad.config.names import check_swept
+from fusevad.config.paper import IEF_VAD
 from fusevad.cues.settings import MotionCue
 from fusevad.embed.streams.registry import stream_in_role
 from fusevad.errors import FusevadError
@@ -82,6 +83,9 @@ class Ablation:
         paper: data sets that the paper's table shows; data sets that are not the paper's are added.
         published: file of `config/published/` with the paper's numbers, if it has any.
         parameters: whether the numbers of parameters are shown.
+        events: whether the mean average precision of events is shown.
+        all_printed: whether numbers of methods and data sets that are not run are shown.
+        of: short name of the paper whose table it is.
     """
 
     name: str
@@ -90,6 +94,9 @@ class Ablation:
     paper: tuple[str, ...]
     published: str | None
     parameters: bool
+    events: bool
+    all_printed: bool
+    of: str
 
 
 def expand(
@@ -117,8 +124,9 @@ def expand(
     else:
         rows = _swept(name, values, experiments, is_base_value)
     paper = tuple(values.get("paper", ()))
-    published, parameters = values.get("published"), values.get("parameters", False)
-    return Ablation(name, values["title"], rows, paper, published, parameters)
+    flags = {key: values.get(key, False) for key in ("parameters", "events", "all_printed")}
+    of = values.get("of", IEF_VAD)
+    return Ablation(name, values["title"], rows, paper, values.get("published"), **flags, of=of)
 
 
 def with_searched_rates(

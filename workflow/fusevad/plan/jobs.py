@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fusevad.config.paper import PAPER_DATASETS
+from fusevad.config.paper import PAPER_DATASETS, PAPERS
 from fusevad.plan.run_jobs import RunJobs
 
 # The paper's numbers by class.
@@ -57,17 +57,30 @@ class Jobs(RunJobs):
         """Those of them that are trained."""
         return self.runs_of(table, dataset) - set(self.config.imported)
 
+    def makes_ablation(self, table: str) -> bool:
+        """Whether all that a table of experiments trains is possible on all its data sets."""
+        keys = self.ablation_datasets(table)
+        return self.has_streams(keys, self.ablation_experiments(table)) and all(
+            self.trained_of(table, key) <= set(self.config.possible(key)) for key in keys
+        )
+
+    def has_streams(self, datasets: Iterable[str], experiments: Iterable[str]) -> bool:
+        """Whether all data sets have the streams of all experiments."""
+        names = list(experiments)
+        return not any(self.config.lacking_streams(key, name) for key in datasets for name in names)
+
     def ablation_files(self, table: str) -> list[str]:
         """The runs that a table of experiments shows, and what its footnotes need."""
         keys = self.ablation_datasets(table)
         weights = f"weights/seed-{self.config.seeds[0]}-last.safetensors"
         counted = self.config.ablations[table].parameters
+        events = ("localisation.csv",) if self.config.ablations[table].events else ()
         runs = [
             f"{self.run(key, name)}/{file}"
             for key in keys
             for name in self.ablation_experiments(table)
             if name in self.runs_of(table, key)
-            for file in ("seeds.csv", weights)
+            for file in ("seeds.csv", *events, weights)
             if file != weights or (counted and name in self.trained_of(table, key))
         ]
         return runs + [f"results/{key}/skipped.csv" for key in keys]
@@ -87,7 +100,12 @@ class Jobs(RunJobs):
             "protocol": self.config.protocol,
             "published": next(iter(self.published(table)), None),
             "seeds": self.config.seeds,
-            "parameters": chosen.parameters,
+            "shown": {
+                "paper": PAPERS[chosen.of],
+                "parameters": chosen.parameters,
+                "events": chosen.events,
+                "all_printed": chosen.all_printed,
+            },
         }
 
     def published(self, table: str) -> list[str]:

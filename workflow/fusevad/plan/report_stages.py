@@ -82,11 +82,9 @@ def _main_tables(jobs: Jobs) -> Iterator[Job]:
 
 
 def _ablations(jobs: Jobs) -> Iterator[Job]:
-    for name in jobs.config.ablations:
-        keys = jobs.ablation_datasets(name)
-        if all(jobs.trained_of(name, key) <= set(jobs.config.possible(key)) for key in keys):
-            reads = {"runs": jobs.ablation_files(name), "published": jobs.published(name)}
-            yield table(jobs, name, "ablation", jobs.ablation(name), reads)
+    for name in filter(jobs.makes_ablation, jobs.config.ablations):
+        reads = {"runs": jobs.ablation_files(name), "published": jobs.published(name)}
+        yield table(jobs, name, "ablation", jobs.ablation(name), reads)
 
 
 def _figures(jobs: Jobs) -> Iterator[Job]:

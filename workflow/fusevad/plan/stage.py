@@ -113,6 +113,7 @@ STAGES = {
             "evaluate/flops.py",
             "evaluate/settings.py",
         ),
+        version=2,
     ),
     "leaderboard": Stage("pages", source=("report/leaderboard.py",)),
     "search": Stage("runs", source=_TRAINING, runs_method=True),

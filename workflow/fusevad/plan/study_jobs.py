@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fusevad.config.claims import needed_experiments
+from fusevad.config.paper import IEF_VAD, PAPERS
 from fusevad.plan.jobs import Jobs
 
 # Inputs of a study's table: files of the data set's studies, of its runs, of the data set.
@@ -90,6 +91,24 @@ class StudyJobs:
     def table_datasets(self, table: str) -> list[str]:
         """Data sets that a table of a study shows."""
         return self.jobs.shown(self.jobs.config.study_tables[table].get("paper", ()))
+
+    def makes_table(self, table: str) -> bool:
+        """Whether all data sets of a study's table have the streams of its rows."""
+        names = self.jobs.config.study_tables[table].get("experiments", ())
+        return self.jobs.has_streams(self.table_datasets(table), names)
+
+    @property
+    def documents(self) -> dict[str, list[str]]:
+        """Tables of each paper that has a document of its own, in order."""
+        config = self.jobs.config
+        made = {
+            name: config.ablations[name].of
+            for name in filter(self.jobs.makes_ablation, config.ablations)
+        }
+        studies = filter(self.makes_table, config.study_tables)
+        made |= {name: config.study_tables[name].get("of", IEF_VAD) for name in studies}
+        papers = {paper: sorted(n for n, of in made.items() if of == paper) for paper in PAPERS}
+        return {paper: names for paper, names in papers.items() if names and paper != IEF_VAD}
 
     def table_files(self, table: str) -> list[str]:
         """Inputs of a study's table."""

@@ -35,6 +35,10 @@ def studies(jobs: StudyJobs) -> Iterator[Job]:
     tables, figures = book_files(jobs)
     book: dict[str, Files] = {"tables": tables, "figures": figures}
     yield Job("book", "book", {}, book, (jobs.jobs.made("all.pdf"),))
+    for paper, names in jobs.documents.items():
+        tables = [jobs.jobs.made(f"{name}.tex") for name in names]
+        outputs = (jobs.jobs.made(f"{paper}-tables.pdf"),)
+        yield Job(f"tables/{paper}", "book", {}, {"tables": tables}, outputs)
 
 
 def book_files(jobs: StudyJobs) -> tuple[list[str], list[str]]:
@@ -108,7 +112,7 @@ def _leaks(jobs: StudyJobs, key: str) -> Job:
 def _shown(jobs: StudyJobs) -> Iterator[Job]:
     plain = jobs.jobs
     for name, values in plain.config.study_tables.items():
-        if values["study"] == STUDY:  # `_methods`
+        if values["study"] == STUDY or not jobs.makes_table(name):  # `_methods`
             continue
         reads: dict[str, Files] = {
             "files": jobs.table_files(name),

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from fusevad.config.paper import PAPER_DATASETS
 from fusevad.config.protocols import PROTOCOLS
-from fusevad.errors import FusevadError
-from fusevad.files import read_csv, write_csv
+from fusevad.evaluate.localise import MEAN
+from fusevad.files import write_csv
 from fusevad.report import latex, sheet
+from fusevad.report.printed import printed_table, read_printed
 from fusevad.report.runs import (
     TableDataset,
     TableRow,
@@ -20,6 +20,7 @@ from fusevad.report.runs import (
     count_parameters,
     fixed,
     footnotes,
+    read_event_measurements,
     read_measurements,
     undefined_notes,
 )
@@ -35,7 +36,12 @@ _IQM_NOTE = (
 )
 _PARAMETERS = "Parameters"
 _PARAMETERS_NOTE = "Parameters: how many numbers training learns, all but the frozen encoders'."
-_PAPER_NOTE = "In italics: printed in the IEF-VAD paper, nothing re-run."
+_PAPER_NOTE = "In italics: printed in the {} paper, nothing re-run."
+_EVENTS = "mAP"
+_EVENTS_NOTE = (
+    "mAP: of events found, averaged over the five overlaps, counted as VadCLIP's released code"
+    " does (docs/methods/vadclip.md)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,24 @@ class LabelledRow:
     key: str
     labels: dict[str, str]
     run: TableRow
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a table shows beside the metrics of its data sets.
+
+    Attributes:
+        paper: name of the paper that the published numbers are of.
+        parameters: whether to show the number of parameters of each row's detector.
+        events: whether to show the mean average precision of events found.
+        all_printed: whether all published numbers are shown, also of methods and data sets that are
+            not run.
+    """
+
+    paper: str = "IEF-VAD"
+    parameters: bool = False
+    events: bool = False
+    all_printed: bool = False
 
 
 class _Interval(NamedTuple):
@@ -61,7 +85,7 @@ def make_ablation(
     protocol: str,
     published: Path | None,
     seeds: Sequence[int],
-    parameters: bool,
+    shown: Shown,
     out_tex: Path,
     out_csv: Path,
 ) -> None:
@@ -79,7 +103,7 @@ def make_ablation(
         protocol: last, validation or oracle; the CSV has all three.
         published: the paper's numbers: row, dataset, metric, mean, std; None if it has none.
         seeds: the seeds that every run should have; missing ones become footnotes.
-        parameters: whether to show the number of parameters of each row's detector.
+        shown: what else is shown.
 
     Raises:
         FusevadError: an unknown protocol, or a run's file that is missing or wrong.
@@ -87,8 +111,10 @@ def make_ablation(
     check_protocol(protocol)
     runs = list({row.run.name: row.run for row in rows}.values())
     values = read_measurements(runs, datasets)
+    if shown.events:
+        values = pd.concat([values, _events(runs, datasets)], ignore_index=True)
     summary = summarize_table(values, ["dataset", "metric"], fixed=fixed(runs))
-    paper = _read_paper(published)
+    paper = read_printed(published)
     intervals = _intervals(values, datasets)
     caption = (
         f"{title}. In percent: mean ± standard deviation of {len(seeds)} seeds. Protocol: "
@@ -97,15 +123,23 @@ def make_ablation(
     notes = footnotes(runs, datasets, values, protocol, seeds)
     notes += [*undefined_notes(datasets, values), _IQM_NOTE]
     if any(dataset.source in set(paper["dataset"]) for dataset in datasets):
-        notes.append(_PAPER_NOTE)
-    counts = _counts(runs, datasets, seeds[0]) if parameters else {}
+        notes.append(_PAPER_NOTE.format(shown.paper))
+    notes += [_EVENTS_NOTE] if shown.events else []
+    counts = _counts(runs, datasets, seeds[0]) if shown.parameters else {}
     if counts:
         notes.append(_PARAMETERS_NOTE)
+    more = (_EVENTS,) if shown.events else ()
     tables = [
-        _tabular(rows, dataset, summary, paper, intervals, counts, protocol) for dataset in datasets
+        _tabular(rows, dataset, more, summary, paper, intervals, counts, protocol)
+        for dataset in datasets
     ]
+    if shown.all_printed and len(paper):
+        labels = {row.key: ", ".join(row.labels.values()) for row in rows}
+        tables.append(printed_table(paper, labels, shown.paper))
     heading = sheet.Caption(latex.numbered(name), caption)
-    tidy = _tidy(rows, datasets, summary, paper, intervals)
+    if not shown.all_printed:
+        paper = paper[paper["dataset"].isin([dataset.source for dataset in datasets])]
+    tidy = _tidy(rows, datasets, summary, paper, intervals, shown.all_printed)
     if counts:
         keys = zip(tidy["experiment"], tidy["dataset"], strict=True)
         tidy["parameters"] = pd.array([counts.get(key) for key in keys], dtype="Int64")
@@ -113,17 +147,13 @@ def make_ablation(
     write_sheet([heading, *tables, sheet.Notes(tuple(notes))], out_tex, wide=True)
 
 
-def _read_paper(published: Path | None) -> pd.DataFrame:
-    columns = ["row", "dataset", "metric", "mean", "std"]
-    if published is None:
-        return pd.DataFrame(columns=columns)
-    paper = read_csv(published, columns, text=("row", "dataset", "metric"))
-    unknown = set(paper["dataset"]) - set(PAPER_DATASETS)
-    if unknown or paper.duplicated(["row", "dataset", "metric"]).any():
-        raise FusevadError(
-            f"{published}: a number is given twice, or a data set is not the paper's; correct it"
-        )
-    return paper
+def _events(runs: Sequence[TableRow], datasets: Sequence[TableDataset]) -> pd.DataFrame:
+    """Mean average precision of events, in the form of `read_measurements`."""
+    values = read_event_measurements(runs, datasets)
+    own = values[(values["class"] == MEAN) & (values["counting"] == "released")]
+    keys = ["experiment", "dataset", "protocol", "seed"]
+    means = own.groupby(keys, sort=False, as_index=False)["value"].mean()
+    return means.assign(metric=_EVENTS)
 
 
 def _intervals(
@@ -155,6 +185,7 @@ def _counts(
 def _tabular(
     rows: Sequence[LabelledRow],
     dataset: TableDataset,
+    more: tuple[str, ...],
     summary: pd.DataFrame,
     paper: pd.DataFrame,
     intervals: dict[tuple[str, str, str], _Interval],
@@ -164,9 +195,10 @@ def _tabular(
     own = summary[(summary["dataset"] == dataset.key) & (summary["protocol"] == protocol)]
     cells = {(c.experiment, c.metric): c for c in own.itertuples()}
     printed = {(c.row, c.metric): c for c in paper[paper["dataset"] == dataset.source].itertuples()}
-    shown = [metric for metric in dataset.metrics if any(key[1] == metric for key in printed)]
+    metrics = (*dataset.metrics, *more)
+    shown = [metric for metric in metrics if any(key[1] == metric for key in printed)]
     names = [*rows[0].labels]
-    columns = [*dataset.metrics, _IQM, *(f"{metric}, {_PAPER}" for metric in shown)]
+    columns = [*metrics, _IQM, *(f"{metric}, {_PAPER}" for metric in shown)]
     columns += [_PARAMETERS] if counts else []
     lines: list[sheet.Row] = [sheet.heading(dataset.title, len(names) + len(columns))]
     lines += [sheet.head([*names, *columns]), "rule"]
@@ -176,7 +208,7 @@ def _tabular(
         if len(names) > 1 and before not in ("", first):
             lines.append("space")
         before = first
-        found = [cells.get((row.run.name, metric)) for metric in dataset.metrics]
+        found = [cells.get((row.run.name, metric)) for metric in metrics]
         texts = [
             sheet.measured(c.mean, c.std, c.bold, c.leading) if c else sheet.MISSING for c in found
         ]
@@ -204,6 +236,7 @@ def _tidy(
     summary: pd.DataFrame,
     paper: pd.DataFrame,
     intervals: dict[tuple[str, str, str], _Interval],
+    all_printed: bool,
 ) -> pd.DataFrame:
     main = {dataset.key: dataset.metrics[0] for dataset in datasets}
     names = pd.DataFrame(
@@ -221,9 +254,15 @@ def _tidy(
         measured[column] = [interval[place] for interval in found]
     for column in ("mean", "std", "iqm", "iqm_low", "iqm_high"):
         measured[column] *= 100
-    sources = {dataset.source for dataset in datasets}
-    printed = paper[paper["dataset"].isin(sources)].assign(block="published")
+    printed = paper.assign(block="published")
     columns = ["block", *names.columns, "dataset", "metric", "protocol", "mean", "std"]
     columns += ["iqm", "iqm_low", "iqm_high", "n", "bold", "leading", "p"]
-    parts = [part for part in (printed.merge(names, on="row"), measured) if not part.empty]
+    parts = [
+        part
+        for part in (
+            printed.merge(names, on="row", how="left" if all_printed else "inner"),
+            measured,
+        )
+        if not part.empty
+    ]
     return pd.concat(parts).reindex(columns=columns)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusevad.config.paper import PAPER_DATASETS
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.evaluate.events import COUNTINGS, IOUS
@@ -63,7 +64,7 @@ def make_localisation(
     check_protocol(protocol)
     values = read_event_measurements(experiments, datasets)
     summary = _summary(values)
-    paper = _published(published, datasets)
+    paper = _published(published)
     caption = (
         f"{title}. Mean average precision (mAP) by the overlap (intersection over union) that a"
         f" found event needs, in percent: mean ± standard deviation of {len(seeds)} seeds."
@@ -76,6 +77,13 @@ def make_localisation(
         own = shown[shown["dataset"] == dataset.key]
         parts.append(_by_overlap(dataset, experiments, own, paper))
         parts.append(_by_class(dataset, experiments, own))
+    shown_with = {dataset.source for dataset in datasets}
+    for source in dict.fromkeys(paper["dataset"]):
+        if source not in shown_with:
+            lines = _printed(paper[paper["dataset"] == source])
+            title = PAPER_DATASETS.get(source, source)
+            head = sheet.grouped_head(title, [("mAP at an overlap of", _COLUMNS)])
+            parts.append(sheet.tabular(len(_COLUMNS), [*head, *lines]))
     notes = footnotes(experiments, datasets, values, protocol, seeds)
     parts.append(sheet.Notes((*_NOTES, *notes)))
     write_csv(_tidy(experiments, summary, paper), out_csv)
@@ -116,15 +124,21 @@ def _by_overlap(
         for row in experiments:
             found = [_cell(cells.get((row.name, counting, iou))) for iou in _COLUMNS]
             lines.append(sheet.line([row.label, *found]))
-    printed = paper[paper["dataset"] == dataset.source]
-    if len(printed):
-        heading = sheet.Emphasis("Published, not re-run, counted as released")
-        lines += ["rule", sheet.heading(heading, width)]
-    for method, part in printed.groupby("method", sort=False):
+    lines += _printed(paper[paper["dataset"] == dataset.source])
+    return sheet.tabular(len(_COLUMNS), lines)
+
+
+def _printed(paper: pd.DataFrame) -> list[sheet.Row]:
+    """Lines of the numbers of papers on a data set; none without any."""
+    if paper.empty:
+        return []
+    heading = sheet.Emphasis("Published, not re-run, counted as released")
+    lines: list[sheet.Row] = ["rule", sheet.heading(heading, 1 + len(_COLUMNS))]
+    for method, part in paper.groupby("method", sort=False):
         numbers = part.set_index("iou")["value"]
         found = [sheet.published(numbers.get(iou, float("nan"))) for iou in _COLUMNS]
         lines.append(sheet.line([str(method), *found]))
-    return sheet.tabular(len(_COLUMNS), lines)
+    return lines
 
 
 def _by_class(
@@ -149,7 +163,7 @@ def _cell(cell: dict | None) -> sheet.Cell:
     return sheet.measured(cell["mean"], cell["std"], cell["bold"], cell["leading"])
 
 
-def _published(path: Path | None, datasets: Sequence[TableDataset]) -> pd.DataFrame:
+def _published(path: Path | None) -> pd.DataFrame:
     """Numbers of papers in percent, with their averages: method, dataset, iou, value."""
     columns = ["method", "dataset", "iou", "value"]
     if path is None:
@@ -158,8 +172,7 @@ def _published(path: Path | None, datasets: Sequence[TableDataset]) -> pd.DataFr
     if table.duplicated(columns[:3]).any() or not table["value"].between(0, 100).all():
         raise FusevadError(f"{path}: a number twice, or none from 0 to 100; correct it")
     averages = table.groupby(columns[:2], sort=False, as_index=False)["value"].mean()
-    together = pd.concat([table, averages.assign(iou=_AVERAGE)], ignore_index=True)
-    return together[together["dataset"].isin([dataset.source for dataset in datasets])]
+    return pd.concat([table, averages.assign(iou=_AVERAGE)], ignore_index=True)
 
 
 def _tidy(
