@@ -60,6 +60,22 @@ def test_evidence_travels_no_farther_than_the_windows_of_all_layers(method):
     assert (change[reach + 1 :] == 0).all()
 
 
+@pytest.mark.parametrize("method", FUSIONS)
+def test_only_attention_in_a_window_notices_the_order_of_segments(method):
+    streams, mask = batch(9)
+    order = torch.randperm(9, generator=torch.Generator().manual_seed(1))
+    shuffled = {name: x[:, order] for name, x in streams.items()}
+
+    def change(window: int | None) -> float:
+        model = make(method, window=window)
+        with torch.no_grad():
+            difference = model(shuffled, mask).logits - model(streams, mask).logits[:, order]
+        return float(difference.abs().max())
+
+    assert change(None) < 1e-5
+    assert change(1) > 1e-3
+
+
 LENGTHS = torch.tensor([40, 1, 16, 3])
 MASK = torch.arange(40) < LENGTHS[:, None]
 

@@ -33,7 +33,7 @@ rule study_alarms:
     benchmark:
         f"{HOME}/{{dataset}}/benchmarks/study-alarms-{{experiment}}.tsv"
     wildcard_constraints:
-        experiment=JOBS.one_of(STUDIES.of_alarms),
+        experiment=JOBS.one_of(STUDIES.of_study("alarms")),
     conda:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
@@ -42,6 +42,29 @@ rule study_alarms:
         run=subpath(input.run, parent=True),
     shell:
         "fusevad study-alarms {params.run:q} --manifest {input.manifest:q} {params.streams:q}"
+        " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
+
+
+rule study_locality:
+    input:
+        unpack(inputs_of("study-locality/{dataset}/{experiment}")),
+    output:
+        f"{HOME}/{{dataset}}/studies/locality/{{experiment}}.csv",
+    log:
+        f"{HOME}/{{dataset}}/logs/study-locality-{{experiment}}.log",
+    benchmark:
+        f"{HOME}/{{dataset}}/benchmarks/study-locality-{{experiment}}.tsv"
+    wildcard_constraints:
+        experiment=JOBS.one_of(STUDIES.of_study("locality")),
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: len(CONFIG.seeds)
+    params:
+        streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
+        run=subpath(input.run, parent=True),
+    shell:
+        "fusevad study-locality {params.run:q} --manifest {input.manifest:q}"
+        " --intervals {input.intervals:q} {params.streams:q}"
         " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 

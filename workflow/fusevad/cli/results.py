@@ -203,6 +203,25 @@ def study_alarms(
 
 
 @app.command()
+def study_locality(
+    run: Path,
+    manifest: Manifest,
+    intervals: Intervals,
+    stream: StreamIndices,
+    settings: Settings,
+    out: Path,
+    workers: Workers = 1,
+) -> None:
+    """Studies: how far evidence travels in a video, into the table OUT."""
+    from fusevad.studies.locality import study_locality as study
+    from fusevad.studies.settings import LocalitySettings
+
+    with recorded(settings) as job:
+        parsed = parse(LocalitySettings, job.settings, "locality")
+        study(run, manifest, intervals, stream_paths(stream), parsed, out, workers)
+
+
+@app.command()
 def study_attention(
     manifest: Manifest,
     intervals: Intervals,

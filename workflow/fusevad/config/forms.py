@@ -433,7 +433,7 @@ class Sweep:
 
 ShortName = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
 # These studies name their experiments; the others use `studies.experiment` of the configuration.
-_OF_EXPERIMENTS = ("alarms", "classes", "selection", "leaks", "localisation", "methods")
+_OF_EXPERIMENTS = ("alarms", "classes", "selection", "leaks", "locality", "localisation", "methods")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -468,6 +468,7 @@ class TableFile:
             "classes",
             "equivalence",
             "leaks",
+            "locality",
             "localisation",
             "masking",
             "methods",

@@ -133,6 +133,9 @@ STAGES = {
         "studies", source=("studies/equivalence.py", *_STUDY), runs_method=True
     ),
     "study-leaks": Stage("studies", source=("data/recorded/leaks.py",)),
+    "study-locality": Stage(
+        "studies", source=("studies/locality.py", "studies/settings.py", *_STUDY), runs_method=True
+    ),
     "study-masking": Stage(
         "studies", source=("studies/masking.py", "studies/settings.py", *_STUDY)
     ),

@@ -29,6 +29,7 @@ _DATA_FILES = {
     "classes": ("manifest", "intervals", "skipped"),
     "selection": ("skipped",),
     "localisation": ("manifest", "intervals", "skipped"),
+    "locality": ("skipped",),
     "equivalence": ("skipped",),
 }
 
@@ -123,8 +124,9 @@ class StudyJobs:
         files += [
             f"results/{key}/{name}.csv" for key in keys for name in _DATA_FILES.get(study, ())
         ]
-        if study == "alarms":
-            files += [file for own in self.normals(table).values() for file in own.values()]
+        if study in ("alarms", "locality"):
+            found = self.normals(table) if study == "alarms" else self.locality(table)
+            files += [file for own in found.values() for file in own.values()]
         if study in _STUDY_FILES:
             files += [self.study_file(key, _STUDY_FILES[study]) for key in keys]
         return files
@@ -188,6 +190,8 @@ class StudyJobs:
             case "alarms":
                 values = {"normals": self.normals(table), "alarms": config.studies["alarms"]}
                 return values | {"protocol": self._protocol_with_weights}
+            case "locality":
+                return {"studies": self.locality(table), "protocol": self._protocol_with_weights}
             case "classes" | "localisation":
                 return {"published": published, "protocol": config.protocol}
             case "noise" | "masking":
@@ -208,30 +212,33 @@ class StudyJobs:
 
     def normals(self, table: str) -> dict[str, dict[str, str]]:
         """Scores of the normal training videos, by experiment and data set of a table."""
+        return self._by_experiment(table, "normal-scores/{}.parquet")
+
+    def _by_experiment(self, table: str, file: str) -> dict[str, dict[str, str]]:
+        """A study's file of each experiment and data set of a table; `{}` is the experiment."""
         config = self.jobs.config
         return {
             name: {
-                key: self.normal_scores(key, name)
+                key: self.study_file(key, file.format(name))
                 for key in self.table_datasets(table)
                 if config.runs(key, name)
             }
             for name in config.study_tables[table]["experiments"]
         }
 
-    def normal_scores(self, dataset: str, experiment: str) -> str:
-        """Scores of a run on the normal training videos."""
-        return self.study_file(dataset, f"normal-scores/{experiment}.parquet")
+    def locality(self, table: str) -> dict[str, dict[str, str]]:
+        """Files of the study of locality, by experiment and data set of a table."""
+        return self._by_experiment(table, "locality/{}.csv")
 
     @property
-    def alarm_settings(self) -> dict[str, Any]:
-        """Settings of `fusevad study-alarms`."""
+    def weights_settings(self) -> dict[str, Any]:
+        """Settings of `fusevad study-alarms` and `study-locality`."""
         return {"protocol": self._protocol_with_weights}
 
-    @property
-    def of_alarms(self) -> list[str]:
-        """Experiments whose alarms some table shows."""
+    def of_study(self, study: str) -> list[str]:
+        """Experiments that the tables of a study show."""
         tables = self.jobs.config.study_tables.values()
-        names = [table["experiments"] for table in tables if table["study"] == "alarms"]
+        names = [table["experiments"] for table in tables if table["study"] == study]
         return list(dict.fromkeys(chain.from_iterable(names)))
 
     def published(self, table: str) -> list[str]:

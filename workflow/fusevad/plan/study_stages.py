@@ -51,9 +51,12 @@ def book_files(jobs: StudyJobs) -> tuple[list[str], list[str]]:
 
 
 def _of_dataset(jobs: StudyJobs, key: str) -> Iterator[Job]:
-    for name in jobs.of_alarms:
+    for name in jobs.of_study("alarms"):
         if jobs.jobs.config.runs(key, name):
             yield _normal_scores(jobs, key, name)
+    for name in jobs.of_study("locality"):
+        if jobs.jobs.config.runs(key, name):
+            yield _locality(jobs, key, name)
     for study, names in _MADE.items():
         if study in _OF_VIDEOS and key not in jobs.jobs.config.with_videos:
             continue
@@ -96,9 +99,25 @@ def _normal_scores(jobs: StudyJobs, key: str, experiment: str) -> Job:
     return Job(
         f"study-alarms/{key}/{experiment}",
         "study-alarms",
-        jobs.alarm_settings,
+        jobs.weights_settings,
         {"manifest": jobs.jobs.manifest(key), **_run_reads(jobs, key, experiment)},
-        (jobs.normal_scores(key, experiment),),
+        (jobs.study_file(key, f"normal-scores/{experiment}.parquet"),),
+    )
+
+
+def _locality(jobs: StudyJobs, key: str, experiment: str) -> Job:
+    """How far evidence travels in the videos that a run scores."""
+    plain = jobs.jobs
+    return Job(
+        f"study-locality/{key}/{experiment}",
+        "study-locality",
+        jobs.weights_settings,
+        {
+            "manifest": plain.manifest(key),
+            "intervals": plain.intervals(key),
+            **_run_reads(jobs, key, experiment),
+        },
+        (jobs.study_file(key, f"locality/{experiment}.csv"),),
     )
 
 

@@ -23,6 +23,7 @@ REPORTS = {
     "curves": ("curves", "make_curves"),
     "equivalence": ("equivalence_table", "make_equivalence_table"),
     "leaks": ("leaks_table", "make_leaks_table"),
+    "locality": ("locality_table", "make_locality_table"),
     "localisation": ("localisation", "make_localisation"),
     "masking": ("masking_table", "make_masking_table"),
     "methods": ("methods", "make_methods"),

@@ -29,6 +29,19 @@ class MaskingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalitySettings:
+    """The weights whose locality is studied.
+
+    Attributes:
+        protocol: whose weights are used; training keeps none for `oracle`.
+    """
+
+    __pydantic_config__ = FORBID
+
+    protocol: str = "validation"
+
+
+@dataclass(frozen=True, slots=True)
 class NoiseSettings:
     """The amount of background activity, and how noisy cues are embedded.
 
