@@ -15,6 +15,7 @@ from fusevad.data.manifest import (
     read_manifest,
     shard,
 )
+from fusevad.data.truth import read_test_videos
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from tests.made_up_videos import cut, write_stamped, write_video
@@ -303,3 +304,57 @@ def test_a_test_video_that_copies_a_training_video_is_said(source, capsys):
     (source.folder / "videos/calm.mp4").write_bytes(data)
     source.make()
     assert "test video calm is the same file as training video walk" in capsys.readouterr().err
+
+
+MANIFEST = (
+    "video,path,split,classes,frames,fps,width,height,sha256,variable_rate\n"
+    "walk,walk.mp4,train,normal,30,25.0,320,240,0,False\n"
+    "brawl,brawl.mp4,test,fight,30,25.0,320,240,0,False\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("brawl,brawl", "../../brawl,brawl", "can't be a file name"),
+        ("brawl,brawl", "__metadata__,brawl", "reserved"),
+        ("brawl,brawl", '"br\tawl",brawl', "control character"),
+        ("brawl,brawl", "walk,brawl", "video walk is there twice"),
+        (",test,", ",tset,", "unknown split 'tset'"),
+        (",fight,", ",normal;fight,", "has the class"),
+        ("fight,30,", "fight,30.5,", "impossible number"),
+        ("fight,30,", "fight,1e-300,", "impossible number"),
+        ("fight,30,25.0", "fight,30,1e-300", "impossible number"),
+    ],
+)
+def test_a_foreign_manifest_is_as_strict_as_labels(tmp_path, old, new, message):
+    path = tmp_path / "manifest.csv"
+    path.write_text(MANIFEST)
+    assert [video.name for video in read_manifest(path)] == ["walk", "brawl"]
+    path.write_text(MANIFEST.replace(old, new))
+    with pytest.raises(FusevadError, match=message) as error:
+        read_manifest(path)
+    assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("brawl,fight,-5,10", "starts before the video"),
+        ("brawl,fight,10,5", "empty"),
+        ("brawl,fight,20,31", "ends after the video's 30 frames"),
+        ("brawl,fire,0,5", "'fire' is not among the video's labels"),
+        ("walk,normal,0,5", "a training video has no intervals"),
+        ("nobody,fight,0,5", "no such video"),
+    ],
+)
+def test_foreign_intervals_that_contradict_their_manifest_are_one_line(tmp_path, row, message):
+    """A start of -5 would count from the video's end."""
+    manifest, intervals = tmp_path / "manifest.csv", tmp_path / "intervals.csv"
+    manifest.write_text(MANIFEST)
+    intervals.write_text("video,class,start,end\nbrawl,fight,3,9\n")
+    (brawl,) = read_test_videos(manifest, intervals)
+    assert brawl.labels.nonzero()[0].tolist() == [*range(3, 9)]
+    intervals.write_text(f"video,class,start,end\nbrawl,fight,3,9\n{row}\n")
+    with pytest.raises(FusevadError, match=message):
+        read_test_videos(manifest, intervals)

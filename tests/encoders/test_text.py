@@ -6,14 +6,16 @@ from dataclasses import replace
 import open_clip
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from fusevad.encoders.class_texts import make_class_texts, spoken
 from fusevad.encoders.clip import load_clip
 from fusevad.encoders.settings import EncoderSettings
-from fusevad.encoders.text import load_class_texts
+from fusevad.encoders.text import load_class_texts, save_class_texts
 from fusevad.errors import FusevadError
 from tests.made_up_tables import write_table
+from tests.made_up_texts import class_texts
 
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
 VISION = {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16}
@@ -107,3 +109,37 @@ def test_the_bundled_encoder_has_room_for_learned_vectors_around_the_names(
     texts = load_class_texts(file, CPU)
     assert 2 + 20 + max(texts.lengths) <= texts.classes.positions
     assert texts.classes.features == 128
+
+
+BLOCK = "tower.transformer.resblocks."
+
+
+@pytest.mark.parametrize(
+    ("tensors", "notes", "message"),
+    [
+        ({f"{BLOCK}0.ln_1.bias": None}, {}, r"ln_1\.bias of shape none, expected \[8\]"),
+        ({f"{BLOCK}999999999.x": torch.zeros(1)}, {}, "999999999"),
+        ({f"{BLOCK}x": torch.zeros(1)}, {}, r"resblocks\.x of shape"),
+        ({"tower.text_projection": torch.zeros(2, 3)}, {}, r"text_projection of shape \[2, 3\]"),
+        ({"tokens": torch.zeros(4, 5)}, {}, r"tokens of shape \[4, 5\]"),
+        ({"tower.ln_final.bias": torch.full((8,), torch.nan)}, {}, "not finite"),
+        ({}, {"heads": 0}, "0 heads"),
+        ({}, {"heads": 3}, "3 heads"),
+        ({}, {"lengths": [1]}, "names and lengths"),
+        ({}, {"lengths": [50] * 4}, "longer than their tokens"),
+        ({}, {"lengths": [-5] * 4}, "longer than their tokens"),
+    ],
+)
+def test_texts_of_others_that_do_not_belong_together_are_one_line(
+    tensors, notes, message, tmp_path
+):
+    file = tmp_path / "class-texts.safetensors"
+    save_class_texts(class_texts(8), file)
+    assert load_class_texts(file, CPU).lengths == class_texts(8).lengths
+    with safe_open(file, "pt") as content:
+        about = json.loads(content.metadata()["texts"])
+    changed = {k: v for k, v in (load_file(file) | tensors).items() if v is not None}
+    save_file(changed, file, {"texts": json.dumps(about | notes)})
+    with pytest.raises(FusevadError, match=rf"class-texts\.safetensors: .*{message}") as error:
+        load_class_texts(file, CPU)
+    assert "\n" not in str(error.value)

@@ -83,7 +83,7 @@ def test_a_run_without_classes_is_one_line(tmp_path):
 def test_scores_of_other_videos_are_one_line(tmp_path):
     write_run(tmp_path)
     scores = pd.read_parquet(tmp_path / "scores.parquet")
-    scores[scores["video"] != "calm"].to_parquet(tmp_path / "scores.parquet")
+    scores[scores["video"] != "calm"].to_parquet(tmp_path / "scores.parquet", index=False)
     with pytest.raises(FusevadError, match="not the test videos of"):
         run(tmp_path)
     (tmp_path / "scores.parquet").unlink()

@@ -371,8 +371,15 @@ def test_the_class_table_has_a_row_a_class_with_its_number_of_videos(made_up, tm
 @pytest.mark.parametrize("key", ["ucf-crime", "ucf-crime.crops"])
 def test_classes_of_a_data_set_of_the_paper_show_the_published_values(made_up, tmp_path, key):
     crime = replace(
-        made_up.dataset, key=key, source="ucf-crime", intervals=tmp_path / "intervals.csv"
+        made_up.dataset,
+        key=key,
+        source="ucf-crime",
+        intervals=tmp_path / "intervals.csv",
+        manifest=tmp_path / "manifest.csv",
     )
+    videos = pd.read_csv(made_up.dataset.manifest, dtype=str)
+    arson = videos["classes"].where(videos["classes"] == "normal", "Arson")
+    write_csv(videos.assign(classes=arson), crime.manifest)
     intervals = pd.read_csv(made_up.dataset.intervals).assign(**{"class": "Arson"})
     write_csv(intervals, crime.intervals)
     row = changed_run(

@@ -123,3 +123,10 @@ def test_a_table_that_chooses_none_or_two_is_one_clear_line(tmp_path, chosen):
     pd.DataFrame({"learning_rate": [0.1, 0.2], **columns, "chosen": chosen}).to_csv(path)
     with pytest.raises(FusevadError, match="not one; search again"):
         chosen_learning_rate(path)
+
+
+def test_an_empty_cell_chooses_no_learning_rate(tmp_path):
+    text = "learning_rate,seed,epoch,validation_auc,validation_loss,chosen\n0.1,0,0,.5,.5,\n"
+    (tmp_path / "rates.csv").write_text(text)
+    with pytest.raises(FusevadError, match=r"rates\.csv: column chosen"):
+        chosen_learning_rate(tmp_path / "rates.csv")

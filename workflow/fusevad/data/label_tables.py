@@ -4,9 +4,10 @@ import os
 import sys
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import pandas as pd
 from tqdm import tqdm
@@ -46,6 +47,14 @@ class Label:
     split: str
     classes: tuple[str, ...]
     path: Path
+
+
+class Labelled(Protocol):
+    """What intervals are checked against: a label, or a video of the manifest."""
+
+    name: str
+    split: str
+    classes: tuple[str, ...]
 
 
 def read_intervals(path: Path) -> dict[str, list[Interval]]:
@@ -95,38 +104,53 @@ def read_labels(path: Path) -> list[Label]:
     for index, *row in frame[_LABEL_COLUMNS].itertuples():
         if any(pd.isna(cell) for cell in row):
             raise FusevadError(f"{path}: line {index + 2} has an empty cell; fill it in")
-        for cell in row:
-            if any(unicodedata.category(character) == "Cc" for character in cell):
-                raise FusevadError(
-                    f"{path}: line {index + 2}: {cell!r} has a control character, which tables"
-                    " don't keep; rename it"
-                )
         name, split, classes, file = row
         name = one_spelling(name)
-        if name == _RESERVED:
-            raise FusevadError(
-                f"{path}: a video called {name}, which is reserved in files of embeddings;"
-                " rename it"
-            )
-        if "/" in name or name in (".", "..") or name != name.strip():
-            raise FusevadError(
-                f"{path}: video name {name!r} can't be a file name; remove '/' and outer spaces"
-            )
-        if split not in SPLITS:
-            raise FusevadError(
-                f"{path}: video {name} has the unknown split {split!r}; use train or test"
-            )
-        names = tuple(part.strip() for part in classes.split(";"))
-        if "" in names or (NORMAL in names and len(names) > 1):
-            raise FusevadError(
-                f"{path}: video {name} has the class {classes!r}; use {NORMAL}, or anomaly classes "
-                "joined by ';'"
-            )
-        for each in names:
-            check_printable(each, f"{path}: the class of video {name}")
+        names = checked_classes(f"{path}: line {index + 2}", name, split, classes, file)
         labels.append(Label(name, split, names, _relative(path.parent / file)))
     _check_unique(path, labels)
     return labels
+
+
+def checked_classes(where: str, name: str, split: str, classes: str, file: str) -> tuple[str, ...]:
+    """Check what a table says of a video; return its classes.
+
+    Args:
+        where: names the table and the line.
+        name: of the video.
+        split: `train` or `test`.
+        classes: joined by ';'.
+        file: its path.
+
+    Raises:
+        FusevadError: the name can't be a file's, or a value is invalid.
+    """
+    for cell in (name, split, classes, file):
+        if any(unicodedata.category(character) == "Cc" for character in cell):
+            raise FusevadError(
+                f"{where}: {cell!r} has a control character, which tables don't keep; rename it"
+            )
+    if name == _RESERVED:
+        raise FusevadError(
+            f"{where}: a video called {name}, which is reserved in files of embeddings; rename it"
+        )
+    if "/" in name or name in (".", "..") or name != name.strip():
+        raise FusevadError(
+            f"{where}: video name {name!r} can't be a file name; remove '/' and outer spaces"
+        )
+    if split not in SPLITS:
+        raise FusevadError(
+            f"{where}: video {name} has the unknown split {split!r}; use train or test"
+        )
+    names = tuple(part.strip() for part in classes.split(";"))
+    if "" in names or (NORMAL in names and len(names) > 1):
+        raise FusevadError(
+            f"{where}: video {name} has the class {classes!r}; use {NORMAL}, or anomaly classes "
+            "joined by ';'"
+        )
+    for each in names:
+        check_printable(each, f"{where}: the class of video {name}")
+    return names
 
 
 def _relative(path: Path) -> Path:
@@ -152,7 +176,7 @@ def _check_unique(path: Path, labels: list[Label]) -> None:
             raise FusevadError(f"{path}: {what} {name} occurs {count} times; remove the others")
 
 
-def check_intervals(path: Path, intervals: list[Interval], labels: list[Label]) -> None:
+def check_intervals(path: Path, intervals: Sequence[Interval], labels: Iterable[Labelled]) -> None:
     """Check intervals against the videos' labels.
 
     Raises:
@@ -179,7 +203,7 @@ def check_intervals(path: Path, intervals: list[Interval], labels: list[Label]) 
         if interval.end <= interval.start:
             raise FusevadError(f"{where}: empty; the end is the first frame after the anomaly")
     covered = {interval.video for interval in intervals}
-    for label in labels:
+    for label in known.values():
         if label.split == "test" and label.classes != (NORMAL,) and label.name not in covered:
             raise FusevadError(
                 f"{path}: no interval for the anomalous test video {label.name}; add at least one"

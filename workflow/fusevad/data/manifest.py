@@ -17,6 +17,7 @@ from fusevad.data.label_tables import (
     Label,
     PastEnd,
     check_intervals,
+    checked_classes,
     read_intervals,
     read_labels,
     within_videos,
@@ -31,6 +32,7 @@ _MANIFEST_COLUMNS = [
     "variable_rate",
 ]  # fmt: skip
 
+_LOWEST_RATE = 1e-6  # a frame in eleven days
 _MOST_FRAMES = 1_000_000_000  # a year at 30 a second: labels of frames are in memory
 
 
@@ -162,15 +164,23 @@ def read_manifest(path: Path) -> list[Video]:
     numbers, texts = frame[["frames", "fps", "width", "height"]], frame[list(text)]
     # Rate and size are 0, unknown, where features replace the videos.
     possible = np.isfinite(numbers) & (numbers >= 0) & (numbers < _MOST_FRAMES)
+    sizes = ["frames", "width", "height"]
+    possible[sizes] &= numbers[sizes] == np.rint(numbers[sizes])
     possible["frames"] &= numbers["frames"] > 0
+    possible["fps"] &= (numbers["fps"] == 0) | (numbers["fps"] > _LOWEST_RATE)
     if not possible.all(axis=None) or texts.isna().any(axis=None):
         raise FusevadError(f"{path}: an empty cell or an impossible number; make it again")
+    twice = frame["video"][frame["video"].duplicated()]
+    if not twice.empty:
+        raise FusevadError(f"{path}: video {twice.iloc[0]} is there twice; make it again")
     return [
         Video(
             name=row.video,
             path=Path(row.path),
             split=row.split,
-            classes=tuple(row.classes.split(";")),
+            classes=checked_classes(
+                f"{path}: line {row.Index + 2}", row.video, row.split, row.classes, row.path
+            ),
             frames=int(row.frames),
             fps=float(row.fps),
             width=int(row.width),

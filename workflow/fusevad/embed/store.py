@@ -25,6 +25,11 @@ class EmbeddingStore:
         table = read_csv(index, columns, text=("video", "file", "sha256"))
         if table.empty or not all(map(_is_name, table["file"])):
             raise FusevadError(f"{index}: not an index of shards beside it; {AGAIN}")
+        sizes = table[["segments", "crops", "dim"]]
+        if sizes.dtypes.astype(str).ne("int64").any() or table["video"].duplicated().any():
+            raise FusevadError(
+                f"{index}: sizes that are no whole numbers, or a video twice; {AGAIN}"
+            )
         self.index = index
         self.device = device
         self.dim = int(table["dim"].iloc[0])
@@ -241,7 +246,7 @@ def _check_as_listed(
     index: Path, video: str, tensors: Mapping[str, Tensor], shape: tuple[int, int, int]
 ) -> None:
     found = tensors.get(video)
-    if found is not None and (found.dtype != torch.float16 or tuple(found.shape) != shape):
+    if found is None or (found.dtype != torch.float16 or tuple(found.shape) != shape):
         raise FusevadError(f"{index}: embeddings of video {video} are not as listed; {AGAIN}")
 
 

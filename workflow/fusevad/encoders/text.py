@@ -17,6 +17,7 @@ from fusevad.parsing import parse
 
 # In a file of texts: the entry of its metadata, the tensor of tokens, and how the tower's begin.
 _ABOUT, _TOKENS, _TOWER = "texts", "tokens", "tower."
+_BLOCK, _NORMS, _PARTS = "transformer.resblocks.", ("ln_1", "ln_2"), ("weight", "bias")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class TextTower:
         x = tokens + self.weights["positional_embedding"][: tokens.shape[1]]
         blocks = 1 + max(int(name.split(".")[2]) for name in self.weights if ".resblocks." in name)
         for i in range(blocks):
-            x = self._block(x, f"transformer.resblocks.{i}.")
+            x = self._block(x, f"{_BLOCK}{i}.")
         x = self._norm(x, "ln_final")[torch.arange(len(ends), device=ends.device), ends]
         return x @ self.weights["text_projection"]
 
@@ -149,5 +150,48 @@ def load_class_texts(file: Path, device: torch.device) -> ClassTexts:
         ) from error
     about = parse(_About, values, str(file))
     weights = {name.removeprefix(_TOWER): tensor for name, tensor in tensors.items()}
+    if (reason := _fault(about, tokens, weights)) is not None:
+        raise FusevadError(f"{file}: no texts of classes: {reason}; delete it and run again")
     tower = TextTower(weights, about.heads, about.quick_gelu)
     return ClassTexts(about.classes, tokens, about.lengths, tower)
+
+
+def _fault(about: _About, tokens: Tensor, weights: Mapping[str, Tensor]) -> str | None:
+    """Why notes, tokens and tower do not belong together; None if they do."""
+    names, width = about.classes.names, about.classes.width
+    if len(set(names)) < len(names) or len(names) != len(about.lengths):
+        return "its names and lengths are not of each class once"
+    if tokens.ndim != 3 or tokens.shape[::2] != (len(names), width):
+        return f"tokens of shape {list(tokens.shape)}"
+    if not all(0 <= length <= tokens.shape[1] - 2 for length in about.lengths):
+        return "texts longer than their tokens"
+    if tokens.shape[1] > about.classes.positions or about.heads < 1 or width % about.heads:
+        return f"{about.heads} heads, {about.classes.positions} positions, width {width}"
+    blocks = sum(name.endswith(".ln_1.weight") for name in weights)
+    found = {name: list(tensor.shape) for name, tensor in weights.items()}
+    wanted = _shapes(about.classes, blocks, found.get(f"{_BLOCK}0.mlp.c_fc.bias", [0])[0])
+    if found != wanted:
+        wrong = next(name for name in {**wanted, **found} if found.get(name) != wanted.get(name))
+        return f"{wrong} of shape {found.get(wrong, 'none')}, expected {wanted.get(wrong, 'none')}"
+    if not all(each.isfinite().all() for each in (tokens, *weights.values())):
+        return "numbers that are not finite"
+    return None
+
+
+def _shapes(classes: ClassNames, blocks: int, hidden: int) -> dict[str, list[int]]:
+    """Shapes of a tower's tensors."""
+    width = classes.width
+    shapes = {
+        "positional_embedding": [classes.positions, width],
+        "ln_final.weight": [width],
+        "ln_final.bias": [width],
+        "text_projection": [width, classes.features],
+    }
+    for number in range(blocks):
+        block = f"{_BLOCK}{number}."
+        shapes |= {f"{block}{norm}.{part}": [width] for norm in _NORMS for part in _PARTS}
+        for name, size in (("attn.in_proj_", 3 * width), ("attn.out_proj.", width)):
+            shapes |= {f"{block}{name}weight": [size, width], f"{block}{name}bias": [size]}
+        shapes |= {f"{block}mlp.c_fc.weight": [hidden, width], f"{block}mlp.c_fc.bias": [hidden]}
+        shapes |= {f"{block}mlp.c_proj.weight": [width, hidden], f"{block}mlp.c_proj.bias": [width]}
+    return shapes

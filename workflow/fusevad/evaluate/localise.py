@@ -13,6 +13,7 @@ from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.errors import FusevadError
 from fusevad.evaluate.events import COUNTINGS, IOUS, ClassedVideo, precisions
 from fusevad.evaluate.history import CLASS, SCORE
+from fusevad.evaluate.score_table import read_score_table
 from fusevad.files import write_csv
 
 # The row that is not of one class.
@@ -62,9 +63,7 @@ def video_class(
 
 
 def _read(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise FusevadError(f"{path}: no such file; evaluate the run first")
-    scores = pd.read_parquet(path)
+    scores = read_score_table(path, "protocol")
     if f"{CLASS}{NORMAL}" not in scores:
         raise FusevadError(
             f"{path}: no probabilities of classes; choose a method that tells classes apart"

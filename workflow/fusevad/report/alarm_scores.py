@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fusevad.data.manifest import read_intervals, read_manifest
+from fusevad.data.manifest import read_manifest
+from fusevad.data.truth import read_anomalies
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import (
     SECONDS_PER_HOUR,
@@ -20,6 +21,7 @@ from fusevad.evaluate.alarms import (
     judge,
     matched,
 )
+from fusevad.evaluate.score_table import read_score_table
 from fusevad.evaluate.settings import AlarmSettings
 from fusevad.report.runs import TableDataset, read_scores
 
@@ -77,9 +79,10 @@ def timed_videos(dataset: TableDataset, split: str) -> list[TimedVideo]:
     Raises:
         FusevadError: the manifest has no frame rates, as one that was made from features.
     """
-    intervals = read_intervals(dataset.intervals)
+    videos = read_manifest(dataset.manifest)
+    intervals = read_anomalies(dataset.intervals, videos)
     found = []
-    for video in read_manifest(dataset.manifest):
+    for video in videos:
         if video.split != split:
             continue
         if not (video.fps or video.variable_rate):
@@ -116,11 +119,9 @@ def normal_scores(path: Path, part: str) -> dict[int, pd.DataFrame]:
     """The scores of the normal training videos of a part, by seed.
 
     Raises:
-        FusevadError: no such file.
+        FusevadError: there is no such file, or it is no table of scores.
     """
-    if not path.is_file():
-        raise FusevadError(f"{path}: no such file; score the normal videos first")
-    return _by_seed(pd.read_parquet(path, filters=[("part", "==", part)]))
+    return _by_seed(read_score_table(path, "part", part))
 
 
 def _by_seed(scores: pd.DataFrame) -> dict[int, pd.DataFrame]:

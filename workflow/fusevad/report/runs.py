@@ -6,17 +6,12 @@ from math import prod
 from pathlib import Path
 
 import pandas as pd
-import pyarrow
-from pyarrow import parquet
 from safetensors import SafetensorError, safe_open
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
+from fusevad.evaluate.score_table import read_score_table
 from fusevad.files import read_csv
-
-_SCORES = ("seed", "protocol", "video", "segment", "start", "end", "score")
-_MOST_ROWS = 50_000_000  # ten seeds of XD-Violence have 4.4 million
-
 
 _IMPORTED_NOTE = (
     "Scores imported: one set of scores that somebody else's detector gave; nothing was trained "
@@ -174,26 +169,14 @@ def read_scores(run: Path, protocol: str) -> pd.DataFrame:
     Columns: seed, video, segment, start, end (frames), score, and weight_STREAM for each stream
     that the method weights.
     """
-    path = run / "scores.parquet"
-    if not path.is_file():
-        raise FusevadError(f"{path}: no such file; train the experiment first")
-    try:
-        scores = _read_parquet(path, protocol)
-    except (OSError, MemoryError, pyarrow.ArrowException) as error:
-        raise FusevadError(f"{path}: unreadable scores; evaluate the run again") from error
+    scores = read_score_table(run / "scores.parquet", "protocol", protocol)
     if scores.empty:
-        raise FusevadError(f"{path}: no scores under protocol {protocol}; train it again")
+        raise FusevadError(
+            f"{run / 'scores.parquet'}: no scores under protocol {protocol}; train it again"
+        )
     return scores.drop(columns="protocol").sort_values(
         ["seed", "video", "segment"], ignore_index=True
     )
-
-
-def _read_parquet(path: Path, protocol: str) -> pd.DataFrame:
-    # A run of equal values takes no bytes: a small file may have any number of rows.
-    about = parquet.read_metadata(path)
-    if about.num_rows > _MOST_ROWS or not set(_SCORES) <= set(about.schema.names):
-        raise FusevadError(f"{path}: not the scores of a run; evaluate the run again")
-    return pd.read_parquet(path, filters=[("protocol", "==", protocol)])
 
 
 def count_parameters(run: Path, seed: int) -> int:

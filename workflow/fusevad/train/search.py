@@ -88,7 +88,9 @@ def chosen_learning_rate(path: Path) -> float:
         FusevadError: the file is missing, or does not choose one learning rate.
     """
     table = read_csv(path, _COLUMNS)
-    chosen = table.loc[table["chosen"].astype(bool), "learning_rate"].unique()
+    if table["chosen"].dtype != bool:
+        raise FusevadError(f"{path}: column chosen: not all True or False; search again")
+    chosen = table.loc[table["chosen"], "learning_rate"].unique()
     if len(chosen) != 1:
         raise FusevadError(f"{path}: chooses {len(chosen)} learning rates, not one; search again")
     return float(chosen[0])
