@@ -94,7 +94,10 @@ STAGES = {
     ),
     "localise": Stage(
         "runs",
-        source=(*(f"evaluate/{n}.py" for n in ("events", "localise", "settings")), "data/truth.py"),
+        source=(
+            *(f"evaluate/{n}.py" for n in ("events", "localise", "score_table", "settings")),
+            "data/truth.py",
+        ),
     ),
     "manifest": Stage(
         "data", version=2, source=("data/manifest.py", "video", *_TABLES), reads_videos=True
@@ -111,6 +114,7 @@ STAGES = {
             "report/verdicts",
             "evaluate/alarms.py",
             "evaluate/flops.py",
+            "evaluate/score_table.py",
             "evaluate/settings.py",
         ),
         version=2,
