@@ -42,7 +42,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-@pytest.mark.parametrize("command", [("fusevad", "adopt", "--dry-run"), PLAN])
+@pytest.mark.parametrize(
+    "command", [("fusevad", "adopt", "--dry-run"), pytest.param(PLAN, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("locale", ["C", "POSIX"])
 def test_a_path_with_an_umlaut_works_in_the_oldest_locale(
     folder: Path, command: tuple[str, ...], locale: str
@@ -56,6 +58,7 @@ def test_commands_need_no_home(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_snakemake_needs_a_cache_as_the_docs_say(folder: Path, tmp_path: Path) -> None:
     done = run(folder, *PLAN, HOME="/proc/absent", XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr

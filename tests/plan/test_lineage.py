@@ -188,6 +188,7 @@ ALL_METHODS = ("results/over/methods.tex", "results/over/leaderboard.json")
 WITH_EVENTS = {"datasets": ["ucf-crime"], "events": {"ucf-crime": "ucf-crime-dvs"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("over", "targets", "expected"),
     [
