@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.preloaded import install
+
+TINY = ("--configfile", "config/tiny.yaml")
 BLOCK = """
 import socket
 
@@ -21,17 +24,32 @@ socket.socket.connect = socket.socket.connect_ex = _refuse
 """
 
 
-def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess:
-    """Run a command of the environment in `folder`; connections leave no further than loopback."""
+def run(
+    folder: Path, *command: str, check: bool = True, as_installed: bool = False
+) -> subprocess.CompletedProcess:
+    """Run a command of the environment in `folder`; connections leave no further than loopback.
+
+    Args:
+        folder: a copy of the project.
+        command: the command and its arguments.
+        check: whether the test fails if the command does.
+        as_installed: whether each command imports its libraries itself, as users' do.
+    """
     (folder / "block").mkdir(exist_ok=True)
     (folder / "block" / "sitecustomize.py").write_text(BLOCK)
-    binaries = Path(sys.executable).parent
-    environment = os.environ | {
-        "PATH": f"{binaries}:{os.environ['PATH']}",
-        # The copy's own package: another checkout's may be installed.
-        "PYTHONPATH": f"{folder / 'block'}:{folder / 'workflow'}",
-        "XDG_CACHE_HOME": str(folder / "cache"),
-    }
+    binaries = str(Path(sys.executable).parent)
+    preloaded = {} if as_installed else install(folder / "block")
+    first = [] if as_installed else [str(folder / "block")]
+    environment = (
+        os.environ
+        | preloaded
+        | {
+            "PATH": ":".join([*first, binaries, os.environ["PATH"]]),
+            # The copy's own package: another checkout's may be installed.
+            "PYTHONPATH": f"{folder / 'block'}:{folder / 'workflow'}",
+            "XDG_CACHE_HOME": str(folder / "cache"),
+        }
+    )
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if check and result.returncode:
         pytest.fail(f"{' '.join(command)}\n{result.stdout[-3000:]}\n{result.stderr[-6000:]}")
@@ -44,6 +62,18 @@ def copy_project(root: Path, folder: Path) -> Path:
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "Snakefile", folder)
     return folder
+
+
+def copy_tiny_data(made: Path, folder: Path) -> None:
+    """The tiny data set's videos, cues and embeddings, with Snakemake's metadata; no run.
+
+    Args:
+        made: the project that made them.
+        folder: another copy of the project.
+    """
+    data = "results/rendered-tiny"
+    shutil.copytree(made / ".snakemake", folder / ".snakemake")
+    shutil.copytree(made / data, folder / data, ignore=shutil.ignore_patterns("seeds"))
 
 
 def copy_dvc(root: Path, folder: Path) -> None:

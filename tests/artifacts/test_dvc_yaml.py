@@ -15,10 +15,9 @@ from fusevad.config.load import load_files
 from fusevad.plan.lineage import Plan
 from fusevad.plan.stages import plan
 from tests.made_up_clone import fill, plan_in
-from tests.workflow_runs import copy_dvc, copy_project, planned_jobs, run
+from tests.workflow_runs import TINY, copy_dvc, copy_project, planned_jobs, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
-TINY = ("--configfile", "config/tiny.yaml")
 DATA = "results/rendered-tiny"
 TARGETS = ("results/tiny/table1.tex", "results/tiny/metrics.json")
 MADE = ("metrics@tiny.metrics", "tables@tiny.table1")

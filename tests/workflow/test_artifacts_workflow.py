@@ -10,10 +10,9 @@ import yaml
 
 from tests.loopback import s3_bucket, serving
 from tests.made_up_clone import git
-from tests.workflow_runs import copy_dvc, copy_project, planned_jobs, run
+from tests.workflow_runs import TINY, copy_dvc, copy_project, copy_tiny_data, planned_jobs, run
 
 pytestmark = pytest.mark.timeout(2400)
-TINY = ("--configfile", "config/tiny.yaml")
 TABLE = "results/tiny/table1.tex"
 RUNS = "results/tiny/rendered-tiny/runs"
 METHODS = ["image-only", "motion-only", "student-t"]
@@ -42,9 +41,10 @@ def servers(tmp_path_factory) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def first(root, servers) -> Path:
+def first(root, tiny_made, servers) -> Path:
     """A clone that has made Table 1, and pushed it to a folder and to S3."""
     folder = copy_project(root, Path(servers["base"]) / "first")
+    copy_tiny_data(tiny_made, folder)
     copy_dvc(root, folder)
     change(folder / "config/tiny.yaml", table1=METHODS)
     # A number that YAML and JSON write, and read, in different ways.

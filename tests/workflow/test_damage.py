@@ -1,12 +1,13 @@
 """Damage that a job finds: one line says what to delete; deleted once, the workflow ends well."""
 
 import re
+import shutil
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
-from tests.workflow_runs import copy_project, run
+from tests.workflow_runs import TINY, run
 
 pytestmark = [pytest.mark.timeout(2400), pytest.mark.slow]
 
@@ -18,16 +19,13 @@ RUN = Path("results/tiny/rendered-tiny/runs/gating")
 
 def snakemake(folder: Path, target: Path, check: bool = True) -> CompletedProcess:
     """Make a file of the tiny data set, or find out why not."""
-    command = ["snakemake", "--cores", "2", str(target), "--configfile", "config/tiny.yaml"]
-    return run(folder, *command, check=check)
+    return run(folder, "snakemake", "--cores", "2", str(target), *TINY, check=check)
 
 
 @pytest.fixture(scope="module")
-def project(root, tmp_path_factory) -> Path:
-    """A copy of the project with one run of the tiny data set."""
-    folder = copy_project(root, tmp_path_factory.mktemp("damage"))
-    snakemake(folder, RUN / "history.csv")
-    return folder
+def project(tiny_made, tmp_path_factory) -> Path:
+    """A copy of the project with all runs of the tiny data set."""
+    return shutil.copytree(tiny_made, tmp_path_factory.mktemp("damage") / "project")
 
 
 def flip(file: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow_runs import copy_project, run
+from tests.workflow_runs import copy_project, copy_tiny_data, run
 
 # Whole runs of the workflow: a slow machine may need more than the usual ten minutes.
 pytestmark = pytest.mark.timeout(2400)
@@ -19,16 +19,17 @@ RUNS = "results/two/rendered-tiny/runs"
 
 
 @pytest.fixture(scope="module")
-def finished(root, tmp_path_factory) -> Path:
+def finished(root, tiny_made, tmp_path_factory) -> Path:
     """A copy of the project with the table made, of two methods, and what it is made from."""
     folder = copy_project(root, tmp_path_factory.mktemp("methods"))
+    copy_tiny_data(tiny_made, folder)
     table = folder / "config/tables/methods.yaml"
     values = yaml.safe_load(table.read_text()) | {"experiments": ["concat", "mil"]}
     table.write_text(yaml.safe_dump(values))
     tiny = yaml.safe_load((folder / "config/datasets/rendered-tiny.yaml").read_text())
     tiny["render"]["seed"] += 1
     other = folder / "config/datasets/rendered-other.yaml"
-    other.write_text(yaml.safe_dump(tiny | {"title": "Other videos"}))
+    other.write_text(yaml.safe_dump(tiny | {"title": "Other videos", "shards": 1}))
     (folder / "two.yaml").write_text("datasets: [rendered-tiny, rendered-other]\n")
     run(folder, "snakemake", "--cores", "2", *TARGETS, *OVER)
     return folder

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow_runs import copy_project, planned_jobs, run
+from tests.workflow_runs import copy_project, copy_tiny_data, planned_jobs, run
 
 # Whole runs of the workflow: a slow machine may need more than the usual ten minutes.
 pytestmark = pytest.mark.timeout(2400)
@@ -74,9 +74,10 @@ def shorten_claims(claims: dict) -> None:
 
 
 @pytest.fixture(scope="module")
-def project(root, tmp_path_factory) -> Path:
+def project(root, tiny_made, tmp_path_factory) -> Path:
     """A copy of the project whose tables have fewer rows."""
     folder = copy_project(root, tmp_path_factory.mktemp("tables"))
+    copy_tiny_data(tiny_made, folder)
     for path in (folder / "config" / "tables").glob("*.yaml"):
         change(path, partial(shorten_table, path.stem))
     change(folder / "config/claims.yaml", shorten_claims)
