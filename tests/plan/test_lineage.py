@@ -17,7 +17,7 @@ from fusevad.plan.stages import plan
 from tests.workflow_runs import copy_project, run
 
 # Those that read a run.
-STUDIES = ("study-alarms", "study-equivalence", "study-masking", "study-noise")
+STUDIES = ("study-alarms", "study-equivalence", "study-locality", "study-masking", "study-noise")
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_jobs_stand_after_all_that_they_need(values, in_root):
         ),
         (
             {"protocol": "last"},
-            {"report", "leaderboard", "study-alarms", "study-masking", "study-noise"},
+            {"report", "leaderboard", *STUDIES} - {"study-equivalence"},
         ),
     ],
 )
@@ -113,7 +113,8 @@ def newer(values, in_root, monkeypatch) -> Callable[[str], set[str]]:
 
 def test_a_new_version_of_a_method_changes_its_runs_and_what_hangs_on_them_alone(values, newer):
     whole = plan(load(values, Path("config")))
-    runs = {"train/rendered/gating", "search/rendered/gating.searched"}
+    runs = {"search/rendered/gating.searched"}
+    runs |= {f"train/rendered/{name}" for name in ("gating", "gating.window", "gating.local")}
     reading = {name for name, job in whole.jobs.items() if runs & whole.lineage(job).keys()}
     assert "report/table1" in reading
     assert "report/table8" not in reading
