@@ -1,5 +1,6 @@
 """How a claim is judged, and how the file of claims is read."""
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from scipy import stats
 
 from fusevad.config.claims import read_claims
+from fusevad.config.load import load_files
 from fusevad.errors import FusevadError
 from fusevad.report.statistics import Resampled, paired_test
 from fusevad.report.verdicts import needed_experiments, needed_studies
@@ -134,6 +136,14 @@ def test_the_claims_of_the_paper_are_understood():
     kinds = {test.kind for claim in file.claims for test in claim.tests}
     assert {"greater", "best-value", "equivalent", "significant", "classes"} < kinds
     assert {"robust", "weights-move", "dimensions-move", "fuses-differently"} < kinds
+
+
+def test_every_claim_is_of_experiments_that_are_configured(root):
+    known = load_files([], root / "config").experiments
+    for claim in read_claims(CLAIMS).claims:
+        for test in claim.tests:
+            for name in (test.experiment, *getattr(test, "against", ())):
+                assert any(fnmatchcase(each, name) for each in known), name
 
 
 def test_only_configured_experiments_are_asked_for_and_only_those_needed():

@@ -56,10 +56,11 @@ def claims_page(
     """
     titles = ", ".join(dataset.title for dataset in datasets)
     blocks: list[Block] = [
-        Heading(1, "Do the paper's claims hold?"),
+        Heading(1, "Do the papers' claims hold?"),
         Paragraph(
-            "Each claim of the IEF-VAD paper (arXiv 2505.02393) as a test over our own runs: no "
-            f"number of the paper enters a test. Data: {titles}. Protocol: {protocol}, "
+            "Each claim of the papers of IEF-VAD (arXiv 2505.02393), AVadCLIP (2504.04495) and "
+            "PI-VAD (2505.13123) as a test over our own runs: no number of a paper enters a test. "
+            f"Data: {titles}. Protocol: {protocol}, "
             f"{PROTOCOLS[protocol]}."
         ),
         Table(
