@@ -38,7 +38,7 @@ def made_up_plan(
             Job(f"{step}/{shard}", "cues", {"clamp": 16}, {"manifest": manifest}, (cue,), step=step)
         )
         step = "embed/tiny/clip/rgb"
-        settings = {"crops": crops, "stream": "event"}
+        settings = {"crops": crops, "stream": "rgb"}
         jobs.append(
             Job(
                 f"{step}/{shard}", "embed", settings, {"files": (manifest, cue)}, (file,), step=step
