@@ -18,7 +18,17 @@ from fusevad.embed.streams.registry import (
 from fusevad.errors import FusevadError
 
 ROOT = Path(__file__).resolve().parents[3]
-NAMES = ("rgb", "flow", "audio", "motion-T16-thr10", "motion-released-T8-thr25")
+NAMES = (
+    "rgb",
+    "flow",
+    "audio",
+    "pose",
+    "depth",
+    "masks",
+    "text",
+    "motion-T16-thr10",
+    "motion-released-T8-thr25",
+)
 NAMES += ("motion-camera-T32-thr1",)
 
 

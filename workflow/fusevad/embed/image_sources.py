@@ -10,7 +10,7 @@ from fusevad.cues.reading import CueShards
 from fusevad.cues.settings import CueSettings
 from fusevad.data.manifest import Video, check_unchanged
 from fusevad.video.crops import crop_images
-from fusevad.video.decode import SEGMENT_FRAMES, read_frames, sampled_times
+from fusevad.video.decode import SEGMENT_FRAMES, read_frames, read_pictures, sampled_times
 
 _CHUNK_IMAGES = 32
 
@@ -54,6 +54,42 @@ class FrameSource:
             for time, frame in zip(times, frames, strict=True)
         )
         return in_chunks(pictures, len(self.crops))
+
+
+@dataclass(frozen=True, slots=True)
+class MiddleFrameSource:
+    """The middle frame of each segment, uncropped.
+
+    Attributes:
+        size: width and height.
+    """
+
+    size: tuple[int, int]
+
+    def key(self, video: Video) -> str:
+        """A hash that changes whenever the video's bytes do."""
+        return video.sha256
+
+    def chunks(self, video: Video) -> Iterator[Chunk]:
+        """(pictures, height, width, 3) uint8.
+
+        Raises:
+            FusevadError: the video fails to decode, or is not the manifest's.
+        """
+        check_unchanged(video)
+        wanted = set(middle_frames(video.frames))
+        pictures = (
+            (time // SEGMENT_FRAMES, picture.rgb()[None])
+            for time, picture in enumerate(read_pictures(video.path, self.size, video.frames))
+            if time in wanted
+        )
+        return in_chunks(pictures, 1)
+
+
+def middle_frames(frames: int) -> list[int]:
+    """Frame 8 of each segment of 16; the last frame of a last segment that is shorter than that."""
+    starts = range(0, frames, SEGMENT_FRAMES)
+    return [min(start + SEGMENT_FRAMES // 2, frames - 1) for start in starts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,10 +79,10 @@ def embed_shard(
         reading_ahead(source, list(todo.values()), workers) as read,
     ):
         for part, (video, chunks) in zip(todo, read, strict=True):
-            vectors = _embed_video(video, chunks, embedder, bar)
+            vectors = _in_halves(video, _embed_video(video, chunks, embedder, bar))
             if not kind_of(settings.stream).may_lack:
                 _check_whole(video, settings.stream, vectors)
-            _save_part(part, video, vectors)
+            _keep_part(part, vectors)
     _join_parts(keys, parts, provenance, out_file)
     shutil.rmtree(progress)
 
@@ -168,14 +168,15 @@ def _join_parts(
     write_shard(out_file, shapes, tensors, shard_metadata(provenance, videos))
 
 
-def _save_part(part: Path, video: Video, vectors: np.ndarray) -> None:
+def _in_halves(video: Video, vectors: np.ndarray) -> np.ndarray:
+    """Embeddings as they are stored, float16."""
     with np.errstate(over="ignore"):
         halves = vectors.astype(np.float16)
     if not np.isfinite(halves).all():
         raise FusevadError(
             f"{video.path}: its embeddings are not finite in float16; check the encoder's weights"
         )
-    _keep_part(part, halves)
+    return halves
 
 
 def _keep_part(part: Path, embeddings: np.ndarray) -> None:

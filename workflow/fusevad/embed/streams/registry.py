@@ -16,6 +16,10 @@ NAMES = (
     "motion",
     "flow",
     "audio",
+    "pose",
+    "depth",
+    "masks",
+    "text",
 )
 KINDS: dict[str, StreamKind] = {
     name: import_module(f"fusevad.embed.streams.{name}.settings").KIND for name in NAMES

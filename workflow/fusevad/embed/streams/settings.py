@@ -10,7 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fusevad.cues.settings import MotionCue
-from fusevad.parsing import parse
+from fusevad.data.render.settings import RenderSettings
+from fusevad.parsing import FORBID, parse
+
+# The encoder of what the renderer knows about its own videos.
+RENDERED = "rendered"
 
 
 def local_files(values: Iterable[str | None]) -> list[str]:
@@ -142,3 +146,57 @@ class ChosenKind(StreamKind):
     def weights(self, stream: str, given: Given) -> list[str]:
         """See `StreamKind.weights`."""
         return local_files([self.settings(stream, given).get("weights")])
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSettings:
+    """How something is seen in the middle frame of each segment.
+
+    Attributes:
+        encoder: a model, or `rendered` for what the renderer knows.
+        weights: safetensors of the model.
+        render: settings of the renderer, for `rendered`.
+    """
+
+    __pydantic_config__ = FORBID
+
+    stream: str
+    encoder: str
+    weights: str | None = None
+    render: RenderSettings | None = None
+
+
+class SeenKind(ChosenKind):
+    """A kind that a model sees in pictures, and that the renderer knows of rendered videos.
+
+    The model is used wherever its weights are named; else rendered data sets have what the renderer
+    knows, and others lack the stream.
+
+    Attributes:
+        model: name of the model.
+    """
+
+    form = SeenSettings
+    unchosen = ("stream", "encoder", "render")
+    model: str
+
+    def encoder(self, settings: Mapping[str, Any], given: Given) -> str:
+        """See `ChosenKind.encoder`."""
+        del given
+        return settings["encoder"]
+
+    def settings(self, stream: str, given: Given) -> dict[str, Any]:
+        """See `StreamKind.settings`."""
+        chosen = dict(given.chosen.get(self.name) or {})
+        if chosen.get("weights") or given.render is None:
+            values = chosen | {"encoder": self.model}
+        else:
+            values = chosen | {"encoder": RENDERED, "render": given.render}
+        return asdict(parse(self.form, {"stream": stream, **values}, f"streams.{self.name}"))
+
+    def lacks(self, given: Given) -> str:
+        """See `StreamKind.lacks`."""
+        chosen = given.chosen.get(self.name) or {}
+        if chosen.get("weights") or given.render is not None:
+            return ""
+        return f"streams.{self.name}.weights: missing; name the safetensors of {self.model}"

@@ -1,0 +1,81 @@
+"""Image encoders of the package `transformers`, which is an extra of the environment."""
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fusevad.embed.store import default_device
+from fusevad.encoders.weights import load_state, local_file
+from fusevad.errors import FusevadError
+
+# Mean and deviation of ImageNet's channels, in 0..255, with which both encoders were trained.
+_MEAN = (123.675, 116.28, 103.53)
+_DEVIATION = (58.395, 57.12, 57.375)
+
+
+class ImageEncoder:
+    """Embeds pictures by the mean of an encoder's features over the picture.
+
+    Attributes:
+        batch_size: pictures at once.
+    """
+
+    def __init__(
+        self, model: nn.Module, features: Callable[[nn.Module, Tensor], Tensor], batch_size: int
+    ) -> None:
+        self.batch_size = batch_size
+        self.device = default_device()
+        self._model = model.eval().requires_grad_(False).to(self.device)
+        self._features = features
+
+    def embed(self, items: np.ndarray) -> Tensor:
+        """(pictures, D) float32 of (pictures, height, width, 3) uint8."""
+        mean, deviation = (
+            torch.tensor(each, device=self.device).view(3, 1, 1) for each in (_MEAN, _DEVIATION)
+        )
+        pictures = torch.from_numpy(items).to(self.device).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            return self._features(self._model, (pictures - mean) / deviation)
+
+
+def transformers(stream: str) -> ModuleType:
+    """The package.
+
+    Raises:
+        FusevadError: it is not installed.
+    """
+    try:
+        return import_module("transformers")
+    except ModuleNotFoundError as error:
+        raise FusevadError(
+            f"stream {stream}: needs the package transformers; run 'make env EXTRAS=streams'"
+        ) from error
+
+
+def load_model(build: Callable[[dict], nn.Module], weights: str, what: str) -> nn.Module:
+    """Build a model from the configuration beside its weights, and load them.
+
+    Args:
+        build: makes the model from the content of `config.json`.
+        weights: a safetensors file.
+        what: names the model.
+
+    Raises:
+        FusevadError: a file is missing, or they don't fit each other.
+    """
+    file = local_file(weights, f"weights of {what}")
+    configuration = local_file(str(file.parent / "config.json"), f"configuration of {what}")
+    try:
+        model = build(json.loads(configuration.read_text()))
+    except (ValueError, TypeError, KeyError) as error:
+        raise FusevadError(
+            f"{configuration}: not a configuration of {what} ({error}); take it from where the"
+            " weights are from"
+        ) from error
+    load_state(model, file)
+    return model
