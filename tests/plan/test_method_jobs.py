@@ -29,7 +29,9 @@ def test_two_data_sets_of_one_encoder_are_tested_on_each_other(values):
     jobs = methods(values, "rendered", "surveillance-fight")
     assert sources(jobs, "rendered") == {"surveillance-fight"}
     assert sources(jobs, "surveillance-fight") == {"rendered"}
-    rows = jobs.jobs.config.study_tables["methods"]["experiments"]
+    on_both = set(jobs.experiments("surveillance-fight"))
+    rows = [name for name in jobs.experiments("rendered") if name in on_both]
+    assert {"image-only.searched", "vadclip.searched"} <= set(rows)
     assert [run["experiment"] for run in jobs.transfers("rendered")] == rows
     whole = plan(jobs.jobs.config)
     job = whole.jobs["study-transfer/rendered"]

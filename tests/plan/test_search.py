@@ -47,7 +47,9 @@ def test_no_search_reads_a_label_of_a_frame_or_the_scores_of_another_run(values)
 
 def test_every_row_of_the_table_of_methods_is_searched_alike(values):
     config = load(values, Path("config"))
-    names = config.study_tables["methods"]["experiments"]
+    possible = set(config.possible("rendered"))
+    rows = config.study_tables["methods"]["experiments"]
+    names = [name for name in rows if name in possible and not config.experiments[name].teacher]
     settings = [Jobs(config).search("rendered", name) for name in names]
     shared = ("epochs", "batch_size", "sampling", "crops_per_epoch", "max_segments", "milestones")
     for key in (*shared, "validation_share", "test_crops"):
@@ -58,6 +60,14 @@ def test_every_row_of_the_table_of_methods_is_searched_alike(values):
         assert each["learning_rate"] == pytest.approx([0.1 * own, own, 10 * own])
     jobs = [plan(config).jobs[f"search/rendered/{name}"] for name in names]
     assert [job.options["seeds"] for job in jobs] == [[100, 101, 102, 103]] * len(names)
+
+
+def test_a_row_with_a_teacher_keeps_its_methods_own_learning_rate(values):
+    config = load(values, Path("config"))
+    rows = config.study_tables["methods"]["experiments"]
+    assert {"avadclip.searched", "avadclip-student", "pi-vad"} <= set(rows)
+    assert config.experiments["pi-vad"].searched_for is None
+    assert Jobs(config).train("rendered", "pi-vad")["learning_rate"] == 1e-4
 
 
 def test_other_candidates_are_another_run_of_searched_experiments_alone(values):

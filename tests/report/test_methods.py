@@ -1,6 +1,7 @@
 """The table of all methods and the leaderboard, from runs, searches and studies of made-up data."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,8 +28,13 @@ from fusevad.train.run import train
 from tests.made_up_tables import write_table
 from tests.made_up_training import DIM, VALUES, small, write_training_data
 
-METHODS = {"image-only": ("rgb",), "mil": ("rgb",), "concat": ("rgb", "motion")}
-RATE = {"learning_rate": 0.003, "seed": 9, "epoch": 0, "validation_auc": 1, "validation_loss": 0.5}
+METHODS = {
+    "image-only": ("rgb",),
+    "mil": ("rgb",),
+    "concat": ("rgb", "motion"),
+    "image-only-distilled": ("rgb", "motion"),
+}
+TEACHER = {"image-only-distilled": "concat"}
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +47,11 @@ def made(tmp_path_factory) -> SimpleNamespace:
         for method in METHODS:
             run = folder / key / "runs" / method
             model = {} if method == "mil" else VALUES["model"]
-            train(small(method, epochs=2, model=model), each, [0, 1], run, workers=1)
+            taught = run.with_name(TEACHER[method]) if method in TEACHER else None
+            settings = small(method, epochs=2, model=model)
+            train(settings, replace(each, teacher=taught), [0, 1], run, workers=1)
             intervals = each.manifest.with_name("intervals.csv")
             evaluate(run, each.manifest, intervals, "AUC")
-            pd.DataFrame([RATE | {"chosen": True}]).to_csv(run / "learning-rates.csv")
     return SimpleNamespace(folder=folder, data=data)
 
 
@@ -55,6 +62,11 @@ def runs(made: SimpleNamespace, key: str) -> list[dict]:
             "run": str(made.folder / key / "runs" / method),
             "streams": {role: role for role in roles},
         }
+        | (
+            {"teacher": str(made.folder / key / "runs" / TEACHER[method])}
+            if method in TEACHER
+            else {}
+        )
         for method, roles in METHODS.items()
     ]
 

@@ -138,24 +138,18 @@ def with_searched_rates(
     """Add the experiments of a table with learning rates that a search chooses.
 
     Returns:
-        Their names, and those of imported scores as they are.
+        Their names; imported scores stay as they are, and so do experiments with a teacher, which
+        has no runs with the seeds of the search.
 
     Raises:
-        FusevadError: an experiment that does not exist, or learns from a teacher, which is not
-            trained with the seeds of the search.
+        FusevadError: an experiment that does not exist.
     """
     made = []
     for each in names:
-        if each in imported:
+        if each in imported or _known(name, each, experiments).teacher is not None:
             made.append(each)
             continue
-        known = _known(name, each, experiments)
-        if known.teacher is not None:
-            raise FusevadError(
-                f"config/tables/{name}.yaml: experiment '{each}' learns from a teacher, which has"
-                " no run with the seeds of the search; leave it out"
-            )
-        searched = replace(known, name=f"{each}.searched", searched_for=each)
+        searched = replace(experiments[each], name=f"{each}.searched", searched_for=each)
         if experiments.setdefault(searched.name, searched) != searched:
             raise FusevadError(
                 f"config/experiments: experiment '{searched.name}': a name that"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from fusevad.config.protocols import TEACHING
 from fusevad.plan.jobs import Jobs
 
 STUDY = "methods"
@@ -59,7 +60,9 @@ class MethodJobs:
         streams = self.jobs.config.streams(experiment)
         run = self.jobs.run(dataset, experiment)
         texts = next(iter(self.jobs.texts(dataset, experiment)), None)
-        return {"experiment": experiment, "run": run, "streams": streams, "texts": texts}
+        values = {"experiment": experiment, "run": run, "streams": streams, "texts": texts}
+        teacher = self.jobs.config.experiments[experiment].teacher
+        return values | ({"teacher": self.jobs.run(dataset, teacher)} if teacher else {})
 
     def texts(self, dataset: str) -> list[str]:
         """Texts of classes that rows learn with."""
@@ -87,6 +90,13 @@ class MethodJobs:
         seed = self.jobs.config.seeds[0]
         runs = [self.jobs.run(dataset, name) for name in self.experiments(dataset)]
         return [f"{run}/weights/seed-{seed}-last.safetensors" for run in runs]
+
+    def first_teachers(self, dataset: str) -> list[str]:
+        """Of every row with a teacher, the teacher's weights of the first seed."""
+        seed, config = self.jobs.config.seeds[0], self.jobs.config
+        teachers = [config.experiments[name].teacher for name in self.experiments(dataset)]
+        runs = [self.jobs.run(dataset, name) for name in dict.fromkeys(filter(None, teachers))]
+        return [f"{run}/weights/seed-{seed}-{TEACHING}.safetensors" for run in runs]
 
     def transfers(self, target: str) -> list[dict[str, Any]]:
         """Runs on other data sets whose embeddings are of the same encoder."""
@@ -172,7 +182,6 @@ class MethodJobs:
         for key in self.jobs.config.datasets:
             for name in self.experiments(key):
                 yield f"{self.jobs.run(key, name)}/seeds.csv"
-                yield from self.jobs.learning_rates(key, name)
             for name in self.imported(key):
                 yield f"{self.jobs.run(key, name)}/seeds.csv"
             yield from self.first_weights(key)

@@ -179,6 +179,7 @@ def _speed(jobs: MethodJobs, key: str) -> Job:
         "streams": indices,
         "embeddings": plain.embeddings(key, indices),
         "weights": jobs.first_weights(key),
+        "teachers": jobs.first_teachers(key),
         "encoder": jobs.encoder_files(key),
         "texts": jobs.texts(key),
     }

@@ -36,7 +36,6 @@ from fusevad.report.table1 import (
     protocol_tabular,
 )
 from fusevad.report.write_sheet import write_sheet
-from fusevad.train.search import chosen_learning_rate
 
 RERUN, IMPORTED, PRINTED = "re-run here", "scores imported", "printed in the paper"
 COLUMNS = [
@@ -54,7 +53,7 @@ class Cost:
 
     Attributes:
         streams: that it reads to score.
-        learning_rate: that validation videos chose.
+        learning_rate: that validation videos chose, or its method's own.
         parameters: how many numbers it learned.
         flops_per_segment: see `evaluate.flops`.
     """
@@ -133,7 +132,8 @@ def _caption(datasets: Sequence[TableDataset], protocol: str, seeds: int) -> str
         f"Frame-level detection on {titles}, in percent: mean ± standard deviation of {seeds} "
         f"seeds, protocol {protocol}. All methods have the same epochs, batches, sampling and "
         "highest segments of a video; the learning rate of each is one of as many, around its own, "
-        f"chosen on validation videos with seeds that are none of these. {STATISTICS}"
+        f"chosen on validation videos with seeds that are none of these; those with a teacher have "
+        f"their own. {STATISTICS}"
     )
 
 
@@ -147,7 +147,7 @@ def _costs(experiments: Sequence[TableRow], datasets: Sequence[TableDataset], se
             detector = load_detector(weights_file(run, seed, "last"), torch.device("cpu"))
             costs[row.name, dataset.key] = Cost(
                 " + ".join(find(detector.settings.method).streams),
-                chosen_learning_rate(run / "learning-rates.csv"),
+                detector.settings.learning_rate,
                 count_parameters(run, seed),
                 flops_per_segment(detector),
             )

@@ -155,6 +155,7 @@ class MeasuredRun:
         run: its folder.
         streams: names of the streams that it reads, by role.
         texts: file of the texts of classes, where the method learns with them.
+        teacher: folder of the run that it learned from, if any.
     """
 
     __pydantic_config__ = FORBID
@@ -163,6 +164,7 @@ class MeasuredRun:
     run: str
     streams: dict[str, str]
     texts: str | None = None
+    teacher: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from fusevad.config.protocols import TEACHING
 from fusevad.data.manifest import read_manifest
 from fusevad.embed.embedder import load_embedder
 from fusevad.embed.settings import EmbedSettings
@@ -62,7 +63,7 @@ def study_speed(
         rows.append(
             {
                 "experiment": run.experiment,
-                "training_seconds": _training_seconds(detector, data, settings.seed),
+                "training_seconds": _training_seconds(run, detector, data, settings.seed),
                 "segments_per_second": 1 / scoring,
                 "with_encoder": None if encoding is None else 1 / (scoring + encoding),
                 "machine": machine(),
@@ -91,7 +92,8 @@ def _data(
     manifest: Path, streams: Mapping[str, Path], run: MeasuredRun, detector: TrainedDetector
 ) -> SeedData:
     by_role = {role: streams[name] for role, name in run.streams.items()}
-    opened = open_streams(by_role, detector.model.widths, f"experiment '{run.experiment}'")
+    roles = tuple(dict.fromkeys((*by_role, *detector.model.widths)))
+    opened = open_streams(by_role, roles, f"experiment '{run.experiment}'")
     videos = read_manifest(manifest)
     train = [
         TrainVideo(v.name, v.anomalous, tuple(v.classes)) for v in videos if v.split == "train"
@@ -111,7 +113,13 @@ def _scoring_seconds(detector: TrainedDetector, data: SeedData) -> float:
     return min(_seconds(score) for _ in range(_REPEATS)) / segments
 
 
-def _training_seconds(detector: TrainedDetector, data: SeedData, seed: int) -> float:
+def _training_seconds(
+    measured: MeasuredRun, detector: TrainedDetector, data: SeedData, seed: int
+) -> float:
+    teacher = None
+    if measured.teacher is not None:
+        file = weights_file(Path(measured.teacher), seed, TEACHING)
+        teacher = load_detector(file, default_device()).model
     ends: list[float] = []
 
     def after_epoch() -> None:
@@ -120,7 +128,7 @@ def _training_seconds(detector: TrainedDetector, data: SeedData, seed: int) -> f
             raise _EnoughError
 
     with tempfile.TemporaryDirectory() as folder:
-        run = SeedRun(detector.settings, data, seed, Path(folder) / "seed.pt")
+        run = SeedRun(detector.settings, data, seed, Path(folder) / "seed.pt", teacher)
         start = _clock()
         try:
             run.run(after_epoch)
