@@ -75,6 +75,7 @@ rule all:
         f"{HOME}/metrics.json",
         f"{HOME}/figures/figure2.pdf",
         f"{HOME}/figures/curves.pdf",
+        f"{HOME}/figures/table1-seeds.pdf",
         expand(f"{HOME}/figures/timelines-{{dataset}}.pdf", dataset=CONFIG.embedded),
         [f"{HOME}/figures/rendered.png"] if "rendered" in CONFIG.datasets else [],
 

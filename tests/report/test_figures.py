@@ -15,10 +15,11 @@ from fusevad.cues.store import make_cues
 from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import LabelledVideo
 from fusevad.files import sha256
-from fusevad.report import curves, radar, timelines
+from fusevad.report import curves, radar, seeds_figure, timelines
 from fusevad.report.curves import make_curves, seed_curves
 from fusevad.report.radar import make_radar
 from fusevad.report.scored_videos import test_videos as read_truth
+from fusevad.report.seeds_figure import make_seeds_figure
 from fusevad.report.style import line_styles
 from fusevad.report.timelines import choose_videos, make_timelines
 from tests.made_up_runs import (
@@ -27,6 +28,7 @@ from tests.made_up_runs import (
     FRAMES,
     METHODS,
     SEEDS,
+    changed_run,
     make_up,
 )
 
@@ -40,7 +42,7 @@ def made_up(tmp_path_factory):
 def drawn(monkeypatch):
     """Figures as they are saved, for a look at their parts."""
     figures: list[Figure] = []
-    for module in (radar, curves, timelines):
+    for module in (radar, curves, seeds_figure, timelines):
         save = module.save_figure
 
         def keep(figure, out_pdf, out_png, caption, *, save=save):
@@ -121,6 +123,30 @@ def test_the_curves_have_a_panel_a_method_with_its_area_and_one_band(made_up, tm
             assert re.match(rf"{metric} \d", area)
             assert len(axis.collections) == 1, "one band in a panel"
             assert len(axis.get_lines()) == count + 1, "all methods and chance"
+
+
+def test_every_seed_of_table_1_is_a_dot_and_a_failed_one_has_its_number(made_up, tmp_path, drawn):
+    def collapse(table):
+        failed = (table["seed"] == 3) & (table["metric"] == "AUC")
+        return table.assign(value=table["value"].mask(failed, table["value"] - 0.12))
+
+    broken = changed_run(made_up.rows[0], tmp_path, collapse)
+    rows = [broken, *made_up.rows[1:-1]]
+    files = tmp_path / "seeds.pdf", tmp_path / "seeds.png"
+    make_seeds_figure(rows, [made_up.dataset], "validation", made_up.rows[-1:], *files)
+    (axis,) = drawn[0].axes
+    values = pd.read_csv(broken.runs["rendered"] / "seeds.csv").query(
+        "metric == 'AUC' and protocol == 'validation'"
+    )["value"]
+    dots = [line for line in axis.get_lines() if len(line.get_xdata()) == len(SEEDS)]
+    assert len(dots) == len(rows) + 1
+    np.testing.assert_allclose(np.sort(dots[0].get_xdata()), 100 * np.sort(values))
+    assert [text.get_text() for text in axis.texts] == ["seed 3"]
+    labels = [label.get_text() for label in axis.get_yticklabels()]
+    assert labels[0] == "Image only" and labels[-1] == "IEF-VAD (Student-t) (ours)"
+    diamonds = [line for line in axis.get_lines() if line.get_marker() == "D"]
+    assert diamonds[0].get_xdata()[0] == pytest.approx(100 * values.mean())
+    assert all(file.stat().st_size for file in files)
 
 
 def test_scores_that_miss_a_video_are_refused(made_up, tmp_path):

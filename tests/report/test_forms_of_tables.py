@@ -24,7 +24,7 @@ def made(tmp_path_factory):
     made_up = make_up(folder / "rendered")
     names = folder / "table1.tex", folder / "table1.csv"
     published = PUBLISHED / "table01.csv"
-    make_table1(made_up.rows, [made_up.dataset], "validation", published, list(SEEDS), *names)
+    make_table1(made_up.rows, [made_up.dataset], "validation", published, list(SEEDS), [], *names)
     outputs = folder / "metrics.json", folder / "metrics.csv"
     make_run_metrics(made_up.rows, [made_up.dataset], "validation", *outputs)
     return folder

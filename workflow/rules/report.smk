@@ -109,6 +109,27 @@ rule curves:
         "fusevad report curves --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
+rule table1_seeds:
+    input:
+        unpack(inputs_of("report/table1-seeds")),
+    output:
+        report(
+            f"{HOME}/figures/table1-seeds.pdf",
+            caption="../report/table1-seeds.rst",
+            category="Results",
+            labels={"what": "Table 1, seed by seed"},
+        ),
+        f"{HOME}/figures/table1-seeds.png",
+    log:
+        f"{HOME}/logs/table1-seeds.log",
+    benchmark:
+        f"{HOME}/benchmarks/table1-seeds.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad report seeds --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
+
+
 rule timelines:
     input:
         unpack(inputs_of("report/timelines-{dataset}")),

@@ -3,7 +3,7 @@
 Slow imports are inside the verbs, so that `fusevad --help` answers at once.
 """
 
-from fusevad.cli import artifacts, configuration, data, features, results
+from fusevad.cli import artifacts, configuration, data, features, numbers, results
 from fusevad.cli.app import app, main
 
-__all__ = ["app", "artifacts", "configuration", "data", "features", "main", "results"]
+__all__ = ["app", "artifacts", "configuration", "data", "features", "main", "numbers", "results"]

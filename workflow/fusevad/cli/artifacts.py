@@ -5,72 +5,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from fusevad.cli.app import app
+from fusevad.cli.configured import (
+    ConfigFiles,
+    Configured,
+    ConfiguredOften,
+    ConfigValues,
+    configuration,
+)
 
 if TYPE_CHECKING:
     from fusevad.artifacts.adopt import Adopted
-    from fusevad.config.model import Config
 
-ConfigFiles = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--configfile",
-        metavar="FILE ...",
-        help="Laid over config/config.yaml, as by snakemake: all words up to the next option.",
-    ),
-]
-ConfigValues = Annotated[
-    list[str] | None,
-    typer.Option("--config", metavar="KEY=VALUE ...", help="Laid over the files, as by snakemake."),
-]
 Remote = Annotated[str | None, typer.Option(help="A remote of .dvc/config; else the default.")]
 # How many reasons, and jobs with the same reason, are printed; the others are counted.
 _SHOWN = 20
 _NAMED = 3
 
 
-class _Configured(TyperCommand):
-    """A verb that reads `--configfile A B` and `--config k=v l=w` as Snakemake does."""
-
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
-        """See `click.Command.parse_args`."""
-        from fusevad.config.command_line import check_command_line, values_of
-
-        check_command_line(args)
-        found, others = values_of(args)
-        spread = [
-            word
-            for option, times in found.items()
-            for values in times
-            for value in values
-            for word in (option, value)
-        ]
-        return super().parse_args(ctx, [*spread, *others])
-
-
-class _ConfiguredOften(TyperCommand):
-    """A verb that takes several configurations: each `--configfile A B` is one."""
-
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
-        """See `click.Command.parse_args`."""
-        from fusevad.config.command_line import values_of
-
-        found, others = values_of(args)
-        often = [
-            word for values in found["--configfile"] for word in ("--configfile", ",".join(values))
-        ]
-        return super().parse_args(ctx, [*often, *others])
-
-
-def _config(configfiles: list[Path] | None, pairs: list[str] | None = None) -> "Config":
-    from fusevad.config.load import load_files
-
-    return load_files(configfiles or [], pairs=pairs or [])
-
-
-@app.command(cls=_Configured)
+@app.command(cls=Configured)
 def pull(
     targets: Annotated[
         list[str] | None, typer.Argument(help="Files or folders, as for snakemake; else tables.")
@@ -84,7 +38,7 @@ def pull(
     from fusevad.artifacts.store import Store
     from fusevad.plan.stages import plan
 
-    jobs = plan(_config(configfile, config))
+    jobs = plan(configuration(configfile, config))
     store = Store(remote=remote)
     if not store.units():
         print("dvc.lock: nothing has been pushed yet; 'fusevad push' shares your results")
@@ -97,7 +51,7 @@ def pull(
     _report(carry_out(jobs, store, pulled))
 
 
-@app.command(cls=_Configured)
+@app.command(cls=Configured)
 def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
     """Artifacts: record and send everything that is complete and fits the configuration."""
     from fusevad.artifacts.push import push as push_units
@@ -105,7 +59,7 @@ def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
     from fusevad.plan.sources import changes_of
     from fusevad.plan.stages import plan
 
-    config = _config(configfile)
+    config = configuration(configfile)
     jobs = plan(config)
     store = Store(remote=remote)
     done = push_units(jobs, store, config, configfile or [], changes_of(jobs))
@@ -118,7 +72,7 @@ def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
         print("commit dvc.lock and .dvc/tracked.yaml with git, so that others find the results")
 
 
-@app.command(cls=_Configured)
+@app.command(cls=Configured)
 def adopt(
     configfile: ConfigFiles = None,
     config: ConfigValues = None,
@@ -139,13 +93,13 @@ def adopt(
         refuse_while_running()
         print(f"moved back: {len(move_back())} files; run 'fusevad adopt' with their configuration")
         return
-    adopted = adopt_all(plan(_config(configfile, config)), dry_run=dry_run)
+    adopted = adopt_all(plan(configuration(configfile, config)), dry_run=dry_run)
     _report(adopted, dry_run)
     if adopted.moved and not dry_run:
         print("'fusevad adopt --undo' moves it back")
 
 
-@app.command(cls=_ConfiguredOften)
+@app.command(cls=ConfiguredOften)
 def gc(
     configfile: Annotated[
         list[str] | None,
@@ -164,7 +118,7 @@ def gc(
     from fusevad.plan.stages import plan
 
     used = [[], *([Path(file) for file in each.split(",")] for each in configfile or [])]
-    found = unused(plan(_config(files)) for files in used)
+    found = unused(plan(configuration(files)) for files in used)
     for each in listed(found):
         print(f"{_bytes(each.size):>9}  {each.path}")
     total = _bytes(sum(each.size for each in found))

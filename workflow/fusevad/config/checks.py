@@ -101,6 +101,7 @@ def _check_experiments(config: Config) -> list[str]:
     """
     named: list[tuple[str, str]] = [
         *(("table1", name) for name in config.table1 if name not in config.imported),
+        *(("table1_ours", name) for name in config.table1_ours),
         *(("radar", name) for name in config.radar),
         ("timelines", config.timelines),
         ("studies.experiment", config.study_experiment),
@@ -123,7 +124,14 @@ def _check_experiments(config: Config) -> list[str]:
                 f"{place}: no experiment {name!r} in {config.folder / 'experiments'}; "
                 "add it there or remove it here"
             )
+    twice = [name for name in config.table1_ours if name in config.table1]
+    if twice:
+        raise FusevadError(
+            f"{SOURCE}: table1_ours: {twice[0]!r} is a row of `table1` already; keep one"
+        )
     for key, name in named:
+        if key == "table1_ours":
+            continue
         _check_streams(config, f"{SOURCE}: {key}", name)
     return list(dict.fromkeys(name for _, name in named))
 

@@ -51,6 +51,7 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
         cues=filled(CueChoice, values["cues"]),
         on_bad_video=values.get("on_bad_video", "stop"),
         table1=tuple(values["table1"]),
+        table1_ours=tuple(values.get("table1_ours", ())),
         radar=tuple(values["radar"]),
         timelines=values["timelines"],
         hyperparameters=values.get("hyperparameters"),

@@ -59,6 +59,7 @@ class Config:
     cues: dict[str, Any]
     on_bad_video: str
     table1: tuple[str, ...]
+    table1_ours: tuple[str, ...]
     radar: tuple[str, ...]
     timelines: str
     hyperparameters: str | dict[str, Any] | None

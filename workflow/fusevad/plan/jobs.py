@@ -34,6 +34,18 @@ class Jobs(RunJobs):
             values |= {"published": published, "seeds": self.config.seeds}
         return values
 
+    def table1(self, published: str) -> dict[str, Any]:
+        """Settings of `fusevad report table1`."""
+        return self.report(self.config.table1, published) | {"ours": self._ours()}
+
+    def table1_seeds(self) -> dict[str, Any]:
+        """Settings of `fusevad report seeds`."""
+        return self.report(self.config.table1) | {"ours": self._ours()}
+
+    def _ours(self) -> list[dict[str, Any]]:
+        """Our rows of Table 1 that have a run on any data set."""
+        return [row for name in self.config.table1_ours if (row := self.row(name))["runs"]]
+
     def ablation_datasets(self, table: str) -> list[str]:
         """Data sets of a table: the paper's that it shows, and all that are not the paper's."""
         return self.shown(self.config.ablations[table].paper)

@@ -132,5 +132,5 @@ class RunJobs(EmbeddingJobs):
             f"{self.run(dataset, experiment)}/{name}"
             for dataset in self.config.datasets
             for experiment in experiments
-            if experiment not in self.config.imported or self.config.runs(dataset, experiment)
+            if self.config.runs(dataset, experiment)
         ]

@@ -117,7 +117,7 @@ STAGES = {
             "evaluate/score_table.py",
             "evaluate/settings.py",
         ),
-        version=2,
+        version=3,
     ),
     "leaderboard": Stage("pages", source=("report/leaderboard.py",)),
     "search": Stage("runs", source=_TRAINING, runs_method=True),

@@ -30,6 +30,7 @@ REPORTS = {
     "metrics": ("run_metrics", "make_run_metrics"),
     "noise": ("noise_table", "make_noise_table"),
     "radar": ("radar", "make_radar"),
+    "seeds": ("seeds_figure", "make_seeds_figure"),
     "selection": ("selection", "make_selection"),
     "table1": ("table1", "make_table1"),
     "timelines": ("timelines", "make_timelines"),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -11,6 +10,9 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.evaluate.localise import MEAN
 from fusevad.files import write_csv
 from fusevad.report import latex, sheet
+from fusevad.report.middles import Middles, interquartile_means
+from fusevad.report.pair_texts import pairs_caption
+from fusevad.report.power import judge_table
 from fusevad.report.printed import printed_table, read_printed
 from fusevad.report.runs import (
     TableDataset,
@@ -24,8 +26,8 @@ from fusevad.report.runs import (
     read_measurements,
     undefined_notes,
 )
-from fusevad.report.statistics import interquartile_mean, summarize_table
-from fusevad.report.table1 import STATISTICS
+from fusevad.report.statistics import Aggregate, summarize_table
+from fusevad.report.table1 import STATISTICS, main_columns
 from fusevad.report.write_sheet import write_sheet
 
 _IQM = "IQM [95 %]"
@@ -71,12 +73,6 @@ class Shown:
     all_printed: bool = False
 
 
-class _Interval(NamedTuple):
-    value: float
-    low: float
-    high: float
-
-
 def make_ablation(
     name: str,
     title: str,
@@ -110,15 +106,15 @@ def make_ablation(
     """
     check_protocol(protocol)
     runs = list({row.run.name: row.run for row in rows}.values())
-    values = read_measurements(runs, datasets)
-    if shown.events:
-        values = pd.concat([values, _events(runs, datasets)], ignore_index=True)
+    values = measured_values(runs, datasets, shown.events)
     summary = summarize_table(values, ["dataset", "metric"], fixed=fixed(runs))
     paper = read_printed(published)
-    intervals = _intervals(values, datasets)
+    intervals = interquartile_means(values, datasets)
+    verdicts = judge_table(values, protocol, fixed(runs))
     caption = (
         f"{title}. In percent: mean ± standard deviation of {len(seeds)} seeds. Protocol: "
-        f"{protocol}, {PROTOCOLS[protocol]}. {STATISTICS}"
+        f"{protocol}, {PROTOCOLS[protocol]}. {STATISTICS} "
+        + pairs_caption(verdicts, main_columns(datasets), name)
     )
     notes = footnotes(runs, datasets, values, protocol, seeds)
     notes += [*undefined_notes(datasets, values), _IQM_NOTE]
@@ -147,6 +143,19 @@ def make_ablation(
     write_sheet([heading, *tables, sheet.Notes(tuple(notes))], out_tex, wide=True)
 
 
+def measured_values(
+    runs: Sequence[TableRow], datasets: Sequence[TableDataset], events: bool
+) -> pd.DataFrame:
+    """The values that a table of experiments judges, in the form of `read_measurements`.
+
+    With `events`, also the mean average precision of events found.
+    """
+    values = read_measurements(runs, datasets)
+    if not events:
+        return values
+    return pd.concat([values, _events(runs, datasets)], ignore_index=True)
+
+
 def _events(runs: Sequence[TableRow], datasets: Sequence[TableDataset]) -> pd.DataFrame:
     """Mean average precision of events, in the form of `read_measurements`."""
     values = read_event_measurements(runs, datasets)
@@ -154,20 +163,6 @@ def _events(runs: Sequence[TableRow], datasets: Sequence[TableDataset]) -> pd.Da
     keys = ["experiment", "dataset", "protocol", "seed"]
     means = own.groupby(keys, sort=False, as_index=False)["value"].mean()
     return means.assign(metric=_EVENTS)
-
-
-def _intervals(
-    values: pd.DataFrame, datasets: Sequence[TableDataset]
-) -> dict[tuple[str, str, str], _Interval]:
-    """Interquartile mean of each data set's main metric, by experiment, data set and protocol."""
-    result = {}
-    for dataset in datasets:
-        own = values[(values["dataset"] == dataset.key) & (values["metric"] == dataset.metrics[0])]
-        for (experiment, protocol), part in own.groupby(["experiment", "protocol"]):
-            found = interquartile_mean([part["value"]])
-            key = (str(experiment), dataset.key, str(protocol))
-            result[key] = _Interval(found.value, found.low, found.high)
-    return result
 
 
 def _counts(
@@ -188,7 +183,7 @@ def _tabular(
     more: tuple[str, ...],
     summary: pd.DataFrame,
     paper: pd.DataFrame,
-    intervals: dict[tuple[str, str, str], _Interval],
+    intervals: Middles,
     counts: dict[tuple[str, str], int],
     protocol: str,
 ) -> sheet.Tabular:
@@ -209,9 +204,7 @@ def _tabular(
             lines.append("space")
         before = first
         found = [cells.get((row.run.name, metric)) for metric in metrics]
-        texts = [
-            sheet.measured(c.mean, c.std, c.bold, c.leading) if c else sheet.MISSING for c in found
-        ]
+        texts = [sheet.measured(c.mean, c.std, c.bold) if c else sheet.MISSING for c in found]
         texts.append(_interval_text(intervals.get((row.run.name, dataset.key, protocol))))
         matches = [printed.get((row.key, metric)) for metric in shown]
         texts += [sheet.published(c.mean, c.std) if c else sheet.MISSING for c in matches]
@@ -222,10 +215,10 @@ def _tabular(
     return sheet.tabular(len(columns), lines, texts=len(names))
 
 
-def _interval_text(interval: _Interval | None) -> sheet.Cell:
+def _interval_text(interval: Aggregate | None) -> sheet.Cell:
     if interval is None:
         return sheet.MISSING
-    value, low, high = (100 * number for number in interval)
+    value, low, high = (100 * n for n in (interval.value, interval.low, interval.high))
     bounds = f" [{low:.1f}, {high:.1f}]" if low == low else ""
     return f"{value:.2f}{bounds}"
 
@@ -235,7 +228,7 @@ def _tidy(
     datasets: Sequence[TableDataset],
     summary: pd.DataFrame,
     paper: pd.DataFrame,
-    intervals: dict[tuple[str, str, str], _Interval],
+    intervals: Middles,
     all_printed: bool,
 ) -> pd.DataFrame:
     main = {dataset.key: dataset.metrics[0] for dataset in datasets}
@@ -247,11 +240,11 @@ def _tidy(
     found = [
         intervals[c.experiment, c.dataset, c.protocol]
         if c.metric == main[c.dataset]
-        else _Interval(float("nan"), float("nan"), float("nan"))
+        else Aggregate(float("nan"), float("nan"), float("nan"))
         for c in measured.itertuples()
     ]
-    for place, column in enumerate(("iqm", "iqm_low", "iqm_high")):
-        measured[column] = [interval[place] for interval in found]
+    for column, part in (("iqm", "value"), ("iqm_low", "low"), ("iqm_high", "high")):
+        measured[column] = [getattr(interval, part) for interval in found]
     for column in ("mean", "std", "iqm", "iqm_low", "iqm_high"):
         measured[column] *= 100
     printed = paper.assign(block="published")

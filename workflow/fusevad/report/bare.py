@@ -130,7 +130,7 @@ def _whole(digits: str) -> int:
 def _characters(cell: Cell) -> int:
     match cell:
         case Number():
-            return len(cell.mean + cell.spread) + (cell.style in ("leading", "other"))
+            return len(cell.mean + cell.spread) + cell.marked
         case Formula():
             return len(re.sub("<[^>]*>", "", cell.html))
         case Emphasis():

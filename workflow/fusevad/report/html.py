@@ -94,6 +94,5 @@ def _number(number: Number) -> str:
     text = text.replace("-", "−")
     if number.style == "printed":
         return f"<i>{text}</i>"
-    if number.style == "plain":
-        return text
-    return f"{text}<sup>{'†' if number.style == 'leading' else ''}</sup>"
+    mark = "†" if number.style == "leading" else ""
+    return f"{text}<sup>{mark}</sup>" if number.marked else text

@@ -24,13 +24,6 @@ _SPECIAL = {"λ_r": r"$\lambda_r$", "-": "-{}", "'": "'{}", **COMMANDS}
 # The subscript of λ_r is not an underscore. Consecutive hyphens or apostrophes would become one
 # dash or quotation mark.
 _PATTERN = re.compile("|".join(["λ_r", "-(?=-)", "'(?=')", *map(re.escape, COMMANDS)]))
-# Numbers that are judged together all have space for the dagger.
-_MARKS = {
-    "plain": "",
-    "bold": r"^{\phantom{\dagger}}",
-    "leading": r"^{\dagger}",
-    "other": r"^{\phantom{\dagger}}",
-}
 GAPS: dict[Gap, str] = {"rule": r"\midrule", "space": r"\addlinespace"}
 
 
@@ -82,7 +75,8 @@ def set_cell(cell: Cell) -> str:
             return rf"\textit{{{cell.mean}{error}}}"
     number = rf"\mathbf{{{cell.mean}}}" if cell.style == "bold" else cell.mean
     error = rf" \pm {cell.spread}" if cell.spread else ""
-    return f"${number}{error}{_MARKS[cell.style]}$"
+    mark = r"^{\dagger}" if cell.style == "leading" else r"^{\phantom{\dagger}}"
+    return f"${number}{error}{mark if cell.marked else ''}$"
 
 
 def _part(part: Part) -> str:

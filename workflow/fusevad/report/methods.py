@@ -13,6 +13,9 @@ from fusevad.evaluate.scoring import load_detector, weights_file
 from fusevad.files import read_csv, write_csv
 from fusevad.models.registry import find
 from fusevad.report import sheet
+from fusevad.report.middles import interquartile_means
+from fusevad.report.pair_texts import pairs_caption
+from fusevad.report.power import judge_table
 from fusevad.report.published import read_published
 from fusevad.report.runs import (
     TableDataset,
@@ -28,12 +31,12 @@ from fusevad.report.runs import (
 from fusevad.report.statistics import summarize_table
 from fusevad.report.table1 import (
     PAGE_COLUMNS,
-    PROTOCOL_DATASETS,
     PUBLISHED_RUNS,
     STATISTICS,
+    main_columns,
     main_tabular,
     protocol_caption,
-    protocol_tabular,
+    protocol_tabulars,
 )
 from fusevad.report.write_sheet import write_sheet
 
@@ -109,15 +112,14 @@ def make_methods(
     moved = _transfers(transfers, datasets)
     moved_summary = summarize_table(moved, ["trained_on", "dataset", "metric"])
     notes = footnotes(experiments, datasets, values, protocol, seeds)
+    verdicts = judge_table(values, protocol, fixed(experiments))
+    pairs = pairs_caption(verdicts, main_columns(datasets), "methods")
     parts = [
-        sheet.Caption(f"{title}.", _caption(datasets, protocol, len(seeds))),
+        sheet.Caption(f"{title}.", f"{_caption(datasets, protocol, len(seeds))} {pairs}"),
         main_tabular(experiments, datasets, summary, paper, protocol, len(seeds)),
         sheet.Notes((*notes, *undefined_notes(datasets, values))),
         sheet.Caption("The same runs under each protocol.", protocol_caption()),
-        *(
-            protocol_tabular(experiments, datasets[first : first + PROTOCOL_DATASETS], summary)
-            for first in range(0, len(datasets), PROTOCOL_DATASETS)
-        ),
+        *protocol_tabulars(experiments, datasets, summary, interquartile_means(values, datasets)),
         *_cost_parts(experiments, datasets, costs, speeds),
         *_transfer_parts(experiments, datasets, moved_summary, protocol),
     ]
@@ -248,9 +250,7 @@ def _transfer_parts(
         if row.imported:
             continue
         found = [cells.get((row.name, *column)) for column in columns]
-        texts = [
-            sheet.measured(c.mean, c.std, c.bold, c.leading) if c else sheet.MISSING for c in found
-        ]
+        texts = [sheet.measured(c.mean, c.std, c.bold) if c else sheet.MISSING for c in found]
         lines.append(sheet.line([row.label, *texts]))
     text = (
         "Trained on the data set that a column names, with its validation videos and learning "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Style = Literal["plain", "bold", "leading", "other", "printed"]
+Style = Literal["plain", "bold", "leading", "printed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +14,14 @@ class Number:
     Attributes:
         mean: its digits.
         spread: digits of the standard deviation, or empty.
-        style: bold, leading (with a dagger) and other are judged together; printed is the paper's.
+        style: leading has a dagger; printed is the paper's.
+        marked: whether numbers of its column can have a dagger, so that all have space for one.
     """
 
     mean: str
     spread: str = ""
     style: Style = "plain"
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +104,16 @@ class Notes:
 Part = Caption | Tabular | Notes
 
 
-def measured(mean: float, std: float, bold: bool = False, leading: bool = False) -> Cell:
-    """`mean ± std` of a fraction, in percent; bold or with a dagger, by the statistics."""
+def measured(mean: float, std: float, bold: bool = False, leading: bool | None = None) -> Cell:
+    """`mean ± std` of a fraction, in percent; bold or with a dagger, by the statistics.
+
+    `leading` is None in tables without daggers.
+    """
     if mean != mean:
         return MISSING
-    style: Style = "bold" if bold else "leading" if leading else "other"
-    return Number(f"{100 * mean:.2f}", "" if std != std else f"{100 * std:.2f}", style)
+    style: Style = "bold" if bold else "leading" if leading else "plain"
+    spread = "" if std != std else f"{100 * std:.2f}"
+    return Number(f"{100 * mean:.2f}", spread, style, marked=leading is not None)
 
 
 def spread(mean: float, std: float, decimals: int = 2) -> Cell:

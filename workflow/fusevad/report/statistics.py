@@ -35,12 +35,15 @@ from fusevad.report.bootstrap import (
 __all__ = [
     "ALPHA",
     "Aggregate",
+    "Pair",
     "PairedTest",
     "Resampled",
     "Summary",
     "Verdict",
     "VideoBootstrap",
+    "all_pairs",
     "best_supported",
+    "columns_of",
     "holm",
     "interquartile_mean",
     "mean_interval",
@@ -79,6 +82,11 @@ class PairedTest:
     p: float
     error: float
 
+    @property
+    def std(self) -> float:
+        """Sample standard deviation of the differences."""
+        return self.error * np.sqrt(self.n)
+
     def interval(self, alpha: float = ALPHA) -> tuple[float, float]:
         """The (1 - alpha) interval of the difference, from the t-distribution."""
         half = float(student_t.isf(alpha / 2, self.n - 1)) * self.error if self.n > 1 else np.nan
@@ -98,6 +106,16 @@ class PairedTest:
         if self.error < _ROUNDING:
             return 0.0 if distance > _ROUNDING else 1.0
         return float(student_t.sf(distance / self.error, self.n - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two methods in one column of a table, and their test."""
+
+    column: Hashable
+    first: str
+    second: str
+    test: PairedTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,38 +192,45 @@ def best_supported(
         fixed: methods with one value, which no seed changes: the seeds of another method are tested
             against that value. Two such values cannot be tested.
     """
-    present = {
-        column: {name: values for name, values in methods.items() if values.notna().any()}
-        for column, methods in columns.items()
-    }
-    pairs = [
-        (column, first, second)
-        for column, methods in present.items()
-        for first, second in combinations(methods, 2)
-    ]
-    p_values = holm([_p_value(present[c], a, b, fixed) for c, a, b in pairs])
+    pairs = all_pairs(columns, fixed)
     corrected = {
-        (column, frozenset((first, second))): float(p)
-        for (column, first, second), p in zip(pairs, p_values, strict=True)
+        (pair.column, frozenset((pair.first, pair.second))): float(p)
+        for pair, p in zip(pairs, holm([pair.test.p for pair in pairs]), strict=True)
     }
     return {
-        column: _judge(column, methods, corrected, alpha)
-        for column, methods in present.items()
-        if methods
+        column: _judge(column, present, corrected, alpha)
+        for column, methods in columns.items()
+        if (present := _present(methods))
     }
 
 
-def _p_value(
+def all_pairs(
+    columns: Mapping[Hashable, Mapping[str, pd.Series]], fixed: Collection[str] = ()
+) -> list[Pair]:
+    """Test every pair of methods in every column; arguments as in `best_supported`."""
+    return [
+        Pair(column, first, second, _compare(methods, first, second, fixed))
+        for column, methods in columns.items()
+        for first, second in combinations(_present(methods), 2)
+    ]
+
+
+def _present(methods: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
+    return {name: values for name, values in methods.items() if values.notna().any()}
+
+
+def _compare(
     methods: Mapping[str, pd.Series], first: str, second: str, fixed: Collection[str]
-) -> float:
+) -> PairedTest:
+    one, other = methods[first], methods[second]
     if first in fixed and second in fixed:
-        return float("nan")
+        nan = float("nan")
+        return PairedTest(1, float(one.iloc[0] - other.iloc[0]), nan, nan)
     if first in fixed:
-        first, second = second, first
-    others = methods[second]
+        one = pd.Series(one.iloc[0], index=other.index)
     if second in fixed:
-        others = pd.Series(others.iloc[0], index=methods[first].index)
-    return paired_test(methods[first], others).p
+        other = pd.Series(other.iloc[0], index=one.index)
+    return paired_test(one, other)
 
 
 def _judge(
@@ -246,19 +271,26 @@ def summarize_table(
     """
     rows = []
     for protocol, part in values.groupby("protocol", sort=False):
-        columns = {
-            key: {
-                str(name): cell.set_index("seed")["value"]
-                for name, cell in column.groupby("experiment", sort=False)
-            }
-            for key, column in part.groupby(column_keys, sort=False)
-        }
+        columns = columns_of(part, column_keys)
         verdicts = best_supported(columns, alpha, fixed)
         for key, methods in columns.items():
             for name, series in methods.items():
                 cell = {"protocol": protocol} | dict(zip(column_keys, key, strict=True))
                 rows.append(cell | _cell(name, series, verdicts.get(key)))
     return pd.DataFrame(rows)
+
+
+def columns_of(
+    values: pd.DataFrame, column_keys: list[str]
+) -> dict[tuple[str, ...], dict[str, pd.Series]]:
+    """For each column of a table, the methods' values by seed; `values` of one protocol."""
+    return {
+        key: {
+            str(name): cell.set_index("seed")["value"]
+            for name, cell in column.groupby("experiment", sort=False)
+        }
+        for key, column in values.groupby(column_keys, sort=False)
+    }
 
 
 def _cell(name: str, values: pd.Series, verdict: Verdict | None) -> dict[str, object]:

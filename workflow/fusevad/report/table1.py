@@ -10,6 +10,9 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
 from fusevad.report import sheet
+from fusevad.report.middles import Middles, interquartile_means
+from fusevad.report.pair_texts import against_ours, pairs_caption
+from fusevad.report.power import MARGIN, judge_table
 from fusevad.report.published import read_published
 from fusevad.report.runs import (
     TableDataset,
@@ -29,16 +32,21 @@ _PUBLISHED_NOTE = (
     "Published numbers: only the two IEF-VAD rows have a spread (10 runs). The paper does not "
     "state how the epoch was chosen; its released code keeps the best epoch on the test set."
 )
+_OURS_NOTE = (
+    "OURS are designs of this project, which the paper does not have. They are tested together with"
+    " all measured rows: {}. The numbers, the bold face and the tests of the measured rows are as "
+    "they would be without ours."
+)
+NAME = "table1"
 PUBLISHED_RUNS = 10
 PAGE_COLUMNS = 6
-PROTOCOL_DATASETS = 2
 STATISTICS = (
     f"Bold: the best mean of a column, if a paired t-test over the shared seeds separates it from "
     f"every other measured method (p < {ALPHA} after Holm's correction over all pairs of methods "
-    "in all columns). Where nothing is bold, a dagger marks the best mean and every method that "
-    "the test cannot separate from it. The spread is over seeds; it does "
-    "not include what other test videos would change."
+    "in all columns). The spread is over seeds; it does not include what other test videos would "
+    "change."
 )
+_OURS_HEADING = sheet.Emphasis("OURS: not in the paper", bold=True)
 
 Column = tuple[str, str]
 
@@ -49,13 +57,14 @@ def make_table1(
     protocol: str,
     published: Path,
     seeds: Sequence[int],
+    ours: Sequence[TableRow],
     out_tex: Path,
     out_csv: Path,
 ) -> None:
     """Write Table 1 as LaTeX that compiles alone, and the same numbers as a tidy CSV.
 
-    The CSV has a row a number: block (published|measured|imported), method, experiment, dataset,
-    metric, protocol, mean, std (both in percent, as printed), n, bold, leading, p (see
+    The CSV has a row a number: block (published|measured|imported|ours), method, experiment,
+    dataset, metric, protocol, mean, std (both in percent, as printed), n, bold, leading, p (see
     `statistics.Verdict`). It has all protocols; the LaTeX judges `protocol` and shows all three
     side by side below.
 
@@ -65,34 +74,52 @@ def make_table1(
         protocol: last, validation or oracle.
         published: `config/published/table01.csv`.
         seeds: the seeds that every run should have; missing ones become footnotes.
+        ours: rows that the paper does not have, below. They change nothing in the measured rows,
+            which are tested among themselves; ours are tested among all.
 
     Raises:
         FusevadError: an unknown protocol, or a run's file that is missing or wrong.
     """
     check_protocol(protocol)
-    values = read_measurements(experiments, datasets)
+    rows = [*experiments, *ours]
+    values = read_measurements(rows, datasets)
     if protocol not in set(values["protocol"]):
         raise FusevadError(f"table 1: no run was evaluated under protocol {protocol}; train again")
-    summary = summarize_table(values, ["dataset", "metric"], fixed=fixed(experiments))
+    names = [row.name for row in ours]
+    summary = _judged(values, names, fixed(experiments))
     paper = read_published(published)
-    notes = footnotes(experiments, datasets, values, protocol, seeds)
+    notes = footnotes(rows, datasets, values, protocol, seeds)
     notes += undefined_notes(datasets, values)
+    if ours:
+        verdicts = judge_table(values, protocol, fixed(experiments))
+        notes.append(_OURS_NOTE.format(against_ours(verdicts, names, MARGIN)))
     if {dataset.source for dataset in datasets} & set(paper["dataset"]):
         notes.append(_PUBLISHED_NOTE)
+    measured = values[~values["experiment"].isin(names)]
+    pairs = judge_table(measured, protocol, fixed(experiments))
+    supported = pairs_caption(pairs, main_columns(datasets), NAME)
     parts = [
-        sheet.Caption("Table 1.", _caption(datasets, protocol, len(seeds))),
-        main_tabular(experiments, datasets, summary, paper, protocol, len(seeds)),
+        sheet.Caption("Table 1.", f"{_caption(datasets, protocol, len(seeds))} {supported}"),
+        main_tabular(experiments, datasets, summary, paper, protocol, len(seeds), ours),
         sheet.Notes(tuple(notes)),
         sheet.Caption("The same runs under each protocol.", protocol_caption()),
-        *(
-            protocol_tabular(experiments, datasets[first : first + PROTOCOL_DATASETS], summary)
-            for first in range(0, len(datasets), PROTOCOL_DATASETS)
-        ),
+        *protocol_tabulars(rows, datasets, summary, interquartile_means(values, datasets)),
         *_orientation(datasets, paper),
     ]
-    write_csv(_tidy(experiments, summary, paper), out_csv)
+    write_csv(_tidy(rows, names, summary, paper), out_csv)
     wide = sum(len(dataset.metrics) for dataset in datasets) > PAGE_COLUMNS
     write_sheet(parts, out_tex, wide)
+
+
+def _judged(values: pd.DataFrame, ours: Sequence[str], fixed: Sequence[str]) -> pd.DataFrame:
+    """`summarize_table` of the measured rows by themselves, then of ours among all rows."""
+    keys = ["dataset", "metric"]
+    is_ours = values["experiment"].isin(ours)
+    parts = [summarize_table(values[~is_ours], keys, fixed=fixed)] if not is_ours.all() else []
+    if is_ours.any():
+        everything = summarize_table(values, keys, fixed=fixed)
+        parts.append(everything[everything["experiment"].isin(ours)])
+    return pd.concat(parts, ignore_index=True)
 
 
 def _caption(datasets: Sequence[TableDataset], protocol: str, seeds: int) -> str:
@@ -105,10 +132,22 @@ def _caption(datasets: Sequence[TableDataset], protocol: str, seeds: int) -> str
     )
 
 
+def main_columns(datasets: Sequence[TableDataset]) -> dict[tuple[str, str], str]:
+    """The main metric of each data set, with its name for readers: `AUC`, `UCF-Crime AUC`."""
+    alone = len(datasets) == 1
+    return {
+        (dataset.key, dataset.metrics[0]): dataset.metrics[0]
+        if alone
+        else f"{dataset.title} {dataset.metrics[0]}"
+        for dataset in datasets
+    }
+
+
 def protocol_caption() -> str:
-    """What the columns of `protocol_tabular` are."""
+    """What the columns of `protocol_tabulars` are."""
     return (
-        "Main metric of each data set. "
+        "Main metric of each data set: mean ± standard deviation, and the interquartile mean (IQM),"
+        " the mean of the middle half of the seeds, which a failed seed does not pull down. "
         + "; ".join(f"{name}: {text}" for name, text in PROTOCOLS.items())
         + "."
     )
@@ -121,8 +160,12 @@ def main_tabular(
     paper: pd.DataFrame,
     protocol: str,
     seeds: int,
+    ours: Sequence[TableRow] = (),
 ) -> sheet.Tabular:
-    """Every method in every column, published numbers above; `summary` is `summarize_table`'s."""
+    """Every method in every column; `summary` is `summarize_table`'s.
+
+    Published numbers are above the measured rows, `ours` below them.
+    """
     columns = [(dataset.key, metric) for dataset in datasets for metric in dataset.metrics]
     printed = [(dataset.source, metric) for dataset in datasets for metric in dataset.metrics]
     lines = sheet.grouped_head("Method", [(d.title, d.metrics) for d in datasets])
@@ -136,6 +179,9 @@ def main_tabular(
     shown = summary[summary["protocol"] == protocol]
     cells = {(c.experiment, c.dataset, c.metric): c for c in shown.itertuples()}
     lines += [_measured_line(row, columns, cells) for row in experiments]
+    if ours:
+        lines += ["rule", sheet.heading(_OURS_HEADING, len(columns) + 1), "space"]
+        lines += [_measured_line(row, columns, cells) for row in ours]
     return sheet.tabular(len(columns), lines)
 
 
@@ -144,7 +190,7 @@ def _measured_line(row: TableRow, columns: Sequence[Column], cells: dict) -> she
     return sheet.line(
         [row.label]
         + [
-            sheet.measured(cell.mean, cell.std, cell.bold, cell.leading) if cell else sheet.MISSING
+            sheet.measured(cell.mean, cell.std, cell.bold) if cell else sheet.MISSING
             for cell in found
         ]
     )
@@ -166,22 +212,29 @@ def _published_lines(paper: pd.DataFrame, columns: Sequence[Column]) -> list[she
     return lines
 
 
-def protocol_tabular(
-    experiments: Sequence[TableRow], datasets: Sequence[TableDataset], summary: pd.DataFrame
-) -> sheet.Tabular:
-    """Every method in the main metric of each data set under the three protocols."""
-    groups = [(f"{d.title}, {d.metrics[0]}", list(PROTOCOLS)) for d in datasets]
+def protocol_tabulars(
+    experiments: Sequence[TableRow],
+    datasets: Sequence[TableDataset],
+    summary: pd.DataFrame,
+    middles: Middles,
+) -> list[sheet.Tabular]:
+    """For each data set, every method in the main metric under the three protocols."""
     cells = {(c.experiment, c.dataset, c.metric, c.protocol): c for c in summary.itertuples()}
-    lines = [*sheet.grouped_head("Method", groups), "rule"]
-    for row in experiments:
-        found = [
-            cells.get((row.name, dataset.key, dataset.metrics[0], protocol))
-            for dataset in datasets
-            for protocol in PROTOCOLS
-        ]
-        numbers = [sheet.measured(c.mean, c.std) if c else sheet.MISSING for c in found]
-        lines.append(sheet.line([row.label, *numbers]))
-    return sheet.tabular(len(datasets) * len(PROTOCOLS), lines, main=False)
+    tables = []
+    for dataset in datasets:
+        metric = dataset.metrics[0]
+        groups = [(f"{dataset.title}, {metric}", list(PROTOCOLS)), ("IQM", list(PROTOCOLS))]
+        lines = [*sheet.grouped_head("Method", groups), "rule"]
+        for row in experiments:
+            found = [cells.get((row.name, dataset.key, metric, name)) for name in PROTOCOLS]
+            numbers = [sheet.measured(c.mean, c.std) if c else sheet.MISSING for c in found]
+            middle = [middles.get((row.name, dataset.key, name)) for name in PROTOCOLS]
+            numbers += [
+                sheet.spread(100 * m.value, float("nan")) if m else sheet.MISSING for m in middle
+            ]
+            lines.append(sheet.line([row.label, *numbers]))
+        tables.append(sheet.tabular(2 * len(PROTOCOLS), lines, main=False))
+    return tables
 
 
 def _orientation(datasets: Sequence[TableDataset], paper: pd.DataFrame) -> list[sheet.Part]:
@@ -210,11 +263,12 @@ def _orientation(datasets: Sequence[TableDataset], paper: pd.DataFrame) -> list[
 
 
 def _tidy(
-    experiments: Sequence[TableRow], summary: pd.DataFrame, paper: pd.DataFrame
+    rows: Sequence[TableRow], ours: Sequence[str], summary: pd.DataFrame, paper: pd.DataFrame
 ) -> pd.DataFrame:
-    labels = {row.name: row.label for row in experiments}
+    labels = {row.name: row.label for row in rows}
+    block = blocks(summary["experiment"], rows).mask(summary["experiment"].isin(ours), "ours")
     measured = summary.assign(
-        block=blocks(summary["experiment"], experiments),
+        block=block,
         method=summary["experiment"].map(labels),
         mean=100 * summary["mean"],
         std=100 * summary["std"],

@@ -1,0 +1,34 @@
+"""Verbs that say what is behind the numbers of finished tables."""
+
+from typing import Annotated
+
+import typer
+
+from fusevad.cli.app import app
+from fusevad.cli.configured import ConfigFiles, Configured, ConfigValues, configuration
+
+Table = Annotated[str, typer.Argument(help="Its name or a file of it: table1, results/table8.tex.")]
+Protocol = Annotated[
+    str | None,
+    typer.Option(help="last, validation or oracle, in place of the configuration's."),
+]
+
+
+@app.command(cls=Configured)
+def power(
+    table: Table,
+    margin: Annotated[
+        float, typer.Option(help="Largest difference that does not count, in points.", min=0.01)
+    ] = 1.0,
+    protocol: Protocol = None,
+    configfile: ConfigFiles = None,
+    config: ConfigValues = None,
+) -> None:
+    """Numbers: which methods of TABLE the seeds tell apart, and how many seeds would decide."""
+    from fusevad.plan.jobs import Jobs
+    from fusevad.report.named_tables import named_table
+    from fusevad.report.power_lines import power_lines
+
+    chosen = named_table(Jobs(configuration(configfile, config)), table, protocol)
+    for line in list(power_lines(chosen, margin / 100)):
+        print(line)
