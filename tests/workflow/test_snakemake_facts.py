@@ -19,6 +19,7 @@ import yaml
 from fusevad.artifacts import snakemake_memory
 from fusevad.artifacts.snakemake_memory import forget_other_settings
 from tests.conftest import ROOT
+from tests.workflow_runs import run
 
 BINARIES = Path(sys.executable).parent
 SNAKEFILE = """
@@ -66,9 +67,7 @@ ALL = ("table.txt", "count.txt", "size.txt")
 
 def snakemake(*arguments: str) -> str:
     """Run Snakemake in the working directory; returns what it prints."""
-    command = [BINARIES / "snakemake", "--cores", "1", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run(Path.cwd(), "snakemake", "--cores", "1", *arguments)
     return done.stdout + done.stderr
 
 
