@@ -62,7 +62,7 @@ def change(path: Path, edit: Callable[[dict], None]) -> None:
 def shorten_table(name: str, table: dict) -> None:
     """Leave few rows in a table."""
     for key, sweep in table.get("sweeps", {}).items():
-        sweep["values"] = SWEEPS[key]
+        sweep["values"] = SWEEPS.get(key, sweep["values"])
     if name in ROWS:
         table["experiments"] = ROWS[name]
 
