@@ -1,14 +1,18 @@
 """Seeds of a run that fits go into the store; `fusevad gc` names those that no plan takes."""
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from fusevad.artifacts.adopt import adopt
 from fusevad.artifacts.gc import delete, unused
+from fusevad.files import sha256
 from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import recorded
 from fusevad.train.run import TrainData, train
@@ -125,3 +129,86 @@ def test_nothing_is_listed_while_what_training_reads_is_not_there():
     make(plan(0))
     Path(STREAMS[0]).unlink()
     assert listed(plan(1)) == []
+
+
+def changed_record(change) -> None:
+    """Change the record of the run in `plan(0, 1)`."""
+    (job,) = plan(0, 1).jobs.values()
+    values = json.loads(Path(job.record).read_text())
+    change(values)
+    Path(job.record).write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (DATA, "which its job does not make"),
+        (f"{DATA}/manifest.csv", "which its job does not make"),
+        (f"{RUN}/weights", "which its job does not make"),
+        ("results/a\ud800", "outside results"),
+        (f"results/{'a' * 300}", "outside results"),
+    ],
+)
+def test_a_foreign_record_moves_nothing_that_is_not_its_jobs(path, reason):
+    make(plan(0, 1))
+    changed_record(lambda values: values["outputs"].update({path: {"sha256": "0", "size": 1}}))
+    before = sorted(Path(DATA).rglob("*.safetensors"))
+    adopted = adopt(plan(0, 1), dry_run=True)
+    assert reason in adopted.moved["train/tiny/concat"]
+    adopt(plan(0, 1))
+    assert Path(DATA, "manifest.csv").is_file()
+    moved = {each for each in before if each.is_relative_to(RUN)}
+    assert all(each.is_file() for each in before if each not in moved)
+
+
+def test_a_pipe_in_place_of_an_output_does_not_hang():
+    make(plan(0, 1))
+    Path(RUN, "history.csv").unlink()
+    os.mkfifo(f"{RUN}/history.csv")
+    changed_record(lambda values: values["outputs"][f"{RUN}/history.csv"].update(size=0))
+    assert "history.csv" in adopt(plan(0, 1)).moved["train/tiny/concat"]
+
+
+def test_settings_that_a_job_takes_from_no_file_make_a_record_foreign():
+    """Else a run would be kept as one of other settings."""
+    make(plan(0, 1))
+    shutil.rmtree(STORE)
+    changed_record(lambda values: values.update(found={"learning_rate": 5.0}))
+    assert "from no file" in adopt(plan(0, 1)).moved["train/tiny/concat"]
+    assert not Path(STORE).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("history.csv", b"", "not 1 epochs"),
+        ("history.csv", b"a,b\n1,2\n", "no history of a run"),
+        ("history.csv", b"seed,epoch\n0,x\n", "no history of a run"),
+        ("history.csv", b"seed\n" + b"1" * 200_000, "no history of a run"),
+        ("epoch-scores.safetensors", b"", "unreadable scores"),
+        ("epoch-scores.safetensors", save({"seed-0": np.zeros((1, 1, 1))}), "unreadable scores"),
+        (
+            "epoch-scores.safetensors",
+            save({"seed-0": np.zeros((1, 2, 3), np.float32)}, {"columns": "score"}),
+            "no scores by epoch",
+        ),
+        ("weights/seed-0-last.safetensors", b"", "unreadable weights"),
+    ],
+)
+def test_a_run_with_fitting_hashes_and_other_content_is_not_kept(name, content, reason, capfd):
+    make(plan(0))
+    shutil.rmtree(STORE)
+    (job,) = plan(0).jobs.values()
+    file = Path(RUN, name)
+    file.write_bytes(content)
+    values = json.loads(Path(job.record).read_text())
+    values["outputs"][str(file)] = {"sha256": sha256(file), "size": len(content)}
+    Path(job.record).write_text(json.dumps(values))
+    adopt(plan(0))
+    (line,) = [each for each in capfd.readouterr().err.splitlines() if "fusevad" in each]
+    assert reason in line and "seed 0 is not kept" in line
+    assert not stored()
+    values["inputs"] = {}  # nor is a run of unknown data
+    Path(job.record).write_text(json.dumps(values))
+    adopt(plan(0))
+    assert not stored()

@@ -218,7 +218,7 @@ def test_the_seeds_of_a_finished_run_are_taken_as_if_they_had_been_trained_here(
     train(small("gaussian"), data, [0, 1], tmp_path / "run", workers=1, store=store)
     (folder,) = store.iterdir()
     for seed in (0, 1):
-        KeptSeed(taken / folder.name, seed).take(tmp_path / "run")
+        KeptSeed(taken / folder.name, seed).take(tmp_path / "run", small("gaussian").epochs)
     assert files(taken) == files(store)
 
 

@@ -300,10 +300,14 @@ def progress_folder(final: Path, made_with: Mapping[str, Any]) -> Path:
 
 
 def stays_inside(path: str) -> bool:
-    """Whether a relative path is written plainly and leads down only."""
+    """Whether a relative path is written plainly, can be a file's and leads down only."""
     pure = PurePosixPath(path)
     plain = path == str(pure) and "\0" not in path and path != "."
-    return plain and not pure.is_absolute() and ".." not in pure.parts
+    try:
+        short = all(len(os.fsencode(part)) <= _LONGEST_NAME for part in pure.parts)
+    except UnicodeEncodeError:
+        return False
+    return plain and short and not pure.is_absolute() and ".." not in pure.parts
 
 
 def sha256(path: Path) -> str:

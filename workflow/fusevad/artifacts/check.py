@@ -5,10 +5,11 @@ Paths are relative to the working directory, which is the repository, as in the 
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
@@ -101,7 +102,7 @@ def check(plan: Plan, jobs: Iterable[Job]) -> dict[str, Finding]:
     """
     chosen = {job.name for job in jobs}
     ordered = [job for job in plan.jobs.values() if job.name in chosen]
-    read = {job.name: found for job in ordered if (found := _read(job))}
+    read = {job.name: found for job in ordered if (found := _read(plan, job))}
     hashes = _hash(
         path
         for found in read.values()
@@ -116,7 +117,7 @@ def check(plan: Plan, jobs: Iterable[Job]) -> dict[str, Finding]:
     return findings
 
 
-def _read(job: Job) -> Finding | None:
+def _read(plan: Plan, job: Job) -> Finding | None:
     """The finding from a job's record alone; None if the job has no files."""
     if not os.path.lexists(job.record):
         there = [path for path in job.kept_outputs if os.path.lexists(path)]
@@ -125,33 +126,52 @@ def _read(job: Job) -> Finding | None:
         return Finding(job, None, (f"{there[0]}: no record of how it was made ({job.record})",))
     try:
         record = read_record(Path(job.record))
-        check_paths(job, record)
+        check_record(plan, job, record)
     except FusevadError as error:
         return Finding(job, None, damaged=(str(error),))
     return Finding(job, record)
 
 
-def check_paths(job: Job, record: Record) -> None:
-    """Refuse a record that names files outside `results/`, or lacks outputs of its job.
+def check_record(plan: Plan, job: Job, record: Record) -> None:
+    """Refuse a record that names files of others, or lacks outputs of its job.
+
+    Files that do not fit are moved away: a foreign record must not name what is not its job's.
 
     Raises:
-        FusevadError: it does.
+        FusevadError: it names files outside `results/` or its job's folders, or of another job,
+            lacks outputs, or has settings that its job finds in no file.
     """
+    folders = {str(PurePosixPath(path).parent) for path in job.outputs}
     for path in record.outputs:
         if not in_results(path):
             raise FusevadError(f"{job.record}: names {path}, outside results; delete the record")
+        beside = str(PurePosixPath(path).parent) in folders and not os.path.isdir(path)
+        if path not in job.outputs and (not beside or plan.producer(path) is not None):
+            raise FusevadError(
+                f"{job.record}: names {path}, which its job does not make; delete the record"
+            )
+    if set(record.found) - ({"learning_rate"} if job.reads.get("learning_rates") else set()):
+        raise FusevadError(
+            f"{job.record}: settings that its job takes from no file; delete the record"
+        )
     for path in job.outputs:
         if path not in record.outputs:
             raise FusevadError(f"{job.record}: nothing about {path}; delete the record")
 
 
 def _size(path: str) -> int | None:
-    """Size of a file, or of all files of a folder; None if it does not exist."""
+    """Size of a file, or of all files of a folder; None without one, -1 of a pipe or device."""
     try:
-        return folder_size(Path(path)) if os.path.isdir(path) else os.stat(path).st_size
+        if os.path.isdir(path):
+            return folder_size(Path(path))
+        found = os.stat(path)
+        # Reading a pipe or a device might never end.
+        return found.st_size if stat.S_ISREG(found.st_mode) else _NO_FILE
     except (FileNotFoundError, NotADirectoryError):
         return None
 
+
+_NO_FILE = -1  # no recorded size
 
 # By path, with what shows a later change: size, time and inode.
 _HASHES: dict[str, tuple[tuple[int, int, int], str]] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from fusevad.artifacts.adopt import Adopted, adopt, refuse_while_running, with_upstream
-from fusevad.artifacts.check import Finding, believed_records, check, check_paths
+from fusevad.artifacts.check import Finding, believed_records, check, check_record
 from fusevad.artifacts.dvc_errors import WrongContentError
 from fusevad.artifacts.pull_plan import Known, PullPlan, plan_pull, target_jobs, videos_needed
 from fusevad.artifacts.unfit import move_away
@@ -107,7 +107,7 @@ def _look_at(
     found = check(plan, jobs)
     findings |= found
     elsewhere = [job for job in jobs if job.name not in found or not found[job.name].whole]
-    kept, damaged = _records(store, elsewhere)
+    kept, damaged = _records(plan, store, elsewhere)
     outputs = store.tracked(path for record in kept.values() for path in record.outputs)
     for job in jobs:
         if job not in elsewhere:
@@ -123,7 +123,9 @@ def _look_at(
             known[job.name] = Known()
 
 
-def _records(store: "Store", jobs: Iterable[Job]) -> tuple[dict[str, Record], dict[str, str]]:
+def _records(
+    plan: Plan, store: "Store", jobs: Iterable[Job]
+) -> tuple[dict[str, Record], dict[str, str]]:
     """Tracked records, by job, and a line for each damaged one, which stops nothing else."""
     by_path = {job.record: job for job in jobs}
     waiting = store.tracked(by_path)
@@ -141,7 +143,7 @@ def _records(store: "Store", jobs: Iterable[Job]) -> tuple[dict[str, Record], di
         job = by_path[path]
         try:
             record = parse_record(store.read(path), path)
-            check_paths(job, record)
+            check_record(plan, job, record)
         except FusevadError as error:
             damaged[job.name] = f"damaged record: {error}"
         else:

@@ -1,12 +1,14 @@
 """The store of finished seeds: what a run that fits adds to it, and what in it a plan needs."""
 
 import re
+import sys
 from collections.abc import Container, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from fusevad.artifacts.check import Finding, believed_records
 from fusevad.config.protocols import KEPT_PROTOCOLS
+from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.records import Record
@@ -29,6 +31,8 @@ def take_seeds(findings: Iterable[Finding]) -> None:
 
 
 def _take(job: Job, record: Record) -> None:
+    if not {*_data(job), *job.reads["teacher"]} <= record.inputs.keys():
+        return  # of what it was trained with is not known
     run = Path(job.outputs[0]).parent
     settings = train_settings(job.settings | record.found, job.name)
     for seed, folders in _folders(job, settings, record.inputs, record.packages["torch"]):
@@ -38,9 +42,12 @@ def _take(job: Job, record: Record) -> None:
         from fusevad.evaluate.scoring import trained_on, weights_file
         from fusevad.train.seed_store import KeptSeed
 
-        device = trained_on(weights_file(run, seed, KEPT_PROTOCOLS[0]))
-        if device in folders:
-            KeptSeed(folders[device], seed).take(run)
+        try:
+            device = trained_on(weights_file(run, seed, KEPT_PROTOCOLS[0]))
+            if device in folders:
+                KeptSeed(folders[device], seed).take(run, settings.epochs)
+        except FusevadError as error:
+            print(f"fusevad: {error}; seed {seed} is not kept for other runs", file=sys.stderr)
 
 
 def _folders(

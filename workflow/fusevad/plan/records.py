@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 import fusevad
 from fusevad.errors import FusevadError
@@ -31,7 +33,7 @@ class FileRecord:
     """
 
     sha256: str
-    size: int
+    size: Annotated[int, Field(ge=0)]
 
     @classmethod
     def of(cls, path: Path) -> "FileRecord":

@@ -51,11 +51,21 @@ class KeptScores:
             temporary.write_bytes(content)
 
     @classmethod
-    def of_run(cls, file: Path, seed: int) -> "KeptScores":
-        """Those of a seed in a run's `epoch-scores.safetensors`."""
-        with safe_open(file, framework="numpy") as content:
-            columns = tuple(content.metadata()[COLUMNS].split(","))
-            return cls(columns, content.get_tensor(f"seed-{seed}"))
+    def read(cls, file: Path, name: str) -> "KeptScores":
+        """Those of a tensor in a file of scores.
+
+        Raises:
+            FusevadError: it is missing, or no scores.
+        """
+        try:
+            with safe_open(file, framework="numpy") as content:
+                columns = tuple(content.metadata()[COLUMNS].split(","))
+                values = content.get_tensor(name)
+        except (OSError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+            raise FusevadError(f"{file}: unreadable scores; train this run again") from error
+        if values.dtype != np.float32 or values.ndim != 3 or values.shape[2] != len(columns):
+            raise FusevadError(f"{file}: {name}: no scores by epoch; train this run again")
+        return cls(columns, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +92,20 @@ class KeptSeed:
         KeptScores(result.columns, result.scores.numpy()).write(self._scores)
         self._finish(result.history)
 
-    def take(self, run: Path) -> None:
-        """Store the seed of a finished run, whose files are whole: its weights are linked."""
+    def take(self, run: Path, epochs: int) -> None:
+        """Store the seed of a finished run, whose files are whole: its weights are linked.
+
+        Raises:
+            FusevadError: history or scores are not of so many epochs.
+        """
+        scores = KeptScores.read(run / "epoch-scores.safetensors", f"seed-{self.seed}")
+        history = _history_of_run(run / "history.csv", self.seed)
+        if [each.epoch for each in history] != [*range(epochs)] or len(scores.values) != epochs:
+            raise FusevadError(f"{run}: seed {self.seed}: not {epochs} epochs; train it again")
         for protocol in KEPT_PROTOCOLS:
             share(weights_file(run, self.seed, protocol), self.weights(protocol))
-        KeptScores.of_run(run / "epoch-scores.safetensors", self.seed).write(self._scores)
-        self._finish(_history_of_run(run / "history.csv", self.seed))
+        scores.write(self._scores)
+        self._finish(history)
 
     def _finish(self, history: list[EpochRecord]) -> None:
         files = {file.name: sha256(file) for file in self._files()}
@@ -123,12 +141,7 @@ class KeptSeed:
 
     def scores(self) -> KeptScores:
         """Scores of the test videos."""
-        try:
-            with safe_open(self._scores, framework="numpy") as file:
-                columns = tuple(file.metadata()[COLUMNS].split(","))
-                return KeptScores(columns, file.get_tensor("scores"))
-        except (OSError, KeyError, TypeError, SafetensorError) as error:
-            raise FusevadError(f"{self._scores}: unreadable; train this seed again") from error
+        return KeptScores.read(self._scores, "scores")
 
     @property
     def _record(self) -> Path:
@@ -147,10 +160,17 @@ class KeptSeed:
 
 
 def _history_of_run(file: Path, seed: int) -> list[EpochRecord]:
-    """A seed's rows of `history.csv`, every digit as it was written."""
-    with file.open(newline="") as content:
-        rows = [_numbers(row) for row in csv.DictReader(content)]
-    return [EpochRecord.from_row(row) for row in rows if row["seed"] == seed]
+    """A seed's rows of `history.csv`, every digit as it was written.
+
+    Raises:
+        FusevadError: it is no such table.
+    """
+    try:
+        with file.open(newline="") as content:
+            rows = [_numbers(row) for row in csv.DictReader(content)]
+        return [EpochRecord.from_row(row) for row in rows if row["seed"] == seed]
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
+        raise FusevadError(f"{file}: no history of a run; train it again") from error
 
 
 def _numbers(row: Mapping[str, str]) -> dict[str, float]:
