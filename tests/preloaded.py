@@ -12,6 +12,7 @@ import functools
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -65,6 +66,8 @@ def _server() -> str:
         # The folder of this file is not on the path: its modules are no libraries.
         [sys.executable, "-P", __file__, path],
         env=environment | _AT_IMPORT,
+        # Its end tells the server that this process has ended, however that was.
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
 
@@ -85,7 +88,7 @@ def _serve(path: str) -> None:
         server.bind(path)
         server.listen(64)
         os.write(1, b"+")
-        while True:
+        while 0 not in select.select([server, 0], [], [])[0]:
             caller, _ = server.accept()
             with caller:
                 # Not before somebody calls: most tests never do.
