@@ -13,7 +13,9 @@ from fusevad.config.load import load_files
 from fusevad.errors import FusevadError
 from fusevad.report.statistics import Resampled, paired_test
 from fusevad.report.verdicts import needed_experiments, needed_studies
+from fusevad.report.verdicts.decisions import decide, in_words
 from fusevad.report.verdicts.judge import Comparison, Exact, Missing, Verdict, judge, overall
+from fusevad.report.verdicts.reading import reading
 from tests.made_up_claims import claim_file, compare
 
 CLAIMS = Path(__file__).parents[2] / "config" / "claims.yaml"
@@ -36,6 +38,44 @@ def normal(mean, spread=0.01, n=10, seed=0):
 
 def one(comparison, alpha=0.05):
     return judge([comparison], alpha)[0]
+
+
+def words(comparison):
+    (said,) = decide([comparison], 0.05)
+    return in_words(said)
+
+
+@pytest.mark.parametrize(
+    ("mean", "spread", "expected"),
+    [
+        (0.05, 0.01, "better"),
+        (-0.05, 0.01, "worse"),
+        (0.001, 0.003, "equal within ±1 point"),
+        # Effect 0.6: a paired t-test of 24 seeds has a power of 0.8 (Cohen 1988).
+        (0.06, 0.10, "undecided: about 24 seeds would decide"),
+        (0.0, 3.0, "undecided: more than 1,000 seeds would decide"),
+    ],
+)
+@pytest.mark.parametrize("goal", ["greater", "equivalent", "different", "not-worse"])
+def test_what_the_data_say_is_in_the_words_of_the_tables_whatever_the_goal(
+    mean, spread, expected, goal
+):
+    assert words(of(normal(mean, spread), goal)) == expected
+
+
+def test_what_only_the_test_videos_leave_open_more_seeds_would_not_decide():
+    doubt = Resampled(0.05, np.linspace(-0.05, 0.15, 999))
+    found = of(normal(0.05), videos=doubt)
+    assert words(found) == "undecided by the test videos, not by the seeds"
+    assert "seeds go" not in reading([one(found)], 0.05)
+
+
+def test_the_reading_says_how_many_seeds_would_decide_the_last_comparison():
+    findings = [of(normal(0.06, 0.1)), of(normal(0.04, 0.1)), Missing("no run of b")]
+    judged = judge(findings, 0.05)
+    most = max(said.seeds for said in decide(findings, 0.05) if said)
+    text = reading(judged, 0.05)
+    assert f"As far as seeds go, about {most} seeds would decide." in text
 
 
 def test_better_is_the_two_sided_t_test_and_its_refutation_one_sided_at_the_margin():

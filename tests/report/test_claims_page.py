@@ -92,6 +92,18 @@ def test_a_reader_finds_the_numbers_that_the_runs_hold(report, world):
     assert f"| poor | AUC | 10 | {mean:.2f} ± {std:.2f} |" in markdown
 
 
+def test_each_comparison_says_what_the_data_say_in_the_words_of_the_tables(report):
+    markdown, _ = report
+    cells = [
+        line.removesuffix(" |").split(" | ")
+        for line in markdown.splitlines()
+        if line.startswith(("| student-t − poor, AUC |", "| student-t − unstable, AUC |"))
+    ]
+    poor, unstable = (cells[0][-2:], cells[1][-2:])
+    assert poor == ["better", "holds"]
+    assert unstable[0].startswith("undecided") and unstable[1] == "undecided"
+
+
 def test_what_is_absent_is_named(report):
     markdown, html = report
     assert r"**not testable here** Absent: no run of absent\_run." in markdown

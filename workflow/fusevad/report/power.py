@@ -81,7 +81,7 @@ def judge_pairs(
     pairs = all_pairs(columns, fixed)
     better = holm([pair.test.p for pair in pairs])
     equal = holm([p_equal(pair.test, margin) for pair in pairs])
-    levels = Levels(_next_level(better, alpha), _next_level(equal, alpha))
+    levels = Levels(next_level(better, alpha), next_level(equal, alpha))
     return [
         _verdict(pair, float(one), float(other), margin, levels, alpha)
         for pair, one, other in zip(pairs, better, equal, strict=True)
@@ -157,7 +157,7 @@ def _noncentral_t(value: float, freedom: int, shift: float) -> float:
     return found if found == found else float(value > shift)
 
 
-def _next_level(corrected: Sequence[float], alpha: float) -> float:
+def next_level(corrected: Sequence[float], alpha: float) -> float:
     """Holm's level for the smallest p-value that it has not rejected."""
     open_tests = int(np.sum(np.asarray(corrected) >= alpha))
     return alpha / max(open_tests, 1)

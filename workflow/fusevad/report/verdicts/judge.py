@@ -1,10 +1,10 @@
 """From comparisons to verdicts: what holds, what does not, and what the data leave open.
 
 A comparison states a region in which a difference must be for the claim to hold, and one in which
-it must be for the claim not to hold. Between "shown to hold" and "shown not to hold" is "not
-decided": a test that finds nothing is not evidence of nothing. For `greater`, the claim is refuted
-if an advantage of `margin` or more is excluded: without a smallest difference that counts, equal
-methods could not be distinguished from methods that were not measured well enough.
+it must be for the claim not to hold. Between "shown to hold" and "shown not to hold" is
+"undecided": a test that finds nothing is not evidence of nothing. For `greater`, the claim is
+refuted if an advantage of `margin` or more is excluded: without a smallest difference that counts,
+equal methods could not be distinguished from methods that were not measured well enough.
 
 Both sources of uncertainty must be overcome: a p-value is the larger of the p-value over seeds and
 over test videos (an intersection-union test, which needs no correction). Holm's correction then
@@ -29,7 +29,7 @@ class Verdict(StrEnum):
 
     HOLDS = "holds"
     FAILS = "does not hold"
-    OPEN = "not decided"
+    OPEN = "undecided"
     UNTESTABLE = "not testable here"
 
 

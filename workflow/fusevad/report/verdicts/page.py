@@ -7,6 +7,7 @@ from itertools import groupby
 from fusevad.config.claims import Claim, ClaimFile
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.report.runs import TableDataset
+from fusevad.report.verdicts.decisions import Said, decide, in_words
 from fusevad.report.verdicts.document import Block, Bullets, Drawing, Heading, Paragraph, Table
 from fusevad.report.verdicts.evidence import RunSummary
 from fusevad.report.verdicts.forest import forest
@@ -21,6 +22,7 @@ _COMPARISON_HEAD = (
     "interval over test videos",
     "p for",
     "p against",
+    "the data say",
     "verdict",
 )
 _RUN_HEAD = ("run", "metric", "seeds", "mean ± std", "IQM")
@@ -111,7 +113,11 @@ def _how_to_read(file: ClaimFile) -> list[str]:
         f'(p against < {file.alpha:g}). For "better" that is an advantage of '
         f"{100 * file.margin:g} points or more, the smallest that we count (the band in the "
         "drawings); some tests name another margin.",
-        "not decided: the data support neither. It is no evidence of equality.",
+        "undecided: the data support neither. It is no evidence of equality.",
+        "What the data say is in the words of the tables, whatever the claim: better or worse, "
+        "equal within the margin (two one-sided tests), or undecided, with the number of seeds at "
+        "which one of these tests would have a power of 0.8 (report/power.py). What is undecided "
+        "by the test videos alone, more seeds would not change.",
         "not testable here: runs, studies or classes that the test needs are not there.",
         "A p-value is the larger of two: over seeds (paired t-test: would other seeds say the "
         f"same?) and over test videos ({file.resamples} bootstrap resamples of the difference, "
@@ -140,7 +146,12 @@ def _claim(
 
 
 def _numbers(one: ClaimOnDataset, alpha: float) -> Iterator[Block]:
-    rows = [_row(j, alpha) for j in one.judged if not isinstance(j.finding, Missing)]
+    said = decide([judged.finding for judged in one.judged], alpha)
+    rows = [
+        _row(judged, words, alpha)
+        for judged, words in zip(one.judged, said, strict=True)
+        if not isinstance(judged.finding, Missing)
+    ]
     if rows:
         yield Table(_COMPARISON_HEAD, rows, frozenset(range(1, 7)))
     drawn = [j.finding for j in one.judged if isinstance(j.finding, Comparison)]
@@ -151,7 +162,7 @@ def _numbers(one: ClaimOnDataset, alpha: float) -> Iterator[Block]:
         yield Table(_RUN_HEAD, [_run(run) for run in one.runs], frozenset({2, 3, 4}))
 
 
-def _row(judged: Judged, alpha: float) -> tuple[str, ...]:
+def _row(judged: Judged, said: Said | None, alpha: float) -> tuple[str, ...]:
     match judged.finding:
         case Comparison() as found:
             videos = interval(found, found.videos, alpha) if found.videos else "–"
@@ -163,10 +174,11 @@ def _row(judged: Judged, alpha: float) -> tuple[str, ...]:
                 videos,
                 p_value(judged.p_holds),
                 p_value(judged.p_fails),
+                in_words(said) if said else "–",
                 judged.verdict,
             )
         case Exact(label):
-            return (label, *["–"] * 6, judged.verdict)
+            return (label, *["–"] * 7, judged.verdict)
     raise TypeError(f"{judged.finding} has no row")
 
 

@@ -11,6 +11,8 @@ from fusevad.config.claims import (
     Test,
     WeightsMove,
 )
+from fusevad.report.pair_texts import seeds_in_words
+from fusevad.report.verdicts.decisions import decide
 from fusevad.report.verdicts.judge import (
     Comparison,
     Evidence,
@@ -76,6 +78,7 @@ def reading(judged: Sequence[Judged], alpha: float) -> str:
     parts = [f"{text[0].upper()}{text[1:]}." for text in exact]
     if tested:
         parts += [*_counts(tested), *_telling(tested), *_by_seeds_alone(tested, alpha)]
+        parts += _seeds_that_would_decide(judged, alpha)
     if missing:
         parts.append(f"Absent: {'; '.join(missing)}.")
     return " ".join(parts)
@@ -122,7 +125,7 @@ def _counts(tested: Sequence[Judged]) -> list[str]:
         for verdict, words in (
             (Verdict.HOLDS, "supported"),
             (Verdict.FAILS, "refuted"),
-            (Verdict.OPEN, "not decided"),
+            (Verdict.OPEN, "undecided"),
         )
         if any(j.verdict == verdict for j in tested)
     ]
@@ -150,9 +153,26 @@ def _by_seeds_alone(tested: Sequence[Judged], alpha: float) -> list[str]:
     if not count:
         return []
     return [
-        f"For {count} of those not decided the seeds alone would support the claim (p < {alpha:g} "
+        f"For {count} of those undecided the seeds alone would support the claim (p < {alpha:g} "
         "before Holm's correction)."
     ]
+
+
+def _seeds_that_would_decide(judged: Sequence[Judged], alpha: float) -> list[str]:
+    """How many seeds would decide the last of the comparisons that the seeds leave open."""
+    said = decide([each.finding for each in judged], alpha)
+    needed = [
+        one.seeds
+        for one, each in zip(said, judged, strict=True)
+        if one
+        and each.verdict == Verdict.OPEN
+        and one.open_by == "seeds"
+        and one.comparison.seeds.n > 1
+    ]
+    if not needed:
+        return []
+    most = None if None in needed else max(needed)
+    return [f"As far as seeds go, {seeds_in_words(most)} would decide."]
 
 
 def _p_of_seeds(judged: Judged) -> float:
