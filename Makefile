@@ -1,10 +1,13 @@
-# The environment comes from envs/requirements.lock alone. Where packages are fetched from is the machine's business:
+# The environment comes from the locks in envs/ alone. Where packages are fetched from is the machine's business:
 # uv's own variables count first, then what pip is told by its variables or its configuration file.
 
 PYTHON ?= python3
 VENV := .venv
 UV := $(VENV)/bin/uv
-MADE := $(VENV)/.made
+# Packages that only some streams need: make env EXTRAS=streams
+EXTRAS :=
+LOCKS := envs/requirements.lock $(EXTRAS:%=envs/%.lock)
+MADE := $(VENV)/.made$(EXTRAS:%=-%)
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
@@ -24,12 +27,12 @@ endef
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help env table1 check test lint format encoder lock
+.PHONY: help env table1 check test lint format encoder audio-tower lock
 
 help: ## show this list
-	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
 
-env: $(MADE) ## make the Python environment in .venv
+env: $(MADE) ## make the Python environment in .venv (EXTRAS=streams: with what some streams need)
 
 table1: env ## make results/table1.tex from nothing
 	snakemake --cores all results/table1.tex
@@ -53,16 +56,24 @@ format: env ## put code and workflow into the house style
 
 encoder: env ## train the bundled encoder again and put its weights in place
 	snakemake --cores all encoder
-	cp results/encoder/*.safetensors results/encoder/MODEL_CARD.md config/encoders/fusevad-small/
+	cp $(addprefix results/encoder/,clip.safetensors motion-cue.safetensors MODEL_CARD.md) config/encoders/fusevad-small/
+
+audio-tower: env ## train the bundled audio tower again and put its weights in place
+	snakemake --cores all audio_tower
+	cp results/encoder/audio.safetensors results/encoder/AUDIO_MODEL_CARD.md config/encoders/fusevad-small/
 
 lock: env ## resolve envs/requirements.in again: the lock and the conda environment
 	@$(AS_PIP) $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 		envs/requirements.in --output-file envs/requirements.lock
+	@$(AS_PIP) $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+		--constraints envs/requirements.lock envs/streams.in --output-file envs/streams.lock
 	python envs/make_conda.py
 
+# One stamp at a time: what other extras added is gone.
 # uv is taken from the lock too: its pin and hashes are cut out for pip, which then has nothing else to do.
-$(MADE): envs/requirements.lock pyproject.toml
+$(MADE): $(LOCKS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "FuseVAD needs Python 3.11 or newer; name one, as in: make $(or $(MAKECMDGOALS),env) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
@@ -70,8 +81,8 @@ $(MADE): envs/requirements.lock pyproject.toml
 	@$(VENV)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@sed -n '/^uv==/,/[^\\]$$/p' envs/requirements.lock > $(VENV)/uv.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
-	@$(AS_PIP) $(UV) pip sync --python $(VENV)/bin/python --require-hashes --compile-bytecode envs/requirements.lock
+	@$(AS_PIP) $(UV) pip sync --python $(VENV)/bin/python --require-hashes --compile-bytecode $(LOCKS)
 	@$(UV) pip install --quiet --python $(VENV)/bin/python --offline --no-deps --no-build-isolation --editable .
 	@! git rev-parse --git-dir >/dev/null 2>&1 || \
 		git config merge.fusevad.driver "PATH=$(VENV)/bin:\$$PATH fusevad merge-records %O %A %B %P"
-	@touch $@
+	@rm -f $(VENV)/.made* && touch $@

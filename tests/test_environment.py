@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "envs" / "requirements.lock"
+EXTRA = ROOT / "envs" / "streams.lock"
 
 # Split, so that this file does not name what it forbids.
 REGISTRY_HOSTS = [
@@ -26,9 +27,9 @@ REGISTRY_HOSTS = [
 ]
 
 
-def lock_entries() -> list[tuple[Requirement, int]]:
-    """Every requirement of the lock with its number of hashes, by a parser of this test's own."""
-    lines = [line for line in LOCK.read_text().splitlines() if not line.lstrip().startswith("#")]
+def lock_entries(lock: Path = LOCK) -> list[tuple[Requirement, int]]:
+    """Every requirement of a lock with its number of hashes, by a parser of this test's own."""
+    lines = [line for line in lock.read_text().splitlines() if not line.lstrip().startswith("#")]
     logical_lines = "\n".join(lines).replace("\\\n", " ").splitlines()
     return [
         (Requirement(line.split(" --hash=")[0].strip()), line.count(" --hash=sha256:"))
@@ -59,8 +60,20 @@ def test_every_locked_requirement_is_pinned_and_hashed() -> None:
         assert hashes > 0, requirement
 
 
-def test_the_lock_names_no_place_to_download_from() -> None:
-    text = LOCK.read_text()
+def test_an_extra_adds_pinned_and_hashed_packages_and_changes_no_version() -> None:
+    pins = {canonicalize_name(pin.name): pin.specifier for pin, _ in lock_entries()}
+    added = set()
+    for requirement, hashes in lock_entries(EXTRA):
+        name = canonicalize_name(requirement.name)
+        assert re.fullmatch(r"==[^*,]+", str(requirement.specifier)) and hashes > 0, requirement
+        assert pins.get(name, requirement.specifier) == requirement.specifier, requirement
+        added |= {name} - pins.keys()
+    assert "transformers" in added
+
+
+@pytest.mark.parametrize("lock", [LOCK, EXTRA])
+def test_the_lock_names_no_place_to_download_from(lock: Path) -> None:
+    text = lock.read_text()
     assert "://" not in text
     assert "-index" not in text
     assert "--find-links" not in text

@@ -1,4 +1,4 @@
-# Train the bundled encoder again: snakemake --cores all encoder
+# Train the bundled encoder again: snakemake --cores all encoder audio_tower
 # Its weights are part of the repository; no other rule needs these outputs.
 
 
@@ -44,3 +44,23 @@ rule encoder:
     shell:
         "fusevad train-encoder --settings {input.settings:q} --data-settings {input.data_settings:q}"
         " --model {input.model:q} --data {params.data:q} {params.folder:q} 2>&1 | tee {log:q} >&2"
+
+
+rule audio_tower:
+    input:
+        settings="config/encoders/fusevad-small/audio.yaml",
+    output:
+        "results/encoder/audio.safetensors",
+        "results/encoder/AUDIO_MODEL_CARD.md",
+    log:
+        "results/logs/audio_tower.log",
+    benchmark:
+        "results/benchmarks/audio_tower.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: 64
+    params:
+        folder=subpath(output[0], parent=True),
+    shell:
+        "fusevad train-audio-tower --settings {input.settings:q} --workers {threads:q}"
+        " {params.folder:q} 2>&1 | tee {log:q} >&2"

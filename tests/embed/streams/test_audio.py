@@ -1,16 +1,18 @@
 """Sound as a stream: in time with segments, and absent where a video has none."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from scipy.signal import stft
 
-from fusevad.embed.index import make_index
+from fusevad.embed.index import make_index, videos_without
 from fusevad.embed.run import embed_shard
 from fusevad.embed.store import EmbeddingStore
 from fusevad.embed.streams.audio.settings import KIND, AudioSettings
+from fusevad.embed.streams.flow.settings import FlowSettings
 from fusevad.embed.streams.settings import Given
 from fusevad.encoders.audio import (
     SmallAudioTower,
@@ -20,8 +22,9 @@ from fusevad.encoders.audio import (
     load_audio_tower,
 )
 from fusevad.errors import FusevadError
-from fusevad.files import sha256
+from fusevad.files import read_csv, sha256
 from fusevad.models.presence import present
+from fusevad.report.runs import TableDataset, TableRow, footnotes
 from tests.made_up_sound import FPS, SIZE, tone_at, write_sounding
 from tests.made_up_tables import write_table
 
@@ -81,6 +84,41 @@ def test_methods_see_which_segments_have_sound(tmp_path, weights, videos):
     batch = torch.stack([store[name][:, 0].float() for name in names])
     seen = present(batch, torch.ones(3, 4, dtype=torch.bool))
     assert seen.tolist() == [[True] * 4, [False, False, True, True], [False] * 4]
+
+
+def test_the_index_counts_segments_without_sound(tmp_path, weights, videos):
+    settings = AudioSettings("audio", "small", weights["small"])
+    embed_shard(videos, 0, 1, settings, tmp_path / "shard-0.safetensors")
+    make_index(videos, [tmp_path / "shard-0.safetensors"], tmp_path / "index.csv")
+    table = read_csv(tmp_path / "index.csv", ["absent"], ("video", "file", "sha256"))
+    assert dict(zip(table["video"], table["absent"], strict=True)) == {
+        "tone": 0, "late": 2, "mute": 4
+    }  # fmt: skip
+    assert videos_without(tmp_path / "index.csv") == (1, 1, 3)
+
+
+def test_an_index_of_videos_that_all_have_the_stream_has_no_such_column(tmp_path, videos):
+    embed_shard(videos, 0, 1, FlowSettings("flow"), tmp_path / "shard-0.safetensors")
+    make_index(videos, [tmp_path / "shard-0.safetensors"], tmp_path / "index.csv")
+    assert "absent" not in (tmp_path / "index.csv").read_text()
+    assert videos_without(tmp_path / "index.csv") == (0, 0, 3)
+
+
+def test_footnotes_of_tables_count_videos_without_sound(tmp_path, weights, videos):
+    settings = AudioSettings("audio", "small", weights["small"])
+    embed_shard(videos, 0, 1, settings, tmp_path / "shard-0.safetensors")
+    make_index(videos, [tmp_path / "shard-0.safetensors"], tmp_path / "index.csv")
+    (tmp_path / "skipped.csv").write_text("video,path,reason\n")
+    paths = (videos, videos.with_name("intervals.csv"), tmp_path / "skipped.csv")
+    dataset = TableDataset("clips", "Clips", ("AUC",), *paths, 1, 16)
+    rows = [
+        TableRow(name, name, {"clips": tmp_path}, partial=partial)
+        for name, partial in (("a", {}), ("b", {"clips": {"audio": tmp_path / "index.csv"}}))
+    ]
+    values = pd.DataFrame({"protocol": [], "dataset": [], "experiment": [], "seed": []})
+    notes = footnotes(rows, [dataset], values, "last", [])
+    assert notes[-1] == "Clips: 1 of 3 videos have no sound, 1 have it in part."
+    assert not any("sound" in note for note in footnotes(rows[:1], [dataset], values, "last", []))
 
 
 def test_a_shard_is_resumed_with_videos_that_have_no_sound(tmp_path, weights, videos):

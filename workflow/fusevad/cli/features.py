@@ -119,6 +119,19 @@ def train_encoder(
 
 
 @app.command()
+def train_audio_tower(settings: Settings, out: Path, workers: Workers = 1) -> None:
+    """Bundled encoder: train the small audio tower into the folder OUT, with a model card."""
+    from fusevad.bundled.audio_card import audio_card
+    from fusevad.bundled.settings import AudioTraining
+    from fusevad.bundled.sound import train_audio_tower as train_tower
+    from fusevad.files import write_text
+
+    training = parse(AudioTraining, from_text_or_file(settings), "train-audio-tower")
+    report = train_tower(training, out / "audio.safetensors", workers)
+    write_text(audio_card(training, report), out / "AUDIO_MODEL_CARD.md")
+
+
+@app.command()
 def align(
     manifest: Manifest,
     rgb: Rgb,

@@ -14,9 +14,10 @@ from tqdm import tqdm
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.embed.shards import UNREADABLE, embeddings_sha256, stored_videos
 from fusevad.errors import FusevadError
-from fusevad.files import sha256, write_csv
+from fusevad.files import read_csv, sha256, write_csv
 
 AGAIN = "delete it and run the workflow again"
+ABSENT = "absent"
 
 
 class _IndexRow(NamedTuple):
@@ -31,12 +32,15 @@ class _IndexRow(NamedTuple):
 def make_index(manifest: Path, shards: Sequence[Path], out_csv: Path) -> None:
     """Check the shards of a stream against the manifest and write their index.
 
+    Where segments lack the stream, the column `absent` has their number in each video.
+
     Raises:
         FusevadError: a video is missing, occurs twice or has the wrong number of segments, values
             are not finite, or shards were made with different settings.
     """
     videos = {video.name: video for video in read_manifest(manifest)}
     rows: dict[str, _IndexRow] = {}
+    absent: dict[str, int] = {}
     first: tuple[Path, dict[str, str], tuple[int, ...]] | None = None
     for file in tqdm(shards, desc="checking embeddings", unit="shard"):
         digest = sha256(file) if file.is_file() else ""
@@ -53,13 +57,31 @@ def make_index(manifest: Path, shards: Sequence[Path], out_csv: Path) -> None:
                     f"{first[0]}; {AGAIN}"
                 )
             rows[name] = _IndexRow(name, file.name, *tensor.shape, sha256=digest)
+            absent[name] = int(np.sum(~tensor.any(axis=(1, 2))))
     missing = [name for name in videos if name not in rows]
     if missing:
         raise FusevadError(
             f"{manifest}: {len(missing)} videos have no embeddings, such as {missing[0]}; "
             "run the embed stage for all shards"
         )
-    write_csv(pd.DataFrame([rows[name] for name in videos]), out_csv)
+    table = pd.DataFrame([rows[name] for name in videos])
+    if any(absent.values()):
+        table[ABSENT] = [absent[name] for name in videos]
+    write_csv(table, out_csv)
+
+
+def videos_without(index: Path) -> tuple[int, int, int]:
+    """Numbers of a stream's videos: those that lack it, those that lack it in part, and all.
+
+    Raises:
+        FusevadError: the index is missing or has another form.
+    """
+    text = ("video", "file", "sha256")
+    table = read_csv(index, ["video", "segments"], text=text)
+    if ABSENT not in table:
+        return 0, 0, len(table)
+    whole = table[ABSENT] == table["segments"]
+    return int(whole.sum()), int(((table[ABSENT] > 0) & ~whole).sum()), len(table)
 
 
 def check_shard(index: Path, file: Path, digest: str) -> None:

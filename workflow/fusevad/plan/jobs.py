@@ -152,7 +152,10 @@ class Jobs(RunJobs):
             label = f"{self.config.imported[experiment].label} (scores imported)"
             return {"label": label, "name": experiment, "runs": runs, "imported": True}
         label = self.config.experiments[experiment].label
-        return {"label": label, "name": experiment, "runs": runs}
+        row = {"label": label, "name": experiment, "runs": runs}
+        partial = {key: self.partial_streams(key, experiment) for key in runs}
+        # Most rows have none, and the settings of their tables stay as they were.
+        return row | ({"partial": partial} if any(partial.values()) else {})
 
     def table_dataset(self, key: str) -> dict[str, Any]:
         """A data set in the report's form (`report.runs.TableDataset`)."""

@@ -1,6 +1,7 @@
 """Jobs of tables and figures of finished runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from fusevad.plan.jobs import PUBLISHED_CLASSES, Jobs
@@ -31,9 +32,18 @@ def report(
 def table(
     jobs: Jobs, name: str, kind: str, settings: dict[str, Any], reads: dict[str, Files]
 ) -> Job:
-    """The job of a table."""
+    """The job of a table; its footnotes count the videos that lack a stream of its rows."""
     outputs = tuple(jobs.made(f"{name}.{form}") for form in TABLE_FORMS)
+    if indices := _partial(settings):
+        reads = {**reads, "partial": indices}
     return report(name, kind, settings, reads, outputs, "tables")
+
+
+def _partial(settings: Mapping[str, Any]) -> list[str]:
+    """Indices of the streams of a table's rows that videos may lack."""
+    rows = [*settings.get("experiments", ()), *(row["run"] for row in settings.get("rows", ()))]
+    by_dataset = chain.from_iterable(row.get("partial", {}).values() for row in rows)
+    return list(dict.fromkeys(index for own in by_dataset for index in own.values()))
 
 
 def figure(

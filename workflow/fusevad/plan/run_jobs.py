@@ -5,7 +5,7 @@ from typing import Any
 
 from fusevad.config.protocols import KEPT_PROTOCOLS, TEACHING
 from fusevad.embed.imported.settings import LAYOUTS
-from fusevad.embed.streams.registry import kind_of
+from fusevad.embed.streams.registry import kind_of, may_lack
 from fusevad.plan.embedding_jobs import EmbeddingJobs
 from fusevad.plan.memory import seed_memory_mb
 from fusevad.train.settings import SEARCHED, train_settings
@@ -25,6 +25,13 @@ class RunJobs(EmbeddingJobs):
         if dataset in self.config.features:
             streams = self._imported_for(dataset, streams)
         return {role: self.index(dataset, stream) for role, stream in streams.items()}
+
+    def partial_streams(self, dataset: str, experiment: str) -> dict[str, str]:
+        """Of those, the streams that videos may lack, such as sound."""
+        if experiment in self.config.imported:
+            return {}
+        indices = self.streams(dataset, experiment).items()
+        return {role: index for role, index in indices if may_lack(role)}
 
     def _imported_for(self, dataset: str, streams: dict[str, str]) -> dict[str, str]:
         """The streams, or in place of those that features lack, their layout's in that role."""

@@ -1,7 +1,7 @@
 """Inputs of the report: data sets, the rows of a table, and their runs, read and checked."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.embed.index import videos_without
+from fusevad.embed.streams.registry import stream_title
 from fusevad.errors import FusevadError
 from fusevad.evaluate.score_table import read_score_table
 from fusevad.files import read_csv
@@ -67,12 +69,15 @@ class TableRow:
         name: the experiment, e.g. `student-t`.
         runs: the experiment's run folder, by key of the data set.
         imported: whether somebody else's detector gave the scores.
+        partial: indices of the streams that it learns from and that videos may lack, by data set,
+            and then by the stream's role.
     """
 
     label: str
     name: str
     runs: Mapping[str, Path]
     imported: bool = False
+    partial: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
 
 
 def fixed(rows: Iterable[TableRow]) -> list[str]:
@@ -208,6 +213,7 @@ def footnotes(
         for row in rows:
             own = shown[(shown["dataset"] == dataset.key) & (shown["experiment"] == row.name)]
             notes += _missing_seeds(row, dataset, own, seeds)
+        notes += _lacking(rows, dataset)
     if any(row.imported for row in rows):
         notes.append(_IMPORTED_NOTE)
     return notes
@@ -273,6 +279,20 @@ def _skipped(dataset: TableDataset) -> str:
         return "no video was skipped"
     named = ", ".join(videos[:5]) + (", ..." if len(videos) > 5 else "")
     return f"{len(videos)} bad video{'s' if len(videos) > 1 else ''} skipped ({named})"
+
+
+def _lacking(rows: Sequence[TableRow], dataset: TableDataset) -> list[str]:
+    """How many videos lack the streams that rows learn from, such as sound."""
+    indices: dict[str, Path] = {}
+    for row in rows:
+        indices |= row.partial.get(dataset.key, {})
+    notes = []
+    for role, index in indices.items():
+        without, in_part, videos = videos_without(index)
+        found = f"{without} of {videos} videos have no {stream_title(role)}"
+        partly = f", {in_part} have it in part" if in_part else ""
+        notes.append(f"{dataset.title}: {found}{partly}.")
+    return notes
 
 
 def _missing_seeds(

@@ -57,6 +57,11 @@ def stream_title(role: str) -> str:
     return KINDS[role].title if role in KINDS else role
 
 
+def may_lack(role: str) -> bool:
+    """Whether videos may lack the stream of a role."""
+    return role in KINDS and KINDS[role].may_lack
+
+
 def stream_version(stream: str) -> dict[str, int]:
     """What the version of a stream's kind adds to lineages; nothing at version 1."""
     version = kind_of(stream).version
