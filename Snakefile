@@ -60,7 +60,7 @@ inputs_of = partial(PLAN.inputs_of, ancient)
 
 
 wildcard_constraints:
-    dataset=JOBS.one_of(CONFIG.datasets),
+    dataset=JOBS.one_of(CONFIG.every),
     definition="paper|released",
     encoder=JOBS.one_of(JOBS.embedding_folders),
     stream=STREAM_NAMES,

@@ -8,7 +8,7 @@ import pytest
 
 from fusevad.errors import FusevadError
 from fusevad.evaluate.settings import AlarmSettings
-from fusevad.report.alarms_table import found_interval, make_alarms_table
+from fusevad.report.alarms_table import Footage, found_interval, make_alarms_table
 from fusevad.report.runs import TableDataset, TableRow
 from fusevad.studies.settings import AlarmTableSettings
 from tests.made_up_tables import write_table
@@ -64,7 +64,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def table(folder, alarms=ALARMS):
+def table(folder, alarms=ALARMS, footage=None):
     dataset = TableDataset(
         key="rendered",
         title="Rendered",
@@ -78,9 +78,36 @@ def table(folder, alarms=ALARMS):
     rows = [TableRow("Gating", "gating", {"rendered": folder})]
     normals = {"gating": {"rendered": folder / "normal.parquet"}}
     files = folder / "alarms.tex", folder / "alarms.csv"
-    make_alarms_table("alarms", "Alarms", rows, [dataset], normals, alarms, "validation", *files)
+    own = {"rendered": footage} if footage else {}
+    scores = {"gating": {"rendered": folder / "footage.parquet"}} if footage else {}
+    make_alarms_table(
+        "alarms", "Alarms", rows, [dataset], normals, own, scores, alarms, "validation", *files
+    )
     cells = pd.read_csv(files[1]).set_index(["threshold_from", "rate"])
     return cells, files[0].read_text()
+
+
+def test_hours_of_own_footage_certify_what_held_out_videos_cannot(folder):
+    """Four hours, one peak of 0.85 in each: 1 an hour takes no alarm, 5 an hour allows all four."""
+    footage = folder / "footage"
+    footage.mkdir()
+    names = [f"night{k}" for k in range(8)]
+    rows = [(n, f"{n}.mp4", "test", "normal", 16 * SEGMENTS, FPS, 320, 240, "0") for n in names]
+    write_table(footage, "manifest", rows)
+    parts = [
+        frame(name, calm((0.85,) if k % 2 else ()), seed=s, part="footage")
+        for s in (0, 1)
+        for k, name in enumerate(names)
+    ]
+    pd.concat(parts).to_parquet(folder / "footage.parquet", index=False)
+    cells, text = table(folder, footage=Footage("Nights", footage / "manifest.csv"))
+    own = cells.loc["footage"]
+    assert own["hours"].tolist() == [4, 4, 4]
+    assert own.loc[1, "threshold"] == pytest.approx(np.nextafter(0.85, 1))
+    assert own.loc[5, "threshold"] == pytest.approx(0.85)
+    assert own.loc[5, "found"] == 0
+    assert pd.isna(cells.loc[("held-out", 1), "threshold"])
+    assert "4.00 h are own footage (Nights)" in text
 
 
 def test_thresholds_of_the_tests_own_normal_videos_are_the_lowest_that_their_rate_allows(folder):

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from fusevad.data.manifest import read_manifest
+from fusevad.errors import FusevadError
 from fusevad.studies.alarms import score_normal_videos
 from fusevad.studies.settings import NormalScoresSettings
 from fusevad.studies.trained import RunFiles
@@ -48,7 +49,7 @@ def test_the_parts_are_the_ones_that_training_had(world, table):
 
 
 def test_scores_are_those_of_the_seeds_detector(world, table):
-    files = RunFiles(world.run, world.manifest, world.intervals, world.streams)
+    files = RunFiles(world.run, world.manifest, world.streams)
     for seed in SEEDS:
         detector = files.detector(seed, "last")
         own = table[table["seed"] == seed]
@@ -57,3 +58,24 @@ def test_scores_are_those_of_the_seeds_detector(world, table):
         alone = detector.score(files.open(detector), [name]).segments[name][:, 0]
         found = own[own["video"] == name].sort_values("segment")["score"]
         assert found.to_numpy() == pytest.approx(alone.numpy(), abs=1e-6)
+
+
+def test_other_footage_is_scored_whole_and_is_no_part_of_training(world, tmp_path):
+    lines = world.manifest.read_text().splitlines()
+    normal = [line for line in lines if ",normal," in line]
+    (tmp_path / "manifest.csv").write_text("\n".join([lines[0], *normal]) + "\n")
+    out = tmp_path / "footage.parquet"
+    settings = NormalScoresSettings("last", footage=True)
+    arguments = world.run, tmp_path / "manifest.csv", world.streams, settings, out
+    score_normal_videos(*arguments, workers=1)
+    found = pd.read_parquet(out)
+    assert set(found["part"]) == {"footage"}
+    for _, own in found.groupby("seed"):
+        assert set(own["video"]) == {line.split(",")[0] for line in normal}
+
+
+def test_footage_with_an_anomaly_certifies_nothing(world, tmp_path):
+    settings = NormalScoresSettings("last", footage=True)
+    arguments = world.run, world.manifest, world.streams, settings, tmp_path / "footage.parquet"
+    with pytest.raises(FusevadError, match="is not normal; footage that certifies alarms must be"):
+        score_normal_videos(*arguments, workers=1)

@@ -14,7 +14,7 @@ rule cues:
     conda:
         "../../envs/fusevad.yaml"
     params:
-        shards=lambda w: CONFIG.datasets[w.dataset].shards,
+        shards=lambda w: CONFIG.every[w.dataset].shards,
     shell:
         "fusevad cues --manifest {input.manifest:q} --settings {input.settings:q}"
         " --shard {wildcards.shard:q} --shards {params.shards:q} {output:q} 2>&1 | tee {log:q} >&2"
@@ -36,7 +36,7 @@ rule camera_cues:
         "../../envs/fusevad.yaml"
     params:
         events=lambda w: JOBS.event_streams(w.dataset),
-        shards=lambda w: CONFIG.datasets[w.dataset].shards,
+        shards=lambda w: CONFIG.every[w.dataset].shards,
     shell:
         "fusevad camera-cues {params.events:q} --manifest {input.manifest:q}"
         " --settings {input.settings:q} --shard {wildcards.shard:q} --shards {params.shards:q}"

@@ -116,7 +116,7 @@ rule manifest:
     benchmark:
         "results/{dataset}/benchmarks/manifest.tsv"
     wildcard_constraints:
-        dataset=JOBS.one_of(CONFIG.with_videos),
+        dataset=JOBS.one_of([*CONFIG.with_videos, *JOBS.footage]),
     conda:
         "../../envs/fusevad.yaml"
     threads: 64

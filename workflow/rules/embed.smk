@@ -12,14 +12,14 @@ rule embed:
     benchmark:
         "results/{dataset}/benchmarks/embed-{encoder}-{stream}-{shard}.tsv"
     wildcard_constraints:
-        dataset=JOBS.one_of(CONFIG.embedded),
+        dataset=JOBS.one_of([*CONFIG.embedded, *JOBS.footage]),
     conda:
         "../../envs/fusevad.yaml"
     threads: 1
     resources:
         mem_mb=2000,
     params:
-        shards=lambda w: CONFIG.datasets[w.dataset].shards,
+        shards=lambda w: CONFIG.every[w.dataset].shards,
         cues=lambda w, input: JOBS.cue_options(input.cues),
     shell:
         "fusevad embed --manifest {input.manifest:q} --settings {input.settings:q} {params.cues:q}"
@@ -37,7 +37,7 @@ rule index:
     benchmark:
         "results/{dataset}/benchmarks/index-{encoder}-{stream}.tsv"
     wildcard_constraints:
-        dataset=JOBS.one_of(CONFIG.embedded),
+        dataset=JOBS.one_of([*CONFIG.embedded, *JOBS.footage]),
     conda:
         "../../envs/fusevad.yaml"
     shell:
@@ -69,7 +69,7 @@ for imported in CONFIG.features:
             "../../envs/fusevad.yaml"
         params:
             features=lambda w: CONFIG.features[w.dataset]["folder"],
-            shards=lambda w: CONFIG.datasets[w.dataset].shards,
+            shards=lambda w: CONFIG.every[w.dataset].shards,
             folder=subpath(output.index, parent=True),
         shell:
             "fusevad import-features {params.features:q} --manifest {input.manifest:q}"

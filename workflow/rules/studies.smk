@@ -45,6 +45,30 @@ rule study_alarms:
         " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
+# The runs of a data set score the normal footage that certifies its alarms.
+rule study_footage:
+    input:
+        unpack(inputs_of("study-footage/{dataset}/{experiment}")),
+    output:
+        f"{HOME}/{{dataset}}/studies/footage/{{experiment}}.parquet",
+    log:
+        f"{HOME}/{{dataset}}/logs/study-footage-{{experiment}}.log",
+    benchmark:
+        f"{HOME}/{{dataset}}/benchmarks/study-footage-{{experiment}}.tsv"
+    wildcard_constraints:
+        dataset=JOBS.one_of(CONFIG.footage),
+        experiment=JOBS.one_of(STUDIES.of_study("alarms")),
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: len(CONFIG.seeds)
+    params:
+        streams=lambda w: JOBS.stream_options(CONFIG.footage[w.dataset].key, w.experiment),
+        run=subpath(input.run, parent=True),
+    shell:
+        "fusevad study-alarms {params.run:q} --manifest {input.manifest:q} {params.streams:q}"
+        " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
+
+
 rule study_locality:
     input:
         unpack(inputs_of("study-locality/{dataset}/{experiment}")),

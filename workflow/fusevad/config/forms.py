@@ -207,6 +207,7 @@ class StudyChoice:
         equivalence: two experiments that may be one function.
         attention: which patches count as attended (Table 6).
         alarms: false alarms an hour, and how scores become alarms.
+        footage: by data set, a data set of normal videos alone that certifies its alarms.
     """
 
     __pydantic_config__ = FORBID
@@ -217,6 +218,7 @@ class StudyChoice:
     equivalence: EquivalenceChoice
     attention: AttentionChoice
     alarms: AlarmTableSettings
+    footage: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,7 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
         data_root=values.get("data_root", {}),
         features=values.get("features", {}),
         events={key: load_dataset(folder, name) for key, name in values.get("events", {}).items()},
+        footage=_footage(folder, values["datasets"], values["studies"]["footage"]),
         chosen={key: each for key, each in values.get("streams", {}).items() if each},
         ablations={},
         study_tables={},
@@ -142,6 +143,11 @@ def load_dataset(folder: Path, key: str) -> Dataset:
     values |= {name: tuple(values[name]) for name in ("metrics", "crops")}
     fetch = values.pop("fetch", None)
     return Dataset(key=key, source=source, origin=origin, settings=settings, fetch=fetch, **values)
+
+
+def _footage(folder: Path, datasets: list[str], names: dict[str, str]) -> dict[str, Dataset]:
+    """Normal footage of the configured data sets; the default names it for all that have any."""
+    return {key: load_dataset(folder, name) for key, name in names.items() if key in datasets}
 
 
 def _experiments(

@@ -66,6 +66,7 @@ class Config:
     data_root: dict[str, str]
     features: dict[str, dict[str, Any]]
     events: dict[str, Dataset]
+    footage: dict[str, Dataset]
     chosen: dict[str, dict[str, Any]]
     ablations: dict[str, Ablation]
     study_tables: dict[str, dict[str, Any]]
@@ -84,6 +85,11 @@ class Config:
         return f"results/{self.name}" if self.name else "results"
 
     @property
+    def every(self) -> dict[str, Dataset]:
+        """All data sets with videos or embeddings: those of the tables, and normal footage."""
+        return self.datasets | {each.key: each for each in self.footage.values()}
+
+    @property
     def study_experiment(self) -> str:
         """The experiment whose finished runs the studies use."""
         return self.studies["experiment"]
@@ -91,11 +97,11 @@ class Config:
     def crops(self, dataset: str) -> tuple[int, ...]:
         """Numbers of the crops in a data set's embeddings, in order."""
         named = self.features.get(dataset, {}).get("crops")
-        return tuple(named) if named else self.datasets[dataset].crops
+        return tuple(named) if named else self.every[dataset].crops
 
     def with_origin(self, origin: str) -> list[str]:
         """Keys of the data sets whose videos have this origin."""
-        return [key for key, dataset in self.datasets.items() if dataset.origin == origin]
+        return [key for key, dataset in self.every.items() if dataset.origin == origin]
 
     @property
     def without_videos(self) -> list[str]:
@@ -195,7 +201,7 @@ class Config:
 
     def given(self, dataset: str) -> Given:
         """What the streams of a data set can depend on."""
-        chosen = self.datasets[dataset]
+        chosen = self.every[dataset]
         encoder = {"name": self.encoder} | self.encoder_settings
         encoder.pop("align", None)
         if encoder["motion_cue_weights"] is None:
@@ -238,9 +244,9 @@ class Config:
         chosen = self.experiments[experiment]
         wanted = chosen.hyperparameters or self.hyperparameters or {}
         changed = {"base": wanted} if isinstance(wanted, str) else dict(wanted)
-        name = changed.pop("base", self.datasets[dataset].hyperparameters)
+        name = changed.pop("base", self.every[dataset].hyperparameters)
         named = read_named(self.folder, "hyperparameters", name)
-        for over in (named.get("datasets", {}).get(self.datasets[dataset].source, {}), changed):
+        for over in (named.get("datasets", {}).get(self.every[dataset].source, {}), changed):
             named = named | {"all": merge(named["all"], over)}
         for section in ("model", "loss"):
             overrides = chosen.overrides.get(section, {})

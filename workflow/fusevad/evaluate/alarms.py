@@ -96,6 +96,11 @@ def smooth(track: Track, seconds: float) -> Floats:
     return np.where(begins == track.edges[:-1], track.scores, mean)
 
 
+def smoothed(track: Track, seconds: float) -> Track:
+    """The track with its smoothed scores, for many thresholds: they then need no smoothing."""
+    return Track(smooth(track, seconds), track.edges)
+
+
 def find_events(track: Track, threshold: float, settings: AlarmSettings) -> list[Event]:
     """Events of a video in their order; see `AlarmSettings`.
 

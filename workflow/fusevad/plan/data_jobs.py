@@ -24,7 +24,12 @@ class DataJobs:
 
     def origin(self, dataset: str) -> dict[str, Any]:
         """Settings of the verb that makes the data set: `fusevad render`, `labels` or `splice`."""
-        return self.config.datasets[dataset].settings
+        return self.config.every[dataset].settings
+
+    @property
+    def footage(self) -> list[str]:
+        """Data sets of normal footage."""
+        return [each.key for each in self.config.footage.values()]
 
     @staticmethod
     def source_tables(dataset: str) -> dict[str, str]:
@@ -34,7 +39,7 @@ class DataJobs:
 
     def makes_videos(self, dataset: str) -> bool:
         """Whether a job makes a data set's videos; else they are the user's, or there are none."""
-        chosen = self.config.datasets[dataset]
+        chosen = self.config.every[dataset]
         if chosen.origin != "recorded":
             return True
         layout = parse(LayoutSettings, chosen.settings["layout"], f"{dataset}: layout")
@@ -68,7 +73,7 @@ class DataJobs:
         """Settings of `fusevad fetch`: archives (of videos) only if videos are needed."""
         # Features are fetched by hand.
         settings = {key: value for key, value in self.fetched[source].items() if key != "features"}
-        read = [self.config.datasets[key] for key in self.config.with_videos]
+        read = [self.config.every[key] for key in self.config.with_videos]
         if any(each.source == source for each in (*read, *self.config.events.values())):
             return settings
         files = [file for file in settings["files"] if not file.get("unpack")]
@@ -81,11 +86,11 @@ class DataJobs:
 
     def data_folder(self, dataset: str) -> str:
         """Folder of a fetched data set's raw data."""
-        return f"data/{self.config.datasets[dataset].source}"
+        return f"data/{self.config.every[dataset].source}"
 
     def past_end(self, dataset: str) -> str:
         """How to treat intervals past the end of a video: published annotations often have some."""
-        return "clip" if self.config.datasets[dataset].origin == "recorded" else "stop"
+        return "clip" if self.config.every[dataset].origin == "recorded" else "stop"
 
     def cues(self, definition: str) -> dict[str, Any]:
         """Settings of `fusevad cues`."""
@@ -109,7 +114,7 @@ class DataJobs:
 
     def cue_shards(self, dataset: str, definition: str) -> list[str]:
         """All shards of a definition's motion cues."""
-        shards = range(self.config.datasets[dataset].shards)
+        shards = range(self.config.every[dataset].shards)
         return [f"results/{dataset}/cues/{definition}/shard-{shard}.h5" for shard in shards]
 
     @staticmethod

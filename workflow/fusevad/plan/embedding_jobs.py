@@ -44,7 +44,7 @@ class EmbeddingJobs(DataJobs):
         """Folders of embeddings of all streams and data sets."""
         return {
             self.config.embedding_folder(dataset, stream)
-            for dataset in self.config.datasets
+            for dataset in self.config.every
             for stream in self.embedded(dataset)
         }
 
@@ -56,7 +56,7 @@ class EmbeddingJobs(DataJobs):
     def shard_files(self, dataset: str, stream: str) -> list[str]:
         """All shards of the embeddings of a stream."""
         folder = self.embedding_folder(dataset, stream)
-        count = self.config.datasets[dataset].shards
+        count = self.config.every[dataset].shards
         return [f"{folder}/shard-{shard}.safetensors" for shard in range(count)]
 
     def index(self, dataset: str, stream: str) -> str:
@@ -65,7 +65,7 @@ class EmbeddingJobs(DataJobs):
 
     def embeddings(self, dataset: str, indices: Iterable[str]) -> list[str]:
         """The shards that indices list."""
-        count = self.config.datasets[dataset].shards
+        count = self.config.every[dataset].shards
         folders = [index.removesuffix("/index.csv") for index in indices]
         return [
             f"{folder}/shard-{shard}.safetensors" for folder in folders for shard in range(count)
@@ -75,7 +75,7 @@ class EmbeddingJobs(DataJobs):
         """Settings of `fusevad align`."""
         values = {
             "encoder": {**self.config.given(dataset).encoder, "motion_cue_weights": None},
-            "crops": self.config.datasets[dataset].crops,
+            "crops": self.config.every[dataset].crops,
             "cues": self.cues("paper"),
         }
         return values | self.config.encoder_settings["align"]

@@ -59,7 +59,7 @@ def _data(jobs: Jobs) -> Iterator[Job]:
     for source in jobs.fetched:
         outputs = (f"results/fetched/{source}.json",)
         yield Job(f"fetch/{source}", "fetch", jobs.fetch(source), {}, outputs)
-    for key, dataset in jobs.config.datasets.items():
+    for key, dataset in jobs.config.every.items():
         yield _source(jobs, key, dataset)
         yield _manifest(jobs, key)
     if "rendered" in jobs.config.datasets:
@@ -96,8 +96,8 @@ def _manifest(jobs: Jobs, key: str) -> Job:
 
 
 def _cues(jobs: Jobs) -> Iterator[Job]:
-    for key in jobs.config.with_videos:
-        options = {"shards": jobs.config.datasets[key].shards}
+    for key in (*jobs.config.with_videos, *jobs.footage):
+        options = {"shards": jobs.config.every[key].shards}
         for definition in ("paper", "released"):
             step = f"cues/{key}/{definition}"
             reads = {"manifest": jobs.manifest(key), "videos": jobs.videos(key)}
@@ -118,7 +118,7 @@ def _embeddings(jobs: Jobs) -> Iterator[Job]:
     for key in jobs.config.features:
         for stream in jobs.imported_streams(key):
             yield _imported(jobs, key, stream)
-    for key in jobs.config.embedded:
+    for key in (*jobs.config.embedded, *jobs.footage):
         if jobs.config.encoder_settings["motion_cue_weights"] is None:
             yield _tower(jobs, key)
         for stream in jobs.embedded(key):

@@ -127,6 +127,9 @@ class StudyJobs:
         if study in ("alarms", "locality"):
             found = self.normals(table) if study == "alarms" else self.locality(table)
             files += [file for own in found.values() for file in own.values()]
+        if study == "alarms":
+            files += [file for own in self.footage_scores(table).values() for file in own.values()]
+            files += [data["manifest"] for data in self.footage(table).values()]
         if study in _STUDY_FILES:
             files += [self.study_file(key, _STUDY_FILES[study]) for key in keys]
         return files
@@ -188,8 +191,13 @@ class StudyJobs:
         published = next(iter(self.published(table)), None)
         match study:
             case "alarms":
-                values = {"normals": self.normals(table), "alarms": config.studies["alarms"]}
-                return values | {"protocol": self._protocol_with_weights}
+                return {
+                    "normals": self.normals(table),
+                    "footage": self.footage(table),
+                    "footage_scores": self.footage_scores(table),
+                    "alarms": config.studies["alarms"],
+                    "protocol": self._protocol_with_weights,
+                }
             case "locality":
                 return {"studies": self.locality(table), "protocol": self._protocol_with_weights}
             case "classes" | "localisation":
@@ -213,6 +221,24 @@ class StudyJobs:
     def normals(self, table: str) -> dict[str, dict[str, str]]:
         """Scores of the normal training videos, by experiment and data set of a table."""
         return self._by_experiment(table, "normal-scores/{}.parquet")
+
+    def footage(self, table: str) -> dict[str, dict[str, str]]:
+        """Title and manifest of the normal footage of a table's data sets that have any."""
+        config = self.jobs.config
+        return {
+            key: {"title": footage.title, "manifest": self.jobs.manifest(footage.key)}
+            for key, footage in config.footage.items()
+            if key in self.table_datasets(table)
+        }
+
+    def footage_scores(self, table: str) -> dict[str, dict[str, str]]:
+        """Scores of that footage, by experiment and data set."""
+        found = self._by_experiment(table, "footage/{}.parquet")
+        with_any = self.footage(table)
+        return {
+            name: {key: file for key, file in files.items() if key in with_any}
+            for name, files in found.items()
+        }
 
     def _by_experiment(self, table: str, file: str) -> dict[str, dict[str, str]]:
         """A study's file of each experiment and data set of a table; `{}` is the experiment."""

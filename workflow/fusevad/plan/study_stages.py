@@ -54,6 +54,8 @@ def _of_dataset(jobs: StudyJobs, key: str) -> Iterator[Job]:
     for name in jobs.of_study("alarms"):
         if jobs.jobs.config.runs(key, name):
             yield _normal_scores(jobs, key, name)
+            if key in jobs.jobs.config.footage:
+                yield _footage_scores(jobs, key, name)
     for name in jobs.of_study("locality"):
         if jobs.jobs.config.runs(key, name):
             yield _locality(jobs, key, name)
@@ -102,6 +104,25 @@ def _normal_scores(jobs: StudyJobs, key: str, experiment: str) -> Job:
         jobs.weights_settings,
         {"manifest": jobs.jobs.manifest(key), **_run_reads(jobs, key, experiment)},
         (jobs.study_file(key, f"normal-scores/{experiment}.parquet"),),
+    )
+
+
+def _footage_scores(jobs: StudyJobs, key: str, experiment: str) -> Job:
+    """Scores of the data set's normal footage, by the runs that learned from the data set."""
+    plain = jobs.jobs
+    footage = plain.config.footage[key].key
+    streams = list(plain.streams(footage, experiment).values())
+    return Job(
+        f"study-footage/{key}/{experiment}",
+        "study-alarms",
+        {**jobs.weights_settings, "footage": True},
+        {
+            "manifest": plain.manifest(footage),
+            **_run_reads(jobs, key, experiment),
+            "streams": streams,
+            "embeddings": plain.embeddings(footage, streams),
+        },
+        (jobs.study_file(key, f"footage/{experiment}.parquet"),),
     )
 
 

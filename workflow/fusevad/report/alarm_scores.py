@@ -23,7 +23,7 @@ from fusevad.evaluate.alarms import (
 )
 from fusevad.evaluate.score_table import read_score_table
 from fusevad.evaluate.settings import AlarmSettings
-from fusevad.report.runs import TableDataset, read_scores
+from fusevad.report.runs import read_scores
 
 _SCORE_COLUMNS = ("video", "segment", "start", "end", "score")
 
@@ -73,25 +73,32 @@ class Judged:
     event_f1: dict[float, float]
 
 
-def timed_videos(dataset: TableDataset, split: str) -> list[TimedVideo]:
-    """Videos of a split with their times, in the manifest's order.
+def timed_videos(
+    manifest: Path, intervals: Path | None = None, split: str | None = None
+) -> list[TimedVideo]:
+    """Videos with their times, in the manifest's order.
+
+    Args:
+        manifest: `manifest.csv` of the data set.
+        intervals: its `intervals.csv`; None for normal footage.
+        split: of the videos; None for all of them.
 
     Raises:
         FusevadError: the manifest has no frame rates, as one that was made from features.
     """
-    videos = read_manifest(dataset.manifest)
-    intervals = read_anomalies(dataset.intervals, videos)
+    videos = read_manifest(manifest)
+    anomalies = read_anomalies(intervals, videos) if intervals else {}
     found = []
     for video in videos:
-        if video.split != split:
+        if split not in (None, video.split):
             continue
         if not (video.fps or video.variable_rate):
             raise FusevadError(
-                f"{dataset.manifest}: no frame rates, so no alarms an hour; make the manifest from"
-                " the videos"
+                f"{manifest}: no frame rates, so no alarms an hour; make the manifest from the"
+                " videos"
             )
         edges = video.edges()
-        spans = intervals.get(video.name, ())
+        spans = anomalies.get(video.name, ())
         times = tuple((float(edges[each.start]), float(edges[each.end])) for each in spans)
         found.append(TimedVideo(video.name, not video.anomalous, edges, times))
     return found
@@ -116,7 +123,7 @@ def test_scores(run: Path, protocol: str) -> dict[int, pd.DataFrame]:
 
 
 def normal_scores(path: Path, part: str) -> dict[int, pd.DataFrame]:
-    """The scores of the normal training videos of a part, by seed.
+    """The scores of the normal videos of a part, by seed.
 
     Raises:
         FusevadError: there is no such file, or it is no table of scores.

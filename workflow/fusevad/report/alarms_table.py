@@ -1,7 +1,7 @@
 """Alarms an hour: what a detector finds at a stated number of false alarms, and who vouches."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from fusevad.evaluate.alarms import (
     estimate,
     footage_hours,
     hours_needed,
+    smoothed,
 )
 from fusevad.files import write_csv
 from fusevad.report import latex, sheet
@@ -28,9 +29,22 @@ from fusevad.report.alarm_scores import (
 )
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.write_sheet import write_sheet
-from fusevad.studies.settings import AlarmTableSettings
+from fusevad.studies.settings import FOOTAGE, HELD_OUT, LEARNED, AlarmTableSettings
 
 _RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """A data set of normal videos alone.
+
+    Attributes:
+        title: for readers.
+        manifest: its `manifest.csv`.
+    """
+
+    title: str
+    manifest: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +52,7 @@ class _Source:
     """Whose scores a threshold comes from.
 
     Attributes:
-        part: of the normal training videos; None for the test's own normal videos.
+        part: of the scores of normal videos; None for the test's own normal videos.
         certified: whether the threshold keeps a bound, or only the footage's own rate.
     """
 
@@ -50,9 +64,10 @@ class _Source:
 
 # In the order of the table: from what can be had honestly to what can not.
 SOURCES = (
-    _Source("held-out", "held-out, certified", "held-out", certified=True),
-    _Source("held-out-estimate", "held-out, estimated", "held-out", certified=False),
-    _Source("learned", "learned from, certified", "learned", certified=True),
+    _Source("held-out", "held-out, certified", HELD_OUT, certified=True),
+    _Source("footage", "own footage, certified", FOOTAGE, certified=True),
+    _Source("held-out-estimate", "held-out, estimated", HELD_OUT, certified=False),
+    _Source("learned", "learned from, certified", LEARNED, certified=True),
     _Source("test", "test's own (optimistic)", None, certified=False),
 )
 _NOTES = (
@@ -74,6 +89,8 @@ def make_alarms_table(
     experiments: Sequence[TableRow],
     datasets: Sequence[TableDataset],
     normals: Mapping[str, Mapping[str, Path]],
+    footage: Mapping[str, Footage],
+    footage_scores: Mapping[str, Mapping[str, Path]],
     alarms: AlarmTableSettings,
     protocol: str,
     out_tex: Path,
@@ -93,6 +110,8 @@ def make_alarms_table(
         experiments: rows, in order.
         datasets: a tabular each.
         normals: the scores of normal training videos, by experiment and key of the data set.
+        footage: further normal videos, by key of the data set whose alarms they certify.
+        footage_scores: their scores, by experiment and key of the data set.
         alarms: rates, overlaps, and how scores become alarms.
         protocol: last or validation.
 
@@ -102,20 +121,21 @@ def make_alarms_table(
     check_protocol(protocol)
     rows = []
     for dataset in datasets:
-        tests = timed_videos(dataset, "test")
-        train = [video for video in timed_videos(dataset, "train") if video.normal]
+        videos = _Videos.of(dataset, footage.get(dataset.key))
         for row in experiments:
             if dataset.key not in row.runs:
                 continue
-            seeds = _seed_tracks(
-                row, dataset, normals[row.name][dataset.key], tests, train, protocol
-            )
+            files = dict.fromkeys((HELD_OUT, LEARNED), normals[row.name][dataset.key])
+            if dataset.key in footage:
+                files[FOOTAGE] = footage_scores[row.name][dataset.key]
+            seeds = _seed_tracks(row.runs[dataset.key], files, videos, alarms, protocol)
             for source in SOURCES:
-                rows += [
-                    {"dataset": dataset.key, "experiment": row.name, "method": row.label}
-                    | _cell(seeds, tests, source, rate, alarms)
-                    for rate in alarms.rates
-                ]
+                if source.part in (None, *files):
+                    rows += [
+                        {"dataset": dataset.key, "experiment": row.name, "method": row.label}
+                        | _cell(seeds, videos.tests, source, rate, alarms)
+                        for rate in alarms.rates
+                    ]
     table = pd.DataFrame(rows)
     parts: list[sheet.Part] = [
         sheet.Caption(latex.numbered(name), f"{title}. Protocol: {protocol}.")
@@ -123,41 +143,66 @@ def make_alarms_table(
     for dataset in datasets:
         own = table[table["dataset"] == dataset.key]
         parts.append(_tabular(dataset, own, alarms))
-    notes = [*_NOTES, *(_hours(dataset, table, alarms) for dataset in datasets), _rules(alarms)]
+    notes = [
+        *_NOTES,
+        *(_hours(dataset, table, alarms, footage.get(dataset.key)) for dataset in datasets),
+        _rules(alarms),
+    ]
     parts.append(sheet.Notes(tuple(notes)))
     write_csv(table.assign(block="measured"), out_csv)
     write_sheet(parts, out_tex, wide=True)
 
 
 @dataclass(frozen=True, slots=True)
+class _Videos:
+    """Videos of a data set: all test videos, normal training videos and further footage."""
+
+    tests: list[TimedVideo]
+    train: list[TimedVideo]
+    footage: list[TimedVideo]
+
+    @classmethod
+    def of(cls, dataset: TableDataset, footage: Footage | None) -> "_Videos":
+        files = dataset.manifest, dataset.intervals
+        return cls(
+            timed_videos(*files, "test"),
+            [video for video in timed_videos(*files, "train") if video.normal],
+            timed_videos(footage.manifest) if footage else [],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _SeedTracks:
-    """Tracks of one seed: of the test videos, and of normal footage by part."""
+    """Smoothed tracks of one seed: of the test videos, and of normal footage by part."""
 
     tests: list[Track]
     footage: Mapping[str | None, list[Track]]
 
 
 def _seed_tracks(
-    row: TableRow,
-    dataset: TableDataset,
-    path: Path,
-    tests: Sequence[TimedVideo],
-    train: Sequence[TimedVideo],
+    run: Path,
+    files: Mapping[str, Path],
+    videos: _Videos,
+    alarms: AlarmTableSettings,
     protocol: str,
 ) -> list[_SeedTracks]:
-    own = test_scores(row.runs[dataset.key], protocol)
-    parts = {part: normal_scores(path, part) for part in ("held-out", "learned")}
+    parts = {part: normal_scores(path, part) for part, path in files.items()}
+
+    def smooth_tracks(of: Sequence[TimedVideo], scores: pd.DataFrame) -> list[Track]:
+        return [smoothed(track, alarms.events.smoothing) for track in tracks(of, scores)]
+
     found = []
-    for seed, scores in own.items():
-        of_tests = tracks(tests, scores)
-        pairs = zip(tests, of_tests, strict=True)
+    for seed, scores in test_scores(run, protocol).items():
+        tests = smooth_tracks(videos.tests, scores)
+        pairs = zip(videos.tests, tests, strict=True)
         footage: dict[str | None, list[Track]] = {
             None: [track for video, track in pairs if video.normal]
         }
         for part, by_seed in parts.items():
+            of_part = videos.footage if part == FOOTAGE else videos.train
             names = set(by_seed[seed]["video"])
-            footage[part] = tracks([v for v in train if v.name in names], by_seed[seed])
-        found.append(_SeedTracks(of_tests, footage))
+            footage[part] = smooth_tracks([v for v in of_part if v.name in names], by_seed[seed])
+        found.append(_SeedTracks(tests, footage))
     return found
 
 
@@ -178,16 +223,16 @@ def _cell(
         "hours_needed": hours_needed(rate),
         "seeds": len(seeds),
     }
+    # The tracks are smoothed already.
+    rules = replace(alarms.events, smoothing=0.0)
     empty = dict.fromkeys(["threshold", "found", "low", "high", "false_alarms", "delay"], np.nan)
     empty |= {f"f1_{overlap:g}": np.nan for overlap in alarms.overlaps}
     if source.certified and min(hours) < hours_needed(rate):
         return cell | empty
     choose = calibrate if source.certified else estimate
-    thresholds = [
-        choose(seed.footage[source.part], rate, alarms.events).threshold for seed in seeds
-    ]
+    thresholds = [choose(seed.footage[source.part], rate, rules).threshold for seed in seeds]
     results = [
-        judged(tests, seed.tests, threshold, alarms.events, alarms.overlaps)
+        judged(tests, seed.tests, threshold, rules, alarms.overlaps)
         for seed, threshold in zip(seeds, thresholds, strict=True)
     ]
     owner = np.repeat(np.arange(len(tests)), [len(video.intervals) for video in tests])
@@ -282,8 +327,10 @@ def _decimal(value: float, digits: int, unit: str = "") -> sheet.Cell:
     return sheet.MISSING if value != value else f"{value:.{digits}f}{unit}"
 
 
-def _hours(dataset: TableDataset, table: pd.DataFrame, alarms: AlarmTableSettings) -> str:
-    """How much footage there is, and what it can't certify."""
+def _hours(
+    dataset: TableDataset, table: pd.DataFrame, alarms: AlarmTableSettings, footage: Footage | None
+) -> str:
+    """How much normal video there is, and what it can't certify."""
     own = table[table["dataset"] == dataset.key]
     hours = {str(name): part["hours"].min() for name, part in own.groupby("threshold_from")}
     lacking = [
@@ -295,6 +342,8 @@ def _hours(dataset: TableDataset, table: pd.DataFrame, alarms: AlarmTableSetting
         f"{dataset.title}: {hours['held-out']:.2f} h of normal video are held out,"
         f" {hours['learned']:.2f} h learned from, {hours['test']:.2f} h are in the test"
     )
+    if footage:
+        text += f", {hours['footage']:.2f} h are own footage ({footage.title})"
     return text + (f"; to certify takes {', '.join(lacking)} (–)." if lacking else ".")
 
 

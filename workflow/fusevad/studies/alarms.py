@@ -1,10 +1,11 @@
-"""Scores of the normal training videos: the footage that a threshold of alarms is calibrated on.
+"""Scores of normal videos: the footage that a threshold of alarms is calibrated on.
 
-A seed has learned from nine tenths of them and was told that they are normal, so their scores are
-too low for that. Both parts are kept, to show by how much.
+Of the normal training videos a seed has learned from nine tenths and was told that they are normal,
+so their scores are too low for that. Both parts are kept, to show by how much. Other footage of the
+same scenes is a data set of its own, which no seed has seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +14,12 @@ import pandas as pd
 import torch
 
 from fusevad.data.manifest import Video, read_manifest
+from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
-from fusevad.studies.settings import NormalScoresSettings
+from fusevad.studies.settings import FOOTAGE, HELD_OUT, LEARNED, NormalScoresSettings
 from fusevad.studies.trained import RunFiles, for_all_seeds, score
 from fusevad.train.sampling import split_validation, training_videos
 from fusevad.video.decode import SEGMENT_FRAMES
-
-HELD_OUT, LEARNED = "held-out", "learned"
 
 
 def score_normal_videos(
@@ -30,47 +30,65 @@ def score_normal_videos(
     out: Path,
     workers: int,
 ) -> None:
-    """Write the scores of a run's seeds on all normal training videos as a Parquet table.
+    """Write the scores of a run's seeds on normal videos as a Parquet table.
 
-    Columns: seed, part (`held-out` from that seed's training, or `learned`), video, segment, start,
-    end (frames), score.
+    Columns: seed, part (`held-out` from that seed's training, `learned`, or `footage`), video,
+    segment, start, end (frames), score.
 
     Args:
         run: folder of a finished run.
-        manifest: `manifest.csv` of the data set.
+        manifest: `manifest.csv` of the data set that it learned from, or of other footage.
         streams: index of the embeddings of each stream, by role.
-        settings: whose weights score.
+        settings: whose weights score, and which of the two it is.
         out: the table.
         workers: seeds at a time.
 
     Raises:
-        FusevadError: weights or embeddings are missing or do not fit each other.
+        FusevadError: weights or embeddings are missing or do not fit each other, or other footage
+            has a video that is not normal.
     """
-    files = RunFiles(run, manifest, manifest, streams)
-    seed_scores = partial(_score, files, settings.protocol)
+    files = RunFiles(run, manifest, streams)
+    seed_scores = partial(_score, files, settings)
     parts = for_all_seeds(seed_scores, run, workers, "scoring normal videos of")
     with atomic_path(out) as temporary:
         pd.concat(parts, ignore_index=True).to_parquet(temporary, index=False)
 
 
-def _score(files: RunFiles, protocol: str, seed: int) -> pd.DataFrame:
+def _score(files: RunFiles, settings: NormalScoresSettings, seed: int) -> pd.DataFrame:
     torch.set_num_threads(1)
-    detector = files.detector(seed, protocol)
+    detector = files.detector(seed, settings.protocol)
     videos = read_manifest(files.manifest)
-    share = detector.settings.validation_share
-    split = split_validation(training_videos(videos), share, seed)
-    held_out = {video.name for video in split.validation}
-    normal = {v.name: v for v in videos if v.split == "train" and not v.anomalous}
-    scored = score(detector, files.open(detector), list(normal))
+    if settings.footage:
+        parts = _of_footage(files.manifest, videos)
+    else:
+        parts = _of_training(videos, detector.settings.validation_share, seed)
+    lengths = {video.name: video for video in videos}
+    scored = score(detector, files.open(detector), list(parts))
     return pd.concat(
         [
-            _rows(normal[name], values[:, 0]).assign(
-                seed=seed, part=HELD_OUT if name in held_out else LEARNED
-            )
+            _rows(lengths[name], values[:, 0]).assign(seed=seed, part=parts[name])
             for name, values in scored.segments.items()
         ],
         ignore_index=True,
     )
+
+
+def _of_training(videos: Sequence[Video], share: float, seed: int) -> dict[str, str]:
+    """The part of each normal training video."""
+    split = split_validation(training_videos(videos), share, seed)
+    held_out = {video.name for video in split.validation}
+    normal = [v.name for v in videos if v.split == "train" and not v.anomalous]
+    return {name: HELD_OUT if name in held_out else LEARNED for name in normal}
+
+
+def _of_footage(manifest: Path, videos: Sequence[Video]) -> dict[str, str]:
+    for video in videos:
+        if video.anomalous:
+            raise FusevadError(
+                f"{manifest}: video {video.name} is not normal; footage that certifies alarms must"
+                " be: leave it out, or name another data set under studies.footage"
+            )
+    return {video.name: FOOTAGE for video in videos}
 
 
 def _rows(video: Video, scores: np.ndarray) -> pd.DataFrame:

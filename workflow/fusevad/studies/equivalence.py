@@ -13,13 +13,12 @@ import pandas as pd
 import torch
 from torch import nn
 
-from fusevad.data.truth import read_test_videos
 from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import LabelledTest
 from fusevad.files import write_csv
 from fusevad.models.output import Output
 from fusevad.studies.settings import EquivalenceSettings
-from fusevad.studies.trained import RunFiles, for_all_seeds, score
+from fusevad.studies.trained import LabelledRun, for_all_seeds, score
 
 # Training keeps no weights for `oracle`.
 PROTOCOLS = ("last", "validation")
@@ -55,12 +54,12 @@ def study_equivalence(
         FusevadError: weights or embeddings are missing or do not fit each other, or one of the
             methods has no fusion weights.
     """
-    files = RunFiles(run, manifest, intervals, streams)
+    files = LabelledRun(run, manifest, streams, intervals)
     tables = for_all_seeds(partial(_study, files, settings.method), run, workers, "equivalence")
     write_csv(pd.concat(tables, ignore_index=True), out_csv)
 
 
-def _study(files: RunFiles, other_method: str, seed: int) -> pd.DataFrame:
+def _study(files: LabelledRun, other_method: str, seed: int) -> pd.DataFrame:
     torch.set_num_threads(1)
     rows: list[dict[str, object]] = []
     for protocol in PROTOCOLS:
@@ -72,7 +71,9 @@ def _study(files: RunFiles, other_method: str, seed: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _differences(files: RunFiles, other_method: str, seed: int, protocol: str) -> dict[str, float]:
+def _differences(
+    files: LabelledRun, other_method: str, seed: int, protocol: str
+) -> dict[str, float]:
     own, other = (files.detector(seed, protocol, method) for method in (None, other_method))
     streams, videos = files.open(own), files.tests()
     weights = _WeightDifferences(other.model)
@@ -85,7 +86,7 @@ def _differences(files: RunFiles, other_method: str, seed: int, protocol: str) -
             " weights; compare two that do"
         )
     scores = np.concatenate([np.abs(first[name][:, 0] - second[name][:, 0]) for name in videos])
-    test = LabelledTest(read_test_videos(files.manifest, files.intervals))
+    test = LabelledTest(files.labelled_tests())
     metrics, others = (test.metrics(test.pooled(segments)[:, 0]) for segments in (first, second))
     return {
         "weights_max": weights.largest,

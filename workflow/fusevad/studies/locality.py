@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusevad.data.truth import LabelledVideo, read_test_videos
+from fusevad.data.truth import LabelledVideo
 from fusevad.embed.store import Streams
 from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import LabelledTest, within_share
@@ -24,7 +24,7 @@ from fusevad.files import write_csv
 from fusevad.models.base import build
 from fusevad.models.settings import TemporalSettings
 from fusevad.studies.settings import LocalitySettings
-from fusevad.studies.trained import ChangedStore, RunFiles, for_all_seeds, score
+from fusevad.studies.trained import ChangedStore, LabelledRun, for_all_seeds, score
 
 COLUMNS = ["experiment", "seed", "protocol", "quantity", "value"]
 Segments = Mapping[str, NDArray[np.float64]]
@@ -64,17 +64,17 @@ def study_locality(
         FusevadError: the method has no attention over segments, there is no normal test video, or
             weights and embeddings are missing or do not fit each other.
     """
-    files = RunFiles(run, manifest, intervals, streams)
+    files = LabelledRun(run, manifest, streams, intervals)
     observe = partial(_observe, files, settings.protocol)
     parts = for_all_seeds(observe, run, workers, "locality of")
     write_csv(pd.concat(parts, ignore_index=True), out_csv)
 
 
-def _observe(files: RunFiles, protocol: str, seed: int) -> pd.DataFrame:
+def _observe(files: LabelledRun, protocol: str, seed: int) -> pd.DataFrame:
     torch.set_num_threads(1)
     detector = files.detector(seed, protocol)
     streams = files.open(detector)
-    videos = read_test_videos(files.manifest, files.intervals)
+    videos = files.labelled_tests()
     test = LabelledTest(videos)
     plain = _scores(detector, streams, videos)
     alone = test.metrics(test.pooled(_scores(_alone(detector), streams, videos)))

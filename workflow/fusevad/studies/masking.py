@@ -16,13 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusevad.data.truth import read_test_videos
 from fusevad.embed.store import Streams
 from fusevad.evaluate.metrics import LabelledSegments, LabelledTest
 from fusevad.evaluate.scoring import TrainedDetector
 from fusevad.files import write_csv
 from fusevad.studies.settings import MaskingSettings
-from fusevad.studies.trained import ChangedStore, RunFiles, Scored, for_all_seeds, score
+from fusevad.studies.trained import ChangedStore, LabelledRun, Scored, for_all_seeds, score
 
 CLEAN = "none"
 NONE = np.array([], np.intp)
@@ -84,7 +83,7 @@ def study_masking(
     Raises:
         FusevadError: weights or embeddings are missing or do not fit each other.
     """
-    files = RunFiles(run, manifest, intervals, streams)
+    files = LabelledRun(run, manifest, streams, intervals)
     tables = for_all_seeds(partial(_study, files, settings), run, workers, "masking")
     values, dimensions = (
         pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True)
@@ -142,13 +141,13 @@ def _mean(values: NDArray[np.floating], frames: NDArray[np.float64]) -> float:
 
 
 def _study(
-    files: RunFiles, settings: MaskingSettings, seed: int
+    files: LabelledRun, settings: MaskingSettings, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     torch.set_num_threads(1)
     protocol = settings.protocol
     detector = files.detector(seed, protocol)
     streams, tests = files.open(detector), files.tests()
-    test = LabelledTest(read_test_videos(files.manifest, files.intervals))
+    test = LabelledTest(files.labelled_tests())
     clean = score(detector, streams, tests)
     values = _values(test, _Row(CLEAN, 0.0, NONE, clean), clean)
     dimensions: list[pd.DataFrame] = []

@@ -93,7 +93,7 @@ def study_noise(
             method reads no motion cues.
     """
     torch.set_num_threads(1)
-    files = RunFiles(run, manifest, intervals, streams)
+    files = RunFiles(run, manifest, streams)
     seeds = run_seeds(run)
     first = files.detector(seeds[0], settings.protocol)
     if MOTION not in first.model.streams:

@@ -105,13 +105,23 @@ class AttentionSettings:
             )
 
 
+# Parts of the normal videos: held out from a seed's training, learned from, or of other footage.
+HELD_OUT, LEARNED, FOOTAGE = "held-out", "learned", "footage"
+
+
 @dataclass(frozen=True, slots=True)
 class NormalScoresSettings:
-    """Whose weights score the normal training videos; training keeps none for `oracle`."""
+    """Which normal videos are scored, and by whose weights.
+
+    Attributes:
+        protocol: whose weights are used; training keeps none for `oracle`.
+        footage: whether the videos are other footage, not the data set that the run learned from.
+    """
 
     __pydantic_config__ = FORBID
 
     protocol: str = "validation"
+    footage: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fusevad.data.manifest import read_manifest
+from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.embed.store import EmbeddingStore, Streams, default_device, open_streams
 from fusevad.evaluate.scoring import TrainedDetector, load_detector, weights_file
 from fusevad.files import read_csv
@@ -53,17 +54,16 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """A finished run and its test data; sent to worker processes.
+    """A finished run and videos that it scores; sent to worker processes.
 
     Attributes:
         run: its folder.
-        manifest, intervals: of the data set.
-        streams: index of the embeddings of each stream, by role.
+        manifest: of a data set.
+        streams: index of the embeddings of each stream of its videos, by role.
     """
 
     run: Path
     manifest: Path
-    intervals: Path
     streams: Mapping[str, Path]
 
     def detector(self, seed: int, protocol: str, method: str | None = None) -> TrainedDetector:
@@ -77,6 +77,21 @@ class RunFiles:
     def tests(self) -> list[str]:
         """Names of the test videos."""
         return [video.name for video in read_manifest(self.manifest) if video.split == "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRun(RunFiles):
+    """A finished run and the labelled test videos of a data set.
+
+    Attributes:
+        intervals: of the data set.
+    """
+
+    intervals: Path
+
+    def labelled_tests(self) -> list[LabelledVideo]:
+        """The test videos with the labels of their frames."""
+        return read_test_videos(self.manifest, self.intervals)
 
 
 def score(detector: TrainedDetector, streams: Streams, videos: list[str]) -> Scored:

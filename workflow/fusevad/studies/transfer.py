@@ -53,7 +53,7 @@ def _study(
     torch.set_num_threads(1)
     run, seed = task
     by_role = {role: streams[name] for role, name in run.streams.items()}
-    files = RunFiles(Path(run.run), manifest, intervals, by_role)
+    files = RunFiles(Path(run.run), manifest, by_role)
     test = LabelledTest(read_test_videos(manifest, intervals))
     rows: list[dict[str, object]] = []
     for protocol in KEPT_PROTOCOLS:
