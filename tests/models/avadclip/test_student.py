@@ -22,7 +22,7 @@ from tests.made_up_bags import (
     taught,
     terms,
 )
-from tests.made_up_texts import NAMES
+from tests.made_up_texts import NAMES, class_texts
 from tests.made_up_training import small, with_streams, write_training_data
 
 BOTH = ("rgb", "audio")
@@ -111,6 +111,17 @@ def test_it_reads_one_stream_alone_and_its_teacher_stays_as_it_is():
     assert not batch.teacher.features.requires_grad
     assert all(p.grad is None for p in first.parameters())
     assert detector("avadclip-student-sound").streams == ("audio",)
+
+
+def test_sound_of_another_width_than_the_texts_is_projected_and_pictures_are_refused():
+    known = find("avadclip-student-sound")
+    texts = class_texts(16)
+    model = build("avadclip-student-sound", known.model(), {"audio": 3}, texts=texts)
+    output = model({"audio": torch.randn(*MASK.shape, 3)}, MASK)
+    assert output.features.shape == (*MASK.shape, 16)
+    assert model.widths == {"audio": 3}
+    with pytest.raises(FusevadError, match="text tower has 16 features, and stream rgb has 3"):
+        build("avadclip-student", known.model(), {"rgb": 3}, texts=texts)
 
 
 @pytest.mark.parametrize("method", ["avadclip-student", "avadclip-student-sound"])

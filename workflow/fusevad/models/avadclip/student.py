@@ -1,7 +1,7 @@
 """AVadCLIP's student: one stream alone, taught by the features of what is seen and heard."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from torch import Tensor, nn
 
@@ -30,16 +30,24 @@ class AVadCLIPStudent(Prompted):
     """Residual convolutions make features like the teacher's, of a learned uncertainty."""
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__(blueprint)
+        (stream,) = blueprint.method.streams
+        given = width = blueprint.widths[stream]
+        if stream == "audio" and blueprint.classes is not None:
+            # Its tower is not the one of the texts and of the teacher's features.
+            width = blueprint.classes.features
+        super().__init__(replace(blueprint, widths={stream: width}))
+        self.widths = blueprint.widths
+        self.enter = nn.Linear(given, width) if given != width else None
         self.enhancements = nn.ModuleList(
-            SegmentConv(self.dim, self.dim, 3) for _ in range(self.settings.enhancements)
+            SegmentConv(width, width, 3) for _ in range(self.settings.enhancements)
         )
-        self.variance = VarianceBranch(self.dim)
+        self.variance = VarianceBranch(width)
 
     def forward(self, streams: Mapping[str, Tensor], mask: Tensor) -> StudentOutput:
         """See `Detector.forward`; the only stream is the method's."""
         (stream,) = self.streams
-        x = self.temporal(streams[stream], mask)
+        x = streams[stream] if self.enter is None else self.enter(streams[stream])
+        x = self.temporal(x, mask)
         log_variance = -self.variance(x, mask)
         for enhancement in self.enhancements:
             x = x + enhancement(x, mask).relu()
