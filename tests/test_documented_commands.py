@@ -112,8 +112,11 @@ def test_fusevad_takes_the_words(command, project, monkeypatch):
 
 @pytest.mark.parametrize("command", of("make"), ids=str)
 def test_make_has_the_target(command):
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert set(command.words[1:]) <= set(targets)
+    text = (ROOT / "Makefile").read_text()
+    known = re.findall(r"^([\w-]+):|^(\w+) \??:?=", text, re.MULTILINE)
+    targets, variables = ({name for name in names if name} for names in zip(*known, strict=True))
+    assert {word for word in command.words[1:] if "=" not in word} <= targets
+    assert {word.partition("=")[0] for word in command.words[1:] if "=" in word} <= variables
 
 
 @pytest.mark.parametrize("command", of("dvc"), ids=str)
