@@ -48,6 +48,9 @@ def test_a_record_names_settings_inputs_outputs_and_packages():
         "source.csv": hashlib.sha256(b"a\n").hexdigest()
     }
     assert "torch" in record.packages
+    assert record.made.machine
+    assert record.made.seconds < 60
+    assert re.fullmatch(r"([0-9a-f]{40}(-dirty)?)?", record.made.commit)
 
 
 @pytest.mark.parametrize("rate", [1e-8, 1e22, -0.5, 3])

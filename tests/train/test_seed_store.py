@@ -1,6 +1,7 @@
 """A seed is trained once for its settings, data and teacher, and reused by every run."""
 
 import errno
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -219,7 +220,22 @@ def test_the_seeds_of_a_finished_run_are_taken_as_if_they_had_been_trained_here(
     (folder,) = store.iterdir()
     for seed in (0, 1):
         KeptSeed(taken / folder.name, seed).take(tmp_path / "run", small("gaussian").epochs)
-    assert files(taken) == files(store)
+    found, expected = files(taken), files(store)
+    assert found.keys() == expected.keys()
+    for name, content in expected.items():
+        if name.endswith(".json"):  # where and when it was trained, the run does not say
+            known = [json.loads(each) | {"made": None} for each in (found[name], content)]
+            assert known[0] == known[1]
+        else:
+            assert found[name] == content
+
+
+def test_a_finished_seed_notes_the_machine_and_the_time_of_its_training(data, tmp_path):
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=tmp_path / "store")
+    (file,) = (tmp_path / "store").glob("*/seed-0.json")
+    made = json.loads(file.read_text())["made"]
+    assert made["machine"]
+    assert made["seconds"] >= 0
 
 
 def test_a_seed_stands_in_for_one_of_the_same_kind_of_device_and_version_of_torch_alone(

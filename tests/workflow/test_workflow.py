@@ -1,5 +1,7 @@
 """The whole workflow on the tiny data set, by the real `snakemake`, with the network blocked."""
 
+import hashlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -98,6 +100,17 @@ def test_a_third_seed_trains_alone_and_two_again_train_nothing(project):
     snakemake(project, "results/tiny/table1.tex", "results/tiny/table1.csv")
     assert stored_seeds(project, "gating") == second
     assert table.read_bytes() == expected
+
+
+def test_a_seed_is_trained_again_to_the_byte_by_the_command_that_why_prints(project):
+    words = ("why", "results/tiny/table1.tex", "student-t", "AUC", "--configfile", TINY)
+    lines = run(project, "fusevad", *words).stdout.splitlines()
+    of_seed = next(line.split() for line in lines if line.split()[0] == "0")
+    run(project, *shlex.split(lines[-1]))
+    again = project / "again/rendered-tiny/student-t/weights/seed-0-validation.safetensors"
+    digest = hashlib.sha256(again.read_bytes()).hexdigest()
+    assert digest.startswith(of_seed[3])
+    assert "–" not in of_seed[5:], "machine and minutes are recorded"
 
 
 def test_single_figures_are_targets(project):

@@ -32,3 +32,25 @@ def power(
     chosen = named_table(Jobs(configuration(configfile, config)), table, protocol)
     for line in list(power_lines(chosen, margin / 100)):
         print(line)
+
+
+@app.command(cls=Configured)
+def why(
+    table: Table,
+    method: Annotated[str, typer.Argument(help="Experiment or label of the row: student-t.")],
+    metric: Annotated[str, typer.Argument(help="AUC, AP, ...")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Its key; else all that the table shows.")
+    ] = None,
+    protocol: Protocol = None,
+    configfile: ConfigFiles = None,
+    config: ConfigValues = None,
+) -> None:
+    """Numbers: the seeds behind a cell of TABLE, and for each where it comes from."""
+    from fusevad.plan.jobs import Jobs
+    from fusevad.report.named_tables import named_table
+    from fusevad.report.why import why_lines
+
+    jobs = Jobs(configuration(configfile, config))
+    for line in list(why_lines(named_table(jobs, table, protocol), jobs, method, metric, dataset)):
+        print(line)

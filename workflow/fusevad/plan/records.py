@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import HASHES, folder_size, read_limited, remove_abandoned, sha256, write_json
 from fusevad.parsing import FORBID, from_text_or_file, parse
 from fusevad.plan.lineage import record_path, settings_digest
+from fusevad.plan.made import Made, commit, processor
 
 # Packages whose versions can change numbers.
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "av", "open_clip_torch")
@@ -61,6 +63,7 @@ class Record:
         outputs: the files and folders that it wrote.
         packages: versions.
         found: settings that it took from an input, such as a learning rate that a search chose.
+        made: commit, machine and time; None in records from before these were recorded.
     """
 
     __pydantic_config__ = FORBID
@@ -72,6 +75,7 @@ class Record:
     outputs: dict[str, FileRecord]
     packages: dict[str, str]
     found: dict[str, Any] = field(default_factory=dict)
+    made: Made | None = None
 
 
 @dataclass(slots=True)
@@ -119,14 +123,16 @@ def recorded(settings: str | None) -> Iterator[Assignment]:
         remove_abandoned(folder)
     record = Path(record_path(job.outputs[0]))
     record.unlink(missing_ok=True)
+    start = time.monotonic()
     yield job
+    made = Made(commit(), processor(), round(time.monotonic() - start, 1))
     outputs = {path: FileRecord.of(Path(path)) for path in job.outputs}
     # Imported here: `fusevad --help` does not need it.
     from importlib.metadata import version
 
     packages = {name: version(name) for name in _PACKAGES} | {"fusevad": fusevad.__version__}
-    made = Record(job.name, job.stage, job.lineage, hashes, outputs, packages, job.found)
-    write_record(made, record)
+    content = Record(job.name, job.stage, job.lineage, hashes, outputs, packages, job.found, made)
+    write_record(content, record)
 
 
 def _read_settings(settings: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 Times are CPU times of one thread, which a busy machine changes little; on a GPU, wall times.
 """
 
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from fusevad.embed.store import default_device, open_streams
 from fusevad.encoders.text import load_class_texts
 from fusevad.evaluate.scoring import TrainedDetector, load_detector, weights_file
 from fusevad.files import write_csv
+from fusevad.plan.made import processor
 from fusevad.studies.settings import MeasuredRun, SpeedSettings
 from fusevad.train.sampling import TrainVideo
 from fusevad.train.seed_run import SeedData, SeedRun
@@ -76,16 +76,7 @@ def machine() -> str:
     """What computes: the GPU, or the processor, of which one thread is used."""
     if default_device().type == "cuda":
         return torch.cuda.get_device_name()
-    names = [
-        line.partition(":")[2].strip()
-        for line in _text(Path("/proc/cpuinfo")).splitlines()
-        if line.startswith("model name")
-    ]
-    return f"{names[0] if names else platform.machine()}, one thread"
-
-
-def _text(path: Path) -> str:
-    return path.read_text() if path.is_file() else ""
+    return f"{processor()}, one thread"
 
 
 def _data(

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -35,6 +36,7 @@ from fusevad.evaluate.scoring import load_detector, read_about, weights_file
 from fusevad.files import atomic_path, sha256, share, write_csv
 from fusevad.models.base import Detector
 from fusevad.models.registry import check_teacher, find, read_in_training
+from fusevad.plan.made import Made, commit, processor
 from fusevad.plan.memory import seeds_at_a_time
 from fusevad.train.sampling import training_videos
 from fusevad.train.seed_key import SeedKey
@@ -245,7 +247,11 @@ class _Session:
         kept = inputs.kept(seed)
         teacher = self._teacher(inputs.data.teacher_weights(seed))
         run = SeedRun(inputs.settings, self.data, seed, kept.checkpoint, teacher)
-        kept.keep(run.run(after_epoch), inputs.settings, self.data.streams.device.type)
+        start, device = time.monotonic(), self.data.streams.device.type
+        result = run.run(after_epoch)
+        machine = torch.cuda.get_device_name() if device == "cuda" else processor()
+        made = Made(commit(), machine, round(time.monotonic() - start, 1))
+        kept.keep(result, inputs.settings, device, made)
 
     def _teacher(self, weights: Path | None) -> Detector | None:
         if weights is None:

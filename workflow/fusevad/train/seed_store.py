@@ -17,6 +17,7 @@ from fusevad.evaluate.history import COLUMNS, EpochRecord
 from fusevad.evaluate.scoring import About, save_weights, weights_file
 from fusevad.files import atomic_path, sha256, share, write_json
 from fusevad.parsing import FORBID, parse, read_noted
+from fusevad.plan.made import Made
 from fusevad.train.seed_key import record_file
 from fusevad.train.seed_run import SeedResult
 from fusevad.train.settings import TrainSettings
@@ -29,12 +30,14 @@ class _Record:
     Attributes:
         files: SHA-256 by name.
         history: of its epochs.
+        made: commit, machine and time; None if not recorded.
     """
 
     __pydantic_config__ = FORBID
 
     files: dict[str, str]
     history: list[EpochRecord]
+    made: Made | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +87,13 @@ class KeptSeed:
         """Its weights under a protocol."""
         return self.folder / f"seed-{self.seed}-{protocol}.safetensors"
 
-    def keep(self, result: SeedResult, settings: TrainSettings, device: str) -> None:
+    def keep(self, result: SeedResult, settings: TrainSettings, device: str, made: Made) -> None:
         """Store a seed that this kind of device has trained, and remove its checkpoint."""
         about = About(settings, result.widths, result.classes)
         for protocol in KEPT_PROTOCOLS:
             save_weights(result.weights[protocol], about, device, self.weights(protocol))
         KeptScores(result.columns, result.scores.numpy()).write(self._scores)
-        self._finish(result.history)
+        self._finish(result.history, made)
 
     def take(self, run: Path, epochs: int) -> None:
         """Store the seed of a finished run, whose files are whole: its weights are linked.
@@ -107,9 +110,9 @@ class KeptSeed:
         scores.write(self._scores)
         self._finish(history)
 
-    def _finish(self, history: list[EpochRecord]) -> None:
+    def _finish(self, history: list[EpochRecord], made: Made | None = None) -> None:
         files = {file.name: sha256(file) for file in self._files()}
-        write_json(asdict(_Record(files, history)), self._record)
+        write_json(asdict(_Record(files, history, made)), self._record)
         self.checkpoint.unlink(missing_ok=True)
 
     def finished(self) -> bool:
