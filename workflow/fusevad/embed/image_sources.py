@@ -13,6 +13,7 @@ from fusevad.video.crops import crop_images
 from fusevad.video.decode import SEGMENT_FRAMES, read_frames, read_pictures, sampled_times
 
 _CHUNK_IMAGES = 32
+_MIDDLE = SEGMENT_FRAMES // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +79,20 @@ class MiddleFrameSource:
         """
         check_unchanged(video)
         wanted = set(middle_frames(video.frames))
+        times = sampled_times(video.frames, _MIDDLE)
+        read = read_pictures(video.path, self.size, video.frames, _MIDDLE)
         pictures = (
             (time // SEGMENT_FRAMES, picture.rgb()[None])
-            for time, picture in enumerate(read_pictures(video.path, self.size, video.frames))
+            for time, picture in zip(times, read, strict=True)
             if time in wanted
         )
         return in_chunks(pictures, 1)
 
 
 def middle_frames(frames: int) -> list[int]:
-    """Frame 8 of each segment of 16; the last frame of a last segment that is shorter than that."""
+    """Frame 8 of each segment of 16; the first frame of a last segment that has no frame 8."""
     starts = range(0, frames, SEGMENT_FRAMES)
-    return [min(start + SEGMENT_FRAMES // 2, frames - 1) for start in starts]
+    return [start + _MIDDLE if start + _MIDDLE < frames else start for start in starts]
 
 
 @dataclass(frozen=True, slots=True)

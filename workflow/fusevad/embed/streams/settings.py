@@ -178,6 +178,7 @@ class SeenKind(ChosenKind):
 
     form = SeenSettings
     unchosen = ("stream", "encoder", "render")
+    version = 2
     model: str
 
     def encoder(self, settings: Mapping[str, Any], given: Given) -> str:
