@@ -15,6 +15,7 @@ from fusevad.embed.streams.registry import (
     parse_settings,
     stream_in_role,
 )
+from fusevad.embed.streams.settings import Given
 from fusevad.errors import FusevadError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -81,3 +82,11 @@ def test_no_place_outside_the_kinds_compares_a_name_with_a_stream(place):
     ]
     # The studies of masking and noise are about motion cues: `config/checks.py` asks for them.
     assert not [each for each in wrong if not each.startswith("checks.py")]
+
+
+@pytest.mark.parametrize("name", ["flow", "audio", "pose", "depth", "masks"])
+def test_weights_that_are_no_safetensors_are_refused_when_the_plan_is_made(name):
+    chosen = {"weights": "model.pth"} | ({"estimator": "raft-small"} if name == "flow" else {})
+    given = Given("rendered", (0,), 16, {"name": "clip"}, {}, {name: chosen}, None)
+    with pytest.raises(FusevadError, match=rf"streams\.{name}\.weights: model\.pth is no \.safe"):
+        KINDS[name].settings(name, given)

@@ -11,6 +11,7 @@ from typing import Any
 
 from fusevad.cues.settings import MotionCue
 from fusevad.data.render.settings import RenderSettings
+from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID, parse
 
 # The encoder of what the renderer knows about its own videos.
@@ -140,8 +141,24 @@ class ChosenKind(StreamKind):
 
     def settings(self, stream: str, given: Given) -> dict[str, Any]:
         """See `StreamKind.settings`."""
-        chosen = given.chosen.get(self.name) or {}
-        return asdict(parse(self.form, {"stream": stream, **chosen}, f"streams.{self.name}"))
+        return self._parsed({"stream": stream, **(given.chosen.get(self.name) or {})})
+
+    def _parsed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Checked settings, with the defaults of what is not chosen.
+
+        Raises:
+            FusevadError: they do not fit, or weights are no safetensors.
+        """
+        source = f"streams.{self.name}"
+        found = asdict(parse(self.form, values, source))
+        weights = found.get("weights")
+        if weights and not weights.endswith(".safetensors"):
+            # The plan takes other names for something to download.
+            raise FusevadError(
+                f"{source}.weights: {weights} is no .safetensors file; convert it with"
+                " safetensors.torch.save_file(torch.load(OLD, weights_only=True), NEW)"
+            )
+        return found
 
     def weights(self, stream: str, given: Given) -> list[str]:
         """See `StreamKind.weights`."""
@@ -193,7 +210,7 @@ class SeenKind(ChosenKind):
             values = chosen | {"encoder": self.model}
         else:
             values = chosen | {"encoder": RENDERED, "render": given.render}
-        return asdict(parse(self.form, {"stream": stream, **values}, f"streams.{self.name}"))
+        return self._parsed({"stream": stream, **values})
 
     def lacks(self, given: Given) -> str:
         """See `StreamKind.lacks`."""

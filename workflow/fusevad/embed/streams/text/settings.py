@@ -1,13 +1,13 @@
 """A sentence about each segment, embedded by the CLIP's text tower."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from fusevad.data.render.settings import RenderSettings
 from fusevad.embed.streams.settings import RENDERED, ChosenKind, Given, local_files
 from fusevad.encoders.settings import EncoderSettings
-from fusevad.parsing import FORBID, parse
+from fusevad.parsing import FORBID
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Text(ChosenKind):
         values = {"stream": stream, "encoder": tower, **chosen}
         if not chosen.get("captions"):
             values["render"] = given.render
-        return asdict(parse(self.form, values, "streams.text"))
+        return self._parsed(values)
 
     def weights(self, stream: str, given: Given) -> list[str]:
         """See `StreamKind.weights`."""
