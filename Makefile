@@ -27,15 +27,19 @@ endef
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help env table1 check test lint format encoder audio-tower lock
+.PHONY: help env table1 artifact-check check test lint format encoder audio-tower lock
 
 help: ## show this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
 
 env: $(MADE) ## make the Python environment in .venv (EXTRAS=streams: with what some streams need)
 
 table1: env ## make results/table1.tex from nothing
 	snakemake --cores all results/table1.tex
+
+artifact-check: env ## make Table 1 of sixteen tiny videos and compare it with committed numbers
+	snakemake --cores 2 results/tiny/table1.tex --configfile config/tiny.yaml
+	fusevad artifact-check --configfile config/tiny.yaml
 
 check: lint ## check the style and run the fast tests, in two minutes
 	$(PYTEST) -m "not slow"

@@ -106,7 +106,7 @@ def test_weights_are_followed_to_their_hash_and_a_changed_file_is_said_to_be_cha
 
 def test_a_seed_has_its_own_circumstances_from_the_store_and_else_those_of_the_run(world):
     lines = lines_of(world, "student-t", "AUC")
-    assert seed_line(lines, 3)[4:] == ["bbbbbbbbbbbb-dirty", "Another processor", "1.5"]
+    assert seed_line(lines, 3)[4:] == ["bbbbbbbbbbbb-dirty", "Another processor", "1.50"]
     # The store's seed 4 has other weights than the run's.
     assert seed_line(lines, 4)[4:] == ["aaaaaaaaaaaa", "A processor", "–"]
 

@@ -20,7 +20,9 @@ def folder(root, tmp_path_factory) -> Path:
     """A clone with two finished runs and their table, made up, of which nothing is pushed."""
     folder = copy_project(root, tmp_path_factory.mktemp("changed") / "clone")
     copy_dvc(root, folder)
-    (folder / "few.yaml").write_text("{name: few, seeds: [0], table1: [image-only, gating]}\n")
+    (folder / "few.yaml").write_text(
+        "{name: few, seeds: [0], table1: [image-only, gating], table1_ours: []}\n"
+    )
     (folder / ".dvc/config").write_text(
         "[core]\n    analytics = false\n    remote = folder\n"
         f"['remote \"folder\"']\n    url = {folder.parent / 'remote'}\n"

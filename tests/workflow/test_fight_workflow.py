@@ -35,6 +35,7 @@ def test_a_few_videos_of_real_clips_reach_table_1(root, tmp_path):
     measured = table[table.block == "measured"]
     assert set(measured.dataset) == {"surveillance-fight"}
     assert set(measured.experiment) == {"image-only", "student-t"}
+    assert set(table[table.block == "ours"].experiment) == {"student-t.local"}
     sources = pd.read_csv(folder / "results/surveillance-fight/source/clips.csv")
     manifest = pd.read_csv(folder / "results/surveillance-fight/manifest.csv")
     split = sources.merge(manifest[["video", "split"]], on="video").groupby("source")["split"]

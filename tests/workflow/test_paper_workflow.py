@@ -22,6 +22,7 @@ encoder: fusevad-small
 hyperparameters: few
 seeds: [0, 1]
 table1: [image-only, student-t]
+table1_ours: []
 """
 
 

@@ -69,6 +69,14 @@ def test_the_table_holds_the_means_of_the_runs(project):
             assert row.mean == pytest.approx(expected[row.protocol, row.metric], abs=0.006)
 
 
+def test_the_numbers_of_artifact_check_are_those_of_the_code(project, root):
+    """After an intended change: make artifact-check, and then its last line with --write."""
+    options = ("--expected", str(root / "benchmarks/artifact-check.csv"), "--configfile", TINY)
+    result = run(project, "fusevad", "artifact-check", *options, check=False)
+    assert result.returncode == 0, result.stdout
+    assert "FAIL" not in result.stdout
+
+
 def test_a_second_run_does_nothing(project):
     output = snakemake(project, "results/tiny/table1.tex")
     assert "Nothing to be done" in output.stdout + output.stderr

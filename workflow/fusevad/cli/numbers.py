@@ -1,5 +1,6 @@
 """Verbs that say what is behind the numbers of finished tables."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -54,3 +55,30 @@ def why(
     jobs = Jobs(configuration(configfile, config))
     for line in list(why_lines(named_table(jobs, table, protocol), jobs, method, metric, dataset)):
         print(line)
+
+
+@app.command(cls=Configured)
+def artifact_check(
+    expected: Annotated[Path | None, typer.Option(help="The committed numbers.")] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Commit to the numbers of this machine instead.")
+    ] = False,
+    configfile: ConfigFiles = None,
+    config: ConfigValues = None,
+) -> None:
+    """Numbers: compare a finished Table 1 with committed numbers; PASS or FAIL for each."""
+    from fusevad.report.artifact_check import EXPECTED, check_artifact, quantities, write_expected
+
+    chosen, path = configuration(configfile, config), expected or EXPECTED
+    found = quantities(Path(chosen.home), list(chosen.datasets))
+    if write:
+        write_expected(found, path)
+        print(f"{path}: {len(found)} numbers written")
+        return
+    checks = check_artifact(found, path)
+    for check in checks:
+        print(check.line())
+    failed = sum(not check.passed for check in checks)
+    print(f"{'FAIL' if failed else 'PASS'}: {len(checks) - failed} of {len(checks)} as expected")
+    if failed:
+        raise typer.Exit(1)

@@ -182,7 +182,7 @@ def _seed_cells(cell: Behind, jobs: Jobs, record: Record, seed: object) -> tuple
         weights,
         _short(made.commit) if made and made.commit else "–",
         made.machine if made else "–",
-        f"{made.seconds / 60:.1f}" if made and made.seconds == made.seconds else "–",
+        f"{made.seconds / 60:.2f}" if made and made.seconds == made.seconds else "–",
     )
 
 
