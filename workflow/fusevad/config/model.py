@@ -78,6 +78,9 @@ class Config:
     _possible: dict[str, list[str]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _folders: dict[tuple[str, str], str] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def home(self) -> str:
@@ -197,7 +200,9 @@ class Config:
         """Folder of a stream's embeddings: the layout of imported features, or as its kind says."""
         if dataset in self.features:
             return f"imported-{self.features[dataset]['layout']}"
-        return kind_of(stream).folder(self.given(dataset))
+        if (dataset, stream) not in self._folders:
+            self._folders[dataset, stream] = kind_of(stream).folder(self.given(dataset))
+        return self._folders[dataset, stream]
 
     def given(self, dataset: str) -> Given:
         """What the streams of a data set can depend on."""

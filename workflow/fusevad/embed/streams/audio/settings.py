@@ -43,12 +43,11 @@ class Audio(ChosenKind):
 
     def lacks(self, given: Given) -> str:
         """See `StreamKind.lacks`."""
-        settings = self.settings(self.name, given)
-        if settings["weights"]:
+        if (given.chosen.get(self.name) or {}).get("weights"):
             return ""
         return (
-            f"streams.audio.weights: missing; name the safetensors of {settings['encoder']}, as"
-            " `fusevad convert-wav2clip` makes them"
+            "streams.audio.weights: missing; name the safetensors of the audio tower, for wav2clip"
+            " as `fusevad convert-wav2clip` makes them"
         )
 
 
