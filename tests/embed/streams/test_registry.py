@@ -1,12 +1,22 @@
 """The kinds of streams: what the plan asks them, so that it knows none of them by name."""
 
 import ast
+import pickle
 import re
 from pathlib import Path
 
 import pytest
 
 from fusevad.cues.settings import MotionCue
+from fusevad.data.render.settings import RenderSettings
+from fusevad.embed.image_sources import MiddleFrameSource
+from fusevad.embed.rendered_sources import RenderedSource
+from fusevad.embed.streams.audio.embedder import SoundSource
+from fusevad.embed.streams.depth.embedder import describe as describe_depth
+from fusevad.embed.streams.flow.embedder import FlowSource
+from fusevad.embed.streams.flow.settings import FlowSettings
+from fusevad.embed.streams.masks.embedder import describe as describe_masks
+from fusevad.embed.streams.pose.embedder import describe as describe_pose
 from fusevad.embed.streams.registry import (
     KINDS,
     PATTERN,
@@ -16,6 +26,7 @@ from fusevad.embed.streams.registry import (
     stream_in_role,
 )
 from fusevad.embed.streams.settings import Given
+from fusevad.embed.streams.text.embedder import CaptionSource, RenderedCaptions
 from fusevad.errors import FusevadError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -90,3 +101,19 @@ def test_weights_that_are_no_safetensors_are_refused_when_the_plan_is_made(name)
     given = Given("rendered", (0,), 16, {"name": "clip"}, {}, {name: chosen}, None)
     with pytest.raises(FusevadError, match=rf"streams\.{name}\.weights: model\.pth is no \.safe"):
         KINDS[name].settings(name, given)
+
+
+SOURCES = [
+    FlowSource(FlowSettings("flow")),
+    SoundSource(),
+    MiddleFrameSource((64, 48)),
+    RenderedSource(RenderSettings(), describe_pose),
+    RenderedSource(RenderSettings(), describe_depth),
+    RenderedSource(RenderSettings(), describe_masks),
+    CaptionSource(RenderedCaptions(RenderSettings()), "ViT-B-16"),
+]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: type(source).__name__)
+def test_sources_can_be_sent_to_processes_that_read_ahead(source):
+    assert pickle.loads(pickle.dumps(source)) == source
