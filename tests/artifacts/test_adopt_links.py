@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import dvc_objects.fs.local  # noqa: F401  adopt imports it late, and another user may not read it
 import pytest
+from dvc_objects.fs.local import localfs  # adopt imports it late; another user may not read it
 
 from fusevad.artifacts.adopt import adopt
 from fusevad.artifacts.unfit import move_back
@@ -57,8 +57,18 @@ def into_cache(kind: str, newest: float) -> None:
             path.symlink_to(cached.absolute())
         elif kind == "hardlink":
             os.link(cached, path)
+        elif kind == "reflink":
+            _reflink(cached, path)
         else:
             path.write_bytes(cached.read_bytes())
+
+
+def _reflink(source: Path, target: Path) -> None:
+    """A copy that shares its blocks, as on btrfs and xfs; elsewhere the test is skipped."""
+    try:
+        localfs.reflink(str(source.absolute()), str(target.absolute()))
+    except OSError:
+        pytest.skip("this file system can't share blocks; name one with pytest --basetemp")
 
 
 def cache_state() -> dict[str, tuple[bytes, int, int]]:
@@ -68,7 +78,7 @@ def cache_state() -> dict[str, tuple[bytes, int, int]]:
     }
 
 
-@pytest.mark.parametrize("kind", ["copy", "symlink", "hardlink"])
+@pytest.mark.parametrize("kind", ["copy", "reflink", "symlink", "hardlink"])
 @pytest.mark.parametrize("equal", [False, True], ids=["other bytes", "equal bytes"])
 def test_with_every_type_of_cache_snakemake_has_nothing_to_do(kind: str, equal: bool) -> None:
     plan = made_up_plan()

@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ import torch
 from torch import nn
 
 from fusevad.encoders.clip import load_clip, load_image_tower
+from fusevad.encoders.event_clip import convert_event_clip
+from fusevad.encoders.model_file import check_model_size
 from fusevad.encoders.settings import EncoderSettings
-from fusevad.encoders.weights import create_model
+from fusevad.encoders.weights import check_shapes, create_model, read_state
 from fusevad.errors import FusevadError
 from tests.tiny_clip import CONFIGURATION, random_state
 
@@ -98,3 +101,74 @@ def test_a_torchscript_archive_is_not_run_and_its_advice_works(tmp_path: Path) -
     assert command[:2] == ["python", "-c"]
     subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, check=True)
     assert torch.load(tmp_path / "weights.pt").keys() == {"a_b", "input_resolution"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vision_cfg": {"layers": 10**9}}, r"vision_cfg\.layers.*1000"),
+        ({"vision_cfg": {"layers": [1000] * 4, "width": 2**20}}, "more than 20,000,000,000 param"),
+        ({"vision_cfg": {"width": 10**9}}, r"vision_cfg\.width"),
+        ({"vision_cfg": {"patch_size": 0}}, r"vision_cfg\.patch_size"),
+        ({"text_cfg": {"vocab_size": 10**9}}, r"text_cfg\.vocab_size"),
+        ({"embed_dim": 10**9}, "embed_dim"),
+        ({"vision_cfg": "x"}, "vision_cfg"),
+    ],
+)
+def test_a_model_of_more_parameters_than_any_is_not_built(tmp_path, change, message):
+    file = tmp_path / "huge.json"
+    file.write_text(json.dumps({"embed_dim": 8, "vision_cfg": {}, "text_cfg": {}} | change))
+    with pytest.raises(FusevadError, match=rf"huge\.json: .*{message}") as error:
+        create_model(str(file), None, text=False)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["null", "[]", '"x"', "[" * 100_000, ""])
+def test_a_model_configuration_that_is_none_is_one_line(tmp_path, text):
+    file = tmp_path / "none.json"
+    file.write_text(text)
+    with pytest.raises(FusevadError, match=r"none\.json: not"):
+        create_model(str(file), None, text=False)
+
+
+def test_every_published_model_may_be_built():
+    for name in open_clip.list_models():
+        check_model_size(open_clip.get_model_config(name), Path(name))
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(1).expand(10**10),  # forty gigabytes, if it were made whole
+        torch.eye(3).to_sparse(),
+        torch.zeros(3, device="meta"),
+        torch.zeros(3, dtype=torch.complex64),
+    ],
+    ids=["repeated", "sparse", "without values", "complex"],
+)
+def test_a_tensor_that_has_not_all_its_values_in_the_file_is_one_line(tmp_path, tensor):
+    torch.save({"visual.proj": tensor}, tmp_path / "a.pt")
+    with pytest.raises(FusevadError, match=r"a\.pt: tensor visual\.proj .* not all its values"):
+        read_state(tmp_path / "a.pt")
+    torch.save({"checkpoint": {"encoder_k.visual.proj": tensor}}, tmp_path / "b.pt")
+    with pytest.raises(FusevadError, match=r"b\.pt: tensor encoder_k\.visual\.proj"):
+        convert_event_clip(tmp_path / "b.pt", "RN50", tmp_path / "out.safetensors")
+
+
+def test_a_pickle_whose_tensors_are_compressed_is_not_unpacked(tmp_path):
+    torch.save({"a": torch.zeros(1 << 20)}, tmp_path / "a.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "a.pt") as stored,
+        zipfile.ZipFile(tmp_path / "b.pt", "w", zipfile.ZIP_DEFLATED) as compressed,
+    ):
+        for each in stored.infolist():
+            compressed.writestr(each.filename, stored.read(each.filename))
+    assert read_state(tmp_path / "a.pt")["a"].shape == (1 << 20,)
+    with pytest.raises(FusevadError, match=r"b\.pt: unreadable weights \(compressed"):
+        read_state(tmp_path / "b.pt")
+
+
+def test_weights_of_whole_numbers_are_not_a_models(tmp_path):
+    state = {"a": torch.zeros(3)}
+    with pytest.raises(FusevadError, match=r"a\.pt: tensor a of type torch\.int64"):
+        check_shapes(tmp_path / "a.pt", {"a": torch.zeros(3, dtype=torch.int64)}, state)

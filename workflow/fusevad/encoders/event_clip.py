@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 import fusevad
 from fusevad.encoders.model_hub import from_hub, one_line
-from fusevad.encoders.weights import VISUAL, check_shapes, create_model, save_halves, visual_part
+from fusevad.encoders.weights import (
+    VISUAL,
+    check_shapes,
+    check_stored,
+    create_model,
+    save_halves,
+    visual_part,
+    whole_tensors,
+)
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 
@@ -81,17 +90,18 @@ def _read_checkpoint(file: Path) -> Mapping[str, Tensor]:
     if not file.is_file():
         raise FusevadError(f"{file}: no such checkpoint; {_WRONG_FILE}")
     try:
+        check_stored(file)
         content: Any = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise FusevadError(
             f"{file}: refused, as this pickle is damaged or has more than tensors, which could "
             f"run code; {_WRONG_FILE}"
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, SafetensorError) as error:
         raise FusevadError(
             f"{file}: not a checkpoint of PyTorch ({one_line(error)}); {_WRONG_FILE}"
         ) from error
     state = content.get(_CHECKPOINT) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping):
         raise FusevadError(f"{file}: no tensors under '{_CHECKPOINT}'; {_WRONG_FILE}")
-    return {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
+    return whole_tensors(file, state)

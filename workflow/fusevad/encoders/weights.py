@@ -3,6 +3,7 @@
 import json
 import logging
 import pickle
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,15 +19,18 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from fusevad.encoders.model_file import check_model_size
 from fusevad.encoders.model_hub import from_hub, one_line
 from fusevad.errors import FusevadError
-from fusevad.files import atomic_path
+from fusevad.files import atomic_path, check_size, read_limited
 
 VISUAL = "visual."
 HUB = "hf-hub:"
 
 _HUB_CONFIGURATION = "open_clip_config.json"
 _HUB_WEIGHTS = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)
+# Bytes of a file of weights: four times the largest CLIP's.
+_LARGEST, _LARGEST_CODE = 100 << 30, 1 << 20
 # In place of a text tower that is not needed: some need packages and files of their own.
 _NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
 # OpenAI's own files have these beside the tensors: the dimensions of the model.
@@ -41,6 +45,7 @@ _UNREADABLE = (
     EOFError,
     AttributeError,
     StopIteration,
+    zipfile.BadZipFile,
 )
 
 
@@ -215,8 +220,9 @@ def read_state(file: Path) -> dict[str, Tensor]:
         FusevadError: the file is missing or has no weights.
     """
     try:
-        state = load_state_dict(str(file), device="cpu", weights_only=True)
-        return {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
+        check_size(file, _LARGEST)
+        check_stored(file)
+        return whole_tensors(file, load_state_dict(str(file), device="cpu", weights_only=True))
     except _UNREADABLE as error:
         if "TorchScript" in str(error):
             raise FusevadError(
@@ -228,6 +234,39 @@ def read_state(file: Path) -> dict[str, Tensor]:
         raise FusevadError(
             f"{file}: unreadable weights ({one_line(error)}); replace the file"
         ) from error
+
+
+def check_stored(file: Path) -> None:
+    """Check an archive of PyTorch's, a zip file that has tensors as they are.
+
+    Raises:
+        ValueError: one is compressed: a small file could take gigabytes.
+        OSError: it can't be read.
+    """
+    if not zipfile.is_zipfile(file):
+        return
+    with zipfile.ZipFile(file) as archive:
+        for each in archive.infolist():
+            # Only the code of programs, which are not run here, is compressed.
+            if each.compress_type != zipfile.ZIP_STORED and each.file_size > _LARGEST_CODE:
+                raise ValueError("compressed, which PyTorch does not do")
+
+
+def whole_tensors(file: Path, state: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of a state, each with a place of its own for every value.
+
+    Raises:
+        FusevadError: a tensor is sparse, or repeats a few values as if they were billions.
+    """
+    found = {name: each for name, each in state.items() if isinstance(each, Tensor)}
+    for name, each in found.items():
+        dense = each.layout == torch.strided and not (each.is_meta or each.is_complex())
+        if not dense or each.numel() * each.element_size() > each.untyped_storage().nbytes():
+            raise FusevadError(
+                f"{file}: tensor {name} {_shape(each)} has not all its values in the file; save it"
+                " whole (tensor.contiguous())"
+            )
+    return found
 
 
 def check_shapes(file: Path, state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
@@ -245,6 +284,10 @@ def check_shapes(file: Path, state: Mapping[str, Tensor], wanted: Mapping[str, T
             raise FusevadError(
                 f"{file}: tensor {name} is {_shape(state[name])}, but the model's is "
                 f"{_shape(tensor)}; use weights of this model"
+            )
+        if state[name].is_floating_point() != tensor.is_floating_point():
+            raise FusevadError(
+                f"{file}: tensor {name} of type {state[name].dtype}; use weights of this model"
             )
     for name, tensor in state.items():
         if name not in wanted:
@@ -281,14 +324,17 @@ def _architecture(model: str) -> str:
 
 def _local_architecture(file: Path) -> str:
     try:
-        keys = json.loads(file.read_text())
-    except ValueError as error:
+        keys = json.loads(read_limited(file))
+    except (OSError, ValueError, RecursionError) as error:
         raise FusevadError(f"{file}: not JSON ({error}); correct it") from error
+    if not isinstance(keys, dict):
+        raise FusevadError(f"{file}: not keys and values; correct it")
     if file.name == _HUB_CONFIGURATION and "model_cfg" in keys:  # a folder of Hugging Face
         return f"local-dir:{file.parent}"
     for key in ("embed_dim", "vision_cfg", "text_cfg"):
         if key not in keys:
             raise FusevadError(f"{file}: no {key}; use a model configuration of open_clip")
+    check_model_size(keys, file)
     open_clip.add_model_config(file)
     return file.stem
 
