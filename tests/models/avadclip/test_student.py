@@ -88,10 +88,8 @@ def test_the_distillation_is_a_loop_over_segments_and_features(form):
         for t in range(n):
             error = (batch.teacher.features - output.features)[video, t].square()
             variance = output.log_variance[video, t].exp()
-            if form == "released":
-                total.append(error / (1e-6 + 2 * variance) + variance.log())
-            else:
-                total.append(error / variance + variance.log())
+            share = 2 if form == "released" else 1
+            total.append(error / (1e-6 + share * variance) + variance.log())
     torch.testing.assert_close(found["distillation"], 0.6 * torch.stack(total).mean())
 
 
@@ -100,6 +98,18 @@ def test_the_best_variance_is_the_squared_error_and_in_the_released_form_half_of
     logs = torch.linspace(-3, 4, 7001)
     distance = uncertain_distance(torch.full_like(logs, 2.0), logs, halved)
     assert logs[distance.argmin()].exp().item() == pytest.approx(best, rel=2e-3)
+
+
+def test_variances_near_0_leave_loss_and_gradients_finite_at_weight_0():
+    model = detector("avadclip-student", loss={"uncertain": 0.0})
+    with torch.no_grad():
+        model.temporal.out.weight.mul_(500.0)
+    batch = taught(bags(roles=BOTH), teacher())
+    output, found = terms(model, batch)
+    assert output.log_variance.min() < -100
+    assert found["distillation"] == 0
+    sum(found.values()).backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
 def test_it_reads_one_stream_alone_and_its_teacher_stays_as_it_is():

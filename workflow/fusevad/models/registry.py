@@ -131,6 +131,7 @@ METHODS: dict[str, Method] = {
         AVadCLIPStudentLoss,
         taught=True,
         teachers=("avadclip",),
+        version=2,
     ),
     "avadclip-student-sound": Method(
         _AVADCLIP_STUDENT,
@@ -139,6 +140,7 @@ METHODS: dict[str, Method] = {
         AVadCLIPStudentLoss,
         taught=True,
         teachers=("avadclip",),
+        version=2,
     ),
     "pi-vad": Method(
         _PI_VAD,

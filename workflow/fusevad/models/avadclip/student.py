@@ -1,8 +1,10 @@
 """AVadCLIP's student: one stream alone, taught by the features of what is seen and heard."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
+import torch
 from torch import Tensor, nn
 
 from fusevad.models.avadclip.detector import Prompted
@@ -83,11 +85,15 @@ class VarianceBranch(nn.Module):
 def uncertain_distance(error: Tensor, log_variance: Tensor, halved: bool) -> Tensor:
     """`e^2 / s^2 + ln s^2` of each feature (equation 11), or as the code has it.
 
+    As in the code, 1e-6 is added to the variance, without which the distance has no bound: nothing
+    keeps the variance from 0 where the weight is small.
+
     Args:
         error: of features.
         log_variance: `ln s^2`.
-        halved: `e^2 / (2 s^2 + 1e-6) + ln s^2`, whose best `s^2` is half the squared error.
+        halved: `e^2 / (2 s^2) + ln s^2`, whose best `s^2` is half the squared error.
     """
-    if halved:
-        return error.square() / (_LEAST + 2 * log_variance.exp()) + log_variance
-    return error.square() * (-log_variance).exp() + log_variance
+    share = math.log(2 if halved else 1)
+    # The logarithm of the whole denominator: the variance itself can overflow.
+    whole = torch.logaddexp(log_variance + share, torch.full_like(log_variance, math.log(_LEAST)))
+    return error.square() * (-whole).exp() + log_variance
