@@ -215,3 +215,13 @@ def test_records_of_gigabytes_are_not_read(tmp_path: Path) -> None:
             file.truncate(3 << 30)
         with pytest.raises(FusevadError, match=name):
             read(tmp_path / name)
+
+
+def test_a_record_of_sizes_below_nothing_is_damaged() -> None:
+    made = '{"results/a": {"sha256": "0", "size": -1}}'
+    text = (
+        f'{{"job": "a", "stage": "a", "inputs": {{}}, "outputs": {made}, "packages": {{}},'
+        ' "lineage": {}}'
+    )
+    with pytest.raises(FusevadError, match=r"a\.json: outputs\.results/a: a size below 0"):
+        parse_record(text.encode(), "a.json")

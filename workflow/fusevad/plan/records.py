@@ -7,9 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 import fusevad
 from fusevad.errors import FusevadError
@@ -35,7 +33,11 @@ class FileRecord:
     """
 
     sha256: str
-    size: Annotated[int, Field(ge=0)]
+    size: int
+
+    def __post_init__(self) -> None:
+        if self.size < 0:
+            raise ValueError("a size below 0")
 
     @classmethod
     def of(cls, path: Path) -> "FileRecord":
