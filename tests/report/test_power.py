@@ -180,7 +180,9 @@ def test_a_caption_says_what_the_pairs_support_and_how_many_seeds_half_of_the_ot
 
 def test_a_table_of_one_seed_says_that_nothing_can_be_tested():
     verdicts = judge_pairs({"AUC": {"a": series([0.9]), "b": series([0.5])}})
-    assert "that takes two seeds" in pairs_caption(verdicts, {"AUC": "AUC"}, "table1")
+    assert "that takes two methods with two seeds in common" in pairs_caption(
+        verdicts, {"AUC": "AUC"}, "table1"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +226,12 @@ def test_ours_are_listed_against_every_row_and_the_others_among_themselves(made_
     pairs = [line for line in lines[place + 1 : -1] if line.startswith("  ")]
     assert len(pairs) == 4 * 6
     assert all("Student-t" in line for line in pairs)
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.01, float("nan"), 1.0])
+def test_a_margin_that_is_no_difference_of_metrics_is_refused(made_up, margin):
+    with pytest.raises(FusevadError, match=r"margin: .*; give points above 0 and below 100"):
+        list(power_lines(table_of(made_up, made_up.rows), margin))
 
 
 def test_an_unknown_protocol_is_refused(made_up):

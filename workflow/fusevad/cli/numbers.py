@@ -19,7 +19,7 @@ Protocol = Annotated[
 def power(
     table: Table,
     margin: Annotated[
-        float, typer.Option(help="Largest difference that does not count, in points.", min=0.01)
+        float, typer.Option(help="Largest difference that does not count, in points.")
     ] = 1.0,
     protocol: Protocol = None,
     configfile: ConfigFiles = None,

@@ -27,7 +27,7 @@ def pairs_caption(
     """
     tested = [verdict for verdict in verdicts if verdict.tested]
     if not tested:
-        return "No pair of methods can be tested: that takes two seeds."
+        return "No pair of methods can be tested: that takes two methods with two seeds in common."
     columns = {column: _of_column(tested, column) for column in main}
     parts = [
         f"of {_pairs(own)} in {main[column]}, {_counts(own, margin)}"
@@ -50,7 +50,7 @@ def against_ours(verdicts: Sequence[PairVerdict], ours: Collection[str], margin:
         if verdict.tested and (verdict.pair.first in ours) != (verdict.pair.second in ours)
     ]
     if not own:
-        return "no pair of them with a measured row can be tested, which takes two seeds"
+        return "no pair of them with a measured row has two seeds in common, so none can be tested"
     ahead = sum(
         verdict.decision == Decision.BETTER
         and (verdict.pair.test.difference > 0) == (verdict.pair.first in ours)

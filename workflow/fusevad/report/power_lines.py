@@ -23,9 +23,12 @@ def power_lines(table: NamedTable, margin: float) -> Iterator[str]:
         margin: largest difference that does not count, as a fraction.
 
     Raises:
-        FusevadError: an unknown protocol, or a run that is missing or wrong.
+        FusevadError: an unknown protocol, a margin that is no difference of metrics, or a run that
+            is missing or wrong.
     """
     check_protocol(table.protocol)
+    if not 0 < margin < 1:
+        raise FusevadError(f"margin: {100 * margin:g}; give points above 0 and below 100")
     values = table_values(table)
     ours = {row.name for row in table.ours}
     measured = values[~values["experiment"].isin(ours)]
