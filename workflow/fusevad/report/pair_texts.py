@@ -60,7 +60,7 @@ def against_ours(verdicts: Sequence[PairVerdict], ours: Collection[str], margin:
     equal = sum(verdict.decision == Decision.EQUAL for verdict in own)
     return (
         f"of {_pairs(own)} of them with a measured row, ours is better in {ahead} and worse in"
-        f" {separated - ahead}, {equal} {'are' if equal > 1 else 'is'} equal within"
+        f" {separated - ahead}, {equal or 'none'} {'are' if equal > 1 else 'is'} equal within"
         f" ±{points(margin)}, and {len(own) - separated - equal} undecided"
     )
 
@@ -160,7 +160,7 @@ def _p(value: float) -> str:
 
 HOW = (
     "better: two-sided paired t-test; equal: two one-sided t-tests; both at p < 0.05 after Holm's"
-    " correction over all pairs listed. Seeds that would decide: the fewest with a power of"
+    " correction over all pairs of the table. Seeds that would decide: the fewest with a power of"
     f" {POWER:g} for either test, at the mean and standard deviation seen here and at the level"
     " that the correction asks of the next pair."
 )
