@@ -278,6 +278,17 @@ def test_a_phase_has_its_own_losses_and_the_epochs_after_it_those_of_the_run(dat
     np.testing.assert_array_equal(first[0], alone[0])
 
 
+def test_a_share_of_the_epochs_is_a_phase_of_any_training():
+    def kl(epochs: int) -> list[float]:
+        phases = [{"share": 0.25, "loss": {"kl": 0}}]
+        return [
+            loss.kl for loss in small("gaussian", epochs=epochs, phases=phases).losses_by_epoch()
+        ]
+
+    assert kl(8) == [0, 0, 1, 1, 1, 1, 1, 1]
+    assert kl(1) == [1]
+
+
 @pytest.mark.parametrize("name", ["adamw", "adam", "adagrad", "sgd"])
 def test_any_optimiser_learns(data, tmp_path, name):
     parameters = {"momentum": 0.9} if name == "sgd" else {}
@@ -302,6 +313,7 @@ def test_training_on_bins_scores_every_segment(data, tmp_path):
     ("changes", "message"),
     [
         ({"phases": [{"epochs": 9}]}, "9 epochs of phases in a training of 3"),
+        ({"phases": [{"epochs": 1, "share": 0.5}]}, "a phase has `epochs` or a `share` of them"),
         ({"phases": [{"epochs": 1, "loss": {"kll": 1}}]}, r"phases: loss: kll: unknown.*'kl'"),
         ({"optimizer": {"name": "lion"}}, r"optimizer\.name: 'lion'"),
         ({"model": {"nu": 0}}, r"model: nu: 0: .*greater than 0"),

@@ -44,13 +44,23 @@ class Phase:
 
     Attributes:
         epochs: number of the run's epochs in this phase.
+        share: in place of `epochs`, this share of the run's epochs, rounded: it fits any number.
         loss: weights that differ from the run's.
     """
 
     __pydantic_config__ = FORBID
 
-    epochs: Natural
+    epochs: Natural | None = None
+    share: Share | None = None
     loss: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.share is None):
+            raise FusevadError("phases: a phase has `epochs` or a `share` of them; give one")
+
+    def length(self, epochs: int) -> int:
+        """Epochs of this phase in a run of so many."""
+        return round(self.share * epochs) if self.epochs is None else self.epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,7 @@ class TrainSettings:
     test_crops: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
 
     def __post_init__(self) -> None:
-        warm = sum(phase.epochs for phase in self.phases)
+        warm = sum(phase.length(self.epochs) for phase in self.phases)
         if warm > self.epochs:
             raise FusevadError(
                 f"phases: {warm} epochs of phases in a training of {self.epochs}; give `epochs` as"
@@ -112,7 +122,7 @@ class TrainSettings:
         count = 0
         for phase in self.phases:
             loss = parse(type(self.loss), asdict(self.loss) | phase.loss, source)
-            for _ in range(phase.epochs):
+            for _ in range(phase.length(self.epochs)):
                 yield loss
                 count += 1
         for _ in range(self.epochs - count):
