@@ -149,7 +149,7 @@ def test_the_masking_table_shows_the_streams_that_the_detector_reads(tmp_path):
         return [[names.get(each, each) for each in row] for row in masking_rows(seed)]
 
     tex, table = table11(tmp_path, dataset_in(tmp_path), rows)
-    assert any(line.startswith(r"Audio masked & 10 \%") for line in tex.splitlines())
+    assert any(line.startswith(r"Sound masked & 10 \%") for line in tex.splitlines())
     assert tex.index("Audio masked") < tex.index("Image masked")
     assert "The weight of the audio is 1 minus it" in tex
     assert "otion" not in tex
