@@ -150,8 +150,8 @@ def test_the_masking_table_shows_the_streams_that_the_detector_reads(tmp_path):
 
     tex, table = table11(tmp_path, dataset_in(tmp_path), rows)
     assert any(line.startswith(r"Sound masked & 10 \%") for line in tex.splitlines())
-    assert tex.index("Audio masked") < tex.index("Image masked")
-    assert "The weight of the audio is 1 minus it" in tex
+    assert tex.index("Sound masked") < tex.index("Image masked")
+    assert "The weight of the sound is 1 minus it" in tex
     assert "otion" not in tex
     assert "weight_audio" in set(table["metric"])
 
