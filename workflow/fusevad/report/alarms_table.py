@@ -300,6 +300,8 @@ def _tabular(dataset: TableDataset, own: pd.DataFrame, alarms: AlarmTableSetting
         (f"at {alarms.judged_at:g}/h", ["delay", *overlaps]),
     ]
     lines = [*sheet.grouped_head("Method", heads), "rule"]
+    # Sources that certify none of the rates have no row; a note has the hours that they lack.
+    own = own.groupby("threshold_from").filter(lambda part: part["found"].notna().any())
     labels = {source.name: source.label for source in SOURCES}
     for _, of_method in own.groupby("experiment", sort=False):
         for number, (source, part) in enumerate(of_method.groupby("threshold_from", sort=False)):
@@ -344,7 +346,7 @@ def _hours(
     )
     if footage:
         text += f", {hours['footage']:.2f} h are own footage ({footage.title})"
-    return text + (f"; to certify takes {', '.join(lacking)} (–)." if lacking else ".")
+    return text + (f"; to certify takes {', '.join(lacking)} (–, or no row)." if lacking else ".")
 
 
 def _rules(alarms: AlarmTableSettings) -> str:
