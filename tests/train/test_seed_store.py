@@ -332,3 +332,45 @@ def test_parameters_that_an_optimiser_does_not_have_are_one_line(data, tmp_path)
     with pytest.raises(FusevadError, match=r"optimizer adam: parameters .*momentum.*correct them"):
         train(settings, data, [0], tmp_path, workers=1)
     assert not (tmp_path / "history.csv").exists()
+
+
+def _pipe(file: Path) -> None:
+    os.mkfifo(file)
+
+
+@pytest.mark.parametrize("make", [_pipe, Path.mkdir, lambda file: file.symlink_to("/dev/zero")])
+def test_what_is_no_file_in_the_store_is_dropped_like_a_damaged_one(data, tmp_path, trained, make):
+    """Reading a pipe or a device would never end."""
+    store = tmp_path / "store"
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    whole = files(tmp_path / "run")
+    trained()
+    (file,) = store.glob("*/seed-0-last.safetensors")
+    file.unlink()
+    make(file)
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    assert trained() == [0]
+    assert files(tmp_path / "run") == whole
+
+
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        (lambda record: record["history"][0].update(validation_auc=0.123), [0]),
+        (lambda record: record.update(history=[]), [0]),
+        (lambda record: record.update(history=[], digest=None), [0]),
+        (lambda record: record.pop("digest"), []),  # as earlier versions wrote it
+    ],
+)
+def test_a_history_that_changed_in_the_record_is_noticed(data, tmp_path, trained, change, again):
+    store = tmp_path / "store"
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    whole = files(tmp_path / "run")
+    trained()
+    (file,) = store.glob("*/seed-0.json")
+    record = json.loads(file.read_text())
+    change(record)
+    file.write_text(json.dumps(record))
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
+    assert trained() == again
+    assert files(tmp_path / "run") == whole

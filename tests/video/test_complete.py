@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fusevad.video.complete import chunk_count
 from fusevad.video.decode import probe, read_frames
 from tests.made_up_videos import cut, error_of, write_stamped, write_video
 
@@ -159,3 +160,11 @@ def test_a_file_with_bytes_after_its_end_is_whole(tmp_path):
         path = write_video(tmp_path / f"a{suffix}", 20, codec="mpeg4")
         path.write_bytes(path.read_bytes() + b"\0" * 4096)
         assert probe(path).frames == 20
+
+
+def test_a_hole_of_gigabytes_at_the_end_of_an_avi_file_is_not_walked_through(tmp_path):
+    path = write_video(tmp_path / "a.avi", 20, codec="mpeg4")
+    frames = probe(path).frames
+    with path.open("r+b") as file:
+        file.truncate(100 << 30)  # takes no room on the disk; 13 billion empty chunks
+    assert chunk_count(path, 0) == frames

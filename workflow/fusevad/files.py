@@ -311,7 +311,14 @@ def stays_inside(path: str) -> bool:
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
+    """Hexadecimal SHA-256 of a file's bytes.
+
+    Raises:
+        FusevadError: it is a pipe or device, whose bytes might never end.
+        OSError: it can't be read.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise FusevadError(f"{path}: a folder, pipe or device, not a file; move it away")
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -75,7 +75,7 @@ def delete(found: Iterable[Unused]) -> None:
         else:
             path.unlink()
         parent = path.parent
-        while parent != Path("results") and not any(parent.iterdir()):
+        while parent != Path("results") and not parent.is_symlink() and not any(parent.iterdir()):
             parent.rmdir()
             parent = parent.parent
 

@@ -223,7 +223,8 @@ class SeedRun:
             self.columns = tuple(state["columns"])
             self.scores, self.best = [x.cpu() for x in state["scores"]], _copy(state["best"])
         except Exception as error:
-            reason = str(error).split("\n\t")[-1].strip().splitlines()[0]
+            said = str(error).split("\n\t")[-1].strip() or type(error).__name__
+            reason = said.splitlines()[0]
             raise FusevadError(
                 f"{self.progress}: not a checkpoint of this run ({reason}); delete the file to "
                 "train this seed from the start"

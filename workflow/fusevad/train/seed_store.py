@@ -1,6 +1,7 @@
 """Finished seeds, each stored once for all that decides its bits, and reused by any run."""
 
 import csv
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.evaluate.history import COLUMNS, EpochRecord
 from fusevad.evaluate.scoring import About, save_weights, weights_file
-from fusevad.files import atomic_path, sha256, share, write_json
+from fusevad.files import atomic_path, settings_hash, sha256, share, write_json
 from fusevad.parsing import FORBID, parse, read_noted
 from fusevad.plan.made import Made
 from fusevad.train.seed_key import record_file
@@ -31,6 +32,7 @@ class _Record:
         files: SHA-256 by name.
         history: of its epochs.
         made: commit, machine and time; None if not recorded.
+        digest: of the history, which `files` do not cover; None in records of earlier versions.
     """
 
     __pydantic_config__ = FORBID
@@ -38,6 +40,14 @@ class _Record:
     files: dict[str, str]
     history: list[EpochRecord]
     made: Made | None = None
+    digest: str | None = None
+
+    @property
+    def intact(self) -> bool:
+        """Whether the history is as it was written, and of every epoch."""
+        epochs = [each.epoch for each in self.history]
+        known = self.digest in (None, _digest(self.history))
+        return known and bool(epochs) and epochs == [*range(len(epochs))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,7 @@ class KeptSeed:
 
     def _finish(self, history: list[EpochRecord], made: Made | None = None) -> None:
         files = {file.name: sha256(file) for file in self._files()}
-        write_json(asdict(_Record(files, history, made)), self._record)
+        write_json(asdict(_Record(files, history, made, _digest(history))), self._record)
         self.checkpoint.unlink(missing_ok=True)
 
     def finished(self) -> bool:
@@ -123,7 +133,8 @@ class KeptSeed:
         if not self._record.is_file():
             return False
         try:
-            noted = self._read().files
+            record = self._read()
+            noted = record.files if record.intact else {}
             found = {file.name: sha256(file) for file in self._files()}
         except (FusevadError, OSError):
             noted, found = {}, {"": ""}
@@ -135,7 +146,10 @@ class KeptSeed:
             file=sys.stderr,
         )
         for file in (self._record, *self._files()):
-            file.unlink(missing_ok=True)
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file)
+            else:
+                file.unlink(missing_ok=True)
         return False
 
     def history(self) -> list[EpochRecord]:
@@ -160,6 +174,12 @@ class KeptSeed:
 
     def _read(self) -> _Record:
         return parse(_Record, read_noted(self._record), str(self._record))
+
+
+def _digest(history: list[EpochRecord]) -> str:
+    # As it is read back: 0 for a loss is 0.0 then.
+    plain = parse(list[EpochRecord], [asdict(each) for each in history], "history")
+    return settings_hash({"history": [asdict(each) for each in plain]})
 
 
 def _history_of_run(file: Path, seed: int) -> list[EpochRecord]:

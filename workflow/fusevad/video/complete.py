@@ -74,6 +74,8 @@ def _riff_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
     while position + 8 <= size:
         file.seek(position)
         name, length, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+        if name == bytes(4):  # padding, which may be gigabytes of a hole in the file
+            return
         start, position = position + 8, position + 8 + length + length % 2
         if name in (b"RIFF", b"LIST") and kind in (b"AVI ", b"AVIX", _MEDIA, b"rec "):
             position = start + 4
