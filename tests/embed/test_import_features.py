@@ -1,6 +1,7 @@
 """Features of others: every published layout arrives as if it had been extracted here."""
 
 import json
+import os
 import shutil
 import unicodedata
 from pathlib import Path
@@ -278,6 +279,17 @@ def spoil(file: Path, how: str) -> None:
         np.save(file, np.zeros((7, 640), np.float32))
     elif how == "axes":
         np.save(file, np.zeros((7, 1, 512), np.float32))
+    elif how == "one number":
+        np.save(file, np.float32(1))
+    elif how in ("negative", "claimed"):
+        about = {"descr": "<f4", "fortran_order": False}
+        shape = (-1, 512) if how == "negative" else (10**12, 512)
+        with file.open("wb") as stream:
+            np.lib.format.write_array_header_1_0(stream, about | {"shape": shape})
+            stream.write(bytes(7 * 512 * 4))
+    elif how == "pipe":  # opening it would never end
+        file.unlink()
+        os.mkfifo(file)
     elif how == "empty":  # what the released extractor saves for 16 frames or fewer
         np.save(file, np.zeros(0, np.float32))
 
@@ -288,6 +300,10 @@ def spoil(file: Path, how: str) -> None:
         ("pickle", "not a readable array"),
         ("cut", "not a readable array"),
         ("text", "not a readable array"),
+        ("negative", "not a readable array"),
+        ("claimed", "not a readable array"),
+        ("pipe", "not a readable array"),
+        ("one number", "an array of"),
         ("integers", "values of type int64"),
         ("width", "an array of 7 x 640, but layout vadclip has 512 features"),
         ("axes", "an array of 7 x 1 x 512"),
@@ -306,6 +322,14 @@ def test_text_of_another_size_is_named(features):
         features.save(f"{name}.txt", 31, 4096)
     text = features.error(ImportSettings("c3d-txt", crops=(0,)))
     assert "31 x 4096 features instead of 32 x 4096" in text
+
+
+def test_text_of_gigabytes_is_not_read(features):
+    for name in SEGMENTS:
+        features.save(f"{name}.txt", 32, 4096)
+    with (features.folder / f"{name}.txt").open("r+b") as file:
+        file.truncate(3 << 30)
+    assert "3221225472 bytes" in features.error(ImportSettings("c3d-txt", crops=(0,)))
 
 
 def test_an_import_tells_where_it_comes_from(features):

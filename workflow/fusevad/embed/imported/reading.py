@@ -11,9 +11,12 @@ from tqdm import tqdm
 from fusevad.embed.imported.layouts import FoundFiles
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
 from fusevad.errors import FusevadError
+from fusevad.files import check_size
 
 _WHOLE = -1  # key of a file without a crop's number
 _NAMED = 3  # bad videos that a message names
+# Bytes: twenty times a text of 32 x 4096 numbers; ten crops of two days of video.
+_LARGEST_TEXT, _LARGEST_ARRAY = 64 << 20, 64 << 30
 _MOST_PARTS = 200  # published methods pool a video to 32, 64 or 200 rows
 
 
@@ -172,7 +175,7 @@ def _shape(file: Path, whole: bool, settings: ImportSettings) -> _Shape:
     shape = (layout.bins, layout.widths[0]) if layout.suffix == ".txt" else _open(file).shape
     if 0 in shape:  # the released extractor saves an empty array for 16 frames or fewer
         return _Shape(0, 0, 0, pooled=False)
-    if shape[-1] not in layout.widths or len(shape) not in ((2, 3) if whole else (2,)):
+    if not shape or shape[-1] not in layout.widths or len(shape) not in ((2, 3) if whole else (2,)):
         widths = " or ".join(map(str, layout.widths))
         raise FusevadError(
             f"{file}: an array of {_text(shape)}, but layout {settings.layout} has {widths}"
@@ -209,10 +212,11 @@ def _planes(
 def _open(file: Path) -> NDArray[np.floating]:
     """An array of floating-point numbers; `npy` files are memory-mapped."""
     try:
+        check_size(file, _LARGEST_TEXT if file.suffix == ".txt" else _LARGEST_ARRAY)
         if file.suffix == ".txt":
             return np.loadtxt(file, np.float32, ndmin=2)
         array = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise FusevadError(
             f"{file}: not a readable array of numbers ({reason}); download or convert it again"
