@@ -236,7 +236,8 @@ def test_on_an_empty_clone_repro_plans_table_1_of_the_shipped_configuration(root
     folder = _clone(root, tmp_path / "clone")
     output = _dvc(folder, "repro", "--dry", "--force")
     stages = [name.partition("@")[0] for name in _ran(output)]
-    assert stages.count("runs") == len(load_files([], root / "config").table1)
+    config = load_files([], root / "config")
+    assert stages.count("runs") == len(config.table1) + len(config.table1_ours)
     assert set(stages) == {"data", "cues", "embeddings", "runs", "tables", "metrics"}
     assert list(dict.fromkeys(stages))[:2] == ["data", "cues"]
     commands = [line[2:] for line in output.splitlines() if line.startswith("> ")]

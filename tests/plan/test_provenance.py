@@ -48,6 +48,14 @@ def test_a_record_names_settings_inputs_outputs_and_packages():
         "source.csv": hashlib.sha256(b"a\n").hexdigest()
     }
     assert "torch" in record.packages
+
+
+def test_only_a_training_records_where_and_how_long_it_ran():
+    plan, first, second = _jobs()
+    _run(plan, first)
+    _run(plan, second)
+    assert read_record(Path(first.record)).made is None
+    record = read_record(Path(second.record))
     assert record.made.machine
     assert record.made.seconds < 60
     assert re.fullmatch(r"([0-9a-f]{40}(-dirty)?)?", record.made.commit)

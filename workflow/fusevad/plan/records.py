@@ -65,7 +65,8 @@ class Record:
         outputs: the files and folders that it wrote.
         packages: versions.
         found: settings that it took from an input, such as a learning rate that a search chose.
-        made: commit, machine and time; None in records from before these were recorded.
+        made: commit, machine and time of a training; None of other jobs, whose record is the same
+            bytes when they run again, as DVC compares them.
     """
 
     __pydantic_config__ = FORBID
@@ -127,7 +128,8 @@ def recorded(settings: str | None) -> Iterator[Assignment]:
     record.unlink(missing_ok=True)
     start = time.monotonic()
     yield job
-    made = Made(commit(), processor(), round(time.monotonic() - start, 1))
+    seconds = round(time.monotonic() - start, 1)
+    made = Made(commit(), processor(), seconds) if job.stage == "train" else None
     outputs = {path: FileRecord.of(Path(path)) for path in job.outputs}
     # Imported here: `fusevad --help` does not need it.
     from importlib.metadata import version
