@@ -292,3 +292,11 @@ def test_advice_without_a_git_repository_works(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_repository_is_named(tmp_path: Path) -> None:
     with pytest.raises(FusevadError, match=r"no \.dvc here; run it in the repository's folder"):
         Store(tmp_path)
+
+
+def test_a_broken_configuration_of_dvc_is_named_as_such(tmp_path: Path) -> None:
+    folder = clone(tmp_path / "clone", str(tmp_path / "remote"))
+    (folder / ".dvc/config.local").write_text("no configuration")
+    with pytest.raises(FusevadError, match=r"config file error.*; correct \.dvc/config") as caught:
+        Store(folder)
+    assert "\n" not in str(caught.value) and "git init" not in str(caught.value)

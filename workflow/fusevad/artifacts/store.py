@@ -28,6 +28,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import read_limited, remove_abandoned, temporary_path, write_text
 
 if TYPE_CHECKING:
+    from dvc.repo import Repo
     from dvc_data.hashfile.db import HashFileDB
 
 # Files in a batch: after a batch with a failure, the remote is asked for nothing more.
@@ -54,8 +55,6 @@ class Store:
     """
 
     def __init__(self, root: Path = Path(), remote: str | None = None) -> None:
-        from dvc.repo import Repo
-
         self.root = root
         self._remote_name = remote
         self._verified: set[str] = set()
@@ -64,9 +63,8 @@ class Store:
             raise FusevadError(
                 f"{root.absolute()}: no .dvc here; run it in the repository's folder"
             )
-        advice = "DVC needs one: run 'git init' here, or clone the repository"
-        with one_line(f"{root.absolute()}", advice):
-            self._repo: Repo = Repo(str(root))
+        with one_line(f"{root.absolute()}", "correct .dvc/config and .dvc/config.local"):
+            self._repo: Repo = _open_repo(root)
             self._cache: HashFileDB = self._repo.cache.local
 
     @cached_property
@@ -354,6 +352,24 @@ class Store:
                 f"{self._remote_text}: {len(status.missing)} files of the units are neither there"
                 " nor in DVC's cache; pull them from another remote, then push again"
             )
+
+
+def _open_repo(root: Path) -> "Repo":
+    """DVC's repository.
+
+    Raises:
+        FusevadError: the folder is no repository of git.
+    """
+    from dvc.repo import Repo
+    from dvc.scm import SCMError
+
+    try:
+        return Repo(str(root))
+    except SCMError as error:
+        raise FusevadError(
+            f"{root.absolute()}: {' '.join(str(error).split())}; DVC needs one: run 'git init'"
+            " here, or clone the repository"
+        ) from error
 
 
 def _md5(path: Path) -> str:
