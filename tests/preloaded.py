@@ -120,6 +120,8 @@ def _answer(caller: socket.socket) -> None:
         os.chdir(folder)
         _take(streams)
         sys.path[:0] = variables.get("PYTHONPATH", "").split(":")
+        # The caller's, in place of one that this machine's Python has imported already.
+        sys.modules.pop("sitecustomize", None)
         with contextlib.suppress(ModuleNotFoundError):
             import_module("sitecustomize")
         status = _status()

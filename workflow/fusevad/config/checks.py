@@ -1,10 +1,14 @@
 """Checks of a configuration beyond its schemas: names must exist, cues must be counted."""
 
 from fusevad.config.model import Config
+from fusevad.embed.imported.settings import LAYOUTS
+from fusevad.embed.streams.registry import is_made, kind_of
 from fusevad.errors import FusevadError
 from fusevad.models.registry import METHODS, check_teacher, find
 from fusevad.train.settings import train_settings
 
+# Kinds of streams that published features have.
+_OF_LAYOUTS = {kind_of(name).name for layout in LAYOUTS.values() for name in layout.streams}
 SOURCE = "configuration (config/config.yaml and what is laid over it)"
 
 
@@ -137,9 +141,19 @@ def _check_experiments(config: Config) -> list[str]:
 
 
 def _check_streams(config: Config, place: str, experiment: str) -> None:
-    """All data sets have the streams of an experiment that a key names; tables may do without."""
+    """All data sets have the streams of an experiment that a key names; tables may do without.
+
+    Imported features may do without streams that other layouts have: of the default's figures few
+    can be made of RGB alone.
+    """
     for dataset in config.datasets:
         for stream in config.lacking_streams(dataset, experiment):
+            if (
+                dataset in config.features
+                and is_made(stream)
+                and kind_of(stream).name in _OF_LAYOUTS
+            ):
+                continue
             raise FusevadError(
                 f"{place}: experiment '{experiment}' needs stream {stream}, which data set"
                 f" '{dataset}' lacks; leave it out"

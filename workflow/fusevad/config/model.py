@@ -15,9 +15,11 @@ from fusevad.models.registry import check_own, find, own, read_in_training
 from fusevad.models.settings import MethodSettings
 from fusevad.parsing import parse
 
-# Kinds of streams that published features have.
-_OF_LAYOUTS = {kind_of(name).name for layout in LAYOUTS.values() for name in layout.streams}
 ORIGINS = ("render", "recorded", "splice")
+
+
+def _kind(stream: str) -> str:
+    return kind_of(stream).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +156,14 @@ class Config:
     def has_stream(self, dataset: str, stream: str) -> bool:
         """Whether a stream of a data set is made from its videos, or imported.
 
-        Imported features have the kinds of streams that layouts know, and those that are named.
+        Imported features have the kinds of streams of their layout, and those that are named.
         """
         if dataset not in self.features:
             return is_made(stream) and not kind_of(stream).lacks(self.given(dataset))
         if stream in self.features[dataset].get("streams", {}):
             return True
-        return is_made(stream) and kind_of(stream).name in _OF_LAYOUTS
+        layout = LAYOUTS[self.features[dataset]["layout"]]
+        return is_made(stream) and kind_of(stream).name in map(_kind, layout.streams)
 
     def streams(self, experiment: str) -> dict[str, str]:
         """Names of the streams that training reads, by role: the method's, and its teacher's."""
