@@ -1,5 +1,6 @@
 """The manifest: every kind of inconsistent label, interval or bad video is one clear error."""
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from fusevad.data.manifest import (
 )
 from fusevad.data.truth import read_test_videos
 from fusevad.errors import FusevadError
-from fusevad.files import sha256
+from fusevad.files import HASHES, hashes_text, sha256
+from fusevad.video.decode import probe
 from tests.made_up_videos import cut, write_stamped, write_video
 
 LABELS = [
@@ -358,3 +360,22 @@ def test_foreign_intervals_that_contradict_their_manifest_are_one_line(tmp_path,
     intervals.write_text(f"video,class,start,end\nbrawl,fight,3,9\n{row}\n")
     with pytest.raises(FusevadError, match=message):
         read_test_videos(manifest, intervals)
+
+
+def test_a_made_video_with_a_flipped_bit_that_still_decodes_is_named(source):
+    """Else the manifest would declare the damage good."""
+    videos = source.folder / "videos"
+    names = [f"{name}.mp4" for name, *_ in LABELS]
+    (videos / HASHES).write_text(hashes_text({name: sha256(videos / name) for name in names}))
+    source.make()
+    shutil.rmtree(source.out)
+    file = videos / "calm.mp4"
+    content = bytearray(file.read_bytes())
+    content[content.index(b"Lavf")] ^= 1  # the name of the program that wrote it
+    file.write_bytes(content)
+    assert probe(file)
+    message = source.error()
+    assert "calm.mp4: damaged since it was made; delete" in message
+    assert message.endswith("videos and run the workflow again")
+    (videos / HASHES).unlink()  # videos of others have no such table
+    source.make()

@@ -5,6 +5,7 @@ kept in `.videos.progress`, which becomes `videos` when all are made. A table of
 the folder says which of them are finished and undamaged.
 """
 
+import os
 import re
 import shutil
 import sys
@@ -69,6 +70,12 @@ def add_video(folder: Path, file: Path, written: Path) -> None:
     line = f"{sha256(written)}  {file.relative_to(folder).as_posix()}\n"
     with (folder / HASHES).open("a") as table:
         table.write(line)  # one write of a short line: lines of several processes don't mix
+
+
+def hashes_when_made(out: Path) -> dict[str, str]:
+    """SHA-256 of the finished videos of a stage that writes to `out`, by absolute path."""
+    folder = videos_folder(out)
+    return {os.path.abspath(folder / path): digest for path, digest in _read(folder).items()}
 
 
 def list_videos(out: Path, paths: Iterable[str]) -> None:

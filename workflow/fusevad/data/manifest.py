@@ -1,7 +1,8 @@
 """The manifest: the videos, their classes, and the number of frames that decode."""
 
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from fusevad.data.label_tables import (
     read_labels,
     within_videos,
 )
+from fusevad.data.made_videos import hashes_when_made, videos_folder
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv, sha256, write_csv
 from fusevad.parallel import in_processes
@@ -97,7 +99,7 @@ def make_manifest(
     """
 
     def measure(declared: Sequence[Label]) -> Sequence[Video | str]:
-        return check(_decode(declared, workers))
+        return check(_decode(declared, workers, labels.parent))
 
     make_manifest_with(measure, labels, intervals, out_folder, on_bad_video, past_end)
 
@@ -259,14 +261,31 @@ def _warn_of_undefined_metrics(
     tqdm.write(f"warning: {labels}: {found}", file=sys.stderr)
 
 
-def _decode(labels: Sequence[Label], workers: int) -> list[Video | str]:
-    """The outcome of decoding each video, in the order of `labels`."""
+def _decode(labels: Sequence[Label], workers: int, source: Path) -> list[Video | str]:
+    """The outcome of decoding each video, in the order of `labels`.
+
+    Videos that were made here, in `source`, must be as they were made: one with a flipped bit may
+    decode, and all that follows is compared with the manifest.
+    """
     paths = [label.path for label in labels]
     outcomes = in_processes(_probe_one, paths, workers, "decoding videos", "video")
+    made = hashes_when_made(source)
     return [
-        outcome if isinstance(outcome, str) else measured(label, *outcome)
+        _damage(label.path, made, source)
+        or (outcome if isinstance(outcome, str) else measured(label, *outcome))
         for label, outcome in zip(labels, outcomes, strict=True)
     ]
+
+
+def _damage(path: Path, made: Mapping[str, str], source: Path) -> str | None:
+    """Why a video that was made here is not as it was made."""
+    digest = made.get(os.path.abspath(path))
+    if digest is None or not path.is_file() or sha256(path) == digest:
+        return None
+    return (
+        f"{path}: damaged since it was made; delete {videos_folder(source)} and run the workflow"
+        " again"
+    )
 
 
 def _probe_one(path: Path) -> tuple[VideoInfo, str] | str:
