@@ -90,3 +90,9 @@ def test_a_file_of_gigabytes_is_not_read(tmp_path, name):
         file.truncate(3 << 30)  # zeros, which take no room on the disk
     with pytest.raises(FusevadError, match=rf"{name}: .*3221225472 bytes"):
         read_yaml(path)
+
+
+@pytest.mark.parametrize("text", [r'a: "x\0"', r'"x\0": 1', r'[[{a: ["\0"]}]]'])
+def test_a_nul_which_no_path_can_have_is_refused_where_it_is_read(text):
+    with pytest.raises(ValueError, match="a NUL character; remove it"):
+        yaml_text.load(text)

@@ -284,6 +284,15 @@ def test_such_an_archive_is_unpacked_by_hand_as_told(unpack, place):
     assert tree(unpack(b"not asked again", "a.zip", gives=["a"])) == ["a"]
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_zip_members_that_are_decoded_in_whole_blocks_are_refused(unpack, method):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("a.txt", b"a")
+    with pytest.raises(FusevadError, match=r"compressed by (bzip2|lzma)"):
+        unpack(buffer.getvalue())
+
+
 def test_an_encrypted_archive_is_told(unpack):
     content = bytearray(zipped(("a", b"a")))
     for start in (6, content.rindex(b"PK\x01\x02") + 8):  # its flags

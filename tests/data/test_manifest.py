@@ -315,6 +315,12 @@ MANIFEST = (
 )
 
 
+def test_a_spreadsheets_TRUE_is_true(tmp_path):  # noqa: N802
+    path = tmp_path / "manifest.csv"
+    path.write_text(MANIFEST.replace("0,False\nbrawl", "0,TRUE\nbrawl"))
+    assert [video.variable_rate for video in read_manifest(path)] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -327,6 +333,7 @@ MANIFEST = (
         ("fight,30,", "fight,30.5,", "impossible number"),
         ("fight,30,", "fight,1e-300,", "impossible number"),
         ("fight,30,25.0", "fight,30,1e-300", "impossible number"),
+        ("0,False\nbrawl", "0,Truf\nbrawl", "line 2: variable_rate: neither True nor False"),
     ],
 )
 def test_a_foreign_manifest_is_as_strict_as_labels(tmp_path, old, new, message):

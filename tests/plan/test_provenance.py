@@ -77,6 +77,23 @@ def test_an_input_made_with_other_settings_is_refused_and_both_values_named():
     assert not Path("out/two.csv").exists()
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"outputs": {}},
+        {"lineage": {}},
+        {"job": "zzz", "lineage": {}, "outputs": {}},
+    ],
+)
+def test_a_record_that_does_not_speak_of_the_input_vouches_for_nothing(other):
+    plan, first, second = _jobs()
+    _run(plan, first)
+    record = Path(first.record)
+    record.write_text(json.dumps(json.loads(record.read_text()) | other))
+    with pytest.raises(FusevadError, match=r"one\.csv: its record .* is another file's"):
+        _run(plan, second)
+
+
 def test_an_input_that_was_changed_since_is_refused():
     plan, first, second = _jobs()
     _run(plan, first)

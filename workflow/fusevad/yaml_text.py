@@ -72,10 +72,27 @@ def load_old(text: str | bytes) -> Any:
     return _load(text, _OldLoader)
 
 
+def _without_nul(values: Any) -> Any:
+    """The values, if no text in them has the character that ends a path in C.
+
+    Raises:
+        ValueError: one has.
+    """
+    waiting, seen = [values], set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError(f"{value[:40]!r}: a NUL character; remove it")
+        if isinstance(value, Mapping | list) and id(value) not in seen:
+            seen.add(id(value))
+            waiting += [*value, *value.values()] if isinstance(value, Mapping) else value
+    return values
+
+
 def _load(text: str | bytes, loader: type[_OldLoader]) -> Any:
     _check_depth(text)
     try:
-        return yaml.load(text, loader)
+        return _without_nul(yaml.load(text, loader))
     except _UNFIT as error:
         raise ValueError(f"a value that is not of its type ({error})") from error
 

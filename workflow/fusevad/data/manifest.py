@@ -172,6 +172,13 @@ def read_manifest(path: Path) -> list[Video]:
     possible["fps"] &= (numbers["fps"] == 0) | (numbers["fps"] > _LOWEST_RATE)
     if not possible.all(axis=None) or texts.isna().any(axis=None):
         raise FusevadError(f"{path}: an empty cell or an impossible number; make it again")
+    # Spreadsheets write TRUE.
+    varies = frame["variable_rate"].str.lower().map({"true": True, "false": False})
+    if varies.isna().any():
+        line = varies.isna().idxmax() + 2
+        raise FusevadError(
+            f"{path}: line {line}: variable_rate: neither True nor False; correct it"
+        )
     twice = frame["video"][frame["video"].duplicated()]
     if not twice.empty:
         raise FusevadError(f"{path}: video {twice.iloc[0]} is there twice; make it again")
@@ -188,7 +195,7 @@ def read_manifest(path: Path) -> list[Video]:
             width=int(row.width),
             height=int(row.height),
             sha256=row.sha256,
-            variable_rate=row.variable_rate == "True",
+            variable_rate=bool(varies[row.Index]),
         )
         for row in frame.itertuples()
     ]

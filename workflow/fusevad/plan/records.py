@@ -174,10 +174,12 @@ def _checked(job: Assignment, path: str, record: str | None) -> str:
         made = read_record(Path(record))
     except FusevadError as error:
         raise FusevadError(f"{path}: its record {record} is damaged; {again}") from error
+    if not made.lineage or path not in made.outputs:
+        raise FusevadError(f"{path}: its record {record} is another file's; {again}")
     expected = {step: job.lineage.get(step) for step in made.lineage}
     for difference in differences(made.lineage, expected):
         raise FusevadError(f"{path}: made otherwise than configured: {difference}; {again}")
-    if path in made.outputs and made.outputs[path] != FileRecord(found, _size(Path(path))):
+    if made.outputs[path] != FileRecord(found, _size(Path(path))):
         raise FusevadError(f"{path}: changed since it was made (see {record}); {again}")
     return found
 

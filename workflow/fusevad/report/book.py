@@ -43,7 +43,8 @@ def make_book(tables: Sequence[Path], figures: Sequence[Path], out: Path) -> Non
         )
     with tempfile.TemporaryDirectory() as scratch:
         name = out.with_suffix(".tex").name
-        command = ["latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error"]
+        # -norc: a file .latexmkrc is a program, and results may be somebody else's.
+        command = ["latexmk", "-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error"]
         result = subprocess.run(
             [*command, f"-outdir={scratch}", name], cwd=out.parent, capture_output=True, text=True
         )
