@@ -8,7 +8,9 @@ import pytest
 
 from fusevad.errors import FusevadError
 from fusevad.evaluate.settings import AlarmSettings
-from fusevad.report.alarms_table import Footage, found_interval, make_alarms_table
+from fusevad.report.alarm_cells import found_interval
+from fusevad.report.alarm_footage import Footage
+from fusevad.report.alarms_table import make_alarms_table
 from fusevad.report.runs import TableDataset, TableRow
 from fusevad.studies.settings import AlarmTableSettings
 from tests.made_up_tables import write_table

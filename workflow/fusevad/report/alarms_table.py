@@ -1,75 +1,19 @@
 """Alarms an hour: what a detector finds at a stated number of false alarms, and who vouches."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from fusevad.evaluate.alarms import (
-    Track,
-    calibrate,
-    estimate,
-    footage_hours,
-    hours_needed,
-    smoothed,
-)
+from fusevad.evaluate.alarms import hours_needed
 from fusevad.files import write_csv
 from fusevad.report import latex, sheet
-from fusevad.report.alarm_scores import (
-    Judged,
-    TimedVideo,
-    judged,
-    normal_scores,
-    test_scores,
-    timed_videos,
-    tracks,
-)
+from fusevad.report.alarm_cells import alarm_cell
+from fusevad.report.alarm_footage import SOURCES, AlarmVideos, Footage, seed_tracks
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.write_sheet import write_sheet
 from fusevad.studies.settings import FOOTAGE, HELD_OUT, LEARNED, AlarmTableSettings
 
-_RESAMPLES = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Footage:
-    """A data set of normal videos alone.
-
-    Attributes:
-        title: for readers.
-        manifest: its `manifest.csv`.
-    """
-
-    title: str
-    manifest: Path
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Whose scores a threshold comes from.
-
-    Attributes:
-        part: of the scores of normal videos; None for the test's own normal videos.
-        certified: whether the threshold keeps a bound, or only the footage's own rate.
-    """
-
-    name: str
-    label: str
-    part: str | None
-    certified: bool
-
-
-# In the order of the table: from what can be had honestly to what can not.
-SOURCES = (
-    _Source("held-out", "held-out, certified", HELD_OUT, certified=True),
-    _Source("footage", "own footage, certified", FOOTAGE, certified=True),
-    _Source("held-out-estimate", "held-out, estimated", HELD_OUT, certified=False),
-    _Source("learned", "learned from, certified", LEARNED, certified=True),
-    _Source("test", "test's own (optimistic)", None, certified=False),
-)
 _NOTES = (
     "Found: annotated events with an alarm before they end, in percent; in brackets the 95 % "
     "interval of a bootstrap of seeds and videos, crossed. false: alarms that touch no annotated "
@@ -99,10 +43,9 @@ def make_alarms_table(
     """Write events found at stated false alarms an hour as LaTeX that compiles alone, and as CSV.
 
     The CSV has a row for each dataset, experiment, source of the threshold and rate, with block
-    (measured), certified,
-    hours (of footage; the mean over seeds), hours_needed, seeds, threshold, found, low, high (in
-    percent), false_alarms (an hour), delay (seconds), f1_OVERLAP. What the footage can't certify is
-    empty.
+    (measured), certified, hours (of footage; the mean over seeds), hours_needed, seeds, threshold,
+    found, low, high (in percent), false_alarms (an hour), delay (seconds), f1_OVERLAP. What the
+    footage can't certify is empty.
 
     Args:
         name: of the target.
@@ -121,21 +64,14 @@ def make_alarms_table(
     check_protocol(protocol)
     rows = []
     for dataset in datasets:
-        videos = _Videos.of(dataset, footage.get(dataset.key))
+        videos = AlarmVideos.of(dataset, footage.get(dataset.key))
         for row in experiments:
             if dataset.key not in row.runs:
                 continue
             files = dict.fromkeys((HELD_OUT, LEARNED), normals[row.name][dataset.key])
             if dataset.key in footage:
                 files[FOOTAGE] = footage_scores[row.name][dataset.key]
-            seeds = _seed_tracks(row.runs[dataset.key], files, videos, alarms, protocol)
-            for source in SOURCES:
-                if source.part in (None, *files):
-                    rows += [
-                        {"dataset": dataset.key, "experiment": row.name, "method": row.label}
-                        | _cell(seeds, videos.tests, source, rate, alarms)
-                        for rate in alarms.rates
-                    ]
+            rows += _rows(dataset, row, files, videos, alarms, protocol)
     table = pd.DataFrame(rows)
     parts: list[sheet.Part] = [
         sheet.Caption(latex.numbered(name), f"{title}. Protocol: {protocol}.")
@@ -153,143 +89,24 @@ def make_alarms_table(
     write_sheet(parts, out_tex, wide=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Videos:
-    """Videos of a data set: all test videos, normal training videos and further footage."""
-
-    tests: list[TimedVideo]
-    train: list[TimedVideo]
-    footage: list[TimedVideo]
-
-    @classmethod
-    def of(cls, dataset: TableDataset, footage: Footage | None) -> "_Videos":
-        files = dataset.manifest, dataset.intervals
-        return cls(
-            timed_videos(*files, "test"),
-            [video for video in timed_videos(*files, "train") if video.normal],
-            timed_videos(footage.manifest) if footage else [],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _SeedTracks:
-    """Smoothed tracks of one seed: of the test videos, and of normal footage by part."""
-
-    tests: list[Track]
-    footage: Mapping[str | None, list[Track]]
-
-
-def _seed_tracks(
-    run: Path,
+def _rows(
+    dataset: TableDataset,
+    row: TableRow,
     files: Mapping[str, Path],
-    videos: _Videos,
+    videos: AlarmVideos,
     alarms: AlarmTableSettings,
     protocol: str,
-) -> list[_SeedTracks]:
-    parts = {part: normal_scores(path, part) for part, path in files.items()}
-
-    def smooth_tracks(of: Sequence[TimedVideo], scores: pd.DataFrame) -> list[Track]:
-        return [smoothed(track, alarms.events.smoothing) for track in tracks(of, scores)]
-
-    found = []
-    for seed, scores in test_scores(run, protocol).items():
-        tests = smooth_tracks(videos.tests, scores)
-        pairs = zip(videos.tests, tests, strict=True)
-        footage: dict[str | None, list[Track]] = {
-            None: [track for video, track in pairs if video.normal]
-        }
-        for part, by_seed in parts.items():
-            of_part = videos.footage if part == FOOTAGE else videos.train
-            names = set(by_seed[seed]["video"])
-            footage[part] = smooth_tracks([v for v in of_part if v.name in names], by_seed[seed])
-        found.append(_SeedTracks(tests, footage))
-    return found
-
-
-def _cell(
-    seeds: Sequence[_SeedTracks],
-    tests: Sequence[TimedVideo],
-    source: _Source,
-    rate: float,
-    alarms: AlarmTableSettings,
-) -> dict[str, object]:
-    """One row of the CSV."""
-    hours = [footage_hours(seed.footage[source.part]) for seed in seeds]
-    cell: dict[str, object] = {
-        "threshold_from": source.name,
-        "certified": source.certified,
-        "rate": rate,
-        "hours": float(np.mean(hours)),
-        "hours_needed": hours_needed(rate),
-        "seeds": len(seeds),
-    }
-    # The tracks are smoothed already.
-    rules = replace(alarms.events, smoothing=0.0)
-    empty = dict.fromkeys(["threshold", "found", "low", "high", "false_alarms", "delay"], np.nan)
-    empty |= {f"f1_{overlap:g}": np.nan for overlap in alarms.overlaps}
-    if source.certified and min(hours) < hours_needed(rate):
-        return cell | empty
-    choose = calibrate if source.certified else estimate
-    thresholds = [choose(seed.footage[source.part], rate, rules).threshold for seed in seeds]
-    results = [
-        judged(tests, seed.tests, threshold, rules, alarms.overlaps)
-        for seed, threshold in zip(seeds, thresholds, strict=True)
+) -> list[dict[str, object]]:
+    """Rows of the CSV of one experiment on one data set."""
+    run, smoothing = row.runs[dataset.key], alarms.events.smoothing
+    seeds = seed_tracks(run, files, videos, smoothing, protocol)
+    key = {"dataset": dataset.key, "experiment": row.name, "method": row.label}
+    return [
+        key | alarm_cell(seeds, videos.tests, source, rate, alarms)
+        for source in SOURCES
+        if source.part in (None, *files)
+        for rate in alarms.rates
     ]
-    owner = np.repeat(np.arange(len(tests)), [len(video.intervals) for video in tests])
-    found = np.array([result.found for result in results])
-    low, high = found_interval(found, owner)
-    return cell | {
-        "threshold": float(np.mean(thresholds)),
-        "found": 100 * found.mean(),
-        "low": 100 * low,
-        "high": 100 * high,
-        "false_alarms": _rate(results),
-        "delay": _median([delay for result in results for delay in result.delays]),
-        **{
-            f"f1_{overlap:g}": float(np.mean([result.event_f1[overlap] for result in results]))
-            for overlap in alarms.overlaps
-        },
-    }
-
-
-def found_interval(
-    found: NDArray[np.bool_], owner: NDArray[np.intp], seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % interval of the share of events found, over other seeds and other videos.
-
-    Seeds and videos are drawn with replacement, each for itself (crossed): every drawn seed has
-    scored every drawn video, with all its events.
-
-    Args:
-        found: seeds x events.
-        owner: (events,) number of the video that shows each.
-        seed: of the draws.
-    """
-    generator = np.random.default_rng(seed)
-    videos, places = np.unique(owner, return_inverse=True)
-    by_video = np.stack(
-        [np.bincount(places, row, minlength=len(videos)) for row in found.astype(float)]
-    )
-    events = np.bincount(places, minlength=len(videos))
-    drawn_seeds = _draws(generator, len(found))
-    drawn_videos = _draws(generator, len(videos))
-    shares = ((drawn_seeds @ by_video) * drawn_videos).sum(axis=1) / (
-        len(found) * (drawn_videos @ events)
-    )
-    low, high = np.quantile(shares, (0.025, 0.975))
-    return float(low), float(high)
-
-
-def _draws(generator: np.random.Generator, size: int) -> NDArray[np.int64]:
-    return generator.multinomial(size, [1 / size] * size, _RESAMPLES)
-
-
-def _rate(results: Sequence[Judged]) -> float:
-    return sum(r.false_alarms for r in results) / sum(r.normal_hours for r in results)
-
-
-def _median(values: Sequence[float]) -> float:
-    return float(np.median(values)) if len(values) else float("nan")
 
 
 def _tabular(dataset: TableDataset, own: pd.DataFrame, alarms: AlarmTableSettings) -> sheet.Tabular:
