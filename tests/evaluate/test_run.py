@@ -74,3 +74,23 @@ def test_scores_of_another_manifest_are_named(run):
     save_file({"seed-0": scores}, run / "epoch-scores.safetensors", NAMES)
     with pytest.raises(FusevadError, match="scores of 5 test segments, but the manifest has 6"):
         evaluated(run)
+
+
+def test_no_protocol_chooses_an_epoch_of_the_warm_up(run):
+    write_table(run, "intervals", [("brawl", "fight", 16, 32)])
+    # Epoch 0 is perfect on the test videos; the epochs after it are worse and worse.
+    truth = np.array([0, 0, 0, 0, 1, 0], np.float32)
+    ranks = np.linspace(0.1, 0.6, 6, dtype=np.float32)
+    epochs = [truth, ranks, ranks[::-1], -truth]
+    scores = np.repeat(np.stack(epochs)[:, :, None], 3, axis=2)
+    save_file({f"seed-{k}": scores for k in range(2)}, run / "epoch-scores.safetensors", NAMES)
+    assert oracle_epochs(run) == {0}
+    history = pd.read_csv(run / "history.csv")
+    warm_up = (history["epoch"] == 0).astype(int)
+    history.assign(warm_up=warm_up).to_csv(run / "history.csv", index=False)
+    assert oracle_epochs(run) == {1}
+
+
+def oracle_epochs(run) -> set[int]:
+    seeds = evaluated(run)
+    return set(seeds.loc[seeds["protocol"] == "oracle", "epoch"])

@@ -267,6 +267,7 @@ def test_a_phase_has_its_own_losses_and_the_epochs_after_it_those_of_the_run(dat
     warm = small("gaussian", epochs=2, phases=[{"epochs": 1, "loss": {"kl": 0, "norm": 0}}])
     train(warm, data, [0], tmp_path / "warm", workers=1)
     history = pd.read_csv(tmp_path / "warm" / "history.csv")
+    assert history["warm_up"].tolist() == [1, 0]
     assert history["loss_kl"][0] == 0
     assert history["loss_kl"][1] > 0
     without = small("gaussian", epochs=1, loss={"kl": 0, "norm": 0})
@@ -312,7 +313,7 @@ def test_training_on_bins_scores_every_segment(data, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"phases": [{"epochs": 9}]}, "9 epochs of phases in a training of 3"),
+        ({"phases": [{"epochs": 3}]}, "3 epochs of phases in a training of 3; at least one"),
         ({"phases": [{"epochs": 1, "share": 0.5}]}, "a phase has `epochs` or a `share` of them"),
         ({"phases": [{"epochs": 1, "loss": {"kll": 1}}]}, r"phases: loss: kll: unknown.*'kl'"),
         ({"optimizer": {"name": "lion"}}, r"optimizer\.name: 'lion'"),

@@ -343,6 +343,14 @@ def test_ties_in_validation_auc_go_to_the_lower_loss_then_the_earlier_epoch():
     assert best_epoch(rows) == 2
 
 
+def test_validation_does_not_choose_an_epoch_of_the_warm_up():
+    aucs, warm_up = [0.9, 0.8, 0.5, 0.6], [True, True, False, False]
+    pairs = enumerate(zip(aucs, warm_up, strict=True))
+    rows = [EpochRecord(i, {}, auc, 0.1, 0.5, warm) for i, (auc, warm) in pairs]
+    assert best_epoch(rows) == 3
+    assert best_epoch([EpochRecord.from_row(record.row()) for record in rows]) == 3
+
+
 @pytest.mark.parametrize("n", [11, 40, 299])
 def test_long_videos_are_pooled_by_the_mean_of_each_bin(n):
     x = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)

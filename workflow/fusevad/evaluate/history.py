@@ -25,6 +25,8 @@ class EpochRecord:
         within_share: of the variance of the scores of held-out videos, the share within videos;
             needs no labels. Near 0 all segments of a video score alike: the seed has collapsed.
             None: of a run from before it was recorded.
+        warm_up: whether the epoch belongs to a phase of other losses, which no protocol may choose.
+            None: training has no such phases.
     """
 
     epoch: int
@@ -32,10 +34,11 @@ class EpochRecord:
     validation_auc: float
     validation_loss: float
     within_share: float | None = None
+    warm_up: bool | None = None
 
     def row(self) -> dict[str, float | None]:
-        """A row of the table; `loss` is the sum of the terms."""
-        return {
+        """A row of the table; `loss` is the sum of the terms. Only phases add a column `warm_up`."""
+        row: dict[str, float | None] = {
             "epoch": self.epoch,
             "loss": sum(self.terms.values()),
             **{f"{_TERM}{name}": value for name, value in self.terms.items()},
@@ -43,16 +46,27 @@ class EpochRecord:
             "validation_loss": self.validation_loss,
             "within_share": self.within_share,
         }
+        return row if self.warm_up is None else row | {"warm_up": int(self.warm_up)}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "EpochRecord":
         """From a row of the table; other columns are ignored."""
         terms = {k.removeprefix(_TERM): v for k, v in row.items() if k.startswith(_TERM)}
         validation = (row["validation_auc"], row["validation_loss"])
-        share = row.get("within_share", math.nan)
-        return cls(int(row["epoch"]), terms, *validation, None if math.isnan(share) else share)
+        share, warm_up = row.get("within_share", math.nan), row.get("warm_up")
+        return cls(
+            int(row["epoch"]),
+            terms,
+            *validation,
+            None if math.isnan(share) else share,
+            None if warm_up is None else bool(warm_up),
+        )
 
 
 def best_epoch(history: Sequence[EpochRecord]) -> int:
-    """Epoch of the highest validation AUC; ties go to the lower loss, then to the earlier epoch."""
-    return min(history, key=lambda r: (-r.validation_auc, r.validation_loss, r.epoch)).epoch
+    """Epoch of the highest validation AUC; ties go to the lower loss, then to the earlier epoch.
+
+    Epochs of a warm-up are left out: they do not learn what the method is judged by.
+    """
+    eligible = [record for record in history if not record.warm_up]
+    return min(eligible, key=lambda r: (-r.validation_auc, r.validation_loss, r.epoch)).epoch

@@ -95,10 +95,13 @@ def _chosen_epochs(
     records: pd.DataFrame, epochs: NDArray[np.float32], test: LabelledTest, main_metric: str
 ) -> dict[str, int]:
     history = [EpochRecord.from_row(row) for row in records.to_dict("records")]
-    on_test = [test.metric(main_metric, epoch[:, 0]) for epoch in epochs]
-    return dict(
-        zip(PROTOCOLS, (len(epochs) - 1, best_epoch(history), int(np.argmax(on_test))), strict=True)
-    )
+    on_test = {
+        record.epoch: test.metric(main_metric, epochs[record.epoch][:, 0])
+        for record in history
+        if not record.warm_up
+    }
+    best_on_test = max(on_test, key=lambda epoch: on_test[epoch])
+    return dict(zip(PROTOCOLS, (len(epochs) - 1, best_epoch(history), best_on_test), strict=True))
 
 
 def score_rows(

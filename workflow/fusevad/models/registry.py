@@ -150,6 +150,7 @@ METHODS: dict[str, Method] = {
         learns_from=MODALITIES,
         taught=True,
         teachers=("ur-dmu",),
+        version=2,
     ),
     "pi-vad-sound": Method(
         _PI_VAD,
@@ -159,6 +160,7 @@ METHODS: dict[str, Method] = {
         learns_from=(*MODALITIES, "audio"),
         taught=True,
         teachers=("ur-dmu",),
+        version=2,
     ),
     "pi-vad-true": Method(
         _PI_VAD,
@@ -167,6 +169,7 @@ METHODS: dict[str, Method] = {
         PIVADLoss,
         taught=True,
         teachers=("ur-dmu",),
+        version=2,
     ),
     "image-only-distilled": Method(
         "distilled:DistilledImageOnly", ("rgb",), loss=DistillationLoss, taught=True

@@ -120,12 +120,13 @@ class SeedRun:
         self.model.loss = self.phases[epoch]
         terms = self._train(epoch)
         self.scheduler.step()
-        self.history.append(EpochRecord(epoch, terms, *self._validate()))
+        warm_up = epoch < self.settings.warm_up if self.settings.phases else None
+        self.history.append(EpochRecord(epoch, terms, *self._validate(), warm_up))
         tests = self.detector.score(self.data.streams, self.data.test_videos)
         self.columns = tests.columns
         rows = [*tests.segments.values(), torch.empty(0, len(tests.columns))]
         self.scores.append(torch.cat(rows))
-        if best_epoch(self.history) == epoch:
+        if not warm_up and best_epoch(self.history) == epoch:
             self.best = _copy(self.model.state_dict())
 
     def _train(self, epoch: int) -> dict[str, float]:

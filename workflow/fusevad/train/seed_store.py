@@ -179,7 +179,11 @@ class KeptSeed:
 def _digest(history: list[EpochRecord]) -> str:
     # As it is read back: 0 for a loss is 0.0 then.
     plain = parse(list[EpochRecord], [asdict(each) for each in history], "history")
-    return settings_hash({"history": [asdict(each) for each in plain]})
+    rows = [asdict(each) for each in plain]
+    for row in rows:
+        if row["warm_up"] is None:
+            del row["warm_up"]  # records without phases keep the digest that they had before
+    return settings_hash({"history": rows})
 
 
 def _history_of_run(file: Path, seed: int) -> list[EpochRecord]:

@@ -40,7 +40,7 @@ class Optimizer:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Epochs at the start of training with other losses.
+    """Epochs at the start of training with other losses: a warm-up, which no protocol chooses.
 
     Attributes:
         epochs: number of the run's epochs in this phase.
@@ -109,23 +109,25 @@ class TrainSettings:
     test_crops: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
 
     def __post_init__(self) -> None:
-        warm = sum(phase.length(self.epochs) for phase in self.phases)
-        if warm > self.epochs:
+        if self.phases and self.warm_up >= self.epochs:
             raise FusevadError(
-                f"phases: {warm} epochs of phases in a training of {self.epochs}; give `epochs` as"
-                " many or more"
+                f"phases: {self.warm_up} epochs of phases in a training of {self.epochs}; at least"
+                " one epoch must come after them: raise `epochs`"
             )
+
+    @property
+    def warm_up(self) -> int:
+        """Number of epochs in phases."""
+        return sum(phase.length(self.epochs) for phase in self.phases)
 
     def losses_by_epoch(self) -> Iterator[BagLoss]:
         """The weights of the losses of every epoch."""
         source = f"method '{self.method}': phases: loss"
-        count = 0
         for phase in self.phases:
             loss = parse(type(self.loss), asdict(self.loss) | phase.loss, source)
             for _ in range(phase.length(self.epochs)):
                 yield loss
-                count += 1
-        for _ in range(self.epochs - count):
+        for _ in range(self.epochs - self.warm_up):
             yield self.loss
 
 
