@@ -37,7 +37,7 @@ class EpochRecord:
     warm_up: bool | None = None
 
     def row(self) -> dict[str, float | None]:
-        """A row of the table; `loss` is the sum of the terms. Only phases add a column `warm_up`."""
+        """A row of the table; `loss` is the sum of the terms; only phases add `warm_up`."""
         row: dict[str, float | None] = {
             "epoch": self.epoch,
             "loss": sum(self.terms.values()),
