@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,16 @@ from fusevad.cues.shards import CueShard, VideoCues, open_shard
 from fusevad.data.manifest import Video
 from fusevad.errors import FusevadError
 from fusevad.video.pixels import PIXELS_VERSION
+
+
+class Counted(Protocol):
+    """Where the counts of videos come from."""
+
+    def digest(self, video: Video, window: int, threshold: int) -> str:
+        """A hash that changes whenever this cue of a video does."""
+
+    def counts(self, video: Video, window: int, threshold: int) -> Iterator[NDArray[np.uint8]]:
+        """One cue of a video, segment by segment: (256, 340) counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fusevad.cues.count import normalise
-from fusevad.cues.reading import CueShards
+from fusevad.cues.reading import Counted
 from fusevad.cues.settings import CueSettings
 from fusevad.data.manifest import Video, check_unchanged
 from fusevad.video.crops import crop_images
@@ -101,14 +101,14 @@ class CueSource:
 
     crops: tuple[int, ...]
     image_size: int
-    shards: CueShards
+    counted: Counted
     window: int
     threshold: int
     settings: CueSettings
 
     def key(self, video: Video) -> str:
         """A hash that changes whenever the motion cues do."""
-        return self.shards.digest(video, self.window, self.threshold)
+        return self.counted.digest(video, self.window, self.threshold)
 
     def chunks(self, video: Video) -> Iterator[Chunk]:
         """Crops of all segments' cues, float32 in 0..1.
@@ -119,7 +119,7 @@ class CueSource:
         return in_chunks(self._cues(video), len(self.crops))
 
     def _cues(self, video: Video) -> Iterator[tuple[int, np.ndarray]]:
-        counts = self.shards.counts(video, self.window, self.threshold)
+        counts = self.counted.counts(video, self.window, self.threshold)
         for segment, count in enumerate(counts):
             cue = normalise(count, self.window, self.settings)
             yield segment, crop_images(cue, self.crops, self.image_size)

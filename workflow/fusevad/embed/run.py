@@ -60,6 +60,8 @@ def embed_shard(
         FusevadError: bad weights, videos or motion cues.
     """
     cv2.setNumThreads(1)
+    if kind_of(settings.stream).cue(settings.stream) is not None and not cues:
+        raise FusevadError(f"stream {settings.stream}: name the shards of its motion cues")
     videos = shard(read_manifest(manifest), shard_index, shard_count)
     embedder = load_embedder(settings)
     source = open_source(settings, embedder, cues)
@@ -79,10 +81,7 @@ def embed_shard(
         reading_ahead(source, list(todo.values()), workers) as read,
     ):
         for part, (video, chunks) in zip(todo, read, strict=True):
-            vectors = _in_halves(video, _embed_video(video, chunks, embedder, bar))
-            if not kind_of(settings.stream).may_lack:
-                _check_whole(video, settings.stream, vectors)
-            _keep_part(part, vectors)
+            _keep_part(part, embed_video(video, settings.stream, chunks, embedder, bar))
     _join_parts(keys, parts, provenance, out_file)
     shutil.rmtree(progress)
 
@@ -93,6 +92,28 @@ def _progress_bar(stream: str, videos: Sequence[Video], todo: Sequence[Video]) -
     return tqdm(
         total=total, initial=total - left, desc=f"embedding {stream}", unit="segment", smoothing=0
     )
+
+
+def embed_video(
+    video: Video, stream: str, chunks: Iterable[Chunk], embedder: Embedder, bar: tqdm
+) -> np.ndarray:
+    """The embeddings of a video as they are stored: (segments, crops, D) float16.
+
+    Args:
+        video: its number of segments counts.
+        stream: name of the stream.
+        chunks: from the stream's source.
+        embedder: of the stream.
+        bar: counts segments.
+
+    Raises:
+        FusevadError: a segment has nothing of a stream that no segment may lack, or its embedding
+            is not finite.
+    """
+    vectors = _in_halves(video, _embed_video(video, chunks, embedder, bar))
+    if not kind_of(stream).may_lack:
+        _check_whole(video, stream, vectors)
+    return vectors
 
 
 def _embed_video(

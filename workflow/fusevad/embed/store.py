@@ -54,6 +54,24 @@ class EmbeddingStore:
         return crop if self.crops > 1 else 0
 
 
+class HeldEmbeddings(EmbeddingStore):
+    """Embeddings of one stream that are in memory and on no disk."""
+
+    def __init__(self, source: Path, tensors: Mapping[str, Tensor], device: torch.device) -> None:
+        """Hold embeddings.
+
+        Args:
+            source: what messages name.
+            tensors: by video, `segments x crops x D` float16, at least one.
+            device: where they are read.
+        """
+        first = next(iter(tensors.values()))
+        self.index = source
+        self.device = device
+        self.crops, self.dim = first.shape[1:]
+        self._tensors = {video: each.to(device) for video, each in tensors.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Padded:
     """Zero-padded sequences: by stream `B x T x D` float32, `mask` `B x T` of real segments."""

@@ -87,9 +87,15 @@ class TrainedDetector:
         columns: tuple[str, ...] = (SCORE,)
         for names in self._groups(read, videos):
             chunks = read.test_chunks(names, crops, length, minimum)
-            output = self.model(chunks.streams, chunks.mask)
-            columns = columns_of(output)
-            rows = _columns(output)[chunks.mask].float().cpu()
+            parts = []
+            # A long video has any number of chunks, and memory is for a few.
+            for start in range(0, len(chunks.mask), _ROWS_PER_BATCH):
+                of = slice(start, start + _ROWS_PER_BATCH)
+                mask = chunks.mask[of]
+                output = self.model({role: x[of] for role, x in chunks.streams.items()}, mask)
+                columns = columns_of(output)
+                parts.append(_columns(output)[mask].float().cpu())
+            rows = torch.cat(parts)
             lengths = [read.length(name) * len(crops) for name in names]
             for name, part in zip(names, rows.split(lengths), strict=True):
                 found[name] = part.unflatten(0, (len(crops), -1)).mean(dim=0)

@@ -116,6 +116,7 @@ STAGES = {
             "evaluate/flops.py",
             "evaluate/score_table.py",
             "evaluate/settings.py",
+            "evaluate/timed_videos.py",
         ),
         version=3,
     ),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fusevad.cues.decoded import DecodedCues
 from fusevad.cues.reading import CueShards
 from fusevad.cues.settings import MotionCue
 from fusevad.embed.embedder import Embedder, clip_provenance
@@ -31,17 +32,16 @@ def load_embedder(settings: EmbedSettings) -> Embedder:
 
 
 def open_source(settings: EmbedSettings, embedder: Embedder, cues: Sequence[Path]) -> CueSource:
-    """One motion cue a segment, cropped for the tower.
+    """One motion cue a segment, cropped for the tower; without shards, counted from the videos.
 
     Raises:
-        FusevadError: bad motion cues, or none.
+        FusevadError: bad motion cues, or those of a camera without shards.
     """
-    if not cues:
-        raise FusevadError(f"stream {settings.stream}: name the shards of its motion cues")
+    counted = CueShards(cues, settings.cues.definition) if cues else DecodedCues(settings.cues)
     return CueSource(
         settings.crops,
         embedder.segment.shape[1],
-        CueShards(cues, settings.cues.definition),
+        counted,
         *window_and_threshold(settings),
         settings.cues,
     )

@@ -1,0 +1,100 @@
+"""Scores of videos with the times of their segments, as alarms need them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fusevad.data.manifest import read_manifest
+from fusevad.data.truth import read_anomalies
+from fusevad.errors import FusevadError
+from fusevad.evaluate.alarms import Floats, Track
+from fusevad.evaluate.score_table import read_score_table
+
+_SCORE_COLUMNS = ["video", "segment", "start", "end", "score"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimedVideo:
+    """A video of the manifest with the times of its frames and of its annotated intervals.
+
+    Attributes:
+        edges: (frames + 1,) seconds.
+        intervals: start and end of each in seconds.
+    """
+
+    name: str
+    normal: bool
+    edges: Floats
+    intervals: tuple[tuple[float, float], ...]
+
+    def track(self, scores: pd.DataFrame) -> Track:
+        """The scores of this video's segments, in their order, with their times.
+
+        Raises:
+            FusevadError: they do not cover the video.
+        """
+        bounds = np.append(scores["start"].to_numpy(), len(self.edges) - 1)
+        if bounds[0] != 0 or not np.array_equal(bounds[1:], scores["end"].to_numpy()):
+            raise FusevadError(f"video {self.name}: scores do not cover it; evaluate the run again")
+        return Track(scores["score"].to_numpy(np.float64), self.edges[bounds])
+
+
+def timed_videos(
+    manifest: Path, intervals: Path | None = None, split: str | None = None
+) -> list[TimedVideo]:
+    """Videos with their times, in the manifest's order.
+
+    Args:
+        manifest: `manifest.csv` of the data set.
+        intervals: its `intervals.csv`; None for normal footage.
+        split: of the videos; None for all of them.
+
+    Raises:
+        FusevadError: the manifest has no frame rates, as one that was made from features.
+    """
+    videos = read_manifest(manifest)
+    anomalies = read_anomalies(intervals, videos) if intervals else {}
+    found = []
+    for video in videos:
+        if split not in (None, video.split):
+            continue
+        if not (video.fps or video.variable_rate):
+            raise FusevadError(
+                f"{manifest}: no frame rates, so no alarms an hour; make the manifest from the"
+                " videos"
+            )
+        edges = video.edges()
+        spans = anomalies.get(video.name, ())
+        times = tuple((float(edges[each.start]), float(edges[each.end])) for each in spans)
+        found.append(TimedVideo(video.name, not video.anomalous, edges, times))
+    return found
+
+
+def tracks(videos: Sequence[TimedVideo], scores: pd.DataFrame) -> list[Track]:
+    """The track of each video, from one seed's scores.
+
+    Raises:
+        FusevadError: a video has none.
+    """
+    by_name = {str(name): part for name, part in scores.groupby("video", sort=False)}
+    missing = [video.name for video in videos if video.name not in by_name]
+    if missing:
+        raise FusevadError(f"video {missing[0]}: no scores; evaluate the run again")
+    return [video.track(by_name[video.name].sort_values("segment")) for video in videos]
+
+
+def normal_scores(path: Path, part: str) -> dict[int, pd.DataFrame]:
+    """The scores of the normal videos of a part, by seed.
+
+    Raises:
+        FusevadError: there is no such file, or it is no table of scores.
+    """
+    return by_seed(read_score_table(path, "part", part))
+
+
+def by_seed(scores: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """A table of scores, divided by seed."""
+    return {int(str(s)): own[_SCORE_COLUMNS] for s, own in scores.groupby("seed")}
