@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusevad.evaluate.alarms import calibrate, estimate, footage_hours, hours_needed
+from fusevad.evaluate.timed_videos import TimedVideo
 from fusevad.report.alarm_footage import SeedTracks, Source
-from fusevad.report.alarm_scores import Judged, TimedVideo, judged
+from fusevad.report.alarm_scores import Judged, judged
 from fusevad.studies.settings import AlarmTableSettings
 
 _RESAMPLES = 2000

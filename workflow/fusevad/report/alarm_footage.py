@@ -7,13 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.evaluate.alarms import Track, smoothed
-from fusevad.report.alarm_scores import (
-    TimedVideo,
-    normal_scores,
-    test_scores,
-    timed_videos,
-    tracks,
-)
+from fusevad.evaluate.timed_videos import TimedVideo, normal_scores, timed_videos, tracks
+from fusevad.report.alarm_scores import test_scores
 from fusevad.report.runs import TableDataset
 from fusevad.studies.settings import FOOTAGE, HELD_OUT, LEARNED
 

@@ -5,26 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-<<<<<<< HEAD
 from fusevad.evaluate.alarms import hours_needed
 from fusevad.files import write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.alarm_cells import alarm_cell
 from fusevad.report.alarm_footage import SOURCES, AlarmVideos, Footage, seed_tracks
-=======
-from fusevad.evaluate.alarms import (
-    Track,
-    calibrate,
-    estimate,
-    footage_hours,
-    hours_needed,
-    smoothed,
-)
-from fusevad.evaluate.timed_videos import TimedVideo, normal_scores, timed_videos, tracks
-from fusevad.files import write_csv
-from fusevad.report import latex, sheet
-from fusevad.report.alarm_scores import Judged, judged, test_scores
->>>>>>> 367bc0a (Videos can be embedded and scored in memory: cues counted while decoding, chunks scored in bounded batches, times with one decode)
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.write_sheet import write_sheet
 from fusevad.studies.settings import FOOTAGE, HELD_OUT, LEARNED, AlarmTableSettings
