@@ -7,84 +7,29 @@ import pandas as pd
 import pytest
 
 from fusevad.errors import FusevadError
-from fusevad.evaluate.settings import AlarmSettings
 from fusevad.report.alarm_cells import found_interval
 from fusevad.report.alarm_footage import Footage
+from fusevad.report.alarm_transfers import Transfer
 from fusevad.report.alarms_table import make_alarms_table
-from fusevad.report.runs import TableDataset, TableRow
-from fusevad.studies.settings import AlarmTableSettings
+from fusevad.report.runs import TableRow
+from tests.made_up_alarms import ALARMS, FPS, SEGMENTS, alarms_dataset, calm, frame, write_alarms
 from tests.made_up_tables import write_table
-
-FPS, SEGMENTS = 16, 1800  # a segment is a second, a video half an hour
-PLAIN = AlarmSettings(smoothing=0, release=1, shortest=0, gap=0)
-ALARMS = AlarmTableSettings(rates=(1, 5, 20), overlaps=(0.2, 0.5), judged_at=5, events=PLAIN)
-# Peaks of normal videos, a second each: at 5 an hour the test's own may have 5, so 0.6 is the
-# lowest threshold; at 1 an hour one, so 0.9; at 20 an hour all ten, so 0.5.
-CALM = {"calm0": (0.9, 0.8, 0.7, 0.65, 0.6), "calm1": (0.5,) * 5}
-# Of the events at seconds 100 to 140 and 1000 to 1040 the first is seen from 110 to 140 with 0.75.
-EVENTS = [(100, 140), (1000, 1040)]
-
-
-def frame(video: str, scores: np.ndarray, **more: object) -> pd.DataFrame:
-    starts = 16 * np.arange(len(scores))
-    columns = {"segment": np.arange(len(scores)), "start": starts, "end": starts + 16}
-    return pd.DataFrame({"video": video} | columns | {"score": scores} | more)
-
-
-def calm(peaks: tuple[float, ...]) -> np.ndarray:
-    scores = np.full(SEGMENTS, 0.1)
-    scores[50 : 50 + 100 * len(peaks) : 100] = peaks
-    return scores
-
-
-def fight() -> np.ndarray:
-    scores = np.full(SEGMENTS, 0.1)
-    scores[110:140] = 0.75
-    return scores
 
 
 @pytest.fixture
 def folder(tmp_path):
-    names = [(name, "test", "normal") for name in CALM] + [("fight0", "test", "fight")]
-    names += [(f"train{k}", "train", "normal") for k in range(8)]
-    frames = 16 * SEGMENTS
-    rows = [(n, f"{n}.mp4", split, c, frames, FPS, 320, 240, "0") for n, split, c in names]
-    write_table(tmp_path, "manifest", rows)
-    spans = [("fight0", "fight", 16 * start, 16 * end) for start, end in EVENTS]
-    write_table(tmp_path, "intervals", spans)
-    write_table(tmp_path, "skipped")
-    tests = [frame(name, calm(peaks)) for name, peaks in CALM.items()] + [frame("fight0", fight())]
-    scores = [part.assign(seed=s, protocol="validation") for s in (0, 1) for part in tests]
-    pd.concat(scores).to_parquet(tmp_path / "scores.parquet", index=False)
-    # Two videos held out, so one hour: it can certify 5 and 20 an hour, and not 1.
-    normal = [
-        frame(f"train{k}", calm((0.55,)), seed=s, part="held-out" if k < 2 else "learned")
-        for s in (0, 1)
-        for k in range(8)
-    ]
-    pd.concat(normal).to_parquet(tmp_path / "normal.parquet", index=False)
+    write_alarms(tmp_path)
     return tmp_path
 
 
 def table(folder, alarms=ALARMS, footage=None):
-    dataset = TableDataset(
-        key="rendered",
-        title="Rendered",
-        metrics=("AUC",),
-        manifest=folder / "manifest.csv",
-        intervals=folder / "intervals.csv",
-        skipped=folder / "skipped.csv",
-        crops=1,
-        frame_stride=16,
-    )
     rows = [TableRow("Gating", "gating", {"rendered": folder})]
     normals = {"gating": {"rendered": folder / "normal.parquet"}}
     files = folder / "alarms.tex", folder / "alarms.csv"
     own = {"rendered": footage} if footage else {}
     scores = {"gating": {"rendered": folder / "footage.parquet"}} if footage else {}
-    make_alarms_table(
-        "alarms", "Alarms", rows, [dataset], normals, own, scores, alarms, "validation", *files
-    )
+    arguments = rows, [alarms_dataset(folder)], normals, own, scores, (), alarms, "validation"
+    make_alarms_table("alarms", "Alarms", *arguments, *files)
     cells = pd.read_csv(files[1]).set_index(["threshold_from", "rate"])
     return cells, files[0].read_text()
 
@@ -140,6 +85,64 @@ def test_what_the_held_out_footage_can_not_certify_is_empty_and_said(folder):
     assert certified["threshold"] > 0.55 and certified["found"] == 50
     # 20 an hour allow both.
     assert cells.loc[("held-out", 20), "threshold"] == pytest.approx(0.55)
+
+
+@pytest.fixture
+def moved(folder, tmp_path):
+    """Two data sets, and the run on the first tested on the second."""
+    other = tmp_path / "other"
+    other.mkdir()
+    write_alarms(other)
+    tests = pd.read_parquet(other / "scores.parquet").drop(columns="protocol").assign(part="test")
+    # Four hours of normal training videos that this run has not seen, with eight peaks of 0.7.
+    unseen = [
+        frame(f"train{k}", calm((0.7,)), seed=s, part="unseen") for s in (0, 1) for k in range(8)
+    ]
+    pd.concat([tests, *unseen]).to_parquet(other / "transferred.parquet", index=False)
+    places = {"rendered": folder, "other": other}
+    rows = [TableRow("Gating", "gating", places)]
+    normals = {"gating": {key: place / "normal.parquet" for key, place in places.items()}}
+    transfer = Transfer("gating", "rendered", "other", {"other": other / "transferred.parquet"})
+    datasets = [alarms_dataset(place, key) for key, place in places.items()]
+    files = tmp_path / "moved.tex", tmp_path / "moved.csv"
+    arguments = rows, datasets, normals, {}, {}, [transfer], ALARMS, "validation"
+    make_alarms_table("alarms", "Alarms", *arguments, *files)
+    return pd.read_csv(files[1]), files[0].read_text()
+
+
+def test_on_other_data_a_threshold_comes_from_normal_videos_of_either_data_set(moved):
+    cells, text = moved
+    own = cells[cells["block"] == "transfer"].set_index(["threshold_from", "rate"])
+    assert set(own["trained_on"]) == {"rendered"} and set(own["dataset"]) == {"other"}
+    normal_hours = (3 * SEGMENTS - 80) / 3600
+    # The held-out hour has two peaks of 0.55, of which 5 an hour allow one: all five peaks of the
+    # test videos' normal halves are false alarms.
+    held_out = own.loc[("held-out", 5)]
+    assert held_out["threshold"] > 0.55 and held_out["hours"] == 1
+    assert held_out["false_alarms"] == pytest.approx(5 / normal_hours)
+    # Four hours with eight peaks of 0.7: 5 an hour allow all of them, 1 an hour none.
+    assert own.loc[("unseen", 1), "hours"] == 4
+    assert own.loc[("unseen", 5), "threshold"] == pytest.approx(0.7)
+    assert own.loc[("unseen", 5), "false_alarms"] == pytest.approx(3 / normal_hours)
+    assert own.loc[("unseen", 1), "false_alarms"] == pytest.approx(2 / normal_hours)
+    assert own.loc[("unseen", 1), "found"] == 50
+    assert "On other data." in text and "Rendered $\\rightarrow$ Other" in text
+
+
+def test_a_run_on_its_own_data_is_judged_the_same_beside_transfers(moved, folder):
+    cells, _ = moved
+    both = cells[(cells["block"] == "measured") & (cells["dataset"] == "rendered")]
+    alone = table(folder)[0].reset_index()
+    pd.testing.assert_frame_equal(both.reset_index(drop=True)[alone.columns], alone)
+
+
+def test_normal_videos_that_nobody_scored_vouch_for_nothing(folder):
+    scores = pd.read_parquet(folder / "normal.parquet")
+    scores[scores["part"] == "learned"].to_parquet(folder / "normal.parquet", index=False)
+    cells, _ = table(folder)
+    for source in ("held-out", "held-out-estimate"):
+        assert cells.loc[source, "hours"].eq(0).all()
+        assert cells.loc[source, "found"].isna().all()
 
 
 def test_a_manifest_without_frame_rates_is_one_line(folder):

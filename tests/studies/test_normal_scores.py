@@ -65,7 +65,7 @@ def test_other_footage_is_scored_whole_and_is_no_part_of_training(world, tmp_pat
     normal = [line for line in lines if ",normal," in line]
     (tmp_path / "manifest.csv").write_text("\n".join([lines[0], *normal]) + "\n")
     out = tmp_path / "footage.parquet"
-    settings = NormalScoresSettings("last", footage=True)
+    settings = NormalScoresSettings("last", "footage")
     arguments = world.run, tmp_path / "manifest.csv", world.streams, settings, out
     score_normal_videos(*arguments, workers=1)
     found = pd.read_parquet(out)
@@ -75,7 +75,20 @@ def test_other_footage_is_scored_whole_and_is_no_part_of_training(world, tmp_pat
 
 
 def test_footage_with_an_anomaly_certifies_nothing(world, tmp_path):
-    settings = NormalScoresSettings("last", footage=True)
+    settings = NormalScoresSettings("last", "footage")
     arguments = world.run, world.manifest, world.streams, settings, tmp_path / "footage.parquet"
     with pytest.raises(FusevadError, match="is not normal; footage that certifies alarms must be"):
         score_normal_videos(*arguments, workers=1)
+
+
+def test_of_another_data_set_test_videos_and_normal_training_videos_are_scored(world, tmp_path):
+    out = tmp_path / "other.parquet"
+    settings = NormalScoresSettings("last", "other")
+    score_normal_videos(world.run, world.manifest, world.streams, settings, out, workers=1)
+    found = pd.read_parquet(out)
+    videos = read_manifest(world.manifest)
+    tests = {video.name for video in videos if video.split == "test"}
+    normal = {v.name for v in videos if v.split == "train" and not v.anomalous}
+    for _, own in found.groupby("seed"):
+        assert set(own.loc[own["part"] == "test", "video"]) == tests
+        assert set(own.loc[own["part"] == "unseen", "video"]) == normal

@@ -1,4 +1,4 @@
-"""The table of all methods on two tiny data sets of one encoder, by the real `snakemake`."""
+"""The tables of methods and of alarms on two tiny data sets of one encoder, by real `snakemake`."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.workflow_runs import copy_project, copy_tiny_data, run
 pytestmark = pytest.mark.timeout(2400)
 
 OVER = ("--configfile", "config/tiny.yaml", "two.yaml")
-TARGETS = ("results/two/methods.tex", "results/two/leaderboard.json")
+TARGETS = ("results/two/methods.tex", "results/two/leaderboard.json", "results/two/alarms.tex")
 RUNS = "results/two/rendered-tiny/runs"
 
 
@@ -23,9 +23,10 @@ def finished(root, tiny_made, tmp_path_factory) -> Path:
     """A copy of the project with the table made, of two methods, and what it is made from."""
     folder = copy_project(root, tmp_path_factory.mktemp("methods"))
     copy_tiny_data(tiny_made, folder)
-    table = folder / "config/tables/methods.yaml"
-    values = yaml.safe_load(table.read_text()) | {"experiments": ["concat", "mil"]}
-    table.write_text(yaml.safe_dump(values))
+    for name, experiments in (("methods", ["concat", "mil"]), ("alarms", ["concat"])):
+        table = folder / f"config/tables/{name}.yaml"
+        values = yaml.safe_load(table.read_text()) | {"experiments": experiments}
+        table.write_text(yaml.safe_dump(values))
     tiny = yaml.safe_load((folder / "config/datasets/rendered-tiny.yaml").read_text())
     tiny["render"]["seed"] += 1
     other = folder / "config/datasets/rendered-other.yaml"
@@ -54,6 +55,20 @@ def test_every_method_is_searched_run_and_tested_on_the_other_data_set(finished)
         assert chosen in set(rows.learning_rate)
         record = finished / RUNS / f"{method}.searched/history.provenance.json"
         assert json.loads(record.read_text())["found"] == {"learning_rate": chosen}
+
+
+def test_alarms_on_the_other_data_set_have_thresholds_of_either(finished):
+    table = pd.read_csv(finished / "results/two/alarms.csv")
+    moved = table[table.block == "transfer"]
+    assert set(zip(moved.trained_on, moved.dataset, strict=True)) == {
+        ("rendered-tiny", "rendered-other"),
+        ("rendered-other", "rendered-tiny"),
+    }
+    for _, own in moved.groupby("dataset"):
+        assert {"held-out", "unseen", "unseen-estimate", "test"} <= set(own.threshold_from)
+        # All normal training videos of the other data set are more than a tenth of one's own.
+        hours = own.groupby("threshold_from").hours.mean()
+        assert hours["unseen"] > hours["held-out"]
 
 
 def test_the_leaderboard_fits_its_schema_and_speeds_name_the_machine(finished):

@@ -96,7 +96,7 @@ def project(root, tiny_made, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def finished(project) -> Path:
     """The project with all tables, figures and the claims made, by one call."""
-    figures = ["figure2", "figure3", "figure4-rendered-tiny", "confusion-rendered-tiny"]
+    figures = ["figure2", "figure3", "figure4-rendered-tiny", "confusion-rendered-tiny", "alarms"]
     targets = ["results/few/claims.md", *(f"results/few/{name}.tex" for name in TABLES)]
     targets += [f"results/few/figures/{name}.pdf" for name in figures]
     targets += ["results/few/all.pdf"] if LATEXMK else []

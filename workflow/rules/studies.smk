@@ -69,6 +69,33 @@ rule study_footage:
         " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
+# The runs of a data set score the test videos and the normal ones of another.
+rule study_alarms_elsewhere:
+    input:
+        unpack(inputs_of("study-alarms/{dataset}/{trained_on}/{experiment}/{videos}")),
+    output:
+        f"{HOME}/{{dataset}}/studies/transferred/{{trained_on}}/{{experiment}}.{{videos}}.parquet",
+    log:
+        f"{HOME}/{{dataset}}/logs/study-alarms-{{trained_on}}-{{experiment}}-{{videos}}.log",
+    benchmark:
+        f"{HOME}/{{dataset}}/benchmarks/study-alarms-{{trained_on}}-{{experiment}}-{{videos}}.tsv"
+    wildcard_constraints:
+        trained_on=JOBS.one_of(CONFIG.datasets),
+        experiment=JOBS.one_of(STUDIES.of_study("alarms")),
+        videos="other|footage",
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: len(CONFIG.seeds)
+    params:
+        streams=lambda w: JOBS.stream_options(
+            STUDIES.scored_dataset(w.dataset, w.videos), w.experiment
+        ),
+        run=subpath(input.run, parent=True),
+    shell:
+        "fusevad study-alarms {params.run:q} --manifest {input.manifest:q} {params.streams:q}"
+        " --settings {input.settings:q} --workers {threads:q} {output:q} 2>&1 | tee {log:q} >&2"
+
+
 rule study_locality:
     input:
         unpack(inputs_of("study-locality/{dataset}/{experiment}")),
@@ -224,6 +251,30 @@ rule confusion:
         "../../envs/fusevad.yaml"
     shell:
         "fusevad report confusion --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
+
+
+rule alarms_figure:
+    input:
+        unpack(inputs_of("report/figures/{table}")),
+    output:
+        report(
+            f"{HOME}/figures/{{table}}.pdf",
+            caption="../report/alarms.rst",
+            category="Studies",
+            labels={"what": "Events found, {table}"},
+        ),
+        f"{HOME}/figures/{{table}}.png",
+    log:
+        f"{HOME}/logs/figure-{{table}}.log",
+    benchmark:
+        f"{HOME}/benchmarks/figure-{{table}}.tsv"
+    wildcard_constraints:
+        table=JOBS.one_of(STUDIES.alarm_tables),
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad report alarms-figure --settings {input.settings:q} {output:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule figure3:

@@ -125,6 +125,21 @@ class Jobs(RunJobs):
         name = self.config.ablations[table].published
         return [f"config/published/{name}"] if name else []
 
+    def same_encoders(self, first: str, second: str, experiment: str) -> bool:
+        """Whether runs on one of two data sets can be tested on the other."""
+        one, other = self.config.datasets[first], self.config.datasets[second]
+        # Splits of the same recorded videos: one trains on what the other tests on.
+        if first == second or (one.source == other.source and one.origin != "render"):
+            return False
+        if {first, second} & set(self.config.features):
+            layouts = [self.config.features.get(key, {}).get("layout") for key in (first, second)]
+            return layouts[0] == layouts[1]
+        # A tower that is learned is each data set's own.
+        return all(
+            self.encoder_weights(first, stream) == self.encoder_weights(second, stream)
+            for stream in self.config.streams(experiment).values()
+        )
+
     def timelines(self, dataset: str, experiment: str) -> dict[str, Any]:
         """Settings of `fusevad report timelines`."""
         cue = self.config.experiments[experiment].motion_cue

@@ -104,23 +104,8 @@ class MethodJobs:
             self.measured(key, name) | {"dataset": key}
             for key in self.jobs.config.datasets
             for name in self.experiments(key)
-            if name in self.experiments(target) and self._same_encoders(key, target, name)
+            if name in self.experiments(target) and self.jobs.same_encoders(key, target, name)
         ]
-
-    def _same_encoders(self, first: str, second: str, experiment: str) -> bool:
-        config = self.jobs.config
-        one, other = config.datasets[first], config.datasets[second]
-        # Splits of the same recorded videos: one trains on what the other tests on.
-        if first == second or (one.source == other.source and one.origin != "render"):
-            return False
-        if {first, second} & set(config.features):
-            layouts = [config.features.get(key, {}).get("layout") for key in (first, second)]
-            return layouts[0] == layouts[1]
-        # A tower that is learned is each data set's own.
-        return all(
-            self.jobs.encoder_weights(first, stream) == self.jobs.encoder_weights(second, stream)
-            for stream in config.streams(experiment).values()
-        )
 
     def transferred(self) -> list[str]:
         """Data sets on which runs on others are tested."""

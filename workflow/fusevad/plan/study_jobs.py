@@ -8,7 +8,7 @@ from typing import Any
 
 from fusevad.config.claims import needed_experiments
 from fusevad.config.paper import IEF_VAD, PAPERS
-from fusevad.plan.jobs import Jobs
+from fusevad.plan.alarm_jobs import AlarmJobs
 
 # Inputs of a study's table: files of the data set's studies, of its runs, of the data set.
 _STUDY_FILES = {
@@ -35,10 +35,8 @@ _DATA_FILES = {
 
 
 @dataclass(frozen=True, slots=True)
-class StudyJobs:
+class StudyJobs(AlarmJobs):
     """Paths and settings of all studies of a configuration."""
-
-    jobs: Jobs
 
     def settings(self, study: str, dataset: str) -> dict[str, Any]:
         """Settings of `fusevad study-STUDY`: masking, noise, attention or equivalence."""
@@ -51,7 +49,7 @@ class StudyJobs:
             embed = self.jobs.embed(dataset, stream)
             values |= {name: embed[name] for name in ("stream", "encoder", "cues")}
         else:
-            values["protocol"] = self._protocol_with_weights
+            values["protocol"] = self.protocol_with_weights
         if study == "noise":
             values["embed"] = self.jobs.embed(dataset, stream)
         return values
@@ -89,10 +87,6 @@ class StudyJobs:
             found.setdefault(dataset.source, {}).setdefault(split, key)
         return found
 
-    def table_datasets(self, table: str) -> list[str]:
-        """Data sets that a table of a study shows."""
-        return self.jobs.shown(self.jobs.config.study_tables[table].get("paper", ()))
-
     def makes_table(self, table: str) -> bool:
         """Whether all data sets of a study's table have the streams of its rows."""
         names = self.jobs.config.study_tables[table].get("experiments", ())
@@ -124,12 +118,10 @@ class StudyJobs:
         files += [
             f"results/{key}/{name}.csv" for key in keys for name in _DATA_FILES.get(study, ())
         ]
-        if study in ("alarms", "locality"):
-            found = self.normals(table) if study == "alarms" else self.locality(table)
-            files += [file for own in found.values() for file in own.values()]
+        if study == "locality":
+            files += [file for own in self.locality(table).values() for file in own.values()]
         if study == "alarms":
-            files += [file for own in self.footage_scores(table).values() for file in own.values()]
-            files += [data["manifest"] for data in self.footage(table).values()]
+            files += self.alarm_files(table)
         if study in _STUDY_FILES:
             files += [self.study_file(key, _STUDY_FILES[study]) for key in keys]
         return files
@@ -191,20 +183,14 @@ class StudyJobs:
         published = next(iter(self.published(table)), None)
         match study:
             case "alarms":
-                return {
-                    "normals": self.normals(table),
-                    "footage": self.footage(table),
-                    "footage_scores": self.footage_scores(table),
-                    "alarms": config.studies["alarms"],
-                    "protocol": self._protocol_with_weights,
-                }
+                return self.alarms(table)
             case "locality":
-                return {"studies": self.locality(table), "protocol": self._protocol_with_weights}
+                return {"studies": self.locality(table), "protocol": self.protocol_with_weights}
             case "classes" | "localisation":
                 return {"published": published, "protocol": config.protocol}
             case "noise" | "masking":
                 experiment = self.jobs.row(config.study_experiment)
-                protocol = self._protocol_with_weights
+                protocol = self.protocol_with_weights
                 return {"published": published, "protocol": protocol, "experiment": experiment}
             case "attention":
                 return {"published": published}
@@ -218,48 +204,9 @@ class StudyJobs:
                 return studies | {"protocol": config.protocol}
         return {}
 
-    def normals(self, table: str) -> dict[str, dict[str, str]]:
-        """Scores of the normal training videos, by experiment and data set of a table."""
-        return self._by_experiment(table, "normal-scores/{}.parquet")
-
-    def footage(self, table: str) -> dict[str, dict[str, str]]:
-        """Title and manifest of the normal footage of a table's data sets that have any."""
-        config = self.jobs.config
-        return {
-            key: {"title": footage.title, "manifest": self.jobs.manifest(footage.key)}
-            for key, footage in config.footage.items()
-            if key in self.table_datasets(table)
-        }
-
-    def footage_scores(self, table: str) -> dict[str, dict[str, str]]:
-        """Scores of that footage, by experiment and data set."""
-        found = self._by_experiment(table, "footage/{}.parquet")
-        with_any = self.footage(table)
-        return {
-            name: {key: file for key, file in files.items() if key in with_any}
-            for name, files in found.items()
-        }
-
-    def _by_experiment(self, table: str, file: str) -> dict[str, dict[str, str]]:
-        """A study's file of each experiment and data set of a table; `{}` is the experiment."""
-        config = self.jobs.config
-        return {
-            name: {
-                key: self.study_file(key, file.format(name))
-                for key in self.table_datasets(table)
-                if config.runs(key, name)
-            }
-            for name in config.study_tables[table]["experiments"]
-        }
-
     def locality(self, table: str) -> dict[str, dict[str, str]]:
         """Files of the study of locality, by experiment and data set of a table."""
-        return self._by_experiment(table, "locality/{}.csv")
-
-    @property
-    def weights_settings(self) -> dict[str, Any]:
-        """Settings of `fusevad study-alarms` and `study-locality`."""
-        return {"protocol": self._protocol_with_weights}
+        return self.by_experiment(table, "locality/{}.csv")
 
     def of_study(self, study: str) -> list[str]:
         """Experiments that the tables of a study show."""
@@ -281,7 +228,7 @@ class StudyJobs:
                 key: self.study_file(key, "masking-dimensions.csv") for key in config.datasets
             },
             "datasets": [self.jobs.table_dataset(key) for key in config.datasets],
-            "protocol": self._protocol_with_weights,
+            "protocol": self.protocol_with_weights,
         }
 
     @property
@@ -335,16 +282,3 @@ class StudyJobs:
             "studies": {key: self.studies(key) for key in config.datasets},
             "protocol": config.protocol,
         }
-
-    @property
-    def _protocol_with_weights(self) -> str:
-        """The protocol whose weights the studies use: training keeps none for `oracle`."""
-        return "last" if self.jobs.config.protocol == "last" else "validation"
-
-    def study_file(self, dataset: str, name: str) -> str:
-        """A file of the studies of a data set."""
-        return f"{self.studies(dataset)}/{name}"
-
-    def studies(self, dataset: str) -> str:
-        """The folder of the studies of a data set."""
-        return f"{self.jobs.config.home}/{dataset}/studies"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from fusevad.plan.alarm_jobs import AlarmTransfer
 from fusevad.plan.lineage import Files, Job
 from fusevad.plan.method_jobs import SPEED, STUDY, TRANSFER, MethodJobs
 from fusevad.plan.report_stages import figure, report, table, truth_of
@@ -27,9 +28,14 @@ def studies(jobs: StudyJobs) -> Iterator[Job]:
     """Studies, their tables and figures, the paper's claims, and the book of all tables."""
     for key in jobs.jobs.config.datasets:
         yield from _of_dataset(jobs, key)
+    for transfer in jobs.alarm_transfers():
+        for videos in jobs.elsewhere(transfer):
+            yield _transferred_scores(jobs, transfer, videos)
     for key in jobs.with_released_split:
         yield _leaks(jobs, key)
     yield from _shown(jobs)
+    for name in filter(jobs.makes_table, jobs.alarm_tables):
+        yield _alarms_figure(jobs, name)
     yield from _methods(MethodJobs(jobs.jobs))
     yield _claims(jobs)
     tables, figures = book_files(jobs)
@@ -115,7 +121,7 @@ def _footage_scores(jobs: StudyJobs, key: str, experiment: str) -> Job:
     return Job(
         f"study-footage/{key}/{experiment}",
         "study-alarms",
-        {**jobs.weights_settings, "footage": True},
+        {**jobs.weights_settings, "videos": "footage"},
         {
             "manifest": plain.manifest(footage),
             **_run_reads(jobs, key, experiment),
@@ -124,6 +130,33 @@ def _footage_scores(jobs: StudyJobs, key: str, experiment: str) -> Job:
         },
         (jobs.study_file(key, f"footage/{experiment}.parquet"),),
     )
+
+
+def _transferred_scores(jobs: StudyJobs, transfer: AlarmTransfer, videos: str) -> Job:
+    """Scores of another data set's videos, from which its alarms and thresholds come."""
+    plain, key = jobs.jobs, jobs.scored_dataset(transfer.tested_on, videos)
+    streams = list(plain.streams(key, transfer.experiment).values())
+    return Job(
+        f"study-alarms/{transfer.tested_on}/{transfer.trained_on}/{transfer.experiment}/{videos}",
+        "study-alarms",
+        {**jobs.weights_settings, "videos": videos},
+        {
+            "manifest": plain.manifest(key),
+            **_run_reads(jobs, transfer.trained_on, transfer.experiment),
+            "streams": streams,
+            "embeddings": plain.embeddings(key, streams),
+        },
+        (jobs.transfer_file(transfer, videos),),
+    )
+
+
+def _alarms_figure(jobs: StudyJobs, name: str) -> Job:
+    """Events found against false alarms, with the thresholds of the table of that name."""
+    table_csv = jobs.jobs.made(f"{name}.csv")
+    reads: dict[str, Files] = {"table": table_csv, "files": jobs.figure_files(name)}
+    outputs = tuple(jobs.jobs.made(f"figures/{name}.{form}") for form in ("pdf", "png"))
+    settings = jobs.alarms_figure(name)
+    return report(f"figures/{name}", "alarms-figure", settings, reads, outputs, "figures")
 
 
 def _locality(jobs: StudyJobs, key: str, experiment: str) -> Job:

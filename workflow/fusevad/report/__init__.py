@@ -15,6 +15,7 @@ from fusevad.parsing import parse
 REPORTS = {
     "ablation": ("ablation", "make_ablation"),
     "alarms": ("alarms_table", "make_alarms_table"),
+    "alarms-figure": ("alarms_figure", "make_alarms_figure"),
     "attention": ("attention_table", "make_attention_table"),
     "attention-maps": ("attention_maps", "make_attention_maps"),
     "claims": ("verdicts", "make_claims"),

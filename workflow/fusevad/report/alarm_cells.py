@@ -15,22 +15,30 @@ from fusevad.studies.settings import AlarmTableSettings
 _RESAMPLES = 2000
 
 
-def alarm_cell(
+def alarm_rows(
+    seeds: Sequence[SeedTracks],
+    tests: Sequence[TimedVideo],
+    sources: Sequence[Source],
+    alarms: AlarmTableSettings,
+) -> list[dict[str, object]]:
+    """A row of the CSV, without its keys, for each source that there is and each rate."""
+    parts = seeds[0].footage
+    return [
+        _alarm_cell(seeds, tests, source, rate, alarms)
+        for source in sources
+        if source.part in parts
+        for rate in alarms.rates
+    ]
+
+
+def _alarm_cell(
     seeds: Sequence[SeedTracks],
     tests: Sequence[TimedVideo],
     source: Source,
     rate: float,
     alarms: AlarmTableSettings,
 ) -> dict[str, object]:
-    """One row of the CSV, without its keys; empty where the footage can't certify the rate.
-
-    Args:
-        seeds: tracks of each.
-        tests: the test videos.
-        source: whose scores the threshold comes from.
-        rate: false alarms an hour.
-        alarms: overlaps, and how scores become alarms.
-    """
+    """One row; empty where the footage can't certify the rate."""
     hours = [footage_hours(seed.footage[source.part]) for seed in seeds]
     cell: dict[str, object] = {
         "threshold_from": source.name,
@@ -44,7 +52,7 @@ def alarm_cell(
     rules = replace(alarms.events, smoothing=0.0)
     empty = dict.fromkeys(["threshold", "found", "low", "high", "false_alarms", "delay"], np.nan)
     empty |= {f"f1_{overlap:g}": np.nan for overlap in alarms.overlaps}
-    if source.certified and min(hours) < hours_needed(rate):
+    if min(hours) == 0 or (source.certified and min(hours) < hours_needed(rate)):
         return cell | empty
     choose = calibrate if source.certified else estimate
     thresholds = [choose(seed.footage[source.part], rate, rules).threshold for seed in seeds]

@@ -1,6 +1,6 @@
 """The footage that thresholds of alarms come from, and its smoothed tracks, seed by seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,6 @@ import pandas as pd
 
 from fusevad.evaluate.alarms import Track, smoothed
 from fusevad.evaluate.timed_videos import TimedVideo, normal_scores, timed_videos, tracks
-from fusevad.report.alarm_scores import test_scores
 from fusevad.report.runs import TableDataset
 from fusevad.studies.settings import FOOTAGE, HELD_OUT, LEARNED
 
@@ -71,6 +70,53 @@ class AlarmVideos:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredVideos:
+    """Scores of videos.
+
+    Attributes:
+        videos: a superset of those scored.
+        by_seed: scores of segments, for each seed that has scored any.
+    """
+
+    videos: list[TimedVideo]
+    by_seed: Mapping[int, pd.DataFrame]
+
+    def smoothed_tracks(self, seed: int, smoothing: float) -> list[Track]:
+        """The tracks of those that a seed has scored, in the videos' order."""
+        if seed not in self.by_seed:
+            return []
+        scores = self.by_seed[seed]
+        names = set(scores["video"])
+        own = tracks([video for video in self.videos if video.name in names], scores)
+        return [smoothed(track, smoothing) for track in own]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredFootage:
+    """The normal videos of all data sets, scored by the runs that learned from them.
+
+    Attributes:
+        videos: by key of the data set.
+        normals: scores of the normal training videos, by experiment and data set.
+        footage: scores of the data sets' normal footage, by experiment and data set.
+    """
+
+    videos: Mapping[str, AlarmVideos]
+    normals: Mapping[str, Mapping[str, Path]]
+    footage: Mapping[str, Mapping[str, Path]]
+
+    def of(self, experiment: str, key: str) -> dict[str, ScoredVideos]:
+        """The normal videos that a run on a data set has scored, by part."""
+        own, file = self.videos[key], self.normals[experiment][key]
+        found = {
+            part: ScoredVideos(own.train, normal_scores(file, part)) for part in (HELD_OUT, LEARNED)
+        }
+        if further := self.footage.get(experiment, {}).get(key):
+            found[FOOTAGE] = ScoredVideos(own.footage, normal_scores(further, FOOTAGE))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class SeedTracks:
     """Smoothed tracks of one seed: of the test videos, and of normal footage by part."""
 
@@ -79,36 +125,26 @@ class SeedTracks:
 
 
 def seed_tracks(
-    run: Path,
-    files: Mapping[str, Path],
-    videos: AlarmVideos,
-    smoothing: float,
-    protocol: str,
+    tests: ScoredVideos, normals: Mapping[str, ScoredVideos], smoothing: float
 ) -> list[SeedTracks]:
-    """The tracks of every seed of a run.
+    """The tracks of every seed.
 
     Args:
-        run: its folder.
-        files: scores of normal videos, by part.
-        videos: whose scores these are.
+        tests: all test videos.
+        normals: normal videos, by part.
         smoothing: see `AlarmSettings`.
-        protocol: of the test scores.
+
+    Raises:
+        FusevadError: a test video has no scores.
     """
-    parts = {part: normal_scores(path, part) for part, path in files.items()}
-
-    def smooth_tracks(of: Sequence[TimedVideo], scores: pd.DataFrame) -> list[Track]:
-        return [smoothed(track, smoothing) for track in tracks(of, scores)]
-
     found = []
-    for seed, scores in test_scores(run, protocol).items():
-        tests = smooth_tracks(videos.tests, scores)
-        pairs = zip(videos.tests, tests, strict=True)
+    for seed, scores in tests.by_seed.items():
+        smooth = [smoothed(track, smoothing) for track in tracks(tests.videos, scores)]
+        pairs = zip(tests.videos, smooth, strict=True)
         footage: dict[str | None, list[Track]] = {
             None: [track for video, track in pairs if video.normal]
         }
-        for part, by_seed in parts.items():
-            of_part = videos.footage if part == FOOTAGE else videos.train
-            names = set(by_seed[seed]["video"])
-            footage[part] = smooth_tracks([v for v in of_part if v.name in names], by_seed[seed])
-        found.append(SeedTracks(tests, footage))
+        for part, scored in normals.items():
+            footage[part] = scored.smoothed_tracks(seed, smoothing)
+        found.append(SeedTracks(smooth, footage))
     return found

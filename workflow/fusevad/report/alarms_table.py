@@ -8,11 +8,21 @@ import pandas as pd
 from fusevad.evaluate.alarms import hours_needed
 from fusevad.files import write_csv
 from fusevad.report import latex, sheet
-from fusevad.report.alarm_cells import alarm_cell
-from fusevad.report.alarm_footage import SOURCES, AlarmVideos, Footage, seed_tracks
+from fusevad.report.alarm_cells import alarm_rows
+from fusevad.report.alarm_footage import (
+    SOURCES,
+    AlarmVideos,
+    Footage,
+    ScoredFootage,
+    ScoredVideos,
+    seed_tracks,
+)
+from fusevad.report.alarm_scores import test_scores
+from fusevad.report.alarm_tabular import alarm_tabular
+from fusevad.report.alarm_transfers import Transfer, transfer_parts, transfer_table
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.write_sheet import write_sheet
-from fusevad.studies.settings import FOOTAGE, HELD_OUT, LEARNED, AlarmTableSettings
+from fusevad.studies.settings import AlarmTableSettings
 
 _NOTES = (
     "Found: annotated events with an alarm before they end, in percent; in brackets the 95 % "
@@ -35,6 +45,7 @@ def make_alarms_table(
     normals: Mapping[str, Mapping[str, Path]],
     footage: Mapping[str, Footage],
     footage_scores: Mapping[str, Mapping[str, Path]],
+    transfers: Sequence[Transfer],
     alarms: AlarmTableSettings,
     protocol: str,
     out_tex: Path,
@@ -42,10 +53,11 @@ def make_alarms_table(
 ) -> None:
     """Write events found at stated false alarms an hour as LaTeX that compiles alone, and as CSV.
 
-    The CSV has a row for each dataset, experiment, source of the threshold and rate, with block
-    (measured), certified, hours (of footage; the mean over seeds), hours_needed, seeds, threshold,
-    found, low, high (in percent), false_alarms (an hour), delay (seconds), f1_OVERLAP. What the
-    footage can't certify is empty.
+    The CSV has a row for each dataset (that is tested on), trained_on, experiment, threshold_from
+    (source of the threshold) and rate, with block (measured|transfer), method, certified, hours
+    (of footage; the mean over seeds), hours_needed, seeds, threshold, found, low, high (in
+    percent), false_alarms (an hour), delay (seconds), f1_OVERLAP. What the footage can't certify
+    is empty.
 
     Args:
         name: of the target.
@@ -55,6 +67,7 @@ def make_alarms_table(
         normals: the scores of normal training videos, by experiment and key of the data set.
         footage: further normal videos, by key of the data set whose alarms they certify.
         footage_scores: their scores, by experiment and key of the data set.
+        transfers: runs whose alarms on another data set are shown.
         alarms: rates, overlaps, and how scores become alarms.
         protocol: last or validation.
 
@@ -62,88 +75,49 @@ def make_alarms_table(
         FusevadError: a file is missing or wrong.
     """
     check_protocol(protocol)
+    videos = {each.key: AlarmVideos.of(each, footage.get(each.key)) for each in datasets}
+    scored = ScoredFootage(videos, normals, footage_scores)
     rows = []
     for dataset in datasets:
-        videos = AlarmVideos.of(dataset, footage.get(dataset.key))
         for row in experiments:
-            if dataset.key not in row.runs:
-                continue
-            files = dict.fromkeys((HELD_OUT, LEARNED), normals[row.name][dataset.key])
-            if dataset.key in footage:
-                files[FOOTAGE] = footage_scores[row.name][dataset.key]
-            rows += _rows(dataset, row, files, videos, alarms, protocol)
+            if dataset.key in row.runs:
+                rows += _rows(dataset, row, scored, alarms, protocol)
     table = pd.DataFrame(rows)
+    moved = transfer_table(experiments, transfers, scored, alarms)
     parts: list[sheet.Part] = [
         sheet.Caption(latex.numbered(name), f"{title}. Protocol: {protocol}.")
     ]
     for dataset in datasets:
         own = table[table["dataset"] == dataset.key]
-        parts.append(_tabular(dataset, own, alarms))
+        parts.append(alarm_tabular(dataset.title, own, alarms, SOURCES))
     notes = [
         *_NOTES,
         *(_hours(dataset, table, alarms, footage.get(dataset.key)) for dataset in datasets),
         _rules(alarms),
     ]
-    parts.append(sheet.Notes(tuple(notes)))
-    write_csv(table.assign(block="measured"), out_csv)
+    parts += [sheet.Notes(tuple(notes)), *transfer_parts(moved, datasets, alarms)]
+    write_csv(pd.concat([table, moved] if transfers else [table]), out_csv)
     write_sheet(parts, out_tex, wide=True)
 
 
 def _rows(
     dataset: TableDataset,
     row: TableRow,
-    files: Mapping[str, Path],
-    videos: AlarmVideos,
+    scored: ScoredFootage,
     alarms: AlarmTableSettings,
     protocol: str,
 ) -> list[dict[str, object]]:
     """Rows of the CSV of one experiment on one data set."""
-    run, smoothing = row.runs[dataset.key], alarms.events.smoothing
-    seeds = seed_tracks(run, files, videos, smoothing, protocol)
-    key = {"dataset": dataset.key, "experiment": row.name, "method": row.label}
+    tests = scored.videos[dataset.key].tests
+    seen = ScoredVideos(tests, test_scores(row.runs[dataset.key], protocol))
+    normal = scored.of(row.name, dataset.key)
+    seeds = seed_tracks(seen, normal, alarms.events.smoothing)
     return [
-        key | alarm_cell(seeds, videos.tests, source, rate, alarms)
-        for source in SOURCES
-        if source.part in (None, *files)
-        for rate in alarms.rates
+        {"block": "measured", "dataset": dataset.key, "trained_on": dataset.key}
+        | {"experiment": row.name, "method": row.label}
+        | cell
+        for cell in alarm_rows(seeds, tests, SOURCES, alarms)
     ]
-
-
-def _tabular(dataset: TableDataset, own: pd.DataFrame, alarms: AlarmTableSettings) -> sheet.Tabular:
-    overlaps = [f"F1@{overlap:g}" for overlap in alarms.overlaps]
-    heads = [
-        (dataset.title, ["threshold from"]),
-        *((f"{rate:g} false alarms/h", ["found", "false"]) for rate in alarms.rates),
-        (f"at {alarms.judged_at:g}/h", ["delay", *overlaps]),
-    ]
-    lines = [*sheet.grouped_head("Method", heads), "rule"]
-    # Sources that certify none of the rates have no row; a note has the hours that they lack.
-    own = own.groupby("threshold_from").filter(lambda part: part["found"].notna().any())
-    labels = {source.name: source.label for source in SOURCES}
-    for _, of_method in own.groupby("experiment", sort=False):
-        for number, (source, part) in enumerate(of_method.groupby("threshold_from", sort=False)):
-            cells = part.set_index("rate")
-            texts: list[sheet.Cell] = ["" if number else cells["method"].iloc[0]]
-            texts.append(labels[str(source)])
-            for rate in alarms.rates:
-                texts += [_found(cells.loc[rate]), _decimal(cells.loc[rate, "false_alarms"], 1)]
-            at = cells.loc[alarms.judged_at]
-            texts.append(_decimal(at["delay"], 1, " s"))
-            texts += [_decimal(at[f"f1_{overlap:g}"], 2) for overlap in alarms.overlaps]
-            lines.append(sheet.line(texts))
-        lines.append("space")
-    columns = 2 * len(alarms.rates) + 1 + len(alarms.overlaps)
-    return sheet.tabular(columns, lines[:-1], texts=2)
-
-
-def _found(cell: pd.Series) -> sheet.Cell:
-    if cell["found"] != cell["found"]:
-        return sheet.MISSING
-    return f"{cell['found']:.0f} [{cell['low']:.0f}, {cell['high']:.0f}]"
-
-
-def _decimal(value: float, digits: int, unit: str = "") -> sheet.Cell:
-    return sheet.MISSING if value != value else f"{value:.{digits}f}{unit}"
 
 
 def _hours(

@@ -2,7 +2,8 @@
 
 Of the normal training videos a seed has learned from nine tenths and was told that they are normal,
 so their scores are too low for that. Both parts are kept, to show by how much. Other footage of the
-same scenes is a data set of its own, which no seed has seen.
+same scenes is a data set of its own, which no seed has seen. Of another data set, the test videos
+are scored as well: what alarms are worth there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,14 @@ import torch
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
-from fusevad.studies.settings import FOOTAGE, HELD_OUT, LEARNED, NormalScoresSettings
+from fusevad.studies.settings import (
+    FOOTAGE,
+    HELD_OUT,
+    LEARNED,
+    TEST,
+    UNSEEN,
+    NormalScoresSettings,
+)
 from fusevad.studies.trained import RunFiles, for_all_seeds, score
 from fusevad.train.sampling import split_validation, training_videos
 from fusevad.video.decode import SEGMENT_FRAMES
@@ -32,14 +40,16 @@ def score_normal_videos(
 ) -> None:
     """Write the scores of a run's seeds on normal videos as a Parquet table.
 
-    Columns: seed, part (`held-out` from that seed's training, `learned`, or `footage`), video,
-    segment, start, end (frames), score.
+    Columns: seed, part (`held-out` from that seed's training, `learned`, or `footage`; of another
+    data set `unseen`, its normal training videos, and `test`), video, segment, start, end (frames),
+    score.
 
     Args:
         run: folder of a finished run.
-        manifest: `manifest.csv` of the data set that it learned from, or of other footage.
+        manifest: `manifest.csv` of the data set that it learned from, of other footage, or of
+            another data set.
         streams: index of the embeddings of each stream, by role.
-        settings: whose weights score, and which of the two it is.
+        settings: whose weights score, and which of the three it is.
         out: the table.
         workers: seeds at a time.
 
@@ -58,10 +68,13 @@ def _score(files: RunFiles, settings: NormalScoresSettings, seed: int) -> pd.Dat
     torch.set_num_threads(1)
     detector = files.detector(seed, settings.protocol)
     videos = read_manifest(files.manifest)
-    if settings.footage:
-        parts = _of_footage(files.manifest, videos)
-    else:
-        parts = _of_training(videos, detector.settings.validation_share, seed)
+    match settings.videos:
+        case "training":
+            parts = _of_training(videos, detector.settings.validation_share, seed)
+        case "footage":
+            parts = _of_footage(files.manifest, videos)
+        case "other":
+            parts = _of_other(videos)
     lengths = {video.name: video for video in videos}
     scored = score(detector, files.open(detector), list(parts))
     return pd.concat(
@@ -89,6 +102,15 @@ def _of_footage(manifest: Path, videos: Sequence[Video]) -> dict[str, str]:
                 " be: leave it out, or name another data set under studies.footage"
             )
     return {video.name: FOOTAGE for video in videos}
+
+
+def _of_other(videos: Sequence[Video]) -> dict[str, str]:
+    """The test videos and the normal training videos of a data set that no seed has seen."""
+    return {
+        video.name: TEST if video.split == "test" else UNSEEN
+        for video in videos
+        if video.split == "test" or not video.anomalous
+    }
 
 
 def _rows(video: Video, scores: np.ndarray) -> pd.DataFrame:

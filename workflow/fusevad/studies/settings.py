@@ -105,23 +105,26 @@ class AttentionSettings:
             )
 
 
-# Parts of the normal videos: held out from a seed's training, learned from, or of other footage.
-HELD_OUT, LEARNED, FOOTAGE = "held-out", "learned", "footage"
+# Parts of the scored videos: normal ones held out from a seed's training, learned from, or of other
+# footage; of another data set its normal training videos, unseen by all seeds, and its test videos.
+HELD_OUT, LEARNED, FOOTAGE, UNSEEN, TEST = "held-out", "learned", "footage", "unseen", "test"
 
 
 @dataclass(frozen=True, slots=True)
 class NormalScoresSettings:
-    """Which normal videos are scored, and by whose weights.
+    """Which videos are scored, and by whose weights.
 
     Attributes:
         protocol: whose weights are used; training keeps none for `oracle`.
-        footage: whether the videos are other footage, not the data set that the run learned from.
+        videos: the normal training videos of the data set that the run learned from, other footage
+            that is normal throughout, or the test videos and normal training videos of another
+            data set.
     """
 
     __pydantic_config__ = FORBID
 
     protocol: str = "validation"
-    footage: bool = False
+    videos: Literal["training", "footage", "other"] = "training"
 
 
 @dataclass(frozen=True, slots=True)
