@@ -23,6 +23,7 @@ ROOMS = (
     "embed",
     "models",
     "evaluate",
+    "deploy",
     "train",
     "studies",
     "report",

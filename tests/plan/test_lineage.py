@@ -72,11 +72,12 @@ def test_jobs_stand_after_all_that_they_need(values, in_root):
     [
         (
             {"seeds": [0, 1]},
-            {"train", "evaluate", "localise", "report", "leaderboard", "study-speed", *STUDIES},
+            {"train", "evaluate", "localise", "report", "leaderboard", "bundle", "study-speed"}
+            | {*STUDIES},
         ),
         (
             {"protocol": "last"},
-            {"report", "leaderboard", *STUDIES} - {"study-equivalence"},
+            {"report", "leaderboard", "bundle", *STUDIES} - {"study-equivalence"},
         ),
     ],
 )

@@ -3,7 +3,17 @@
 Slow imports are inside the verbs, so that `fusevad --help` answers at once.
 """
 
-from fusevad.cli import artifacts, configuration, data, features, numbers, results
+from fusevad.cli import artifacts, configuration, data, deploy, features, numbers, results
 from fusevad.cli.app import app, main
 
-__all__ = ["app", "artifacts", "configuration", "data", "features", "main", "numbers", "results"]
+__all__ = [
+    "app",
+    "artifacts",
+    "configuration",
+    "data",
+    "deploy",
+    "features",
+    "main",
+    "numbers",
+    "results",
+]

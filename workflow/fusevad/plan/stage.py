@@ -65,6 +65,14 @@ _TRAINING = ("train", "evaluate/history.py", "evaluate/scoring.py", "embed/store
 STAGES = {
     "align": Stage("encoders", source=("embed/align.py", "encoders")),
     "book": Stage("pages", source=("report/book.py",)),
+    "bundle": Stage(
+        "pages",
+        source=(
+            *(f"deploy/{n}.py" for n in ("archive", "card", "contents", "making", "thresholds")),
+            "evaluate/alarms.py",
+            "evaluate/timed_videos.py",
+        ),
+    ),
     "camera-cues": Stage("cues", version=2, source=("cues",)),
     "class-texts": Stage(
         "encoders", source=("encoders/class_texts.py", "encoders/text.py", "encoders/weights.py")

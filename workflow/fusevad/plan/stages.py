@@ -12,6 +12,7 @@ from fusevad.cues.settings import CAMERA
 from fusevad.embed.streams.registry import kind_of
 from fusevad.embed.streams.rgb.settings import RGB
 from fusevad.embed.streams.settings import local_files
+from fusevad.plan.bundle_jobs import BundleJobs, bundles
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.lineage import Files, Job, Plan
 from fusevad.plan.report_stages import reports
@@ -35,6 +36,7 @@ def plan(config: Config) -> Plan:
                 _runs(jobs),
                 reports(jobs),
                 studies(StudyJobs(jobs)),
+                bundles(BundleJobs(StudyJobs(jobs))),
             )
         ),
     )

@@ -92,7 +92,7 @@ def read_pictures(
             )
         full_range = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
         coefficients = colour_coefficients(int(frame.colorspace), full_range)
-        y, cb, cr = (resize(orientation.apply(_pixels(plane)), size) for plane in frame.planes)
+        y, cb, cr = (resize(orientation.apply(plane_pixels(plane)), size) for plane in frame.planes)
         yield Picture(y, cb, cr, coefficients)
     if expected is not None:
         _check_unchanged(path, decoded, expected)
@@ -160,7 +160,7 @@ def _is_sampled(time: int, stride: int) -> bool:
     return time % SEGMENT_FRAMES % stride == 0
 
 
-def _pixels(plane: VideoPlane) -> np.ndarray:
+def plane_pixels(plane: VideoPlane) -> np.ndarray:
     """A view (height, width) uint8 of a plane whose lines may be padded."""
     lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
     return lines[: plane.height, : plane.width]

@@ -40,14 +40,14 @@ def read_sound(
     Raises:
         FusevadError: the file is no readable video, or its sound can't be decoded.
     """
-    begin = _first_picture(path)
+    begin = first_picture(path)
     limits = [round(edge * rate) for edge in edges]
     with open_container(path) as container:
         pieces = _placed(_pieces(path, container, rate), begin, rate)
         yield from _parts(pieces, limits)
 
 
-def _first_picture(path: Path) -> float:
+def first_picture(path: Path) -> float:
     """Time stamp of the first frame in seconds."""
     with open_container(path) as container:
         stream = picture_stream(container, path)

@@ -1,0 +1,93 @@
+"""Verbs for people's own videos: bundles of trained runs, and what they do."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fusevad.cli.app import MaybeSettings, Workers, app
+from fusevad.cli.configured import ConfigFiles, Configured, configuration
+from fusevad.errors import FusevadError
+from fusevad.parsing import parse
+from fusevad.plan.records import recorded
+
+Model = Annotated[Path, typer.Option(help="A bundle, as fusevad bundle makes it.")]
+Trust = Annotated[
+    Path | None, typer.Option(help="Public key (PEM) whose signature the bundle must have.")
+]
+Rate = Annotated[float | None, typer.Option(help="False alarms an hour; else the bundle's lowest.")]
+
+
+@app.command(cls=Configured)
+def bundle(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The bundle to write.")],
+    sign: Annotated[
+        Path | None, typer.Option(help="Private key (PEM): also write OUT.sig.")
+    ] = None,
+    settings: MaybeSettings = None,
+    configfile: ConfigFiles = None,
+) -> None:
+    """Own videos: write a run as one file, with encoder, weights, thresholds and model card."""
+    from fusevad.deploy.card import threshold_line
+    from fusevad.deploy.making import make_bundle
+    from fusevad.deploy.settings import BundleSettings
+    from fusevad.deploy.signing import sign as sign_bundle
+    from fusevad.plan.bundle_jobs import bundle_of_run
+
+    with recorded(settings) as job:
+        values = job.settings or bundle_of_run(configuration(configfile), run)
+        about = make_bundle(run, parse(BundleSettings, values, "bundle"), out)
+    if sign is not None:
+        sign_bundle(out, sign)
+    for threshold in about.thresholds:
+        print(f"{out}: {threshold_line(threshold)}")
+
+
+@app.command()
+def calibrate(
+    model: Model,
+    normal: Annotated[
+        list[str], typer.Option(help="Normal video of your camera: file, folder, pattern or list.")
+    ],
+    alarms_per_hour: Annotated[float, typer.Option(help="False alarms an hour at most.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A bundle with this threshold.")
+    ] = None,
+    trust: Trust = None,
+    workers: Workers = 1,
+) -> None:
+    """Own videos: find the threshold whose false alarms on your camera are bounded."""
+    from fusevad.deploy.calibration import calibrate_model
+    from fusevad.deploy.card import threshold_line
+    from fusevad.deploy.signing import check_signature
+    from fusevad.deploy.sources import find_videos
+
+    if not alarms_per_hour > 0:
+        raise FusevadError(f"--alarms-per-hour {alarms_per_hour:g}: give a number above 0")
+    if trust is not None:
+        check_signature(model, trust)
+    found = calibrate_model(model, find_videos(normal), alarms_per_hour, out, workers)
+    print(f"{out or model}: {threshold_line(found)}")
+
+
+@app.command()
+def score(
+    source: Annotated[list[str], typer.Argument(help="Files, folders, patterns, lists (.txt).")],
+    model: Model,
+    out: Annotated[Path, typer.Option(help="Folder of the results, one folder a video.")],
+    alarms_per_hour: Rate = None,
+    film: Annotated[bool, typer.Option(help="Whether annotated films are made.")] = True,
+    trust: Trust = None,
+    workers: Workers = 1,
+) -> None:
+    """Own videos: scores, events and an annotated film of each; a killed run resumes."""
+    from fusevad.deploy.score import score_sources
+    from fusevad.deploy.signing import check_signature
+    from fusevad.deploy.sources import find_videos
+
+    if trust is not None:
+        check_signature(model, trust)
+    videos = find_videos(source)
+    if score_sources(videos, model, out, alarms_per_hour, film, workers):
+        raise typer.Exit(1)

@@ -1,0 +1,80 @@
+"""Calibrate a bundle on normal video of a camera: a threshold with a bound on its false alarms."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fusevad.deploy.archive import write_archive
+from fusevad.deploy.card import model_card
+from fusevad.deploy.contents import ABOUT, CARD, About, Threshold
+from fusevad.deploy.detector import read_about, unpacked
+from fusevad.deploy.results import PARQUET
+from fusevad.deploy.score import Outcome, Task, score_videos
+from fusevad.deploy.thresholds import certified
+from fusevad.errors import FusevadError
+from fusevad.evaluate.alarms import Track
+from fusevad.evaluate.history import SCORE
+from fusevad.files import progress_folder, sha256
+
+
+def calibrate_model(
+    model: Path, videos: Mapping[str, Path], rate: float, out: Path | None, workers: int
+) -> Threshold:
+    """Find the threshold of a bundle whose false alarms on a camera are bounded.
+
+    The scores are kept beside the bundle until there are enough hours, so that more video can be
+    added later without scoring the first again.
+
+    Args:
+        model: the bundle, whose signature has been checked.
+        videos: normal video of the camera, by name.
+        rate: false alarms an hour.
+        out: a new bundle with this threshold in place of all others; None writes none.
+        workers: videos at a time.
+
+    Raises:
+        FusevadError: the video is too short to certify the rate; or nothing can be read.
+    """
+    with unpacked(model) as folder:
+        about = read_about(folder, model)
+    scores = progress_folder(out or model, {"calibrated": sha256(model)})
+    task = Task(model, scores, rate=None, film=False, threads=1, alone=False)
+    outcomes = score_videos(videos, task, workers)
+    normal = list(_tracks(outcomes, scores))
+    if not normal:
+        raise FusevadError(f"{model}: none of the videos can be read; name others")
+    title = f"{len(normal)} own videos, {videos[outcomes[0].name].parent.name or 'here'}"
+    (found,) = certified(normal, [rate], about.events, title)
+    if out is not None:
+        write_calibrated(model, found, out)
+    shutil.rmtree(scores)
+    return found
+
+
+def _tracks(outcomes: Sequence[Outcome], scores: Path) -> Iterator[Track]:
+    for outcome in outcomes:
+        if not outcome.problem:
+            table = pd.read_parquet(scores / outcome.name / PARQUET)
+            edges = np.append(table["start_seconds"], table["end_seconds"].iloc[-1])
+            yield Track(table[SCORE].to_numpy(np.float64), edges.astype(np.float64))
+
+
+def write_calibrated(model: Path, threshold: Threshold, out: Path) -> None:
+    """Write a bundle with another threshold: others are of other cameras. It is not signed."""
+    with unpacked(model) as folder:
+        about: About = replace(read_about(folder, model), thresholds=(threshold,))
+        files = {
+            file.relative_to(folder).as_posix(): file
+            for file in folder.rglob("*")
+            if file.is_file()
+        }
+        changed = {
+            ABOUT: json.dumps(asdict(about), indent=1).encode() + b"\n",
+            CARD: model_card(about).encode(),
+        }
+        write_archive(files | changed, out)

@@ -1,0 +1,58 @@
+"""The model card of a bundle, from its own facts."""
+
+from collections.abc import Iterator
+
+from fusevad.deploy.contents import About, Threshold
+
+
+def model_card(about: About) -> str:
+    """The card as Markdown."""
+    return "\n".join(_lines(about)) + "\n"
+
+
+def _lines(about: About) -> Iterator[str]:
+    yield f"# {about.label}, trained on {about.dataset}"
+    yield ""
+    yield (
+        f"A detector of anomalies in surveillance videos: method `{about.method}`, experiment"
+        f" `{about.experiment}`, {len(about.seeds)} seeds, weights of protocol `{about.protocol}`."
+        " A video's score is the mean over the seeds, one value for each 16 frames."
+    )
+    yield ""
+    yield "It has learned from video-level labels of that data set alone. What it calls an anomaly"
+    yield "is what was labelled there; on other cameras its scores are lower or higher, so"
+    yield "calibrate it on normal video of your own: `fusevad calibrate`."
+    yield ""
+    yield "## Measured on the test videos of that data set"
+    for name, metric in about.metrics.items():
+        yield f"- {name}: {100 * metric.mean:.1f} ± {100 * metric.std:.1f} % (mean over seeds)"
+    yield ""
+    yield "## Thresholds"
+    for threshold in about.thresholds:
+        yield f"- {threshold_line(threshold)}"
+    yield ""
+    yield "The bound is the exact 95 % upper limit of a Poisson rate. It holds for footage like"
+    yield "the one that it came from."
+    yield ""
+    yield "## Streams"
+    for role, stream in about.streams.items():
+        weights = stream.provenance.get("weights_sha256", "")
+        shown = f", weights {weights[:12]}" if weights else ""
+        yield f"- {role}: `{stream.settings['stream']}`{shown}"
+    for path, file in about.files.items():
+        if file.member is None:
+            yield f"- not enclosed: `{path}`, SHA-256 {file.sha256}"
+    yield ""
+    yield "## Origin"
+    yield f"Commit {about.commit or 'unknown'}; `training.provenance.json` has the settings, the"
+    yield "versions and the hashes of everything that the run was made from."
+
+
+def threshold_line(threshold: Threshold) -> str:
+    """A threshold and who vouches for it, for readers."""
+    kind = "certified for" if threshold.certified else "only estimated for"
+    seen = f"{threshold.alarms} alarms in {threshold.hours:.2g} h ({threshold.footage})"
+    return (
+        f"{kind} {threshold.rate:g} false alarms an hour: {threshold.threshold:.4f}; {seen}, so at"
+        f" most {threshold.bound:.3g} an hour"
+    )

@@ -1,0 +1,120 @@
+"""What a bundle says of itself, in its member `bundle.json`."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from fusevad.evaluate.settings import AlarmSettings
+from fusevad.parsing import FORBID
+
+ABOUT, CARD, RECORD = "bundle.json", "MODEL_CARD.md", "training.provenance.json"
+# Raised when an older version of the package can't read new bundles.
+FORMAT = 1
+
+_Finite = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Natural = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A threshold of smoothed scores, the mean over seeds, and the footage that vouches for it.
+
+    Attributes:
+        rate: false alarms an hour that it was chosen for.
+        threshold: the threshold.
+        alarms: that the footage raised at it.
+        hours: of footage.
+        bound: 95 % upper confidence limit of the false alarms an hour.
+        certified: whether `bound` is at most `rate`; else the footage was too short to tell.
+        footage: which videos these were, for readers.
+    """
+
+    __pydantic_config__ = FORBID
+
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    threshold: _Finite
+    alarms: _Natural
+    hours: _Finite
+    bound: _Finite
+    certified: bool
+    footage: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """How a stream is made from a video.
+
+    Attributes:
+        settings: of `fusevad embed`; values that are keys of `About.files` stand for these files.
+        provenance: what the encoder must say of itself when it is loaded.
+    """
+
+    __pydantic_config__ = FORBID
+
+    settings: dict[str, Any]
+    provenance: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderFile:
+    """A file that an encoder is loaded from.
+
+    Attributes:
+        sha256: of its bytes.
+        member: of the bundle; None if the file must be on the machine at its path.
+    """
+
+    __pydantic_config__ = FORBID
+
+    sha256: str
+    member: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """Mean and standard deviation over the seeds, as fractions."""
+
+    __pydantic_config__ = FORBID
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The facts of a bundle.
+
+    Attributes:
+        format: version of this form.
+        experiment, label, dataset, protocol: as in `BundleSettings`.
+        method: as in the registry.
+        seeds: whose weights are members, by `weights_member`.
+        streams: by role.
+        files: files of encoders, by the path that settings name them by.
+        events: how scores become alarms.
+        thresholds: at least one, ascending by rate.
+        metrics: of the run on the test videos of its data set.
+        commit: of the code that trained it; empty if unknown.
+    """
+
+    __pydantic_config__ = FORBID
+
+    format: int
+    experiment: str
+    label: str
+    dataset: str
+    protocol: str
+    method: str
+    seeds: Annotated[tuple[_Natural, ...], Field(min_length=1)]
+    streams: dict[str, StreamFacts]
+    files: dict[str, EncoderFile]
+    events: AlarmSettings
+    thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1)]
+    metrics: dict[str, Metric]
+    commit: str
+
+
+def weights_member(seed: int) -> str:
+    """Member with the weights of a seed."""
+    return f"weights/seed-{seed}.safetensors"

@@ -1,0 +1,292 @@
+"""A bundle at work: from a video to its scores, computed as the workflow computes them."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from fusevad.data.manifest import Video
+from fusevad.deploy.archive import unpack
+from fusevad.deploy.contents import ABOUT, FORMAT, About, StreamFacts, weights_member
+from fusevad.deploy.making import different
+from fusevad.deploy.signing import check_signature
+from fusevad.embed.embedder import Embedder, Source, load_embedder, open_source
+from fusevad.embed.run import embed_video
+from fusevad.embed.settings import EmbedSettings, StreamSettings
+from fusevad.embed.store import HeldEmbeddings, Streams, default_device
+from fusevad.embed.streams.registry import parse_settings
+from fusevad.errors import FusevadError
+from fusevad.evaluate.alarms import Event, Floats, Track, find_events
+from fusevad.evaluate.history import SCORE
+from fusevad.evaluate.scoring import Scores, TrainedDetector, load_detector
+from fusevad.files import sha256
+from fusevad.parsing import parse, read_noted
+from fusevad.video.decode import SEGMENT_FRAMES, measure
+
+SPREAD = "spread"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredVideo:
+    """A video and its scores.
+
+    Attributes:
+        video: the facts of its file.
+        edges: (frames + 1,) seconds from the first frame; frame k is shown from edge k on.
+        table: a row a segment: `segment`, `start_frame`, `end_frame` (half-open), `start_seconds`,
+            `end_seconds`, `score` and `spread` (mean and standard deviation over the seeds), and
+            where the method has them `weight_STREAM` and `class_NAME`, means over the seeds.
+    """
+
+    video: Video
+    edges: Floats
+    table: pd.DataFrame
+
+    @property
+    def track(self) -> Track:
+        """The mean scores with their times."""
+        frames = np.append(self.table["start_frame"].to_numpy(), self.video.frames)
+        return Track(self.table[SCORE].to_numpy(np.float64), self.edges[frames])
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """What embeds a stream."""
+
+    settings: StreamSettings
+    embedder: Embedder
+
+    @property
+    def source(self) -> Source:
+        """What reads videos; motion cues are counted from them."""
+        return open_source(self.settings, self.embedder, ())
+
+    def with_crops(self, places: Sequence[int]) -> "_Stream":
+        """The stream with only the crops at some places, if it has several."""
+        if not isinstance(self.settings, EmbedSettings) or len(self.settings.crops) == 1:
+            return self
+        crops = tuple(self.settings.crops[place] for place in places)
+        return replace(self, settings=replace(self.settings, crops=crops))
+
+
+class Detector:
+    """A trained method with all that it needs to score videos; make one with `load`.
+
+    Attributes:
+        about: the facts of the bundle.
+        sha256: hash of the bundle's file.
+    """
+
+    def __init__(
+        self,
+        about: About,
+        sha256: str,
+        streams: Mapping[str, _Stream],
+        seeds: Sequence[TrainedDetector],
+    ) -> None:
+        self.about = about
+        self.sha256 = sha256
+        self._streams = streams
+        self._seeds = seeds
+
+    @classmethod
+    def load(cls, bundle: str | Path, trust: str | Path | None = None) -> "Detector":
+        """Load a bundle after checking every byte of it.
+
+        Args:
+            bundle: file of `fusevad bundle`.
+            trust: public key whose signature the bundle must have; None asks for none.
+
+        Raises:
+            FusevadError: the bundle is damaged, not signed by `trust`, or needs an encoder that
+                this machine lacks.
+        """
+        path = Path(bundle)
+        if trust is not None:
+            check_signature(path, Path(trust))
+        with unpacked(path) as folder:
+            about = read_about(folder, path)
+            streams = {
+                role: _load_stream(each, about, folder, path)
+                for role, each in about.streams.items()
+            }
+            seeds = [
+                load_detector(folder / weights_member(seed), default_device())
+                for seed in about.seeds
+            ]
+        for seed in seeds:
+            if set(seed.model.streams) != set(streams):
+                raise FusevadError(f"{path}: its weights read other streams; make it again")
+        return cls(about, sha256(path), *_scored_crops(streams, seeds))
+
+    def score(self, video: str | Path) -> pd.DataFrame:
+        """Score a video; see `ScoredVideo.table`.
+
+        Raises:
+            FusevadError: it can't be decoded to its end.
+        """
+        return self.scored(Path(video)).table
+
+    def scored(self, path: Path, progress: bool = False) -> ScoredVideo:
+        """Score a video, perhaps with a progress bar.
+
+        Memory is that of a few frames and of the embeddings, a few kB a segment.
+
+        Raises:
+            FusevadError: it can't be decoded to its end.
+        """
+        cv2.setNumThreads(1)
+        info, edges = measure(path)
+        video = Video(
+            path.stem, path, "test", (), info.frames, info.fps, info.width, info.height,
+            sha256(path), info.variable_rate,
+        )  # fmt: skip
+        embedded = Streams(self._embed(video, progress))
+        scores = [seed.score(embedded, [video.name]) for seed in self._seeds]
+        return ScoredVideo(video, edges, _table(scores, video, edges))
+
+    def events(self, scored: ScoredVideo, threshold: float) -> list[Event]:
+        """The events of a video at a threshold, by the rules of the bundle."""
+        return find_events(scored.track, threshold, self.about.events)
+
+    def _embed(self, video: Video, progress: bool) -> dict[str, HeldEmbeddings]:
+        device, found = default_device(), {}
+        total = video.segments * len(self._streams)
+        with tqdm(
+            total=total, desc="scoring", unit="segment", smoothing=0, disable=not progress
+        ) as bar:
+            for role, stream in self._streams.items():
+                chunks = stream.source.chunks(video)
+                vectors = embed_video(video, stream.settings.stream, chunks, stream.embedder, bar)
+                tensors: dict[str, Tensor] = {video.name: torch.from_numpy(vectors)}
+                found[role] = HeldEmbeddings(video.path, tensors, device)
+        return found
+
+
+@contextmanager
+def unpacked(bundle: Path) -> Iterator[Path]:
+    """A folder with the verified members of a bundle, as long as the block runs.
+
+    Raises:
+        FusevadError: the bundle is damaged.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="fusevad-"))
+    try:
+        unpack(bundle, folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def read_about(folder: Path, bundle: Path) -> About:
+    """The facts of an unpacked bundle.
+
+    Raises:
+        FusevadError: they are missing, of another form, or of a newer version.
+    """
+    if not (folder / ABOUT).is_file():
+        raise FusevadError(f"{bundle}: not a bundle of FuseVAD: no {ABOUT}; make it again")
+    values = read_noted(folder / ABOUT)
+    found = values.get("format") if isinstance(values, dict) else None
+    if found != FORMAT:
+        raise FusevadError(
+            f"{bundle}: a bundle of form {found!r}, and this version reads form {FORMAT}; use the"
+            " version of fusevad that made it"
+        )
+    about = parse(About, values, f"{bundle}: {ABOUT}")
+    for seed in about.seeds:
+        if not (folder / weights_member(seed)).is_file():
+            raise FusevadError(f"{bundle}: no weights of seed {seed}; make it again")
+    return about
+
+
+def _scored_crops(
+    streams: Mapping[str, _Stream], seeds: Sequence[TrainedDetector]
+) -> tuple[dict[str, _Stream], list[TrainedDetector]]:
+    """Streams that embed only the crops that are scored, and detectors that find them there.
+
+    Training reads other crops too; to embed those would take several times as long.
+    """
+    places = sorted({place for seed in seeds for place in seed.settings.test_crops})
+    found = {role: each.with_crops(places) for role, each in streams.items()}
+    renumbered = [
+        replace(
+            seed,
+            settings=replace(
+                seed.settings,
+                test_crops=tuple(places.index(place) for place in seed.settings.test_crops),
+            ),
+        )
+        for seed in seeds
+    ]
+    return found, renumbered
+
+
+def _load_stream(facts: StreamFacts, about: About, folder: Path, bundle: Path) -> _Stream:
+    files = {path: _encoder_file(path, about, folder, bundle) for path in about.files}
+    settings = parse_settings(_replaced(facts.settings, files))
+    embedder = load_embedder(settings)
+    for name in different(facts.provenance, embedder.provenance):
+        raise FusevadError(
+            f"{bundle}: stream {settings.stream}: the encoder here differs in {name}; get the"
+            " encoder that the bundle names"
+        )
+    return _Stream(settings, embedder)
+
+
+def _encoder_file(path: str, about: About, folder: Path, bundle: Path) -> str:
+    """Where a file of an encoder is on this machine."""
+    listed = about.files[path]
+    if listed.member is not None:
+        if not (folder / listed.member).is_file():
+            raise FusevadError(f"{bundle}: member {listed.member} is missing; make it again")
+        return str(folder / listed.member)
+    if not Path(path).is_file() or sha256(Path(path)) != listed.sha256:
+        raise FusevadError(
+            f"{bundle}: needs the file {path} with SHA-256 {listed.sha256}; put it there"
+        )
+    return path
+
+
+def _replaced(value: Any, files: Mapping[str, str]) -> Any:
+    """Settings with the paths of files on this machine."""
+    if isinstance(value, Mapping):
+        return {key: _replaced(each, files) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replaced(each, files) for each in value]
+    return files.get(value, value) if isinstance(value, str) else value
+
+
+def _table(scores: Sequence[Scores], video: Video, edges: Floats) -> pd.DataFrame:
+    """See `ScoredVideo.table`."""
+    by_seed: NDArray[np.float64] = np.stack(
+        [each.segments[video.name].numpy().astype(np.float64) for each in scores]
+    )
+    starts = SEGMENT_FRAMES * np.arange(video.segments)
+    ends = np.minimum(starts + SEGMENT_FRAMES, video.frames)
+    table = pd.DataFrame(
+        {
+            "segment": np.arange(video.segments),
+            "start_frame": starts,
+            "end_frame": ends,
+            "start_seconds": edges[starts],
+            "end_seconds": edges[ends],
+        }
+    )
+    columns = scores[0].columns
+    for place, name in enumerate(columns):
+        table[name] = by_seed[:, :, place].mean(axis=0)
+        if name == SCORE:
+            table[SPREAD] = by_seed[:, :, place].std(axis=0, ddof=len(scores) > 1)
+    return table

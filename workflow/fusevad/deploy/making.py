@@ -1,0 +1,186 @@
+"""Make a bundle of a finished run."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from fusevad.deploy.archive import write_archive
+from fusevad.deploy.card import model_card
+from fusevad.deploy.contents import (
+    ABOUT,
+    CARD,
+    FORMAT,
+    RECORD,
+    About,
+    EncoderFile,
+    Metric,
+    StreamFacts,
+    weights_member,
+)
+from fusevad.deploy.settings import BundleSettings
+from fusevad.deploy.thresholds import thresholds_of
+from fusevad.embed.embedder import load_embedder
+from fusevad.embed.shards import UNREADABLE
+from fusevad.embed.streams.registry import is_made, kind_of, parse_settings
+from fusevad.embed.streams.settings import RENDERED
+from fusevad.errors import FusevadError
+from fusevad.evaluate.scoring import read_about, weights_file
+from fusevad.files import read_csv, sha256
+from fusevad.models.registry import find
+from fusevad.plan.records import Record, read_record
+
+# Larger encoders are named by their hash: everybody has them, or should get them once.
+_LARGEST_ENCLOSED = 64 << 20
+# What may differ: the version of the package alone does not change embeddings.
+NOT_COMPARED = "fusevad_version"
+_AGAIN = "run the workflow again"
+
+
+def make_bundle(run: Path, settings: BundleSettings, out: Path) -> About:
+    """Write the bundle of a run, which says everything that its scores depend on.
+
+    Args:
+        run: folder of a finished run.
+        settings: what it can't say itself.
+        out: the bundle.
+
+    Raises:
+        FusevadError: a file is missing, is not the one that the run recorded, or the run reads
+            what no video of a user's has.
+    """
+    record_file = run / "history.provenance.json"
+    record = read_record(record_file)
+    history = read_csv(run / "history.csv", ["seed"])
+    seeds = tuple(sorted(int(seed) for seed in history["seed"].unique()))
+    weights = {seed: weights_file(run, seed, settings.protocol) for seed in seeds}
+    for file in weights.values():
+        _check_recorded(file, record)
+    method = read_about(weights[seeds[0]]).settings.method
+    streams = {role: _stream(role, record) for role in find(method).streams}
+    files = dict(_files(streams))
+    about = About(
+        format=FORMAT,
+        experiment=settings.experiment,
+        label=settings.label,
+        dataset=settings.dataset,
+        protocol=settings.protocol,
+        method=method,
+        seeds=seeds,
+        streams=streams,
+        files=files,
+        events=settings.events,
+        thresholds=thresholds_of(settings),
+        metrics=_metrics(run, settings.protocol),
+        commit=record.made.commit if record.made else "",
+    )
+    enclosed = {each.member: Path(path) for path, each in files.items() if each.member}
+    content = {
+        ABOUT: json.dumps(asdict(about), indent=1).encode() + b"\n",
+        CARD: model_card(about).encode(),
+        RECORD: record_file.read_bytes(),
+        **{weights_member(seed): file for seed, file in weights.items()},
+        **enclosed,
+    }
+    write_archive(content, out)
+    return about
+
+
+def _check_recorded(file: Path, record: Record) -> None:
+    """Check that training has written these weights."""
+    if not file.is_file():
+        raise FusevadError(f"{file}: no such weights; {_AGAIN}")
+    written = {Path(path).name: each for path, each in record.outputs.items()}
+    if file.name not in written or written[file.name].sha256 != sha256(file):
+        raise FusevadError(f"{file}: not the weights that training recorded; {_AGAIN}")
+
+
+def _stream(role: str, record: Record) -> StreamFacts:
+    """How the stream with a role was embedded for a run, and that it can be again."""
+    index, name = _index(role, record)
+    steps = record.lineage.values()
+    settings = next(
+        (s["settings"] for s in steps if s["stage"] == "embed" and s["settings"]["stream"] == name),
+        None,
+    )
+    if settings is None:
+        raise FusevadError(
+            f"{index}: features that were imported; videos of others can't be embedded like them"
+        )
+    own = {field.name for field in fields(kind_of(name).form)}
+    settings = {key: value for key, value in settings.items() if key in own}
+    if settings.get("encoder") == RENDERED:
+        raise FusevadError(f"{index}: what the renderer knows, and other videos do not have")
+    made = load_embedder(parse_settings(settings)).provenance
+    for difference in different(_provenance(index), made):
+        raise FusevadError(
+            f"{index}: embedded otherwise than its encoder does now: {difference}; {_AGAIN}"
+        )
+    return StreamFacts(settings, made)
+
+
+def _index(role: str, record: Record) -> tuple[Path, str]:
+    """Index and name of the stream with a role that a run learned from."""
+    for path in map(Path, record.inputs):
+        name = path.parent.name
+        if path.name == "index.csv" and is_made(name) and kind_of(name).name == role:
+            return path, name
+    raise FusevadError(f"{record.job}: no index of stream {role} in its record; {_AGAIN}")
+
+
+def _provenance(index: Path) -> dict[str, str]:
+    """How the stored embeddings of a stream were made."""
+    file = index.parent / str(read_csv(index, ["file"], text=("file",))["file"].iloc[0])
+    try:
+        with safe_open(file, "numpy") as shard:
+            return json.loads(shard.metadata()["provenance"])
+    except (*UNREADABLE, KeyError) as error:
+        raise FusevadError(f"{file}: damaged embeddings; {_AGAIN}") from error
+
+
+def different(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Names of what two encoders say differently of themselves."""
+    names = dict.fromkeys([*expected, *found])
+    return [n for n in names if n != NOT_COMPARED and expected.get(n) != found.get(n)]
+
+
+def _files(streams: Mapping[str, StreamFacts]) -> Iterator[tuple[str, EncoderFile]]:
+    """The files that encoders are loaded from, by path.
+
+    Only small files of the project itself are enclosed: of others the licence is not known.
+    """
+    names: dict[str, str] = {}
+    for path in dict.fromkeys(p for each in streams.values() for p in paths_in(each.settings)):
+        file = Path(path)
+        inside = not file.is_absolute() and ".." not in file.parts
+        small = file.stat().st_size <= _LARGEST_ENCLOSED
+        member = None
+        if inside and small:
+            member = f"encoder/{re.sub('[^A-Za-z0-9._-]', '_', file.name)}"
+            if names.setdefault(member, path) != path:
+                raise FusevadError(f"{path}: named like {names[member]}; rename one of them")
+        yield path, EncoderFile(sha256(file), member)
+
+
+def paths_in(value: Any) -> Iterator[str]:
+    """The values in settings that name files which exist."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from paths_in(each)
+    elif isinstance(value, str) and Path(value).suffix and Path(value).is_file():
+        yield value
+
+
+def _metrics(run: Path, protocol: str) -> dict[str, Metric]:
+    table = read_csv(run / "seeds.csv", ["seed", "value"], text=("protocol", "metric"))
+    own = table[table["protocol"] == protocol].dropna().groupby("metric")["value"]
+    return {
+        str(metric): Metric(float(values.mean()), float(values.std(ddof=len(values) > 1)))
+        for metric, values in own
+    }

@@ -1,0 +1,118 @@
+"""What is written of one scored video: a folder that appears when it is complete."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fusevad
+from fusevad.deploy.contents import Threshold
+from fusevad.deploy.detector import Detector, ScoredVideo
+from fusevad.errors import FusevadError
+from fusevad.evaluate.alarms import Event
+from fusevad.files import read_limited, temporary_path, write_csv, write_json
+
+EVENTS, TABLE, PARQUET, FILM = "events.json", "segments.csv", "segments.parquet", "annotated.mp4"
+
+
+def identity(detector: Detector, sha256: str, threshold: Threshold, film: bool) -> dict[str, Any]:
+    """All that the results of a video depend on: equal ones need not be made again."""
+    return {
+        "video_sha256": sha256,
+        "model_sha256": detector.sha256,
+        "threshold": asdict(threshold),
+        "film": film,
+        "fusevad": fusevad.__version__,
+    }
+
+
+def is_finished(folder: Path, made_with: Mapping[str, Any]) -> bool:
+    """Whether a folder has the results of a video, made with the same."""
+    try:
+        values = json.loads(read_limited(folder / EVENTS))
+    except (OSError, ValueError):
+        return False
+    files = [TABLE, PARQUET, *([FILM] if made_with["film"] else [])]
+    whole = isinstance(values, dict) and values.get("made_with") == made_with
+    return whole and all((folder / name).is_file() for name in files)
+
+
+def new_folder(final: Path) -> Path:
+    """An empty hidden folder beside `final`; what a killed process left there is removed.
+
+    Raises:
+        FusevadError: `final` is something else than older results, which would be replaced.
+    """
+    if final.exists() and not (final / EVENTS).is_file():
+        raise FusevadError(f"{final}: not results of fusevad score; move it, or name another --out")
+    temporary = final.with_name(f".{final.name}.unfinished")
+    if temporary.exists():
+        shutil.rmtree(temporary)
+    temporary.mkdir(parents=True)
+    return temporary
+
+
+def put_in_place(temporary: Path, final: Path) -> None:
+    """Give a complete folder its name, in place of older results."""
+    if final.exists():
+        old = temporary_path(final)
+        final.rename(old)
+        temporary.rename(final)
+        shutil.rmtree(old)
+    else:
+        temporary.rename(final)
+
+
+def write_tables(
+    scored: ScoredVideo,
+    events: Sequence[Event],
+    threshold: Threshold,
+    detector: Detector,
+    made_with: Mapping[str, Any],
+    folder: Path,
+) -> None:
+    """Write the segments as CSV and Parquet, and the events as JSON; see docs/own-videos.md."""
+    write_csv(scored.table, folder / TABLE)
+    scored.table.to_parquet(folder / PARQUET, index=False)
+    video = scored.video
+    facts = {
+        "path": str(video.path),
+        "frames": video.frames,
+        "fps": video.fps,
+        "variable_rate": video.variable_rate,
+        "width": video.width,
+        "height": video.height,
+        "seconds": float(scored.edges[-1]),
+    }
+    model = {"experiment": detector.about.experiment, "dataset": detector.about.dataset}
+    values = {
+        "video": facts,
+        "model": model,
+        "rules": asdict(detector.about.events),
+        "events": [_described(event, n, scored, threshold) for n, event in enumerate(events, 1)],
+        "made_with": dict(made_with),
+    }
+    write_json(values, folder / EVENTS)
+
+
+def _described(
+    event: Event, number: int, scored: ScoredVideo, threshold: Threshold
+) -> dict[str, Any]:
+    """An event in frames, half-open, and in seconds from the first frame."""
+    start, end = np.searchsorted(scored.edges, (event.start, event.end))
+    return {
+        "id": f"{scored.video.name}-{number}",
+        "start_frame": int(start),
+        "end_frame": int(end),
+        "start_seconds": event.start,
+        "end_seconds": event.end,
+        "alarm_seconds": event.alarm,
+        "peak": event.peak,
+        "alarms": event.alarms,
+        "threshold": threshold.threshold,
+        "bound": threshold.bound,
+    }

@@ -1,0 +1,173 @@
+"""Score videos with a bundle: a folder of results for each, several videos at a time."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from fusevad.deploy.contents import Threshold
+from fusevad.deploy.detector import Detector
+from fusevad.deploy.film import write_film
+from fusevad.deploy.results import (
+    FILM,
+    identity,
+    is_finished,
+    new_folder,
+    put_in_place,
+    write_tables,
+)
+from fusevad.errors import FusevadError
+from fusevad.evaluate.alarms import SECONDS_PER_HOUR
+from fusevad.files import sha256
+from fusevad.parallel import in_processes
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How videos are scored; sent to worker processes.
+
+    Attributes:
+        model: the bundle, whose signature has been checked.
+        out: folder of all results.
+        rate: false alarms an hour whose threshold makes events; None for the lowest.
+        film: whether an annotated film is made.
+        threads: of torch in each process.
+        alone: whether this process shows the progress within a video.
+    """
+
+    model: Path
+    out: Path
+    rate: float | None
+    film: bool
+    threads: int
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a video.
+
+    Attributes:
+        name: of its folder.
+        seconds: its length.
+        events: how many it has.
+        kept: whether it was scored earlier.
+        problem: one line, if it could not be scored.
+    """
+
+    name: str
+    seconds: float = 0.0
+    events: int = 0
+    kept: bool = False
+    problem: str = ""
+
+
+def score_videos(videos: Mapping[str, Path], task: Task, workers: int) -> list[Outcome]:
+    """Score videos into folders of `task.out`; finished ones are not scored again.
+
+    A video that can't be read does not keep the others from being scored.
+
+    Args:
+        videos: by the name of their results' folder.
+        task: how.
+        workers: videos at a time.
+
+    Raises:
+        FusevadError: bad bundle, or a process was killed.
+    """
+    chosen_threshold(_detector(task.model), task.rate)  # before any work
+    items = list(videos.items())
+    found = []
+    for outcome in in_processes(partial(_score, task), items, workers, "videos", "video"):
+        if outcome.problem:
+            tqdm.write(outcome.problem, file=sys.stderr)
+        found.append(outcome)
+    return found
+
+
+def chosen_threshold(detector: Detector, rate: float | None) -> Threshold:
+    """The threshold of a bundle for a rate of false alarms.
+
+    Raises:
+        FusevadError: it has none for this rate.
+    """
+    known = {each.rate: each for each in detector.about.thresholds}
+    if rate is None:
+        return known[min(known)]
+    if rate not in known:
+        rates = ", ".join(f"{each:g}" for each in sorted(known))
+        raise FusevadError(
+            f"--alarms-per-hour {rate:g}: the model has thresholds for {rates}; choose one, or make"
+            " another with fusevad calibrate"
+        )
+    return known[rate]
+
+
+@cache
+def _detector(model: Path) -> Detector:
+    """Loaded once in each process."""
+    return Detector.load(model)
+
+
+def _score(task: Task, item: tuple[str, Path]) -> Outcome:
+    name, path = item
+    torch.set_num_threads(task.threads)
+    try:
+        return _scored(task, name, path)
+    except FusevadError as error:
+        return Outcome(name, problem=str(error))
+
+
+def _scored(task: Task, name: str, path: Path) -> Outcome:
+    detector, final = _detector(task.model), task.out / name
+    threshold = chosen_threshold(detector, task.rate)
+    if not path.is_file():
+        raise FusevadError(f"{path}: no such video file; correct the path")
+    made_with = identity(detector, sha256(path), threshold, task.film)
+    if is_finished(final, made_with):
+        return Outcome(name, kept=True)
+    temporary = new_folder(final)
+    scored = detector.scored(path, task.alone)
+    events = detector.events(scored, threshold.threshold)
+    write_tables(scored, events, threshold, detector, made_with, temporary)
+    if task.film:
+        write_film(scored, detector, threshold, events, temporary / FILM, task.alone)
+    put_in_place(temporary, final)
+    return Outcome(name, float(scored.edges[-1]), len(events))
+
+
+def score_sources(
+    videos: Mapping[str, Path],
+    model: Path,
+    out: Path,
+    rate: float | None,
+    film: bool,
+    workers: int,
+) -> bool:
+    """Score videos and print a line about all of them.
+
+    Returns:
+        Whether a video could not be scored.
+    """
+    workers = min(workers, len(videos))
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    outcomes = score_videos(videos, Task(model, out, rate, film, threads, workers == 1), workers)
+    print(_summary(outcomes, out))
+    return any(outcome.problem for outcome in outcomes)
+
+
+def _summary(outcomes: Sequence[Outcome], out: Path) -> str:
+    """One line about all videos."""
+    scored = [each for each in outcomes if not (each.kept or each.problem)]
+    hours = sum(each.seconds for each in scored) / SECONDS_PER_HOUR
+    kept = sum(each.kept for each in outcomes)
+    bad = sum(bool(each.problem) for each in outcomes)
+    parts = [f"{len(scored)} videos scored ({hours:.2f} h, {sum(e.events for e in scored)} events)"]
+    parts += [f"{kept} were finished"] if kept else []
+    parts += [f"{bad} can't be read"] if bad else []
+    return f"{out}: {', '.join(parts)}"

@@ -1,0 +1,70 @@
+"""The videos that people name on the command line: files, folders, patterns and lists."""
+
+import glob
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fusevad.errors import FusevadError
+from fusevad.files import read_limited
+
+# Suffixes of the containers that are read; other files of a folder are left out.
+_VIDEOS = (
+    ".3gp", ".asf", ".avi", ".dav", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
+)  # fmt: skip
+_LISTS = (".txt", ".list")
+
+
+def find_videos(words: Sequence[str]) -> dict[str, Path]:
+    """The videos that words name, by the name of their folder of results.
+
+    A word is a file; a folder, whose videos are found in its subfolders too; a pattern such as
+    `cam*.mp4`; or a text file (.txt, .list) with a path a line, relative to itself. A name is the
+    path within the folder, with - in place of /, or the file's name, without its suffix.
+
+    Raises:
+        FusevadError: a word names no video, or two videos would have one name.
+    """
+    found: dict[str, Path] = {}
+    for word in words:
+        named = list(_of_word(word))
+        if not named:
+            raise FusevadError(f"{word}: no videos there; name a file, a folder or a pattern")
+        for name, path in named:
+            other = found.setdefault(name, path)
+            if other.absolute() != path.absolute():
+                raise FusevadError(
+                    f"{path}: its results would replace those of {other}; rename one of them, or"
+                    " score them into two folders"
+                )
+    return found
+
+
+def _of_word(word: str) -> Iterator[tuple[str, Path]]:
+    path = Path(word)
+    if path.is_dir():
+        for each in sorted(path.rglob("*")):
+            if each.suffix.lower() in _VIDEOS and each.is_file() and _shown(each, path):
+                yield "-".join(each.relative_to(path).with_suffix("").parts), each
+    elif path.suffix.lower() in _LISTS and path.is_file():
+        for line in _lines(path):
+            yield from _of_word(str(path.parent / line))
+    elif glob.has_magic(word) and not path.exists():
+        for each in sorted(glob.glob(word, recursive=True)):
+            yield from _of_word(each)
+    else:
+        # A missing file is the reader's to name.
+        yield path.stem, path
+
+
+def _shown(path: Path, folder: Path) -> bool:
+    """Whether no part of the path is hidden, as copies that are not finished are."""
+    return not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        text = read_limited(path).decode()
+    except (OSError, ValueError) as error:
+        raise FusevadError(f"{path}: not a list of videos in UTF-8; correct it") from error
+    return (line.strip() for line in text.splitlines() if line.strip())

@@ -1,0 +1,90 @@
+"""Thresholds of a bundle, from the scores of normal videos that a study has kept.
+
+A bundle's score is the mean over its seeds, so thresholds are of the mean too.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fusevad.deploy.contents import Threshold
+from fusevad.deploy.settings import BundleSettings, NormalFootage
+from fusevad.errors import FusevadError
+from fusevad.evaluate.alarms import (
+    Calibration,
+    Track,
+    calibrate,
+    estimate,
+    footage_hours,
+    hours_needed,
+)
+from fusevad.evaluate.settings import AlarmSettings
+from fusevad.evaluate.timed_videos import normal_scores, timed_videos, tracks
+from fusevad.studies.settings import FOOTAGE, HELD_OUT
+
+
+def thresholds_of(settings: BundleSettings) -> tuple[Threshold, ...]:
+    """A threshold for each rate, from the best footage that there is.
+
+    Footage that no seed has seen certifies the rates that its hours can. Without one, thresholds
+    are estimated: each normal training video is scored by the seeds that held it out.
+
+    Raises:
+        FusevadError: scores are missing or damaged.
+    """
+    found = [] if settings.footage is None else _certified(settings, settings.footage)
+    return tuple(found) or tuple(_estimated(settings))
+
+
+def _certified(settings: BundleSettings, footage: NormalFootage) -> list[Threshold]:
+    normal = _mean_tracks(footage, FOOTAGE)
+    rates = [rate for rate in settings.rates if hours_needed(rate) <= footage_hours(normal)]
+    return certified(normal, rates, settings.events, footage.title)
+
+
+def certified(
+    normal: Sequence[Track], rates: Sequence[float], events: AlarmSettings, title: str
+) -> list[Threshold]:
+    """Thresholds that keep their bound on normal footage.
+
+    Args:
+        normal: footage without anomalies that no seed has seen.
+        rates: false alarms an hour.
+        events: how scores become alarms.
+        title: of the footage, for readers.
+
+    Raises:
+        FusevadError: it is too short for a rate.
+    """
+    return [
+        _threshold(rate, calibrate(normal, rate, events), title, certified=True)
+        for rate in sorted(rates)
+    ]
+
+
+def _estimated(settings: BundleSettings) -> list[Threshold]:
+    normal = _mean_tracks(settings.learned, HELD_OUT)
+    title = f"{settings.learned.title}, normal training videos, each by the seeds that held it out"
+    return [
+        _threshold(rate, estimate(normal, rate, settings.events), title, certified=False)
+        for rate in sorted(settings.rates)
+    ]
+
+
+def _threshold(rate: float, found: Calibration, title: str, certified: bool) -> Threshold:
+    return Threshold(
+        rate, found.threshold, found.alarms, found.hours, found.bound, certified, title
+    )
+
+
+def _mean_tracks(footage: NormalFootage, part: str) -> list[Track]:
+    """Tracks of the videos of a part: the mean over the seeds that have scored each."""
+    by_seed = normal_scores(Path(footage.scores), part)
+    if not by_seed:
+        raise FusevadError(f"{footage.scores}: no scores of part {part}; make it again")
+    keys = ["video", "segment", "start", "end"]
+    scores = pd.concat(by_seed.values()).groupby(keys, as_index=False)["score"].mean()
+    names = set(scores["video"])
+    videos = [v for v in timed_videos(Path(footage.manifest)) if v.name in names]
+    return tracks(videos, scores)

@@ -1,0 +1,47 @@
+"""Frames at their full size as players show them, in the form that browsers want of films."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from fusevad.video.decode import plane_pixels
+from fusevad.video.orientation import Orientation, orientation_of
+from fusevad.video.reader import FrameReader
+
+Plane = NDArray[np.uint8]
+_FORM = "yuv420p"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A frame as shown: upright, with 8 bits a sample and chroma at half the size.
+
+    Attributes:
+        y: luma, (height, width).
+        cb, cr: chroma, (height / 2, width / 2), rounded up.
+    """
+
+    y: Plane
+    cb: Plane
+    cr: Plane
+
+
+def read_shown(path: Path) -> Iterator[Shown]:
+    """Decode a video into frames as shown; all have the size of the first.
+
+    Raises:
+        FusevadError: the file can't be decoded to its end.
+    """
+    reformatter = VideoReformatter()
+    size: tuple[int, int] | None = None
+    orientation = Orientation()
+    for frame in FrameReader(path):
+        if size is None:
+            size, orientation = (frame.width, frame.height), orientation_of(frame)
+        if frame.format.name != _FORM or (frame.width, frame.height) != size:
+            frame = reformatter.reformat(frame, *size, format=_FORM, threads=1)
+        yield Shown(*(orientation.apply(plane_pixels(plane)) for plane in frame.planes))

@@ -1,0 +1,104 @@
+"""The sound of a video for a film of its pictures: AAC as it is, any other sound as new AAC."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+
+from fusevad.errors import FusevadError
+from fusevad.video.containers import REPLACE, open_container, reason
+from fusevad.video.sound import first_picture, read_sound
+
+_RATE = 48000
+_BLOCK = 1024  # samples of a packet of AAC
+_BIT_RATE = 96000
+
+
+class Soundtrack:
+    """The sound of a video as a stream of a film, which takes packets as its pictures advance."""
+
+    def __init__(self, path: Path, seconds: float, film: OutputContainer) -> None:
+        """Add a stream of sound to the film if the video has any.
+
+        Args:
+            path: the video.
+            seconds: length of its pictures; later sound is left out.
+            film: where the stream goes, before its first packet.
+
+        Raises:
+            FusevadError: the video can't be opened.
+        """
+        self._film = film
+        self._packets = _packets(path, seconds, film)
+        # A generator adds its stream when it is first asked.
+        self._next = next(self._packets, None)
+
+    def write_until(self, seconds: float) -> None:
+        """Write the packets that begin before a time of the film.
+
+        Raises:
+            FusevadError: the sound can't be decoded.
+        """
+        while self._next is not None and self._next[0] < seconds:
+            self._film.mux(self._next[1])
+            self._next = next(self._packets, None)
+
+
+def _packets(path: Path, seconds: float, film: OutputContainer) -> Iterator[tuple[float, Packet]]:
+    """Packets with the second at which each begins."""
+    with open_container(path) as container:
+        stream = next((each for each in container.streams.audio if each.codec_context), None)
+        if stream is None:
+            return
+        # Without it, each packet has a header of its own, as in broadcasts.
+        if stream.codec_context.name == "aac" and stream.codec_context.extradata:
+            yield from _copied(path, container, stream, seconds, film)
+            return
+    yield from _encoded(path, seconds, film)
+
+
+def _copied(
+    path: Path,
+    container: InputContainer,
+    source: AudioStream,
+    seconds: float,
+    film: OutputContainer,
+) -> Iterator[tuple[float, Packet]]:
+    target = film.add_stream_from_template(source)
+    begin = round(first_picture(path) / source.time_base)
+    try:
+        for packet in container.demux(source):
+            if packet.pts is None or packet.pts < begin:
+                continue
+            start = float((packet.pts - begin) * source.time_base)
+            if start >= seconds:
+                return
+            packet.pts, packet.dts = packet.pts - begin, packet.pts - begin
+            packet.stream = target
+            yield start, packet
+    except (av.FFmpegError, ValueError) as error:
+        raise FusevadError(
+            f"{path}: its sound can't be read ({reason(error)}); {REPLACE}, or remove the sound"
+        ) from error
+
+
+def _encoded(path: Path, seconds: float, film: OutputContainer) -> Iterator[tuple[float, Packet]]:
+    target = film.add_stream("aac", rate=_RATE, layout="mono")
+    target.bit_rate = _BIT_RATE
+    edges = np.arange(0, int(seconds * _RATE) + _BLOCK, _BLOCK) / _RATE
+    if len(edges) == 1:
+        edges = np.append(edges, _BLOCK / _RATE)
+    silence = np.zeros(_BLOCK, np.float32)
+    for number, samples in enumerate(read_sound(path, edges.tolist(), _RATE)):
+        block = silence if samples is None else samples
+        frame = av.AudioFrame.from_ndarray(block[None], "fltp", "mono")
+        frame.sample_rate, frame.pts, frame.time_base = _RATE, number * _BLOCK, Fraction(1, _RATE)
+        for packet in target.encode(frame):
+            yield float(edges[number]), packet
+    for packet in target.encode():
+        yield seconds, packet
