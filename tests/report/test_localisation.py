@@ -9,6 +9,8 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.events import COUNTINGS, IOUS
 from fusevad.report.confusion import make_confusion
 from fusevad.report.localisation import make_localisation
+from fusevad.report.named_tables import NamedTable
+from fusevad.report.power_lines import power_lines
 from tests.made_up_runs import CLASSES, SEEDS, make_up
 
 PROTOCOLS = ("last", "validation", "oracle")
@@ -70,6 +72,22 @@ def test_a_method_that_finds_ten_points_more_in_all_seeds_is_bold(made_up, tmp_p
     _, found = table(made_up, tmp_path)
     shown = found[found["protocol"] == "validation"]
     assert set(shown.loc[shown["bold"], "experiment"]) == {"student-t"}
+
+
+def test_the_caption_says_what_the_seeds_decide_and_no_cell_has_a_dagger(made_up, tmp_path):
+    text, _ = table(made_up, tmp_path)
+    caption = text.split(r"\par")[0].replace(r"$\pm$", "±")
+    # Two methods: a pair a cell. Two countings of five overlaps and their average; the classes.
+    assert "By overlap: Of all 12 pairs in the table, 12 are separated" in caption
+    count = len(CLASSES)
+    assert f"By class: Of all {count} pairs in the table, {count} are separated" in caption
+    assert "dagger" not in text
+    rows = [row for row in made_up.rows if row.name in NAMES]
+    files = "localisation", "results/localisation.tex"
+    named = NamedTable(*files, rows, [made_up.dataset], "validation", kind="localisation")
+    lines = list(power_lines(named, 0.01))
+    assert lines.index("BY OVERLAP") < lines.index("BY CLASS")
+    assert sum(" is better than " in line for line in lines) == 12 + count
 
 
 def test_published_numbers_are_a_block_of_their_own(made_up, tmp_path):

@@ -1,5 +1,7 @@
 """Verdicts on pairs of methods and the seeds that would decide, against scipy and simulation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,12 +11,13 @@ from typer.testing import CliRunner
 from fusevad.cli import app
 from fusevad.errors import FusevadError
 from fusevad.report.named_tables import NamedTable
-from fusevad.report.pair_texts import pairs_caption
+from fusevad.report.pair_texts import comparisons_note, pairs_caption
 from fusevad.report.power import (
     MOST_SEEDS,
     Decision,
     Levels,
     judge_pairs,
+    judge_tests,
     p_equal,
     seeds_needed,
     t_test_power,
@@ -22,7 +25,7 @@ from fusevad.report.power import (
 )
 from fusevad.report.power_lines import power_lines
 from fusevad.report.statistics import holm, paired_test
-from tests.made_up_runs import make_up
+from tests.made_up_runs import CLASSES, make_up
 
 BETTER, EQUAL, UNDECIDED = Decision
 AT_5 = Levels(0.05, 0.05)
@@ -178,6 +181,23 @@ def test_a_caption_says_what_the_pairs_support_and_how_many_seeds_half_of_the_ot
     assert f"1 is undecided; it would need {verdict.seeds} seeds (" in alone
 
 
+def test_a_caption_may_count_all_pairs_alone():
+    text = pairs_caption(judge_pairs({"AUC": differing(0.05, 0.01)}), {}, "classes")
+    assert text.startswith("Of all 1 pair in the table, 1 is separated, none is equal within")
+    assert text.endswith("(fusevad power classes lists them).")
+
+
+def test_a_note_counts_comparisons_of_a_method_with_itself():
+    methods = [differing(0.05, 0.01), differing(0.0, 0.001), differing(0.01, 0.2)]
+    tests = [paired_test(pair["a"], pair["b"]) for pair in methods]
+    assert comparisons_note(judge_tests(tests), "levels with the clean one") == (
+        "Of 3 comparisons of levels with the clean one, 1 is separated, 1 is equal within ±1 point"
+        " and 1 is undecided; it would need more than 1,000 seeds."
+    )
+    alone = [paired_test(series([0.9]), series([0.8]))]
+    assert "none to test" in comparisons_note(judge_tests(alone), "levels")
+
+
 def test_a_table_of_one_seed_says_that_nothing_can_be_tested():
     verdicts = judge_pairs({"AUC": {"a": series([0.9]), "b": series([0.5])}})
     assert "that takes two methods with two seeds in common" in pairs_caption(
@@ -228,6 +248,28 @@ def test_ours_are_listed_against_every_row_and_the_others_among_themselves(made_
     assert all("Student-t" in line for line in pairs)
 
 
+def test_pairs_of_classes_are_judged_class_by_class(made_up):
+    table = replace(table_of(made_up, made_up.rows), name="classes", kind="classes")
+    lines = list(power_lines(table, 0.01))
+    headings = [line for line in lines if line.startswith("Rendered, ")]
+    assert [line.split(":")[0] for line in headings] == [f"Rendered, {name}" for name in CLASSES]
+    values = [
+        pd.read_csv(row.runs["rendered"] / "classes.csv").query(
+            f"metric == 'AUC' and protocol == 'validation' and `class` == '{CLASSES[0]}'"
+        )["value"]
+        for row in (made_up.rows[-1], made_up.rows[0])
+    ]
+    ahead = 100 * (values[0] - values[1]).mean()
+    assert any(f"{abs(ahead):.2f} points" in line for line in lines)
+    assert sum(line.startswith("  ") for line in lines) == 21 * len(CLASSES)
+
+
+def test_a_cell_of_classes_is_no_metric_of_a_run(root, monkeypatch):
+    monkeypatch.chdir(root)
+    result = CliRunner().invoke(app, ["why", "results/classes.tex", "gating", "AUC"])
+    assert "results/classes.tex: its columns are no metrics of runs" in str(result.exception)
+
+
 @pytest.mark.parametrize("margin", [0.0, -0.01, float("nan"), 1.0])
 def test_a_margin_that_is_no_difference_of_metrics_is_refused(made_up, margin):
     with pytest.raises(FusevadError, match=r"margin: .*; give points above 0 and below 100"):
@@ -245,6 +287,11 @@ def test_an_unknown_protocol_is_refused(made_up):
         (["nothing"], "table 'nothing': not a table of runs; choose one of table1, "),
         (["results/tiny/table1.tex"], "with this configuration the table is results/table1.tex"),
         (["table1"], "results/rendered/runs/image-only/seeds.csv: no such run; make the table"),
+        (["classes"], "results/rendered/runs/image-only/classes.csv: no such run; make the table"),
+        (
+            ["localisation"],
+            "vadclip/localisation.csv: no such run; make the table first",
+        ),
         (["results/table8.csv"], "seeds.csv: no such run; make the table first: snakemake --cores"),
     ],
 )

@@ -409,6 +409,14 @@ def classes(folder, dataset, rows):
     return (folder / "classes.tex").read_text(), pd.read_csv(folder / "classes.csv")
 
 
+def test_the_caption_of_classes_counts_pairs_in_place_of_daggers(made_up, tmp_path):
+    text, tidy = classes(tmp_path, made_up.dataset, made_up.rows)
+    count = 21 * tidy.loc[tidy["block"] == "measured", "class"].nunique()
+    assert f"Of all {count} pairs in the table, " in text
+    assert "fusevad power classes lists them" in text
+    assert "dagger" not in text
+
+
 def test_the_class_table_has_a_row_a_class_with_its_number_of_videos(made_up, tmp_path):
     text, tidy = classes(tmp_path, made_up.dataset, made_up.rows)
     values = pd.read_csv(made_up.rows[0].runs["rendered"] / "classes.csv")

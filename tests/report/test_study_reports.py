@@ -102,6 +102,8 @@ def test_the_noise_table_has_means_in_percent_and_marks_what_differs_from_clean(
     (line,) = [line for line in tex.splitlines() if line.startswith("0.1 ")]
     assert line.split("&")[1].count(r"^{\dagger}") == 1
     assert line.split("&")[2].count(r"^{\dagger}") == 0
+    assert "Of 2 comparisons of these metrics with the clean one, 1 is separated" in tex
+    assert "and 1 is undecided; it would need 15 seeds" in tex
     assert "paper}" not in tex
     assert set(table["block"]) == {"measured"}
 

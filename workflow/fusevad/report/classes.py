@@ -9,6 +9,8 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
 from fusevad.report import sheet
+from fusevad.report.pair_texts import pairs_caption
+from fusevad.report.power import PairVerdict, judge_table
 from fusevad.report.published import PAPER_INPUTS, read_published_classes
 from fusevad.report.runs import (
     TableDataset,
@@ -22,6 +24,9 @@ from fusevad.report.scored_videos import class_video_counts
 from fusevad.report.statistics import ALPHA, summarize_table
 from fusevad.report.write_sheet import write_sheet
 
+NAME = "classes"
+# What names a row of the table; methods are compared within one.
+COLUMN = ("dataset", "class")
 _PAGE_COLUMNS = 4
 
 
@@ -62,27 +67,31 @@ def make_classes(
             for name, videos in class_video_counts(dataset).items()
         ]
     )
-    summary = summarize_table(values, ["dataset", "class", "metric"], fixed=fixed(experiments))
+    summary = summarize_table(values, [*COLUMN, "metric"], fixed=fixed(experiments))
     summary = summary.merge(counts, on=["dataset", "class"], how="left")
+    verdicts = judge_table(values, protocol, fixed(experiments), column_keys=COLUMN)
     paper = read_published_classes(published)
     parts = []
     for dataset in datasets:
-        parts.append(sheet.Caption(*_caption(dataset, protocol, len(seeds))))
+        own = [verdict for verdict in verdicts if verdict.pair.column[0] == dataset.key]
+        parts.append(sheet.Caption(*_caption(dataset, protocol, len(seeds), own)))
         parts.append(_tabular(experiments, dataset, summary, paper, protocol))
     parts.append(sheet.Notes(tuple(footnotes(experiments, datasets, values, protocol, seeds))))
     write_csv(_tidy(experiments, datasets, summary, paper), out_csv)
     write_sheet(parts, out_tex, wide=len(experiments) > _PAGE_COLUMNS)
 
 
-def _caption(dataset: TableDataset, protocol: str, seeds: int) -> tuple[str, str]:
+def _caption(
+    dataset: TableDataset, protocol: str, seeds: int, verdicts: Sequence[PairVerdict]
+) -> tuple[str, str]:
     title = f"{dataset.title}: {dataset.class_metric} of each anomaly class."
     text = (
         f"In percent, mean ± standard deviation of {seeds} seeds, over the frames of the test "
         "videos that show the class (their number in brackets: with few videos a number says "
         f"little). Protocol: {protocol}, {PROTOCOLS[protocol]}. Bold: the best mean of a row, if "
         "a paired t-test over the shared seeds separates it from every other method "
-        f"(p < {ALPHA} after Holm's correction over all pairs in all rows); where nothing is "
-        "bold, a dagger marks the best and every method that the test cannot separate from it."
+        f"(p < {ALPHA} after Holm's correction over all pairs in all rows). "
+        f"{pairs_caption(verdicts, {}, NAME)}"
     )
     return title, text
 
@@ -117,7 +126,7 @@ def _tabular(
 def _measured(cell: dict | None) -> sheet.Cell:
     if cell is None:
         return sheet.MISSING
-    return sheet.measured(cell["mean"], cell["std"], cell["bold"], cell["leading"])
+    return sheet.measured(cell["mean"], cell["std"], cell["bold"])
 
 
 def _tidy(

@@ -10,8 +10,10 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.evaluate.history import WEIGHT
 from fusevad.files import read_csv, write_csv
 from fusevad.report import latex, sheet
+from fusevad.report.pair_texts import comparisons_note
+from fusevad.report.power import judge_tests
 from fusevad.report.runs import TableDataset, TableRow, footnotes, read_measurements, read_scores
-from fusevad.report.statistics import holm, paired_test, summarize
+from fusevad.report.statistics import PairedTest, holm, paired_test, summarize
 from fusevad.report.write_sheet import write_sheet
 
 _DIFFERENCES = ("weights_max", "weights_mean", "scores_max", "scores_mean")
@@ -51,10 +53,13 @@ def make_equivalence_table(
     """
     rows = [experiment, compared_with]
     values = read_measurements(rows, datasets)
-    parts = []
+    parts: list[pd.DataFrame] = []
+    tests: list[PairedTest] = []
     for dataset in datasets:
         parts.append(_same_parameters(studies[dataset.key], dataset, experiment.name))
-        parts.append(_trained_apart(rows, dataset, values))
+        own = _tests(rows, dataset, values)
+        parts.append(_trained_apart(rows, dataset, own))
+        tests += own.values()
     found = pd.concat(parts, ignore_index=True)
     found["p"] = holm(found["p"].to_list())
     caption = (
@@ -68,7 +73,8 @@ def make_equivalence_table(
         "both methods. Weights by latent dimension.",
         "Trained apart: two runs with the same seed, parameters drawn alike. Weights averaged over "
         "latent dimensions. p: paired t-test over seeds, after Holm's correction over the table. "
-        "Epoch: seeds that chose another one.",
+        "Epoch: seeds that chose another one. "
+        + comparisons_note(judge_tests(tests), "runs that were trained apart"),
         *dict.fromkeys(
             note
             for protocol in PROTOCOLS
@@ -98,26 +104,36 @@ def _same_parameters(path: Path, dataset: TableDataset, experiment: str) -> pd.D
     return pd.DataFrame(rows)
 
 
-def _trained_apart(
+def _tests(
     runs: Sequence[TableRow], dataset: TableDataset, values: pd.DataFrame
-) -> pd.DataFrame:
+) -> dict[str, PairedTest]:
+    """The metric of the first run against the second one's, by protocol."""
     own = values[(values["dataset"] == dataset.key) & (values["metric"] == dataset.metrics[0])]
+    return {
+        protocol: paired_test(
+            *(
+                own[(own["experiment"] == run.name) & (own["protocol"] == protocol)].set_index(
+                    "seed"
+                )["value"]
+                for run in runs
+            )
+        )
+        for protocol in PROTOCOLS
+    }
+
+
+def _trained_apart(
+    runs: Sequence[TableRow], dataset: TableDataset, tests: Mapping[str, PairedTest]
+) -> pd.DataFrame:
     folders = [run.runs[dataset.key] for run in runs]
     rows = []
-    for protocol in PROTOCOLS:
-        first, second = (
-            own[(own["experiment"] == run.name) & (own["protocol"] == protocol)].set_index("seed")[
-                "value"
-            ]
-            for run in runs
-        )
-        test, spread = paired_test(first, second), summarize(first - second)
+    for protocol, test in tests.items():
         epochs = [_epochs(folder / "seeds.csv", protocol) for folder in folders]
         shared = epochs[0].index.intersection(epochs[1].index)
         rows.append(
             _row(dataset, _RUNS, protocol)
             | _largest_and_mean(_score_differences(folders, protocol))
-            | {"difference": 100 * test.difference, "std": 100 * spread.std, "n": test.n}
+            | {"difference": 100 * test.difference, "std": 100 * test.std, "n": test.n}
             | {"p": test.p, "other_epoch": int((epochs[0][shared] != epochs[1][shared]).sum())}
         )
     return pd.DataFrame(rows)

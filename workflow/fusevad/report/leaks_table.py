@@ -12,9 +12,11 @@ from fusevad.data.truth import LabelledVideo
 from fusevad.evaluate.metrics import LabelledSegments, LabelledTest
 from fusevad.files import read_csv, write_csv
 from fusevad.report import latex, sheet
+from fusevad.report.pair_texts import comparisons_note
+from fusevad.report.power import judge_tests
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.scored_videos import segment_scores, test_videos
-from fusevad.report.statistics import holm, paired_test, summarize
+from fusevad.report.statistics import PairedTest, holm, paired_test, summarize
 from fusevad.report.write_sheet import write_sheet
 
 Split = Literal["official", "released"]
@@ -73,11 +75,13 @@ def make_leaks_table(
     shown = {source: by_key[next(iter(keys.values()))] for source, keys in variants.items()}
     parts = {source: _read_parts(path) for source, path in studies.items()}
     counts = [_counts(shown[source], parts.get(source)) for source in variants]
-    metrics = [
-        _metrics(experiments, *(by_key[keys[split]] for split in _SPLITS), protocol)
-        for keys in variants.values()
-        if set(keys) == set(_SPLITS)
-    ]
+    tests: list[PairedTest] = []
+    metrics = []
+    for keys in variants.values():
+        if set(keys) == set(_SPLITS):
+            own = _metrics(experiments, *(by_key[keys[split]] for split in _SPLITS), protocol)
+            metrics.append(own[0])
+            tests += own[1]
     table = pd.concat([*counts, *metrics], ignore_index=True)
     table = table.assign(block="measured").reindex(columns=[*_COLUMNS, "p"])
     table["p"] = holm(table["p"].to_list())
@@ -92,7 +96,8 @@ def make_leaks_table(
             f"Both splits, in percent: mean ± standard deviation of {len(seeds)} seeds. Protocol: "
             f"{protocol}, {PROTOCOLS[protocol]}. All: the split's own test videos. Common: those "
             "that both splits test, so without the leaked ones. p: paired t-test over the shared "
-            "seeds, after Holm's correction over the table."
+            "seeds, after Holm's correction over the table. "
+            + comparisons_note(judge_tests(tests), "both splits on their common videos")
         )
         labels = {row.name: row.label for row in experiments}
         body += [sheet.Caption("What it changes.", caption), _metric_tabular(shown, table, labels)]
@@ -122,12 +127,12 @@ def _counts(dataset: TableDataset, parts: pd.DataFrame | None) -> pd.DataFrame:
 
 def _metrics(
     experiments: Sequence[TableRow], official: TableDataset, released: TableDataset, protocol: str
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, list[PairedTest]]:
     """Metrics of the runs on both splits, on their own and on the common test videos."""
     metric = official.metrics[0]
     videos = {"official": test_videos(official), "released": test_videos(released)}
     common = set.intersection(*({v.name for v in own} for own in videos.values()))
-    rows = []
+    rows, tests = [], []
     for experiment in experiments:
         if not {official.key, released.key} <= set(experiment.runs):
             continue
@@ -140,15 +145,17 @@ def _metrics(
                 values[f"{split}_{kind}"] = series, len(chosen)
         first, second = values["released_common"][0], values["official_common"][0]
         values["difference_common"] = first - second, len(common)
+        test = paired_test(first, second)
+        tests.append(test)
         for quantity, (series, count) in values.items():
             summary = summarize(series)
-            p = paired_test(first, second).p if quantity == "difference_common" else float("nan")
+            p = test.p if quantity == "difference_common" else float("nan")
             rows.append(
                 {"dataset": official.source, "quantity": quantity, "videos": count}
                 | {"experiment": experiment.name, "metric": metric, "n": summary.n, "p": p}
                 | {"mean": 100 * summary.mean, "std": 100 * summary.std}
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), tests
 
 
 def _by_seed(

@@ -12,6 +12,8 @@ from fusevad.evaluate.events import COUNTINGS, IOUS
 from fusevad.evaluate.localise import MEAN
 from fusevad.files import read_csv, write_csv
 from fusevad.report import latex, sheet
+from fusevad.report.pair_texts import pairs_caption
+from fusevad.report.power import judge_table
 from fusevad.report.runs import (
     TableDataset,
     TableRow,
@@ -25,6 +27,8 @@ from fusevad.report.write_sheet import write_sheet
 
 _AVERAGE = "average"
 _COLUMNS = (*(f"{iou:g}" for iou in IOUS), _AVERAGE)
+# What names a cell of either table; methods are compared within one.
+EVENT_COLUMN = ("dataset", "counting", "class", "iou")
 _NOTES = (
     "ours: mean over the anomaly classes, on anomalous videos; a class of which nothing is found"
     " has 0. released: as VadCLIP's code counts, with normal as a class, on all videos.",
@@ -63,13 +67,22 @@ def make_localisation(
     """
     check_protocol(protocol)
     values = read_event_measurements(experiments, datasets)
-    summary = _summary(values)
+    families = event_families(values)
+    summary = pd.concat(
+        [summarize_table(own, [*EVENT_COLUMN]) for own in families.values() if len(own)],
+        ignore_index=True,
+    )
     paper = _published(published)
+    supported = " ".join(
+        f"{what}: {pairs_caption(judge_table(own, protocol, column_keys=EVENT_COLUMN), {}, name)}"
+        for what, own in families.items()
+    )
     caption = (
         f"{title}. Mean average precision (mAP) by the overlap (intersection over union) that a"
         f" found event needs, in percent: mean ± standard deviation of {len(seeds)} seeds."
-        f" Protocol: {protocol}, {PROTOCOLS[protocol]}. Bold and dagger: paired t-test over the"
-        f" seeds, p < {ALPHA} after Holm's correction."
+        f" Protocol: {protocol}, {PROTOCOLS[protocol]}. Bold: the best mean of a column (by class,"
+        " of a row), if a paired t-test over the shared seeds separates it from every other method"
+        f" (p < {ALPHA} after Holm's correction over all pairs). {supported}"
     )
     shown = summary[summary["protocol"] == protocol]
     parts: list[sheet.Part] = [sheet.Caption(latex.numbered(name), caption)]
@@ -90,20 +103,18 @@ def make_localisation(
     write_sheet(parts, out_tex, wide=True)
 
 
-def _summary(values: pd.DataFrame) -> pd.DataFrame:
-    """Cells of both tables: of all classes by overlap, and of each class in `ours`."""
+def event_families(values: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The values of both tables, each judged for itself: of all classes, and of each in `ours`.
+
+    Args:
+        values: the result of `read_event_measurements`.
+    """
     key = ["experiment", "dataset", "counting", "class", "protocol", "seed"]
     averages = values.groupby(key, sort=False, as_index=False)["value"].mean()
-    together = pd.concat([values, averages.assign(iou=_AVERAGE)], ignore_index=True)
-    columns = ["dataset", "counting", "class", "iou"]
-    of_all = together[together["class"] == MEAN]
-    of_each = together[
-        (together["class"] != MEAN)
-        & (together["counting"] == "ours")
-        & (together["iou"] == _AVERAGE)
-    ]
-    parts = [summarize_table(part, columns) for part in (of_all, of_each) if len(part)]
-    return pd.concat(parts, ignore_index=True)
+    averages = averages.assign(iou=_AVERAGE)
+    of_all = pd.concat([values, averages], ignore_index=True)
+    of_each = averages[(averages["class"] != MEAN) & (averages["counting"] == "ours")]
+    return {"By overlap": of_all[of_all["class"] == MEAN], "By class": of_each}
 
 
 def _by_overlap(
@@ -160,7 +171,7 @@ def _by_class(
 def _cell(cell: dict | None) -> sheet.Cell:
     if cell is None:
         return sheet.MISSING
-    return sheet.measured(cell["mean"], cell["std"], cell["bold"], cell["leading"])
+    return sheet.measured(cell["mean"], cell["std"], cell["bold"])
 
 
 def _published(path: Path | None) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import (
     PERCENT,
+    clean_tests,
     percent,
     printed,
     read_paper,
@@ -76,6 +77,7 @@ def make_masking_table(
         for key, metric in zip(values["dataset"], values["metric"], strict=True)
     ]
     summary = summarize_study(values[keep], ["masked", "subset"])
+    tests = clean_tests(values[keep], ["masked", "subset"]).values()
     paper = read_paper(published, _KEYS)
     caption = (
         f"{title}. {experiment.label}: mean ± standard deviation of {len(seeds)} seeds, AUC and AP "
@@ -85,7 +87,7 @@ def make_masking_table(
     notes = [
         *_NOTES,
         *_weight_notes(weights),
-        *study_notes(experiment, datasets, values, protocol, seeds, paper),
+        *study_notes(experiment, datasets, values, protocol, seeds, paper, tests),
     ]
     parts = [
         sheet.Caption(latex.numbered(name), caption),

@@ -3,14 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.method_jobs import MethodJobs
 from fusevad.plan.report_stages import PUBLISHED_TABLE1, TABLE_FORMS
+from fusevad.plan.study_jobs import StudyJobs
+from fusevad.report import classes
 from fusevad.report.runs import TableDataset, TableRow
+
+# What the columns of a table are: metrics of runs, classes of anomalies, or precisions of events.
+Kind = Literal["runs", "classes", "localisation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class NamedTable:
         protocol: how the epoch is chosen.
         ours: rows below that are judged together with all others.
         events: whether the precision of events is among the metrics.
+        kind: what its columns are.
     """
 
     name: str
@@ -34,6 +40,7 @@ class NamedTable:
     protocol: str
     ours: Sequence[TableRow] = ()
     events: bool = False
+    kind: Kind = "runs"
 
     @property
     def all_rows(self) -> list[TableRow]:
@@ -88,7 +95,13 @@ def _settings(jobs: Jobs, name: str) -> dict[str, Any]:
         return kept | {"rows": list(runs.values()), "events": chosen["shown"]["events"]}
     if name in methods.tables:
         return _rows(methods.table(name))
-    known = ("table1", *jobs.config.ablations, *methods.tables)
+    if name == classes.NAME:
+        return _rows(jobs.report(jobs.config.table1)) | {"kind": "classes"}
+    of_studies = jobs.config.study_tables.items()
+    localisations = [key for key, values in of_studies if values["study"] == "localisation"]
+    if name in localisations:
+        return _rows(StudyJobs(jobs).table(name)) | {"kind": "localisation"}
+    known = ("table1", classes.NAME, *jobs.config.ablations, *methods.tables, *localisations)
     raise FusevadError(f"table {name!r}: not a table of runs; choose one of {', '.join(known)}")
 
 

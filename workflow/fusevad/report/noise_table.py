@@ -10,6 +10,7 @@ from fusevad.files import write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import (
+    clean_tests,
     percent,
     printed,
     read_paper,
@@ -65,12 +66,14 @@ def make_noise_table(
     shown = {(dataset.key, metric) for dataset in datasets for metric in dataset.metrics}
     keep = [key in shown for key in zip(values["dataset"], values["metric"], strict=True)]
     summary = summarize_study(values[keep], [])
+    tests = clean_tests(values[keep], []).values()
     paper = read_paper(published, ["level", "metric"])
     caption = (
         f"{title}. {experiment.label}, in percent: mean ± standard deviation of {len(seeds)} "
         f"seeds. Protocol: {protocol}, {PROTOCOLS[protocol]}."
     )
-    notes = [_DEFINITION_NOTE, *study_notes(experiment, datasets, values, protocol, seeds, paper)]
+    own = study_notes(experiment, datasets, values, protocol, seeds, paper, tests)
+    notes = [_DEFINITION_NOTE, *own]
     parts = [
         sheet.Caption(latex.numbered(name), caption),
         *(_tabular(dataset, summary, paper) for dataset in datasets),

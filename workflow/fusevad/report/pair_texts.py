@@ -21,7 +21,7 @@ def pairs_caption(
 
     Args:
         verdicts: all pairs of the table.
-        main: the columns that are told one by one, with their names for readers.
+        main: the columns that are told one by one, with their names for readers, if any.
         name: of the table, for the command that lists its pairs.
         margin: of the verdicts.
     """
@@ -38,8 +38,24 @@ def pairs_caption(
         text = parts[0] + _waiting(tested)
     else:
         whole = f"of all {_pairs(tested)} in the table, {_counts(tested, margin)}"
-        text = f"{_sentence_of('; '.join(parts))}. {_sentence_of(whole + _waiting(tested))}"
+        sentences = ["; ".join(parts)] if parts else []
+        text = ". ".join(map(_sentence_of, [*sentences, whole + _waiting(tested)]))
     return f"{_sentence_of(text)} (fusevad power {name} lists them)."
+
+
+def comparisons_note(verdicts: Sequence[PairVerdict], what: str, margin: float = MARGIN) -> str:
+    """What comparisons of one method with itself support, in a sentence for a note.
+
+    Args:
+        verdicts: all comparisons of the table.
+        what: is compared: `levels with clean cues`.
+        margin: of the verdicts.
+    """
+    tested = [verdict for verdict in verdicts if verdict.tested]
+    if not tested:
+        return f"Comparisons of {what} take two seeds; there are none to test."
+    count = f"{len(tested)} comparison{'s' if len(tested) > 1 else ''} of {what}"
+    return f"Of {count}, {_counts(tested, margin)}{_waiting(tested)}."
 
 
 def against_ours(verdicts: Sequence[PairVerdict], ours: Collection[str], margin: float) -> str:

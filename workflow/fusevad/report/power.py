@@ -78,7 +78,11 @@ def judge_pairs(
         columns, fixed, alpha: as for `statistics.best_supported`.
         margin: largest difference that does not count, in the unit of the values.
     """
-    pairs = all_pairs(columns, fixed)
+    return judge(all_pairs(columns, fixed), margin, alpha)
+
+
+def judge(pairs: Sequence[Pair], margin: float = MARGIN, alpha: float = ALPHA) -> list[PairVerdict]:
+    """Judge all comparisons of a table; arguments as for `judge_pairs`."""
     better = holm([pair.test.p for pair in pairs])
     equal = holm([p_equal(pair.test, margin) for pair in pairs])
     levels = Levels(next_level(better, alpha), next_level(equal, alpha))
@@ -88,18 +92,28 @@ def judge_pairs(
     ]
 
 
+def judge_tests(tests: Sequence[PairedTest]) -> list[PairVerdict]:
+    """Judge comparisons of methods with themselves, as on other videos: all of a table."""
+    return judge([Pair(place, "", "", test) for place, test in enumerate(tests)])
+
+
 def judge_table(
-    values: pd.DataFrame, protocol: str, fixed: Collection[str] = (), margin: float = MARGIN
+    values: pd.DataFrame,
+    protocol: str,
+    fixed: Collection[str] = (),
+    margin: float = MARGIN,
+    column_keys: Sequence[str] = ("dataset", "metric"),
 ) -> list[PairVerdict]:
-    """Judge every pair of methods of a table, whose columns are data set and metric.
+    """Judge every pair of methods of a table.
 
     Args:
-        values: the result of `runs.read_measurements`.
+        values: as `runs.read_measurements` has them, with the columns `column_keys`.
         protocol: whose values are judged.
         fixed, margin: as for `judge_pairs`.
+        column_keys: what names a column of the table together.
     """
     own = values[values["protocol"] == protocol]
-    return judge_pairs(columns_of(own, ["dataset", "metric"]), margin, fixed)
+    return judge_pairs(columns_of(own, list(column_keys)), margin, fixed)
 
 
 def p_equal(test: PairedTest, margin: float) -> float:

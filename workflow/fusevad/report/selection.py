@@ -10,8 +10,10 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
 from fusevad.report import latex, sheet
+from fusevad.report.pair_texts import comparisons_note
+from fusevad.report.power import judge_tests
 from fusevad.report.runs import TableDataset, TableRow, footnotes, read_measurements
-from fusevad.report.statistics import holm, mean_interval, paired_test
+from fusevad.report.statistics import PairedTest, holm, mean_interval, paired_test
 from fusevad.report.write_sheet import write_sheet
 
 _ORACLE, _HONEST = "oracle", ("validation", "last")
@@ -55,23 +57,28 @@ def make_selection(
     if missing:
         raise FusevadError(f"{name}: no run has protocol {min(missing)}; evaluate the runs again")
     labels = {row.name: row.label for row in experiments}
-    tables = [_compared(values, dataset, labels) for dataset in datasets]
-    compared = pd.concat(tables, ignore_index=True)
-    compared["p"] = holm(compared["p"].to_list())
+    found = [row for dataset in datasets for row in _compared(values, dataset, labels)]
+    tests = [test for _, test in found]
+    compared = pd.DataFrame([row for row, _ in found])
+    compared["p"] = holm([test.p for test in tests])
+    supported = comparisons_note(judge_tests(tests), "oracle with an honest protocol")
     caption = f"{title}. In percent: means over {len(seeds)} seeds. " + "; ".join(
         f"{protocol}: {text}" for protocol, text in PROTOCOLS.items()
     )
+    notes = footnotes(experiments, datasets, values, _ORACLE, seeds)
     parts = [
         sheet.Caption(latex.numbered(name), f"{caption}."),
         *(_tabular(dataset, compared) for dataset in datasets),
-        sheet.Notes((*_NOTES, *footnotes(experiments, datasets, values, _ORACLE, seeds))),
+        sheet.Notes((*_NOTES, supported, *notes)),
     ]
     write_csv(compared.assign(block="measured"), out_csv)
     write_sheet(parts, out_tex, wide=True)
 
 
-def _compared(values: pd.DataFrame, dataset: TableDataset, labels: dict[str, str]) -> pd.DataFrame:
-    """Differences of every method, and of their average; p-values are not corrected yet."""
+def _compared(
+    values: pd.DataFrame, dataset: TableDataset, labels: dict[str, str]
+) -> list[tuple[dict[str, object], PairedTest]]:
+    """Differences of every method, and of their average, with their tests."""
     metric = dataset.metrics[0]
     own = values[(values["dataset"] == dataset.key) & (values["metric"] == metric)]
     by_seed = own.pivot(index=["experiment", "seed"], columns="protocol", values="value")
@@ -82,7 +89,7 @@ def _compared(values: pd.DataFrame, dataset: TableDataset, labels: dict[str, str
     shared = by_seed.groupby("seed").filter(lambda part: len(part) == len(methods))
     if len(methods) > 1 and not shared.empty:
         parts[_ALL] = shared.groupby("seed").mean()
-    rows = []
+    rows: list[tuple[dict[str, object], PairedTest]] = []
     for name, protocols in parts.items():
         for honest in _HONEST:
             both = protocols[[_ORACLE, honest]].dropna()
@@ -95,13 +102,17 @@ def _compared(values: pd.DataFrame, dataset: TableDataset, labels: dict[str, str
                 "low": interval.low,
                 "high": interval.high,
             }
-            rows.append(
-                {"dataset": dataset.key, "metric": metric, "experiment": name}
-                | {"method": labels.get(name, _ALL_LABEL), "against": honest}
-                | {key: 100 * value for key, value in percent.items()}
-                | {"n": test.n, "p": test.p}
-            )
-    return pd.DataFrame(rows)
+            row = {
+                "dataset": dataset.key,
+                "metric": metric,
+                "experiment": name,
+                "method": labels.get(name, _ALL_LABEL),
+                "against": honest,
+                **{key: 100 * value for key, value in percent.items()},
+                "n": test.n,
+            }
+            rows.append((row, test))
+    return rows
 
 
 def _tabular(dataset: TableDataset, compared: pd.DataFrame) -> sheet.Tabular:

@@ -1,6 +1,6 @@
 """Studies of trained detectors for the report: read, checked, summarised."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +9,16 @@ import pandas as pd
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
 from fusevad.report import sheet
+from fusevad.report.pair_texts import comparisons_note
+from fusevad.report.power import judge_tests
 from fusevad.report.runs import TableDataset, TableRow, footnotes
-from fusevad.report.statistics import ALPHA, holm, paired_test, summarize
+from fusevad.report.statistics import ALPHA, PairedTest, holm, paired_test, summarize
 
 TEXT_COLUMNS = ("experiment", "protocol", "masked", "metric", "subset")
 PERCENT = ("AUC", "AP", "Ano-AUC", "Ano-AP")
 TEST_NOTE = (
-    "A dagger marks a metric (AUC, AP) that differs from the clean one: paired t-test over the "
-    f"shared seeds, p < {ALPHA} after Holm's correction over the table."
+    "A dagger marks a metric (AUC, AP) that is better or worse than the clean one: paired t-test "
+    f"over the shared seeds, p < {ALPHA} after Holm's correction over the table."
 )
 PAPER_NOTE = "In italics: printed in the IEF-VAD paper, one checkpoint, no spread; nothing re-run."
 
@@ -72,22 +74,36 @@ def summarize_study(values: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         A row a cell: dataset, keys, level, metric, mean, std, n, p (of AUC and AP at levels above
         0, Holm's correction over all of them; else NaN), in order of first appearance.
     """
-    cells = ["dataset", *keys, "level", "metric"]
+    tests = clean_tests(values, keys)
+    rows = []
+    for key, part in values.groupby(_cells(keys), sort=False):
+        summary = summarize(part["value"])
+        cell = dict(zip(_cells(keys), key, strict=True))
+        p = tests[key].p if key in tests else np.nan
+        rows.append(cell | {"mean": summary.mean, "std": summary.std, "n": summary.n, "p": p})
+    table = pd.DataFrame(rows)
+    return table.assign(p=holm(table["p"].to_list()))
+
+
+def clean_tests(values: pd.DataFrame, keys: Sequence[str]) -> dict[tuple, PairedTest]:
+    """Each AUC and AP above level 0 against the clean one, by cell; arguments as above."""
     same = [name for name in ("dataset", "metric", "subset") if name in values]
     clean = {
         key: part.set_index("seed")["value"]
         for key, part in values[values["level"] == 0].groupby(same)
     }
-    rows, p_values = [], []
-    for key, part in values.groupby(cells, sort=False):
-        cell = dict(zip(cells, key, strict=True))
-        summary = summarize(part["value"])
+    tests = {}
+    for key, part in values.groupby(_cells(keys), sort=False):
+        cell = dict(zip(_cells(keys), key, strict=True))
         reference = clean.get(tuple(cell[name] for name in same))
-        tested = cell["metric"] in PERCENT and cell["level"] > 0 and reference is not None
-        own = part.set_index("seed")["value"]
-        p_values.append(paired_test(own, reference).p if tested else np.nan)
-        rows.append(cell | {"mean": summary.mean, "std": summary.std, "n": summary.n})
-    return pd.DataFrame(rows).assign(p=holm(p_values))
+        if cell["metric"] in PERCENT and cell["level"] > 0 and reference is not None:
+            tests[key] = paired_test(part.set_index("seed")["value"], reference)
+    return tests
+
+
+def _cells(keys: Sequence[str]) -> list[str]:
+    """Columns that name a cell together."""
+    return ["dataset", *keys, "level", "metric"]
 
 
 def read_paper(published: Path | None, keys: Sequence[str]) -> pd.DataFrame:
@@ -138,9 +154,11 @@ def study_notes(
     protocol: str,
     seeds: Sequence[int],
     paper: pd.DataFrame,
+    tests: Collection[PairedTest],
 ) -> list[str]:
-    """Footnotes on the data sets, the test, and the source of the numbers in italics."""
+    """Footnotes on the data sets, the tests, and the source of the numbers in italics."""
     notes = [*footnotes([experiment], datasets, values, protocol, seeds), TEST_NOTE]
+    notes.append(comparisons_note(judge_tests(list(tests)), "these metrics with the clean one"))
     if any(dataset.source in set(paper["dataset"]) for dataset in datasets):
         notes.append(PAPER_NOTE)
     return notes

@@ -71,6 +71,10 @@ def why_lines(
     Raises:
         FusevadError: the table has no such cell, or the run is missing or damaged.
     """
+    if table.kind != "runs":
+        raise FusevadError(
+            f"{table.target}: its columns are no metrics of runs; name a table of these, as table1"
+        )
     check_protocol(table.protocol)
     row = _row(table, method)
     for chosen in _datasets(table, metric, dataset):
