@@ -15,7 +15,7 @@ from fusevad.cues.shards import open_shard
 from fusevad.cues.store import make_cues
 from fusevad.data.manifest import read_manifest
 from fusevad.errors import FusevadError
-from fusevad.files import sha256
+from fusevad.files import hashes_text, sha256
 from fusevad.video.decode import probe, read_frames
 from tests.made_up_cues import all_counts, stored_counts
 from tests.made_up_tables import write_table
@@ -173,6 +173,25 @@ def test_a_video_of_other_bytes_and_the_same_length_is_not_counted(manifest):
     write_video(manifest.parent / "b.mp4", 16, seed=99)
     with pytest.raises(FusevadError, match=r"b\.mp4: not the file that the manifest was made from"):
         make_cues(manifest, 0, 1, CueSettings(), manifest.parent / "cues/shard-0.h5")
+
+
+def test_a_damaged_video_that_was_made_here_is_made_again_by_one_deletion(manifest):
+    folder = manifest.parent / "videos"
+    folder.mkdir()
+    table = manifest.read_text()
+    for name in "ab":
+        moved = (manifest.parent / f"{name}.mp4").rename(folder / f"{name}.mp4")
+        table = table.replace(f"{manifest.parent}/{name}.mp4", str(moved))
+    manifest.write_text(table)
+    hashes = {f"{name}.mp4": sha256(folder / f"{name}.mp4") for name in "ab"}
+    (folder / "SHA256SUMS").write_text(hashes_text(hashes))
+    write_video(folder / "b.mp4", 16, seed=99)
+    shard = manifest.parent / "cues/shard-0.h5"
+    with pytest.raises(FusevadError, match="get it again, or make"):
+        make_cues(manifest, 0, 1, CueSettings(), shard)  # a folder of somebody else
+    (manifest.parent / "labels.csv").touch()
+    with pytest.raises(FusevadError, match=rf"; delete {folder} and run the workflow again"):
+        make_cues(manifest, 0, 1, CueSettings(), shard)
 
 
 def test_a_truncated_video_leaves_no_file(manifest):

@@ -84,7 +84,7 @@ def test_a_published_table_that_excel_saved_is_read(tmp_path: Path) -> None:
 
 def test_a_published_table_with_a_cell_without_end_is_one_line(tmp_path: Path) -> None:
     columns = "name,starting frame of anomaly,ending frame of anomaly"
-    with pytest.raises(FusevadError, match=r"a\.csv: after line 1: field larger than"):
+    with pytest.raises(FusevadError, match=r"a\.csv: a line of more than 65536 characters"):
         msad_table.read(write(tmp_path / "a.csv", f"{columns}\n{'a' * 200_000},1,2\n"))
 
 
@@ -92,3 +92,54 @@ def test_a_published_table_with_a_cell_without_end_is_one_line(tmp_path: Path) -
 def test_other_numbers_are_not_whole(text: str) -> None:
     with pytest.raises(ValueError, match="is not a whole number"):
         whole_number(text)
+
+
+def utf_16(text: str) -> bytes:
+    return text.replace(",", "\t").encode("utf-16")
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        lambda text: text.replace(",", ";").encode(),
+        lambda text: text.replace(",", "\t").encode(),
+        utf_16,
+        lambda text: b"sep=;\r\n" + text.replace(",", ";").encode(),
+        lambda text: b"sep=,\r\n" + text.encode(),
+        lambda text: b"\r\n,,,\r\n" + text.encode(),
+        lambda text: text.replace(",", " , ").encode(),
+        lambda text: text.replace("video,class,start,end", "Video,Class,Start,End").encode(),
+        lambda text: text.replace("\n", ",,\n").encode(),
+        lambda text: (text + " , , , \r\n").encode(),
+        lambda text: text.replace("\r\n", "\r").encode(),
+        lambda text: text.replace("30", "30\xa0").encode(),
+    ],
+)
+def test_whatever_excel_saves_as_text_is_the_same_table(tmp_path: Path, save) -> None:
+    (tmp_path / "a.csv").write_bytes(save("video,class,start,end\r\nä,fire,30,45\r\n"))
+    assert read_intervals(tmp_path / "a.csv") == {"ä": [Interval("ä", "fire", 30, 45)]}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"PK\x03\x04rest", "a workbook, not a table of text; save it as 'CSV UTF-8'"),
+        (b"video,class,start,end\nc,f\xe9u,1,2\n", "not UTF-8 .*; save it as 'CSV UTF-8'"),
+        (b"video;class;begin;end\nc;fire;1;2\n", "no column start"),
+        (b"video,class,start,end\nc,fire,1,2,3\n", "line 2 has more cells than"),
+        (b'video,class,start,end\nc,"fire,1,2\n', "after line 2: unexpected end of data"),
+        (b"video,class,start,end\nc,fire,1,\x002\n", "a NUL character"),
+        (b"video,class,start,end\nc," + b"," * 70_000, "a line of more than 65536 characters"),
+    ],
+)
+def test_what_is_no_table_is_one_line_that_says_why(tmp_path: Path, content, says) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(FusevadError, match=says) as caught:
+        read_intervals(tmp_path / "a.csv")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_published_table_that_excel_saved_with_semicolons_is_read(tmp_path: Path) -> None:
+    rows = ["name;scenario;starting frame of anomaly;ending frame of anomaly", "a.mp4;x;30;45"]
+    (found,) = msad_table.read(write(tmp_path / "a.csv", "\r\n".join(rows))).items()
+    assert found[0] == "a" and [(s.start, s.end) for s in found[1].spans] == [(29, 45)]

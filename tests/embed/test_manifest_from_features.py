@@ -122,6 +122,34 @@ def test_features_pooled_to_the_same_number_of_rows_are_no_segments(videoless, r
     assert not videoless.manifest.with_name("skipped.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ({name: 32 for name, split, _ in LABELS if split == "train"}, "6 of 8 videos"),
+        ({name: 64 for name, _, _ in LABELS[1:]}, "7 of 8 videos"),  # one is longer
+        ({name: 200 for name, _, _ in LABELS[:4]}, "4 of 8 videos"),  # shorter ones are kept
+        ({name: 200 for name, _, _ in LABELS[:3]}, "3 of 6 training videos"),
+    ],
+)
+def test_features_of_one_part_or_of_most_videos_that_are_pooled_are_no_segments(
+    videoless, rows, says
+):
+    for name, count in rows.items():
+        for crop in range(2):
+            videoless.save(f"{name}__{crop}.npy", count, 512)
+    count = next(iter(rows.values()))
+    with pytest.raises(FusevadError, match=rf"features: {says} have {count} rows of rgb, so a row"):
+        manifest_of(videoless, "skip")
+
+
+def test_most_videos_may_have_as_few_rows_as_no_method_pools_to(videoless):
+    for name, _, _ in LABELS[:7]:
+        for crop in range(2):
+            videoless.save(f"{name}__{crop}.npy", 9, 512)
+    manifest_of(videoless)
+    assert [video.frames for video in read_manifest(videoless.manifest)] == [144] * 7 + [160]
+
+
 def test_one_damaged_feature_file_is_a_fault_of_its_video_alone(videoless):
     damaged = videoless.folder / "fight1__0.npy"
     damaged.write_bytes(damaged.read_bytes()[:40])

@@ -216,11 +216,11 @@ def test_the_timelines_show_scores_weights_and_truth_in_seconds(made_up, tmp_pat
     np.testing.assert_allclose(steps[0].get_data().values, mean)
     assert steps[0].get_data().edges[-1] == pytest.approx(FRAMES / FPS)
     assert len(weights.patches) == 5, "two means, two bands, one shade"
-    means = [
-        p.get_data().values for p in weights.patches if isinstance(p, matplotlib.patches.StepPatch)
-    ]
+    steps = [p.get_data() for p in weights.patches if isinstance(p, matplotlib.patches.StepPatch)]
     low, high = weights.get_ylim()
-    assert all(low <= value <= high for mean in means[::2] for value in mean)
+    assert all(low <= value <= high for mean in steps[::2] for value in mean.values)
+    for band in steps[1::2]:
+        assert low <= band.baseline.min() and band.values.max() <= high, "bands are whole"
     assert {axis.get_ylim() for axis in axes[3::4]} == {(low, high)}, "one axis for the page"
 
 

@@ -419,6 +419,7 @@ def test_the_caption_of_classes_counts_pairs_in_place_of_daggers(made_up, tmp_pa
 
 def test_the_class_table_has_a_row_a_class_with_its_number_of_videos(made_up, tmp_path):
     text, tidy = classes(tmp_path, made_up.dataset, made_up.rows)
+    assert "Measured here" not in text, "all is measured here: no published number beside it"
     values = pd.read_csv(made_up.rows[0].runs["rendered"] / "classes.csv")
     fire = values.query("protocol == 'validation' and metric == 'AUC' and `class` == 'fire'")
     cell = measured_line(text, "fire (2)")[0]

@@ -8,7 +8,7 @@ import pytest
 
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv
-from fusevad.report import weight_surface
+from fusevad.report import style, weight_surface
 from fusevad.report.masking_table import make_masking_table
 from fusevad.report.noise_table import make_noise_table
 from fusevad.report.runs import TableDataset, TableRow
@@ -208,5 +208,6 @@ def test_figure_3_has_a_surface_for_each_masked_stream(tmp_path, monkeypatch):
     assert image.get_zlim()[0] < 0 < image.get_zlim()[1]
     assert "change of" in bar.get_title()
     assert drawn[0].get_suptitle() == ""
+    assert drawn[0].get_figwidth() == style.PAGE, "printed unscaled"
     assert "protocol validation" in drawn[1]
     assert all(file.stat().st_size for file in files)

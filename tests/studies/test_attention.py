@@ -25,6 +25,7 @@ from fusevad.report import make_report
 from fusevad.report.attention_maps import borders, choose_classes, make_attention_maps
 from fusevad.report.attention_table import make_attention_table
 from fusevad.report.runs import TableDataset
+from fusevad.report.style import PAGE
 from fusevad.studies.attention import attended, study_attention
 from fusevad.studies.settings import AttentionSettings
 from tests.made_up_tables import write_table
@@ -408,6 +409,7 @@ def test_the_figure_lays_each_map_over_the_picture_that_was_seen(
     monkeypatch.setattr(figure_module, "save_figure", lambda figure, *_: kept.append(figure))
     files = tmp_path / "figure4.pdf", tmp_path / "figure4.png"
     make_attention_maps(dataset(data), measured[1], (data / "cues/shard-0.h5",), 16, 10, *files)
+    assert kept[0].get_figwidth() == PAGE, "printed unscaled"
     shown = [axis for axis in kept[0].axes if axis.images]
     assert len(shown) == 3 * 4
     labels = [axis.get_ylabel() for axis in shown if axis.get_ylabel()]

@@ -4,18 +4,17 @@ import os
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-import pandas as pd
 from tqdm import tqdm
 
 from fusevad.data.names import one_spelling
 from fusevad.data.numbers import whole_number
+from fusevad.data.spreadsheets import sheet_rows
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv
 from fusevad.printable import check_printable
 
 NORMAL = "normal"
@@ -63,29 +62,38 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
     Raises:
         FusevadError: the file is missing, or a cell is empty or not a whole number.
     """
-    frame = read_csv(path, INTERVAL_COLUMNS, tuple(INTERVAL_COLUMNS))
     result: dict[str, list[Interval]] = {}
-    for index, *row in frame[INTERVAL_COLUMNS].itertuples():
+    for line, cells in _rows(path, INTERVAL_COLUMNS):
         try:
-            video, name, start, end = map(_filled, row)
+            video, name, start, end = map(_filled, cells)
             first, last = whole_number(start), whole_number(end)
         except ValueError as error:
             raise FusevadError(
-                f"{path}: line {index + 2} is not video, class, start, end in whole frames"
-                f" ({error}); correct it"
+                f"{path}: line {line} is not video, class, start, end in whole frames ({error});"
+                " correct it"
             ) from error
         video = one_spelling(video)
         result.setdefault(video, []).append(Interval(video, name, first, last))
     return result
 
 
-def _filled(cell: str | float) -> str:
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and cells of a table, see `sheet_rows`; errors name the table."""
+    if not path.is_file():
+        raise FusevadError(f"{path}: no such file; run the stage that makes it first")
+    try:
+        yield from sheet_rows(path, columns)
+    except (OSError, ValueError) as error:
+        raise FusevadError(f"{path}: not a table of {', '.join(columns)} ({error})") from error
+
+
+def _filled(cell: str) -> str:
     """The text of a cell.
 
     Raises:
         ValueError: it is empty.
     """
-    if not isinstance(cell, str):
+    if not cell:
         raise ValueError("an empty cell")
     return cell
 
@@ -97,17 +105,16 @@ def read_labels(path: Path) -> list[Label]:
         FusevadError: the file is missing, a cell is empty or invalid, or a name or file occurs
             twice, in one split or, which is a leak, in both.
     """
-    frame = read_csv(path, _LABEL_COLUMNS, tuple(_LABEL_COLUMNS))
-    if frame.empty:
-        raise FusevadError(f"{path}: no videos in the table; add some")
     labels = []
-    for index, *row in frame[_LABEL_COLUMNS].itertuples():
-        if any(pd.isna(cell) for cell in row):
-            raise FusevadError(f"{path}: line {index + 2} has an empty cell; fill it in")
-        name, split, classes, file = row
+    for line, cells in _rows(path, _LABEL_COLUMNS):
+        if not all(cells):
+            raise FusevadError(f"{path}: line {line} has an empty cell; fill it in")
+        name, split, classes, file = cells
         name = one_spelling(name)
-        names = checked_classes(f"{path}: line {index + 2}", name, split, classes, file)
+        names = checked_classes(f"{path}: line {line}", name, split, classes, file)
         labels.append(Label(name, split, names, _relative(path.parent / file)))
+    if not labels:
+        raise FusevadError(f"{path}: no videos in the table; add some")
     _check_unique(path, labels)
     return labels
 

@@ -221,9 +221,18 @@ def check_unchanged(video: Video) -> None:
         raise FusevadError(f"{video.path}: no such video; get it, or make the manifest again")
     if sha256(video.path) != video.sha256:
         raise FusevadError(
-            f"{video.path}: not the file that the manifest was made from; get it again, or make the"
-            " manifest again"
+            f"{video.path}: not the file that the manifest was made from; {_way_back(video)}"
         )
+
+
+def _way_back(video: Video) -> str:
+    """What to do about a video that has other bytes than the manifest says."""
+    made_in = next((folder for folder in video.path.parents if folder.name == "videos"), None)
+    if made_in is not None and (made_in.parent / "labels.csv").is_file():
+        path = os.path.abspath(video.path)
+        if hashes_when_made(made_in.parent).get(path) == video.sha256:
+            return f"delete {made_in} and run the workflow again"
+    return "get it again, or make the manifest again"
 
 
 def shard(videos: Sequence[Video], index: int, count: int) -> list[Video]:

@@ -55,7 +55,7 @@ class Stage:
     finds_videos: bool = False
 
 
-_TABLES = ("data/label_tables.py", "data/names.py", "data/numbers.py")
+_TABLES = ("data/label_tables.py", "data/names.py", "data/numbers.py", "data/spreadsheets.py")
 # Code that all methods share.
 _METHODS = tuple(f"models/{name}.py" for name in ("base", "layers", "losses", "output"))
 _STUDY = ("studies/trained.py", "evaluate/metrics.py", "evaluate/scoring.py")

@@ -23,7 +23,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import read_csv
 from fusevad.report.attention_table import MODALITIES
 from fusevad.report.runs import TableDataset
-from fusevad.report.style import figure_style, save_figure
+from fusevad.report.style import PAGE, figure_style, save_figure
 from fusevad.video.decode import FRAME_SIZE, read_frames
 
 EXAMPLES = 8
@@ -33,9 +33,9 @@ _LEFT, _TOP = (FRAME_SIZE[0] - _CROP) / 2, (FRAME_SIZE[1] - _CROP) / 2
 _MAP, _OPACITY = "viridis", 0.5
 _TITLES = (
     "frame",
-    "attention of the\nimage encoder",
+    "image encoder's\nattention",
     "motion cue",
-    "attention of the\nmotion-cue encoder",
+    "motion encoder's\nattention",
 )
 
 
@@ -135,7 +135,7 @@ def _draw(examples: Sequence[Example], window: int) -> Figure:
     """Two blocks of rows side by side, four pictures a row."""
     rows = -(-len(examples) // 2)
     pictures = len(_TITLES)
-    figure = Figure(figsize=(15, 1.4 * rows + 2.2), layout="constrained")
+    figure = Figure(figsize=(PAGE, 0.72 * rows + 1.25), layout="constrained")
     widths = [*[1.0] * pictures, _GAP, *[1.0] * pictures]
     axes = figure.subplots(rows, len(widths), squeeze=False, width_ratios=widths)
     lines = [*axes[:, :pictures], *axes[:, pictures + 1 :]]
@@ -143,7 +143,7 @@ def _draw(examples: Sequence[Example], window: int) -> Figure:
         _draw_example(line, example, window)
     for line in lines[::rows]:
         for axis, title in zip(line, _TITLES, strict=True):
-            axis.set_title(title, fontsize=9)
+            axis.set_title(title, fontsize=6)
     for axis in (*axes[:, pictures], *np.ravel(lines[len(examples) :])):
         axis.set_axis_off()
     figure.colorbar(
@@ -155,7 +155,7 @@ def _draw(examples: Sequence[Example], window: int) -> Figure:
         alpha=_OPACITY,
         label="attention of a patch, as a share of the map's highest",
     )
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=2)
     return figure
 
 
@@ -173,7 +173,7 @@ def _draw_example(axes: Sequence[Axes], example: Example, window: int) -> None:
         )
         axis.set(xticks=[], yticks=[], xlim=(0, FRAME_SIZE[0]), ylim=(FRAME_SIZE[1], 0))
         axis.spines[:].set_visible(False)
-    frame.set_ylabel(example.title, fontsize=8)
+    frame.set_ylabel(example.title, fontsize=5)
 
 
 def _overlay(axis: Axes, shown: ExampleMap) -> None:
@@ -191,10 +191,10 @@ def _overlay(axis: Axes, shown: ExampleMap) -> None:
     )
     corner = np.array([_LEFT, _TOP])
     lines = [corner + side * line for line in borders(shown.attended)]
-    axis.add_collection(LineCollection(lines, colors="red", linewidths=1.5, capstyle="round"))
+    axis.add_collection(LineCollection(lines, colors="red", linewidths=1.0, capstyle="round"))
     axis.text(
-        _LEFT + 5, _TOP + 8, f"area {shown.attended.mean():.2f}", va="top", fontsize=7,
-        bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1.5},
+        _LEFT + 5, _TOP + 8, f"area {shown.attended.mean():.2f}", va="top", fontsize=5,
+        bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8},
     )  # fmt: skip
 
 

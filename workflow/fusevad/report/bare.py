@@ -27,6 +27,11 @@ from fusevad.report.sheet import (
 COLUMN_WIDTH, PAGE_WIDTH = 240, 500
 # Width of a character in \small, 9 points high, in points.
 _CHARACTER, _PLUS_MINUS, _GAP = 4.7, 11.2, 12.0
+# The sheet's caption explains its marks; a tabular for papers has none.
+_DAGGER = (
+    r"% Say in your caption: $^{\dagger}$ marks, where nothing is bold, the best mean and every"
+    " method that the paired t-test cannot separate from it."
+)
 _PM = r"@{${}\pm{}$}"
 
 
@@ -71,6 +76,7 @@ def _tabular(table: Tabular) -> str:
     return "\n".join(
         [
             f"% Needs booktabs. {_fits(width)}",
+            *([_DAGGER] if _leads(rows) else []),
             rf"\begin{{tabular}}{{@{{}}{''.join(kinds)}@{{}}}}",
             r"\toprule",
             *(_row(row, columns, table.texts) for row in rows),
@@ -79,6 +85,12 @@ def _tabular(table: Tabular) -> str:
             "",
         ]
     )
+
+
+def _leads(rows: Sequence[Row]) -> bool:
+    """Whether a number is marked as one of the best."""
+    cells = [cell for row in rows if isinstance(row, Line) for cell in row.cells]
+    return any(isinstance(cell, Number) and cell.style == "leading" for cell in cells)
 
 
 def _fits(width: float) -> str:

@@ -109,10 +109,11 @@ def _tabular(
         (cell["class"], cell["input"]): cell["value"]
         for cell in paper[paper["dataset"] == dataset.source].to_dict("records")
     }
-    groups = [("Measured here", [row.label for row in experiments])]
-    if printed:
-        groups.append(("Published, not re-run", list(PAPER_INPUTS.values())))
-    lines = [*sheet.grouped_head("Class (test videos)", groups), "rule"]
+    first, own = "Class (test videos)", [row.label for row in experiments]
+    paper_inputs = list(PAPER_INPUTS.values()) if printed else []
+    groups = [("Measured here", own), ("Published, not re-run", paper_inputs)]
+    head = sheet.grouped_head(first, groups) if printed else [sheet.head([first, *own])]
+    lines: list[sheet.Row] = [*head, "rule"]
     for name, videos in sorted(class_video_counts(dataset).items()):
         numbers = [_measured(cells.get((row.name, name))) for row in experiments]
         if printed:
@@ -120,7 +121,7 @@ def _tabular(
             numbers += [sheet.published(value) for value in values]
         title = f"{name.replace('_', ' ').replace('-', ' ')} ({videos})"
         lines.append(sheet.line([title, *numbers]))
-    return sheet.tabular(sum(len(columns) for _, columns in groups), lines)
+    return sheet.tabular(len(own) + len(paper_inputs), lines)
 
 
 def _measured(cell: dict | None) -> sheet.Cell:

@@ -72,5 +72,5 @@ def _draw(figure: Figure, shares: np.ndarray, names: list[str]) -> None:
     axis.set_yticks(places, names)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    axis.set_xlabel("predicted class")
+    axis.set_xlabel("predicted class, in % of the true class")
     axis.set_ylabel("true class")

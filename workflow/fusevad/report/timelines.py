@@ -184,16 +184,16 @@ def _draw_page(lines: Sequence[Timeline], window: int) -> Figure:
 
 
 def _weight_limits(lines: Sequence[Timeline]) -> tuple[float, float] | None:
-    """The range of all weights on the page, as one axis for all; None without weights.
+    """The range of all weights and their bands on the page, one axis for all; None without weights.
 
     Fusion weights are often all near one half: on an axis from 0 to 1 they are a flat line.
     """
-    means = [values.mean(axis=0) for line in lines for values in line.weights.values()]
-    if not means:
+    bands = [_band_of(values) for line in lines for values in line.weights.values()]
+    if not bands:
         return None
-    everything = np.concatenate(means)
+    everything = np.concatenate([side for low, _, high in bands for side in (low, high)])
     middle = (everything.min() + everything.max()) / 2
-    half = max(0.6 * (everything.max() - everything.min()), _LEAST_RANGE / 2)
+    half = max(0.55 * (everything.max() - everything.min()), _LEAST_RANGE / 2)
     return max(middle - half, -0.04), min(middle + half, 1.04)
 
 
@@ -255,11 +255,16 @@ def _band(
     axis: Axes, edges: NDArray[np.floating], values: NDArray[np.floating], colour: str
 ) -> None:
     """Mean over seeds as a step function over segments, and ± 1 standard deviation around it."""
-    mean = values.mean(axis=0)
-    spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros_like(mean)
-    low, high = np.clip(mean - spread, 0, 1), np.clip(mean + spread, 0, 1)
+    low, mean, high = _band_of(values)
     axis.stairs(mean, edges, color=colour, linewidth=1.0, baseline=None)
     axis.stairs(high, edges, baseline=low, fill=True, color=colour, alpha=0.2, linewidth=0)
+
+
+def _band_of(values: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:
+    """Low end, mean and high end of each segment, from `seeds x segments`."""
+    mean = values.mean(axis=0)
+    spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros_like(mean)
+    return np.clip(mean - spread, 0, 1), mean, np.clip(mean + spread, 0, 1)
 
 
 def _legend(weighed: Iterable[str]) -> list[Line2D | Patch]:

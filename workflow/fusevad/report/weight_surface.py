@@ -14,7 +14,7 @@ from fusevad.embed.streams.registry import stream_title
 from fusevad.errors import FusevadError
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import read_studies
-from fusevad.report.style import figure_style, save_figure
+from fusevad.report.style import PAGE, figure_style, save_figure
 
 _COLUMNS = ("masked", "level", "dimension", "is_masked", "weight_change")
 _COLOURS = "RdBu_r"
@@ -61,7 +61,7 @@ def make_weight_surface(
         " change."
     )
     with figure_style():
-        figure = Figure(figsize=(5.2 * len(streams), 0.4 + 4.2 * len(datasets)))
+        figure = Figure(figsize=(PAGE, 0.5 + 2.9 * len(datasets)))
         top = 1 - 0.55 / figure.get_figheight()
         figure.subplots_adjust(left=0.02, right=0.88, bottom=0.05, top=top, wspace=0.1, hspace=0.3)
         axes = figure.subplots(
@@ -73,12 +73,12 @@ def make_weight_surface(
                 _draw(axis, own, norm)
                 axis.set_title(
                     f"{dataset.title}: {stream_title(stream)} masked\n{_summary(own)}",
-                    fontsize=9,
+                    fontsize=7,
                     y=0.97,
                 )
         bar = figure.add_axes((0.92, 0.22, 0.014, 0.45))
         figure.colorbar(axes[0][0].collections[0], cax=bar)
-        bar.set_title("change of\nthe weight", fontsize=8)
+        bar.set_title("change of\nthe weight", fontsize=7)
         save_figure(figure, out_pdf, out_png, caption)
 
 
@@ -113,13 +113,13 @@ def _draw(axis: Axes3D, values: pd.DataFrame, norm: TwoSlopeNorm) -> None:
     axis.plot(ranks, front, changes[-1], color="black", linewidth=1.4)
     axis.plot(ranks, front, np.zeros_like(ranks), "--", color="black", linewidth=0.9)
     axis.set_zlim(norm.vmin, norm.vmax)
-    axis.set_xlabel("latent dimensions in %, by rank")
+    axis.set_xlabel("latent dimensions in %, by rank", labelpad=-4)
     axis.set_xlim(100, 0)
-    axis.set_ylabel("masked share ρ in %")
+    axis.set_ylabel("masked share ρ in %", labelpad=-4)
     axis.set_yticks(100 * levels[levels != 0.05])
     axis.view_init(elev=20, azim=64)
     axis.set_box_aspect((1.25, 1.0, 0.8))
-    axis.tick_params(labelsize=7.5)
+    axis.tick_params(labelsize=6, pad=-2)
 
 
 def _summary(values: pd.DataFrame) -> str:

@@ -1,6 +1,5 @@
 """The content of a data set's folder: lists, annotations and videos, found by name."""
 
-import codecs
 import os
 import re
 from collections import defaultdict
@@ -10,8 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from fusevad.data.names import listed_name
+from fusevad.data.names import listed_name, one_spelling
 from fusevad.data.recorded.settings import LayoutSettings, ListSettings
+from fusevad.data.spreadsheets import list_text
 from fusevad.errors import FusevadError
 
 _GET = "fetch the data set, or put it there; section `fetch` of its settings has the source"
@@ -74,7 +74,7 @@ class Inventory:
         path = self.find(settings.file)
         expression = re.compile(settings.line)
         found: dict[str, re.Match[str]] = {}
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        lines = list_text(path.read_bytes(), errors="replace").splitlines()
         for number, line in enumerate(lines, start=1):
             if number <= settings.header or not line.strip():
                 continue
@@ -161,10 +161,10 @@ def _names(parts: tuple[str, ...]) -> list[str]:
     return [listed_name("/".join(parts[start:])) for start in reversed(range(len(parts)))]
 
 
-def _what_it_says(file: Path) -> tuple[bytes, ...]:
-    """The lines of a file that are not blank, sorted."""
-    lines = file.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
-    return tuple(sorted(line.strip() for line in lines if line.strip()))
+def _what_it_says(file: Path) -> frozenset[str]:
+    """The lines of a file that are not blank, whatever their blanks, letters' form and encoding."""
+    lines = list_text(file.read_bytes(), errors="replace").splitlines()
+    return frozenset(one_spelling(" ".join(line.split())) for line in lines if line.strip())
 
 
 def _kind(

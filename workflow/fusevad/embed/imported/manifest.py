@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from fusevad.data.manifest import Label, Video, make_manifest_with, measured
-from fusevad.embed.imported.reading import Scan, pooled_rows, some
+from fusevad.embed.imported.reading import Scan, pooled, some
 from fusevad.embed.imported.run import look, pooled_test, wrong_lengths
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings, Layout
 from fusevad.errors import FusevadError
@@ -56,12 +56,10 @@ def manifest_from_features(
         names = [label.name for label in declared]
         scans = _scans(settings, folder, names, on_bad_video)
         for stream, scan in scans.items():
-            pooled = pooled_rows(scan.good.values())
-            if pooled is not None:
+            if parts := pooled(scan.good, {label.name: label.split for label in declared}):
                 raise FusevadError(
-                    f"{folder}: all {pooled[0]} videos have {pooled[1]} rows of {stream}, so a row"
-                    f" is a part of a video and not {layout.row_frames} frames; get features of all"
-                    " segments"
+                    f"{folder}: {parts} of {stream}, so a row is a part of a video and not"
+                    f" {layout.row_frames} frames; get features of all segments"
                 )
         videos = {label.name: _video(label, scans, layout) for label in declared}
         bad = {name: video for name, video in videos.items() if isinstance(video, str)}

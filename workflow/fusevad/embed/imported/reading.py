@@ -1,6 +1,7 @@
 """Read feature files of videos: their sizes, and their arrays as `rows x crops x D`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ _WHOLE = -1  # key of a file without a crop's number
 _NAMED = 3  # bad videos that a message names
 # Bytes: twenty times a text of 32 x 4096 numbers; ten crops of two days of video.
 _LARGEST_TEXT, _LARGEST_ARRAY = 64 << 20, 64 << 30
-_MOST_PARTS = 200  # published methods pool a video to 32, 64 or 200 rows
+_PARTS = (32, 64, 200)  # published methods pool a video to one of these numbers of rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +73,37 @@ def scan(
         crops_in_file.setdefault(sizes.crops_in_file, sizes.video.files[0])
         widths.setdefault(sizes.video.width, sizes.video.files[0])
     advice = f"set crop_axis to {1 - settings.crop_axis}, or extract them alike"
+    if settings.layout == "i3d" and set(crops_in_file) == {10, 32}:
+        advice = "if 10 x 32 x D are training videos pooled to 32 rows, choose layout i3d-32"
     _check_alike("crops", crops_in_file, advice)
     _check_alike("features in a row", widths, "import them one by one")
     return result
 
 
-def pooled_rows(features: Iterable[VideoFeatures]) -> tuple[int, int] | None:
-    """The number of rows that all videos have, if rows are parts of whole videos, not frames.
+def pooled(features: Mapping[str, VideoFeatures], splits: Mapping[str, str]) -> str | None:
+    """Which videos have rows that are parts of the whole video, not frames; None if none have.
 
-    Arrays that are known to be pooled do not count.
+    Arrays that are known to be pooled do not count. The training or the test videos alone may be
+    pooled, and to a published number of rows all but a few: shorter videos are often kept.
 
-    Returns:
-        The number of videos that count and of their rows; None if rows differ, or are more than
-        any published pooling has.
+    Args:
+        features: of each video.
+        splits: of each video, `train` or `test`.
     """
-    lengths = [each.rows for each in features if not each.pooled]
-    alike = len(lengths) > 2 and len(set(lengths)) == 1
-    return (len(lengths), lengths[0]) if alike and lengths[0] <= _MOST_PARTS else None
+    rows = {name: each.rows for name, each in features.items() if not each.pooled}
+    parts = {
+        part: [count for name, count in rows.items() if part in ("", splits[name])]
+        for part in ("", "train", "test")
+    }
+    for part, lengths in parts.items():
+        common, videos = Counter(lengths).most_common(1)[0] if lengths else (0, 0)
+        alike = not part and videos == len(lengths) and common <= max(_PARTS)
+        published = 2 * videos >= len(lengths) and common in _PARTS
+        if videos > 2 and (alike or published):
+            whose = {"": "", "train": "training ", "test": "test "}[part] + "videos"
+            many = f"all {videos}" if videos == len(lengths) else f"{videos} of {len(lengths)}"
+            return f"{many} {whose} have {common} rows"
+    return None
 
 
 def some(problems: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from fusevad.embed.imported.reading import (
     Scan,
     VideoFeatures,
     fault,
-    pooled_rows,
+    pooled,
     read_video,
     scan,
     some,
@@ -117,12 +117,11 @@ def wrong_lengths(
         if (found := features.get(video.name))
         and (why := pooled_test(found, video.split, layout) or _wrong_length(found, video, layout))
     }
-    pooled = pooled_rows(features.values())
-    if wrong and pooled is not None:
+    parts = pooled(features, {video.name: video.split for video in videos})
+    if wrong and parts:
         raise FusevadError(
-            f"{folder}: all {pooled[0]} videos have {pooled[1]} rows, though their lengths differ:"
-            f" a row is a part of a video and not {layout.row_frames} frames; get features of all"
-            " segments"
+            f"{folder}: {parts}, though their lengths differ: a row is a part of a video and not"
+            f" {layout.row_frames} frames; get features of all segments"
         )
     return wrong
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusevad.data.numbers import whole_number
+from fusevad.data.spreadsheets import list_text
 from fusevad.errors import FusevadError
 
 _NONE = (-1, -1)
@@ -39,13 +40,13 @@ def words(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def text_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file, with or without a byte order mark.
+    """The lines of a text file.
 
     Raises:
         FusevadError: the file is missing or not a text file.
     """
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return list_text(path.read_bytes()).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise FusevadError(f"{path}: not a readable text file ({error}); get it again") from error
 
