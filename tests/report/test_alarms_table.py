@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from fusevad.errors import FusevadError
-from fusevad.report.alarm_cells import found_interval
 from fusevad.report.alarm_footage import Footage
+from fusevad.report.alarm_intervals import found_interval, median_interval, ratio_interval
 from fusevad.report.alarm_transfers import Transfer
 from fusevad.report.alarms_table import make_alarms_table
 from fusevad.report.runs import TableRow
@@ -170,6 +170,51 @@ def test_the_interval_of_found_events_holds_seeds_and_videos_as_doubtful():
         expected = 1.96 * np.sqrt(share * (1 - share) / count)
         assert high - low == pytest.approx(2 * expected, rel=0.2)
     assert found_interval(np.ones((3, 4), bool), np.array([0, 0, 1, 2])) == (1, 1)
+
+
+def resampled(seeds, videos, draws=4000):
+    """Places of seeds and of videos, drawn with replacement."""
+    generator = np.random.default_rng(7)
+    for _ in range(draws):
+        yield generator.integers(seeds, size=seeds), generator.integers(videos, size=videos)
+
+
+def test_intervals_of_ratios_and_medians_are_those_of_a_plain_bootstrap():
+    generator = np.random.default_rng(1)
+    part, whole = generator.poisson(3, (10, 40)), np.tile(generator.uniform(1, 4, 40), (10, 1))
+    # Two events a video, of which a quarter is missed.
+    values = generator.exponential(5, (10, 80)) + np.arange(10)[:, None]
+    values[generator.random(values.shape) < 0.25] = np.nan
+    owner = np.repeat(np.arange(40), 2)
+    ratios, medians = [], []
+    for seeds, videos in resampled(10, 40):
+        chosen = np.ix_(seeds, videos)
+        ratios.append(np.mean(part[chosen].sum(axis=1) / whole[chosen].sum(axis=1)))
+        events = (2 * videos[:, None] + [0, 1]).ravel()
+        medians.append(np.nanmedian(values[np.ix_(seeds, events)]))
+    for found, plain in (
+        (ratio_interval(part, whole), ratios),
+        (median_interval(values, owner), medians),
+    ):
+        expected = np.quantile(plain, (0.025, 0.975))
+        assert found == pytest.approx(expected, abs=0.08 * np.ptp(expected))
+
+
+def test_an_interval_of_nothing_is_unknown():
+    nothing = np.full((2, 3), np.nan)
+    assert np.isnan(median_interval(nothing, np.arange(3))).all()
+    assert np.isnan(ratio_interval(np.zeros((2, 3)), np.zeros((2, 3)))).all()
+
+
+def test_every_number_has_its_interval_around_it(folder):
+    cells, text = table(folder)
+    shown = cells.dropna(subset="found")
+    for name in ("found", "false_alarms", "f1_0.2", "f1_0.5"):
+        assert (shown[f"{name}_low"] <= shown[name] + 1e-9).all()
+        assert (shown[f"{name}_high"] >= shown[name] - 1e-9).all()
+    # Both halves of the normal videos' time are at 0.1, but for a peak of 0.55 a video.
+    assert cells.loc["learned", "normal_score"].tolist() == pytest.approx([0.1 + 0.45 / 1800] * 3)
+    assert "Their mean scores, over all methods: 0.100 held out, 0.100 learned from" in text
 
 
 def test_judged_at_is_one_of_the_rates():

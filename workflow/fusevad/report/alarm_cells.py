@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fusevad.evaluate.alarms import calibrate, estimate, footage_hours, hours_needed
+from fusevad.evaluate.alarms import Track, calibrate, estimate, footage_hours, hours_needed
 from fusevad.evaluate.timed_videos import TimedVideo
 from fusevad.report.alarm_footage import SeedTracks, Source
+from fusevad.report.alarm_intervals import found_interval, median_interval, ratio_interval
 from fusevad.report.alarm_scores import Judged, judged
 from fusevad.studies.settings import AlarmTableSettings
 
-_RESAMPLES = 2000
+_ENDS = ("low", "high")
 
 
 def alarm_rows(
@@ -39,7 +39,8 @@ def _alarm_cell(
     alarms: AlarmTableSettings,
 ) -> dict[str, object]:
     """One row; empty where the footage can't certify the rate."""
-    hours = [footage_hours(seed.footage[source.part]) for seed in seeds]
+    footage = [seed.footage[source.part] for seed in seeds]
+    hours = [footage_hours(tracks) for tracks in footage]
     cell: dict[str, object] = {
         "threshold_from": source.name,
         "certified": source.certified,
@@ -47,71 +48,62 @@ def _alarm_cell(
         "hours": float(np.mean(hours)),
         "hours_needed": hours_needed(rate),
         "seeds": len(seeds),
+        "normal_score": np.nan,
     }
+    if min(hours) == 0:
+        return cell | _empty(alarms)
+    cell["normal_score"] = float(np.mean([_mean_score(tracks) for tracks in footage]))
+    if source.certified and min(hours) < hours_needed(rate):
+        return cell | _empty(alarms)
     # The tracks are smoothed already.
     rules = replace(alarms.events, smoothing=0.0)
-    empty = dict.fromkeys(["threshold", "found", "low", "high", "false_alarms", "delay"], np.nan)
-    empty |= {f"f1_{overlap:g}": np.nan for overlap in alarms.overlaps}
-    if min(hours) == 0 or (source.certified and min(hours) < hours_needed(rate)):
-        return cell | empty
     choose = calibrate if source.certified else estimate
-    thresholds = [choose(seed.footage[source.part], rate, rules).threshold for seed in seeds]
+    thresholds = [choose(tracks, rate, rules).threshold for tracks in footage]
     results = [
         judged(tests, seed.tests, threshold, rules, alarms.overlaps)
         for seed, threshold in zip(seeds, thresholds, strict=True)
     ]
+    return cell | {"threshold": float(np.mean(thresholds))} | _worth(tests, results, alarms)
+
+
+def _mean_score(tracks: Sequence[Track]) -> float:
+    return float(np.mean(np.concatenate([track.scores for track in tracks])))
+
+
+def _empty(alarms: AlarmTableSettings) -> dict[str, object]:
+    names = ["found", "false_alarms", "delay", *(f"f1_{overlap:g}" for overlap in alarms.overlaps)]
+    ends = [f"{name}_{end}" for name in names for end in _ENDS]
+    return dict.fromkeys(["threshold", *names, *ends], np.nan)
+
+
+def _worth(
+    tests: Sequence[TimedVideo], results: Sequence[Judged], alarms: AlarmTableSettings
+) -> dict[str, object]:
+    """What the alarms of all seeds are worth, with intervals."""
     owner = np.repeat(np.arange(len(tests)), [len(video.intervals) for video in tests])
-    found = np.array([result.found for result in results])
-    low, high = found_interval(found, owner)
-    return cell | {
-        "threshold": float(np.mean(thresholds)),
-        "found": 100 * found.mean(),
-        "low": 100 * low,
-        "high": 100 * high,
-        "false_alarms": _rate(results),
-        "delay": _median([delay for result in results for delay in result.delays]),
-        **{
-            f"f1_{overlap:g}": float(np.mean([result.event_f1[overlap] for result in results]))
-            for overlap in alarms.overlaps
-        },
+    found = np.stack([result.found for result in results])
+    delays = np.stack([result.delays for result in results])
+    false = np.stack([result.false_alarms for result in results])
+    normal = np.stack([result.normal_hours for result in results])
+    worth: dict[str, float] = {
+        "found": 100 * float(found.mean()),
+        "false_alarms": float(false.sum() / normal.sum()),
+        "delay": float(np.median(delays[found])) if found.any() else np.nan,
     }
-
-
-def found_interval(
-    found: NDArray[np.bool_], owner: NDArray[np.intp], seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % interval of the share of events found, over other seeds and other videos.
-
-    Seeds and videos are drawn with replacement, each for itself (crossed): every drawn seed has
-    scored every drawn video, with all its events.
-
-    Args:
-        found: seeds x events.
-        owner: (events,) number of the video that shows each.
-        seed: of the draws.
-    """
-    generator = np.random.default_rng(seed)
-    videos, places = np.unique(owner, return_inverse=True)
-    by_video = np.stack(
-        [np.bincount(places, row, minlength=len(videos)) for row in found.astype(float)]
-    )
-    events = np.bincount(places, minlength=len(videos))
-    drawn_seeds = _draws(generator, len(found))
-    drawn_videos = _draws(generator, len(videos))
-    shares = ((drawn_seeds @ by_video) * drawn_videos).sum(axis=1) / (
-        len(found) * (drawn_videos @ events)
-    )
-    low, high = np.quantile(shares, (0.025, 0.975))
-    return float(low), float(high)
-
-
-def _draws(generator: np.random.Generator, size: int) -> NDArray[np.int64]:
-    return generator.multinomial(size, [1 / size] * size, _RESAMPLES)
-
-
-def _rate(results: Sequence[Judged]) -> float:
-    return sum(r.false_alarms for r in results) / sum(r.normal_hours for r in results)
-
-
-def _median(values: Sequence[float]) -> float:
-    return float(np.median(values)) if len(values) else float("nan")
+    low, high = found_interval(found, owner)
+    ends = {
+        "found": (100 * low, 100 * high),
+        "false_alarms": ratio_interval(false, normal),
+        "delay": median_interval(delays, owner),
+    }
+    counted = np.stack([result.alarms + result.intervals for result in results])
+    for overlap in alarms.overlaps:
+        name = f"f1_{overlap:g}"
+        worth[name] = float(np.mean([result.event_f1(overlap) for result in results]))
+        matches = np.stack([result.matches[overlap] for result in results])
+        ends[name] = ratio_interval(2 * matches, counted)
+    return worth | {
+        f"{name}_{end}": value
+        for name, own in ends.items()
+        for end, value in zip(_ENDS, own, strict=True)
+    }

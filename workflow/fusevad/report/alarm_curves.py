@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fusevad.evaluate.alarms import Floats, Track, smoothed
 from fusevad.evaluate.settings import AlarmSettings
 from fusevad.evaluate.timed_videos import TimedVideo, tracks
-from fusevad.report.alarm_cells import found_interval
+from fusevad.report.alarm_intervals import found_interval
 from fusevad.report.alarm_scores import judged, test_scores
 
 # Of a seed's scores, at most so many are tried as thresholds.
@@ -75,7 +75,7 @@ def _found_at(
     allowed = np.ones(len(rates), bool)
     for threshold in scores[places]:
         outcome = judged(videos, found, float(threshold), rules, ())
-        allowed &= outcome.false_alarms <= rates * outcome.normal_hours
+        allowed &= outcome.false_alarms.sum() <= rates * outcome.normal_hours.sum()
         if not allowed.any():
             break
         result[allowed] = outcome.found

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fusevad.evaluate.alarms import (
     SECONDS_PER_HOUR,
     Event,
+    Floats,
     Outcome,
     Track,
     f1,
@@ -27,18 +29,30 @@ class Judged:
     """Alarms of one seed at one threshold on the test videos.
 
     Attributes:
-        found: of each interval in the videos' order, whether it was found.
-        delays: of those found, in seconds.
-        false_alarms: raised by events that touch no interval.
-        normal_hours: of all test videos, outside the intervals.
-        event_f1: by tIoU.
+        delays: (intervals,) in the videos' order, in seconds; NaN where none was found.
+        alarms: (videos,) events that raised one.
+        intervals: (videos,) annotated ones.
+        false_alarms: (videos,) raised by events that touch no interval.
+        normal_hours: (videos,) outside the intervals.
+        matches: (videos,) pairs of an event and an interval, by tIoU.
     """
 
-    found: tuple[bool, ...]
-    delays: tuple[float, ...]
-    false_alarms: int
-    normal_hours: float
-    event_f1: dict[float, float]
+    delays: Floats
+    alarms: Floats
+    intervals: Floats
+    false_alarms: Floats
+    normal_hours: Floats
+    matches: dict[float, Floats]
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(intervals,) whether each was found."""
+        return np.isfinite(self.delays)
+
+    def event_f1(self, overlap: float) -> float:
+        """F1 of events that match at this tIoU."""
+        matches = int(self.matches[overlap].sum())
+        return f1(matches, int(self.alarms.sum()), int(self.intervals.sum()))
 
 
 def test_scores(run: Path, protocol: str) -> dict[int, pd.DataFrame]:
@@ -59,17 +73,21 @@ def judged(
         judge(own, video.intervals, track.seconds)
         for own, video, track in zip(events, videos, found, strict=True)
     ]
-    delays = np.array([delay for outcome in outcomes for delay in outcome.delays])
-    total = sum(map(len, events))
-    f1_by_overlap = {}
-    for overlap in overlaps:
-        pairs = zip(events, videos, strict=True)
-        matches = sum(matched(own, video.intervals, overlap) for own, video in pairs)
-        f1_by_overlap[overlap] = f1(matches, total, len(delays))
+    matches = {
+        overlap: np.array(
+            [
+                matched(own, video.intervals, overlap)
+                for own, video in zip(events, videos, strict=True)
+            ],
+            np.float64,
+        )
+        for overlap in overlaps
+    }
     return Judged(
-        tuple(bool(x) for x in np.isfinite(delays)),
-        tuple(float(x) for x in delays[np.isfinite(delays)]),
-        sum(outcome.false_alarms for outcome in outcomes),
-        sum(outcome.normal_seconds for outcome in outcomes) / SECONDS_PER_HOUR,
-        f1_by_overlap,
+        np.array([delay for outcome in outcomes for delay in outcome.delays]),
+        np.array([len(own) for own in events], np.float64),
+        np.array([len(video.intervals) for video in videos], np.float64),
+        np.array([outcome.false_alarms for outcome in outcomes], np.float64),
+        np.array([outcome.normal_seconds for outcome in outcomes]) / SECONDS_PER_HOUR,
+        matches,
     )

@@ -49,7 +49,7 @@ def alarm_tabular(
 def _found(cell: pd.Series) -> sheet.Cell:
     if cell["found"] != cell["found"]:
         return sheet.MISSING
-    return f"{cell['found']:.0f} [{cell['low']:.0f}, {cell['high']:.0f}]"
+    return f"{cell['found']:.0f} [{cell['found_low']:.0f}, {cell['found_high']:.0f}]"
 
 
 def _decimal(value: float, digits: int, unit: str = "") -> sheet.Cell:

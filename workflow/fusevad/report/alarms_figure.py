@@ -19,7 +19,7 @@ from fusevad.studies.settings import AlarmTableSettings
 
 _PANELS = 4  # side by side
 _STEPS = 48  # of a curve
-_COLUMNS = ["dataset", "experiment", "threshold_from", "rate", "found", "low", "high"]
+_COLUMNS = ["dataset", "experiment", "threshold_from", "rate", "found", "found_low", "found_high"]
 _COLUMNS += ["false_alarms", "block"]
 _TEXTS = ("dataset", "experiment", "threshold_from", "block")
 # Thresholds that are marked, with their filling.
@@ -128,7 +128,7 @@ def _draw_marks(axis: Axes, marks: pd.DataFrame, rates: np.ndarray, style: LineS
     for mark in marks[marks["threshold_from"].isin([*_CERTIFIED, _ESTIMATED])].itertuples():
         certified = mark.threshold_from in _CERTIFIED
         at = float(np.clip(mark.false_alarms, rates[0], rates[-1])), mark.found
-        errors = [[mark.found - mark.low], [mark.high - mark.found]]
+        errors = [[mark.found - mark.found_low], [mark.found_high - mark.found]]
         axis.errorbar(
             *at,
             errors,

@@ -55,9 +55,9 @@ def make_alarms_table(
 
     The CSV has a row for each dataset (that is tested on), trained_on, experiment, threshold_from
     (source of the threshold) and rate, with block (measured|transfer), method, certified, hours
-    (of footage; the mean over seeds), hours_needed, seeds, threshold, found, low, high (in
-    percent), false_alarms (an hour), delay (seconds), f1_OVERLAP. What the footage can't certify
-    is empty.
+    (of footage; the mean over seeds), hours_needed, seeds, normal_score (mean of the footage),
+    threshold, and found (in percent), false_alarms (an hour), delay (seconds), f1_OVERLAP, each
+    with its 95 % interval as NAME_low and NAME_high. What the footage can't certify is empty.
 
     Args:
         name: of the target.
@@ -137,6 +137,11 @@ def _hours(
     )
     if footage:
         text += f", {hours['footage']:.2f} h are own footage ({footage.title})"
+    scores = own.groupby("threshold_from")["normal_score"].mean()
+    text += (
+        f". Their mean scores, over all methods: {scores['held-out']:.3f} held out,"
+        f" {scores['learned']:.3f} learned from, {scores['test']:.3f} in the test"
+    )
     return text + (f"; to certify takes {', '.join(lacking)} (–, or no row)." if lacking else ".")
 
 
