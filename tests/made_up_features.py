@@ -29,7 +29,7 @@ class Features:
         self.out = folder / "out"
         self.manifest = folder / "manifest.csv"
         rows = [
-            [name, f"{name}.mp4", "train", "normal", frames, 30.0, 320, 240, "0" * 64]
+            [name, f"{name}.mp4", "train", "normal", frames, 30.0, 320, 240, "a" * 64]
             for name, frames in FRAMES.items()
         ]
         write_table(folder, "manifest", rows)

@@ -29,10 +29,12 @@ _COLUMNS = {
 def write_table(folder: Path, name: str, rows: Iterable[Sequence[object]] = ()) -> None:
     """Write `folder/NAME.csv`; its columns follow `manifest`, `intervals` or `skipped`.
 
-    A row of a manifest may leave `variable_rate` out: the rate is constant.
+    A row of a manifest may leave `variable_rate` out: the rate is constant. A hash may be any
+    short text.
     """
     if name == "manifest":
         rows = [row if len(row) == len(_COLUMNS[name]) else (*row, False) for row in rows]
+        rows = [(*row[:8], str(row[8]).encode().hex().rjust(64, "a"), row[9]) for row in rows]
     write_csv(pd.DataFrame(list(rows), columns=_COLUMNS[name]), folder / f"{name}.csv")
 
 

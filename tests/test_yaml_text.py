@@ -7,7 +7,7 @@ import yaml
 
 from fusevad import yaml_text
 from fusevad.errors import FusevadError
-from fusevad.parsing import read_yaml
+from fusevad.parsing import from_text_or_file, read_yaml
 
 
 def bomb(first: str, step: str) -> str:
@@ -33,6 +33,14 @@ def test_a_hash_or_a_name_that_begins_like_a_number_is_text(text):
     [
         ("a: 1\nb: 2\na: 3\n", "line 3: key 'a' is given twice"),
         ("a: {b: 1, b: 2}\n", "line 1: key 'b' is given twice"),
+        ("1: a\n0x1: b\n", "line 2: key '0x1' is '1' again, so given twice"),
+        ("1: a\n'1': b\n", "line 2: key '1' is given twice"),
+        ("x: {1.0: a, 1: b}", "line 1: key '1' is '1.0' again"),
+        ("yes: a\ntrue: b\n", "line 2: key 'true' is 'yes' again"),
+        ("true: a\n1: b\n", "line 2: key '1' is 'true' again"),
+        ("~: a\nnull: b\n", "line 2: key 'null' is '~' again"),
+        ("1_000: a\n1e3: b\n", "line 2: key '1e3' is '1_000' again"),
+        ("<<: {a: 1}\n<<: {a: 2}\n", "line 2: key '<<' is given twice"),
         ("[" * 100_000 + "]" * 100_000, "nested more than 100 deep"),
         ("a:\n" + "".join(" " * n + "a:\n" for n in range(1, 300)), "nested more than 100 deep"),
         (bomb("[x]", "[{}]"), "aliases multiply"),
@@ -66,9 +74,27 @@ def test_a_key_of_a_json_file_is_given_once(tmp_path):
         read_yaml(path)
 
 
+def test_a_key_of_settings_on_the_command_line_is_given_once():
+    with pytest.raises(FusevadError, match="key 'b' is given twice"):
+        from_text_or_file('{"a": {"b": 1, "b": 2}}')
+
+
 def test_aliases_that_only_save_writing_are_read():
     text = "base: &base {x: 1, y: 2}\nmine: {<<: *base, y: 3}\nlist: [*base, *base]\n"
     assert yaml_text.load(text) == yaml.safe_load(text)
+
+
+def test_equal_values_are_no_aliases():
+    """Python has one object for all of them."""
+    for value in ("1", "true", "~", "a", "''"):
+        text = f"[{', '.join([value] * 200_000)}]"
+        assert len(yaml_text.load(text)) == 200_000
+        yaml_text.check_values(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+def test_aliases_of_one_long_text_are_bounded():
+    with pytest.raises(ValueError, match="aliases multiply"):
+        yaml_text.check_values(["x" * 1000] * 200_000)
 
 
 def test_values_of_another_reader_are_checked_too():

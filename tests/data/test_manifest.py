@@ -308,16 +308,17 @@ def test_a_test_video_that_copies_a_training_video_is_said(source, capsys):
     assert "test video calm is the same file as training video walk" in capsys.readouterr().err
 
 
+DIGEST = "0123456789abcdef" * 4
 MANIFEST = (
     "video,path,split,classes,frames,fps,width,height,sha256,variable_rate\n"
-    "walk,walk.mp4,train,normal,30,25.0,320,240,0,False\n"
-    "brawl,brawl.mp4,test,fight,30,25.0,320,240,0,False\n"
+    f"walk,walk.mp4,train,normal,30,25.0,320,240,{DIGEST},False\n"
+    f"brawl,brawl.mp4,test,fight,30,25.0,320,240,{DIGEST},False\n"
 )
 
 
 def test_a_spreadsheets_TRUE_is_true(tmp_path):  # noqa: N802
     path = tmp_path / "manifest.csv"
-    path.write_text(MANIFEST.replace("0,False\nbrawl", "0,TRUE\nbrawl"))
+    path.write_text(MANIFEST.replace(",False\nbrawl", ",TRUE\nbrawl"))
     assert [video.variable_rate for video in read_manifest(path)] == [True, False]
 
 
@@ -333,7 +334,13 @@ def test_a_spreadsheets_TRUE_is_true(tmp_path):  # noqa: N802
         ("fight,30,", "fight,30.5,", "impossible number"),
         ("fight,30,", "fight,1e-300,", "impossible number"),
         ("fight,30,25.0", "fight,30,1e-300", "impossible number"),
-        ("0,False\nbrawl", "0,Truf\nbrawl", "line 2: variable_rate: neither True nor False"),
+        (",False\nbrawl", ",Truf\nbrawl", "line 2: variable_rate: neither True nor False"),
+        ("25.0,320", "25.0,True", "column width: not all numbers"),
+        ("25.0", "True", "column fps: not all numbers"),
+        ("fight,30,25.0", "fight,30,1001", "impossible number"),
+        (f"{DIGEST},False\nbrawl", "yes,False\nbrawl", "line 2: sha256: not 64"),
+        (f"{DIGEST},", f"{DIGEST.upper()},", "line 2: sha256: not 64"),
+        (f"{DIGEST},", f"{DIGEST}0,", "line 2: sha256: not 64"),
     ],
 )
 def test_a_foreign_manifest_is_as_strict_as_labels(tmp_path, old, new, message):

@@ -58,6 +58,42 @@ def test_what_is_no_frame_is_named_with_its_line(tmp_path: Path, cell: str) -> N
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("span", "what"), [("-5,2", "-5-2 starts before"), ("7,7", "7-7 is empty"), ("7,3", "7-3 is")]
+)
+def test_an_interval_read_alone_is_inside_time_and_not_empty(
+    tmp_path: Path, span: str, what: str
+) -> None:
+    path = write(tmp_path / "intervals.csv", f"video,class,start,end\na,fire,1,2\na,fire,{span}\n")
+    with pytest.raises(FusevadError, match=rf"intervals\.csv: line 3 .*{what}") as caught:
+        read_intervals(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["seed", "epoch"])
+@pytest.mark.parametrize("cell", ["1.5", "inf", "True", "x"])
+def test_half_a_seed_or_epoch_is_one_line(tmp_path: Path, column: str, cell: str) -> None:
+    path = write(tmp_path / "seeds.csv", f"{column},value\n0,0.5\n{cell},0.5\n")
+    with pytest.raises(FusevadError, match=rf"column {column}: not all (whole )?numbers") as caught:
+        read_csv(path, [column, "value"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_row_without_a_seed_is_not_left_out_in_silence(tmp_path: Path) -> None:
+    path = write(tmp_path / "seeds.csv", "seed,value\n0,0.5\n,0.9\n")
+    with pytest.raises(FusevadError, match="column seed: not all whole numbers"):
+        read_csv(path, ["seed", "value"])
+
+
+def test_true_is_no_number_and_a_number_is_not_true(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "fps,chosen\nTrue,1\nFalse,0\n")
+    with pytest.raises(FusevadError, match="column fps: not all numbers"):
+        read_csv(path, ["fps"])
+    with pytest.raises(FusevadError, match="column chosen: not all True or False"):
+        read_csv(path, ["chosen"], truths=("chosen",))
+    assert read_csv(path, ["fps"], truths=("fps",))["fps"].tolist() == [True, False]
+
+
 @pytest.mark.parametrize("name", ["a\rb", "a\nb", "a\tb", "a\x7fb"])
 @pytest.mark.parametrize("column", range(4))
 def test_a_control_character_is_one_line(tmp_path: Path, name: str, column: int) -> None:

@@ -392,7 +392,7 @@ def test_an_index_names_only_what_is_beside_it_and_as_it_is(tmp_path):
         text.replace(",2,1,4,", ",9,1,4,"): "video a are not as listed",
         text.replace(",2,1,4,", ",2,1,x,"): "column dim: not all numbers",
         text.replace(",2,1,4,", ",2,1,inf,"): "sizes that are no whole numbers",
-        text.replace(",2,1,4,", ",2,True,4,"): "sizes that are no whole numbers",
+        text.replace(",2,1,4,", ",2,True,4,"): "column crops: not all numbers",
         text.replace("\na,", "\nb,"): "video b are not as listed",
         text + text.splitlines()[1] + "\n": "a video twice",
     }

@@ -94,3 +94,25 @@ def test_no_protocol_chooses_an_epoch_of_the_warm_up(run):
 def oracle_epochs(run) -> set[int]:
     seeds = evaluated(run)
     return set(seeds.loc[seeds["protocol"] == "oracle", "epoch"])
+
+
+@pytest.mark.parametrize(
+    ("place", "column", "value", "message"),
+    [
+        (1, "validation_auc", 7, "seed 0: epoch 1: a validation AUC of 7"),
+        (1, "epoch", 1.5, "column epoch: not all whole numbers"),
+        (1, "epoch", None, "seed 0: cannot convert float NaN to integer"),
+        (3, "epoch", 2, "seed 0: 4 epochs, but scores of 4"),
+        (3, "seed", 2, "seed 0: 3 epochs, but scores of 4"),
+    ],
+)
+def test_a_history_that_does_not_fit_its_scores_chooses_no_epoch(
+    run, place, column, value, message
+):
+    write_table(run, "intervals", [("brawl", "fight", 5, 9)])
+    history = pd.read_csv(run / "history.csv").astype(object)
+    history.loc[place, column] = value
+    history.to_csv(run / "history.csv", index=False)
+    with pytest.raises(FusevadError, match=rf"history\.csv: {message}"):
+        evaluated(run)
+    assert not (run / "seeds.csv").exists()

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _NO_NUMBER = ("", "NA", "N/A", "NaN", "nan", "null")
 # Bytes of a table, and of its first line: ten times as many as the largest that is written here.
 _LARGEST_TABLE, _LONGEST_HEADER = 1 << 28, 1 << 16
+# Columns of whole numbers, and whether a cell may be empty: rows without a seed, or with half an
+# epoch, would silently count as others or not at all. A search that diverged has no epoch.
+_WHOLE = {"seed": False, "epoch": True}
 # Table of hashes in a folder that is one output of a job.
 HASHES = "SHA256SUMS"
 # Marks the temporary files of this machine: other machines' process numbers mean nothing here.
@@ -223,16 +226,20 @@ def read_limited(path: Path, most: int = 64 << 20) -> bytes:
     return path.read_bytes()
 
 
-def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.DataFrame:
+def read_csv(
+    path: Path, columns: list[str], text: tuple[str, ...] = (), truths: tuple[str, ...] = ()
+) -> pd.DataFrame:
     """Read a table and check that it has `columns`; read `text` columns as strings.
+
+    Columns of `truths` have True or False, all others numbers; a seed or epoch is a whole number.
 
     A video or class may be called NA or null: in a text column only an empty cell is missing. A
     table of text columns alone may have empty rows, as spreadsheets leave them; they are dropped,
     and the other rows keep their numbers.
 
     Raises:
-        FusevadError: the file is missing, is no CSV, lacks a column, or has other values than
-            numbers or booleans in a column that is not text.
+        FusevadError: the file is missing, is no CSV, lacks a column, or has other values than a
+            column's kind.
     """
     import pandas as pd
 
@@ -258,9 +265,17 @@ def read_csv(path: Path, columns: list[str], text: tuple[str, ...] = ()) -> pd.D
     if not isinstance(frame.index, pd.RangeIndex):
         raise FusevadError(f"{path}: rows with more cells than there are columns; make it again")
     for column in () if frame.empty else set(columns).difference(text):
-        if frame[column].dtype.kind not in "biuf":
-            raise FusevadError(f"{path}: column {column}: not all numbers; make it again")
+        kind, what = ("b", "True or False") if column in truths else ("iuf", "numbers")
+        if frame[column].dtype.kind not in kind:
+            raise FusevadError(f"{path}: column {column}: not all {what}; make it again")
+        if column in _WHOLE and not _whole(frame[column], _WHOLE[column]):
+            raise FusevadError(f"{path}: column {column}: not all whole numbers; make it again")
     return frame.dropna(how="all") if set(columns) <= set(text) else frame
+
+
+def _whole(column: pd.Series, may_lack: bool) -> bool:
+    there = column.dropna()
+    return (may_lack or len(there) == len(column)) and bool((there % 1 == 0).all())
 
 
 def _table_content(path: Path) -> bytes:

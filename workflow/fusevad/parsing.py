@@ -238,6 +238,6 @@ def from_text_or_file(value: str) -> dict[str, Any]:
     if not value.lstrip().startswith("{"):
         return read_mapping(Path(value))
     try:
-        return json.loads(value)
+        return _json(value)
     except (ValueError, RecursionError) as error:
         raise FusevadError(f"--settings: not valid JSON ({error}); correct it") from error

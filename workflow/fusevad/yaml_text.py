@@ -17,6 +17,8 @@ _MOST = 3_000_000
 _LONGEST = 1024
 # What PyYAML raises, beside its own errors, for a value that does not fit its tag.
 _UNFIT = (AttributeError, IndexError, KeyError, OverflowError, TypeError, RecursionError)
+# The key `<<`, which takes over the keys of other mappings.
+_MERGE = "tag:yaml.org,2002:merge"
 # Values that aliases may add to those written out in a file.
 _COPIES = 100_000
 
@@ -26,8 +28,33 @@ class _OldLoader(_BASE):  # type: ignore[misc, valid-type]
 
     def construct_document(self, node: yaml.Node) -> Any:
         """Construct the values of a checked document."""
-        check_expansion(node, _children)
+        check_expansion(node, self._children)
         return super().construct_document(node)
+
+    def _children(self, node: yaml.Node) -> list[yaml.Node]:
+        if isinstance(node, yaml.MappingNode):
+            self._check_keys(node)
+            return [value for _, value in node.value]
+        return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+    def _check_keys(self, node: yaml.MappingNode) -> None:
+        """Refuse a key that is given twice, as the same text (`1`, `'1'`) or value (`1`, `0x1`)."""
+        texts: set[str] = set()
+        values: dict[Any, str] = {}
+        for key, _ in node.value:
+            line = f"line {key.start_mark.line + 1}"
+            if not isinstance(key, yaml.ScalarNode):
+                raise ValueError(f"{line}: a key is a word or number")
+            if key.value in texts:
+                raise ValueError(f"{line}: key '{key.value}' is given twice; keep one")
+            texts.add(key.value)
+            if key.tag == _MERGE:
+                continue
+            same = values.setdefault(self.construct_object(key), key.value)
+            if same != key.value:
+                raise ValueError(
+                    f"{line}: key '{key.value}' is '{same}' again, so given twice; keep one"
+                )
 
 
 class _Loader(_OldLoader):
@@ -106,8 +133,14 @@ def check_values(values: Any) -> None:
 
     def children(value: Any) -> Iterable[Any]:
         if isinstance(value, Mapping):
-            return value.values()
-        return value if isinstance(value, list | tuple) else ()
+            return filter(is_aliased_if_shared, value.values())
+        return filter(is_aliased_if_shared, value) if isinstance(value, list | tuple) else ()
+
+    def is_aliased_if_shared(value: Any) -> bool:
+        # Python has one 1, one None, one 'a', which equal values share without an alias.
+        return isinstance(value, Mapping | list | tuple) or (
+            isinstance(value, str) and len(value) > 1
+        )
 
     check_expansion(values, children)
 
@@ -145,22 +178,3 @@ def _check_depth(text: str | bytes) -> None:
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             raise ValueError(f"values are nested more than {_DEEPEST} deep")
-
-
-def _children(node: yaml.Node) -> list[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        _check_keys(node)
-        return [value for _, value in node.value]
-    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
-
-
-def _check_keys(node: yaml.MappingNode) -> None:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            raise ValueError(f"line {key.start_mark.line + 1}: a key is a word or number")
-        if key.value in seen:
-            raise ValueError(
-                f"line {key.start_mark.line + 1}: key '{key.value}' is given twice; keep one"
-            )
-        seen.add(key.value)

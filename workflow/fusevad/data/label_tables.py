@@ -60,13 +60,14 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
     """Read a table of anomalies: video, class, start, end in frames, half-open; grouped by video.
 
     Raises:
-        FusevadError: the file is missing, or a cell is empty or not a whole number.
+        FusevadError: the file is missing, a cell is empty or not a whole number, or an interval
+            starts before its video or is empty.
     """
     result: dict[str, list[Interval]] = {}
     for line, cells in _rows(path, INTERVAL_COLUMNS):
         try:
             video, name, start, end = map(_filled, cells)
-            first, last = whole_number(start), whole_number(end)
+            first, last = _span(whole_number(start), whole_number(end))
         except ValueError as error:
             raise FusevadError(
                 f"{path}: line {line} is not video, class, start, end in whole frames ({error});"
@@ -85,6 +86,19 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]
         yield from sheet_rows(path, columns)
     except (OSError, ValueError) as error:
         raise FusevadError(f"{path}: not a table of {', '.join(columns)} ({error})") from error
+
+
+def _span(start: int, end: int) -> tuple[int, int]:
+    """Both ends of an interval.
+
+    Raises:
+        ValueError: it starts before the video or is empty.
+    """
+    if start < 0:
+        raise ValueError(f"{start}-{end} starts before the video; frames count from 0")
+    if end <= start:
+        raise ValueError(f"{start}-{end} is empty; the end is the first frame after the anomaly")
+    return start, end
 
 
 def _filled(cell: str) -> str:
@@ -187,8 +201,8 @@ def check_intervals(path: Path, intervals: Sequence[Interval], labels: Iterable[
     """Check intervals against the videos' labels.
 
     Raises:
-        FusevadError: an interval belongs to no anomalous test video, has another class or is
-            empty, or an anomalous test video has no interval.
+        FusevadError: an interval belongs to no anomalous test video or has another class, or an
+            anomalous test video has no interval.
     """
     known = {label.name: label for label in labels}
     for interval in intervals:
@@ -205,10 +219,6 @@ def check_intervals(path: Path, intervals: Sequence[Interval], labels: Iterable[
                 f"{where}: class {interval.label!r} is not among the video's labels "
                 f"({';'.join(label.classes)}); correct one of them"
             )
-        if interval.start < 0:
-            raise FusevadError(f"{where}: starts before the video; frames count from 0")
-        if interval.end <= interval.start:
-            raise FusevadError(f"{where}: empty; the end is the first frame after the anomaly")
     covered = {interval.video for interval in intervals}
     for label in known.values():
         if label.split == "test" and label.classes != (NORMAL,) and label.name not in covered:

@@ -1,6 +1,7 @@
 """The manifest: the videos, their classes, and the number of frames that decode."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import read_csv, sha256, write_csv
 from fusevad.parallel import in_processes
 from fusevad.video.decode import VideoInfo, frame_edges, probe, segment_count
+from fusevad.video.settings import HIGHEST_RATE
 
 _MANIFEST_COLUMNS = [
     "video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256",
@@ -35,6 +37,7 @@ _MANIFEST_COLUMNS = [
 ]  # fmt: skip
 
 _LOWEST_RATE = 1e-6  # a frame in eleven days
+_SHA256 = re.compile("[0-9a-f]{64}")
 _MOST_FRAMES = 1_000_000_000  # a year at 30 a second: labels of frames are in memory
 
 
@@ -169,7 +172,7 @@ def read_manifest(path: Path) -> list[Video]:
     sizes = ["frames", "width", "height"]
     possible[sizes] &= numbers[sizes] == np.rint(numbers[sizes])
     possible["frames"] &= numbers["frames"] > 0
-    possible["fps"] &= (numbers["fps"] == 0) | (numbers["fps"] > _LOWEST_RATE)
+    possible["fps"] &= (numbers["fps"] == 0) | numbers["fps"].between(_LOWEST_RATE, HIGHEST_RATE)
     if not possible.all(axis=None) or texts.isna().any(axis=None):
         raise FusevadError(f"{path}: an empty cell or an impossible number; make it again")
     # Spreadsheets write TRUE.
@@ -178,6 +181,11 @@ def read_manifest(path: Path) -> list[Video]:
         line = varies.isna().idxmax() + 2
         raise FusevadError(
             f"{path}: line {line}: variable_rate: neither True nor False; correct it"
+        )
+    wrong = ~frame["sha256"].str.fullmatch(_SHA256)
+    if wrong.any():
+        raise FusevadError(
+            f"{path}: line {wrong.idxmax() + 2}: sha256: not 64 hexadecimal digits; make it again"
         )
     twice = frame["video"][frame["video"].duplicated()]
     if not twice.empty:

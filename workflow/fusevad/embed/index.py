@@ -80,6 +80,7 @@ def videos_without(index: Path) -> tuple[int, int, int]:
     table = read_csv(index, ["video", "segments"], text=text)
     if ABSENT not in table:
         return 0, 0, len(table)
+    table = read_csv(index, ["video", "segments", ABSENT], text=text)
     whole = table[ABSENT] == table["segments"]
     return int(whole.sum()), int(((table[ABSENT] > 0) & ~whole).sum()), len(table)
 

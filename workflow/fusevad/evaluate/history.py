@@ -36,6 +36,10 @@ class EpochRecord:
     within_share: float | None = None
     warm_up: bool | None = None
 
+    def __post_init__(self) -> None:
+        if not (math.isnan(self.validation_auc) or 0 <= self.validation_auc <= 1):
+            raise ValueError(f"epoch {self.epoch}: a validation AUC of {self.validation_auc}")
+
     def row(self) -> dict[str, float | None]:
         """A row of the table; `loss` is the sum of the terms; only phases add `warm_up`."""
         row: dict[str, float | None] = {
@@ -50,7 +54,11 @@ class EpochRecord:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "EpochRecord":
-        """From a row of the table; other columns are ignored."""
+        """From a row of the table; other columns are ignored.
+
+        Raises:
+            ValueError: the AUC is not from 0 to 1.
+        """
         terms = {k.removeprefix(_TERM): v for k, v in row.items() if k.startswith(_TERM)}
         validation = (row["validation_auc"], row["validation_loss"])
         share, warm_up = row.get("within_share", math.nan), row.get("warm_up")

@@ -40,8 +40,9 @@ def evaluate(run: Path, manifest: Path, intervals: Path, main_metric: str) -> No
     columns, by_epoch = _read_scores(run / "epoch-scores.safetensors", len(test.segments.video))
     seeds, classes, scores = [], [], []
     for seed, records in history.groupby("seed"):
-        epochs = by_epoch[f"seed-{seed}"]
-        for protocol, epoch in _chosen_epochs(records, epochs, test, main_metric).items():
+        epochs = by_epoch.get(f"seed-{seed}", np.empty((0, 0, 0)))
+        history_of_seed = _history(run, seed, records, len(epochs))
+        for protocol, epoch in _chosen_epochs(history_of_seed, epochs, test, main_metric).items():
             key = {"seed": seed, "protocol": protocol}
             values = epochs[epoch][:, 0]
             for metric, value in test.metrics(values).items():
@@ -91,10 +92,31 @@ def _read_scores(path: Path, segments: int) -> tuple[list[str], dict[str, NDArra
     return columns, scores
 
 
+def _history(run: Path, seed: object, records: pd.DataFrame, epochs: int) -> list[EpochRecord]:
+    """A seed's record of each of its epochs.
+
+    Raises:
+        FusevadError: they are not of so many epochs, or impossible.
+    """
+    wrong = f"{run / 'history.csv'}: seed {seed}"
+    try:
+        history = [EpochRecord.from_row(row) for row in records.to_dict("records")]
+    except ValueError as error:
+        raise FusevadError(f"{wrong}: {error}; train this run again") from error
+    if not history or [each.epoch for each in history] != [*range(epochs)]:
+        raise FusevadError(
+            f"{wrong}: {len(history)} epochs, but scores of {epochs}, or not in order; train this"
+            " run again"
+        )
+    return history
+
+
 def _chosen_epochs(
-    records: pd.DataFrame, epochs: NDArray[np.float32], test: LabelledTest, main_metric: str
+    history: Sequence[EpochRecord],
+    epochs: NDArray[np.float32],
+    test: LabelledTest,
+    main_metric: str,
 ) -> dict[str, int]:
-    history = [EpochRecord.from_row(row) for row in records.to_dict("records")]
     on_test = {
         record.epoch: test.metric(main_metric, epochs[record.epoch][:, 0])
         for record in history

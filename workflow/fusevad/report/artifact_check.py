@@ -7,10 +7,12 @@ mean and the highest of what was scored, which another processor's rounding hard
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
+from fusevad.data.label_tables import read_intervals
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv, write_csv
 
@@ -98,8 +100,8 @@ def _of_data(folder: Path, key: str) -> Iterator[tuple[str, float, float]]:
     for split, videos in manifest.groupby("split", sort=False):
         yield f"{key}: {split} videos", len(videos), 0
         yield f"{key}: {split} frames", float(videos["frames"].sum()), 0
-    intervals = read_csv(folder / "intervals.csv", ["video", "start", "end"], text=("video",))
-    frames = float((intervals["end"] - intervals["start"]).sum())
+    intervals = chain.from_iterable(read_intervals(folder / "intervals.csv").values())
+    frames = float(sum(each.end - each.start for each in intervals))
     yield f"{key}: frames of annotated anomalies", frames, 0
 
 

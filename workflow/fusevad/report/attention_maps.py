@@ -88,8 +88,8 @@ def make_attention_maps(
         FusevadError: a missing or unreadable file.
     """
     keys = ("class", "frame_type", "video", "modality")
-    numbers = ["segment", "frame", "row", "column", "patch", "weight", "attended"]
-    table = read_csv(maps, [*keys, *numbers], text=keys)
+    numbers = ["segment", "frame", "row", "column", "patch", "weight"]
+    table = read_csv(maps, [*keys, *numbers, "attended"], text=keys, truths=("attended",))
     if table.empty:
         raise FusevadError(f"{maps}: no attention maps; run the attention study again")
     videos = {video.name: video for video in read_manifest(dataset.manifest)}

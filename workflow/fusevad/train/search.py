@@ -87,9 +87,7 @@ def chosen_learning_rate(path: Path) -> float:
     Raises:
         FusevadError: the file is missing, or does not choose one learning rate.
     """
-    table = read_csv(path, _COLUMNS)
-    if table["chosen"].dtype != bool:
-        raise FusevadError(f"{path}: column chosen: not all True or False; search again")
+    table = read_csv(path, _COLUMNS, truths=("chosen",))
     chosen = table.loc[table["chosen"], "learning_rate"].unique()
     if len(chosen) != 1:
         raise FusevadError(f"{path}: chooses {len(chosen)} learning rates, not one; search again")
