@@ -7,7 +7,7 @@ missing, Snakemake compares its inputs with the outputs of the jobs after it; so
 sources of absent jobs must also be older than those outputs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from fusevad.artifacts.check import Finding, check
 from fusevad.artifacts.seeds import take_seeds
 from fusevad.artifacts.snakemake_memory import forget_other_settings
 from fusevad.artifacts.times import plan_times, refuse_foreign, set_times, settings_before
-from fusevad.artifacts.unfit import move_away, note
+from fusevad.artifacts.trusted import refuse_linked_folders
+from fusevad.artifacts.unfit import UNFIT, move_away, note
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import Job, Plan
 
@@ -44,11 +45,12 @@ def adopt(plan: Plan, jobs: Iterable[Job] | None = None, dry_run: bool = False) 
         dry_run: change nothing.
 
     Raises:
-        FusevadError: Snakemake is running, or was killed; or a file that must be changed belongs
-            to another user. Then nothing is changed.
+        FusevadError: Snakemake is running, or was killed; a folder below `results/` is a link; or a
+            file that must be changed belongs to another user. Then nothing is changed.
     """
     refuse_while_running()
     chosen = plan.jobs if jobs is None else with_upstream(plan, (job.name for job in jobs))
+    refuse_linked_folders(changed_by(plan, chosen.values()))
     findings = check(plan, chosen.values())
     unfit = [finding for finding in findings.values() if not finding.fits]
     fitting = {name: found for name, found in findings.items() if found.fits and found.hashes}
@@ -78,6 +80,16 @@ def _carry_out(plan: Plan, fitting: Mapping[str, Finding], unfit: Iterable[Findi
         {plan.settings_file(found.job): found.hashes for found in fitting.values()}
     )
     take_seeds(fitting.values())  # at last, as links share their times
+
+
+def changed_by(plan: Plan, jobs: Iterable[Job]) -> Iterator[str]:
+    """Paths that taking over or moving away the files of jobs may change."""
+    for job in jobs:
+        for path in (*job.outputs, job.record):
+            yield from (path, f"{UNFIT}/{path}")
+        yield plan.settings_file(job)
+        if job.seed_store:
+            yield f"{job.seed_store}/KEY/seed-0.json"
 
 
 def refuse_while_running() -> None:

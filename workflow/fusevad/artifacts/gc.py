@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from fusevad.artifacts.seeds import unneeded_seeds
+from fusevad.artifacts.trusted import linked_folder
 from fusevad.artifacts.unfit import UNFIT
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import SETTINGS_FOLDER, Plan
@@ -33,7 +34,7 @@ def unused(plans: Iterable[Plan]) -> list[Unused]:
 
     A folder is listed if no job makes anything in it; in other folders, files that no job makes. If
     outputs have no record, it is unknown what belongs to them, and nothing of their folder is
-    listed.
+    listed. Nor is anything behind a link: it may belong to others.
     """
     plans = list(plans)
     referred = _referred(plans)
@@ -41,7 +42,7 @@ def unused(plans: Iterable[Plan]) -> list[Unused]:
     found = [*_settings(referred), *datasets, *unneeded_seeds(plans)]
     if Path(UNFIT).is_dir():
         found.append(UNFIT)
-    sized = [Unused(path, _size(Path(path))) for path in found]
+    sized = [Unused(path, _size(Path(path))) for path in found if not linked_folder(path)]
     return sorted(sized, key=lambda each: (-each.size, each.path))
 
 

@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from fusevad.artifacts.adopt import Adopted, adopt, refuse_while_running, with_upstream
+from fusevad.artifacts.adopt import (
+    Adopted,
+    adopt,
+    changed_by,
+    refuse_while_running,
+    with_upstream,
+)
 from fusevad.artifacts.check import Finding, believed_records, check, check_record
 from fusevad.artifacts.dvc_errors import WrongContentError
 from fusevad.artifacts.pull_plan import Known, PullPlan, plan_pull, target_jobs, videos_needed
+from fusevad.artifacts.trusted import refuse_linked_folders
 from fusevad.artifacts.unfit import move_away
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import Job, Plan
@@ -43,11 +50,13 @@ def prepare(plan: Plan, store: "Store", targets: Iterable[str]) -> Pull:
     """Compare the workspace with what DVC tracks; fetch records, which are small, and no data.
 
     Raises:
-        FusevadError: Snakemake is running, a target is unknown, or the remote fails.
+        FusevadError: Snakemake is running, a target is unknown, a folder below `results/` is a
+            link, or the remote fails.
     """
     refuse_while_running()
     chosen = target_jobs(plan, targets)
     upstream = with_upstream(plan, (job.name for job in chosen))
+    refuse_linked_folders(changed_by(plan, upstream.values()))
     workspace = believed_records(plan, upstream.values())
     known: dict[str, Known] = {}
     findings: dict[str, Finding] = {}

@@ -21,7 +21,13 @@ from tqdm import tqdm
 from fusevad.artifacts.copies import copy_file
 from fusevad.artifacts.dvc_errors import WrongContentError, explained, one_line
 from fusevad.artifacts.tracked import TRACKED, lock_text, read_records, with_units
-from fusevad.artifacts.trusted import LockedStage, in_results, listed_files, locked_stages
+from fusevad.artifacts.trusted import (
+    LockedStage,
+    in_results,
+    listed_files,
+    locked_stages,
+    refuse_linked_folders,
+)
 from fusevad.artifacts.units import Unit
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
@@ -169,6 +175,7 @@ class Store:
         for path in wanted:
             if not in_results(path):
                 raise FusevadError(f"{path}: outside results; not restored")
+        refuse_linked_folders(wanted, self.root)
         self._obtain(wanted, ignore)
         finals = [self.root / path for path in wanted]
         temporary = [temporary_path(final) for final in finals]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fusevad.artifacts.check import Finding
 from fusevad.artifacts.copies import copy_file
+from fusevad.artifacts.trusted import linked_folder
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
 from fusevad.plan.lineage import Job, Plan
@@ -64,6 +65,8 @@ def set_times(times: Mapping[str, int]) -> None:
     for path, nanoseconds in times.items():
         if _is_folder(path):
             stamp = Path(path, _TIMESTAMP)
+            if stamp.is_symlink():
+                stamp.unlink()
             stamp.touch()
             os.utime(stamp, ns=(nanoseconds, nanoseconds))
         else:
@@ -147,4 +150,5 @@ def _see_to_own(path: Path, nanoseconds: int) -> None:
 
 
 def _benchmarks() -> list[str]:
-    return [str(path) for path in Path("results").glob("**/benchmarks/*.tsv")]
+    found = map(str, Path("results").glob("**/benchmarks/*.tsv"))
+    return [path for path in found if not linked_folder(path)]

@@ -7,7 +7,9 @@ and a file is inside its folder and `results/`.
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fusevad.errors import FusevadError
@@ -85,3 +87,29 @@ def listed_files(content: bytes, folder: str) -> dict[str, str]:
 def in_results(path: str) -> bool:
     """Whether a path of the repository names something in `results/`."""
     return path.startswith("results/") and stays_inside(path)
+
+
+def linked_folder(path: str, root: Path = Path()) -> Path | None:
+    """The folder below `results/` on the way to a path that is a link, if any.
+
+    `results` itself may be a link: its owner has put results on another disk.
+    """
+    if not in_results(path):
+        return None
+    below = [root / parent for parent in Path(path).parents][:-2]  # without `results` and `.`
+    return next((folder for folder in below if folder.is_symlink()), None)
+
+
+def refuse_linked_folders(paths: Iterable[str], root: Path = Path()) -> None:
+    """Refuse to change anything that a link below `results/` may have put outside.
+
+    Raises:
+        FusevadError: a folder on the way to one of the paths is a link.
+    """
+    folders = {str(Path(path).parent): path for path in paths}
+    for path in folders.values():
+        if link := linked_folder(path, root):
+            raise FusevadError(
+                f"{link}: a link to a folder, and nothing behind it is changed; put a real folder"
+                " there, or make results itself the link"
+            )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fusevad.artifacts.check import Finding
-from fusevad.artifacts.trusted import in_results
+from fusevad.artifacts.trusted import in_results, refuse_linked_folders
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited, write_json
 from fusevad.parsing import parse
@@ -39,7 +39,8 @@ def move_back() -> list[str]:
     """Move the files in the note back; return their paths.
 
     Raises:
-        FusevadError: there is no note, or a place is taken by now; then nothing is moved.
+        FusevadError: there is no note, a place is taken by now, or a folder is a link; then nothing
+            is moved.
     """
     if not _LAST.is_file():
         raise FusevadError(f"{_LAST}: no such file: nothing has been moved away")
@@ -48,6 +49,7 @@ def move_back() -> list[str]:
     except (ValueError, RecursionError) as error:
         raise FusevadError(f"{_LAST}: not JSON; move the files back by hand") from error
     moved = parse(dict[str, str], values, str(_LAST))
+    refuse_linked_folders([str(_LAST), *moved, *moved.values()])
     for old, new in moved.items():
         if not (in_results(old) and in_results(new)):
             raise FusevadError(f"{_LAST}: names {old}, {new}, outside results; delete it")
