@@ -97,6 +97,19 @@ def test_a_pattern_of_pictures_is_refused(tmp_path):
     assert "not a container of pictures" in error_of(tmp_path / "0.png")
 
 
+@pytest.mark.parametrize("suffix", [".gif", ".avif"])
+def test_a_single_picture_is_no_video(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    Image.new("RGB", (64, 48), (90, 20, 30)).save(path)
+    assert "a single picture, not a video" in error_of(path)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".y4m"])
+def test_a_video_of_one_frame_is_one(tmp_path, suffix):
+    codec = {".y4m": "wrapped_avframe", ".avi": "mpeg4"}.get(suffix, "libx264")
+    assert probe(write_video(tmp_path / f"a{suffix}", 1, codec=codec)).frames == 1
+
+
 @pytest.mark.parametrize(
     "name", ["clip%d.mp4", "concat:a|b.mp4", "http:a.mp4", "-a.mp4", "ä b.mp4"]
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fusevad.errors import FusevadError
 from fusevad.video.decode import frame_edges, probe
 from fusevad.video.timing import timing_of
 from tests.made_up_videos import write_stamped, write_video
@@ -83,3 +84,15 @@ def test_real_files_with_odd_rates():
     assert gap.frames / gap.fps == pytest.approx(9.9, abs=0.03)
     edges = frame_edges(ODD_FILES / "frame-rate/made_vfr_gap.mkv", 100)
     np.testing.assert_allclose(edges[[0, 1, 98, 99]], [0, 0.04, 3.92, 9.88], atol=1e-9)
+
+
+@pytest.mark.parametrize(("rate", "fits"), [(1000, True), (1001, False), (10**9, False)])
+def test_more_pictures_a_second_than_a_camera_takes_are_one_line(tmp_path, rate, fits):
+    path = tmp_path / "a.y4m"
+    picture = b"FRAME\n" + bytes(64 * 48 * 3 // 2)
+    path.write_bytes(f"YUV4MPEG2 W64 H48 F{rate}:1 Ip A1:1 C420jpeg\n".encode() + 5 * picture)
+    if fits:
+        assert probe(path).fps == rate
+    else:
+        with pytest.raises(FusevadError, match=r"a\.y4m: .* cameras record at most 1000"):
+            probe(path)

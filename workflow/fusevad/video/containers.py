@@ -9,6 +9,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from fusevad.errors import FusevadError
+from fusevad.video.sample_counts import check_sample_counts
 
 REPLACE = "replace it with an intact copy, or set on_bad_video: skip"
 
@@ -27,6 +28,8 @@ _ONLY_THIS_FILE = {
     "format_whitelist": ",".join(_DEMUXERS),
     **_CODEC_BOUNDS,  # of the decoders that look at the first pictures
 }
+# Brands of MP4 files that have one picture: HEIC, AVIF.
+_STILL = ("avif", "heic", "heix", "heim", "heis", "mif1")
 _COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -34,9 +37,11 @@ def open_container(path: Path) -> InputContainer:
     """Open a video file for reading.
 
     Raises:
-        FusevadError: there is no such file, or it is not a regular file or a container of pictures.
+        FusevadError: there is no such file, it is not a regular file or a container of pictures, or
+            it declares more samples than it can have.
     """
     _check_regular(path)
+    check_sample_counts(path, REPLACE)
     try:
         # With the protocol in front, a file name is never taken for an address.
         return av.open(f"file:{path}", options=_ONLY_THIS_FILE)
@@ -74,6 +79,11 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
     # One thread per video: more threads would change where a broken file stops.
     stream.codec_context.thread_count = 1
     return stream
+
+
+def holds_pictures(container: InputContainer) -> bool:
+    """Whether the format is one of single pictures, which may be animated."""
+    return container.format.name == "gif" or container.metadata.get("major_brand") in _STILL
 
 
 def reason(error: Exception) -> str:

@@ -10,7 +10,14 @@ from av.video.stream import VideoStream
 
 from fusevad.errors import FusevadError
 from fusevad.video.complete import check_complete, chunk_count
-from fusevad.video.containers import REPLACE, open_container, picture_stream, reason
+from fusevad.video.containers import (
+    REPLACE,
+    holds_pictures,
+    open_container,
+    picture_stream,
+    reason,
+)
+from fusevad.video.settings import HIGHEST_RATE
 from fusevad.video.timing import Timing, constant, timing_of
 
 # A shorter packet may mean that the picture stays: MPEG-4 has such packets of 7 bytes.
@@ -58,10 +65,15 @@ class FrameReader:
         """Rate and times of the frames, after the last one was read.
 
         Raises:
-            FusevadError: the file has neither time stamps nor a rate.
+            FusevadError: the file has neither time stamps nor a rate, or one of no camera.
         """
         if self._timing is None:
             raise FusevadError(f"{self._path}: the file states no frame rate; {REPLACE}")
+        if self._timing.fps > HIGHEST_RATE:
+            raise FusevadError(
+                f"{self._path}: {self._timing.fps:g} frames a second, and cameras record at most"
+                f" {HIGHEST_RATE}; {REPLACE}"
+            )
         return self._timing
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -107,6 +119,8 @@ class FrameReader:
         decoded, demuxer = len(self._stamps), stream.container.format.name
         if not decoded:
             raise FusevadError(f"{self._path}: the video has no frames; {REPLACE}")
+        if decoded == 1 and holds_pictures(stream.container):
+            raise FusevadError(f"{self._path}: a single picture, not a video; {REPLACE}")
         # In other containers a picture may be two packets, or a packet may have no picture.
         a_picture_a_packet = "mp4" in demuxer or demuxer == "avi"
         missing = self._pictures - decoded
