@@ -1,5 +1,8 @@
 """Scores of a run in the order of the test videos."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pyarrow
@@ -76,7 +79,7 @@ def test_more_rows_than_any_run_has_are_refused_before_they_are_in_memory(tmp_pa
     """Equal values take a few bytes, however many there are."""
     write_scores(tmp_path, [(0, "last", "a", 0, 0, 10, 0.5)] * 30)
     monkeypatch.setattr("fusevad.evaluate.score_table._MOST_ROWS", 20)
-    monkeypatch.setattr(pd, "read_parquet", None)
+    monkeypatch.setattr(parquet, "read_table", None)
     with pytest.raises(FusevadError, match="not the scores of a run"):
         segment_scores(tmp_path, "last", [video("a", 10)])
 
@@ -113,6 +116,100 @@ def test_a_name_of_a_hundred_megabytes_is_refused_before_it_is_in_memory(tmp_pat
     )
     parquet.write_table(table, tmp_path / "scores.parquet", compression="zstd")
     assert (tmp_path / "scores.parquet").stat().st_size < 1 << 20
-    monkeypatch.setattr(pd, "read_parquet", None)
+    monkeypatch.setattr(parquet, "read_table", None)
     with pytest.raises(FusevadError, match="longer texts"):
         read_score_table(tmp_path / "scores.parquet", "protocol")
+
+
+def text_table(rows, name):
+    """A table of one segment, repeated."""
+    return pyarrow.table(
+        {"seed": [0] * rows, "protocol": ["last"] * rows, "video": [name] * rows}
+        | {"segment": [0] * rows, "start": [0] * rows, "end": [16] * rows, "score": [0.5] * rows}
+    )
+
+
+def memory_of_reading(file):
+    """What a process of its own says of a file, and the megabytes that it takes for that."""
+    program = f"""
+import resource
+from pathlib import Path
+from fusevad.errors import FusevadError
+from fusevad.evaluate.score_table import read_score_table
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    read_score_table(Path({str(file)!r}), "protocol")
+except FusevadError as error:
+    print(error)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    message, megabytes = done.stdout.splitlines()
+    return message, int(megabytes)
+
+
+@pytest.mark.slow
+def test_a_long_name_of_many_rows_is_in_memory_once(tmp_path):
+    """In the file it is there once: written out, these are 10 GB."""
+    file = tmp_path / "scores.parquet"
+    table = text_table(10_000, "a")
+    name = pyarrow.array(["a" * (1 << 20)])
+    names = pyarrow.DictionaryArray.from_arrays(np.zeros(10_000, np.int32), name)
+    table = table.set_column(2, "video", names)
+    parquet.write_table(table, file, dictionary_pagesize_limit=1 << 24, store_schema=False)
+    assert file.stat().st_size < 1 << 20
+    message, megabytes = memory_of_reading(file)
+    assert "segments are missing or there twice" in message
+    assert megabytes < 500
+
+
+def lie(file, old, new):
+    """Change numbers in the end of a file, where Thrift writes them in groups of seven bits."""
+    content = file.read_bytes()
+    size = int.from_bytes(content[-8:-4], "little")
+    end = content[-8 - size : -8]
+    assert _varint(old) in end
+    changed = end.replace(_varint(old), _varint(new))
+    length = len(changed).to_bytes(4, "little")
+    file.write_bytes(content[: -8 - size] + changed + length + b"PAR1")
+
+
+def _varint(number):
+    number, groups = 2 * number, []
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*groups, number])
+
+
+@pytest.mark.parametrize("codec", ["zstd", "gzip", "brotli"])
+def test_an_end_that_hides_a_long_text_hides_it_not(tmp_path, codec):
+    """Only the pages tell how long it is; so what unpacks to thousands of times is refused."""
+    file = tmp_path / "scores.parquet"
+    parquet.write_table(text_table(1, "a" * (120 << 20)), file, compression=codec)
+    group = parquet.read_metadata(file).row_group(0)
+    lie(file, group.total_byte_size, 1000)
+    assert parquet.read_metadata(file).row_group(0).total_byte_size == 1000
+    with pytest.raises(FusevadError, match=f"compressed with {codec}, not with snappy"):
+        read_score_table(file, "protocol")
+
+
+@pytest.mark.parametrize("rows", [40_001, 3_000_000, 2**40])
+def test_an_end_that_lies_about_its_rows_is_one_line(tmp_path, rows):
+    file = tmp_path / "scores.parquet"
+    parquet.write_table(text_table(40_000, "a"), file)
+    lie(file, 40_000, rows)
+    with pytest.raises(FusevadError, match=r"scores\.parquet: ") as error:
+        read_score_table(file, "protocol")
+    assert "\n" not in str(error.value)
+
+
+def test_more_rows_than_bytes_are_refused_before_they_are_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("fusevad.evaluate.score_table._FEW_ROWS", 20_000)
+    monkeypatch.setattr(parquet, "read_table", None)
+    file = tmp_path / "scores.parquet"
+    parquet.write_table(text_table(40_000, "a"), file)
+    with pytest.raises(FusevadError, match="more rows than any run has"):
+        read_score_table(file, "protocol")

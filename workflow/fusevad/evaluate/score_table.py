@@ -10,8 +10,11 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.history import SCORE
 
 # A run of equal values takes no bytes: a small file may have any number of rows, and a text of any
-# length. Ten seeds of XD-Violence have 4.4 million rows, and a row less than 100 bytes.
-_MOST_ROWS, _SMALL, _ROW = 50_000_000, 100 << 20, 100
+# length, and its end may lie about both. Ten seeds of XD-Violence have 4.4 million rows, and a row
+# less than 100 bytes; their scores differ, so that many rows have at least a byte each.
+_MOST_ROWS, _FEW_ROWS, _SMALL, _ROW = 50_000_000, 2_000_000, 100 << 20, 100
+# Snappy, which pandas writes, unpacks a byte to 22 at most; the others unpack one to thousands.
+_CODECS = ("SNAPPY", "UNCOMPRESSED")
 _TEXTS = ("protocol", "part", "video")
 _WHOLE = ("seed", "segment", "start", "end")
 
@@ -34,9 +37,13 @@ def read_score_table(path: Path, part: str, value: str | None = None) -> pd.Data
     if not path.is_file():
         raise FusevadError(f"{path}: no such file; evaluate the run first")
     try:
-        _check_form(parquet.read_metadata(path), part)
+        _check_form(parquet.read_metadata(path), path.stat().st_size, part)
         rows = [(part, "==", value)] if value is not None else None
-        table = pd.read_parquet(path, filters=rows)
+        # Each text once, however many rows have it.
+        stored = parquet.read_table(path, filters=rows, read_dictionary=[*_TEXTS])
+        table = stored.to_pandas()
+        texts = [name for name in _TEXTS if name in table]
+        table = table.astype(dict.fromkeys(texts, object))
     except (OSError, MemoryError, pyarrow.ArrowException) as error:
         raise FusevadError(f"{path}: unreadable scores; {again}") from error
     except ValueError as error:
@@ -54,15 +61,23 @@ def read_score_table(path: Path, part: str, value: str | None = None) -> pd.Data
     return table
 
 
-def _check_form(about: parquet.FileMetaData, part: str) -> None:
-    """Check columns and sizes from the end of a file.
+def _check_form(about: parquet.FileMetaData, bytes_of_file: int, part: str) -> None:
+    """Check columns and sizes from the end of a file, and what it may unpack to.
 
     Raises:
         ValueError: saying what is wrong.
     """
-    size = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
-    if about.num_rows > _MOST_ROWS or size > max(_SMALL, about.num_rows * _ROW):
-        raise ValueError("more rows, or longer texts, than any run has")
+    groups = [about.row_group(number) for number in range(about.num_row_groups)]
+    rows, size = sum(group.num_rows for group in groups), sum(g.total_byte_size for g in groups)
+    if rows != about.num_rows:
+        raise ValueError(f"{about.num_rows} rows, but its parts have {rows}")
+    if rows > min(_MOST_ROWS, max(_FEW_ROWS, bytes_of_file)):
+        raise ValueError("more rows than any run has")
+    if max(size, bytes_of_file) > max(_SMALL, rows * _ROW):
+        raise ValueError("longer texts than any run has")
+    for codec in {g.column(place).compression for g in groups for place in range(g.num_columns)}:
+        if codec not in _CODECS:
+            raise ValueError(f"compressed with {codec.lower()}, not with snappy")
     schema = about.schema.to_arrow_schema()
     for name in (*_WHOLE, part, "video", SCORE):
         if name not in schema.names:
