@@ -74,6 +74,17 @@ def test_every_method_has_a_panel_with_its_curve_and_the_tables_thresholds(drawn
         assert [text.get_text() for text in axis.texts] == ["5", "20"]
 
 
+def test_an_interval_that_ends_at_the_mark_is_drawn_whatever_its_rounding(folder, drawn):
+    _, table, pictures = drawn
+    table["found_low"] = table["found"] + 1e-14
+    table.to_csv(folder / "alarms.csv", index=False)
+    rows = [TableRow(*row, {"rendered": folder}) for row in ROWS]
+    arguments = rows, [alarms_dataset(folder)], folder / "alarms.csv", ALARMS, "validation"
+    pictures[1].unlink()
+    make_alarms_figure(*arguments, *pictures)
+    assert pictures[1].stat().st_size
+
+
 def test_the_caption_is_in_the_file_and_calls_the_dashed_curve_optimistic(drawn):
     picture = drawn[2][1].read_bytes()
     assert b"chosen on the test videos, which is optimistic" in picture

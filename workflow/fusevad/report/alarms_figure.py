@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from fusevad.evaluate.timed_videos import timed_videos
 from fusevad.files import read_csv
@@ -106,8 +105,7 @@ def _draw_block(
             if other is not row:
                 axis.step(rates, 100 * behind.share, color="0.8", linewidth=0.6, where="post")
         _draw_curve(axis, rates, curve, styles[row.name])
-        own = marks[marks["experiment"] == row.name]
-        _draw_marks(axis, own, rates, styles[row.name])
+        _draw_marks(axis, marks[marks["experiment"] == row.name], rates, styles[row.name])
         axis.set_title(row.label, fontsize=7)
         axis.set(xscale="log", xlim=(rates[0] / 1.15, rates[-1] * 1.15), ylim=(0, 101))
         axis.set_xticks(promised, [f"{rate:g}" for rate in promised])
@@ -128,24 +126,20 @@ def _draw_marks(axis: Axes, marks: pd.DataFrame, rates: np.ndarray, style: LineS
     for mark in marks[marks["threshold_from"].isin([*_CERTIFIED, _ESTIMATED])].itertuples():
         certified = mark.threshold_from in _CERTIFIED
         at = float(np.clip(mark.false_alarms, rates[0], rates[-1])), mark.found
-        errors = [[mark.found - mark.found_low], [mark.found_high - mark.found]]
-        axis.errorbar(
-            *at,
-            errors,
-            fmt="o",
-            markersize=4,
-            color=style.colour,
-            markerfacecolor=style.colour if certified else "white",
-            elinewidth=0.8 if certified else 0.4,
-            zorder=4 if certified else 3,
-        )
+        layer = 4 if certified else 3
+        # Not as error bars, which refuse a length of -1e-15.
+        ends = mark.found_low, mark.found_high
+        width = 0.8 if certified else 0.4
+        axis.vlines(at[0], *ends, color=style.colour, linewidth=width, zorder=layer)
+        filling = style.colour if certified else "white"
+        axis.plot(*at, "o", markersize=4, color=style.colour, markerfacecolor=filling, zorder=layer)
         if certified:
             axis.annotate(
                 f"{mark.rate:g}", at, xytext=(4, -6), textcoords="offset points", fontsize=6
             )
 
 
-def _legend() -> list[Line2D | Patch]:
+def _legend() -> list[Line2D]:
     def mark(label: str, filling: str) -> Line2D:
         return Line2D(
             [], [], linestyle="", marker="o", color="0.3", markerfacecolor=filling, label=label
