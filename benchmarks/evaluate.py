@@ -54,7 +54,7 @@ def make_run(folder: Path, seeds: int, epochs: int) -> None:
     for k, length in enumerate(frames.tolist()):
         label = f"class-{k % CLASSES:02d}" if k < ANOMALOUS else "normal"
         start, end = np.sort(generator.choice(length, 2, replace=False)).tolist()
-        rest = 30, 320, 240, "0", False
+        rest = 30, 320, 240, "0" * 64, False
         videos.append((f"v{k:03d}", f"v{k:03d}.mp4", "test", label, length, *rest))
         if k < ANOMALOUS:
             intervals.append((f"v{k:03d}", label, start, end))
