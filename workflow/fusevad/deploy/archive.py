@@ -22,6 +22,7 @@ from fusevad.data.fetch.members import (
     UnsafeArchiveError,
     UnsupportedArchiveError,
     members,
+    reading,
 )
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, sha256
@@ -119,14 +120,14 @@ def _unpack(bundle: Path, folder: Path) -> None:
         target = folder / member.name
         target.parent.mkdir(exist_ok=True)
         with member.open() as source:
-            if not _copy_verified(source, target, entry):
+            if not _copy_verified(bundle, source, target, entry):
                 raise _damaged(bundle, f"member {member.name} is not as listed")
     if left:
         raise _damaged(bundle, f"member {min(left)} is missing")
 
 
 def _read_list(bundle: Path, member: Member) -> dict[str, Entry]:
-    with member.open() as stream:
+    with member.open() as stream, reading(bundle):
         text = stream.read(_LONGEST_LIST + 1)
     if len(text) > _LONGEST_LIST:
         raise _damaged(bundle, f"its {LIST} is too long")
@@ -149,15 +150,20 @@ def _check_entries(entries: Mapping[str, Entry], bundle: Path) -> None:
             raise _damaged(bundle, f"member {name} has more than {_LARGEST_MEMBER >> 20} MB")
 
 
-def _copy_verified(source: IO[bytes], target: Path, entry: Entry) -> bool:
+def _copy_verified(bundle: Path, source: IO[bytes], target: Path, entry: Entry) -> bool:
     """Copy at most the listed size; whether it is all of the member, with the listed hash."""
     digest, left = hashlib.sha256(), entry.size
     with target.open("xb") as stream:
-        while left and (chunk := source.read(min(_CHUNK, left))):
+        while left and (chunk := _read(bundle, source, min(_CHUNK, left))):
             digest.update(chunk)
             stream.write(chunk)
             left -= len(chunk)
-    return not left and not source.read(1) and digest.hexdigest() == entry.sha256
+    return not left and not _read(bundle, source, 1) and digest.hexdigest() == entry.sha256
+
+
+def _read(bundle: Path, source: IO[bytes], size: int) -> bytes:
+    with reading(bundle):  # not around what is written: a full disk is no broken archive
+        return source.read(size)
 
 
 def _damaged(bundle: Path, what: str) -> FusevadError:

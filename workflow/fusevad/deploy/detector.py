@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
 from fusevad.data.manifest import Video
@@ -22,10 +22,12 @@ from fusevad.deploy.contents import ABOUT, FORMAT, About, StreamFacts, weights_m
 from fusevad.deploy.making import different
 from fusevad.deploy.signing import check_signature
 from fusevad.embed.embedder import Embedder, Source, load_embedder, open_source
+from fusevad.embed.image_sources import images_in_chunk
 from fusevad.embed.run import embed_video
 from fusevad.embed.settings import EmbedSettings, StreamSettings
 from fusevad.embed.store import HeldEmbeddings, Streams, default_device
 from fusevad.embed.streams.registry import parse_settings
+from fusevad.encoders.clip import BatchedTower
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Event, Floats, Track, find_events
 from fusevad.evaluate.history import SCORE
@@ -72,10 +74,21 @@ class _Stream:
         """What reads videos; motion cues are counted from them."""
         return open_source(self.settings, self.embedder, ())
 
+    def embedded(self, video: Video, bar: tqdm) -> NDArray[np.float16]:
+        """The embeddings of a video."""
+        chunks = self.source.chunks(video)
+        return embed_video(video, self.settings.stream, chunks, self.embedder, bar)
+
     def with_crops(self, places: Sequence[int]) -> "_Stream":
         """The stream with only the crops at some places, if it has several."""
         if not isinstance(self.settings, EmbedSettings) or len(self.settings.crops) == 1:
             return self
+        encoder = self.embedder.encoder
+        if isinstance(encoder, BatchedTower) and encoder.device.type == "cpu":
+            # On CPUs, products of 15 rows and of 16 round differently: batches are as large as
+            # with all crops, so that embeddings are the workflow's to the bit.
+            images = images_in_chunk(len(self.settings.crops))
+            encoder.batch_size = encoder.images_at_once(images)
         crops = tuple(self.settings.crops[place] for place in places)
         return replace(self, settings=replace(self.settings, crops=crops))
 
@@ -161,17 +174,18 @@ class Detector:
         return find_events(scored.track, threshold, self.about.events)
 
     def _embed(self, video: Video, progress: bool) -> dict[str, HeldEmbeddings]:
-        device, found = default_device(), {}
+        device = default_device()
         total = video.segments * len(self._streams)
-        with tqdm(
-            total=total, desc="scoring", unit="segment", smoothing=0, disable=not progress
-        ) as bar:
-            for role, stream in self._streams.items():
-                chunks = stream.source.chunks(video)
-                vectors = embed_video(video, stream.settings.stream, chunks, stream.embedder, bar)
-                tensors: dict[str, Tensor] = {video.name: torch.from_numpy(vectors)}
-                found[role] = HeldEmbeddings(video.path, tensors, device)
-        return found
+        # Each stream decodes the video for itself, which leaves the interpreter to the others.
+        with (
+            tqdm(total=total, desc="scoring", unit="segment", disable=not progress) as bar,
+            ThreadPoolExecutor(len(self._streams)) as threads,
+        ):
+            vectors = threads.map(lambda each: each.embedded(video, bar), self._streams.values())
+            return {
+                role: HeldEmbeddings(video.path, {video.name: torch.from_numpy(x)}, device)
+                for role, x in zip(self._streams, vectors, strict=True)
+            }
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from fusevad.video.shown import Shown, read_shown
 from fusevad.video.soundtrack import Soundtrack
 
 _CLOCK = 90_000  # steps a second: fine enough for any time stamp
-# A film is for looking at: quality of what is watched, a key frame each two seconds for seeking.
-_OPTIONS = {"preset": "veryfast", "crf": "23"}
+# Quality of what is watched. Without frames out of order: behind a gap the last would have no time.
+_OPTIONS = {"preset": "veryfast", "crf": "23", "bf": "0"}
 _KEY_FRAME_SECONDS = 2
 _MOST_RATE = 240
 

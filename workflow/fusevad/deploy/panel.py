@@ -39,8 +39,8 @@ class _Layout:
 
     @classmethod
     def of(cls, width: int) -> "_Layout":
-        text = max(_SMALLEST_TEXT, width // 60)
-        return cls(width, text, 2 * ((8 * text) // 2))
+        text = max(_SMALLEST_TEXT, width // 50)
+        return cls(width, text, 2 * ((9 * text) // 2))
 
     @property
     def top(self) -> int:
@@ -99,6 +99,9 @@ class Panel:
         picture[self._layout.top : self._layout.bottom + 1, x : x + 2] = _TEXT
         return picture
 
+    def _time(self, second: int) -> str:
+        return f"{_clock(second)} of {_clock(self._track.seconds)}"
+
     def _x(self, seconds: float) -> int:
         share = (seconds - self._track.edges[0]) / self._track.seconds
         return min(round(share * self._layout.width), self._layout.width - 2)
@@ -120,6 +123,14 @@ class Panel:
         steps = [(x, layout.y(level)) for k, level in enumerate(self._level)
                  for x in (starts[k], starts[k + 1])]  # fmt: skip
         draw.line(steps, fill=_SCORE, width=max(2, layout.text // 7))
+        for event in self._events:
+            box = (
+                self._x(event.start),
+                layout.top,
+                self._x(event.end),
+                layout.top + layout.text // 3,
+            )
+            draw.rectangle(box, fill=ALARM)
         self._draw_threshold(draw)
         draw.line((0, layout.bottom, layout.width, layout.bottom), fill=_FAINT)
         below = layout.bottom + layout.text // 4
@@ -134,7 +145,7 @@ class Panel:
         layout = self._layout
         y = layout.y(min(self._threshold.threshold, 1.0))
         for x in range(0, layout.width, 12):
-            draw.line((x, y, x + 6, y), fill=ALARM, width=max(1, layout.text // 12))
+            draw.line((x, y, x + 6, y), fill=ALARM, width=max(2, layout.text // 12))
 
     def _with_text(self, segment: int, alarm: bool, second: int) -> NDArray[np.uint8]:
         layout, score = self._layout, self._level[segment]
@@ -144,10 +155,10 @@ class Panel:
         line = layout.text // 3
         draw.text((4, line), state, fill=colour, font=self._font)
         left = 4 + draw.textlength("ALARM  ", font=self._font)
-        said = f"score {score:.2f}   alarm from {self._threshold.threshold:.2f}"
+        said = f"score {score:.2f}   threshold {self._threshold.threshold:.2f}"
         draw.text((left, line), said, fill=_TEXT, font=self._font)
         draw.text(
-            (layout.width - 4, line), _clock(second), fill=_TEXT, font=self._font, anchor="ra"
+            (layout.width - 4, line), self._time(second), fill=_TEXT, font=self._font, anchor="ra"
         )
         return np.asarray(image)
 

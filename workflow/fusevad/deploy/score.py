@@ -1,6 +1,5 @@
 """Score videos with a bundle: a folder of results for each, several videos at a time."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +35,6 @@ class Task:
         out: folder of all results.
         rate: false alarms an hour whose threshold makes events; None for the lowest.
         film: whether an annotated film is made.
-        threads: of torch in each process.
         alone: whether this process shows the progress within a video.
     """
 
@@ -44,7 +42,6 @@ class Task:
     out: Path
     rate: float | None
     film: bool
-    threads: int
     alone: bool
 
 
@@ -116,7 +113,8 @@ def _detector(model: Path) -> Detector:
 
 def _score(task: Task, item: tuple[str, Path]) -> Outcome:
     name, path = item
-    torch.set_num_threads(task.threads)
+    # As in the workflow's jobs of one core: sums of several threads round differently.
+    torch.set_num_threads(1)
     try:
         return _scored(task, name, path)
     except FusevadError as error:
@@ -154,9 +152,8 @@ def score_sources(
     Returns:
         Whether a video could not be scored.
     """
-    workers = min(workers, len(videos))
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    outcomes = score_videos(videos, Task(model, out, rate, film, threads, workers == 1), workers)
+    alone = min(workers, len(videos)) == 1
+    outcomes = score_videos(videos, Task(model, out, rate, film, alone), workers)
     print(_summary(outcomes, out))
     return any(outcome.problem for outcome in outcomes)
 

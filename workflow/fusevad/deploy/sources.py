@@ -1,6 +1,7 @@
 """The videos that people name on the command line: files, folders, patterns and lists."""
 
 import glob
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,32 +21,39 @@ def find_videos(words: Sequence[str]) -> dict[str, Path]:
 
     A word is a file; a folder, whose videos are found in its subfolders too; a pattern such as
     `cam*.mp4`; or a text file (.txt, .list) with a path a line, relative to itself. A name is the
-    path within the folder, with - in place of /, or the file's name, without its suffix.
+    path within the folder, with - in place of /, or the file's name: without its suffix, unless
+    another video has the same one.
 
     Raises:
-        FusevadError: a word names no video, or two videos would have one name.
+        FusevadError: a word names no video, or two videos have one name.
     """
-    found: dict[str, Path] = {}
+    found: dict[Path, str] = {}
     for word in words:
         named = list(_of_word(word))
         if not named:
             raise FusevadError(f"{word}: no videos there; name a file, a folder or a pattern")
         for name, path in named:
-            other = found.setdefault(name, path)
-            if other.absolute() != path.absolute():
-                raise FusevadError(
-                    f"{path}: its results would replace those of {other}; rename one of them, or"
-                    " score them into two folders"
-                )
-    return found
+            found.setdefault(path, name)
+    short = Counter(Path(name).stem for name in found.values())
+    videos: dict[str, Path] = {}
+    for path, whole in found.items():
+        name = whole if short[Path(whole).stem] > 1 else Path(whole).stem
+        other = videos.setdefault(name, path)
+        if other != path:
+            raise FusevadError(
+                f"{path}: its results would replace those of {other}; rename one of them, or"
+                " score them into two folders"
+            )
+    return videos
 
 
 def _of_word(word: str) -> Iterator[tuple[str, Path]]:
+    """Videos with their names, suffix included."""
     path = Path(word)
     if path.is_dir():
         for each in sorted(path.rglob("*")):
             if each.suffix.lower() in _VIDEOS and each.is_file() and _shown(each, path):
-                yield "-".join(each.relative_to(path).with_suffix("").parts), each
+                yield "-".join(each.relative_to(path).parts), each
     elif path.suffix.lower() in _LISTS and path.is_file():
         for line in _lines(path):
             yield from _of_word(str(path.parent / line))
@@ -54,7 +62,7 @@ def _of_word(word: str) -> Iterator[tuple[str, Path]]:
             yield from _of_word(each)
     else:
         # A missing file is the reader's to name.
-        yield path.stem, path
+        yield path.name, path
 
 
 def _shown(path: Path, folder: Path) -> bool:

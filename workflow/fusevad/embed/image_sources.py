@@ -125,6 +125,11 @@ class CueSource:
             yield segment, crop_images(cue, self.crops, self.image_size)
 
 
+def images_in_chunk(crops: int) -> int:
+    """Images of a whole chunk of pictures with so many crops each."""
+    return max(_CHUNK_IMAGES // crops, 1) * crops
+
+
 def in_chunks(pictures: Iterator[tuple[int, np.ndarray]], crops: int) -> Iterator[Chunk]:
     """Join pictures, each with its segment and as an array of its crops, into chunks."""
     segments: list[int] = []

@@ -97,6 +97,10 @@ class BatchedTower:
         """Where the tower computes."""
         return self._tower.device
 
+    def images_at_once(self, images: int) -> int:
+        """Images of a batch when so many are embedded together."""
+        return -(-images // -(-images // self.batch_size))
+
     def embed(self, items: np.ndarray) -> Tensor:
         """(images, D) float32 on the tower's device; see `Tower.embed`."""
         with torch.inference_mode():

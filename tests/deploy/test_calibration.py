@@ -1,0 +1,71 @@
+"""Calibration on a camera's own normal video."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fusevad.deploy.calibration import calibrate_model
+from fusevad.deploy.detector import Detector
+from fusevad.errors import FusevadError
+from fusevad.evaluate.alarms import Track, calibrate
+from tests.made_up_bundles import RULES
+from tests.made_up_videos import write_video
+
+
+@pytest.fixture
+def camera(tmp_path):
+    """Two videos of 20 s together: they certify 540 false alarms an hour, and no fewer."""
+    (tmp_path / "camera").mkdir()
+    return {
+        str(seed): write_video(tmp_path / "camera" / f"{seed}.mp4", frames=200, seed=seed)
+        for seed in (1, 2)
+    }
+
+
+def test_the_threshold_is_that_of_the_alarm_code(made_up, camera, tmp_path):
+    out = tmp_path / "new.fusevad"
+    found = calibrate_model(made_up.file, camera, 1500.0, out, workers=1)
+    tracks = []
+    for video in camera.values():
+        table = Detector.load(made_up.file).score(video)
+        edges = np.append(table["start_frame"], 200) / 20
+        tracks.append(Track(table["score"].to_numpy(), edges))
+    expected = calibrate(tracks, 1500.0, RULES)
+    assert found.threshold == pytest.approx(expected.threshold)
+    assert (found.alarms, found.bound) == (expected.alarms, expected.bound)
+    assert found.hours == pytest.approx(20 / 3600)
+    assert found.certified
+    about = Detector.load(out).about
+    assert about.thresholds == (found,)
+    original = Detector.load(made_up.file).about
+    assert replace(about, thresholds=original.thresholds) == original
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["camera", "new.fusevad"]
+
+
+def test_too_little_video_is_refused_with_what_is_lacking_and_kept_for_more(
+    made_up, camera, tmp_path, monkeypatch
+):
+    out = tmp_path / "new.fusevad"
+    with pytest.raises(FusevadError, match=r"0\.01 hours of normal video can't certify 1 .* add"):
+        calibrate_model(made_up.file, camera, 1.0, out, workers=1)
+    assert not out.exists()
+    monkeypatch.setattr(Detector, "scored", None)
+    # Enough for so many, and the scores are there already.
+    assert calibrate_model(made_up.file, camera, 1500.0, out, workers=1).certified
+
+
+def test_a_video_that_cannot_be_read_counts_no_hours(made_up, camera, tmp_path, capsys):
+    (tmp_path / "camera/bad.mp4").write_bytes(b"no video")
+    videos = {"bad": tmp_path / "camera/bad.mp4", **camera}
+    found = calibrate_model(made_up.file, videos, 1500.0, tmp_path / "b.fusevad", workers=1)
+    assert found.hours == pytest.approx(20 / 3600)
+    assert found.footage.startswith("2 own videos")
+    assert "bad.mp4" in capsys.readouterr().err
+
+
+def test_without_a_readable_video_nothing_is_written(made_up, tmp_path):
+    videos = {"none": tmp_path / "none.mp4"}
+    with pytest.raises(FusevadError, match="none of the videos can be read"):
+        calibrate_model(made_up.file, videos, 1.0, tmp_path / "b.fusevad", workers=1)
+    assert not (tmp_path / "b.fusevad").exists()

@@ -1,0 +1,169 @@
+"""A loaded bundle: its scores, and what it says of encoders and facts that do not fit."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+import fusevad
+from fusevad import Detector
+from fusevad.deploy.archive import write_archive
+from fusevad.deploy.contents import ABOUT, EncoderFile
+from fusevad.embed.embedder import load_embedder
+from fusevad.errors import FusevadError
+from fusevad.evaluate.scoring import load_detector
+from fusevad.video.crops import crop_images
+from fusevad.video.decode import read_frames
+from tests.made_up_bundles import members_of
+from tests.made_up_videos import write_stamped, write_video
+
+
+@pytest.fixture(scope="module")
+def detector(made_up) -> Detector:
+    torch.set_num_threads(1)
+    return Detector.load(made_up.file)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("videos") / "a.mp4", frames=150)
+
+
+def rgb_of(path, settings) -> np.ndarray:
+    """The RGB embeddings of crop 5, computed frame by frame: segments x D."""
+    embedder = load_embedder(settings)
+    vectors = [
+        embedder.encoder.embed(crop_images(frame, (5,), 32)).numpy()[0]
+        for frame in read_frames(path)
+    ]
+    return np.stack(
+        [
+            np.mean([vectors[k] for k in (start, start + 8) if k < len(vectors)], axis=0)
+            for start in range(0, len(vectors), 16)
+        ]
+    )
+
+
+def test_segments_cover_the_video_with_times_from_its_stamps(detector, video):
+    table = detector.score(video)
+    assert table["start_frame"].tolist() == list(range(0, 150, 16))
+    assert table["end_frame"].tolist() == [*range(16, 150, 16), 150]
+    assert table["end_seconds"].iloc[-1] == pytest.approx(7.5)
+    assert list(table) == [
+        "segment", "start_frame", "end_frame", "start_seconds", "end_seconds",
+        "score", "spread", "weight_rgb", "weight_motion",
+    ]  # fmt: skip
+    assert table["score"].between(0, 1).all()
+    assert np.allclose(table["weight_rgb"] + table["weight_motion"], 1, atol=1e-5)
+
+
+def test_score_and_spread_are_over_the_seeds(made_up, detector, video, tmp_path):
+    both = detector.score(video)
+    singles = []
+    for seed in (0, 1):
+        about = replace(made_up.about, seeds=(seed,))
+        write_archive(members_of(about, [made_up.weights[seed]]), tmp_path / "one.fusevad")
+        singles.append(Detector.load(tmp_path / "one.fusevad").score(video)["score"].to_numpy())
+    assert np.allclose(both["score"], np.mean(singles, axis=0))
+    assert np.allclose(both["spread"], np.std(singles, axis=0, ddof=1))
+    assert both["spread"].max() > 0
+
+
+def test_the_scored_crop_alone_is_embedded_as_the_run_would(made_up, detector, video):
+    seen = []
+    seed = detector._seeds[0].model
+    hook = seed.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
+    detector.score(video)
+    hook.remove()
+    streams, mask = seen[0]
+    expected = rgb_of(video, made_up.streams["rgb"]).astype(np.float16)
+    assert np.allclose(streams["rgb"][mask].numpy(), expected, atol=2e-3)
+
+
+def test_a_long_video_is_scored_in_chunks_that_are_the_seeds_own(made_up, detector, video):
+    """Ten segments in chunks of four: none of the detectors sees more at once."""
+    lengths = []
+    model = detector._seeds[0].model
+    hook = model.register_forward_pre_hook(lambda _, inputs: lengths.append(inputs[1].shape[1]))
+    detector.score(video)
+    hook.remove()
+    assert (
+        max(lengths) == load_detector(made_up.weights[0], torch.device("cpu")).settings.max_segments
+    )
+
+
+def test_times_of_a_variable_rate_are_its_own(detector, tmp_path):
+    stamps = [*range(0, 32), *range(40, 200, 10)]
+    path = write_stamped(tmp_path / "vfr.mkv", stamps, Fraction(1, 25))
+    table = detector.score(path)
+    assert table["start_seconds"].tolist() == pytest.approx([0, 16 / 25, 40 / 25])
+    assert table["end_seconds"].iloc[0] == pytest.approx(16 / 25)
+
+
+def test_a_video_of_one_frame_has_one_segment(detector, tmp_path):
+    assert len(detector.score(write_video(tmp_path / "one.mp4", frames=1))) == 1
+
+
+def test_an_encoder_that_is_not_enclosed_must_be_the_same(made_up, tmp_path):
+    path, listed = next(
+        (path, each) for path, each in made_up.about.files.items() if "clip" in path
+    )
+    outside = {**made_up.about.files, path: EncoderFile(listed.sha256, None)}
+    Detector.load(made_up.changed(tmp_path / "named.fusevad", files=outside))
+    other = {**made_up.about.files, path: EncoderFile("0" * 64, None)}
+    with pytest.raises(FusevadError, match=rf"needs the file {path} with SHA-256 0000"):
+        Detector.load(made_up.changed(tmp_path / "other.fusevad", files=other))
+
+
+def test_an_encoder_that_says_something_else_of_itself_is_refused(made_up, tmp_path):
+    stream = made_up.about.streams["rgb"]
+    other = replace(stream, provenance=stream.provenance | {"weights_sha256": "0" * 64})
+    streams = {**made_up.about.streams, "rgb": other}
+    with pytest.raises(FusevadError, match="encoder here differs in weights_sha256"):
+        Detector.load(made_up.changed(tmp_path / "a.fusevad", streams=streams))
+
+
+def test_another_version_of_the_package_is_no_other_encoder(made_up, tmp_path):
+    streams = {
+        role: replace(each, provenance=each.provenance | {"fusevad_version": "0.0"})
+        for role, each in made_up.about.streams.items()
+    }
+    Detector.load(made_up.changed(tmp_path / "a.fusevad", streams=streams))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": 2}, "a bundle of form 2"),
+        ({"seeds": [7]}, "no weights of seed 7"),
+        ({"thresholds": []}, "thresholds"),
+        ({"unknown": 1}, "unknown"),
+        ({"streams": {}}, "read other streams"),
+    ],
+)
+def test_facts_that_do_not_fit_are_one_line(made_up, tmp_path, change, said):
+    content = members_of(made_up.about, made_up.weights)
+    facts = json.loads(content[ABOUT]) | change
+    file = tmp_path / "a.fusevad"
+    write_archive(content | {ABOUT: json.dumps(facts).encode()}, file)
+    with pytest.raises(FusevadError, match=said) as caught:
+        Detector.load(file)
+    assert "\n" not in str(caught.value) and str(file) in str(caught.value)
+
+
+def test_nothing_of_a_bundle_stays_behind(made_up, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    Detector.load(made_up.file)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_package_itself_stays_light():
+    program = "import fusevad, sys; assert not {'torch', 'numpy', 'pandas'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'Detektor'"):
+        getattr(fusevad, "Detektor")  # noqa: B009

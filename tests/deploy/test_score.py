@@ -1,0 +1,288 @@
+"""Own videos: what is written of each, whole or not at all, and never twice."""
+
+import json
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from fusevad.cli import app
+from fusevad.deploy import score as score_module
+from fusevad.deploy.detector import Detector
+from fusevad.deploy.score import Task, chosen_threshold, score_videos
+from fusevad.errors import FusevadError
+from fusevad.evaluate.alarms import Track, find_events
+from tests.made_up_bundles import RULES, threshold
+from tests.made_up_sound import tone_at, write_sounding
+from tests.made_up_videos import write_stamped, write_video
+
+ODD_FILES = Path(__file__).parents[3] / "shared/data/odd-files"
+FILES = ["annotated.mp4", "events.json", "segments.csv", "segments.parquet"]
+
+
+@pytest.fixture(scope="module")
+def alarming(made_up, tmp_path_factory) -> Path:
+    """A bundle whose threshold is in the middle of the scores of its video."""
+    folder = tmp_path_factory.mktemp("alarming")
+    table = Detector.load(made_up.file).score(write_video(folder / "a.mp4", frames=200))
+    middle = threshold(float(table["score"].median()))
+    return made_up.changed(folder / "model.fusevad", thresholds=(middle,))
+
+
+@pytest.fixture
+def video(tmp_path) -> Path:
+    return write_video(tmp_path / "a.mp4", frames=200)
+
+
+def scored(model: Path, videos: dict[str, Path], out: Path, film: bool = True, workers: int = 1):
+    return score_videos(videos, Task(model, out, None, film, alone=False), workers)
+
+
+def frames_of(film: Path) -> list[av.VideoFrame]:
+    with av.open(str(film)) as container:
+        return list(container.decode(video=0))
+
+
+def test_the_files_of_a_video(alarming, video, tmp_path):
+    (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
+    folder = tmp_path / "out" / "a"
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+    table = pd.read_csv(folder / "segments.csv")
+    pd.testing.assert_frame_equal(table, pd.read_parquet(folder / "segments.parquet"))
+    assert outcome.seconds == pytest.approx(10.0)
+
+
+def test_events_are_those_of_the_alarm_code_in_frames_of_the_video(alarming, video, tmp_path):
+    scored(alarming, {"a": video}, tmp_path / "out", film=False)
+    values = json.loads((tmp_path / "out/a/events.json").read_text())
+    table = pd.read_csv(tmp_path / "out/a/segments.csv")
+    edges = np.append(table["start_frame"], 200) / 20
+    limit = Detector.load(alarming).about.thresholds[0].threshold
+    expected = find_events(Track(table["score"].to_numpy(), edges), limit, RULES)
+    assert expected
+    assert [
+        (e["start_frame"], e["end_frame"], e["peak"], e["threshold"], e["bound"])
+        for e in values["events"]
+    ] == [(round(e.start * 20), round(e.end * 20), e.peak, limit, 0.75) for e in expected]
+    assert values["events"][0]["id"] == "a-1"
+    assert values["video"]["frames"] == 200
+
+
+def test_a_finished_video_is_not_scored_again(alarming, video, tmp_path, monkeypatch):
+    scored(alarming, {"a": video}, tmp_path / "out")
+
+    def never(*_: object) -> None:
+        raise AssertionError("scored again")
+
+    monkeypatch.setattr(Detector, "scored", never)
+    (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
+    assert outcome.kept
+
+
+@pytest.mark.parametrize("change", ["video", "threshold", "film", "lost file"])
+def test_other_video_threshold_or_files_are_scored_again(
+    made_up, alarming, video, tmp_path, change
+):
+    out = tmp_path / "out"
+    scored(alarming, {"a": video}, out, film=change != "film")
+    if change == "video":
+        write_video(video, frames=120)
+    if change == "threshold":
+        alarming = made_up.changed(tmp_path / "other.fusevad", thresholds=(threshold(0.9),))
+    if change == "lost file":
+        (out / "a/segments.csv").unlink()
+    (outcome,) = scored(alarming, {"a": video}, out)
+    assert not (outcome.kept or outcome.problem)
+    assert sorted(path.name for path in (out / "a").iterdir()) == FILES
+    assert [path.name for path in out.iterdir()] == ["a"]
+
+
+def test_a_killed_run_leaves_nothing_that_looks_finished(alarming, video, tmp_path, monkeypatch):
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(score_module, "write_film", killed)
+        scored(alarming, {"a": video}, tmp_path / "out")
+    assert not (tmp_path / "out" / "a").exists()
+    scored(alarming, {"a": video}, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+
+
+def test_folders_of_others_are_not_replaced(alarming, video, tmp_path):
+    precious = tmp_path / "out/a/precious.txt"
+    precious.parent.mkdir(parents=True)
+    precious.touch()
+    (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
+    assert "not results of fusevad score" in outcome.problem
+    assert precious.is_file()
+
+
+def test_a_bad_video_is_one_line_and_the_others_are_scored(alarming, video, tmp_path, capsys):
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    videos = {"bad": tmp_path / "bad.mp4", "none": tmp_path / "none.mp4", "a": video}
+    outcomes = scored(alarming, videos, tmp_path / "out", film=False)
+    assert [bool(each.problem) for each in outcomes] == [True, True, False]
+    lines = [line for line in capsys.readouterr().err.splitlines() if "bad.mp4" in line]
+    assert len(lines) == 1
+
+
+def test_the_command_says_what_it_did_and_ends_with_1_if_a_video_is_bad(alarming, video, tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    words = ["score", str(video), "--model", str(alarming), "--out", str(tmp_path / "out")]
+    good = CliRunner().invoke(app, [*words, "--no-film"])
+    assert good.exit_code == 0 and "1 videos scored" in good.output
+    bad = CliRunner().invoke(app, [*words, str(tmp_path / "bad.mp4"), "--no-film"])
+    assert bad.exit_code == 1 and "1 were finished, 1 can't be read" in bad.output
+
+
+def test_the_lowest_rate_is_used_unless_another_is_named(made_up):
+    detector = Detector.load(made_up.file)
+    assert chosen_threshold(detector, None).rate == 1
+    assert chosen_threshold(detector, 5).rate == 5
+    with pytest.raises(FusevadError, match="the model has thresholds for 1, 5"):
+        chosen_threshold(detector, 2)
+
+
+def test_a_film_keeps_the_pictures_and_shows_the_timeline_below(alarming, tmp_path):
+    video = write_video(tmp_path / "wide.mp4", frames=200, size=(640, 128), crf="10")
+    scored(alarming, {"a": video}, tmp_path / "out")
+    film, source = frames_of(tmp_path / "out/a/annotated.mp4"), frames_of(video)
+    assert len(film) == len(source) == 200
+    assert film[0].width == 640 and film[0].height > 128 + 60
+    events = json.loads((tmp_path / "out/a/events.json").read_text())["events"]
+    inside = slice(8, 120), slice(8, 632)  # within the border of an alarm
+    for number in (0, 100, 199):
+        picture = film[number].to_ndarray(format="rgb24")
+        expected = source[number].to_ndarray(format="rgb24").astype(int)
+        assert np.abs(picture[inside] - expected[inside]).mean() < 6
+        alarm = any(e["start_frame"] <= number < e["end_frame"] for e in events)
+        orange = picture[0, 300].astype(int)
+        assert (orange[0] > orange[2] + 100) == alarm
+        # The white line at this moment.
+        column = picture[175, :, :].astype(int).min(axis=1)
+        assert abs(int(column.argmax()) - number * 640 / 200) < 4
+
+
+def test_a_film_plays_in_browsers(alarming, video, tmp_path):
+    scored(alarming, {"a": video}, tmp_path / "out")
+    film = tmp_path / "out/a/annotated.mp4"
+    with av.open(str(film)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        keys = [float(p.pts * p.time_base) for p in container.demux(stream) if p.is_keyframe]
+    assert max(np.diff([*keys, 10.0])) <= 2.0 + 1 / 20
+    content = film.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+
+
+def test_times_of_a_film_are_those_of_the_video(alarming, tmp_path):
+    stamps = [*range(0, 30), *range(40, 140, 10), 500]
+    video = write_stamped(tmp_path / "a.mkv", stamps, Fraction(1, 25))
+    scored(alarming, {"a": video}, tmp_path / "out")
+    film = tmp_path / "out/a/annotated.mp4"
+    assert [frame.time for frame in frames_of(film)] == pytest.approx([s / 25 for s in stamps])
+    with av.open(str(film)) as container:
+        assert container.duration / 1e6 > 500 / 25
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mkv", "pcm_s16le")])
+def test_sound_is_in_time_with_the_pictures(alarming, tmp_path, suffix, codec):
+    tone = tone_at(4.0, 16000, (1.0, 2.0))
+    video = write_sounding(tmp_path / f"a{suffix}", 60, [tone], codec=codec)
+    scored(alarming, {"a": video}, tmp_path / "out")
+    with av.open(str(tmp_path / "out/a/annotated.mp4")) as container:
+        sound = container.streams.audio[0]
+        assert sound.codec_context.name == "aac"
+        loud = [
+            frame.time
+            for frame in container.decode(sound)
+            if np.abs(frame.to_ndarray()).mean() > 0.1
+        ]
+        assert (min(loud), max(loud)) == pytest.approx((1.0, 2.0), abs=0.1)
+        assert sound.duration * sound.time_base < 3.1  # 60 pictures last three seconds
+
+
+def test_aac_is_copied_to_the_byte(alarming, tmp_path):
+    video = write_sounding(tmp_path / "a.mp4", 60, [tone_at(3.0, 16000, (1.0, 2.0))], codec="aac")
+    scored(alarming, {"a": video}, tmp_path / "out")
+
+    def packets(path: Path) -> list[bytes]:
+        with av.open(str(path)) as container:
+            return [bytes(p) for p in container.demux(audio=0) if p.size]
+
+    film = packets(tmp_path / "out/a/annotated.mp4")
+    assert len(film) > 40 and set(film) <= set(packets(video))
+
+
+ODD = {
+    "rotation/video_90.mov": (3, (480, 568)),
+    "edit-list/made_trimmed.mp4": (50, (480, 120)),
+    "frame-rate/made_vfr_gap.mkv": (100, (480, 120)),
+    "avi-null-frames/tree.avi": (444, (480, 240)),
+    "mjpeg/made_changing_format.avi": (20, (480, 48)),
+    "tracks/sample_fragmented.mp4": (30, (1080, 720)),
+}
+
+
+@pytest.mark.skipif(not ODD_FILES.is_dir(), reason="the odd files are not beside the repository")
+@pytest.mark.parametrize("name", ODD)
+def test_odd_files_come_out_right(alarming, tmp_path, name):
+    (outcome,) = scored(alarming, {"a": ODD_FILES / name}, tmp_path / "out")
+    assert not outcome.problem
+    frames, (width, height) = ODD[name]
+    film = frames_of(tmp_path / "out/a/annotated.mp4")
+    assert len(film) == frames
+    assert film[0].width == width
+    assert film[0].height > height
+
+
+@pytest.mark.skipif(not ODD_FILES.is_dir(), reason="the odd files are not beside the repository")
+def test_a_damaged_file_is_one_line(alarming, tmp_path):
+    (outcome,) = scored(alarming, {"a": ODD_FILES / "damaged/corrupted.mp4"}, tmp_path / "out")
+    assert "decoding fails after 28 frames" in outcome.problem
+
+
+@pytest.mark.parametrize(
+    ("size", "codec", "pixels"),
+    [
+        ((65, 49), "ffv1", "yuv420p10le"),
+        ((71, 47), "ffv1", "yuv444p"),
+        ((66, 49), "mjpeg", "yuvj422p"),
+    ],
+)
+def test_other_kinds_of_pixels_and_odd_sizes_come_out_right(
+    alarming, tmp_path, size, codec, pixels
+):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height = size
+        stream.pix_fmt = pixels
+        picture = np.full((*size[::-1], 3), (200, 40, 60), np.uint8)
+        for _ in range(20):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    (outcome,) = scored(alarming, {"a": path}, tmp_path / "out")
+    assert not outcome.problem
+    shown = frames_of(tmp_path / "out/a/annotated.mp4")[10].to_ndarray(format="rgb24")
+    assert np.abs(shown[20, 240].astype(int) - (200, 40, 60)).max() < 20
+
+
+@pytest.mark.slow
+def test_several_videos_at_a_time_give_the_same(alarming, video, tmp_path):
+    other = write_video(tmp_path / "b.mp4", frames=60, seed=1)
+    videos = {"a": video, "b": other}
+    scored(alarming, videos, tmp_path / "one", film=False)
+    scored(alarming, videos, tmp_path / "two", film=False, workers=2)
+    for name in videos:
+        one, two = (tmp_path / out / name / "segments.csv" for out in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+    shutil.rmtree(tmp_path / "two")

@@ -1,0 +1,60 @@
+"""The words that name videos on the command line."""
+
+import pytest
+
+from fusevad.deploy.sources import find_videos
+from fusevad.errors import FusevadError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("lobby.mp4", "cam1/0001.MKV", "cam2/0001.mkv", "notes.docx", ".lobby.mp4"):
+        (tmp_path / "videos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "videos" / name).touch()
+    return tmp_path / "videos"
+
+
+def test_a_folder_has_its_videos_and_those_of_its_subfolders(folder):
+    found = find_videos([str(folder)])
+    assert found == {
+        "lobby": folder / "lobby.mp4",
+        "cam1-0001": folder / "cam1/0001.MKV",
+        "cam2-0001": folder / "cam2/0001.mkv",
+    }
+
+
+def test_a_file_is_called_by_its_name_whatever_its_suffix(folder):
+    assert find_videos([str(folder / "notes.docx")]) == {"notes": folder / "notes.docx"}
+
+
+def test_a_pattern_has_what_fits_it(folder):
+    assert set(find_videos([str(folder / "cam1/*.MKV")])) == {"0001"}
+
+
+def test_a_list_has_paths_relative_to_itself(folder):
+    (folder / "some.txt").write_text("lobby.mp4\n\n cam2 \n")
+    assert set(find_videos([str(folder / "some.txt")])) == {"lobby", "0001"}
+
+
+def test_a_word_that_is_there_twice_counts_once(folder):
+    assert len(find_videos([str(folder / "lobby.mp4"), str(folder / "lob*")])) == 1
+
+
+def test_two_suffixes_of_one_name_are_told_apart(folder):
+    (folder / "lobby.avi").touch()
+    assert set(find_videos([str(folder / "lobby.mp4"), str(folder / "lobby.avi")])) == {
+        "lobby.mp4",
+        "lobby.avi",
+    }
+
+
+@pytest.mark.parametrize("word", ["empty", "none*.mp4"])
+def test_a_word_without_videos_is_one_line(folder, word):
+    (folder / "empty").mkdir()
+    with pytest.raises(FusevadError, match="no videos there"):
+        find_videos([str(folder / word)])
+
+
+def test_two_videos_of_one_name_are_refused(folder):
+    with pytest.raises(FusevadError, match="would replace those of"):
+        find_videos([str(folder / "cam2/0001.mkv"), str(folder / "cam2" / "../cam2/0001.mkv")])
