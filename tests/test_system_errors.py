@@ -71,6 +71,21 @@ def test_what_stops_the_writing_of_a_file_names_the_file_itself(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_file_that_is_in_the_way_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    below = tmp_path / "taken/.hidden.progress/a.h5"
+    with (
+        pytest.raises(FusevadError, match=r"/taken: a file where a folder belongs"),
+        one_line_each(),
+    ):
+        below.parent.mkdir(parents=True)
+
+
+def test_a_file_that_a_limit_forbids_is_not_a_full_disk(tmp_path: Path) -> None:
+    said = str(explained(OSError(errno.EFBIG, "File too large"), tmp_path / "a.h5"))
+    assert "larger than its file system or a limit allows" in said and "full" not in said
+
+
 def test_errors_of_other_files_are_not_blamed_on_the_one_that_is_written(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a.csv"):
         (tmp_path / "absent").read_text()

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _RIGHTS = "change its owner or rights (chown, chmod), or work in a copy of your own"
 _ADVICE = {
     **dict.fromkeys(FULL_DISK, ("the disk is full", "free some space")),
+    errno.EFBIG: (
+        "larger than its file system or a limit allows",
+        "use another disk, or allow more (ulimit -f)",
+    ),
     errno.ENAMETOOLONG: ("the name is too long for this file system", "use a shorter one"),
     errno.EROFS: ("its file system is read-only", "work in a writable folder"),
     errno.EACCES: ("no permission", _RIGHTS),
@@ -32,6 +37,8 @@ _ADVICE = {
 def explained(error: OSError, path: Path | None = None) -> FusevadError:
     """The line for an error of the operating system; `path` is the file if the error names none."""
     name = path or error.filename or "a file"
+    if error.errno == errno.ENOTDIR:
+        name = _in_the_way(name)
     said = " ".join(str(error.strerror or error or type(error).__name__).split())
     what, advice = _ADVICE.get(error.errno or 0, (said, "check that it can be read and written"))
     return FusevadError(f"{_one_line(name)}: {what}; {advice} and run the command again")
@@ -50,6 +57,12 @@ def one_line_each() -> Iterator[None]:
         raise
     except OSError as error:
         raise explained(error) from error
+
+
+def _in_the_way(name: str | bytes | Path) -> str | bytes | Path:
+    """The file that a path has as one of its folders."""
+    above = Path(os.fsdecode(name)).parents
+    return next((each for each in above if each.exists() and not each.is_dir()), name)
 
 
 def _one_line(name: object) -> str:
