@@ -72,12 +72,13 @@ def test_jobs_stand_after_all_that_they_need(values, in_root):
     [
         (
             {"seeds": [0, 1]},
-            {"train", "evaluate", "localise", "report", "leaderboard", "bundle", "study-speed"}
+            {"train", "evaluate", "localise", "report", "explorer", "leaderboard", "bundle"}
+            | {"study-speed"}
             | {*STUDIES},
         ),
         (
             {"protocol": "last"},
-            {"report", "leaderboard", "bundle", *STUDIES} - {"study-equivalence"},
+            {"report", "explorer", "leaderboard", "bundle", *STUDIES} - {"study-equivalence"},
         ),
     ],
 )

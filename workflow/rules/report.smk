@@ -154,6 +154,58 @@ rule timelines:
         "fusevad report timelines --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
 
+rule films:
+    input:
+        unpack(inputs_of("films/{dataset}/films")),
+    output:
+        table=f"{HOME}/explorer/films/{{dataset}}/films.csv",
+        videos=directory(f"{HOME}/explorer/films/{{dataset}}/videos"),
+    log:
+        f"{HOME}/logs/films-{{dataset}}.log",
+    benchmark:
+        f"{HOME}/benchmarks/films-{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset=JOBS.one_of(CONFIG.embedded),
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: 64
+    params:
+        cues=lambda w, input: JOBS.cue_options(input.cues),
+    shell:
+        "fusevad films --manifest {input.manifest:q} {params.cues:q} --settings {input.settings:q}"
+        " --workers {threads:q} {output.table:q} 2>&1 | tee {log:q} >&2"
+
+
+# Snakemake takes a folder into report.zip only, and refuses to write report.html beside it.
+EXPLORER = directory(f"{HOME}/explorer/page")
+
+
+rule explorer:
+    input:
+        unpack(inputs_of("explorer")),
+    output:
+        f"{HOME}/explorer/index.html",
+        (
+            report(
+                EXPLORER,
+                caption="../report/explorer.rst",
+                category="Results",
+                labels={"what": "Explorer"},
+                htmlindex="index.html",
+            )
+            if any(word.endswith(".zip") for word in sys.argv)
+            else EXPLORER
+        ),
+    log:
+        f"{HOME}/logs/explorer.log",
+    benchmark:
+        f"{HOME}/benchmarks/explorer.tsv"
+    conda:
+        "../../envs/fusevad.yaml"
+    shell:
+        "fusevad explorer --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
+
+
 rule ablation:
     input:
         unpack(inputs_of("report/{table}")),

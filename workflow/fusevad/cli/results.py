@@ -145,6 +145,33 @@ def report(
 
 
 @app.command()
+def films(
+    manifest: Manifest, cues: Cues, settings: Settings, out: Path, workers: Workers = 1
+) -> None:
+    """Write films of the test videos for the explorer, and the table OUT of them."""
+    from fusevad.report.explorer.films import make_films
+    from fusevad.report.explorer.settings import FilmSettings
+
+    with recorded(settings) as job:
+        make_films(manifest, cues, parse(FilmSettings, job.settings, "films"), out, workers)
+
+
+@app.command()
+def explorer(
+    settings: Settings,
+    out: Annotated[tuple[Path, Path], typer.Argument(help="The page, and its folder beside it.")],
+) -> None:
+    """Write a page, opened from disk, to look at the scores of test videos."""
+    from pydantic_core import ArgsKwargs
+
+    from fusevad.report.explorer.runs import make_explorer
+
+    with recorded(settings) as job:
+        outputs = dict(zip(("out_index", "out_page"), out, strict=True))
+        parse(make_explorer, ArgsKwargs((), job.settings | outputs), "explorer")
+
+
+@app.command()
 def study_masking(
     run: Path,
     manifest: Manifest,

@@ -23,6 +23,8 @@ from fusevad.plan.stage import STAGES
 PACKAGE = Path(__file__).resolve().parents[1]
 RECORD = "plan/sources.json"
 _OURS = "fusevad."
+# Suffixes of source: of Python, and of pages.
+_CODE = (".py", ".js", ".css", ".html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +199,10 @@ class Sources:
         found: set[str] = set()
         for each in source:
             place = self._package / each
-            files = place.glob("*.py") if place.is_dir() else [place]
-            found |= {file.relative_to(self._package).as_posix() for file in files}
+            files = place.iterdir() if place.is_dir() else [place]
+            found |= {
+                file.relative_to(self._package).as_posix() for file in files if file.suffix in _CODE
+            }
         return tuple(sorted(found))
 
     def _of_method(self, method: Method) -> tuple[str, ...]:

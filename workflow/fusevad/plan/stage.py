@@ -23,6 +23,7 @@ Unit = Literal[
     "figures",
     "claims",
     "pages",
+    "explorer",
     "metrics",
 ]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -38,7 +39,7 @@ class Stage:
         unit: stage of `dvc.yaml` that tracks the jobs' outputs.
         version: raised when outputs change for the same settings and inputs.
         source: its code, as files and folders of the package (without their subfolders); a change
-            there calls for a new version (`sources`).
+            there calls for a new version (`sources`). Programs of pages count as code.
         runs_method: whether jobs run the code of the method that their setting `method` names.
         runs_stream: whether they run the code of the kind of their setting `stream`.
         reads_videos: whether jobs open the videos of a data set.
@@ -89,7 +90,29 @@ STAGES = {
         source=("evaluate/history.py", "evaluate/metrics.py", "evaluate/run.py", "data/truth.py"),
     ),
     "event-clip": Stage("encoders", source=("encoders/event_clip.py",)),
+    "explorer": Stage(
+        "explorer",
+        source=(
+            "report/explorer",
+            "report/explorer/static",
+            "report/explorer/static/vendor",
+            "report/runs.py",
+            "evaluate/score_table.py",
+            "data/truth.py",
+            "video",
+        ),
+        reads_videos=True,
+    ),
     "fetch": Stage("fetched", source=("data/fetch",)),
+    "films": Stage(
+        "pages",
+        source=(
+            *(f"report/explorer/{name}.py" for name in ("films", "encoding", "settings")),
+            "cues/reading.py",
+            "video",
+        ),
+        reads_videos=True,
+    ),
     "import-scores": Stage(
         "runs", source=("evaluate/imported", "evaluate/metrics.py", "data/truth.py")
     ),

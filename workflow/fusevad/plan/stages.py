@@ -13,6 +13,7 @@ from fusevad.embed.streams.registry import kind_of
 from fusevad.embed.streams.rgb.settings import RGB
 from fusevad.embed.streams.settings import local_files
 from fusevad.plan.bundle_jobs import BundleJobs, bundles
+from fusevad.plan.explorer_stages import explorer
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.lineage import Files, Job, Plan
 from fusevad.plan.report_stages import reports
@@ -35,6 +36,7 @@ def plan(config: Config) -> Plan:
                 _embeddings(jobs),
                 _runs(jobs),
                 reports(jobs),
+                explorer(jobs),
                 studies(StudyJobs(jobs)),
                 bundles(BundleJobs(StudyJobs(jobs))),
             )

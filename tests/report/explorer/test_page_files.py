@@ -1,0 +1,153 @@
+"""What the page consists of: its data, films, and the copies of others' files."""
+
+import hashlib
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusevad.errors import FusevadError
+from fusevad.files import HASHES
+from fusevad.report.explorer.contents import (
+    Page,
+    ShownDataset,
+    ShownMethod,
+    ShownVideo,
+    VideoScores,
+)
+from fusevad.report.explorer.encoding import encode_film
+from fusevad.report.explorer.films import film_size
+from fusevad.report.explorer.packing import pack, pack_exactly, unpack
+from fusevad.report.explorer.page import STATIC, write_page
+
+
+def test_scores_keep_four_digits_and_missing_ones():
+    values = np.append(np.random.default_rng(0).random(1000), [0, 1, np.nan])
+    found = unpack(pack(values))
+    assert np.nanmax(np.abs(found - values)) < 1e-5
+    assert np.isnan(found[-1])
+    assert found[-3:-1].tolist() == [0, 1]
+
+
+def test_twenty_minutes_of_scores_take_six_kilobytes():
+    assert len(pack(np.zeros(2250))) == 6000
+
+
+def test_the_vendored_files_are_those_of_the_recorded_package():
+    text = (STATIC / "vendor" / "README.md").read_text()
+    recorded = dict(re.findall(r"`(uPlot\.[\w.]+)` \| sha256 (\w{64})", text))
+    assert set(recorded) == {"uPlot.iife.min.js", "uPlot.min.css"}
+    for name, digest in recorded.items():
+        assert hashlib.sha256((STATIC / "vendor" / name).read_bytes()).hexdigest() == digest
+
+
+def test_no_file_of_the_page_asks_for_anything_outside_it():
+    for file in STATIC.glob("*.*"):
+        text = file.read_text()
+        assert not re.search(r"https?://|\bfetch\(|XMLHttpRequest|type=.module", text), file.name
+
+
+def boxes(file: Path) -> list[bytes]:
+    """Names of the boxes of an MP4 file, in order."""
+    content, place, names = file.read_bytes(), 0, []
+    while place < len(content):
+        names.append(content[place + 4 : place + 8])
+        place += int.from_bytes(content[place : place + 4], "big")
+    return names
+
+
+def test_films_are_what_browsers_play_and_seek_in(films, made_up):
+    table = pd.read_csv(films)
+    assert table["video"].tolist() == pd.read_csv(made_up.dataset.manifest)["video"].tolist()
+    for row in table.itertuples():
+        file = films.parent / row.film
+        assert file.stat().st_size == row.bytes
+        assert boxes(file).index(b"moov") < boxes(file).index(b"mdat")
+        with av.open(file) as container:
+            stream = container.streams.video[0]
+            assert stream.codec_context.name == "h264"
+            assert stream.codec_context.pix_fmt == "yuv420p"
+            frames = list(container.decode(stream))
+        assert len(frames) == 90
+        assert [frame.time for frame in frames] == pytest.approx(np.arange(90) / 15, abs=1e-4)
+        keys = [frame.time for frame in frames if frame.key_frame]
+        assert np.diff([*keys, 6.0]).max() <= 1.01
+
+
+def test_a_film_shows_the_motion_cue_under_the_picture(films, made_up):
+    """The square of the made-up videos moves in frames 30 to 60."""
+    with av.open(films.parent / pd.read_csv(films)["film"].iloc[1]) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert pictures[0].shape == (480, 320, 3)
+    with av.open(made_up.dataset.manifest.parent / "test-001.mp4") as container:
+        original = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert np.abs(pictures[0][:240].astype(int) - original).mean() < 6
+    still, moving = (pictures[k][240:].min() for k in (4, 40))
+    assert still > 240
+    assert moving < 180
+
+
+def test_a_film_keeps_the_times_of_a_variable_rate(tmp_path):
+    edges = np.cumsum([0, 0.04, 0.2, 0.04, 0.5, 0.1])
+    pictures = (np.full((32, 48, 3), 40 * k, np.uint8) for k in range(5))
+    encode_film(pictures, (48, 32), edges, tmp_path / "film.mp4")
+    with av.open(tmp_path / "film.mp4") as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert times == pytest.approx(edges[:-1], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((320, 240), (320, 240)),
+        ((1920, 1080), (320, 180)),
+        ((1080, 1920), (180, 320)),
+        ((7, 5), (8, 4)),
+    ],
+)
+def test_films_are_small_and_even(size, expected):
+    assert film_size(*size, 320) == expected
+
+
+def page_of(scores: VideoScores, names=("a",)) -> Page:
+    videos = [ShownVideo(name, np.arange(4.0)) for name in names]
+    method = ShownMethod("m", "Method", (), [scores] * len(names))
+    return Page("Page", [ShownDataset("d", "Data", videos, [method])])
+
+
+def flat(segments: int) -> VideoScores:
+    return VideoScores(*[np.full(segments, 0.5)] * 3)
+
+
+def test_scores_that_do_not_fit_a_video_are_named(tmp_path):
+    with pytest.raises(FusevadError, match="Method: 2 scores of video a, which has 3 segments"):
+        write_page(page_of(flat(2)), tmp_path / "page")
+
+
+def test_videos_need_different_names(tmp_path):
+    with pytest.raises(FusevadError, match="two videos are called a"):
+        page_of(flat(3), names=("a", "b", "a"))
+
+
+def test_a_page_replaces_an_earlier_one_and_lists_its_files(tmp_path):
+    folder = tmp_path / "page"
+    write_page(page_of(flat(3), names=("a", "b")), folder)
+    write_page(page_of(flat(3)), folder)
+    assert not (folder / "data" / "0" / "0" / "video-1.js").exists()
+    command = ["sha256sum", "--check", "--quiet", HASHES]
+    assert subprocess.run(command, cwd=folder, check=False).returncode == 0
+
+
+def test_times_are_stored_exactly(tmp_path):
+    edges = np.arange(4) * 16 / 29.97
+    video = ShownVideo("a", edges)
+    method = ShownMethod("m", "Method", (), [flat(3)])
+    write_page(Page("Page", [ShownDataset("d", "Data", [video], [method])]), tmp_path / "page")
+    text = (tmp_path / "page" / "data" / "0" / "videos.js").read_text()
+    (stored,) = json.loads(text.partition(",")[2].removesuffix(");\n"))
+    assert stored["edges"] == pack_exactly(edges)
