@@ -216,3 +216,12 @@ def test_the_plan_reads_and_makes_what_snakemake_does(
         assert job is not None, outputs
         assert job.outputs == outputs
         assert set(job.inputs) == inputs, job.name
+
+
+def test_a_job_that_cannot_run_names_the_file_that_nothing_makes():
+    made = Job("align/x", "align", {}, {}, ("results/x.csv",))
+    lacks = Job("align/y", "align", {}, {"a": "results/none.tex"}, ("results/y.csv",))
+    both = {"a": ["results/x.csv", "results/y.csv"]}
+    book = Job("book", "book", {}, both, ("results/all.pdf",))
+    with pytest.raises(FusevadError, match=r"^book: needs results/none\.tex, which nothing makes"):
+        Plan([made], every=[made, lacks, book]).inputs("book")

@@ -106,11 +106,16 @@ def record_path(first_output: str) -> str:
 class Plan:
     """All jobs of a configuration, upstream before downstream.
 
+    Args:
+        jobs: those that can run.
+        name: of the configuration, see `scope`.
+        every: these, and jobs whose inputs nothing makes.
+
     Raises:
         FusevadError: two jobs make the same file.
     """
 
-    def __init__(self, jobs: Iterable[Job], name: str = "") -> None:
+    def __init__(self, jobs: Iterable[Job], name: str = "", every: Iterable[Job] = ()) -> None:
         given = {job.name: job for job in jobs}
         self._producers: dict[str, str] = {}
         for job in given.values():
@@ -120,6 +125,7 @@ class Plan:
                     raise FusevadError(f"{path}: made by both {other} and {job.name}; rename one")
         self.name = name
         self._given = given
+        self._impossible = {job.name: job for job in every if job.name not in given}
         self._lineages: dict[str, dict[str, Any]] = {}
         self._settings_files: dict[str, str] = {}
         self._step_texts: dict[str, str] = {}
@@ -235,12 +241,32 @@ class Plan:
             FusevadError: the configuration has no such job.
         """
         if name not in self.jobs:
+            lacking = sorted(self._nobody_makes(name))
+            needs = f"needs {lacking[0]}, which nothing makes: it " if lacking else ""
             raise FusevadError(
-                f"{name}: needs motion cues, crops or a text tower that the configuration lacks;"
-                " add them there"
+                f"{name}: {needs}needs motion cues, crops or a text tower that the configuration"
+                " lacks; add them there"
             )
         job = self.jobs[name]
         return {**job.reads, "settings": self.settings_file(job)}
+
+    def _nobody_makes(self, name: str) -> set[str]:
+        """The files at the root of why a job can't run."""
+        makers = {path: job.name for job in self._impossible.values() for path in job.outputs}
+        found: set[str] = set()
+        seen, waiting = {name}, [name]
+        while waiting:
+            job = self._impossible.get(waiting.pop())
+            for path in job.inputs if job else ():
+                if path in self._producers or not path.startswith("results/"):
+                    continue
+                maker = makers.get(path)
+                if maker is None:
+                    found.add(path)
+                elif maker not in seen:
+                    seen.add(maker)
+                    waiting.append(maker)
+        return found
 
     def inputs_of(
         self, unchanging: Callable[[Files], Files], job: str

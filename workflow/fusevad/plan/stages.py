@@ -27,21 +27,19 @@ JUDGED = ("seeds.csv", "classes.csv", "scores.parquet")
 def plan(config: Config) -> Plan:
     """All jobs of a configuration, except those that need motion cues or crops which it lacks."""
     jobs = Jobs(config)
-    return Plan(
-        name=config.name,
-        jobs=_possible(
-            chain(
-                _data(jobs),
-                _cues(jobs),
-                _embeddings(jobs),
-                _runs(jobs),
-                reports(jobs),
-                explorer(jobs),
-                studies(StudyJobs(jobs)),
-                bundles(BundleJobs(StudyJobs(jobs))),
-            )
-        ),
+    every = list(
+        chain(
+            _data(jobs),
+            _cues(jobs),
+            _embeddings(jobs),
+            _runs(jobs),
+            reports(jobs),
+            explorer(jobs),
+            studies(StudyJobs(jobs)),
+            bundles(BundleJobs(StudyJobs(jobs))),
+        )
     )
+    return Plan(_possible(every), config.name, every)
 
 
 def _possible(jobs: Iterable[Job]) -> list[Job]:
