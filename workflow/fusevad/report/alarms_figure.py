@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fusevad.evaluate.timed_videos import timed_videos
@@ -58,14 +58,21 @@ def make_alarms_figure(
         runs = [row.runs[dataset.key] for row in shown]
         curves = [found_curve(run, protocol, videos, alarms.events, rates) for run in runs]
         blocks.append((dataset, list(zip(shown, curves, strict=True))))
-    heights = [-(-len(found) // _PANELS) for _, found in blocks]
+    columns = min(_PANELS, max(len(found) for _, found in blocks))
+    heights = [-(-len(found) // columns) for _, found in blocks]
     with figure_style():
         size = PAGE, 1.6 * sum(heights) + 0.45 * len(blocks) + 0.35
         figure = Figure(figsize=size, layout="constrained")
         parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
         for part, (dataset, found) in zip(parts, blocks, strict=True):
             own = marks[marks["dataset"] == dataset.key]
-            _draw_block(part, dataset, found, own, rates, alarms.rates, styles)
+            part.suptitle(dataset.title, fontsize=9, fontweight="bold")
+            part.supxlabel("false alarms an hour of the test videos", fontsize=7)
+            part.supylabel("events found, %", fontsize=7)
+            axes = part.subplots(
+                -(-len(found) // columns), columns, squeeze=False, sharex=True, sharey=True
+            )
+            _draw_block(list(axes.flat), found, own, rates, alarms.rates, styles)
         figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
         save_figure(figure, out_pdf, out_png, _caption(alarms, protocol))
 
@@ -78,36 +85,31 @@ def _caption(alarms: AlarmTableSettings, protocol: str) -> str:
         " threshold is chosen on the test videos, which is optimistic. Filled, with the same"
         f" interval: thresholds certified for {promised} false alarms an hour (the number beside"
         " each) on normal footage that training has not seen. Hollow: thresholds at which the"
-        " held-out videos raise so many, without a bound. Marks at the left edge raise none."
+        " held-out videos raise so many, without a bound. Marks at the left edge raise none,"
+        " at the right edge more than are shown."
         f" Protocol: {protocol}."
     )
 
 
 def _draw_block(
-    part: SubFigure,
-    dataset: TableDataset,
+    axes: Sequence[Axes],
     found: Sequence[tuple[TableRow, FoundCurve]],
     marks: pd.DataFrame,
     rates: np.ndarray,
     promised: Sequence[float],
     styles: Mapping[str, LineStyle],
 ) -> None:
-    part.suptitle(dataset.title, fontsize=9, fontweight="bold")
-    part.supxlabel("false alarms an hour of the test videos", fontsize=7)
-    part.supylabel("events found, %", fontsize=7)
-    axes = part.subplots(
-        -(-len(found) // _PANELS), _PANELS, squeeze=False, sharex=True, sharey=True
-    )
-    for axis in axes.flat[len(found) :]:
+    """The panels of a data set, one a method; axes that are left over are removed."""
+    for axis in axes[len(found) :]:
         axis.remove()
-    for axis, (row, curve) in zip(axes.flat, found, strict=False):
+    for axis, (row, curve) in zip(axes[: len(found)], found, strict=True):
         for other, behind in found:
             if other is not row:
                 axis.step(rates, 100 * behind.share, color="0.8", linewidth=0.6, where="post")
         _draw_curve(axis, rates, curve, styles[row.name])
         _draw_marks(axis, marks[marks["experiment"] == row.name], rates, styles[row.name])
         axis.set_title(row.label, fontsize=7)
-        axis.set(xscale="log", xlim=(rates[0] / 1.15, rates[-1] * 1.15), ylim=(0, 101))
+        axis.set(xscale="log", xlim=(rates[0] / 1.15, rates[-1] * 1.15), ylim=(0, 104))
         axis.set_xticks(promised, [f"{rate:g}" for rate in promised])
         axis.set_xticks([], minor=True)
         axis.tick_params(labelbottom=True, labelleft=True)
