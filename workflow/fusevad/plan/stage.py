@@ -149,7 +149,7 @@ STAGES = {
             "evaluate/settings.py",
             "evaluate/timed_videos.py",
         ),
-        version=7,
+        version=8,
     ),
     "leaderboard": Stage("pages", source=("report/leaderboard.py",)),
     "search": Stage("runs", source=_TRAINING, runs_method=True),
