@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from fusevad.evaluate.alarms import Track, find_events, judge
 from fusevad.evaluate.settings import AlarmSettings
+from fusevad.evaluate.timed_videos import timed_videos, tracks
 from fusevad.report.alarm_scores import test_scores as read_by_seed
-from fusevad.report.alarm_scores import timed_videos, tracks
 from fusevad.report.explorer.contents import (
     Page,
     ShownDataset,
@@ -165,6 +165,12 @@ def test_an_address_restores_what_it_names(explorer, open_page):
     chosen = {name: page.input_value(f"#{name}") for name in ("method", "other", "seed")}
     assert chosen == {"method": "gating", "other": "concat", "seed": "4"}
     assert page.inner_text("#threshold-value") == "0.620"
+    left, width = page.evaluate(
+        """() => { const chart = document.querySelector("#score-chart .u-over");
+        const line = chart.querySelector(".playhead:not([hidden])").getBoundingClientRect();
+        return [line.left - chart.getBoundingClientRect().left, chart.clientWidth]; }"""
+    )
+    assert left / width == pytest.approx(3.2 / 6, abs=0.01)
     assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(3.2, 0.01)
     assert address(page) == {name: values[0] for name, values in parse_qs(wanted).items()}
     assert page.url.partition("#")[0].endswith("/page/index.html")

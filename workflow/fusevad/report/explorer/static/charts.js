@@ -24,7 +24,7 @@ var Explorer = window.Explorer || {};
   Explorer.Chart = class {
     /** `onSeek` gets a time, `onZoom` the times at both ends. */
     constructor(container, height, onSeek, onZoom) {
-      Object.assign(this, { container, height, onSeek, onZoom, truth: [], threshold: null, plot: null });
+      Object.assign(this, { container, height, onSeek, onZoom, truth: [], threshold: null, time: 0, plot: null });
       new ResizeObserver(() => this.fit()).observe(container);
     }
 
@@ -72,6 +72,7 @@ var Explorer = window.Explorer || {};
         cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: true, dist: 5 } },
         padding: [6, 16, bottom ? 0 : 6, 0],
         hooks: {
+          ready: [() => this.setTime(this.time)], // only now the axis is known
           drawClear: [(plot) => this.drawTruth(plot)],
           draw: [(plot) => this.drawThreshold(plot)],
           setScale: [(plot, key) => {
@@ -127,8 +128,9 @@ var Explorer = window.Explorer || {};
       if (this.plot) this.plot.redraw(false);
     }
 
-    /** Move the line that shows the time; false if it is outside what is zoomed in on. */
+    /** Move the line that shows the time, and hide it outside what is zoomed in on. */
     setTime(time) {
+      this.time = time;
       if (!this.plot) return;
       const { min, max } = this.plot.scales.x, inside = time >= min && time <= max;
       this.head.hidden = !inside;
