@@ -41,7 +41,7 @@ def test_every_test_video_has_a_film_and_every_method_its_scores(project):
 
 def test_the_page_is_made_again_without_its_films(project):
     (project / EXPLORER).unlink()
-    assert planned(project) == {"explorer": 1}
+    assert planned(project) == {"explorer": 1, "total": 1}
     run(project, "snakemake", "--cores", "2", EXPLORER, *TINY)
 
 

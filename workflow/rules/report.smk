@@ -156,7 +156,7 @@ rule timelines:
 
 rule films:
     input:
-        unpack(inputs_of("films/{dataset}/films")),
+        unpack(inputs_of("films/{dataset}")),
     output:
         table=f"{HOME}/explorer/films/{{dataset}}/films.csv",
         videos=directory(f"{HOME}/explorer/films/{{dataset}}/videos"),

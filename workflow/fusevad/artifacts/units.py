@@ -42,10 +42,11 @@ class Unit:
 
 
 def units_of(plan: Plan) -> list[Unit]:
-    """All units of a plan, in its order; every job is in exactly one."""
+    """All units of a plan, in its order; every job that DVC tracks is in exactly one."""
     grouped: dict[tuple[str, str], list[Job]] = {}
     for job in plan.jobs.values():
-        grouped.setdefault((str(job.unit), _key(plan, job)), []).append(job)
+        if job.unit is not None:
+            grouped.setdefault((job.unit, _key(plan, job)), []).append(job)
     return [
         Unit(stage, key, tuple(dict.fromkeys(_outs(stage, jobs))), tuple(jobs))
         for (stage, key), jobs in grouped.items()

@@ -29,7 +29,7 @@ def _films(jobs: Jobs, key: str) -> Job:
         "videos": jobs.videos(key),
     }
     settings = {"window": cue.window, "threshold": cue.threshold}
-    return Job(f"films/{key}/films", "films", settings, reads, (table, folder), videos=folder)
+    return Job(f"films/{key}", "films", settings, reads, (table, folder), videos=folder)
 
 
 def _page(jobs: Jobs) -> Job:

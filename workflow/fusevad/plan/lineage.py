@@ -41,7 +41,7 @@ class Job:
         outputs: files that it makes, and `videos`; its record is written beside the first.
         options: other values that its result depends on, such as the seeds.
         step: name shared by jobs that differ only in their share of the videos; else `name`.
-        unit: stage of `dvc.yaml` that tracks the outputs; else its stage's.
+        unit: stage of `dvc.yaml` that tracks the outputs; else its stage's, which may be none.
         reads_videos: whether it opens videos; else its stage's.
         videos: folder of videos among the outputs, which DVC does not track.
         seed_store: folder in which training stores finished seeds; no output.

@@ -23,7 +23,6 @@ Unit = Literal[
     "figures",
     "claims",
     "pages",
-    "explorer",
     "metrics",
 ]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -36,7 +35,7 @@ class Stage:
     """A stage; single jobs may differ in `unit` and `reads_videos`.
 
     Attributes:
-        unit: stage of `dvc.yaml` that tracks the jobs' outputs.
+        unit: stage of `dvc.yaml` that tracks the jobs' outputs; None: DVC does not track them.
         version: raised when outputs change for the same settings and inputs.
         source: its code, as files and folders of the package (without their subfolders); a change
             there calls for a new version (`sources`). Programs of pages count as code.
@@ -47,7 +46,7 @@ class Stage:
             or the user has them.
     """
 
-    unit: Unit
+    unit: Unit | None
     version: int = 1
     source: tuple[str, ...] = ()
     runs_method: bool = False
@@ -90,8 +89,9 @@ STAGES = {
         source=("evaluate/history.py", "evaluate/metrics.py", "evaluate/run.py", "data/truth.py"),
     ),
     "event-clip": Stage("encoders", source=("encoders/event_clip.py",)),
+    # The page is made in seconds, and a page of others would bring its own program.
     "explorer": Stage(
-        "explorer",
+        None,
         source=(
             "report/explorer",
             "report/explorer/static",
@@ -104,8 +104,9 @@ STAGES = {
         reads_videos=True,
     ),
     "fetch": Stage("fetched", source=("data/fetch",)),
+    # DVC tracks no videos.
     "films": Stage(
-        "pages",
+        None,
         source=(
             *(f"report/explorer/{name}.py" for name in ("films", "encoding", "settings")),
             "cues/reading.py",
