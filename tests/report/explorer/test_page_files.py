@@ -129,6 +129,16 @@ def test_scores_that_do_not_fit_a_video_are_named(tmp_path):
         write_page(page_of(flat(2)), tmp_path / "page")
 
 
+@pytest.mark.parametrize(
+    ("count", "message"), [(1, "no scores of video b"), (3, "more than the 2 videos of Data")]
+)
+def test_every_video_has_its_scores_and_no_scores_are_left(tmp_path, count, message):
+    videos = [ShownVideo(name, np.arange(4.0)) for name in "ab"]
+    method = ShownMethod("m", "Method", (), [flat(3)] * count)
+    with pytest.raises(FusevadError, match=message):
+        write_page(Page("Page", [ShownDataset("d", "Data", videos, [method])]), tmp_path / "page")
+
+
 def test_videos_need_different_names(tmp_path):
     with pytest.raises(FusevadError, match="two videos are called a"):
         page_of(flat(3), names=("a", "b", "a"))

@@ -122,7 +122,9 @@ def test_a_film_plays_and_the_time_follows(explorer, open_page):
     page.wait_for_function(_LOADED)
     page.keyboard.press("Space")
     page.wait_for_function("() => Explorer.viewer.time > 0.3")
-    page.keyboard.press("Space")
+    assert page.inner_text("#play") == "Pause"
+    page.keyboard.press("j")
+    page.wait_for_function("document.getElementById('play').textContent === 'Play'")
     assert page.evaluate("document.querySelector('video').paused")
 
 
@@ -278,6 +280,43 @@ def test_own_videos_without_annotations_have_events_and_alarms(tmp_path, open_pa
     assert page.locator("#lanes .bar").count() == 1
     page.locator("#lanes .bar").click()
     assert page.evaluate("Explorer.viewer.time") == 20
+
+
+def test_another_data_set_is_shown_from_its_first_video(tmp_path, open_page):
+    flat = VideoScores(*[np.full(3, 0.5)] * 3)
+    datasets = [
+        ShownDataset(
+            key,
+            key.title(),
+            [ShownVideo(f"{key}-{k}", np.arange(4.0)) for k in range(count)],
+            [ShownMethod("model", "Model", (), [flat] * count)],
+        )
+        for key, count in (("large", 3), ("small", 1))
+    ]
+    write_page(Page("Two", datasets), tmp_path / "page")
+    page = open_page(tmp_path / "page" / "index.html", "#data=large&video=large-2")
+    page.select_option("#dataset", "small")
+    page.wait_for_function(
+        "document.getElementById('video-title').textContent.startsWith('small-0')"
+    )
+    assert column(page, "name") == ["small-0"]
+    assert address(page)["data"] == "small"
+
+
+def test_a_drag_zooms_the_charts_and_what_is_under_them(explorer, open_page):
+    page = open_page(explorer, "#method=student-t")
+    before = page.locator("#lanes .bar.truth").bounding_box()["width"]
+    box = page.locator("#score-chart .u-over").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 60, steps=4)
+    page.mouse.up()
+    scales = "(chart => [chart.plot.scales.x.min, chart.plot.scales.x.max])"
+    shown = page.evaluate(f"{scales}(Explorer.viewer.scores)")
+    assert shown == pytest.approx([1.5, 4.5], abs=0.1)
+    assert page.evaluate(f"{scales}(Explorer.viewer.weights)") == shown
+    after = page.locator("#lanes .bar.truth").bounding_box()["width"]
+    assert after > 1.3 * before
 
 
 def test_a_video_is_named_in_the_address_whatever_its_name(tmp_path, open_page):

@@ -139,13 +139,18 @@ def _write_method(
 
 
 def _pairs(method: ShownMethod, dataset: ShownDataset) -> Iterator[tuple[ShownVideo, VideoScores]]:
-    try:
-        yield from zip(dataset.videos, method.scores, strict=True)
-    except ValueError as error:
+    """Each video with its scores."""
+    left = iter(method.scores)
+    for video in dataset.videos:
+        scores = next(left, None)
+        if scores is None:
+            raise FusevadError(f"explorer: {method.label}: no scores of video {video.name}")
+        yield video, scores
+    if next(left, None) is not None:
         raise FusevadError(
-            f"explorer: {method.label}: not one set of scores for each of the"
-            f" {len(dataset.videos)} videos of {dataset.title}"
-        ) from error
+            f"explorer: {method.label}: scores of more than the {len(dataset.videos)} videos of"
+            f" {dataset.title}"
+        )
 
 
 def _fitting(scores: Floats, video: ShownVideo, method: ShownMethod) -> Floats:

@@ -36,6 +36,7 @@ var Explorer = window.Explorer || {};
         this.player.hidden = this.controls.hidden = false;
         this.player.src = video.film;
         this.caption.textContent = dataset.cue;
+        this.showState(); // a new source stops, without an event
       } else {
         this.player.removeAttribute("src");
         this.showAbsent(dataset.noFilm);
@@ -61,7 +62,10 @@ var Explorer = window.Explorer || {};
       if (!this.showsFilm) return;
       if (!this.player.paused) return this.player.pause();
       if (this.time >= this.length - INSIDE) this.seek(0);
-      this.player.play().catch((error) => this.showAbsent(`The film does not play: ${error.message}`));
+      this.player.play().catch((error) => {
+        // Another video was chosen before this one began.
+        if (error.name !== "AbortError") this.showAbsent(`The film does not play: ${error.message}`);
+      });
     }
 
     follow() {
