@@ -4,10 +4,12 @@
 PYTHON ?= python3
 VENV := .venv
 UV := $(VENV)/bin/uv
-# Packages that only some streams need: make env EXTRAS=streams
+# Packages that only some streams or verbs need: make env EXTRAS=streams, EXTRAS="sign onnx"
 EXTRAS :=
+ALL_EXTRAS := streams sign onnx
 LOCKS := envs/requirements.lock $(EXTRAS:%=envs/%.lock)
-MADE := $(VENV)/.made$(EXTRAS:%=-%)
+NOTHING :=
+MADE := $(VENV)/.made$(subst $(NOTHING) ,,$(EXTRAS:%=-%))
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
@@ -27,15 +29,23 @@ endef
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help env table1 artifact-check check test lint format encoder audio-tower lock
+.PHONY: help env table1 demo artifact-check check test lint format encoder audio-tower lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
 
-env: $(MADE) ## make the Python environment in .venv (EXTRAS=streams: with what some streams need)
+env: $(MADE) ## make the Python environment in .venv (EXTRAS=streams, sign, onnx: with more)
 
 table1: env ## make results/table1.tex from nothing
 	snakemake --cores all results/table1.tex
+
+# A bundle with certified thresholds needs the four hours of rendered-normal; see docs/own-videos.md.
+demo: env ## train a detector, bundle it, and score one rendered video with it, in results/demo
+	snakemake --cores all results/rendered/runs/student-t/seeds.csv \
+		results/rendered/studies/normal-scores/student-t.parquet
+	fusevad bundle results/rendered/runs/student-t -o results/demo/student-t.fusevad
+	fusevad score results/rendered/source/videos/test/fighting_008.mp4 \
+		--model results/demo/student-t.fusevad --alarms-per-hour 20 --out results/demo
 
 artifact-check: env ## make Table 1 of sixteen tiny videos and compare it with committed numbers
 	snakemake --cores 2 results/tiny/table1.tex --configfile config/tiny.yaml
@@ -70,9 +80,10 @@ lock: env ## resolve envs/requirements.in again: the lock and the conda environm
 	@$(AS_PIP) $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 		envs/requirements.in --output-file envs/requirements.lock
-	@$(AS_PIP) $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	@$(AS_PIP) for extra in $(ALL_EXTRAS); do \
+		$(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
-		--constraints envs/requirements.lock envs/streams.in --output-file envs/streams.lock
+		--constraints envs/requirements.lock envs/$$extra.in --output-file envs/$$extra.lock || exit 1; done
 	python envs/make_conda.py
 
 # One stamp at a time: what other extras added is gone.

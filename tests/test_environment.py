@@ -15,7 +15,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "envs" / "requirements.lock"
-EXTRA = ROOT / "envs" / "streams.lock"
+# And a package that each extra is for.
+EXTRAS = {"streams": "transformers", "sign": "model-signing", "onnx": "onnxruntime"}
 
 # Split, so that this file does not name what it forbids.
 REGISTRY_HOSTS = [
@@ -60,18 +61,30 @@ def test_every_locked_requirement_is_pinned_and_hashed() -> None:
         assert hashes > 0, requirement
 
 
-def test_an_extra_adds_pinned_and_hashed_packages_and_changes_no_version() -> None:
+def lock_of(extra: str) -> Path:
+    return ROOT / "envs" / f"{extra}.lock"
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_adds_pinned_and_hashed_packages_and_changes_no_version(extra: str) -> None:
     pins = {canonicalize_name(pin.name): pin.specifier for pin, _ in lock_entries()}
     added = set()
-    for requirement, hashes in lock_entries(EXTRA):
+    for requirement, hashes in lock_entries(lock_of(extra)):
         name = canonicalize_name(requirement.name)
         assert re.fullmatch(r"==[^*,]+", str(requirement.specifier)) and hashes > 0, requirement
         assert pins.get(name, requirement.specifier) == requirement.specifier, requirement
         added |= {name} - pins.keys()
-    assert "transformers" in added
+    assert EXTRAS[extra] in added
 
 
-@pytest.mark.parametrize("lock", [LOCK, EXTRA])
+def test_every_extra_is_locked_by_make_lock() -> None:
+    made = re.search(r"^ALL_EXTRAS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert made is not None
+    files = {path.stem for path in (ROOT / "envs").glob("*.in")} - {"requirements"}
+    assert set(made[1].split()) == files == set(EXTRAS)
+
+
+@pytest.mark.parametrize("lock", [LOCK, *map(lock_of, EXTRAS)])
 def test_the_lock_names_no_place_to_download_from(lock: Path) -> None:
     text = lock.read_text()
     assert "://" not in text

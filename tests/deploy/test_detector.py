@@ -76,7 +76,7 @@ def test_score_and_spread_are_over_the_seeds(made_up, detector, video, tmp_path)
 
 def test_the_scored_crop_alone_is_embedded_as_the_run_would(made_up, detector, video):
     seen = []
-    seed = detector._seeds[0].model
+    seed = detector.seeds[0].model
     hook = seed.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
     detector.score(video)
     hook.remove()
@@ -88,7 +88,7 @@ def test_the_scored_crop_alone_is_embedded_as_the_run_would(made_up, detector, v
 def test_a_long_video_is_scored_in_chunks_that_are_the_seeds_own(made_up, detector, video):
     """Ten segments in chunks of four: none of the detectors sees more at once."""
     lengths = []
-    model = detector._seeds[0].model
+    model = detector.seeds[0].model
     hook = model.register_forward_pre_hook(lambda _, inputs: lengths.append(inputs[1].shape[1]))
     detector.score(video)
     hook.remove()

@@ -97,7 +97,7 @@ def pictures(count, size):
 def tokens_of(tower, images):
     """What the blocks of a transformer get, and the blocks."""
     visual = tower.model.visual
-    return visual._embeds(tower._normalise(torch.from_numpy(images))), visual.transformer.resblocks
+    return visual._embeds(tower.normalised(torch.from_numpy(images))), visual.transformer.resblocks
 
 
 def weights_of(block, tokens):
@@ -147,7 +147,7 @@ def test_a_residual_network_is_read_at_its_attention_pooling(encoders):
     pool = visual.attnpool
     features = visual.layer4(
         visual.layer3(
-            visual.layer2(visual.layer1(visual.stem(tower._normalise(torch.from_numpy(images)))))
+            visual.layer2(visual.layer1(visual.stem(tower.normalised(torch.from_numpy(images)))))
         )
     )
     tokens = features.flatten(2).transpose(1, 2)

@@ -91,3 +91,17 @@ def score(
     videos = find_videos(source)
     if score_sources(videos, model, out, alarms_per_hour, film, workers):
         raise typer.Exit(1)
+
+
+@app.command()
+def export_onnx(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="Folder of the .onnx files.")],
+    trust: Trust = None,
+) -> None:
+    """Own videos: write detector and encoders for onnxruntime, compared with torch."""
+    from fusevad.deploy.detector import Detector
+    from fusevad.deploy.onnx import export_onnx as export
+
+    for name, difference in export(Detector.load(model, trust), out).items():
+        print(f"{out / name}: differs from torch by {difference:.1e}")

@@ -63,8 +63,13 @@ class ScoredVideo:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stream:
-    """What embeds a stream."""
+class StreamEmbedder:
+    """What embeds a stream of any video.
+
+    Attributes:
+        settings: of the stream.
+        embedder: its encoder.
+    """
 
     settings: StreamSettings
     embedder: Embedder
@@ -79,7 +84,7 @@ class _Stream:
         chunks = self.source.chunks(video)
         return embed_video(video, self.settings.stream, chunks, self.embedder, bar)
 
-    def with_crops(self, places: Sequence[int]) -> "_Stream":
+    def with_crops(self, places: Sequence[int]) -> "StreamEmbedder":
         """The stream with only the crops at some places, if it has several."""
         if not isinstance(self.settings, EmbedSettings) or len(self.settings.crops) == 1:
             return self
@@ -99,19 +104,21 @@ class Detector:
     Attributes:
         about: the facts of the bundle.
         sha256: hash of the bundle's file.
+        streams: what embeds each stream, by role.
+        seeds: the trained detectors.
     """
 
     def __init__(
         self,
         about: About,
         sha256: str,
-        streams: Mapping[str, _Stream],
+        streams: Mapping[str, StreamEmbedder],
         seeds: Sequence[TrainedDetector],
     ) -> None:
         self.about = about
         self.sha256 = sha256
-        self._streams = streams
-        self._seeds = seeds
+        self.streams = streams
+        self.seeds = seeds
 
     @classmethod
     def load(cls, bundle: str | Path, trust: str | Path | None = None) -> "Detector":
@@ -166,7 +173,7 @@ class Detector:
             sha256(path), info.variable_rate,
         )  # fmt: skip
         embedded = Streams(self._embed(video, progress))
-        scores = [seed.score(embedded, [video.name]) for seed in self._seeds]
+        scores = [seed.score(embedded, [video.name]) for seed in self.seeds]
         return ScoredVideo(video, edges, _table(scores, video, edges))
 
     def events(self, scored: ScoredVideo, threshold: float) -> list[Event]:
@@ -175,16 +182,16 @@ class Detector:
 
     def _embed(self, video: Video, progress: bool) -> dict[str, HeldEmbeddings]:
         device = default_device()
-        total = video.segments * len(self._streams)
+        total = video.segments * len(self.streams)
         # Each stream decodes the video for itself, which leaves the interpreter to the others.
         with (
             tqdm(total=total, desc="scoring", unit="segment", disable=not progress) as bar,
-            ThreadPoolExecutor(len(self._streams)) as threads,
+            ThreadPoolExecutor(len(self.streams)) as threads,
         ):
-            vectors = threads.map(lambda each: each.embedded(video, bar), self._streams.values())
+            vectors = threads.map(lambda each: each.embedded(video, bar), self.streams.values())
             return {
                 role: HeldEmbeddings(video.path, {video.name: torch.from_numpy(x)}, device)
-                for role, x in zip(self._streams, vectors, strict=True)
+                for role, x in zip(self.streams, vectors, strict=True)
             }
 
 
@@ -226,8 +233,8 @@ def read_about(folder: Path, bundle: Path) -> About:
 
 
 def _scored_crops(
-    streams: Mapping[str, _Stream], seeds: Sequence[TrainedDetector]
-) -> tuple[dict[str, _Stream], list[TrainedDetector]]:
+    streams: Mapping[str, StreamEmbedder], seeds: Sequence[TrainedDetector]
+) -> tuple[dict[str, StreamEmbedder], list[TrainedDetector]]:
     """Streams that embed only the crops that are scored, and detectors that find them there.
 
     Training reads other crops too; to embed those would take several times as long.
@@ -247,7 +254,7 @@ def _scored_crops(
     return found, renumbered
 
 
-def _load_stream(facts: StreamFacts, about: About, folder: Path, bundle: Path) -> _Stream:
+def _load_stream(facts: StreamFacts, about: About, folder: Path, bundle: Path) -> StreamEmbedder:
     files = {path: _encoder_file(path, about, folder, bundle) for path in about.files}
     settings = parse_settings(_replaced(facts.settings, files))
     embedder = load_embedder(settings)
@@ -256,7 +263,7 @@ def _load_stream(facts: StreamFacts, about: About, folder: Path, bundle: Path) -
             f"{bundle}: stream {settings.stream}: the encoder here differs in {name}; get the"
             " encoder that the bundle names"
         )
-    return _Stream(settings, embedder)
+    return StreamEmbedder(settings, embedder)
 
 
 def _encoder_file(path: str, about: About, folder: Path, bundle: Path) -> str:

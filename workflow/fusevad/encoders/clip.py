@@ -64,15 +64,16 @@ class Tower:
 
     def forward(self, images: np.ndarray) -> Tensor:
         """Like `embed`, but (images, D) float32 on the tower's device, maybe not computed yet."""
-        pixels = self._normalise(_to(self.device, images))
+        pixels = self.normalised(_to(self.device, images))
         weights = next(self.model.parameters()).dtype
         with torch.autocast(self.device.type, self.precision, enabled=weights != self.precision):
             return self.model.encode_image(pixels.to(weights)).float()
 
-    def _normalise(self, images: Tensor) -> Tensor:
+    def normalised(self, images: Tensor) -> Tensor:
+        """What the model gets of images as in `embed`: (images, 3, size, size) float32."""
         white = 255.0 if images.dtype == torch.uint8 else 1.0
         channels = images.unsqueeze(-1).expand(*images.shape, 3) if images.ndim == 3 else images
-        shape = (len(images), 3, *images.shape[1:3])
+        shape = (images.shape[0], 3, *images.shape[1:3])  # `len` would be fixed in an export
         pixels = torch.empty(shape, dtype=torch.float32, device=images.device)
         pixels.copy_(channels.permute(0, 3, 1, 2))
         # Plain numbers: on a GPU, a tensor of them would have to wait for the previous batch.
@@ -86,16 +87,17 @@ class BatchedTower:
 
     Attributes:
         batch_size: images at once; halved for good whenever the device runs out of memory.
+        tower: the tower.
     """
 
     def __init__(self, tower: Tower, batch_size: int | None = None) -> None:
-        self._tower = tower
+        self.tower = tower
         self.batch_size = batch_size or (_CUDA_BATCH if tower.device.type == "cuda" else _CPU_BATCH)
 
     @property
     def device(self) -> torch.device:
         """Where the tower computes."""
-        return self._tower.device
+        return self.tower.device
 
     def images_at_once(self, images: int) -> int:
         """Images of a batch when so many are embedded together."""
@@ -119,7 +121,7 @@ class BatchedTower:
 
     def _embed(self, images: np.ndarray) -> Tensor:
         parts = np.array_split(images, -(-len(images) // self.batch_size))
-        return torch.cat([self._tower.forward(part) for part in parts])
+        return torch.cat([self.tower.forward(part) for part in parts])
 
 
 def load_clip(settings: EncoderSettings) -> nn.Module:

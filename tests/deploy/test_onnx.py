@@ -1,0 +1,83 @@
+"""The networks of a bundle in onnxruntime; skipped without the extra `onnx`."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fusevad.deploy import onnx as onnx_module
+from fusevad.deploy.detector import Detector
+from fusevad.deploy.onnx import export_onnx
+from fusevad.errors import FusevadError
+from tests.made_up_videos import write_video
+
+needs_extra = pytest.mark.skipif(
+    find_spec("onnxruntime") is None, reason="without the extra: make env EXTRAS=onnx"
+)
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def exported(made_up, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("onnx")
+    export_onnx(Detector.load(made_up.file), out)
+    return out
+
+
+def session(file: Path):
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+
+
+@needs_extra
+def test_the_detector_scores_a_video_as_the_bundle_does(made_up, exported, tmp_path):
+    detector = Detector.load(made_up.file)
+    video = write_video(tmp_path / "a.mp4", frames=64)  # one chunk of four segments
+    seen = []
+    hook = detector.seeds[0].model.register_forward_pre_hook(lambda _, given: seen.append(given))
+    expected = detector.score(video)["score"].to_numpy()
+    hook.remove()
+    streams, mask = seen[0]
+    given = {"mask": mask.numpy()} | {role: x.numpy() for role, x in streams.items()}
+    (found,) = session(exported / "detector.onnx").run(["score"], given)
+    assert np.abs(found[0] - expected).max() < 1e-5
+
+
+@needs_extra
+@pytest.mark.parametrize("count", [1, 7])
+def test_encoders_embed_any_number_of_pictures(made_up, exported, count):
+    detector, random = Detector.load(made_up.file), np.random.default_rng(0)
+    pictures = {
+        "rgb": random.integers(0, 256, (count, 32, 32, 3), np.uint8),
+        "motion": random.random((count, 32, 32), np.float32),
+    }
+    for role, given in pictures.items():
+        expected = detector.streams[role].embedder.encoder.embed(given).numpy()
+        run = session(exported / f"encoder-{role}.onnx").run
+        assert np.abs(run(["embedding"], {"pictures": given})[0] - expected).max() < 1e-5
+
+
+@needs_extra
+def test_a_network_that_computes_something_else_is_not_kept(made_up, tmp_path, monkeypatch):
+    detector = Detector.load(made_up.file)
+    real = onnx_module._difference
+
+    def changed(network, file):
+        with torch.no_grad():
+            network.module.models[0].classifier.bias += 0.1
+        return real(network, file)
+
+    monkeypatch.setattr(onnx_module, "_difference", changed)
+    with pytest.raises(FusevadError, match=r"differs by .* from torch"):
+        export_onnx(detector, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_packages_one_line_says_what_to_install(made_up, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(FusevadError, match="make env EXTRAS=onnx"):
+        export_onnx(Detector.load(made_up.file), tmp_path)

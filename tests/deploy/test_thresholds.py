@@ -1,0 +1,102 @@
+"""Thresholds of a bundle: certified by footage that no seed has seen, or only estimated."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusevad.deploy.card import model_card, threshold_line
+from fusevad.deploy.settings import BundleSettings, NormalFootage
+from fusevad.deploy.thresholds import thresholds_of
+from fusevad.errors import FusevadError
+from fusevad.evaluate.alarms import Track, calibrate, estimate
+from tests.made_up_bundles import RULES
+from tests.made_up_tables import write_table
+
+FPS, HOUR = 1.0, 3600
+
+
+def write_footage(folder: Path, hours: dict[str, float], part: str) -> NormalFootage:
+    """Normal videos at a frame a second, scored by two seeds; each by its own alone if held out."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    videos, rows = [], []
+    for number, (name, length) in enumerate(hours.items()):
+        frames = int(length * HOUR)
+        videos.append((name, f"{name}.mp4", "train", "normal", frames, FPS, 320, 240, "a"))
+        segments = -(-frames // 16)
+        for seed in (0, 1) if part == "footage" else (number % 2,):
+            for k, score in enumerate(rng.beta(2, 5, segments)):
+                rows.append((seed, part, name, k, 16 * k, min(16 * (k + 1), frames), score))
+    write_table(folder, "manifest", videos)
+    columns = ["seed", "part", "video", "segment", "start", "end", "score"]
+    pd.DataFrame(rows, columns=columns).to_parquet(folder / "scores.parquet", index=False)
+    return NormalFootage(folder.name, str(folder / "manifest.csv"), str(folder / "scores.parquet"))
+
+
+@pytest.fixture
+def settings(tmp_path) -> BundleSettings:
+    learned = write_footage(tmp_path / "learned", {"a": 0.1, "b": 0.2}, "held-out")
+    return BundleSettings("e", "E", "d", "validation", (5, 1, 20), learned, events=RULES)
+
+
+def mean_tracks(footage: NormalFootage) -> list[Track]:
+    """The mean over the seeds, computed by a pivot of this test's own."""
+    scores = pd.read_parquet(footage.scores)
+    tracks = []
+    for _, own in scores.groupby("video"):
+        table = own.pivot(index="segment", columns="seed", values="score")
+        edges = [*own.drop_duplicates("segment")["start"], own["end"].max()]
+        tracks.append(Track(table.mean(axis=1).to_numpy(), np.array(edges) / FPS))
+    return tracks
+
+
+def with_footage(settings: BundleSettings, folder: Path, hours: float) -> BundleSettings:
+    footage = write_footage(folder, {"x": hours / 2, "y": hours / 2}, "footage")
+    values = [getattr(settings, name) for name in ("experiment", "label", "dataset", "protocol")]
+    return BundleSettings(*values, settings.rates, settings.learned, footage, RULES)
+
+
+def test_footage_that_no_seed_has_seen_certifies_the_mean_over_seeds(settings, tmp_path):
+    chosen = with_footage(settings, tmp_path / "footage", hours=4)
+    found = thresholds_of(chosen)
+    assert [each.rate for each in found] == [1, 5, 20]
+    for each in found:
+        expected = calibrate(mean_tracks(chosen.footage), each.rate, RULES)
+        assert (each.threshold, each.alarms) == (expected.threshold, expected.alarms)
+        assert each.certified and each.bound <= each.rate
+        assert each.hours == pytest.approx(4)
+    assert found[0].threshold > found[1].threshold > found[2].threshold
+
+
+def test_rates_that_its_hours_cannot_certify_have_no_threshold(settings, tmp_path):
+    found = thresholds_of(with_footage(settings, tmp_path / "footage", hours=1))
+    assert [each.rate for each in found] == [5, 20]
+
+
+@pytest.mark.parametrize("hours", [0, 0.05])
+def test_without_enough_footage_held_out_videos_give_an_estimate(settings, tmp_path, hours):
+    chosen = with_footage(settings, tmp_path / "footage", hours) if hours else settings
+    found = thresholds_of(chosen)
+    assert [each.rate for each in found] == [1, 5, 20]
+    for each in found:
+        expected = estimate(mean_tracks(settings.learned), each.rate, RULES)
+        assert (each.threshold, each.bound) == (expected.threshold, expected.bound)
+        assert not each.certified
+        assert "only estimated" in threshold_line(each)
+
+
+def test_scores_of_no_normal_video_are_one_line(settings):
+    scores = pd.read_parquet(settings.learned.scores).assign(part="learned")
+    scores.to_parquet(settings.learned.scores, index=False)
+    with pytest.raises(FusevadError, match="no scores of part held-out"):
+        thresholds_of(settings)
+
+
+def test_the_card_says_who_vouches_and_what_was_measured(made_up):
+    card = model_card(made_up.about)
+    assert "AUC: 80.0 ± 1.0 %" in card
+    assert "certified for 1 false alarms an hour: 0.5000; 0 alarms in 4 h (made up)" in card
+    assert "at most 0.75 an hour" in card
+    assert "not enclosed" not in card
