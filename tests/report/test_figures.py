@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fusevad.cues.settings import CueSettings
@@ -86,6 +88,61 @@ def test_labels_of_the_radar_overlap_neither_each_other_nor_the_legend(made_up, 
     for k, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[k + 1 :]), texts[k].get_text()
         assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_classes_are_bars_as_no_radar_shows_them(made_up, tmp_path, drawn, count):
+    def few(table):
+        return table[table["class"].isin(CLASSES[:count])]
+
+    rows = [changed_run(row, tmp_path / row.name, few, "classes.csv") for row in made_up.rows[:3]]
+    make_radar(rows, [made_up.dataset], "validation", tmp_path / "a.pdf", tmp_path / "a.png")
+    (axis,) = drawn[0].axes
+    assert axis.name == "rectilinear" and axis.get_ylabel() == "AUC in %"
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == [
+        name.replace("_", "\n") for name in CLASSES[:count]
+    ]
+    bars = {box.get_label(): [bar.get_height() for bar in box] for box in axis.containers[1::2]}
+    for row in rows:
+        values = pd.read_csv(row.runs["rendered"] / "classes.csv").query(
+            "protocol == 'validation' and metric == 'AUC'"
+        )
+        assert bars[row.label] == pytest.approx(100 * values.groupby("class")["value"].mean())
+
+
+def draw_all(rows, datasets, folder):
+    """Figures that have the data set's name in their caption."""
+    for name, make in (("radar", make_radar), ("curves", make_curves)):
+        make(rows, datasets, "validation", folder / f"{name}.pdf", folder / f"{name}.png")
+    make_seeds_figure(rows, datasets, "last", [], folder / "seeds.pdf", folder / "seeds.png")
+    return [folder / f"{name}.png" for name in ("radar", "curves", "seeds")]
+
+
+def texts_of(figure):
+    figure.draw_without_rendering()
+    return [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+
+
+def test_the_caption_names_a_single_data_set_and_each_of_several_has_its_name(
+    made_up, tmp_path, drawn
+):
+    other = replace(made_up.dataset, key="other", title="Other")
+    rows = made_up.rows[:2]
+    both = [replace(row, runs=row.runs | {"other": row.runs["rendered"]}) for row in rows]
+    for picture in draw_all(rows, [made_up.dataset], tmp_path):
+        assert "Rendered" in Image.open(picture).info["Description"]
+    for picture in draw_all(both, [made_up.dataset, other], tmp_path):
+        assert "Rendered, Other" in Image.open(picture).info["Description"]
+    for figure in drawn[:3]:
+        assert not any("Rendered" in text.get_text() for text in texts_of(figure))
+    for figure in drawn[3:]:
+        assert {"Rendered", "Other"} <= {text.get_text() for text in texts_of(figure)}
+
+
+def test_no_text_is_smaller_than_seven_points(made_up, tmp_path, drawn):
+    draw_all(made_up.rows, [made_up.dataset], tmp_path)
+    for figure in drawn:
+        assert min(text.get_fontsize() for text in texts_of(figure)) >= 7
 
 
 def test_the_curves_pass_through_sklearns_areas(made_up):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from safetensors.numpy import save_file
 from torch import nn
 
@@ -410,13 +411,15 @@ def test_the_figure_lays_each_map_over_the_picture_that_was_seen(
     files = tmp_path / "figure4.pdf", tmp_path / "figure4.png"
     make_attention_maps(dataset(data), measured[1], (data / "cues/shard-0.h5",), 16, 10, *files)
     assert kept[0].get_figwidth() == PAGE, "printed unscaled"
+    texts = [text for text in kept[0].findobj(Text) if text.get_text()]
+    assert min(text.get_fontsize() for text in texts) >= 7
     shown = [axis for axis in kept[0].axes if axis.images]
     assert len(shown) == 3 * 4
     labels = [axis.get_ylabel() for axis in shown if axis.get_ylabel()]
     assert sorted(labels) == [
-        "fighting\nfight-1, 2.0 s",
-        "fire\nmixed, 1.2 s",
-        "no anomaly\ncalm, 1.2 s",
+        "fighting\nfight-1\n2.0 s",
+        "fire\nmixed\n1.2 s",
+        "no anomaly\ncalm\n1.2 s",
     ]
     maps = pd.read_csv(measured[1])
     fire = next(k for k, axis in enumerate(shown) if axis.get_ylabel().startswith("fire"))

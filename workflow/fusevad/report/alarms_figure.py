@@ -13,7 +13,14 @@ from fusevad.evaluate.timed_videos import timed_videos
 from fusevad.files import read_csv
 from fusevad.report.alarm_curves import FoundCurve, found_curve
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
-from fusevad.report.style import PAGE, LineStyle, figure_style, line_styles, save_figure
+from fusevad.report.style import (
+    PAGE,
+    LineStyle,
+    block_titles,
+    figure_style,
+    line_styles,
+    save_figure,
+)
 from fusevad.studies.settings import AlarmTableSettings
 
 _PANELS = 4  # side by side
@@ -57,16 +64,18 @@ def make_alarms_figure(
         shown = [row for row in experiments if dataset.key in row.runs]
         runs = [row.runs[dataset.key] for row in shown]
         curves = [found_curve(run, protocol, videos, alarms.events, rates) for run in runs]
-        blocks.append((dataset, list(zip(shown, curves, strict=True))))
+        blocks.append((dataset.key, list(zip(shown, curves, strict=True))))
     columns = min(_PANELS, max(len(found) for _, found in blocks))
     heights = [-(-len(found) // columns) for _, found in blocks]
     with figure_style():
         size = PAGE, 1.6 * sum(heights) + 0.45 * len(blocks) + 0.35
         figure = Figure(figsize=size, layout="constrained")
         parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
-        for part, (dataset, found) in zip(parts, blocks, strict=True):
-            own = marks[marks["dataset"] == dataset.key]
-            part.suptitle(dataset.title, fontsize=9, fontweight="bold")
+        titles = [dataset.title for dataset in datasets]
+        for part, title, block in zip(parts, block_titles(titles), blocks, strict=True):
+            key, found = block
+            own = marks[marks["dataset"] == key]
+            part.suptitle(title, fontsize=8)
             part.supxlabel("false alarms an hour of the test videos", fontsize=7)
             part.supylabel("events found, %", fontsize=7)
             axes = part.subplots(
@@ -74,18 +83,18 @@ def make_alarms_figure(
             )
             _draw_block(list(axes.flat), found, own, rates, alarms.rates, styles)
         figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
-        save_figure(figure, out_pdf, out_png, _caption(alarms, protocol))
+        save_figure(figure, out_pdf, out_png, _caption(titles, alarms, protocol))
 
 
-def _caption(alarms: AlarmTableSettings, protocol: str) -> str:
+def _caption(titles: Sequence[str], alarms: AlarmTableSettings, protocol: str) -> str:
     promised = ", ".join(f"{rate:g}" for rate in alarms.rates)
     return (
-        "Annotated events found against the false alarms an hour that the test videos raise; gray:"
-        " the other methods' curves. Dashed, with its 95 % interval over seeds and videos: the"
-        " threshold is chosen on the test videos, which is optimistic. Filled, with the same"
-        f" interval: thresholds certified for {promised} false alarms an hour (the number beside"
-        " each) on normal footage that training has not seen. Hollow: thresholds at which the"
-        " held-out videos raise so many, without a bound. Marks at the left edge raise none,"
+        f"{', '.join(titles)}: annotated events found against the false alarms an hour that the"
+        " test videos raise; gray: the other methods' curves. Dashed, with its 95 % interval over"
+        " seeds and videos: the threshold is chosen on the test videos, which is optimistic."
+        f" Filled, with the same interval: thresholds certified for {promised} false alarms an hour"
+        " (beside each) on normal footage that training has not seen. Hollow: thresholds at which"
+        " the held-out videos raise so many, without a bound. Marks at the left edge raise none,"
         " at the right edge more than are shown."
         f" Protocol: {protocol}."
     )
@@ -137,7 +146,7 @@ def _draw_marks(axis: Axes, marks: pd.DataFrame, rates: np.ndarray, style: LineS
         axis.plot(*at, "o", markersize=4, color=style.colour, markerfacecolor=filling, zorder=layer)
         if certified:
             axis.annotate(
-                f"{mark.rate:g}", at, xytext=(4, -6), textcoords="offset points", fontsize=6
+                f"{mark.rate:g}", at, xytext=(4, -6), textcoords="offset points", fontsize=7
             )
 
 

@@ -27,7 +27,7 @@ from fusevad.report.style import PAGE, figure_style, save_figure
 from fusevad.video.decode import FRAME_SIZE, read_frames
 
 EXAMPLES = 8
-_GAP = 0.25  # between the blocks, in pictures
+_LINE = 0.84  # inches a row of pictures
 _CROP = 224
 _LEFT, _TOP = (FRAME_SIZE[0] - _CROP) / 2, (FRAME_SIZE[1] - _CROP) / 2
 _MAP, _OPACITY = "viridis", 0.5
@@ -115,7 +115,7 @@ def _example(
     counts = cues.chosen(video, window, threshold, [segment])
     label = "no anomaly" if name == NORMAL else name.replace("_", " ").replace("-", " ")
     return Example(
-        title=f"{label}\n{video.name}, {video.edges()[time]:.1f} s",
+        title=f"{label}\n{video.name}\n{video.edges()[time]:.1f} s",
         frame=next(islice(read_frames(video.path), time, None)),
         cue=next(counts),
         maps={key: _map(own[own["modality"] == key]) for key in MODALITIES},
@@ -132,20 +132,14 @@ def _map(own: pd.DataFrame) -> ExampleMap:
 
 
 def _draw(examples: Sequence[Example], window: int) -> Figure:
-    """Two blocks of rows side by side, four pictures a row."""
-    rows = -(-len(examples) // 2)
-    pictures = len(_TITLES)
-    figure = Figure(figsize=(PAGE, 0.72 * rows + 1.25), layout="constrained")
-    widths = [*[1.0] * pictures, _GAP, *[1.0] * pictures]
-    axes = figure.subplots(rows, len(widths), squeeze=False, width_ratios=widths)
-    lines = [*axes[:, :pictures], *axes[:, pictures + 1 :]]
-    for line, example in zip(lines, examples, strict=False):
+    """A row of four pictures an example."""
+    size = PAGE, _LINE * len(examples) + 1.2
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(examples), len(_TITLES), squeeze=False)
+    for line, example in zip(axes, examples, strict=True):
         _draw_example(line, example, window)
-    for line in lines[::rows]:
-        for axis, title in zip(line, _TITLES, strict=True):
-            axis.set_title(title, fontsize=6)
-    for axis in (*axes[:, pictures], *np.ravel(lines[len(examples) :])):
-        axis.set_axis_off()
+    for axis, title in zip(axes[0], _TITLES, strict=True):
+        axis.set_title(title, fontsize=7)
     figure.colorbar(
         ScalarMappable(Normalize(0, 1), _MAP),
         ax=axes,
@@ -173,7 +167,7 @@ def _draw_example(axes: Sequence[Axes], example: Example, window: int) -> None:
         )
         axis.set(xticks=[], yticks=[], xlim=(0, FRAME_SIZE[0]), ylim=(FRAME_SIZE[1], 0))
         axis.spines[:].set_visible(False)
-    frame.set_ylabel(example.title, fontsize=5)
+    frame.set_ylabel(example.title, rotation=0, ha="right", va="center")
 
 
 def _overlay(axis: Axes, shown: ExampleMap) -> None:
@@ -193,7 +187,7 @@ def _overlay(axis: Axes, shown: ExampleMap) -> None:
     lines = [corner + side * line for line in borders(shown.attended)]
     axis.add_collection(LineCollection(lines, colors="red", linewidths=1.0, capstyle="round"))
     axis.text(
-        _LEFT + 5, _TOP + 8, f"area {shown.attended.mean():.2f}", va="top", fontsize=5,
+        _LEFT + 5, _TOP + 8, f"area {shown.attended.mean():.2f}", va="top",
         bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8},
     )  # fmt: skip
 

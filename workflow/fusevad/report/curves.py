@@ -16,6 +16,7 @@ from fusevad.report.scored_videos import segment_scores, test_videos
 from fusevad.report.style import (
     PAGE,
     LineStyle,
+    block_titles,
     figure_style,
     line_styles,
     save_figure,
@@ -61,24 +62,28 @@ def make_curves(
     """
     check_protocol(protocol)
     styles = line_styles([row.name for row in experiments])
+    titles = [dataset.title for dataset in datasets]
     caption = (
-        "Frame-level detection, all test videos pooled: mean over seeds, band ± 1 standard "
-        f"deviation; gray: the other methods; dotted: chance. Protocol: {protocol}."
+        f"Frame-level ROC (above) and precision-recall curves on {', '.join(titles)}, all test "
+        "videos pooled: mean over seeds, band ± 1 standard deviation; gray: the other methods; "
+        f"dotted: chance. Protocol: {protocol}."
     )
     blocks = []
     for dataset in datasets:
         videos = test_videos(dataset)
         shown = [row for row in experiments if dataset.key in row.runs]
         curves = [seed_curves(row.runs[dataset.key], protocol, videos) for row in shown]
-        blocks.append((dataset, _base_rate(videos), list(zip(shown, curves, strict=True))))
-    lines = sum(2 * -(-len(found) // _PANELS) for _, _, found in blocks)
+        blocks.append((_base_rate(videos), list(zip(shown, curves, strict=True))))
+    heights = [-(-len(found) // _PANELS) for _, found in blocks for _ in range(2)]
     with figure_style():
-        figure = Figure(figsize=(PAGE, 1.75 * lines + 0.3 * len(blocks)), layout="constrained")
-        heights = [-(-len(found) // _PANELS) for _, _, found in blocks for _ in range(2)]
+        size = PAGE, 1.75 * sum(heights) + 0.3 * len(blocks)
+        figure = Figure(figsize=size, layout="constrained")
         parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-        for k, (dataset, base_rate, found) in enumerate(blocks):
-            _draw_roc(parts[2 * k], dataset, found, styles)
-            _draw_precision(parts[2 * k + 1], dataset, found, styles, base_rate)
+        for k, (title, block) in enumerate(zip(block_titles(titles), blocks, strict=True)):
+            base_rate, found = block
+            parts[2 * k].suptitle(title, fontsize=8)
+            _draw_roc(parts[2 * k], found, styles)
+            _draw_precision(parts[2 * k + 1], found, styles, base_rate)
         save_figure(figure, out_pdf, out_png, caption)
 
 
@@ -112,11 +117,9 @@ def _precision_at(grid: Curve, precision: Curve, recall: Curve) -> Curve:
 
 def _draw_roc(
     part: SubFigure,
-    dataset: TableDataset,
     found: Sequence[tuple[TableRow, SeedCurves]],
     styles: Mapping[str, LineStyle],
 ) -> None:
-    part.suptitle(f"{dataset.title}: ROC", fontsize=9, fontweight="bold")
     part.supxlabel("false-positive rate (share of normal frames)", fontsize=7)
     part.supylabel("true-positive rate", fontsize=7)
     drawn = [(row, curves.roc, _area("AUC", curves.auc)) for row, curves in found]
@@ -126,13 +129,10 @@ def _draw_roc(
 
 def _draw_precision(
     part: SubFigure,
-    dataset: TableDataset,
     found: Sequence[tuple[TableRow, SeedCurves]],
     styles: Mapping[str, LineStyle],
     base_rate: float,
 ) -> None:
-    title = f"{dataset.title}: precision and recall"
-    part.suptitle(title, fontsize=9, fontweight="bold")
     chance = f"dotted: chance, {100 * base_rate:.1f} % of frames are anomalous"
     part.supxlabel(f"recall (share of anomalous frames found); {chance}", fontsize=7)
     part.supylabel("precision", fontsize=7)

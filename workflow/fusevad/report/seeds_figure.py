@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_measurements
 from fusevad.report.statistics import interquartile_mean
-from fusevad.report.style import PAGE, figure_style, line_styles, save_figure
+from fusevad.report.style import PAGE, block_titles, figure_style, line_styles, save_figure
 
 # A seed this far below its method's median has failed.
 FAILED = 0.10
@@ -45,20 +45,20 @@ def make_seeds_figure(
     values = values[values["protocol"] == protocol]
     shown = {d.key: [row for row in rows if d.key in row.runs] for d in datasets}
     heights = [_MARGINS + _LINE * len(found) for found in shown.values()]
+    titles = [dataset.title for dataset in datasets]
     caption = (
-        "A dot is one seed, the diamond the mean, the bar the interquartile mean. Circled, with its"
-        f" number: a failed seed, more than {100 * FAILED:g} points below its method's median."
-        f" Protocol: {protocol}."
+        f"Every seed on {', '.join(titles)}. A dot is one seed, the diamond the mean, the bar the"
+        " interquartile mean. Circled, with its number: a failed seed, more than"
+        f" {100 * FAILED:g} points below its method's median. Protocol: {protocol}."
     )
     with figure_style():
         figure = Figure(figsize=(PAGE, sum(heights)), layout="constrained")
         panels = figure.subplots(len(datasets), 1, squeeze=False, height_ratios=heights)[:, 0]
-        for axis, dataset in zip(panels, datasets, strict=True):
+        for axis, dataset, title in zip(panels, datasets, block_titles(titles), strict=True):
             metric = dataset.metrics[0]
             own = values[(values["dataset"] == dataset.key) & (values["metric"] == metric)]
             _draw_panel(axis, shown[dataset.key], len(experiments), own)
-            title = f"{dataset.title}: {metric} of every seed, protocol {protocol}"
-            axis.set_title(title, loc="left", fontweight="bold")
+            axis.set_title(title, loc="left")
             axis.set_xlabel(f"{metric} on the test videos, %")
         figure.legend(handles=_legend(), loc="outside lower center", ncols=4)
         save_figure(figure, out_pdf, out_png, caption)

@@ -106,6 +106,11 @@ def save_figure(figure: Figure, out_pdf: Path, out_png: Path, caption: str = "")
         figure.savefig(temporary, metadata={"Software": None, "Description": caption})
 
 
+def block_titles(titles: Sequence[str]) -> list[str]:
+    """What is drawn over each data set's part of a figure: nothing where the caption names one."""
+    return [""] if len(titles) == 1 else list(titles)
+
+
 def legend_label(text: str) -> str:
     """A label that is shown: matplotlib hides labels that begin with an underscore."""
     return f"\u200b{text}" if text.startswith("_") else text

@@ -119,7 +119,7 @@ def _draw(axis: Axes3D, values: pd.DataFrame, norm: TwoSlopeNorm) -> None:
     axis.set_yticks(100 * levels[levels != 0.05])
     axis.view_init(elev=20, azim=64)
     axis.set_box_aspect((1.25, 1.0, 0.8))
-    axis.tick_params(labelsize=6, pad=-2)
+    axis.tick_params(labelsize=7, pad=-2)
 
 
 def _summary(values: pd.DataFrame) -> str:
