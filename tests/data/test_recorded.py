@@ -16,7 +16,14 @@ from fusevad.data.label_tables import read_labels
 from fusevad.data.manifest import frame_labels, make_manifest, read_intervals, read_manifest
 from fusevad.data.recorded.inventory import Inventory
 from fusevad.data.recorded.labels import make_labels
-from fusevad.data.recorded.settings import LayoutSettings, ListSettings, RecordedSettings
+from fusevad.data.recorded.settings import (
+    LabelSettings,
+    LayoutSettings,
+    ListSettings,
+    RecordedSettings,
+    SplitSettings,
+)
+from fusevad.data.recorded.split import class_of, read_split
 from fusevad.data.recorded.verify import verify
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse, read_yaml
@@ -336,6 +343,39 @@ def test_composed_and_decomposed_letters_are_one_name(tmp_path):
     labels.write_text("video,split,class,path\n" + rows)
     with pytest.raises(FusevadError, match="is in train and in test"):
         read_labels(labels)
+
+
+def test_settings_and_what_they_name_may_differ_in_the_form_of_letters(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "Übergriff") for form in ("NFC", "NFD"))
+    made = inventory(tmp_path, f"train_{decomposed}.txt", f"test_{composed}.txt")
+    (tmp_path / f"train_{decomposed}.txt").write_text(f"{decomposed}_1.avi\n")
+    (tmp_path / f"test_{composed}.txt").write_text(f"{composed}_2.avi\n")
+
+    def part(form: str) -> dict:
+        lists = [{"file": f"{form}.txt", "line": r"(?P<name>.+)\.avi"}]
+        return {"lists": lists, "videos": 1, "classes": {decomposed: 1}}
+
+    annotations = {"format": "ucf-crime", "file": "a.txt"}
+    parts = {"train": part(f"train_{composed}"), "test": part(f"test_{decomposed}")}
+    split = parse(SplitSettings, {**parts, "annotations": annotations}, "split")
+    names = {"in_name": f"(?P<label>{decomposed})", "names": {decomposed: composed}}
+    labels = parse(LabelSettings, names, "labels")
+    videos, problems = read_split(made, split, labels)
+    assert [(video.name, video.classes) for video in videos] == [
+        (f"{composed}_1", (composed,)),
+        (f"{composed}_2", (composed,)),
+    ]
+    assert problems == []
+    assert class_of(decomposed, labels, "an annotation") == composed
+
+
+def test_a_class_in_two_forms_of_letters_is_one_class(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "Übergriff") for form in ("NFC", "NFD"))
+    rows = f"a,train,{composed},a.avi\nb,test,{decomposed},b.avi\n"
+    (tmp_path / "labels.csv").write_text("video,split,class,path\n" + rows)
+    assert {label.classes for label in read_labels(tmp_path / "labels.csv")} == {(composed,)}
+    (tmp_path / "intervals.csv").write_text(f"video,class,start,end\nb,{decomposed},0,5\n")
+    assert read_intervals(tmp_path / "intervals.csv")["b"][0].label == composed
 
 
 def test_videos_that_are_missing_or_broken_can_be_left_out_alone(copy, laid_out, tmp_path, capsys):

@@ -73,7 +73,7 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
                 f"{path}: line {line} is not video, class, start, end in whole frames ({error});"
                 " correct it"
             ) from error
-        video = one_spelling(video)
+        video, name = one_spelling(video), one_spelling(name)
         result.setdefault(video, []).append(Interval(video, name, first, last))
     return result
 
@@ -124,7 +124,7 @@ def read_labels(path: Path) -> list[Label]:
         if not all(cells):
             raise FusevadError(f"{path}: line {line} has an empty cell; fill it in")
         name, split, classes, file = cells
-        name = one_spelling(name)
+        name, classes = one_spelling(name), one_spelling(classes)
         names = checked_classes(f"{path}: line {line}", name, split, classes, file)
         labels.append(Label(name, split, names, _relative(path.parent / file)))
     if not labels:

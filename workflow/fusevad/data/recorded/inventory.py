@@ -54,7 +54,7 @@ class Inventory:
         Raises:
             FusevadError: there is none, or several that differ.
         """
-        found = [self.folder / file for file in self.files if file.match(pattern)]
+        found = [self.folder / file for file in self.files if _fits(file, pattern)]
         if not found:
             raise FusevadError(f"{self.folder}: no file {pattern} below it; {_GET}")
         if len(found) > 1:
@@ -74,7 +74,7 @@ class Inventory:
         path = self.find(settings.file)
         expression = re.compile(settings.line)
         found: dict[str, re.Match[str]] = {}
-        lines = list_text(path.read_bytes(), errors="replace").splitlines()
+        lines = one_spelling(list_text(path.read_bytes(), errors="replace")).splitlines()
         for number, line in enumerate(lines, start=1):
             if number <= settings.header or not line.strip():
                 continue
@@ -127,7 +127,8 @@ class Inventory:
         """Each video, with the parts of its path that may belong to its name."""
         images: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
         for file in self.files:
-            if any(fnmatchcase(part, skip) for part in file.parts[:-1] for skip in layout.skip):
+            folders = map(one_spelling, file.parts[:-1])
+            if any(fnmatchcase(part, skip) for part in folders for skip in layout.skip):
                 continue
             kind = _kind(file, layout)
             if kind == "frames":
@@ -161,6 +162,11 @@ def _names(parts: tuple[str, ...]) -> list[str]:
     return [listed_name("/".join(parts[start:])) for start in reversed(range(len(parts)))]
 
 
+def _fits(path: PurePosixPath, pattern: str) -> bool:
+    """Whether the last parts of a path match a pattern, whatever the form of its letters."""
+    return PurePosixPath(one_spelling(str(path))).match(pattern)
+
+
 def _what_it_says(file: Path) -> frozenset[str]:
     """The lines of a file that are not blank, whatever their blanks, letters' form and encoding."""
     lines = list_text(file.read_bytes(), errors="replace").splitlines()
@@ -178,7 +184,7 @@ def _kind(
     frames = layout.frames
     if frames is None or suffix not in frames.suffixes or len(file.parts) < 3:
         return None
-    return "frames" if file.parent.parent.match(frames.folder) else None
+    return "frames" if _fits(file.parent.parent, frames.folder) else None
 
 
 def _walk(folder: Path) -> Iterator[str]:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from fusevad.data.names import Spelled
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
 
@@ -25,8 +26,8 @@ class ListSettings:
     """
 
     __pydantic_config__ = FORBID
-    file: str
-    line: str
+    file: Spelled
+    line: Spelled
     header: int = 0
 
     def __post_init__(self) -> None:
@@ -39,7 +40,7 @@ class AnnotationSettings:
 
     __pydantic_config__ = FORBID
     format: Literal["ucf-crime", "xd-violence", "shanghaitech", "msad", "msad-table"]
-    file: str
+    file: Spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,11 @@ class LabelSettings:
     """
 
     __pydantic_config__ = FORBID
-    names: dict[str, str]
-    in_name: str | None = None
+    names: dict[str, Spelled]
+    in_name: Spelled | None = None
     lists: tuple[ListSettings, ...] = ()
     separator: str | None = None
-    ignored: tuple[str, ...] = ()
+    ignored: tuple[Spelled, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.in_name is None) == (not self.lists):
@@ -105,7 +106,7 @@ class FrameSettings:
     """
 
     __pydantic_config__ = FORBID
-    folder: str
+    folder: Spelled
     fps: int
     suffixes: tuple[str, ...] = (".jpg",)
 
@@ -135,7 +136,7 @@ class LayoutSettings:
 
     __pydantic_config__ = FORBID
     suffixes: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
+    skip: tuple[Spelled, ...] = ()
     frames: FrameSettings | None = None
     events: EventSettings | None = None
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fusevad.data.label_tables import NORMAL, SPLITS
+from fusevad.data.names import one_spelling
 from fusevad.data.recorded.inventory import Inventory
 from fusevad.data.recorded.settings import LabelSettings, ListSettings, PartSettings, SplitSettings
 from fusevad.errors import FusevadError
@@ -87,13 +88,15 @@ def class_of(label: str, labels: LabelSettings, where: str) -> str:
     Raises:
         FusevadError: the label is unknown.
     """
-    if label not in labels.names:
-        known = ", ".join(labels.names)
+    classes = {one_spelling(key): name for key, name in labels.names.items()}
+    label = one_spelling(label)
+    if label not in classes:
+        known = ", ".join(classes)
         raise FusevadError(
             f"{where}: unknown label {label!r}; correct it, or add it to `labels.names` in the data"
             f" set's settings (known: {known})"
         )
-    return labels.names[label]
+    return classes[label]
 
 
 def names_sha256(names: Iterable[str]) -> str:
@@ -124,9 +127,10 @@ def _differences(part: str, expected: PartSettings, videos: list[Listed]) -> lis
     if len(videos) != expected.videos:
         problems.append(f"{part}: the lists name {len(videos)} videos instead of {expected.videos}")
     counts = class_counts(videos)
+    numbers = {one_spelling(name): number for name, number in expected.classes.items()}
     problems += [
         f"{part}: the lists name {counts.get(name, 0)} videos of class {name} instead of {number}"
-        for name, number in _pairs(expected.classes, counts)
+        for name, number in _pairs(numbers, counts)
         if counts.get(name, 0) != number
     ]
     found = names_sha256(video.name for video in videos)
