@@ -150,7 +150,7 @@ STAGES = {
             "evaluate/settings.py",
             "evaluate/timed_videos.py",
         ),
-        version=8,
+        version=9,
     ),
     "leaderboard": Stage("pages", source=("report/leaderboard.py",)),
     "search": Stage("runs", source=_TRAINING, runs_method=True),
