@@ -221,6 +221,20 @@ def test_aac_is_copied_to_the_byte(alarming, tmp_path):
     assert len(film) > 40 and set(film) <= set(packets(video))
 
 
+def test_pixels_that_are_not_square_stay_so(alarming, tmp_path):
+    video = tmp_path / "a.mp4"
+    with av.open(str(video), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 11)
+        for _ in range(20):
+            container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        container.mux(stream.encode())
+    scored(alarming, {"a": video}, tmp_path / "out")
+    with av.open(str(tmp_path / "out/a/annotated.mp4")) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
+
+
 ODD = {
     "rotation/video_90.mov": (3, (480, 568)),
     "edit-list/made_trimmed.mp4": (50, (480, 120)),

@@ -16,7 +16,7 @@ from fusevad.deploy.detector import Detector, ScoredVideo
 from fusevad.deploy.panel import ALARM, BACKGROUND, NARROWEST, Panel, Rgb, to_planes
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Event
-from fusevad.video.shown import Shown, read_shown
+from fusevad.video.shown import Shown, pixel_aspect, read_shown
 from fusevad.video.soundtrack import Soundtrack
 
 _CLOCK = 90_000  # steps a second: fine enough for any time stamp
@@ -52,6 +52,7 @@ def write_film(
     written = 0
     with av.open(str(out), "w", format="mp4", options=options) as film:
         stream = _add_stream(film, canvas.width, canvas.height + panel.height, video.fps)
+        stream.codec_context.sample_aspect_ratio = pixel_aspect(video.path)
         sound = Soundtrack(video.path, float(scored.edges[-1]), film)
         for written, shown in enumerate(frames, 1):
             if written > video.frames:

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from fusevad.errors import FusevadError
+from fusevad.video.containers import REPLACE, open_container, picture_stream
 from fusevad.video.decode import plane_pixels
 from fusevad.video.orientation import Orientation, orientation_of
 from fusevad.video.reader import FrameReader
@@ -28,6 +32,22 @@ class Shown:
     y: Plane
     cb: Plane
     cr: Plane
+
+
+def pixel_aspect(path: Path) -> Fraction:
+    """Width of a pixel over its height, as shown.
+
+    Raises:
+        FusevadError: the file can't be opened, or its first frame can't be decoded.
+    """
+    with open_container(path) as container:
+        stream = picture_stream(container, path)
+        try:
+            frame = next(container.decode(stream))
+        except (av.FFmpegError, StopIteration) as error:
+            raise FusevadError(f"{path}: its first frame can't be decoded; {REPLACE}") from error
+        ratio = stream.sample_aspect_ratio or Fraction(1)
+    return 1 / ratio if orientation_of(frame).transposed else ratio
 
 
 def read_shown(path: Path) -> Iterator[Shown]:
