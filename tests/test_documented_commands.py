@@ -102,7 +102,7 @@ def test_fusevad_takes_the_words(command, project, monkeypatch):
     monkeypatch.chdir(project)
     words = filled(command.words[1:], STAND_FOR)
     group = typer.main.get_command(app)
-    if words == ["--help"]:
+    if words in (["--help"], ["--version"], ["--install-completion"]):
         return
     assert words[0] in group.commands, f"no such verb: {words[0]}"
     if not command.whole and len(words) == 1:

@@ -3,7 +3,7 @@
 Slow imports are inside the verbs, so that `fusevad --help` answers at once.
 """
 
-from fusevad.cli import artifacts, configuration, data, deploy, features, numbers, results
+from fusevad.cli import artifacts, configuration, data, deploy, features, numbers, own, results
 from fusevad.cli.app import app, main
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "features",
     "main",
     "numbers",
+    "own",
     "results",
 ]

@@ -5,11 +5,14 @@ Slow imports are inside the verbs, so that `fusevad --help` answers at once.
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
+from fusevad import __version__
 from fusevad.errors import FusevadError
 from fusevad.system_errors import one_line_each
 
@@ -17,13 +20,30 @@ if not sys.stderr.isatty():
     # In a log file, a progress bar writes a line every ten seconds instead of ten a second.
     os.environ.setdefault("TQDM_MININTERVAL", "10")
 
+# The groups of `fusevad --help`, in its order: what people want.
+OWN, DATA, RUN, RESULTS = "Your own videos", "Data sets", "This machine and code", "Results"
+STAGES = "Stages, which snakemake calls"
+_PANELS = (OWN, RUN, DATA, RESULTS, STAGES)
+
+
+class _ByPanel(TyperGroup):
+    """Lists verbs in the order of the groups, whatever module they are in."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        """See `click.Group.list_commands`."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _PANELS.index(self.commands[name].rich_help_panel))
+
+
 app = typer.Typer(
+    cls=_ByPanel,
     help="Weakly supervised video anomaly detection, stage by stage. The workflow calls these"
     " verbs for you: snakemake --cores all results/table1.tex",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 Settings = Annotated[
     str, typer.Option(help="File of results/settings, YAML or JSON file, or JSON text.")
@@ -45,6 +65,35 @@ StreamIndices = Annotated[
 ]
 Shard = Annotated[int, typer.Option(help="Number of this shard, from 0.", min=0)]
 Shards = Annotated[int, typer.Option(help="Number of shards.", min=1)]
+
+
+def verb(panel: str, example: str, cls: type[TyperCommand] | None = None) -> Callable[[Verb], Verb]:
+    """Register a verb.
+
+    Args:
+        panel: its group in `fusevad --help`.
+        example: a command, at the end of the verb's own help.
+        cls: how its words are read, unless as usual.
+    """
+    return app.command(cls=cls, rich_help_panel=panel, epilog=f"Example: {example}")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"fusevad {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def stream_paths(given: list[str]) -> dict[str, Path]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fusevad.cli.app import app
+from fusevad.cli.app import RESULTS, app, verb
 from fusevad.cli.configured import (
     ConfigFiles,
     Configured,
@@ -24,7 +24,7 @@ _SHOWN = 20
 _NAMED = 3
 
 
-@app.command(cls=Configured)
+@verb(RESULTS, "fusevad pull results/table1.tex", cls=Configured)
 def pull(
     targets: Annotated[
         list[str] | None, typer.Argument(help="Files or folders, as for snakemake; else tables.")
@@ -33,7 +33,7 @@ def pull(
     config: ConfigValues = None,
     remote: Remote = None,
 ) -> None:
-    """Artifacts: fetch what TARGETS need and fits; say what will be made again, and why."""
+    """Fetch what TARGETS need and fits; say what will be made again, and why."""
     from fusevad.artifacts.pull import advice_on_videos, carry_out, prepare
     from fusevad.artifacts.store import Store
     from fusevad.plan.stages import plan
@@ -51,9 +51,9 @@ def pull(
     _report(carry_out(jobs, store, pulled))
 
 
-@app.command(cls=Configured)
+@verb(RESULTS, "fusevad push --remote folder", cls=Configured)
 def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
-    """Artifacts: record and send everything that is complete and fits the configuration."""
+    """Record and send everything that is complete and fits the configuration."""
     from fusevad.artifacts.push import push as push_units
     from fusevad.artifacts.store import Store
     from fusevad.plan.sources import changes_of
@@ -72,7 +72,7 @@ def push(configfile: ConfigFiles = None, remote: Remote = None) -> None:
         print("commit dvc.lock and .dvc/tracked.yaml with git, so that others find the results")
 
 
-@app.command(cls=Configured)
+@verb(RESULTS, "fusevad adopt --dry-run", cls=Configured)
 def adopt(
     configfile: ConfigFiles = None,
     config: ConfigValues = None,
@@ -83,7 +83,7 @@ def adopt(
         bool, typer.Option("--undo", help="Only move back what was moved away last.")
     ] = False,
 ) -> None:
-    """Artifacts: make snakemake trust what fits the configuration, as after a plain dvc pull."""
+    """Make snakemake trust what fits the configuration, as after a plain dvc pull."""
     from fusevad.artifacts.adopt import adopt as adopt_all
     from fusevad.artifacts.adopt import refuse_while_running
     from fusevad.artifacts.unfit import move_back
@@ -99,7 +99,7 @@ def adopt(
         print("'fusevad adopt --undo' moves it back")
 
 
-@app.command(cls=ConfiguredOften)
+@verb(RESULTS, "fusevad gc --configfile config/tiny.yaml", cls=ConfiguredOften)
 def gc(
     configfile: Annotated[
         list[str] | None,
@@ -111,7 +111,7 @@ def gc(
     ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Remove the listed files.")] = False,
 ) -> None:
-    """Artifacts: list, with sizes, what neither config/config.yaml nor a CONFIGFILE refers to."""
+    """List, with sizes, what neither config/config.yaml nor a CONFIGFILE refers to."""
     from fusevad.artifacts.adopt import refuse_while_running
     from fusevad.artifacts.gc import delete as remove
     from fusevad.artifacts.gc import listed, unused
@@ -131,9 +131,9 @@ def gc(
         print(f"unused: {len(found)} files and folders, {total}{advice}")
 
 
-@app.command("merge-records", hidden=True)
+@app.command("merge-records", hidden=True, rich_help_panel=RESULTS)
 def merge_records(base: Path, ours: Path, theirs: Path, name: str) -> None:
-    """Artifacts: git's driver for dvc.lock and .dvc/tracked.yaml; `make env` registers it."""
+    """Git's driver for dvc.lock and .dvc/tracked.yaml; `make env` registers it."""
     from fusevad.artifacts.merge import merge_records as merge
 
     merge(base, ours, theirs, name)

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import app
+from fusevad.cli.app import RUN, verb
 
 
-@app.command()
+@verb(RUN, "fusevad schemas")
 def schemas(
     folder: Annotated[Path, typer.Argument(help="Where they go.")] = Path("workflow/schemas"),
 ) -> None:
@@ -24,7 +24,7 @@ def schemas(
             path.write_text(text, encoding="utf-8")
 
 
-@app.command()
+@verb(RUN, "fusevad versions --write")
 def versions(
     write: Annotated[
         bool, typer.Option("--write", help="Record new versions and their source.")

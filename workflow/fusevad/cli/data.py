@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fusevad.cli.app import MaybeSettings, OnBadVideo, Settings, Workers, app
+from fusevad.cli.app import DATA, STAGES, MaybeSettings, OnBadVideo, Settings, Workers, verb
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
 from fusevad.plan.records import recorded
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 CONFIG = Path("config")
 
 
-@app.command()
+@verb(STAGES, "fusevad render results/rendered/source --settings results/settings/NAME.json")
 def render(settings: Settings, out: Path, workers: Workers = 1) -> None:
-    """Data: render the default data set into the folder OUT (videos, labels, intervals)."""
+    """Render the default data set into the folder OUT (videos, labels, intervals)."""
     from fusevad.data.render.dataset import render_dataset
     from fusevad.data.render.settings import RenderSettings
 
@@ -28,7 +28,7 @@ def render(settings: Settings, out: Path, workers: Workers = 1) -> None:
         render_dataset(parse(RenderSettings, job.settings, "render"), out, workers)
 
 
-@app.command()
+@verb(DATA, "fusevad fetch ucf-crime --data-root /data/UCF-Crime")
 def fetch(
     dataset: str,
     settings: Annotated[
@@ -43,7 +43,7 @@ def fetch(
         typer.Option(help="Name of published features to download in place of videos (i3d, ...)."),
     ] = None,
 ) -> None:
-    """Data: download a data set into data/DATASET, or say how to get it by hand."""
+    """Download a data set into data/DATASET, or say how to get it by hand."""
     from fusevad.config.load import load_dataset
     from fusevad.data.fetch.dataset import fetch as fetch_files
     from fusevad.data.fetch.settings import FetchSettings
@@ -79,7 +79,10 @@ def _recorded(dataset: str) -> "RecordedSettings":
     return parse(RecordedSettings, configured.settings, f"{dataset}: recorded")
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad labels data/ucf-crime results/ucf-crime/source --settings results/settings/NAME.json",
+)
 def labels(
     data: Path,
     out: Path,
@@ -87,7 +90,7 @@ def labels(
     videos: Annotated[bool, typer.Option(help="Whether the videos must exist.")] = True,
     on_bad_video: OnBadVideo = "stop",
 ) -> None:
-    """Data: write labels and intervals of the recorded videos in the folder DATA to OUT."""
+    """Write labels and intervals of the recorded videos in the folder DATA to OUT."""
     from fusevad.data.recorded.labels import make_labels
     from fusevad.data.recorded.settings import RecordedSettings
 
@@ -96,13 +99,13 @@ def labels(
         make_labels(data, parsed, parsed.split, out, videos, on_bad_video)
 
 
-@app.command()
+@verb(DATA, "fusevad verify ucf-crime --workers 8")
 def verify(
     dataset: str,
     split: Annotated[str, typer.Option(help="official or released.")] = "official",
     workers: Workers = 1,
 ) -> None:
-    """Data: compare the files in data/DATASET with the expected files."""
+    """Compare the files in data/DATASET with the expected files."""
     from fusevad.data.recorded.verify import verify as verify_files
 
     parsed = _recorded(dataset)
@@ -112,9 +115,13 @@ def verify(
     print(f"{dataset}: split {split}: all files exist and are as expected")
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad splice data/surveillance-fight results/surveillance-fight/source "
+    "--settings results/settings/NAME.json",
+)
 def splice(data: Path, out: Path, settings: Settings, workers: Workers = 1) -> None:
-    """Data: join the short clips of surveillance-fight in DATA into untrimmed videos in OUT."""
+    """Join the short clips of surveillance-fight in DATA into untrimmed videos in OUT."""
     from fusevad.data.splice.dataset import splice as splice_clips
     from fusevad.data.splice.settings import SpliceSettings
 
@@ -129,7 +136,11 @@ def _data_folder(dataset: str) -> Path:
     return Path("data") / load_dataset(CONFIG, dataset).source
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad manifest results/rendered/source/labels.csv "
+    "results/rendered/source/intervals.csv results/rendered",
+)
 def manifest(
     labels: Path,
     intervals: Path,
@@ -144,7 +155,7 @@ def manifest(
     ] = None,
     settings: MaybeSettings = None,
 ) -> None:
-    """Data: decode every video once and write manifest, intervals and skipped videos to OUT."""
+    """Decode every video once and write manifest, intervals and skipped videos to OUT."""
     from fusevad.data.manifest import make_manifest
 
     with recorded(settings) as job:
@@ -161,9 +172,9 @@ def manifest(
         make_manifest(labels, intervals, out, on_bad_video, workers, past_end, check)
 
 
-@app.command()
+@verb(STAGES, "fusevad contact-sheet results/rendered/source sheet.png")
 def contact_sheet(source: Path, out: Path, settings: MaybeSettings = None) -> None:
-    """Data: draw a picture of every class of the rendered data set in SOURCE."""
+    """Draw a picture of every class of the rendered data set in SOURCE."""
     from fusevad.data.render.sheet import contact_sheet as draw
 
     with recorded(settings):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import MaybeSettings, Workers, app
+from fusevad.cli.app import OWN, MaybeSettings, Workers, verb
 from fusevad.cli.configured import ConfigFiles, Configured, configuration
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
@@ -18,7 +18,7 @@ Trust = Annotated[
 Rate = Annotated[float | None, typer.Option(help="False alarms an hour; else the bundle's lowest.")]
 
 
-@app.command(cls=Configured)
+@verb(OWN, "fusevad bundle results/rendered/runs/student-t -o model.fusevad", cls=Configured)
 def bundle(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The bundle to write.")],
@@ -28,7 +28,7 @@ def bundle(
     settings: MaybeSettings = None,
     configfile: ConfigFiles = None,
 ) -> None:
-    """Own videos: write a run as one file, with encoder, weights, thresholds and model card."""
+    """Write a run as one file, with encoder, weights, thresholds and model card."""
     from fusevad.deploy.card import threshold_line
     from fusevad.deploy.making import make_bundle
     from fusevad.deploy.settings import BundleSettings
@@ -44,7 +44,10 @@ def bundle(
         print(f"{out}: {threshold_line(threshold)}")
 
 
-@app.command()
+@verb(
+    OWN,
+    "fusevad calibrate --model model.fusevad --normal my_camera/ --alarms-per-hour 1",
+)
 def calibrate(
     model: Model,
     normal: Annotated[
@@ -57,7 +60,7 @@ def calibrate(
     trust: Trust = None,
     workers: Workers = 1,
 ) -> None:
-    """Own videos: find the threshold whose false alarms on your camera are bounded."""
+    """Find the threshold whose false alarms on your camera are bounded."""
     from fusevad.deploy.calibration import calibrate_model
     from fusevad.deploy.card import threshold_line
     from fusevad.deploy.signing import check_signature
@@ -71,7 +74,7 @@ def calibrate(
     print(f"{out or model}: {threshold_line(found)}")
 
 
-@app.command()
+@verb(OWN, "fusevad score my_videos/ --model model.fusevad --out scored")
 def score(
     source: Annotated[list[str], typer.Argument(help="Files, folders, patterns, lists (.txt).")],
     model: Model,
@@ -81,7 +84,7 @@ def score(
     trust: Trust = None,
     workers: Workers = 1,
 ) -> None:
-    """Own videos: scores, events and an annotated film of each; a killed run resumes."""
+    """Scores, events and an annotated film of each; a killed run resumes."""
     from fusevad.deploy.score import score_sources
     from fusevad.deploy.signing import check_signature
     from fusevad.deploy.sources import find_videos
@@ -93,13 +96,13 @@ def score(
         raise typer.Exit(1)
 
 
-@app.command()
+@verb(OWN, "fusevad export-onnx --model model.fusevad --out onnx")
 def export_onnx(
     model: Model,
     out: Annotated[Path, typer.Option(help="Folder of the .onnx files.")],
     trust: Trust = None,
 ) -> None:
-    """Own videos: write detector and encoders for onnxruntime, compared with torch."""
+    """write detector and encoders for onnxruntime, compared with torch."""
     from fusevad.deploy.detector import Detector
     from fusevad.deploy.onnx import export_onnx as export
 

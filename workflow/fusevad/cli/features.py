@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from fusevad.cli.app import (
+    DATA,
+    STAGES,
     Cues,
     Manifest,
     MaybeSettings,
@@ -16,15 +18,20 @@ from fusevad.cli.app import (
     Shards,
     Threads,
     Workers,
-    app,
+    verb,
 )
 from fusevad.parsing import from_text_or_file, parse
 from fusevad.plan.records import recorded
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad cues --manifest results/rendered/manifest.csv --settings "
+    "results/settings/NAME.json --shard 0 --shards 8 "
+    "results/rendered/cues/paper/shard-0.h5",
+)
 def cues(manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, out: Path) -> None:
-    """Motion cues: count all windows and thresholds in one decode of each video of a shard."""
+    """Count all windows and thresholds in one decode of each video of a shard."""
     from fusevad.cues.settings import CueSettings
     from fusevad.cues.store import make_cues
 
@@ -33,11 +40,15 @@ def cues(manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, o
         make_cues(manifest, shard, shards, parsed, out)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad camera-cues EVENTS --manifest results/rendered/manifest.csv --settings "
+    "results/settings/NAME.json --shard 0 --shards 8 OUT.h5",
+)
 def camera_cues(
     events: Path, manifest: Manifest, settings: Settings, shard: Shard, shards: Shards, out: Path
 ) -> None:
-    """Motion cues: count the event streams of a real camera in the folder EVENTS."""
+    """Count the event streams of a real camera in the folder EVENTS."""
     from fusevad.cues.camera import make_camera_cues
     from fusevad.cues.settings import CameraCueSettings
 
@@ -46,7 +57,11 @@ def camera_cues(
         make_camera_cues(manifest, events, shard, shards, parsed, out)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad embed --manifest results/rendered/manifest.csv --settings "
+    "results/settings/NAME.json --shard 0 --shards 8 OUT.safetensors",
+)
 def embed(
     manifest: Manifest,
     settings: Settings,
@@ -58,7 +73,7 @@ def embed(
     ] = None,
     threads: Threads = 1,
 ) -> None:
-    """Embeddings: embed one stream of the videos of a shard."""
+    """Embed one stream of the videos of a shard."""
     from fusevad.embed.run import embed_shard
     from fusevad.embed.streams.registry import parse_settings
 
@@ -67,20 +82,29 @@ def embed(
         embed_shard(manifest, shard, shards, parsed, out, cues or (), threads)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad index --manifest results/rendered/manifest.csv "
+    "results/rendered/embeddings/fusevad-small.stride-16/rgb/index.csv "
+    "results/rendered/embeddings/fusevad-small.stride-16/rgb/shard-0.safetensors",
+)
 def index(
     manifest: Manifest, out: Path, shard_files: list[Path], settings: MaybeSettings = None
 ) -> None:
-    """Embeddings: check the shards of a stream against the manifest and write their index OUT."""
+    """Check the shards of a stream against the manifest and write their index OUT."""
     from fusevad.embed.index import make_index
 
     with recorded(settings):
         make_index(manifest, shard_files, out)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad class-texts --manifest results/rendered/manifest.csv --settings "
+    "results/settings/NAME.json OUT.safetensors",
+)
 def class_texts(manifest: Manifest, settings: Settings, out: Path) -> None:
-    """Embeddings: names of a data set's classes and the text tower that reads them, into OUT."""
+    """Names of a data set's classes and the text tower that reads them, into OUT."""
     from fusevad.encoders.class_texts import make_class_texts
     from fusevad.encoders.settings import EncoderSettings
 
@@ -88,9 +112,12 @@ def class_texts(manifest: Manifest, settings: Settings, out: Path) -> None:
         make_class_texts(manifest, parse(EncoderSettings, job.settings, "class-texts"), out)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad encoder-data --settings results/settings/NAME.json results/encoder/data",
+)
 def encoder_data(settings: Settings, out: Path, workers: Workers = 1) -> None:
-    """Bundled encoder: render its clips, motion cues and captions for training into OUT."""
+    """Render clips, motion cues and captions for the bundled encoder into OUT."""
     from fusevad.bundled.data import make_encoder_data
     from fusevad.bundled.settings import EncoderDataSettings
 
@@ -98,7 +125,11 @@ def encoder_data(settings: Settings, out: Path, workers: Workers = 1) -> None:
     make_encoder_data(parsed, out, workers)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad train-encoder --settings results/settings/NAME.json --data-settings "
+    "D.json --model M.json --data results/encoder/data OUT",
+)
 def train_encoder(
     settings: Settings,
     data_settings: Annotated[str, typer.Option(help="Settings of encoder-data.")],
@@ -106,7 +137,7 @@ def train_encoder(
     data: Annotated[Path, typer.Option(help="Folder written by encoder-data.")],
     out: Path,
 ) -> None:
-    """Bundled encoder: train image, text and motion-cue towers into OUT, with a model card."""
+    """Train image, text and motion-cue towers into OUT, with a model card."""
     from fusevad.bundled.model_card import model_card
     from fusevad.bundled.settings import EncoderDataSettings, EncoderTraining
     from fusevad.bundled.training import train_encoder as train_towers
@@ -118,9 +149,12 @@ def train_encoder(
     write_text(model_card(clips, training, report), out / "MODEL_CARD.md")
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad train-audio-tower --settings results/settings/NAME.json results/encoder",
+)
 def train_audio_tower(settings: Settings, out: Path, workers: Workers = 1) -> None:
-    """Bundled encoder: train the small audio tower into the folder OUT, with a model card."""
+    """Train the small audio tower into the folder OUT, with a model card."""
     from fusevad.bundled.audio_card import audio_card
     from fusevad.bundled.settings import AudioTraining
     from fusevad.bundled.sound import train_audio_tower as train_tower
@@ -131,7 +165,13 @@ def train_audio_tower(settings: Settings, out: Path, workers: Workers = 1) -> No
     write_text(audio_card(training, report), out / "AUDIO_MODEL_CARD.md")
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad align --manifest results/rendered/manifest.csv --rgb "
+    "results/rendered/embeddings/fusevad-small.stride-16/rgb/index.csv --cues "
+    "results/rendered/cues/paper/shard-0.h5 --settings results/settings/NAME.json "
+    "OUT.safetensors",
+)
 def align(
     manifest: Manifest,
     rgb: Rgb,
@@ -140,7 +180,7 @@ def align(
     out: Path,
     threads: Threads = 1,
 ) -> None:
-    """Embeddings: train a motion-cue tower on unlabelled training videos, written to OUT."""
+    """Train a motion-cue tower on unlabelled training videos, written to OUT."""
     from fusevad.embed.align import align as align_tower
     from fusevad.embed.settings import AlignSettings
 
@@ -149,7 +189,7 @@ def align(
         align_tower(manifest, rgb, cues, parsed, out, threads)
 
 
-@app.command()
+@verb(DATA, "fusevad convert-event-clip event-clip.safetensors --checkpoint event-clip.pt")
 def convert_event_clip(
     out: Path,
     model: Annotated[str, typer.Option(help="Architecture of open_clip.")] = "ViT-L-14",
@@ -158,7 +198,7 @@ def convert_event_clip(
     ] = None,
     settings: MaybeSettings = None,
 ) -> None:
-    """Embeddings: convert the published event-CLIP to safetensors of a motion-cue tower in OUT."""
+    """Convert the published event-CLIP to safetensors of a motion-cue tower in OUT."""
     from fusevad.encoders.event_clip import convert_event_clip as convert
     from fusevad.encoders.event_clip import download_event_clip
 
@@ -166,17 +206,21 @@ def convert_event_clip(
         convert(checkpoint or download_event_clip(model), model, out)
 
 
-@app.command()
+@verb(DATA, "fusevad convert-wav2clip wav2clip.safetensors --checkpoint wav2clip.pt")
 def convert_wav2clip(
     out: Path, checkpoint: Annotated[Path, typer.Option(help="The published checkpoint.")]
 ) -> None:
-    """Embeddings: convert the published Wav2CLIP to safetensors of an audio tower in OUT."""
+    """Convert the published Wav2CLIP to safetensors of an audio tower in OUT."""
     from fusevad.encoders.audio import convert_wav2clip as convert
 
     convert(checkpoint, out)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad import-features FOLDER --manifest results/rendered/manifest.csv --stream "
+    "rgb --settings results/settings/NAME.json --shards 8 OUT",
+)
 def import_features(
     folder: Path,
     manifest: Manifest,
@@ -185,7 +229,7 @@ def import_features(
     shards: Shards,
     out: Path,
 ) -> None:
-    """Embeddings: import features that somebody else extracted from FOLDER, in the same form."""
+    """Import features that somebody else extracted from FOLDER, in the same form."""
     from fusevad.embed.imported.run import import_features as import_stream
     from fusevad.embed.imported.settings import ImportSettings
 
@@ -194,7 +238,11 @@ def import_features(
         import_stream(parsed, folder, manifest, stream, out, shards)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad manifest-from-features FOLDER LABELS.csv INTERVALS.csv OUT --settings "
+    "results/settings/NAME.json",
+)
 def manifest_from_features(
     folder: Path,
     labels: Path,
@@ -203,7 +251,7 @@ def manifest_from_features(
     settings: Settings,
     on_bad_video: OnBadVideo = "stop",
 ) -> None:
-    """Data: write a manifest for features in FOLDER without their videos to OUT."""
+    """Write a manifest for features in FOLDER without their videos to OUT."""
     from fusevad.embed.imported.manifest import manifest_from_features as make
     from fusevad.embed.imported.settings import ImportSettings
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import app
+from fusevad.cli.app import RESULTS, verb
 from fusevad.cli.configured import ConfigFiles, Configured, ConfigValues, configuration
 
 Table = Annotated[str, typer.Argument(help="Its name or a file of it: table1, results/table8.tex.")]
@@ -15,7 +15,7 @@ Protocol = Annotated[
 ]
 
 
-@app.command(cls=Configured)
+@verb(RESULTS, "fusevad power table1", cls=Configured)
 def power(
     table: Table,
     margin: Annotated[
@@ -25,7 +25,7 @@ def power(
     configfile: ConfigFiles = None,
     config: ConfigValues = None,
 ) -> None:
-    """Numbers: which methods of TABLE the seeds tell apart, and how many seeds would decide."""
+    """Which methods of TABLE the seeds tell apart, and how many seeds would decide."""
     from fusevad.plan.jobs import Jobs
     from fusevad.report.named_tables import named_table
     from fusevad.report.power_lines import power_lines
@@ -35,7 +35,7 @@ def power(
         print(line)
 
 
-@app.command(cls=Configured)
+@verb(RESULTS, "fusevad why results/table1.tex student-t AUC", cls=Configured)
 def why(
     table: Table,
     method: Annotated[str, typer.Argument(help="Experiment or label of the row: student-t.")],
@@ -47,7 +47,7 @@ def why(
     configfile: ConfigFiles = None,
     config: ConfigValues = None,
 ) -> None:
-    """Numbers: the seeds behind a cell of TABLE, and for each where it comes from."""
+    """The seeds behind a cell of TABLE, and for each where it comes from."""
     from fusevad.plan.jobs import Jobs
     from fusevad.report.named_tables import named_table
     from fusevad.report.why import why_lines
@@ -57,7 +57,7 @@ def why(
         print(line)
 
 
-@app.command(cls=Configured)
+@verb(RESULTS, "fusevad artifact-check --configfile config/tiny.yaml", cls=Configured)
 def artifact_check(
     expected: Annotated[Path | None, typer.Option(help="The committed numbers.")] = None,
     write: Annotated[
@@ -66,7 +66,7 @@ def artifact_check(
     configfile: ConfigFiles = None,
     config: ConfigValues = None,
 ) -> None:
-    """Numbers: compare a finished Table 1 with committed numbers; PASS or FAIL for each."""
+    """Compare a finished Table 1 with committed numbers; PASS or FAIL for each."""
     from fusevad.report.artifact_check import EXPECTED, check_artifact, quantities, write_expected
 
     chosen, path = configuration(configfile, config), expected or EXPECTED

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fusevad.cli.app import (
+    STAGES,
     Cues,
     Intervals,
     Manifest,
@@ -14,8 +15,8 @@ from fusevad.cli.app import (
     StreamIndices,
     Threads,
     Workers,
-    app,
     stream_paths,
+    verb,
 )
 from fusevad.parsing import parse
 from fusevad.plan.records import recorded
@@ -32,7 +33,13 @@ MemoryMB = Annotated[
 ]
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad train --manifest results/rendered/manifest.csv --stream "
+    "rgb=results/rendered/embeddings/fusevad-small.stride-16/rgb/index.csv --stream "
+    "motion=results/rendered/embeddings/fusevad-small.stride-16/motion-T16-thr10/index.csv "
+    "--settings results/settings/NAME.json results/rendered/runs/student-t",
+)
 def train(
     manifest: Manifest,
     stream: StreamIndices,
@@ -63,7 +70,13 @@ def train(
         train_all(parsed, data, numbers, out, workers, memory_mb, seed_store)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad search --manifest results/rendered/manifest.csv --stream "
+    "rgb=results/rendered/embeddings/fusevad-small.stride-16/rgb/index.csv --stream "
+    "motion=results/rendered/embeddings/fusevad-small.stride-16/motion-T16-thr10/index.csv "
+    "--settings results/settings/NAME.json OUT.csv --seed-store results/rendered/seeds",
+)
 def search(
     manifest: Manifest,
     stream: StreamIndices,
@@ -87,7 +100,11 @@ def search(
         search_learning_rate(candidates, data, numbers, out, seed_store, workers, memory_mb)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad evaluate results/rendered/runs/student-t --manifest "
+    "results/rendered/manifest.csv --intervals results/rendered/intervals.csv",
+)
 def evaluate(
     run: Path,
     manifest: Manifest,
@@ -102,7 +119,12 @@ def evaluate(
         evaluate_run(run, manifest, intervals, main_metric)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad localise results/rendered/runs/student-t --manifest "
+    "results/rendered/manifest.csv --intervals results/rendered/intervals.csv "
+    "--settings results/settings/NAME.json",
+)
 def localise(run: Path, manifest: Manifest, intervals: Intervals, settings: Settings) -> None:
     """Events by class that a run finds, and the classes of videos, for methods that tell them."""
     from fusevad.evaluate.localise import localise as localise_run
@@ -113,7 +135,12 @@ def localise(run: Path, manifest: Manifest, intervals: Intervals, settings: Sett
         localise_run(run, manifest, intervals, parsed.normal_events)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad import-scores SCORES results/rendered/runs/theirs --manifest "
+    "results/rendered/manifest.csv --intervals results/rendered/intervals.csv "
+    "--settings results/settings/NAME.json",
+)
 def import_scores(
     scores: Path,
     out: Path,
@@ -131,7 +158,11 @@ def import_scores(
         judge(scores, manifest, intervals, parsed, main_metric, out)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad report table1 --settings results/settings/NAME.json results/table1.tex "
+    "results/table1.csv",
+)
 def report(
     kind: Annotated[str, typer.Argument(help="table1, ablation, claims, curves, ...")],
     settings: Settings,
@@ -144,7 +175,12 @@ def report(
         make_report(kind, job.settings, *out)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad films --manifest results/rendered/manifest.csv --cues "
+    "results/rendered/cues/paper/shard-0.h5 --settings results/settings/NAME.json "
+    "OUT.csv",
+)
 def films(
     manifest: Manifest, cues: Cues, settings: Settings, out: Path, workers: Workers = 1
 ) -> None:
@@ -156,7 +192,11 @@ def films(
         make_films(manifest, cues, parse(FilmSettings, job.settings, "films"), out, workers)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad explorer --settings results/settings/NAME.json results/explorer/index.html"
+    " results/explorer/data",
+)
 def explorer(
     settings: Settings,
     out: Annotated[tuple[Path, Path], typer.Argument(help="The page, and its folder beside it.")],
@@ -171,7 +211,14 @@ def explorer(
         parse(make_explorer, ArgsKwargs((), job.settings | outputs), "explorer")
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad study-masking results/rendered/runs/student-t --manifest "
+    "results/rendered/manifest.csv --intervals results/rendered/intervals.csv --stream "
+    "rgb=results/rendered/embeddings/fusevad-small.stride-16/rgb/index.csv --stream "
+    "motion=results/rendered/embeddings/fusevad-small.stride-16/motion-T16-thr10/index.csv "
+    "--settings results/settings/NAME.json OUT.csv OUT2.csv",
+)
 def study_masking(
     run: Path,
     manifest: Manifest,
@@ -181,7 +228,7 @@ def study_masking(
     out: Annotated[tuple[Path, Path], typer.Argument(help="Values, and values by dimension.")],
     workers: Workers = 1,
 ) -> None:
-    """Studies: score test videos with part of one stream's features masked (tables 11 to 14)."""
+    """Score test videos with part of one stream's features masked (tables 11 to 14)."""
     from fusevad.studies.masking import study_masking as study
     from fusevad.studies.settings import MaskingSettings
 
@@ -190,7 +237,15 @@ def study_masking(
         study(run, manifest, intervals, stream_paths(stream), parsed, *out, workers)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad study-noise results/rendered/runs/student-t --manifest "
+    "results/rendered/manifest.csv --intervals results/rendered/intervals.csv --stream "
+    "rgb=results/rendered/embeddings/fusevad-small.stride-16/rgb/index.csv --stream "
+    "motion=results/rendered/embeddings/fusevad-small.stride-16/motion-T16-thr10/index.csv "
+    "--cues results/rendered/cues/paper/shard-0.h5 --settings "
+    "results/settings/NAME.json OUT.csv",
+)
 def study_noise(
     run: Path,
     manifest: Manifest,
@@ -201,7 +256,7 @@ def study_noise(
     out: Path,
     workers: Workers = 1,
 ) -> None:
-    """Studies: score test videos with background activity in their motion cues (table 5)."""
+    """Score test videos with background activity in their motion cues (table 5)."""
     from fusevad.studies.noise import study_noise as study
     from fusevad.studies.settings import NoiseSettings
 
@@ -211,7 +266,14 @@ def study_noise(
         study(run, manifest, intervals, streams, cues, parsed, out, workers)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad study-alarms results/rendered/runs/student-t --manifest "
+    "results/rendered/manifest.csv --stream "
+    "rgb=results/rendered/embeddings/fusevad-small.stride-16/rgb/index.csv --stream "
+    "motion=results/rendered/embeddings/fusevad-small.stride-16/motion-T16-thr10/index.csv "
+    "--settings results/settings/NAME.json OUT.parquet",
+)
 def study_alarms(
     run: Path,
     manifest: Manifest,
@@ -220,7 +282,7 @@ def study_alarms(
     out: Path,
     workers: Workers = 1,
 ) -> None:
-    """Studies: score the normal training videos, for thresholds of alarms, into the table OUT."""
+    """Score the normal training videos, for thresholds of alarms, into the table OUT."""
     from fusevad.studies.alarms import score_normal_videos
     from fusevad.studies.settings import NormalScoresSettings
 
@@ -229,7 +291,14 @@ def study_alarms(
         score_normal_videos(run, manifest, stream_paths(stream), parsed, out, workers)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad study-locality results/rendered/runs/student-t --manifest "
+    "results/rendered/manifest.csv --intervals results/rendered/intervals.csv --stream "
+    "rgb=results/rendered/embeddings/fusevad-small.stride-16/rgb/index.csv --stream "
+    "motion=results/rendered/embeddings/fusevad-small.stride-16/motion-T16-thr10/index.csv "
+    "--settings results/settings/NAME.json OUT.csv",
+)
 def study_locality(
     run: Path,
     manifest: Manifest,
@@ -239,7 +308,7 @@ def study_locality(
     out: Path,
     workers: Workers = 1,
 ) -> None:
-    """Studies: how far evidence travels in a video, into the table OUT."""
+    """How far evidence travels in a video, into the table OUT."""
     from fusevad.studies.locality import study_locality as study
     from fusevad.studies.settings import LocalitySettings
 
@@ -248,7 +317,12 @@ def study_locality(
         study(run, manifest, intervals, stream_paths(stream), parsed, out, workers)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad study-attention --manifest results/rendered/manifest.csv --intervals "
+    "results/rendered/intervals.csv --cues results/rendered/cues/paper/shard-0.h5 "
+    "--settings results/settings/NAME.json OUT.csv OUT2.csv",
+)
 def study_attention(
     manifest: Manifest,
     intervals: Intervals,
@@ -257,7 +331,7 @@ def study_attention(
     out: Annotated[tuple[Path, Path], typer.Argument(help="Areas, and maps of examples.")],
     threads: Threads = 1,
 ) -> None:
-    """Studies: how much of frames and motion cues the encoders attend to (table 6, figure 4)."""
+    """How much of frames and motion cues the encoders attend to (table 6, figure 4)."""
     from fusevad.studies.attention import study_attention as study
     from fusevad.studies.settings import AttentionSettings
 
@@ -266,7 +340,14 @@ def study_attention(
         study(manifest, intervals, cues, parsed, *out, threads)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad study-equivalence results/rendered/runs/student-t --manifest "
+    "results/rendered/manifest.csv --intervals results/rendered/intervals.csv --stream "
+    "rgb=results/rendered/embeddings/fusevad-small.stride-16/rgb/index.csv --stream "
+    "motion=results/rendered/embeddings/fusevad-small.stride-16/motion-T16-thr10/index.csv "
+    "--settings results/settings/NAME.json OUT.csv",
+)
 def study_equivalence(
     run: Path,
     manifest: Manifest,
@@ -276,7 +357,7 @@ def study_equivalence(
     out: Path,
     workers: Workers = 1,
 ) -> None:
-    """Studies: compute with the parameters of a run as another method would."""
+    """Compute with the parameters of a run as another method would."""
     from fusevad.studies.equivalence import study_equivalence as study
     from fusevad.studies.settings import EquivalenceSettings
 
@@ -285,14 +366,20 @@ def study_equivalence(
         study(run, manifest, intervals, stream_paths(stream), parsed, out, workers)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad study-speed --manifest results/rendered/manifest.csv --stream "
+    "rgb=results/rendered/embeddings/fusevad-small.stride-16/rgb/index.csv --stream "
+    "motion=results/rendered/embeddings/fusevad-small.stride-16/motion-T16-thr10/index.csv "
+    "--settings results/settings/NAME.json OUT.csv",
+)
 def study_speed(
     manifest: Manifest,
     stream: StreamIndices,
     settings: Settings,
     out: Path,
 ) -> None:
-    """Studies: how fast detectors learn and score on this machine; streams by their own names."""
+    """How fast detectors learn and score on this machine; streams by their own names."""
     from fusevad.studies.settings import SpeedSettings
     from fusevad.studies.speed import study_speed as study
 
@@ -300,7 +387,14 @@ def study_speed(
         study(manifest, stream_paths(stream), parse(SpeedSettings, job.settings, "speed"), out)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad study-transfer --manifest results/rendered/manifest.csv --intervals "
+    "results/rendered/intervals.csv --stream "
+    "rgb=results/rendered/embeddings/fusevad-small.stride-16/rgb/index.csv --stream "
+    "motion=results/rendered/embeddings/fusevad-small.stride-16/motion-T16-thr10/index.csv "
+    "--settings results/settings/NAME.json OUT.csv",
+)
 def study_transfer(
     manifest: Manifest,
     intervals: Intervals,
@@ -309,7 +403,7 @@ def study_transfer(
     out: Path,
     workers: Workers = 1,
 ) -> None:
-    """Studies: test runs on other data sets on this one; streams by their own names."""
+    """Test runs on other data sets on this one; streams by their own names."""
     from fusevad.studies.settings import TransferSettings
     from fusevad.studies.transfer import study_transfer as study
 
@@ -318,7 +412,11 @@ def study_transfer(
         study(manifest, intervals, stream_paths(stream), parsed, out, workers)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad leaderboard results/methods.csv results/leaderboard.json --settings "
+    "results/settings/NAME.json",
+)
 def leaderboard(table: Path, out: Path, settings: Settings) -> None:
     """The table of all methods for machines, as docs/leaderboard.md describes it."""
     from fusevad.report.leaderboard import LeaderboardSettings, make_leaderboard
@@ -327,9 +425,12 @@ def leaderboard(table: Path, out: Path, settings: Settings) -> None:
         make_leaderboard(table, parse(LeaderboardSettings, job.settings, "leaderboard"), out)
 
 
-@app.command()
+@verb(
+    STAGES,
+    "fusevad study-leaks data/ucf-crime --settings results/settings/NAME.json OUT.csv",
+)
 def study_leaks(data: Path, settings: Settings, out: Path) -> None:
-    """Studies: list the released split's part of each video of the official split in DATA."""
+    """List the released split's part of each video of the official split in DATA."""
     from fusevad.data.recorded.leaks import study_leaks as study
     from fusevad.data.recorded.settings import RecordedSettings
 
@@ -337,7 +438,7 @@ def study_leaks(data: Path, settings: Settings, out: Path) -> None:
         study(data, parse(RecordedSettings, job.settings, "recorded"), out)
 
 
-@app.command()
+@verb(STAGES, "fusevad book results/all.pdf results/table1.tex")
 def book(
     out: Path,
     tables: list[Path],

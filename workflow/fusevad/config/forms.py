@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field
 from fusevad.config.paper import IEF_VAD, PAPER_DATASETS, PAPERS
 from fusevad.cues.settings import CueSettings, MotionCue
 from fusevad.data.fetch.settings import FetchSettings
+from fusevad.data.own.settings import OwnSettings
 from fusevad.data.recorded.settings import RecordedSettings
 from fusevad.data.render.settings import RenderSettings
 from fusevad.data.splice.settings import SpliceSettings
@@ -113,7 +114,8 @@ Names = Annotated[tuple[str, ...], _Once, _Some]
 # Generators of random numbers take 64 bits, and training makes a number an epoch of a seed's.
 _Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[tuple[_Seed, ...], _Once, _Some]
-Metrics = Annotated[tuple[Literal["AUC", "AP", "Ano-AUC", "Ano-AP"], ...], _Once, _Some]
+_Metric = Literal["Video-AUC", "AUC", "AP", "Ano-AUC", "Ano-AP"]
+Metrics = Annotated[tuple[_Metric, ...], _Once, _Some]
 Crops = Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], _Once, _Some]
 
 
@@ -321,6 +323,7 @@ class DatasetFile:
         render: settings of the renderer, for a synthetic data set.
         recorded: annotations and splits of real videos; needs `fetch`.
         splice: how short clips are joined into long videos; needs `fetch`.
+        own: the tables of your own videos.
         fetch: what is downloaded, and from where.
     """
 
@@ -336,16 +339,23 @@ class DatasetFile:
     render: RenderSettings | None = None
     recorded: RecordedSettings | None = None
     splice: SpliceSettings | None = None
+    own: OwnSettings | None = None
     fetch: FetchSettings | None = None
 
     def __post_init__(self) -> None:
-        named = [key for key in ("render", "recorded", "splice") if getattr(self, key) is not None]
+        known = ("render", "recorded", "splice", "own")
+        named = [key for key in known if getattr(self, key) is not None]
         if len(named) != 1:
             raise FusevadError(
-                f"{' and '.join(named) or 'none of render, recorded and splice'}: give exactly one"
-                " of render, recorded and splice as the source of the videos"
+                f"{' and '.join(named) or 'none of render, recorded, splice and own'}: give exactly"
+                " one of render, recorded, splice and own as the source of the videos"
             )
-        if (self.fetch is None) != (named == ["render"]):
+        if "Video-AUC" in self.metrics[1:]:
+            raise FusevadError(
+                "metrics: Video-AUC is for data sets without intervals, whose main metric it is;"
+                " put it first"
+            )
+        if (self.fetch is None) != (named[0] in ("render", "own")):
             raise FusevadError(
                 f"fetch: a {named[0]} data set "
                 + ("downloads nothing; remove it" if self.fetch else "needs it; say what to fetch")

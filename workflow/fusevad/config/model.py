@@ -11,11 +11,12 @@ from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.embed.streams.registry import is_made, kind_of
 from fusevad.embed.streams.settings import Given
 from fusevad.errors import FusevadError
+from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.models.registry import check_own, find, own, read_in_training
 from fusevad.models.settings import MethodSettings
 from fusevad.parsing import parse
 
-ORIGINS = ("render", "recorded", "splice")
+ORIGINS = ("render", "recorded", "splice", "own")
 
 
 def _kind(stream: str) -> str:
@@ -29,9 +30,9 @@ class Dataset:
     Attributes:
         source: data set whose folder of raw data and hyperparameters this one shares: itself,
             or the data set that it is `based_on`.
-        origin: where its videos come from: `render`, `recorded` or `splice`.
+        origin: where its videos come from: `render`, `recorded`, `splice` or `own`.
         settings: the section of that name.
-        fetch: what is downloaded; None for rendered videos.
+        fetch: what is downloaded; None for rendered videos and your own.
     """
 
     key: str
@@ -93,6 +94,11 @@ class Config:
     def every(self) -> dict[str, Dataset]:
         """All data sets with videos or embeddings: those of the tables, and normal footage."""
         return self.datasets | {each.key: each for each in self.footage.values()}
+
+    @property
+    def frame_level(self) -> bool:
+        """Whether the test videos of all data sets have intervals, so that frames are judged."""
+        return all(each.metrics[0] != VIDEO_AUC for each in self.datasets.values())
 
     @property
     def study_experiment(self) -> str:

@@ -201,8 +201,8 @@ def check_intervals(path: Path, intervals: Sequence[Interval], labels: Iterable[
     """Check intervals against the videos' labels.
 
     Raises:
-        FusevadError: an interval belongs to no anomalous test video or has another class, or an
-            anomalous test video has no interval.
+        FusevadError: an interval belongs to no anomalous test video or has another class, or some
+            anomalous test videos have intervals and one has none.
     """
     known = {label.name: label for label in labels}
     for interval in intervals:
@@ -220,7 +220,7 @@ def check_intervals(path: Path, intervals: Sequence[Interval], labels: Iterable[
                 f"({';'.join(label.classes)}); correct one of them"
             )
     covered = {interval.video for interval in intervals}
-    for label in known.values():
+    for label in known.values() if covered else ():
         if label.split == "test" and label.classes != (NORMAL,) and label.name not in covered:
             raise FusevadError(
                 f"{path}: no interval for the anomalous test video {label.name}; add at least one"

@@ -273,7 +273,12 @@ def _warn_of_undefined_metrics(
     throughout = all(frame_labels(video.frames, spans[video.name]).all() for video in shown)
     if not tests or (shown and not throughout):
         return
-    if not shown:
+    if not shown and any(video.anomalous for video in tests):
+        found = (
+            "no test video has an interval: metrics of frames are undefined, -- in tables; the data"
+            " set's main metric must be Video-AUC"
+        )
+    elif not shown:
         found = "no test video shows an anomaly: no metric is defined, no run can be evaluated"
     elif len(shown) == len(tests):
         found = "all test frames are anomalous: no metric is defined, no run can be evaluated"

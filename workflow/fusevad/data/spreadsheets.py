@@ -32,10 +32,13 @@ def list_text(content: bytes, errors: str = "strict") -> str:
     return content.decode(encoding, errors)
 
 
-def sheet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+def sheet_rows(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[int, list[str]]]:
     """Line number and the cells of `columns`, in this order, of every row that is not empty.
 
     Cells are stripped; a cell that its row lacks is empty. Names of columns may be in capitals.
+    Cells of `optional` columns follow, empty where the table has no such column.
 
     Raises:
         OSError: the file can't be read.
@@ -43,7 +46,7 @@ def sheet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[s
     """
     text = _table_text(path)
     separator = _separator(text, columns)
-    places: list[int] | None = None
+    places: list[int | None] | None = None
     width = 0
     try:
         table = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -53,12 +56,15 @@ def sheet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[s
                 continue
             if places is None:
                 names, width = [cell.casefold() for cell in cells], len(cells)
-                places = [names.index(column) for column in columns]
+                places = [
+                    names.index(column) if column in names else None
+                    for column in (*columns, *optional)
+                ]
                 continue
             if any(cells[width:]):
                 raise ValueError(f"line {table.line_num} has more cells than there are columns")
             cells += [""] * (width - len(cells))
-            yield table.line_num, [cells[place] for place in places]
+            yield table.line_num, ["" if place is None else cells[place] for place in places]
     except csv.Error as error:
         raise ValueError(f"after line {table.line_num}: {error}") from error
 

@@ -7,12 +7,8 @@ from pathlib import Path
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited
+from fusevad.video.settings import VIDEO_SUFFIXES
 
-# Suffixes of the containers that are read; other files of a folder are left out.
-_VIDEOS = (
-    ".3gp", ".asf", ".avi", ".dav", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
-    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
-)  # fmt: skip
 _LISTS = (".txt", ".list")
 
 
@@ -52,7 +48,7 @@ def _of_word(word: str) -> Iterator[tuple[str, Path]]:
     path = Path(word)
     if path.is_dir():
         for each in sorted(path.rglob("*")):
-            if each.suffix.lower() in _VIDEOS and each.is_file() and _shown(each, path):
+            if each.suffix.lower() in VIDEO_SUFFIXES and each.is_file() and _shown(each, path):
                 yield "-".join(each.relative_to(path).parts), each
     elif path.suffix.lower() in _LISTS and path.is_file():
         for line in _lines(path):

@@ -13,11 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from fusevad.config.protocols import PROTOCOLS
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.errors import FusevadError
 from fusevad.evaluate.history import COLUMNS, EpochRecord, best_epoch
 from fusevad.evaluate.metrics import LabelledTest
+from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.files import atomic_path, read_csv, write_csv
 from fusevad.video.decode import SEGMENT_FRAMES
 
@@ -30,12 +30,15 @@ def evaluate(run: Path, manifest: Path, intervals: Path, main_metric: str) -> No
         manifest: `manifest.csv` of the data set.
         intervals: its `intervals.csv`.
         main_metric: metric by which `oracle` chooses: the data set's first (AP on XD-Violence).
+            `Video-AUC` is of held-out training videos: then there is no `oracle`, and frames need
+            no ground truth.
 
     Raises:
         FusevadError: a file is missing or wrong, or the test split does not define `main_metric`.
     """
     test = LabelledTest(read_test_videos(manifest, intervals))
-    check_defined(test, main_metric, manifest)
+    if main_metric != VIDEO_AUC:
+        check_defined(test, main_metric, manifest)
     history = read_csv(run / "history.csv", ["seed", "epoch", "validation_auc", "validation_loss"])
     columns, by_epoch = _read_scores(run / "epoch-scores.safetensors", len(test.segments.video))
     seeds, classes, scores = [], [], []
@@ -45,14 +48,17 @@ def evaluate(run: Path, manifest: Path, intervals: Path, main_metric: str) -> No
         for protocol, epoch in _chosen_epochs(history_of_seed, epochs, test, main_metric).items():
             key = {"seed": seed, "protocol": protocol}
             values = epochs[epoch][:, 0]
-            for metric, value in test.metrics(values).items():
+            held_out = history_of_seed[epoch].validation_auc
+            own = {VIDEO_AUC: held_out} if main_metric == VIDEO_AUC else {}
+            for metric, value in (own | test.metrics(values)).items():
                 seeds.append(key | {"epoch": epoch, "metric": metric, "value": value})
             for name, metrics in test.class_metrics(values).items():
                 classes += [
                     key | {"class": name, "metric": m, "value": v} for m, v in metrics.items()
                 ]
             scores.append(score_rows(test.videos, columns, epochs[epoch], key))
-    write_run(run, pd.DataFrame(seeds), pd.DataFrame(classes), scores)
+    by_class = pd.DataFrame(classes, columns=["seed", "protocol", "class", "metric", "value"])
+    write_run(run, pd.DataFrame(seeds), by_class, scores)
 
 
 def check_defined(test: LabelledTest, main_metric: str, manifest: Path) -> None:
@@ -117,13 +123,15 @@ def _chosen_epochs(
     test: LabelledTest,
     main_metric: str,
 ) -> dict[str, int]:
+    chosen = {"last": len(epochs) - 1, "validation": best_epoch(history)}
+    if main_metric == VIDEO_AUC:
+        return chosen
     on_test = {
         record.epoch: test.metric(main_metric, epochs[record.epoch][:, 0])
         for record in history
         if not record.warm_up
     }
-    best_on_test = max(on_test, key=lambda epoch: on_test[epoch])
-    return dict(zip(PROTOCOLS, (len(epochs) - 1, best_epoch(history), best_on_test), strict=True))
+    return chosen | {"oracle": max(on_test, key=lambda epoch: on_test[epoch])}
 
 
 def score_rows(

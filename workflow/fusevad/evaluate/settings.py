@@ -7,6 +7,10 @@ from pydantic import Field
 
 from fusevad.parsing import FORBID
 
+# How well the training videos that a seed held out are ranked, by their labels: the main metric of
+# data sets whose test videos have no intervals.
+VIDEO_AUC = "Video-AUC"
+
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 

@@ -53,10 +53,16 @@ def timed_videos(
         split: of the videos; None for all of them.
 
     Raises:
-        FusevadError: the manifest has no frame rates, as one that was made from features.
+        FusevadError: the manifest has no frame rates, as one that was made from features, or
+            anomalous test videos have no intervals.
     """
     videos = read_manifest(manifest)
     anomalies = read_anomalies(intervals, videos) if intervals else {}
+    if intervals and not anomalies and any(v.anomalous and v.split == "test" for v in videos):
+        raise FusevadError(
+            f"{intervals}: no intervals of the anomalous test videos, so no alarm can be judged;"
+            " add intervals"
+        )
     found = []
     for video in videos:
         if split not in (None, video.split):

@@ -31,15 +31,19 @@ class DataJobs:
         """Data sets of normal footage."""
         return [each.key for each in self.config.footage.values()]
 
-    @staticmethod
-    def source_tables(dataset: str) -> dict[str, str]:
-        """Labels and intervals, as the data set's publisher gives them or as rendered."""
+    def source_tables(self, dataset: str) -> dict[str, str]:
+        """Labels and intervals, as the data set's publisher gives them, as rendered, or yours."""
+        chosen = self.config.every[dataset]
+        if chosen.origin == "own":
+            return dict(chosen.settings)
         folder = f"results/{dataset}/source"
         return {name: f"{folder}/{name}.csv" for name in ("labels", "intervals")}
 
     def makes_videos(self, dataset: str) -> bool:
         """Whether a job makes a data set's videos; else they are the user's, or there are none."""
         chosen = self.config.every[dataset]
+        if chosen.origin == "own":
+            return False
         if chosen.origin != "recorded":
             return True
         layout = parse(LayoutSettings, chosen.settings["layout"], f"{dataset}: layout")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fusevad.config.paper import PAPER_DATASETS, PAPERS
+from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.plan.run_jobs import RunJobs
 
 # The paper's numbers by class.
@@ -190,4 +191,5 @@ class Jobs(RunJobs):
         crops: dict[str, Any] = {"crops": len(held), "scored_crops": sorted(scored)}
         if key in self.config.features:
             crops["features"] = self.config.features[key]["layout"]
-        return kept | files | crops | {"class_metric": dataset.metrics[0]}
+        class_metric = "AUC" if dataset.metrics[0] == VIDEO_AUC else dataset.metrics[0]
+        return kept | files | crops | {"class_metric": class_metric}

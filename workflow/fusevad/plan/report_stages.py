@@ -84,13 +84,14 @@ def _main_tables(jobs: Jobs) -> Iterator[Job]:
         "published": PUBLISHED_TABLE1,
     }
     yield table(jobs, "table1", "table1", jobs.table1(PUBLISHED_TABLE1), reads)
-    reads = {
-        "runs": jobs.run_files(rows, "classes.csv"),
-        **truth_of(jobs),
-        "skipped": skipped,
-        "published": PUBLISHED_CLASSES,
-    }
-    yield table(jobs, "classes", "classes", jobs.report(rows, PUBLISHED_CLASSES), reads)
+    if jobs.config.frame_level:
+        reads = {
+            "runs": jobs.run_files(rows, "classes.csv"),
+            **truth_of(jobs),
+            "skipped": skipped,
+            "published": PUBLISHED_CLASSES,
+        }
+        yield table(jobs, "classes", "classes", jobs.report(rows, PUBLISHED_CLASSES), reads)
     outputs = tuple(jobs.made(name) for name in ("metrics.json", "metrics.csv", "numbers.tex"))
     yield report("metrics", "metrics", jobs.report(rows), {"runs": seeds}, outputs, "metrics")
 
@@ -103,10 +104,11 @@ def _ablations(jobs: Jobs) -> Iterator[Job]:
 
 def _figures(jobs: Jobs) -> Iterator[Job]:
     radar, rows = jobs.config.radar, jobs.config.table1
-    runs: dict[str, Files] = {"runs": jobs.run_files(radar, "classes.csv")}
-    yield figure(jobs, "figure2", "radar", jobs.report(radar), runs)
-    scores: dict[str, Files] = {"runs": jobs.run_files(rows, "scores.parquet"), **truth_of(jobs)}
-    yield figure(jobs, "curves", "curves", jobs.report(rows), scores)
+    if jobs.config.frame_level:
+        runs: dict[str, Files] = {"runs": jobs.run_files(radar, "classes.csv")}
+        yield figure(jobs, "figure2", "radar", jobs.report(radar), runs)
+        scores: dict[str, Files] = {"runs": jobs.run_files(rows, "scores.parquet")}
+        yield figure(jobs, "curves", "curves", jobs.report(rows), scores | truth_of(jobs))
     seeds = jobs.run_files((*rows, *jobs.config.table1_ours), "seeds.csv")
     yield figure(jobs, "table1-seeds", "seeds", jobs.table1_seeds(), {"runs": seeds})
     name = jobs.config.timelines

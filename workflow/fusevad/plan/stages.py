@@ -62,7 +62,8 @@ def _data(jobs: Jobs) -> Iterator[Job]:
         outputs = (f"results/fetched/{source}.json",)
         yield Job(f"fetch/{source}", "fetch", jobs.fetch(source), {}, outputs)
     for key, dataset in jobs.config.every.items():
-        yield _source(jobs, key, dataset)
+        if dataset.origin != "own":
+            yield _source(jobs, key, dataset)
         yield _manifest(jobs, key)
     if "rendered" in jobs.config.datasets:
         picture = (jobs.made("figures/rendered.png"),)

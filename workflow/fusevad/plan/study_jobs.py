@@ -88,9 +88,10 @@ class StudyJobs(AlarmJobs):
         return found
 
     def makes_table(self, table: str) -> bool:
-        """Whether all data sets of a study's table have the streams of its rows."""
+        """Whether all data sets of a study's table have the streams of its rows, and intervals."""
         names = self.jobs.config.study_tables[table].get("experiments", ())
-        return self.jobs.has_streams(self.table_datasets(table), names)
+        has_streams = self.jobs.has_streams(self.table_datasets(table), names)
+        return has_streams and self.jobs.config.frame_level
 
     @property
     def documents(self) -> dict[str, list[str]]:

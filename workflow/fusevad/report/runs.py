@@ -13,6 +13,7 @@ from fusevad.embed.index import videos_without
 from fusevad.embed.streams.registry import stream_title
 from fusevad.errors import FusevadError
 from fusevad.evaluate.score_table import read_score_table
+from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.files import read_csv
 
 _IMPORTED_NOTE = (
@@ -230,11 +231,13 @@ def undefined_notes(datasets: Sequence[TableDataset], values: pd.DataFrame) -> l
     for dataset in datasets:
         found = set(values.loc[values["dataset"] == dataset.key, "metric"])
         missing = [metric for metric in dataset.metrics if found and metric not in found]
+        why = (
+            "no interval says which frames of the test videos show an anomaly"
+            if dataset.metrics[0] == VIDEO_AUC
+            else "the test videos with an anomaly show it throughout and have no normal frame"
+        )
         if missing:
-            notes.append(
-                f"{dataset.title}: {', '.join(missing)} undefined (–), as the test videos with "
-                "an anomaly show it throughout and have no normal frame."
-            )
+            notes.append(f"{dataset.title}: {', '.join(missing)} undefined (–), as {why}.")
     return notes
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_measurements
 from fusevad.report.statistics import interquartile_mean
 from fusevad.report.style import PAGE, block_titles, figure_style, line_styles, save_figure
@@ -59,7 +60,8 @@ def make_seeds_figure(
             own = values[(values["dataset"] == dataset.key) & (values["metric"] == metric)]
             _draw_panel(axis, shown[dataset.key], len(experiments), own)
             axis.set_title(title, loc="left")
-            axis.set_xlabel(f"{metric} on the test videos, %")
+            judged = "held-out training" if metric == VIDEO_AUC else "test"
+            axis.set_xlabel(f"{metric} on the {judged} videos, %")
         figure.legend(handles=_legend(), loc="outside lower center", ncols=4)
         save_figure(figure, out_pdf, out_png, caption)
 

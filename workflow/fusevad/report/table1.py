@@ -8,6 +8,7 @@ import pandas as pd
 from fusevad.config.paper import PAPER_DATASETS
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.errors import FusevadError
+from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.files import write_csv
 from fusevad.report import sheet
 from fusevad.report.middles import Middles, interquartile_means
@@ -127,8 +128,19 @@ def _caption(datasets: Sequence[TableDataset], protocol: str, seeds: int) -> str
     return (
         f"Frame-level detection on {titles}, in percent: mean ± standard deviation of {seeds} "
         f"seeds. AUC and AP pool the frames of all test videos, Ano-AUC and Ano-AP the "
-        f"frames of the anomalous test videos only. Protocol: {protocol}, {PROTOCOLS[protocol]}. "
-        f"{STATISTICS}"
+        f"frames of the anomalous test videos only. {_held_out(datasets)}Protocol: {protocol}, "
+        f"{PROTOCOLS[protocol]}. {STATISTICS}"
+    )
+
+
+def _held_out(datasets: Sequence[TableDataset]) -> str:
+    """What Video-AUC is, if a data set has it."""
+    if all(dataset.metrics[0] != VIDEO_AUC for dataset in datasets):
+        return ""
+    return (
+        "Video-AUC ranks whole training videos, which a seed held out of its training, by their "
+        "labels: cross-validation over the seeds. Under validation the same videos chose the "
+        "epoch, which makes it too high; under last nothing was chosen. "
     )
 
 

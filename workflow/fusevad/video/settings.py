@@ -4,3 +4,8 @@ SEGMENT_FRAMES = 16
 CROP_COUNT = 10
 # Frames per second: the fastest of phones record 960, and cameras for slow motion 1,000.
 HIGHEST_RATE = 1000
+# Suffixes of the containers that are read; other files of a folder are left out.
+VIDEO_SUFFIXES = (
+    ".3gp", ".asf", ".avi", ".dav", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
+)  # fmt: skip

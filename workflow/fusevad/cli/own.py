@@ -1,0 +1,35 @@
+"""Verbs for people's own training data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fusevad.cli.app import OWN, Workers, verb
+from fusevad.cli.data import CONFIG
+
+
+@verb(OWN, "fusevad init-dataset my_videos/ --name shop")
+def init_dataset(
+    place: Annotated[
+        Path,
+        typer.Argument(help="Folder with normal/ and anomalous/CLASS/, or a CSV of video, label."),
+    ],
+    name: Annotated[str, typer.Option(help="Of the data set, such as shop.")],
+    intervals: Annotated[
+        Path | None, typer.Option(help="CSV of video, class, start, end in frames.")
+    ] = None,
+    workers: Workers = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of that name.")] = False,
+) -> None:
+    """Configure a data set of them to train on, split by camera."""
+    from fusevad.data.own.dataset import init_dataset as configure
+    from fusevad.data.own.summary import summary
+
+    made = configure(place, name, CONFIG, intervals, workers, force)
+    for line in summary(made):
+        print(line)
+    print(f"wrote {made.configuration}, {made.labels} (edit the split there), and their neighbours")
+    print(
+        f"next: snakemake --cores all results/{name}/table1.tex --configfile {made.configuration}"
+    )

@@ -1,0 +1,1 @@
+"""People's own training data: from a folder or a table of labels to a configured data set."""

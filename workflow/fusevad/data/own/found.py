@@ -1,0 +1,164 @@
+"""The labelled videos of a folder tree, or of a table of labels."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from fusevad.data.label_tables import NORMAL, SPLITS, checked_classes
+from fusevad.data.names import listed_name
+from fusevad.data.spreadsheets import sheet_rows
+from fusevad.errors import FusevadError
+from fusevad.video.settings import VIDEO_SUFFIXES
+
+ANOMALOUS, ANOMALY = "anomalous", "anomaly"  # the folder, and the class of videos right in it
+_NUMBERED = re.compile(r"(?:[_\-. ()]+\d+)+[). ]*$")
+_COLUMNS, _OPTIONAL = ("video", "label"), ("split", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A labelled video.
+
+    Attributes:
+        name: its path within the folder, with _ in place of /, without suffix.
+        classes: only `normal`, or the names of anomaly classes.
+        source: the camera or film that it comes from.
+        split: `train` or `test`, if the table says so.
+    """
+
+    name: str
+    path: Path
+    classes: tuple[str, ...]
+    source: str
+    split: str | None = None
+
+    @property
+    def anomalous(self) -> bool:
+        """Whether it shows an anomaly of any class."""
+        return self.classes != (NORMAL,)
+
+
+def find_labelled(place: Path) -> list[Found]:
+    """The videos of a folder `normal/`, `anomalous/CLASS/`, or of a CSV, sorted by name.
+
+    Raises:
+        FusevadError: one line: there is no such place, it has no videos, a class has none, all are
+            normal or all anomalous, or two videos have one name.
+    """
+    if place.is_dir():
+        found = list(_of_folder(place))
+    elif place.is_file():
+        found = list(_of_table(place))
+    else:
+        raise FusevadError(
+            f"{place}: no such folder or table; name a folder with {NORMAL}/ and {ANOMALOUS}/, or"
+            " a CSV of video and label"
+        )
+    for label, missing in ((NORMAL, False), (ANOMALOUS, True)):
+        if not any(video.anomalous is missing for video in found):
+            raise FusevadError(
+                f"{place}: no {label} videos; a detector learns from normal and anomalous ones,"
+                f" so add {label} videos"
+            )
+    _check_names(place, found)
+    return sorted(found, key=lambda video: video.name)
+
+
+def source_of(parts: Sequence[str], stem: str) -> str:
+    """The camera or film of a video: its folder below the class, or else its name.
+
+    Args:
+        parts: folders below the class.
+        stem: file name without suffix; numbers at its end, after a separator, are left out.
+
+    >>> source_of((), "front-door_2024-05-01"), source_of(("cam1", "May"), "001")
+    ('front-door', 'cam1/May')
+    """
+    return "/".join(parts) or _NUMBERED.sub("", stem) or stem
+
+
+def _of_folder(folder: Path) -> Iterator[Found]:
+    for top in (NORMAL, ANOMALOUS):
+        if not (folder / top).is_dir():
+            raise FusevadError(
+                f"{folder}: no folder {top}/ in it; put videos into {NORMAL}/ and into"
+                f" {ANOMALOUS}/CLASS/, or give a table of labels"
+            )
+    yield from (_in_folder(folder, path, (NORMAL,), 1) for path in _videos(folder / NORMAL))
+    for path in _videos(folder / ANOMALOUS, deep=False):
+        yield _in_folder(folder, path, (ANOMALY,), 1)
+    for inner in sorted(each for each in (folder / ANOMALOUS).iterdir() if _is_class(each)):
+        videos = list(_videos(inner))
+        if not videos:
+            raise FusevadError(f"{inner}: no videos of this class; add some, or remove the folder")
+        if inner.name == NORMAL:
+            raise FusevadError(f"{inner}: an anomaly class can't be called {NORMAL}; rename it")
+        yield from (_in_folder(folder, path, (inner.name,), 2) for path in videos)
+
+
+def _is_class(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
+
+
+def _videos(folder: Path, deep: bool = True) -> Iterator[Path]:
+    """Files with the suffix of a video, in order; hidden ones may be copies half done."""
+    for path in sorted(folder.rglob("*") if deep else folder.iterdir()):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file() and not hidden:
+            yield path
+
+
+def _in_folder(folder: Path, path: Path, classes: tuple[str, ...], depth: int) -> Found:
+    """A video `depth` folders below `folder`, or deeper."""
+    inside = path.relative_to(folder)
+    name = _name(inside.as_posix())
+    # Its class is checked as in any table of labels.
+    checked_classes(str(path), name, "train", ";".join(classes), str(path))
+    return Found(name, path, classes, source_of(inside.parts[depth:-1], path.stem))
+
+
+def _of_table(table: Path) -> Iterator[Found]:
+    try:
+        for line, cells in sheet_rows(table, _COLUMNS, _OPTIONAL):
+            yield _row(table, line, *cells)
+    except (OSError, ValueError) as error:
+        raise FusevadError(
+            f"{table}: not a table of video, label and, if you like, split and source ({error})"
+        ) from error
+
+
+def _row(table: Path, line: int, video: str, label: str, split: str, source: str) -> Found:
+    where = f"{table}: line {line}"
+    if not (video and label):
+        raise FusevadError(f"{where}: an empty cell; fill in video and label")
+    if split and split not in SPLITS:
+        raise FusevadError(f"{where}: the unknown split {split!r}; use train or test, or nothing")
+    path = table.parent / video
+    if not path.is_file():
+        raise FusevadError(f"{where}: {path}: no such file; correct its path")
+    inside = PurePosixPath(video)
+    parts = () if inside.is_absolute() or ".." in inside.parts else inside.parts[:-1]
+    name = _name("/".join((*parts, inside.name)))
+    classes = checked_classes(where, name, split or "train", label, video)
+    return Found(name, path, classes, source or source_of(parts, path.stem), split or None)
+
+
+def _name(path: str) -> str:
+    return listed_name(str(PurePosixPath(path).with_suffix("")))
+
+
+def _check_names(place: Path, found: Sequence[Found]) -> None:
+    """Raise `FusevadError` if two videos have one name, or some but not all have a split."""
+    named: dict[str, Path] = {}
+    for video in found:
+        other = named.setdefault(video.name, video.path)
+        if other is not video.path:
+            raise FusevadError(
+                f"{video.path}: both this and {other} would be video {video.name}; rename one"
+            )
+    unsplit = [video.name for video in found if video.split is None]
+    if 0 < len(unsplit) < len(found):
+        raise FusevadError(
+            f"{place}: video {unsplit[0]} has no split, but others have; fill in all or none"
+        )
