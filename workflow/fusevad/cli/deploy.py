@@ -102,7 +102,7 @@ def export_onnx(
     out: Annotated[Path, typer.Option(help="Folder of the .onnx files.")],
     trust: Trust = None,
 ) -> None:
-    """write detector and encoders for onnxruntime, compared with torch."""
+    """Write detector and encoders for onnxruntime, compared with torch."""
     from fusevad.deploy.detector import Detector
     from fusevad.deploy.onnx import export_onnx as export
 
