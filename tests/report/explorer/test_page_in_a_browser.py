@@ -24,6 +24,8 @@ from fusevad.report.explorer.page import write_page
 from fusevad.report.scored_videos import test_videos as read_truth
 from tests.report.explorer.conftest import RULES
 
+pytestmark = pytest.mark.slow
+
 _LOADED = "() => document.querySelector('video').readyState >= 2"
 _COUNTS = re.compile(r"(\d+) of (\d+) events found.*?([\d.]+) false alarms an hour \((\d+) in")
 
