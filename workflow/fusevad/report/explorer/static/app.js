@@ -32,7 +32,6 @@ var Explorer = window.Explorer || {};
     viewer = Explorer.viewer = new Explorer.Viewer(index.rules, writeAddress);
     curve = new Explorer.Curve(element("curve").querySelector("svg"));
     fill("dataset", index.datasets.map((each) => [each.key, each.title]));
-    element("dataset").parentElement.hidden = index.datasets.length < 2;
     listen();
     describeRules();
   }
@@ -102,7 +101,7 @@ var Explorer = window.Explorer || {};
     fill("method", methods, method.key);
     fill("other", [["", "nothing"], ...methods.filter(([name]) => name !== method.key)], shown[1] ? shown[1].method.key : "");
     fill("seed", [[MEAN, `mean of ${count}`], ...method.seeds.map((each) => [String(each), String(each)])], seed);
-    element("method").parentElement.hidden = element("other").parentElement.hidden = methods.length < 2;
+    element("other").parentElement.hidden = methods.length < 2;
     element("seed").parentElement.hidden = count < 2;
   }
 
@@ -135,7 +134,7 @@ var Explorer = window.Explorer || {};
       showCounts();
       curve.mark(shown.map(({ total }) => Explorer.rates(total)));
     }
-    viewer.showThreshold(state.threshold);
+    viewer.showThreshold(dataset.timed ? state.threshold : null);
     writeAddress();
   }
 

@@ -87,7 +87,7 @@ var Explorer = window.Explorer || {};
       this.weights.draw(this.video, this.dataset.timed, lines, Explorer.weightRange(weights), false);
     }
 
-    /** Mark the threshold and the events at it. */
+    /** Mark the threshold, unless it is null, and the events at it. */
     showThreshold(threshold) {
       this.scores.setThreshold(threshold);
       if (this.video && this.shown === this.state.shown) this.showEvents();
