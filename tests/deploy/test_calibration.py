@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from fusevad.cli import app
 from fusevad.deploy.calibration import calibrate_model
 from fusevad.deploy.detector import Detector
 from fusevad.errors import FusevadError
@@ -53,6 +55,17 @@ def test_too_little_video_is_refused_with_what_is_lacking_and_kept_for_more(
     monkeypatch.setattr(Detector, "scored", None)
     # Enough for so many, and the scores are there already.
     assert calibrate_model(made_up.file, camera, 1500.0, out, workers=1).certified
+
+
+def test_the_command_says_what_vouches_for_the_threshold(made_up, camera, tmp_path):
+    words = ["calibrate", "--model", str(made_up.file), "--normal", str(tmp_path / "camera")]
+    out = ["-o", str(tmp_path / "new.fusevad")]
+    result = CliRunner().invoke(app, [*words, "--alarms-per-hour", "1500", *out])
+    assert result.exit_code == 0
+    assert "certified for 1500 false alarms an hour" in result.output
+    assert "in 0.0056 h (2 own videos, camera), so at most" in result.output
+    refused = CliRunner().invoke(app, [*words, "--alarms-per-hour", "0"])
+    assert "give a number above 0" in str(refused.exception)
 
 
 def test_a_video_that_cannot_be_read_counts_no_hours(made_up, camera, tmp_path, capsys):

@@ -16,10 +16,12 @@ from fusevad.deploy.archive import write_archive
 from fusevad.deploy.contents import ABOUT, EncoderFile
 from fusevad.embed.embedder import load_embedder
 from fusevad.errors import FusevadError
-from fusevad.evaluate.scoring import load_detector
+from fusevad.evaluate.scoring import About, load_detector, read_about, save_weights
+from fusevad.models.base import build
 from fusevad.video.crops import crop_images
 from fusevad.video.decode import read_frames
 from tests.made_up_bundles import members_of
+from tests.made_up_training import small
 from tests.made_up_videos import write_stamped, write_video
 
 
@@ -154,6 +156,19 @@ def test_facts_that_do_not_fit_are_one_line(made_up, tmp_path, change, said):
     with pytest.raises(FusevadError, match=said) as caught:
         Detector.load(file)
     assert "\n" not in str(caught.value) and str(file) in str(caught.value)
+
+
+def test_a_crop_that_no_stream_has_is_one_line(made_up, tmp_path):
+    settings = small("student-t", test_crops=[2], max_segments=4)
+    widths = read_about(made_up.weights[0]).widths
+    weights = []
+    for seed in (0, 1):
+        model = build("student-t", settings.model, widths)
+        weights.append(tmp_path / f"{seed}.safetensors")
+        save_weights(model.state_dict(), About(settings, widths), "cpu", weights[-1])
+    write_archive(members_of(made_up.about, weights), tmp_path / "a.fusevad")
+    with pytest.raises(FusevadError, match="no crop 2 to score"):
+        Detector.load(tmp_path / "a.fusevad")
 
 
 def test_nothing_of_a_bundle_stays_behind(made_up, tmp_path, monkeypatch):

@@ -97,6 +97,6 @@ def test_scores_of_no_normal_video_are_one_line(settings):
 def test_the_card_says_who_vouches_and_what_was_measured(made_up):
     card = model_card(made_up.about)
     assert "AUC: 80.0 ± 1.0 %" in card
-    assert "certified for 1 false alarms an hour: 0.5000; 0 alarms in 4 h (made up)" in card
+    assert "certified for 1 false alarm an hour: 0.5000; 0 alarms in 4 h (made up)" in card
     assert "at most 0.75 an hour" in card
     assert "not enclosed" not in card

@@ -49,7 +49,7 @@ def test_the_command_alone_makes_the_same_bytes(project):
     command = ("fusevad", "bundle", str(RUN), "-o", "again.fusevad", *TINY)
     printed = run(project, *command).stdout
     assert (project / "again.fusevad").read_bytes() == (project / BUNDLE).read_bytes()
-    assert "only estimated for 1 false alarms an hour" in printed
+    assert "only estimated for 1 false alarm an hour" in printed
 
 
 def test_a_bundle_moves_to_a_place_without_the_project(project, tmp_path):

@@ -43,7 +43,7 @@ def calibrate_model(
     with unpacked(model) as folder:
         about = read_about(folder, model)
     scores = progress_folder(out or model, {"calibrated": sha256(model)})
-    task = Task(model, scores, rate=None, film=False, alone=False)
+    task = Task(model, scores, rate=None, film=False, alone=min(workers, len(videos)) == 1)
     outcomes = score_videos(videos, task, workers)
     normal = list(_tracks(outcomes, scores))
     if not normal:

@@ -52,7 +52,8 @@ def threshold_line(threshold: Threshold) -> str:
     """A threshold and who vouches for it, for readers."""
     kind = "certified for" if threshold.certified else "only estimated for"
     seen = f"{threshold.alarms} alarms in {threshold.hours:.2g} h ({threshold.footage})"
+    alarms = "false alarm" if threshold.rate == 1 else "false alarms"
     return (
-        f"{kind} {threshold.rate:g} false alarms an hour: {threshold.threshold:.4f}; {seen}, so at"
+        f"{kind} {threshold.rate:g} {alarms} an hour: {threshold.threshold:.4f}; {seen}, so at"
         f" most {threshold.bound:.3g} an hour"
     )

@@ -85,9 +85,18 @@ class StreamEmbedder:
         return embed_video(video, self.settings.stream, chunks, self.embedder, bar)
 
     def with_crops(self, places: Sequence[int]) -> "StreamEmbedder":
-        """The stream with only the crops at some places, if it has several."""
+        """The stream with only the crops at some places, ascending, if it has several.
+
+        Raises:
+            FusevadError: it has not so many.
+        """
         if not isinstance(self.settings, EmbedSettings) or len(self.settings.crops) == 1:
             return self
+        if places[-1] >= len(self.settings.crops):
+            raise FusevadError(
+                f"stream {self.settings.stream}: no crop {places[-1]} to score; make the bundle"
+                " again"
+            )
         encoder = self.embedder.encoder
         if isinstance(encoder, BatchedTower) and encoder.device.type == "cpu":
             # On CPUs, products of 15 rows and of 16 round differently: batches are as large as

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from fusevad.deploy.detector import Detector, StreamEmbedder
+from fusevad.embed.store import default_device
 from fusevad.embed.streams.registry import kind_of
 from fusevad.encoders.clip import BatchedTower, Tower
 from fusevad.errors import FusevadError
@@ -83,7 +84,7 @@ def export_onnx(detector: Detector, out: Path) -> dict[str, float]:
     Raises:
         FusevadError: the extra is not installed, or a network computes something else.
     """
-    _check_installed()
+    _check_ready()
     out.mkdir(parents=True, exist_ok=True)
     networks = {DETECTOR: _detector_network(detector)}
     for role, stream in detector.streams.items():
@@ -92,14 +93,15 @@ def export_onnx(detector: Detector, out: Path) -> dict[str, float]:
     return {name: _export(network, out / name) for name, network in networks.items()}
 
 
-def _check_installed() -> None:
+def _check_ready() -> None:
     try:
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise FusevadError(
-            f"export-onnx needs more ({error}); run: make env EXTRAS=onnx"
-        ) from error
+        raise FusevadError(f"packages are missing ({error}); run: make env EXTRAS=onnx") from error
+    if default_device().type != "cpu":
+        # There the encoders' weights have 16 bits, and differ from those of a CPU by more.
+        raise FusevadError("export-onnx: needs a CPU; set CUDA_VISIBLE_DEVICES= and run it again")
 
 
 def _detector_network(detector: Detector) -> _Network:
