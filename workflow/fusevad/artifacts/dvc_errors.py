@@ -11,6 +11,9 @@ from fusevad.errors import FusevadError
 from fusevad.system_errors import FULL_DISK
 from fusevad.system_errors import explained as explained_by_system
 
+# The user may not read or write a file.
+_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS}
+
 
 class WrongContentError(FusevadError):
     """Objects of a remote do not have the content that their names say.
@@ -30,7 +33,7 @@ def one_line(doing: str, advice: str = "resolve this and run the command again")
 
     Args:
         doing: the current operation, in words: `remote 'folder' (s3://...)`.
-        advice: for errors other than a full disk.
+        advice: for errors other than a full disk and missing rights to a file.
     """
     with _quiet_dvc():
         try:
@@ -52,6 +55,9 @@ def explained(doing: str, error: BaseException, advice: str) -> FusevadError:
             cause = OSError(errno.ENOSPC, str(cause))  # DVC keeps its state in a database
         if isinstance(cause, OSError) and cause.errno in FULL_DISK:
             return explained_by_system(cause, Path(doing))
+        # Only errors of this machine's files name one: those of other remotes don't.
+        if isinstance(cause, OSError) and cause.errno in _RIGHTS and cause.filename:
+            return explained_by_system(cause)
     text = " ".join(str(error).split()) or type(error).__name__
     return FusevadError(f"{doing}: {text}; {advice}")
 
