@@ -1,7 +1,9 @@
 """The file of a bundle: the same bytes each time, and one line for whatever is wrong with it."""
 
+import hashlib
 import json
 import stat
+import struct
 import zipfile
 from pathlib import Path
 
@@ -103,12 +105,12 @@ def test_a_foreign_zip_archive_is_no_bundle(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["../outside", "/etc/passwd", "weights/../../x", "code/run.py", "a/b/c", ".hidden"],
+    ["../out", "/etc/passwd", "weights/../../x", "code/run.py", "a/b/c", ".hidden", "weights"],
 )
 def test_names_that_lead_elsewhere_are_refused(tmp_path, name):
     members = [(LIST, listing(name=name)), (name, b"x")]
     assert "no name of a member" in refused(write_zip(tmp_path / "a.fusevad", members))
-    assert not (tmp_path / "outside").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_member_that_is_not_listed_is_refused(bundle):
@@ -135,6 +137,26 @@ def test_a_link_is_refused(tmp_path):
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     members = [(LIST, listing(size=11)), (link, b"/etc/passwd")]
     assert "'bundle.json' is not listed" in refused(write_zip(tmp_path / "a.fusevad", members))
+
+
+def test_members_that_take_more_room_than_the_bundle_are_refused_before_they_are_written(tmp_path):
+    content = bytes(20 << 20)
+    members = [(LIST, listing(hashlib.sha256(content).hexdigest(), len(content)))]
+    members.append(("bundle.json", content))
+    bomb = write_zip(tmp_path / "a.fusevad", members, compression=zipfile.ZIP_DEFLATED)
+    assert "lists more bytes than it has" in refused(bomb)
+    assert not list((tmp_path / "unpacked").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("mark", "field"), [(b"PK\x01\x02", 42), (b"PK\x01\x02", 16), (b"PK\x05\x06", 16)]
+)
+@pytest.mark.parametrize("place", [0xFFFFFFF0, 1])
+def test_false_places_and_checksums_are_one_line(bundle, mark, field, place):
+    content = bytearray(bundle.read_bytes())
+    struct.pack_into("<I", content, content.rfind(mark) + field, place)
+    bundle.write_bytes(content)
+    refused(bundle)
 
 
 def test_of_a_bomb_no_more_is_written_than_listed(tmp_path):

@@ -77,6 +77,14 @@ def test_a_video_that_cannot_be_read_counts_no_hours(made_up, camera, tmp_path, 
     assert "bad.mp4" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("rate", ["inf", "nan", "1e12", "0"])
+def test_rates_that_would_be_counted_up_to_for_ever_are_one_line(made_up, camera, rate):
+    words = ["calibrate", "--model", str(made_up.file), "--normal", str(camera["1"])]
+    result = CliRunner().invoke(app, [*words, "--alarms-per-hour", rate])
+    assert isinstance(result.exception, FusevadError)
+    assert "give a number above 0, at most 3600" in str(result.exception)
+
+
 def test_without_a_readable_video_nothing_is_written(made_up, tmp_path):
     videos = {"none": tmp_path / "none.mp4"}
     with pytest.raises(FusevadError, match="none of the videos can be read"):

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import fusevad
 from fusevad import Detector
@@ -145,7 +146,11 @@ def test_another_version_of_the_package_is_no_other_encoder(made_up, tmp_path):
         ({"seeds": [7]}, "no weights of seed 7"),
         ({"thresholds": []}, "thresholds"),
         ({"unknown": 1}, "unknown"),
-        ({"streams": {}}, "read other streams"),
+        ({"streams": {}}, "streams are not those that method student-t reads"),
+        ({"method": "rgb"}, "method 'rgb' is unknown"),
+        ({"method": "gating"}, "says method gating, and has weights of student-t"),
+        ({"seeds": [0, 0]}, "a seed is there twice"),
+        ({"seeds": [1 << 32]}, "seeds"),
     ],
 )
 def test_facts_that_do_not_fit_are_one_line(made_up, tmp_path, change, said):
@@ -169,6 +174,51 @@ def test_a_crop_that_no_stream_has_is_one_line(made_up, tmp_path):
     write_archive(members_of(made_up.about, weights), tmp_path / "a.fusevad")
     with pytest.raises(FusevadError, match="no crop 2 to score"):
         Detector.load(tmp_path / "a.fusevad")
+
+
+def test_streams_in_each_others_place_are_refused(made_up, tmp_path):
+    rgb, motion = (made_up.about.streams[role] for role in ("rgb", "motion"))
+    with pytest.raises(ValueError, match="not those that method"):
+        replace(made_up.about, streams={"rgb": motion, "motion": rgb})
+
+
+@pytest.mark.parametrize("member", ["{outside}", "../{outside}", "weights/seed-0.safetensors"])
+def test_an_encoder_is_read_from_its_own_member_alone(made_up, tmp_path, member):
+    content = members_of(made_up.about, made_up.weights)
+    facts = json.loads(content[ABOUT])
+    outside = next(iter(facts["files"]))
+    facts["files"][outside]["member"] = member.format(outside=outside)
+    write_archive(content | {ABOUT: json.dumps(facts).encode()}, tmp_path / "a.fusevad")
+    with pytest.raises(FusevadError, match="member"):
+        Detector.load(tmp_path / "a.fusevad")
+
+
+def test_an_enclosed_encoder_is_the_file_that_the_facts_name(made_up, tmp_path):
+    content = members_of(made_up.about, made_up.weights)
+    facts = json.loads(content[ABOUT])
+    next(iter(facts["files"].values()))["sha256"] = "0" * 64
+    write_archive(content | {ABOUT: json.dumps(facts).encode()}, tmp_path / "a.fusevad")
+    with pytest.raises(FusevadError, match=r"not the file that bundle\.json names"):
+        Detector.load(tmp_path / "a.fusevad")
+
+
+@pytest.mark.parametrize(
+    "text", [b"{", b"[" * 100_000, b'{"format": 1, "files": ' + b"[" * 900 + b"]" * 900 + b"}"]
+)
+def test_facts_without_form_or_end_are_one_line_about_the_bundle(made_up, tmp_path, text):
+    content = members_of(made_up.about, made_up.weights)
+    write_archive(content | {ABOUT: text}, tmp_path / "a.fusevad")
+    with pytest.raises(FusevadError, match=r"a\.fusevad: "):
+        Detector.load(tmp_path / "a.fusevad")
+
+
+def test_scores_that_are_no_numbers_are_refused(made_up, video, tmp_path):
+    file, other = made_up.weights[0], tmp_path / "seed-0.safetensors"
+    broken = {name: torch.full_like(each, torch.nan) for name, each in load_file(file).items()}
+    save_weights(broken, read_about(file), "cpu", other)
+    write_archive(members_of(made_up.about, [other, made_up.weights[1]]), tmp_path / "a.fusevad")
+    with pytest.raises(FusevadError, match="scores that are no numbers"):
+        Detector.load(tmp_path / "a.fusevad").score(video)
 
 
 def test_nothing_of_a_bundle_stays_behind(made_up, tmp_path, monkeypatch):

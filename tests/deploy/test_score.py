@@ -22,7 +22,7 @@ from tests.made_up_sound import tone_at, write_sounding
 from tests.made_up_videos import write_stamped, write_video
 
 ODD_FILES = Path(__file__).parents[3] / "shared/data/odd-files"
-FILES = ["annotated.mp4", "events.json", "segments.csv", "segments.parquet"]
+FILES = ["SHA256SUMS", "annotated.mp4", "events.json", "segments.csv", "segments.parquet"]
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,20 @@ def test_other_video_threshold_or_files_are_scored_again(
     assert [path.name for path in out.iterdir()] == ["a"]
 
 
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", ["a flipped bit", "emptied"])
+def test_damaged_results_are_made_again(alarming, video, tmp_path, name, damage):
+    scored(alarming, {"a": video}, tmp_path / "out")
+    file = tmp_path / "out/a" / name
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    file.write_bytes(b"" if damage == "emptied" else flipped)
+    (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
+    assert not (outcome.kept or outcome.problem)
+    assert file.read_bytes() == whole
+
+
 def test_a_killed_run_leaves_nothing_that_looks_finished(alarming, video, tmp_path, monkeypatch):
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -121,7 +135,20 @@ def test_folders_of_others_are_not_replaced(alarming, video, tmp_path):
     precious.touch()
     (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
     assert "not results of fusevad score" in outcome.problem
+    (tmp_path / "out/a/events.json").write_text("{}")  # others have files of that name, too
+    (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
+    assert "not results of fusevad score" in outcome.problem
     assert precious.is_file()
+
+
+def test_a_link_in_place_of_results_is_not_followed(alarming, video, tmp_path):
+    scored(alarming, {"a": video}, tmp_path / "elsewhere")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a").symlink_to(tmp_path / "elsewhere/a")
+    write_video(video, frames=120)
+    (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
+    assert "not results of fusevad score" in outcome.problem
+    assert sorted(path.name for path in (tmp_path / "elsewhere/a").iterdir()) == FILES
 
 
 def test_a_bad_video_is_one_line_and_the_others_are_scored(alarming, video, tmp_path, capsys):

@@ -58,3 +58,18 @@ def test_a_word_without_videos_is_one_line(folder, word):
 def test_two_videos_of_one_name_are_refused(folder):
     with pytest.raises(FusevadError, match="would replace those of"):
         find_videos([str(folder / "cam2/0001.mkv"), str(folder / "cam2" / "../cam2/0001.mkv")])
+
+
+def test_a_list_that_names_a_list_is_refused_even_by_a_pattern(folder):
+    for line in ("some.txt", "other.txt", "s*.txt"):
+        (folder / "other.txt").write_text("lobby.mp4\n")
+        (folder / "some.txt").write_text(f"{line}\n")
+        with pytest.raises(FusevadError, match=r"some\.txt: names .*, another list"):
+            find_videos([str(folder / "some.txt")])
+
+
+@pytest.mark.parametrize("name", ["..mp4", "...mp4"])
+def test_results_are_never_called_like_the_folder_itself_or_the_one_above(folder, name):
+    (folder / name).touch()
+    with pytest.raises(FusevadError, match="rename the video"):
+        find_videos([str(folder / name)])

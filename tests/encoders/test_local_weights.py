@@ -19,7 +19,7 @@ from fusevad.encoders.model_file import check_model_size
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.encoders.weights import check_shapes, create_model, read_state
 from fusevad.errors import FusevadError
-from tests.tiny_clip import CONFIGURATION, random_state
+from tests.tiny_clip import CONFIGURATION, make_encoder, random_state
 
 IMAGES = np.arange(2 * 32 * 32 * 3, dtype=np.uint8).reshape(2, 32, 32, 3)
 OPENAI = {"input_resolution": 32, "context_length": 8, "vocab_size": 64}
@@ -121,6 +121,23 @@ def test_a_model_of_more_parameters_than_any_is_not_built(tmp_path, change, mess
     with pytest.raises(FusevadError, match=rf"huge\.json: .*{message}") as error:
         create_model(str(file), None, text=False)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_size": 60_000}, "parameters, more than"),
+        ({"timm_model_name": "vit_giant_patch14_224", "image_size": 4096}, "parameters, more than"),
+        ({"head_width": 64}, "no head fits"),
+    ],
+)
+def test_a_model_of_far_more_parameters_than_its_weights_takes_no_memory(tmp_path, change, message):
+    weights = make_encoder(tmp_path).pretrained
+    file = tmp_path / "huge.json"
+    vision = CONFIGURATION["vision_cfg"] | change
+    file.write_text(json.dumps(CONFIGURATION | {"vision_cfg": vision}))
+    with pytest.raises(FusevadError, match=rf"huge\.json: .*{message}"):
+        create_model(str(file), weights, text=False)
 
 
 @pytest.mark.parametrize("text", ["null", "[]", '"x"', "[" * 100_000, ""])

@@ -105,6 +105,11 @@ def test_embeddings_of_another_width_than_the_detector_learned_are_one_clear_lin
         {"settings": {"method": "gating"}, "widths": {"rgb": 10**9, "motion": 10**9}},
         {"settings": {"method": "gating"}, "widths": {"rgb": 65536, "motion": 65536}},
         {"settings": {"method": "gating"}, "widths": {"rgb": 8, "motion": 8}},
+        {"settings": {"method": "gating", "model": {"layers": 10**9}}, "widths": {"rgb": 8}},
+        {
+            "settings": {"method": "student-t", "model": {"refinement_steps": 10**9}},
+            "widths": {"rgb": 8, "motion": 8},
+        },
     ],
 )
 def test_weights_of_others_are_one_line_and_no_gigabytes(tmp_path, about):

@@ -86,6 +86,17 @@ def test_real_files_with_odd_rates():
     np.testing.assert_allclose(edges[[0, 1, 98, 99]], [0, 0.04, 3.92, 9.88], atol=1e-9)
 
 
+@pytest.mark.parametrize(("last", "fits"), [(500, True), (700, False), (10**9, False)])
+def test_frames_that_last_for_hours_are_one_line(tmp_path, last, fits):
+    stamps = [*range(20), last]
+    path = write_stamped(tmp_path / "a.mkv", stamps, Fraction(1), codec="mpeg4")
+    if fits:
+        assert probe(path).frames == 21
+    else:
+        with pytest.raises(FusevadError, match=r"a\.mkv: its time stamps say that 16 frames last"):
+            probe(path)
+
+
 @pytest.mark.parametrize(("rate", "fits"), [(1000, True), (1001, False), (10**9, False)])
 def test_more_pictures_a_second_than_a_camera_takes_are_one_line(tmp_path, rate, fits):
     path = tmp_path / "a.y4m"

@@ -66,10 +66,10 @@ def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
         final.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         if durable:
-            _sync(temporary)
+            sync(temporary)
         temporary.replace(final)
         if durable:
-            _sync(final.parent)
+            sync(final.parent)
     except OSError as error:
         about = {None, str(temporary), str(final), str(final.parent)}
         if error.errno in FULL_DISK or (error.errno and error.filename in about):
@@ -88,7 +88,8 @@ def temporary_path(final: Path) -> Path:
     return final.with_name(f".{hashlib.sha256(os.fsencode(final.stem)).hexdigest()[:16]}{end}")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until the bytes of a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

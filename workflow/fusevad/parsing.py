@@ -46,7 +46,11 @@ def parse(kind: type[T], values: Any, source: str) -> T:
     """
     from pydantic import ValidationError
 
-    for place in _booleans(values):
+    try:
+        places = list(_booleans(values))
+    except RecursionError as error:
+        raise FusevadError(f"{source}: values nested without end; correct them") from error
+    for place in places:
         found = _kinds_at(kind, place)[0]
         if (int in found or float in found) and bool not in found:
             raise FusevadError(f"{source}: {_dotted(place)}: true or false where a number belongs")

@@ -65,9 +65,12 @@ def calibrate(
     from fusevad.deploy.card import threshold_line
     from fusevad.deploy.signing import check_signature
     from fusevad.deploy.sources import find_videos
+    from fusevad.evaluate.settings import MOST_ALARMS
 
-    if not alarms_per_hour > 0:
-        raise FusevadError(f"--alarms-per-hour {alarms_per_hour:g}: give a number above 0")
+    if not 0 < alarms_per_hour <= MOST_ALARMS:
+        raise FusevadError(
+            f"--alarms-per-hour {alarms_per_hour:g}: give a number above 0, at most {MOST_ALARMS}"
+        )
     if trust is not None:
         check_signature(model, trust)
     found = calibrate_model(model, find_videos(normal), alarms_per_hour, out, workers)

@@ -33,6 +33,7 @@ LIST = "manifest.json"
 _MOST_MEMBERS, _LONGEST_LIST = 200, 1 << 20
 _LARGEST_MEMBER, _LARGEST = 512 << 20, 2 << 30
 _NAME = re.compile(r"(?:(?:weights|encoder)/)?[A-Za-z0-9_][A-Za-z0-9._-]{0,100}")
+_FOLDERS = ("weights", "encoder")
 # The oldest time that a zip archive can state: the same content is the same bytes.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _ZIP = b"PK\x03\x04"
@@ -113,13 +114,16 @@ def _unpack(bundle: Path, folder: Path) -> None:
     if first is None or (first.name, first.kind) != (LIST, "file"):
         raise FusevadError(f"{bundle}: not a bundle of FuseVAD: no {LIST} at its start; {_AGAIN}")
     left = _read_list(bundle, first)
+    # Members are stored: a small bundle of compressed ones could fill the disk.
+    if sum(each.size for each in left.values()) > bundle.stat().st_size:
+        raise _damaged(bundle, "it lists more bytes than it has")
     for member in found:
         entry = left.pop(member.name, None)
         if entry is None or member.kind != "file":
             raise _damaged(bundle, f"member {member.name[:80]!r} is not listed, or there twice")
         target = folder / member.name
         target.parent.mkdir(exist_ok=True)
-        with member.open() as source:
+        with _opened(bundle, member) as source:
             if not _copy_verified(bundle, source, target, entry):
                 raise _damaged(bundle, f"member {member.name} is not as listed")
     if left:
@@ -127,8 +131,8 @@ def _unpack(bundle: Path, folder: Path) -> None:
 
 
 def _read_list(bundle: Path, member: Member) -> dict[str, Entry]:
-    with member.open() as stream, reading(bundle):
-        text = stream.read(_LONGEST_LIST + 1)
+    with _opened(bundle, member) as stream:
+        text = _read(bundle, stream, _LONGEST_LIST + 1)
     if len(text) > _LONGEST_LIST:
         raise _damaged(bundle, f"its {LIST} is too long")
     try:
@@ -140,7 +144,8 @@ def _read_list(bundle: Path, member: Member) -> dict[str, Entry]:
 
 
 def _check_entries(entries: Mapping[str, Entry], bundle: Path) -> None:
-    wrong = [name for name in entries if not _NAME.fullmatch(name) or name == LIST]
+    taken = (LIST, *_FOLDERS)
+    wrong = [name for name in entries if not _NAME.fullmatch(name) or name in taken]
     if wrong:
         raise _damaged(bundle, f"{wrong[0][:80]!r} is no name of a member")
     if len(entries) > _MOST_MEMBERS or sum(each.size for each in entries.values()) > _LARGEST:
@@ -159,6 +164,11 @@ def _copy_verified(bundle: Path, source: IO[bytes], target: Path, entry: Entry) 
             stream.write(chunk)
             left -= len(chunk)
     return not left and not _read(bundle, source, 1) and digest.hexdigest() == entry.sha256
+
+
+def _opened(bundle: Path, member: Member) -> IO[bytes]:
+    with reading(bundle):
+        return member.open()
 
 
 def _read(bundle: Path, source: IO[bytes], size: int) -> bytes:

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from fusevad.embed.streams.registry import kind_of
 from fusevad.evaluate.settings import AlarmSettings
+from fusevad.models.registry import find
 from fusevad.parsing import FORBID
 
 ABOUT, CARD, RECORD = "bundle.json", "MODEL_CARD.md", "training.provenance.json"
@@ -14,6 +16,7 @@ FORMAT = 1
 
 _Finite = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Natural = Annotated[int, Field(ge=0)]
+_Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class StreamFacts:
     settings: dict[str, Any]
     provenance: dict[str, str]
 
+    @property
+    def kind(self) -> str:
+        """Kind of the stream, which is its role."""
+        return kind_of(str(self.settings.get("stream"))).name
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderFile:
@@ -67,8 +75,8 @@ class EncoderFile:
 
     __pydantic_config__ = FORBID
 
-    sha256: str
-    member: str | None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    member: Annotated[str, Field(pattern=r"^encoder/[A-Za-z0-9._-]{1,101}$")] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +114,20 @@ class About:
     dataset: str
     protocol: str
     method: str
-    seeds: Annotated[tuple[_Natural, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[_Seed, ...], Field(min_length=1)]
     streams: dict[str, StreamFacts]
     files: dict[str, EncoderFile]
     events: AlarmSettings
     thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1)]
     metrics: dict[str, Metric]
     commit: str
+
+    def __post_init__(self) -> None:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed is there twice, and would count twice")
+        kinds = {role: each.kind for role, each in self.streams.items()}
+        if kinds != {role: role for role in find(self.method).streams}:
+            raise ValueError(f"its streams are not those that method {self.method} reads")
 
 
 def weights_member(seed: int) -> str:

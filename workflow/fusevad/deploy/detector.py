@@ -1,5 +1,6 @@
 """A bundle at work: from a video to its scores, computed as the workflow computes them."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,8 +33,8 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Event, Floats, Track, find_events
 from fusevad.evaluate.history import SCORE
 from fusevad.evaluate.scoring import Scores, TrainedDetector, load_detector
-from fusevad.files import sha256
-from fusevad.parsing import parse, read_noted
+from fusevad.files import read_limited, sha256
+from fusevad.parsing import parse
 from fusevad.video.decode import SEGMENT_FRAMES, measure
 
 SPREAD = "spread"
@@ -154,9 +155,7 @@ class Detector:
                 load_detector(folder / weights_member(seed), default_device())
                 for seed in about.seeds
             ]
-        for seed in seeds:
-            if set(seed.model.streams) != set(streams):
-                raise FusevadError(f"{path}: its weights read other streams; make it again")
+        _check_seeds(seeds, about, path)
         return cls(about, sha256(path), *_scored_crops(streams, seeds))
 
     def score(self, video: str | Path) -> pd.DataFrame:
@@ -227,7 +226,10 @@ def read_about(folder: Path, bundle: Path) -> About:
     """
     if not (folder / ABOUT).is_file():
         raise FusevadError(f"{bundle}: not a bundle of FuseVAD: no {ABOUT}; make it again")
-    values = read_noted(folder / ABOUT)
+    try:
+        values = json.loads(read_limited(folder / ABOUT))
+    except (ValueError, RecursionError) as error:
+        raise FusevadError(f"{bundle}: its {ABOUT} is not JSON; make it again") from error
     found = values.get("format") if isinstance(values, dict) else None
     if found != FORMAT:
         raise FusevadError(
@@ -239,6 +241,16 @@ def read_about(folder: Path, bundle: Path) -> About:
         if not (folder / weights_member(seed)).is_file():
             raise FusevadError(f"{bundle}: no weights of seed {seed}; make it again")
     return about
+
+
+def _check_seeds(seeds: Sequence[TrainedDetector], about: About, bundle: Path) -> None:
+    """Refuse weights of another method than the bundle says."""
+    for seed in seeds:
+        if seed.settings.method != about.method:
+            raise FusevadError(
+                f"{bundle}: says method {about.method}, and has weights of {seed.settings.method};"
+                " make it again"
+            )
 
 
 def _scored_crops(
@@ -279,9 +291,13 @@ def _encoder_file(path: str, about: About, folder: Path, bundle: Path) -> str:
     """Where a file of an encoder is on this machine."""
     listed = about.files[path]
     if listed.member is not None:
-        if not (folder / listed.member).is_file():
-            raise FusevadError(f"{bundle}: member {listed.member} is missing; make it again")
-        return str(folder / listed.member)
+        member = folder / listed.member
+        if not member.is_file() or sha256(member) != listed.sha256:
+            raise FusevadError(
+                f"{bundle}: member {listed.member} is missing, or not the file that"
+                f" {ABOUT} names; make it again"
+            )
+        return str(member)
     if not Path(path).is_file() or sha256(Path(path)) != listed.sha256:
         raise FusevadError(
             f"{bundle}: needs the file {path} with SHA-256 {listed.sha256}; put it there"
@@ -303,6 +319,11 @@ def _table(scores: Sequence[Scores], video: Video, edges: Floats) -> pd.DataFram
     by_seed: NDArray[np.float64] = np.stack(
         [each.segments[video.name].numpy().astype(np.float64) for each in scores]
     )
+    if not np.isfinite(by_seed).all():
+        raise FusevadError(
+            f"{video.path}: scores that are no numbers: the weights of the bundle are damaged;"
+            " make it again"
+        )
     starts = SEGMENT_FRAMES * np.arange(video.segments)
     ends = np.minimum(starts + SEGMENT_FRAMES, video.frames)
     table = pd.DataFrame(

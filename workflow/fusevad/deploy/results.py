@@ -1,6 +1,7 @@
 """What is written of one scored video: a folder that appears when it is complete."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,15 +15,29 @@ from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import Detector, ScoredVideo
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Event
-from fusevad.files import read_limited, temporary_path, write_csv, write_json
+from fusevad.files import (
+    HASHES,
+    folder_files,
+    hashes_text,
+    read_limited,
+    sha256,
+    sync,
+    temporary_path,
+    write_csv,
+    write_json,
+    write_text,
+)
 
 EVENTS, TABLE, PARQUET, FILM = "events.json", "segments.csv", "segments.parquet", "annotated.mp4"
+_NAMES = {EVENTS, TABLE, PARQUET, FILM, HASHES}
 
 
-def identity(detector: Detector, sha256: str, threshold: Threshold, film: bool) -> dict[str, Any]:
+def identity(
+    detector: Detector, video_sha256: str, threshold: Threshold, film: bool
+) -> dict[str, Any]:
     """All that the results of a video depend on: equal ones need not be made again."""
     return {
-        "video_sha256": sha256,
+        "video_sha256": video_sha256,
         "model_sha256": detector.sha256,
         "threshold": asdict(threshold),
         "film": film,
@@ -31,14 +46,20 @@ def identity(detector: Detector, sha256: str, threshold: Threshold, film: bool) 
 
 
 def is_finished(folder: Path, made_with: Mapping[str, Any]) -> bool:
-    """Whether a folder has the results of a video, made with the same."""
+    """Whether a folder has the results of a video, undamaged and made with the same."""
     try:
         values = json.loads(read_limited(folder / EVENTS))
-    except (OSError, ValueError):
+        listed = read_limited(folder / HASHES).decode()
+    except (OSError, ValueError, RecursionError):
         return False
-    files = [TABLE, PARQUET, *([FILM] if made_with["film"] else [])]
-    whole = isinstance(values, dict) and values.get("made_with") == made_with
-    return whole and all((folder / name).is_file() for name in files)
+    names = [EVENTS, TABLE, PARQUET, *([FILM] if made_with["film"] else [])]
+    if not isinstance(values, dict) or values.get("made_with") != made_with:
+        return False
+    return folder_files(folder) == sorted(names) and listed == _hashes(folder)
+
+
+def _hashes(folder: Path) -> str:
+    return hashes_text({name: sha256(folder / name) for name in folder_files(folder)})
 
 
 def new_folder(final: Path) -> Path:
@@ -47,7 +68,7 @@ def new_folder(final: Path) -> Path:
     Raises:
         FusevadError: `final` is something else than older results, which would be replaced.
     """
-    if final.exists() and not (final / EVENTS).is_file():
+    if os.path.lexists(final) and not _is_ours(final):
         raise FusevadError(f"{final}: not results of fusevad score; move it, or name another --out")
     temporary = final.with_name(f".{final.name}.unfinished")
     if temporary.exists():
@@ -56,8 +77,21 @@ def new_folder(final: Path) -> Path:
     return temporary
 
 
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is one of results, to which nobody has added anything."""
+    if folder.is_symlink() or not (folder / EVENTS).is_file():
+        return False
+    return {path.name for path in folder.iterdir()} <= _NAMES
+
+
 def put_in_place(temporary: Path, final: Path) -> None:
-    """Give a complete folder its name, in place of older results."""
+    """Give a complete folder its name, in place of older results.
+
+    Its hashes are written first, and all bytes reach the disk before the name does.
+    """
+    for name in folder_files(temporary):
+        sync(temporary / name)
+    write_text(_hashes(temporary), temporary / HASHES)
     if final.exists():
         old = temporary_path(final)
         final.rename(old)
@@ -65,6 +99,7 @@ def put_in_place(temporary: Path, final: Path) -> None:
         shutil.rmtree(old)
     else:
         temporary.rename(final)
+    sync(final.parent)
 
 
 def write_tables(

@@ -10,18 +10,20 @@ from fusevad.files import read_limited
 from fusevad.video.settings import VIDEO_SUFFIXES
 
 _LISTS = (".txt", ".list")
+# No names of results: without its suffix, `...mp4` would be the folder above all results.
+_NO_NAMES = (".", "..")
 
 
 def find_videos(words: Sequence[str]) -> dict[str, Path]:
     """The videos that words name, by the name of their folder of results.
 
     A word is a file; a folder, whose videos are found in its subfolders too; a pattern such as
-    `cam*.mp4`; or a text file (.txt, .list) with a path a line, relative to itself. A name is the
-    path within the folder, with - in place of /, or the file's name: without its suffix, unless
-    another video has the same one.
+    `cam*.mp4`; or a text file (.txt, .list) with a path a line, relative to itself, which names no
+    other list. A name is the path within the folder, with - in place of /, or the file's name:
+    without its suffix, unless another video has the same one.
 
     Raises:
-        FusevadError: a word names no video, or two videos have one name.
+        FusevadError: a word names no video, two videos have one name, or a list names a list.
     """
     found: dict[Path, str] = {}
     for word in words:
@@ -34,6 +36,8 @@ def find_videos(words: Sequence[str]) -> dict[str, Path]:
     videos: dict[str, Path] = {}
     for path, whole in found.items():
         name = whole if short[Path(whole).stem] > 1 else Path(whole).stem
+        if name in _NO_NAMES:
+            raise FusevadError(f"{path}: its results can't be called {name!r}; rename the video")
         other = videos.setdefault(name, path)
         if other != path:
             raise FusevadError(
@@ -43,7 +47,7 @@ def find_videos(words: Sequence[str]) -> dict[str, Path]:
     return videos
 
 
-def _of_word(word: str) -> Iterator[tuple[str, Path]]:
+def _of_word(word: str, listed_in: Path | None = None) -> Iterator[tuple[str, Path]]:
     """Videos with their names, suffix included."""
     path = Path(word)
     if path.is_dir():
@@ -51,11 +55,13 @@ def _of_word(word: str) -> Iterator[tuple[str, Path]]:
             if each.suffix.lower() in VIDEO_SUFFIXES and each.is_file() and _shown(each, path):
                 yield "-".join(each.relative_to(path).parts), each
     elif path.suffix.lower() in _LISTS and path.is_file():
-        for line in _lines(path):
-            yield from _of_word(str(path.parent / line))
+        if listed_in is not None:  # it could name itself, or a hundred lists a hundred times
+            raise FusevadError(f"{listed_in}: names {path}, another list; name its videos")
+        for line in dict.fromkeys(_lines(path)):
+            yield from _of_word(str(path.parent / line), path)
     elif glob.has_magic(word) and not path.exists():
         for each in sorted(glob.glob(word, recursive=True)):
-            yield from _of_word(each)
+            yield from _of_word(each, listed_in)
     else:
         # A missing file is the reader's to name.
         yield path.name, path

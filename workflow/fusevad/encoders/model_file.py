@@ -11,6 +11,8 @@ from fusevad.parsing import parse
 
 # Four times the parameters of the largest published CLIP.
 _MOST_PARAMETERS = 20_000_000_000
+# Of open_clip, for what a configuration leaves out.
+_WIDTH, _HEAD_WIDTH = 768, 64
 
 _Size = Annotated[int, Field(ge=1, le=1 << 20)]
 _Blocks = Annotated[int, Field(ge=1, le=1000)]
@@ -61,3 +63,7 @@ def check_model_size(keys: dict[str, Any], file: Path) -> None:
             f"{file}: a model of more than {_MOST_PARAMETERS:,} parameters; correct its layers,"
             " widths and sizes"
         )
+    vision = keys["vision_cfg"]
+    plain = "timm_model_name" not in vision and isinstance(vision.get("layers", 0), int)
+    if plain and vision.get("width", _WIDTH) < vision.get("head_width", _HEAD_WIDTH):
+        raise FusevadError(f"{file}: vision_cfg: no head fits the width; correct head_width")

@@ -65,18 +65,26 @@ def create_model(model: str, pretrained: str | None, text: bool) -> nn.Module:
     preprocessing = {key: published[key] for key in ("mean", "std") if key in published}
     quick_gelu = _needs_quick_gelu(name, published, pretrained)
     parts = {} if text else {"text_cfg": _NO_TEXT}
+
+    def build(device: str) -> nn.Module:
+        return open_clip.create_model(
+            name,
+            load_weights=False,
+            precision="fp32",
+            device=device,
+            force_quick_gelu=quick_gelu,
+            force_preprocess_cfg=preprocessing,
+            pretrained_text=False,
+            **parts,
+        )
+
     try:
         with _quiet():
-            clip = open_clip.create_model(
-                name,
-                load_weights=False,
-                precision="fp32",
-                device="cpu",
-                force_quick_gelu=quick_gelu,
-                force_preprocess_cfg=preprocessing,
-                pretrained_text=False,
-                **parts,
-            )
+            if model.endswith(".json"):
+                _check_memory(build, model, pretrained)
+            clip = build("cpu")
+    except FusevadError:
+        raise
     except Exception as error:  # open_clip and timm raise many kinds
         raise FusevadError(
             f"{model}: open_clip can't build this model ({one_line(error)}); use another one"
@@ -85,6 +93,19 @@ def create_model(model: str, pretrained: str | None, text: bool) -> nn.Module:
     if isinstance(size, tuple) and size[0] != size[1]:
         raise FusevadError(f"{model}: images of {size} are not square; use another model")
     return clip.eval().requires_grad_(False)
+
+
+def _check_memory(build: Callable[[str], nn.Module], model: str, pretrained: str | None) -> None:
+    """Refuse a configuration of a far larger model than its weights, before it takes memory."""
+    if pretrained is None or not Path(pretrained).is_file():
+        return
+    with torch.device("meta"):
+        wanted = sum(each.numel() for each in build("meta").parameters())
+    if wanted > Path(pretrained).stat().st_size:
+        raise FusevadError(
+            f"{model}: a model of {wanted:,} parameters, more than {pretrained} has bytes; use the"
+            " configuration of these weights"
+        )
 
 
 def tokenizer(model: str) -> Callable[[Sequence[str]], Tensor]:

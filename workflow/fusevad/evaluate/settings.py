@@ -7,6 +7,8 @@ from pydantic import Field
 
 from fusevad.parsing import FORBID
 
+# Alarms an hour: one a second. The search for a threshold counts up to the allowed number.
+MOST_ALARMS = 3600
 # How well the training videos that a seed held out are ranked, by their labels: the main metric of
 # data sets whose test videos have no intervals.
 VIDEO_AUC = "Video-AUC"
@@ -35,7 +37,7 @@ class AlarmSettings:
     release: Annotated[float, Field(gt=0, le=1)] = 0.8
     shortest: _Seconds = 1.0
     gap: _Seconds = 5.0
-    repeat: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
+    repeat: Annotated[float, Field(ge=0.01, allow_inf_nan=False)] = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from fusevad.parsing import FORBID
 
 Whole = Annotated[int, Field(ge=0)]
 Natural = Annotated[int, Field(ge=1)]
+# Of layers or steps, each built or computed in turn: weights of others may ask for a billion.
+Steps = Annotated[int, Field(ge=0, le=1000)]
+Blocks = Annotated[int, Field(ge=1, le=1000)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -70,10 +73,10 @@ class TemporalSettings(MethodSettings):
             as in the paper. Ours (docs/methods/local.md).
     """
 
-    layers: Whole = 2
+    layers: Steps = 2
     heads: Natural = 8
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    refinement_steps: Whole = 10
+    refinement_steps: Steps = 10
     refinement_rate: float = 0.5
     refinement_networks: Literal["shared", "separate", "narrow"] = "shared"
     mask_padding: bool = True
@@ -153,7 +156,7 @@ class RobustStudentTSettings(StudentTSettings):
         robust_iterations: number of reweightings.
     """
 
-    robust_iterations: Whole = 3
+    robust_iterations: Steps = 3
 
     def kept(self, width: int, segments: int, streams: int) -> int:
         """See `MethodSettings.kept`: adds 7 tensors an iteration and stream."""

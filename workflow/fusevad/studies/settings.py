@@ -9,7 +9,7 @@ from fusevad.cues.settings import CueSettings
 from fusevad.embed.settings import EmbedSettings
 from fusevad.encoders.settings import AttentionMethod, EncoderSettings
 from fusevad.errors import FusevadError
-from fusevad.evaluate.settings import AlarmSettings
+from fusevad.evaluate.settings import MOST_ALARMS, AlarmSettings
 from fusevad.parsing import FORBID
 
 
@@ -140,7 +140,7 @@ class AlarmTableSettings:
 
     __pydantic_config__ = FORBID
 
-    rates: tuple[Annotated[float, Field(gt=0)], ...] = (1, 5, 20)
+    rates: tuple[Annotated[float, Field(gt=0, le=MOST_ALARMS)], ...] = (1, 5, 20)
     overlaps: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.2, 0.5)
     judged_at: Annotated[float, Field(gt=0)] = 5
     events: AlarmSettings = field(default_factory=AlarmSettings)

@@ -16,6 +16,7 @@ SEARCHED = "searched"
 
 # Ten thousand times as many as methods train: a list of all of them is made.
 _MOST_EPOCHS = 100_000
+_Crop = Annotated[int, Field(ge=0)]
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -106,7 +107,7 @@ class TrainSettings:
     crops_per_epoch: Natural = 10
     crops_in_bag: Natural = 1
     validation_share: Share = 0.1
-    test_crops: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
+    test_crops: Annotated[tuple[_Crop, ...], Field(min_length=1, max_length=64)] = (0,)
 
     def __post_init__(self) -> None:
         if self.phases and self.warm_up >= self.epochs:

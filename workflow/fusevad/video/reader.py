@@ -17,7 +17,7 @@ from fusevad.video.containers import (
     picture_stream,
     reason,
 )
-from fusevad.video.settings import HIGHEST_RATE
+from fusevad.video.settings import HIGHEST_RATE, LONGEST_SEGMENT, SEGMENT_FRAMES
 from fusevad.video.timing import Timing, constant, timing_of
 
 # A shorter packet may mean that the picture stays: MPEG-4 has such packets of 7 bytes.
@@ -65,7 +65,7 @@ class FrameReader:
         """Rate and times of the frames, after the last one was read.
 
         Raises:
-            FusevadError: the file has neither time stamps nor a rate, or one of no camera.
+            FusevadError: the file has neither time stamps nor a rate, or those of no camera.
         """
         if self._timing is None:
             raise FusevadError(f"{self._path}: the file states no frame rate; {REPLACE}")
@@ -73,6 +73,13 @@ class FrameReader:
             raise FusevadError(
                 f"{self._path}: {self._timing.fps:g} frames a second, and cameras record at most"
                 f" {HIGHEST_RATE}; {REPLACE}"
+            )
+        step = min(SEGMENT_FRAMES, len(self._timing.edges) - 1)
+        longest = (self._timing.edges[step:] - self._timing.edges[:-step]).max()
+        if not longest <= LONGEST_SEGMENT:
+            raise FusevadError(
+                f"{self._path}: its time stamps say that {step} frames last {longest:.0f} seconds,"
+                f" and at most {LONGEST_SEGMENT} are taken for a recording; {REPLACE}"
             )
         return self._timing
 

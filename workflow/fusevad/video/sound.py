@@ -40,8 +40,14 @@ def read_sound(
     Raises:
         FusevadError: the file is no readable video, or its sound can't be decoded.
     """
+    yield from sound_parts(path, [round(edge * rate) for edge in edges], rate)
+
+
+def sound_parts(
+    path: Path, limits: Sequence[int], rate: int
+) -> Iterator[NDArray[np.float32] | None]:
+    """As `read_sound`, with the limits of the parts in samples from the first frame."""
     begin = first_picture(path)
-    limits = [round(edge * rate) for edge in edges]
     with open_container(path) as container:
         pieces = _placed(_pieces(path, container, rate), begin, rate)
         yield from _parts(pieces, limits)

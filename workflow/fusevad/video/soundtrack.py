@@ -12,7 +12,7 @@ from av.packet import Packet
 
 from fusevad.errors import FusevadError
 from fusevad.video.containers import REPLACE, open_container, reason
-from fusevad.video.sound import first_picture, read_sound
+from fusevad.video.sound import first_picture, sound_parts
 
 _RATE = 48000
 _BLOCK = 1024  # samples of a packet of AAC
@@ -90,15 +90,13 @@ def _copied(
 def _encoded(path: Path, seconds: float, film: OutputContainer) -> Iterator[tuple[float, Packet]]:
     target = film.add_stream("aac", rate=_RATE, layout="mono")
     target.bit_rate = _BIT_RATE
-    edges = np.arange(0, int(seconds * _RATE) + _BLOCK, _BLOCK) / _RATE
-    if len(edges) == 1:
-        edges = np.append(edges, _BLOCK / _RATE)
+    limits = range(0, max(int(seconds * _RATE), 1) + _BLOCK, _BLOCK)  # in no memory
     silence = np.zeros(_BLOCK, np.float32)
-    for number, samples in enumerate(read_sound(path, edges.tolist(), _RATE)):
+    for number, samples in enumerate(sound_parts(path, limits, _RATE)):
         block = silence if samples is None else samples
         frame = av.AudioFrame.from_ndarray(block[None], "fltp", "mono")
         frame.sample_rate, frame.pts, frame.time_base = _RATE, number * _BLOCK, Fraction(1, _RATE)
         for packet in target.encode(frame):
-            yield float(edges[number]), packet
+            yield limits[number] / _RATE, packet
     for packet in target.encode():
         yield seconds, packet

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fusevad.models.baselines.settings import Dropout, VadCLIPLoss, VadCLIPSettings
-from fusevad.models.settings import Natural, NonNegative, Whole
+from fusevad.models.settings import Blocks, Natural, NonNegative, Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ class AVadCLIPStudentSettings(PromptedSettings):
             code halves the error's share.
     """
 
-    blocks: Natural = 1
+    blocks: Blocks = 1
     window: Natural = 64
-    enhancements: Whole = 3
+    enhancements: Steps = 3
     uncertainty: Literal["written", "released"] = "written"
 
     def kept(self, width: int, segments: int, streams: int) -> int:

@@ -12,6 +12,7 @@ from pydantic import Field
 from fusevad.errors import FusevadError
 from fusevad.models.settings import (
     BagLoss,
+    Blocks,
     MethodSettings,
     Natural,
     NonNegative,
@@ -260,7 +261,7 @@ class VadCLIPSettings(MethodSettings):
             probability of `normal`.
     """
 
-    blocks: Natural = 2
+    blocks: Blocks = 2
     block_heads: Natural = 1
     window: Natural = 8
     places: Natural = 256

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fusevad.models.baselines.settings import Dropout, URDMULoss, URDMUSettings
-from fusevad.models.settings import Natural, NonNegative, Positive
+from fusevad.models.settings import Blocks, Natural, NonNegative, Positive
 
 # Features of UR-DMU's transformer.
 _WIDTH = 512
@@ -47,7 +47,7 @@ class PIVADSettings(URDMUSettings):
     generated_width: Natural = 256
     generated_size: Literal[1, 3, 5] = 3
     common_width: Natural = 256
-    induction_blocks: Natural = 2
+    induction_blocks: Blocks = 2
     induction_heads: Natural = 4
     induction_expansion: Natural = 3
     induction_dropout: Dropout = 0.1
