@@ -79,6 +79,15 @@ def test_the_table_of_all_methods_lists_them_without_a_search_or_costs(configure
     assert studied == ["report/methods"]
 
 
+def test_a_table_of_alarms_lists_them_without_scores_of_normal_videos(configured):
+    table = {"title": "Alarms", "study": "alarms", "experiments": ["gating", "theirs"]}
+    made = plan(configured(table=table))
+    own = [file for file in made.jobs["report/mine"].inputs if "theirs" in file]
+    assert own == ["results/mine/rendered/runs/theirs/scores.parquet"]
+    studies = [name for name in made.jobs if name.startswith("study-") and "theirs" in name]
+    assert studies == []
+
+
 def test_the_order_of_a_list_is_each_data_sets_own(configured):
     entry = {"label": "Theirs", "imported": ENTRY["imported"] | {"order": {"rendered": "a.list"}}}
     settings = Jobs(configured(entry)).imported_scores("rendered", "theirs")

@@ -145,6 +145,22 @@ def test_normal_videos_that_nobody_scored_vouch_for_nothing(folder):
         assert cells.loc[source, "found"].isna().all()
 
 
+def test_imported_scores_have_the_threshold_of_the_tests_own_normal_videos_alone(folder):
+    trained = TableRow("Gating", "gating", {"rendered": folder})
+    theirs = TableRow("Theirs", "theirs", {"rendered": folder}, imported=True)
+    normals = {"gating": {"rendered": folder / "normal.parquet"}}
+    files = folder / "alarms.tex", folder / "alarms.csv"
+    for rows in ([trained, theirs], [theirs]):
+        arguments = rows, [alarms_dataset(folder)], normals, {}, {}, (), ALARMS, "validation"
+        make_alarms_table("alarms", "Alarms", *arguments, *files)
+        cells = pd.read_csv(files[1]).set_index(["experiment", "threshold_from"])
+        own = cells.loc["theirs"]
+        assert set(own.index) == {"test"}
+        # The same scores as the trained run's, so the same as in the tests above.
+        assert own["found"].tolist()[:2] == [0, 50]
+        assert "Imported scores are of test videos alone" in files[0].read_text()
+
+
 def test_a_manifest_without_frame_rates_is_one_line(folder):
     manifest = pd.read_csv(folder / "manifest.csv").assign(fps=0)
     manifest.to_csv(folder / "manifest.csv", index=False)

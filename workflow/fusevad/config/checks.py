@@ -101,7 +101,7 @@ def _compared(config: Config) -> list[tuple[str, str]]:
 def _check_experiments(config: Config) -> list[str]:
     """Experiments that the configuration trains, once each; all that are named exist.
 
-    A row of Table 1 may have imported scores.
+    Rows of Table 1, of the table of all methods and of tables of alarms may have imported scores.
     """
     named: list[tuple[str, str]] = [
         *(("table1", name) for name in config.table1 if name not in config.imported),
@@ -115,7 +115,7 @@ def _check_experiments(config: Config) -> list[str]:
         (str(config.folder / "tables" / f"{table}.yaml"), name)
         for table, values in config.study_tables.items()
         for name in values.get("experiments", ())
-        if values["study"] != "methods" or name not in config.imported
+        if values["study"] not in ("methods", "alarms") or name not in config.imported
     ]
     for place, name in [*((f"{SOURCE}: {key}", name) for key, name in named), *in_tables]:
         if name in config.imported:

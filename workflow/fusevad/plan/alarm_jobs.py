@@ -148,7 +148,10 @@ class AlarmJobs:
         }
 
     def by_experiment(self, table: str, file: str) -> dict[str, dict[str, str]]:
-        """A study's file of each experiment and data set of a table; `{}` is the experiment."""
+        """A study's file of each experiment and data set of a table; `{}` is the experiment.
+
+        Imported scores have none: no weights are there to score further videos with.
+        """
         config = self.jobs.config
         return {
             name: {
@@ -157,6 +160,7 @@ class AlarmJobs:
                 if config.runs(key, name)
             }
             for name in config.study_tables[table]["experiments"]
+            if name not in config.imported
         }
 
     @property

@@ -210,10 +210,12 @@ class StudyJobs(AlarmJobs):
         return self.by_experiment(table, "locality/{}.csv")
 
     def of_study(self, study: str) -> list[str]:
-        """Experiments that the tables of a study show."""
-        tables = self.jobs.config.study_tables.values()
+        """Experiments that the tables of a study show and that are trained here."""
+        config = self.jobs.config
+        tables = config.study_tables.values()
         names = [table["experiments"] for table in tables if table["study"] == study]
-        return list(dict.fromkeys(chain.from_iterable(names)))
+        shown = dict.fromkeys(chain.from_iterable(names))
+        return [name for name in shown if name not in config.imported]
 
     def published(self, table: str) -> list[str]:
         """The file of the paper's numbers for a study's table, if there is one."""

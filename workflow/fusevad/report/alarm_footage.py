@@ -40,13 +40,14 @@ class Source:
     certified: bool
 
 
+TEST = "test"
 # In the order of the table: from what can be had honestly to what can not.
 SOURCES = (
     Source("held-out", "held-out, certified", HELD_OUT, certified=True),
     Source("footage", "own footage, certified", FOOTAGE, certified=True),
     Source("held-out-estimate", "held-out, estimated", HELD_OUT, certified=False),
     Source("learned", "learned from, certified", LEARNED, certified=True),
-    Source("test", "test's own (optimistic)", None, certified=False),
+    Source(TEST, "test's own (optimistic)", None, certified=False),
 )
 
 
@@ -97,7 +98,8 @@ class ScoredFootage:
 
     Attributes:
         videos: by key of the data set.
-        normals: scores of the normal training videos, by experiment and data set.
+        normals: scores of the normal training videos, by experiment and data set; none for
+            imported scores.
         footage: scores of the data sets' normal footage, by experiment and data set.
     """
 
@@ -107,7 +109,9 @@ class ScoredFootage:
 
     def of(self, experiment: str, key: str) -> dict[str, ScoredVideos]:
         """The normal videos that a run on a data set has scored, by part."""
-        own, file = self.videos[key], self.normals[experiment][key]
+        own, file = self.videos[key], self.normals.get(experiment, {}).get(key)
+        if file is None:
+            return {}
         found = {
             part: ScoredVideos(own.train, normal_scores(file, part)) for part in (HELD_OUT, LEARNED)
         }

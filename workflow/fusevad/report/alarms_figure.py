@@ -55,7 +55,7 @@ def make_alarms_figure(
     """
     check_protocol(protocol)
     marks = read_csv(table, _COLUMNS, text=_TEXTS)
-    marks = marks[(marks["block"] == "measured") & marks["found"].notna()]
+    marks = marks[(marks["block"] != "transfer") & marks["found"].notna()]
     rates = np.geomspace(min(alarms.rates) / 2, 3 * max(alarms.rates), _STEPS)
     styles = line_styles([row.name for row in experiments])
     blocks = []

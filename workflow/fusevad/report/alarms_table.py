@@ -11,6 +11,7 @@ from fusevad.report import latex, sheet
 from fusevad.report.alarm_cells import alarm_rows
 from fusevad.report.alarm_footage import (
     SOURCES,
+    TEST,
     AlarmVideos,
     Footage,
     ScoredFootage,
@@ -35,6 +36,9 @@ _NOTES = (
     "from are too low, whatever their bound says; thresholds of the test's own normal videos have "
     "seen what they are judged on.",
 )
+_IMPORTED = (
+    "Imported scores are of test videos alone, so that no honest threshold can be had for them."
+)
 
 
 def make_alarms_table(
@@ -54,7 +58,7 @@ def make_alarms_table(
     """Write events found at stated false alarms an hour as LaTeX that compiles alone, and as CSV.
 
     The CSV has a row for each dataset (that is tested on), trained_on, experiment, threshold_from
-    (source of the threshold) and rate, with block (measured|transfer), method, certified, hours
+    (source of the threshold) and rate, with block (measured|imported|transfer), method, certified, hours
     (of footage; the mean over seeds), hours_needed, seeds, normal_score (mean of the footage),
     threshold, and found (in percent), false_alarms (an hour), delay (seconds), f1_OVERLAP, each
     with its 95 % interval as NAME_low and NAME_high. What the footage can't certify is empty.
@@ -64,7 +68,8 @@ def make_alarms_table(
         title: what the table shows.
         experiments: rows, in order.
         datasets: a tabular each.
-        normals: the scores of normal training videos, by experiment and key of the data set.
+        normals: the scores of normal training videos, by experiment and key of the data set;
+            experiments with imported scores have none.
         footage: further normal videos, by key of the data set whose alarms they certify.
         footage_scores: their scores, by experiment and key of the data set.
         transfers: runs whose alarms on another data set are shown.
@@ -92,6 +97,7 @@ def make_alarms_table(
         parts.append(alarm_tabular(dataset.title, own, alarms, SOURCES))
     notes = [
         *_NOTES,
+        *([_IMPORTED] if any(row.imported for row in experiments) else []),
         *(_hours(dataset, table, alarms, footage.get(dataset.key)) for dataset in datasets),
         _rules(alarms),
     ]
@@ -113,7 +119,8 @@ def _rows(
     normal = scored.of(row.name, dataset.key)
     seeds = seed_tracks(seen, normal, alarms.events.smoothing)
     return [
-        {"block": "measured", "dataset": dataset.key, "trained_on": dataset.key}
+        {"block": "imported" if row.imported else "measured"}
+        | {"dataset": dataset.key, "trained_on": dataset.key}
         | {"experiment": row.name, "method": row.label}
         | cell
         for cell in alarm_rows(seeds, tests, SOURCES, alarms)
@@ -125,6 +132,8 @@ def _hours(
 ) -> str:
     """How much normal video there is, and what it can't certify."""
     own = table[table["dataset"] == dataset.key]
+    if set(own["threshold_from"]) == {TEST}:
+        return f"{dataset.title}: {own['hours'].min():.2f} h of normal video are in the test."
     hours = {str(name): part["hours"].min() for name, part in own.groupby("threshold_from")}
     lacking = [
         f"{hours_needed(rate):.2g} h for {rate:g}/h"
@@ -133,14 +142,14 @@ def _hours(
     ]
     text = (
         f"{dataset.title}: {hours['held-out']:.2f} h of normal video are held out,"
-        f" {hours['learned']:.2f} h learned from, {hours['test']:.2f} h are in the test"
+        f" {hours['learned']:.2f} h learned from, {hours[TEST]:.2f} h are in the test"
     )
     if footage:
         text += f", {hours['footage']:.2f} h are own footage ({footage.title})"
     scores = own.groupby("threshold_from")["normal_score"].mean()
     text += (
         f". Their mean scores, over all methods: {scores['held-out']:.3f} held out,"
-        f" {scores['learned']:.3f} learned from, {scores['test']:.3f} in the test"
+        f" {scores['learned']:.3f} learned from, {scores[TEST]:.3f} in the test"
     )
     return text + (f"; to certify takes {', '.join(lacking)} (–, or no row)." if lacking else ".")
 
