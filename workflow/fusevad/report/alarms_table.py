@@ -58,10 +58,11 @@ def make_alarms_table(
     """Write events found at stated false alarms an hour as LaTeX that compiles alone, and as CSV.
 
     The CSV has a row for each dataset (that is tested on), trained_on, experiment, threshold_from
-    (source of the threshold) and rate, with block (measured|imported|transfer), method, certified, hours
-    (of footage; the mean over seeds), hours_needed, seeds, normal_score (mean of the footage),
-    threshold, and found (in percent), false_alarms (an hour), delay (seconds), f1_OVERLAP, each
-    with its 95 % interval as NAME_low and NAME_high. What the footage can't certify is empty.
+    (source of the threshold) and rate, with block (measured|imported|transfer), method, certified,
+    hours (of footage; the mean over seeds), hours_needed, seeds, normal_score (mean of the
+    footage), threshold, and found (in percent), false_alarms (an hour), delay (seconds),
+    f1_OVERLAP, each with its 95 % interval as NAME_low and NAME_high. What the footage can't
+    certify is empty.
 
     Args:
         name: of the target.
