@@ -51,7 +51,7 @@ artifact-check: env ## make Table 1 of sixteen tiny videos and compare it with c
 	snakemake --cores 2 results/tiny/table1.tex --configfile config/tiny.yaml
 	fusevad artifact-check --configfile config/tiny.yaml
 
-check: lint ## check the style and run the fast tests, in two minutes
+check: lint ## check the style and run the fast tests
 	$(PYTEST) -m "not slow"
 
 test: lint ## check the style and run all tests
