@@ -11,11 +11,11 @@ from typing import Literal, Protocol
 
 from tqdm import tqdm
 
-from fusevad.data.names import one_spelling
 from fusevad.data.numbers import whole_number
 from fusevad.data.spreadsheets import sheet_rows
 from fusevad.errors import FusevadError
 from fusevad.printable import check_printable
+from fusevad.spelling import one_spelling
 
 NORMAL = "normal"
 SPLITS = ("train", "test")

@@ -1,18 +1,6 @@
-"""Names of videos: one spelling of each, wherever it was read."""
+"""Names of videos that lists, annotations and folders give."""
 
-import unicodedata
-from typing import Annotated
-
-from pydantic import AfterValidator
-
-
-def one_spelling(name: str) -> str:
-    """A name with composed letters: macOS decomposes them, so `ä` is two characters there."""
-    return unicodedata.normalize("NFC", name)
-
-
-# A setting that is compared with names of files, videos or classes.
-Spelled = Annotated[str, AfterValidator(one_spelling)]
+from fusevad.spelling import one_spelling
 
 
 def listed_name(text: str) -> str:

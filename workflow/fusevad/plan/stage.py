@@ -55,7 +55,13 @@ class Stage:
     finds_videos: bool = False
 
 
-_TABLES = ("data/label_tables.py", "data/names.py", "data/numbers.py", "data/spreadsheets.py")
+_TABLES = (
+    "data/label_tables.py",
+    "data/names.py",
+    "data/numbers.py",
+    "data/spreadsheets.py",
+    "spelling.py",
+)
 # Code that all methods share.
 _METHODS = tuple(f"models/{name}.py" for name in ("base", "layers", "losses", "output"))
 _STUDY = ("studies/trained.py", "evaluate/metrics.py", "evaluate/scoring.py")

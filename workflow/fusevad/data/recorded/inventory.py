@@ -9,10 +9,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from fusevad.data.names import listed_name, one_spelling
+from fusevad.data.names import listed_name
 from fusevad.data.recorded.settings import LayoutSettings, ListSettings
 from fusevad.data.spreadsheets import list_text
 from fusevad.errors import FusevadError
+from fusevad.spelling import one_spelling
 
 _GET = "fetch the data set, or put it there; section `fetch` of its settings has the source"
 

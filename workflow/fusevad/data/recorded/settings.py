@@ -6,11 +6,16 @@ Lists, annotations and videos are found below the data folder by patterns such a
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from fusevad.data.names import Spelled
+from pydantic import AfterValidator
+
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
+from fusevad.spelling import one_spelling
+
+# Compared with names of files, videos or classes.
+Spelled = Annotated[str, AfterValidator(one_spelling)]
 
 SplitName = Literal["official", "released"]
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fusevad.data.label_tables import NORMAL, SPLITS
-from fusevad.data.names import one_spelling
 from fusevad.data.recorded.inventory import Inventory
 from fusevad.data.recorded.settings import LabelSettings, ListSettings, PartSettings, SplitSettings
 from fusevad.errors import FusevadError
+from fusevad.spelling import one_spelling
 
 
 @dataclass(frozen=True, slots=True)

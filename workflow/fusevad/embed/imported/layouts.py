@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusevad.data.names import one_spelling
 from fusevad.embed.imported.settings import Layout
 from fusevad.errors import FusevadError
+from fusevad.spelling import one_spelling
 
 
 @dataclass(frozen=True, slots=True)

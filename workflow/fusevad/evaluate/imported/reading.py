@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from fusevad.arrays import read_npy
-from fusevad.data.names import one_spelling
 from fusevad.data.truth import LabelledVideo
 from fusevad.errors import FusevadError
 from fusevad.evaluate.imported.settings import ScoreSettings
 from fusevad.files import check_size
+from fusevad.spelling import one_spelling
 
 Floats = NDArray[np.float64]
 _SUFFIXES = (".npy", ".csv", ".txt")
