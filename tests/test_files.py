@@ -72,6 +72,13 @@ def test_progress_of_other_settings_is_removed_and_that_of_other_files_stays(tmp
     assert changed != mine and not mine.exists() and other.exists()
 
 
+def test_folders_of_progress_of_longer_names_and_of_patterns_stay(tmp_path):
+    others = [progress_folder(tmp_path / f"{name}.fusevad", {}) for name in ("cam-2", "cam")]
+    progress_folder(tmp_path / "[a-z]am.fusevad", {})
+    progress_folder(tmp_path / "cam.fusevad", {"a": 1})
+    assert [each.exists() for each in others] == [True, False]
+
+
 def test_old_files_of_other_machines_are_removed_and_new_ones_stay(tmp_path):
     old, new = (tmp_path / f".x.{host}-7.tmp.h5" for host in ("0000", "0001"))
     for path in (old, new):

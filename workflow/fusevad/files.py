@@ -307,10 +307,11 @@ def progress_folder(final: Path, made_with: Mapping[str, Any]) -> Path:
     Folders for settings other than `made_with` are removed.
     """
     folder = final.parent / f".{final.stem}-{settings_hash(made_with)}.progress"
-    for other in final.parent.glob(f".{final.stem}-*.progress"):
-        if other != folder:
-            shutil.rmtree(other)
+    own = re.compile(rf"\.{re.escape(final.stem)}-[0-9a-f]{{12}}\.progress")
     folder.mkdir(parents=True, exist_ok=True)
+    for other in list(folder.parent.iterdir()):
+        if other != folder and own.fullmatch(other.name):  # not a file's whose name is longer
+            shutil.rmtree(other)
     remove_abandoned(folder)
     return folder
 
