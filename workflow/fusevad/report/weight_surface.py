@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
 
@@ -120,6 +121,8 @@ def _draw(axis: Axes3D, values: pd.DataFrame, norm: TwoSlopeNorm) -> None:
     axis.view_init(elev=20, azim=64)
     axis.set_box_aspect((1.25, 1.0, 0.8))
     axis.tick_params(labelsize=7, pad=-2)
+    axis.tick_params("z", pad=1)
+    axis.zaxis.set_major_locator(MaxNLocator(5))
 
 
 def _summary(values: pd.DataFrame) -> str:
