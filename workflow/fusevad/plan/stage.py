@@ -156,7 +156,7 @@ STAGES = {
             "evaluate/settings.py",
             "evaluate/timed_videos.py",
         ),
-        version=9,
+        version=10,
     ),
     "leaderboard": Stage("pages", source=("report/leaderboard.py",)),
     "search": Stage("runs", source=_TRAINING, runs_method=True),
