@@ -185,6 +185,13 @@ def test_a_pickle_whose_tensors_are_compressed_is_not_unpacked(tmp_path):
         read_state(tmp_path / "b.pt")
 
 
+def test_a_text_is_no_file_of_weights(tmp_path):
+    """Read as a pickle, its letters take items from an empty list."""
+    (tmp_path / "a.pt").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    with pytest.raises(FusevadError, match=r"a\.pt: unreadable weights"):
+        read_state(tmp_path / "a.pt")
+
+
 def test_weights_of_whole_numbers_are_not_a_models(tmp_path):
     state = {"a": torch.zeros(3)}
     with pytest.raises(FusevadError, match=r"a\.pt: tensor a of type torch\.int64"):

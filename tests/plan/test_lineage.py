@@ -186,7 +186,8 @@ def _snakemakes_jobs(output: str) -> dict[tuple[str, ...], set[str]]:
     return found
 
 
-WHOLE = ("results/over/table1.tex", "results/over/all.pdf", "results/over/claims.md", "all")
+BUNDLE = "results/over/rendered/bundles/student-t.fusevad"
+WHOLE = ("results/over/table1.tex", "results/over/all.pdf", "results/over/claims.md", BUNDLE, "all")
 ALL_METHODS = ("results/over/methods.tex", "results/over/leaderboard.json")
 WITH_EVENTS = {"datasets": ["ucf-crime"], "events": {"ucf-crime": "ucf-crime-dvs"}}
 

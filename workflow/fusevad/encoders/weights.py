@@ -44,6 +44,7 @@ _UNREADABLE = (
     KeyError,
     EOFError,
     AttributeError,
+    IndexError,
     StopIteration,
     zipfile.BadZipFile,
 )
