@@ -79,7 +79,7 @@ audio-tower: env ## train the bundled audio tower again and put its weights in p
 lock: env ## resolve envs/requirements.in again: the lock and the conda environment
 	@$(AS_PIP) $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
-		envs/requirements.in --output-file envs/requirements.lock
+		pyproject.toml envs/requirements.in --output-file envs/requirements.lock
 	@$(AS_PIP) for extra in $(ALL_EXTRAS); do \
 		$(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
 from importlib.metadata import requires, version
 from pathlib import Path
 
@@ -40,8 +41,9 @@ def lock_entries(lock: Path = LOCK) -> list[tuple[Requirement, int]]:
 
 def direct_requirements() -> list[Requirement]:
     text = (ROOT / "envs" / "requirements.in").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = (line.split("#")[0].strip() for line in text.splitlines())
-    return [Requirement(line) for line in lines if line]
+    return [Requirement(line) for line in (*lines, *project["dependencies"]) if line]
 
 
 def tracked_files() -> list[Path]:

@@ -53,6 +53,16 @@ def test_s3_gives_back_what_was_pushed(tmp_path: Path, s3: str) -> None:
     assert workspace(second) == workspace(first)
 
 
+def test_a_remote_says_where_it_is_or_that_nothing_is_there(
+    served: tuple[Path, Path, type[Dying]], tmp_path: Path
+) -> None:
+    first, second, _ = served
+    assert str(tmp_path / "remote") in Store(first).reach_remote()
+    assert "http://" in Store(second).reach_remote()
+    with pytest.raises(FusevadError, match=r"elsewhere.*no such folder to be seen"):
+        Store(clone(tmp_path / "third", str(tmp_path / "elsewhere"))).reach_remote()
+
+
 def test_http_gives_back_what_was_pushed(served: tuple[Path, Path, type[Dying]]) -> None:
     first, second, _ = served
     store = Store(second)

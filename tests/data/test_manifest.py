@@ -294,6 +294,13 @@ def test_metrics_that_the_test_split_leaves_undefined_are_said_before_training(
     assert not warning or warning in said[0]
 
 
+def test_test_videos_without_any_interval_are_said_to_need_video_auc(source, capsys):
+    source.intervals = []
+    source.make()
+    assert "no test video has an interval" in capsys.readouterr().err
+    assert read_intervals(source.out / "intervals.csv") == {}
+
+
 def test_a_test_split_of_anomalous_frames_alone_is_said_to_define_no_metric(source, capsys):
     source.labels = [row for row in LABELS if row[0] != "calm"]
     source.intervals = [("brawl", "fight", 0, 23)]

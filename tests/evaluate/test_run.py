@@ -116,3 +116,21 @@ def test_a_history_that_does_not_fit_its_scores_chooses_no_epoch(
     with pytest.raises(FusevadError, match=rf"history\.csv: {message}"):
         evaluated(run)
     assert not (run / "seeds.csv").exists()
+
+
+def test_without_intervals_a_run_is_judged_by_the_training_videos_that_each_seed_held_out(run):
+    write_table(run, "intervals", [])
+    history = pd.read_csv(run / "history.csv")
+    aucs = [0.5, 0.9, 0.6, 0.7, 0.4, 0.3, 0.2, 0.8]
+    history.assign(validation_auc=aucs).to_csv(run / "history.csv", index=False)
+    seeds = evaluated(run, "Video-AUC")
+    found = seeds[seeds["metric"] == "Video-AUC"].set_index(["seed", "protocol"])["value"]
+    assert found.to_dict() == {
+        (0, "last"): 0.7,
+        (0, "validation"): 0.9,
+        (1, "last"): 0.8,
+        (1, "validation"): 0.8,
+    }
+    assert seeds.loc[seeds["metric"] != "Video-AUC", "value"].isna().all()
+    assert pd.read_csv(run / "classes.csv").empty
+    assert set(pd.read_parquet(run / "scores.parquet")["protocol"]) == {"last", "validation"}

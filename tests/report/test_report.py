@@ -294,6 +294,29 @@ def test_a_metric_that_the_test_videos_leave_undefined_has_dashes_and_a_footnote
     assert "undefined" not in before
 
 
+def without_intervals(row, folder):
+    """A run that was judged by held-out training videos alone: no metric of frames, no oracle."""
+
+    def change(table):
+        table = table[table["protocol"] != "oracle"]
+        held_out = table[table["metric"] == "AUC"].assign(metric="Video-AUC")
+        return pd.concat([held_out, table.assign(value=float("nan"))], ignore_index=True)
+
+    return changed_run(row, folder / row.name, change)
+
+
+def test_without_intervals_table_1_shows_what_can_be_known_and_says_what_cannot(made_up, tmp_path):
+    rows = [without_intervals(row, tmp_path) for row in made_up.rows]
+    dataset = replace(made_up.dataset, metrics=("Video-AUC", "AUC", "AP"))
+    text, tidy = table1(made_up, tmp_path, rows=rows, datasets=[dataset])
+    assert [cell == "--" for cell in measured_line(text, "Gating")] == [False, True, True]
+    assert "Rendered: AUC, AP undefined (–), as no interval says which frames" in text
+    assert "Video-AUC ranks whole training videos, which a seed held out" in text
+    measured = tidy[tidy["block"] == "measured"]
+    assert set(measured["metric"]) == {"Video-AUC"}
+    assert set(measured["protocol"]) == {"last", "validation"}
+
+
 def test_an_undefined_main_metric_is_an_error(made_up, tmp_path):
     wrong = changed_run(
         made_up.rows[0], tmp_path, lambda t: t.assign(value=t["value"].where(t["metric"] != "AUC"))

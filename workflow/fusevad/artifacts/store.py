@@ -86,6 +86,20 @@ class Store:
         name = self._remote_name or self._repo.config["core"].get("remote")
         return f"remote '{name}' ({self._remote.fs.unstrip_protocol(self._remote.path)})"
 
+    def reach_remote(self) -> str:
+        """Ask the remote for its folder; return its name and address.
+
+        Raises:
+            FusevadError: it is not there, or does not answer.
+        """
+        with one_line(f"remote '{self._remote_name or 'default'}'", "see docs/artifacts.md"):
+            there = self._remote.fs.exists(self._remote.path)
+        if not there:
+            raise FusevadError(
+                f"{self._remote_text}: no such folder to be seen; push to it, or name another"
+            )
+        return self._remote_text
+
     # Records
 
     def _locked(self) -> dict[str, LockedStage]:

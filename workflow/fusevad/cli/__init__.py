@@ -3,7 +3,17 @@
 Slow imports are inside the verbs, so that `fusevad --help` answers at once.
 """
 
-from fusevad.cli import artifacts, configuration, data, deploy, features, numbers, own, results
+from fusevad.cli import (
+    artifacts,
+    configuration,
+    data,
+    deploy,
+    doctor,
+    features,
+    numbers,
+    own,
+    results,
+)
 from fusevad.cli.app import app, main
 
 __all__ = [
@@ -12,6 +22,7 @@ __all__ = [
     "configuration",
     "data",
     "deploy",
+    "doctor",
     "features",
     "main",
     "numbers",

@@ -142,7 +142,7 @@ def read_class_measurements(
             path = row.runs[dataset.key] / "classes.csv"
             table = _read_values(path, ["seed", "protocol", "class", "metric"])
             wanted = table[table["metric"] == dataset.class_metric]
-            if wanted.empty:
+            if wanted.empty and not table.empty:  # without intervals no class has a value
                 raise FusevadError(
                     f"{path}: no metric {dataset.class_metric}; evaluate the run again"
                 )

@@ -26,9 +26,10 @@ from fusevad.printable import check_printable
 from fusevad.video.decode import VideoInfo, probe
 
 _VIDEOS_A_SHARD, _MOST_SHARDS = 50, 32
+_WRITTEN = "# Written by fusevad init-dataset"
 _DATASET = """\
 # yaml-language-server: $schema=../../workflow/schemas/datasets.schema.json
-# Written by fusevad init-dataset; edit it as you like (docs/datasets.md).
+{written}; edit it as you like (docs/datasets.md).
 title: {title}
 metrics: [{metrics}] # columns of Table 1
 crops: [0, 5] # of 224x224: the centre and its mirror image; 1-4 and 6-9 are the corners
@@ -42,7 +43,7 @@ own:
 """
 _CONFIG = """\
 # yaml-language-server: $schema=../workflow/schemas/config.schema.json
-# Written by fusevad init-dataset. Lay it over config.yaml.
+{written}. Lay it over config.yaml.
 datasets: [{name}]
 """
 
@@ -85,7 +86,7 @@ def init_dataset(
         intervals: table of anomalies, see `read_intervals`; a video is named by its path, relative
             as in the table of labels or in the folder, or by its name.
         workers: number of decoding processes.
-        force: whether files of that name may be replaced.
+        force: whether files of that name that it wrote before may be replaced.
 
     Raises:
         FusevadError: one line: the name is invalid or in use, the videos or the intervals are
@@ -98,9 +99,8 @@ def init_dataset(
     dataset, folder = config / "datasets" / f"{name}.yaml", config / "datasets" / name
     if not config.is_dir():
         raise FusevadError(f"{config}/: no such folder; run the command in the repository")
-    for file in (dataset, configuration, folder / "labels.csv"):
-        if file.exists() and not force:
-            raise FusevadError(f"{file}: there already; choose another --name, or give --force")
+    for file in (dataset, configuration):
+        _check_free(file, force)
     found = find_labelled(place)
     spans = _named_intervals(intervals, found) if intervals else {}
     videos, bad = _decoded(found, workers)
@@ -117,6 +117,7 @@ def init_dataset(
         frames = {video.name: info.frames for video, info in videos}
         within_videos(intervals, used, frames, "stop")
     text = _DATASET.format(
+        written=_WRITTEN,
         title=name,
         metrics="AUC, AP, Ano-AUC" if used else "Video-AUC, AUC, AP",
         shards=min(_MOST_SHARDS, -(-len(usable) // _VIDEOS_A_SHARD)),
@@ -124,8 +125,18 @@ def init_dataset(
         intervals=(folder / "intervals.csv").as_posix(),
     )
     write_text(text, dataset)
-    write_text(_CONFIG.format(name=name), configuration)
+    write_text(_CONFIG.format(written=_WRITTEN, name=name), configuration)
     return Configured(configuration, labels, tuple(videos), tuple(bad), split, tuple(used), unused)
+
+
+def _check_free(file: Path, force: bool) -> None:
+    """Raise `FusevadError` if a file is in the way; only one of ours may be forced."""
+    if not file.exists():
+        return
+    if _WRITTEN not in file.read_text(encoding="utf-8", errors="replace"):
+        raise FusevadError(f"{file}: not written by fusevad init-dataset; choose another --name")
+    if not force:
+        raise FusevadError(f"{file}: there already; choose another --name, or give --force")
 
 
 def _decoded(

@@ -1,0 +1,110 @@
+"""Labelled videos in folders and tables: names, classes, sources; errors are one line."""
+
+from pathlib import Path
+
+import pytest
+
+from fusevad.data.own.found import find_labelled, source_of
+from fusevad.errors import FusevadError
+
+TREE = (
+    "normal/cam1/001.mp4",
+    "normal/cam2/001.MKV",
+    "anomalous/fight/cam1/001.mp4",
+    "anomalous/fire/front-door_003.avi",
+    "anomalous/yard.mp4",
+)
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_folders_are_classes_and_names_may_repeat_between_them(tmp_path):
+    found = find_labelled(touch(tmp_path, *TREE, "normal/notes.txt", "normal/.half.mp4"))
+    assert [(video.name, video.classes, video.source) for video in found] == [
+        ("anomalous_fight_cam1_001", ("fight",), "cam1"),
+        ("anomalous_fire_front-door_003", ("fire",), "front-door"),
+        ("anomalous_yard", ("anomaly",), "yard"),
+        ("normal_cam1_001", ("normal",), "cam1"),
+        ("normal_cam2_001", ("normal",), "cam2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stem", "source"),
+    [
+        ("cam1_003", "cam1"),
+        ("cam1_2024-05-01_12-00", "cam1"),
+        ("front-door (2)", "front-door"),
+        ("001", "001"),
+        ("lobby", "lobby"),
+    ],
+)
+def test_numbers_at_the_end_of_a_name_are_no_part_of_its_source(stem, source):
+    assert source_of((), stem) == source
+
+
+def write_table(folder: Path, *rows: str) -> Path:
+    table = touch(folder, "a.mp4", "b.mp4", "cams/a.mp4") / "labels.csv"
+    table.write_text("\n".join(rows) + "\n")
+    return table
+
+
+def test_a_table_may_name_sources_and_the_split(tmp_path):
+    rows = ("Video;Label;Source;Split", "a.mp4;normal;hall;train", "cams/a.mp4;fight;yard;test")
+    found = find_labelled(write_table(tmp_path, *rows))
+    assert [(video.name, video.classes, video.source, video.split) for video in found] == [
+        ("a", ("normal",), "hall", "train"),
+        ("cams_a", ("fight",), "yard", "test"),
+    ]
+
+
+def test_without_those_columns_the_path_says_the_source(tmp_path):
+    found = find_labelled(write_table(tmp_path, "video,label", "a.mp4,normal", "cams/a.mp4,fight"))
+    assert [(video.source, video.split) for video in found] == [("a", None), ("cams", None)]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "no folder normal/ in it"),
+        (("normal/a.mp4",), "no folder anomalous/ in it"),
+        (("normal/a.mp4", "anomalous/a.txt"), "no anomalous videos"),
+        (("normal/a.txt", "anomalous/a.mp4"), "no normal videos"),
+        (("normal/a.mp4", "anomalous/fight/a.txt"), "fight: no videos of this class"),
+        (("normal/a.mp4", "anomalous/normal/a.mp4"), "can't be called normal"),
+        (("normal/a.mp4", "anomalous/a;;b/a.mp4"), "class 'a;;b'"),
+        (("normal/a.mp4", "normal/a.avi", "anomalous/b.mp4"), "would be video normal_a"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_one_line(tmp_path, names, message):
+    with pytest.raises(FusevadError, match=message) as caught:
+        find_labelled(touch(tmp_path, *names))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (("video,class", "a.mp4,normal"), "no column label"),
+        (("video,label", "a.mp4,"), "line 2: an empty cell"),
+        (("video,label", "c.mp4,normal"), "line 2: .*c.mp4: no such file"),
+        (("video,label,split", "a.mp4,normal,dev"), "line 2: the unknown split 'dev'"),
+        (("video,label,split", "a.mp4,normal,train", "b.mp4,fire,"), "video b has no split"),
+        (("video,label", "a.mp4,normal", "a.mp4,fire"), "would be video a"),
+        (("video,label", "a.mp4,normal;fire"), "class 'normal;fire'"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_one_line(tmp_path, rows, message):
+    with pytest.raises(FusevadError, match=message) as caught:
+        find_labelled(write_table(tmp_path, *rows))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_place_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(FusevadError, match="nowhere: no such folder or table"):
+        find_labelled(tmp_path / "nowhere")
