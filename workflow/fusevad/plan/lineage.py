@@ -244,8 +244,8 @@ class Plan:
             lacking = sorted(self._nobody_makes(name))
             needs = f"needs {lacking[0]}, which nothing makes: it " if lacking else ""
             raise FusevadError(
-                f"{name}: {needs}needs motion cues, crops or a text tower that the configuration"
-                " lacks; add them there"
+                f"{name}: {needs}needs motion cues, crops, a text tower or intervals of test"
+                " videos that the configuration lacks; add them there"
             )
         job = self.jobs[name]
         return {**job.reads, "settings": self.settings_file(job)}
