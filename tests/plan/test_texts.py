@@ -51,7 +51,7 @@ def test_imported_features_need_the_name_of_their_text_tower(values):
     without = planned(imported(values))
     assert "train/rendered/vadclip" not in without.jobs
     assert "train/rendered/vadclip.no-language" in without.jobs
-    with pytest.raises(FusevadError, match="a text tower or .* that the configuration lacks"):
+    with pytest.raises(FusevadError, match=r"a text tower or .* that the configuration lacks"):
         without.inputs("train/rendered/vadclip")
     # Tables leave the rows out that nobody can train.
     shown = [file for file in without.jobs["report/baselines"].inputs if "/vadclip" in file]
