@@ -36,6 +36,7 @@ from fusevad.plan.records import Record, read_record
 
 # Larger encoders are named by their hash: everybody has them, or should get them once.
 _LARGEST_ENCLOSED = 64 << 20
+_FILE_KEYS = ("model", "pretrained", "motion_cue_weights", "weights")
 # What may differ: the version of the package alone does not change embeddings.
 NOT_COMPARED = "fusevad_version"
 _AGAIN = "run the workflow again"
@@ -166,15 +167,17 @@ def _files(streams: Mapping[str, StreamFacts]) -> Iterator[tuple[str, EncoderFil
         yield path, EncoderFile(sha256(file), member)
 
 
-def paths_in(value: Any) -> Iterator[str]:
-    """The values in settings that name files which exist."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        for each in value:
-            yield from paths_in(each)
-    elif isinstance(value, str) and Path(value).suffix and Path(value).is_file():
-        yield value
+def paths_in(settings: Mapping[str, Any]) -> Iterator[str]:
+    """The files that the settings of a stream name as weights or models, and that exist.
+
+    Other texts are never taken for paths: settings come from the record of a run, perhaps of
+    somebody else, and what they name travels with the bundle.
+    """
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from paths_in(value)
+        elif key in _FILE_KEYS and isinstance(value, str) and Path(value).suffix:
+            yield from [value] if Path(value).is_file() else []
 
 
 def _metrics(run: Path, protocol: str) -> dict[str, Metric]:
