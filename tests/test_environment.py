@@ -17,7 +17,12 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "envs" / "requirements.lock"
 # And a package that each extra is for.
-EXTRAS = {"streams": "transformers", "sign": "model-signing", "onnx": "onnxruntime"}
+EXTRAS = {
+    "streams": "transformers",
+    "sign": "model-signing",
+    "onnx": "onnxruntime",
+    "mqtt": "paho-mqtt",
+}
 
 # Split, so that this file does not name what it forbids.
 REGISTRY_HOSTS = [

@@ -99,6 +99,46 @@ def score(
         raise typer.Exit(1)
 
 
+@verb(OWN, "fusevad watch /dev/video0 --model model.fusevad")
+def watch(
+    model: Model,
+    source: Annotated[
+        str | None, typer.Argument(help="rtsp://HOST/PATH, /dev/videoN, a file, or env:NAME.")
+    ] = None,
+    source_file: Annotated[
+        Path | None, typer.Option(help="File with the address, which may have a password.")
+    ] = None,
+    alarms_per_hour: Rate = None,
+    window: Annotated[
+        int | None, typer.Option(help="Segments that a score looks back on; else as in training.")
+    ] = None,
+    webhook: Annotated[str | None, typer.Option(help="URL to post events to, or env:NAME.")] = None,
+    mqtt: Annotated[
+        str | None, typer.Option(help="HOST[:PORT]/TOPIC to publish events to, or env:NAME.")
+    ] = None,
+    update_seconds: Annotated[
+        float, typer.Option(help="Seconds between updates of an event.", min=0)
+    ] = 5.0,
+    scores: Annotated[bool, typer.Option(help="Also print a line for each segment.")] = False,
+    fast: Annotated[bool, typer.Option(help="Read a file faster than it plays.")] = False,
+    trust: Trust = None,
+) -> None:
+    """Print events of a camera as lines of JSON while they happen."""
+    from fusevad.deploy.detector import Detector
+    from fusevad.deploy.score import chosen_threshold
+    from fusevad.deploy.watch.address import find_address, secret
+    from fusevad.deploy.watch.outlets import Mqtt, Webhook
+    from fusevad.deploy.watch.run import Watch, WatchSettings, watch_until_signal
+
+    address = find_address(source, source_file)
+    outlets = [] if webhook is None else [Webhook(secret(webhook, "--webhook"))]
+    outlets += [] if mqtt is None else [Mqtt(secret(mqtt, "--mqtt"))]
+    detector = Detector.load(model, trust)
+    threshold = chosen_threshold(detector, alarms_per_hour)
+    settings = WatchSettings(threshold, window, fast, scores, update_seconds)
+    watch_until_signal(Watch(detector, address, settings, outlets))
+
+
 @verb(OWN, "fusevad export-onnx --model model.fusevad --out onnx")
 def export_onnx(
     model: Model,

@@ -1,16 +1,18 @@
 """Images of a video for an encoder: crops of its frames or of its motion cues, in chunks."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from fusevad.cues.count import normalise
+from fusevad.cues.count import cue_counts, normalise
 from fusevad.cues.reading import Counted
-from fusevad.cues.settings import CueSettings
+from fusevad.cues.settings import CueSettings, cue_name
 from fusevad.data.manifest import Video, check_unchanged
 from fusevad.video.crops import crop_images
 from fusevad.video.decode import SEGMENT_FRAMES, read_frames, read_pictures, sampled_times
+from fusevad.video.pixels import Picture
 
 _CHUNK_IMAGES = 32
 _MIDDLE = SEGMENT_FRAMES // 2
@@ -27,6 +29,27 @@ class Chunk:
 
     segments: np.ndarray
     images: np.ndarray
+
+
+@runtime_checkable
+class LiveSource(Protocol):
+    """A source that can also read pictures while they come, as from a camera.
+
+    Attributes:
+        crops: numbers of the crops.
+    """
+
+    crops: tuple[int, ...]
+
+    def segments(self, pictures: Iterable[Picture]) -> Iterator[np.ndarray]:
+        """Images of each segment of 16 pictures, as soon as it is complete, and of a shorter last.
+
+        Args:
+            pictures: all pictures of a video, in the size of `video.decode`.
+
+        Yields:
+            (images x crops, size, size[, 3]), the crops of an image side by side.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +78,19 @@ class FrameSource:
             for time, frame in zip(times, frames, strict=True)
         )
         return in_chunks(pictures, len(self.crops))
+
+    def segments(self, pictures: Iterable[Picture]) -> Iterator[np.ndarray]:
+        """See `LiveSource.segments`."""
+        segment: list[np.ndarray] = []
+        for number, picture in enumerate(pictures):
+            place = number % SEGMENT_FRAMES
+            if place % self.stride == 0:
+                segment.append(crop_images(picture.rgb(), self.crops, self.image_size))
+            if place == SEGMENT_FRAMES - 1:
+                yield np.concatenate(segment)
+                segment = []
+        if segment:
+            yield np.concatenate(segment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +154,20 @@ class CueSource:
         """
         return in_chunks(self._cues(video), len(self.crops))
 
+    def segments(self, pictures: Iterable[Picture]) -> Iterator[np.ndarray]:
+        """See `LiveSource.segments`; a window that reaches beyond its segment makes that wait."""
+        name = cue_name(self.window, self.threshold)
+        own = replace(self.settings, windows=(self.window,), thresholds=(self.threshold,))
+        for counts in cue_counts(pictures, own):
+            yield self._images(counts[name])
+
     def _cues(self, video: Video) -> Iterator[tuple[int, np.ndarray]]:
         counts = self.counted.counts(video, self.window, self.threshold)
-        for segment, count in enumerate(counts):
-            cue = normalise(count, self.window, self.settings)
-            yield segment, crop_images(cue, self.crops, self.image_size)
+        return ((segment, self._images(count)) for segment, count in enumerate(counts))
+
+    def _images(self, count: np.ndarray) -> np.ndarray:
+        cue = normalise(count, self.window, self.settings)
+        return crop_images(cue, self.crops, self.image_size)
 
 
 def images_in_chunk(crops: int) -> int:

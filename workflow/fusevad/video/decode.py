@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
@@ -75,27 +76,33 @@ def read_pictures(
     Raises:
         FusevadError: the file can't be decoded to its end, or does not have `expected` frames.
     """
-    from fusevad.video.pixels import Picture, colour_coefficients, resize  # numba takes a second
-
     reformatter = VideoReformatter()
     decoded = 0
     for frame in FrameReader(path):
         decoded += 1
         if expected is not None and decoded > expected:
             break
-        if not _is_sampled(decoded - 1, stride):
-            continue
-        orientation = orientation_of(frame)
-        if frame.format.name not in _PLANAR:
-            frame = reformatter.reformat(
-                frame, format=_PLANAR[-1], interpolation=_CONVERSION, threads=1
-            )
-        full_range = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
-        coefficients = colour_coefficients(int(frame.colorspace), full_range)
-        y, cb, cr = (resize(orientation.apply(plane_pixels(plane)), size) for plane in frame.planes)
-        yield Picture(y, cb, cr, coefficients)
+        if _is_sampled(decoded - 1, stride):
+            yield picture_of(frame, reformatter, size)
     if expected is not None:
         _check_unchanged(path, decoded, expected)
+
+
+def picture_of(
+    frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] = FRAME_SIZE
+) -> "Picture":
+    """A decoded frame as `read_pictures` yields it; `reformatter` is for all frames of a video."""
+    from fusevad.video.pixels import Picture, colour_coefficients, resize  # numba takes a second
+
+    orientation = orientation_of(frame)
+    if frame.format.name not in _PLANAR:
+        frame = reformatter.reformat(
+            frame, format=_PLANAR[-1], interpolation=_CONVERSION, threads=1
+        )
+    full_range = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
+    coefficients = colour_coefficients(int(frame.colorspace), full_range)
+    y, cb, cr = (resize(orientation.apply(plane_pixels(plane)), size) for plane in frame.planes)
+    return Picture(y, cb, cr, coefficients)
 
 
 def read_frames(

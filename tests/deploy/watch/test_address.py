@@ -1,0 +1,91 @@
+"""What may be watched, and that passwords are nowhere to be seen."""
+
+import pytest
+
+from fusevad.deploy.watch.address import find_address, scrubbed, secret
+from fusevad.errors import FusevadError
+
+URL = "rtsp://bob:p@ss/w%3A0rd@10.0.0.2:8554/cam?x=1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        URL,
+        f"no answer from {URL} (timed out)",
+        f"[Errno 5] failed: '{URL}'",
+        f"two: {URL} and http://user@host/path",
+        "https://token@host/hook",
+    ],
+)
+def test_users_and_passwords_are_cut_out(text):
+    shown = scrubbed(text)
+    assert not any(part in shown for part in ("bob", "p@ss", "0rd", "user", "token"))
+    assert "://10.0.0.2:8554/cam" in shown or "://host/" in shown
+
+
+def test_text_without_a_password_stays():
+    text = "rtsp://10.0.0.2/cam: write to me@example.org"
+    assert scrubbed(text) == text
+
+
+def test_an_address_comes_from_a_variable(monkeypatch):
+    monkeypatch.setenv("CAM", URL)
+    found = find_address("env:CAM", None)
+    assert (found.kind, found.where, found.shown) == ("rtsp", URL, "rtsp://10.0.0.2:8554/cam?x=1")
+
+
+def test_an_address_comes_from_a_file(tmp_path):
+    (tmp_path / "cam").write_text(f"{URL}\n")
+    assert find_address(None, tmp_path / "cam").where == URL
+
+
+@pytest.mark.parametrize("text", ["", "rtsp://a/b rtsp://c/d"])
+def test_a_file_without_one_address_is_refused(tmp_path, text):
+    (tmp_path / "cam").write_text(text)
+    with pytest.raises(FusevadError, match="write one, such as"):
+        find_address(None, tmp_path / "cam")
+
+
+@pytest.mark.parametrize("what", ["SOURCE", "--webhook", "--mqtt"])
+def test_a_password_on_the_command_line_is_refused_without_repeating_it(what):
+    with pytest.raises(FusevadError, match="shows in the list of processes") as caught:
+        secret(URL, what)
+    assert "p@ss" not in str(caught.value)
+
+
+def test_a_password_without_a_scheme_is_not_repeated():
+    with pytest.raises(FusevadError) as caught:
+        secret("bob:pass@host/topic", "--mqtt")
+    assert "pass" not in str(caught.value).replace("a password", "")
+    assert "bob" not in str(caught.value)
+
+
+def test_a_variable_that_is_not_set_is_named():
+    with pytest.raises(FusevadError, match="set NO_SUCH_CAMERA"):
+        secret("env:NO_SUCH_CAMERA", "SOURCE")
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "http://host/a.mp4", "https://host/a.m3u8", "concat:a|b", "file:///etc/passwd", "udp://@:1",
+        "/dev/sda", "/dev/video", "lavfi:testsrc", "rtsps://host/cam", "none.mp4", "rtsp:///cam",
+    ],
+)  # fmt: skip
+def test_other_protocols_and_devices_are_refused(where):
+    with pytest.raises(FusevadError):
+        find_address(where, None)
+
+
+def test_files_and_devices_are_known(tmp_path):
+    file = tmp_path / "a@home.mp4"
+    file.touch()
+    assert find_address(str(file), None).kind == "file"
+    assert find_address("/dev/video0", None).kind == "device"
+
+
+@pytest.mark.parametrize("given", [(None, None), ("rtsp://host/cam", "file")])
+def test_one_source_is_named(given):
+    with pytest.raises(FusevadError, match="name one source"):
+        find_address(*given)

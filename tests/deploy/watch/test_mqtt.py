@@ -1,0 +1,152 @@
+"""MQTT, against Debian's mosquitto; skipped without it, or without the extra `mqtt`."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from fusevad.deploy.watch.delivery import UndeliveredError
+from fusevad.deploy.watch.outlets import Mqtt
+from fusevad.errors import FusevadError
+
+BROKER = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+needs_extra = pytest.mark.skipif(
+    find_spec("paho") is None, reason="without the extra: make env EXTRAS=mqtt"
+)
+needs_broker = pytest.mark.skipif(
+    BROKER is None, reason="no broker of MQTT: apt-get install mosquitto"
+)
+
+
+class Broker:
+    """A broker on a port of its own, which asks for a password and can be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        passwords = folder / "passwords"
+        made = [Path(str(BROKER)).parent.parent / "bin/mosquitto_passwd", "-c", "-b", passwords]
+        subprocess.run([*map(str, made), "bob", "p@ss"], check=True)
+        passwords.chmod(0o644)
+        (folder / "broker.conf").write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous false\n"
+            f"password_file {passwords}\nuser root\n"
+        )
+        self.start()
+
+    def start(self) -> None:
+        command = [str(BROKER), "-c", str(self._folder / "broker.conf")]
+        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("the broker does not start")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def broker(tmp_path) -> Iterator[Broker]:
+    found = Broker(tmp_path)
+    yield found
+    found.kill()
+
+
+class Subscriber:
+    """Texts of a topic, by another connection."""
+
+    def __init__(self, port: int, topic: str) -> None:
+        import paho.mqtt.client as paho
+
+        self.texts: list[str] = []
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client.username_pw_set("bob", "p@ss")
+        ready = []
+        self._client.on_message = lambda _c, _u, message: self.texts.append(
+            message.payload.decode()
+        )
+        self._client.on_subscribe = lambda *_: ready.append(True)
+        self._client.connect("127.0.0.1", port)
+        self._client.subscribe(topic, qos=1)
+        self._client.loop_start()
+        self._wait(lambda: bool(ready))
+
+    def wait(self, count: int) -> list[str]:
+        self._wait(lambda: len(self.texts) >= count)
+        return self.texts
+
+    def leave(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    @staticmethod
+    def _wait(done) -> None:
+        deadline = time.monotonic() + 10
+        while not done():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+@needs_extra
+@needs_broker
+def test_messages_reach_a_subscriber(broker):
+    subscriber = Subscriber(broker.port, "cameras/door")
+    outlet = Mqtt(f"bob:p@ss@127.0.0.1:{broker.port}/cameras/door")
+    outlet.send('{"type": "new"}')
+    outlet.send('{"type": "end"}')
+    assert subscriber.wait(2) == ['{"type": "new"}', '{"type": "end"}']
+    outlet.close()
+    subscriber.leave()
+
+
+@needs_extra
+@needs_broker
+def test_a_broker_that_was_away_gets_the_next_message(broker):
+    outlet = Mqtt(f"bob:p@ss@127.0.0.1:{broker.port}/door")
+    outlet.send("before")
+    broker.kill()
+    with pytest.raises(UndeliveredError) as caught:
+        outlet.send("lost")
+    assert caught.value.again
+    broker.start()
+    subscriber = Subscriber(broker.port, "door")
+    outlet.send("after")
+    assert subscriber.wait(1) == ["after"]
+    outlet.close()
+    subscriber.leave()
+
+
+@needs_extra
+@needs_broker
+def test_a_wrong_password_is_told_without_it(broker):
+    outlet = Mqtt(f"bob:wrong@127.0.0.1:{broker.port}/door")
+    with pytest.raises(UndeliveredError) as caught:
+        outlet.send("text")
+    assert "wrong" not in f"{caught.value} {outlet.shown}"
+
+
+@needs_extra
+@pytest.mark.parametrize(
+    "address", ["host", "host/", "host:x/topic", "/topic", "host/a/#", "h/+/a"]
+)
+def test_other_addresses_are_refused(address):
+    with pytest.raises(FusevadError, match="--mqtt: give HOST"):
+        Mqtt(address)
+
+
+def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "paho.mqtt.client", None)
+    with pytest.raises(FusevadError, match="make env EXTRAS=mqtt"):
+        Mqtt("host/topic")

@@ -1,0 +1,193 @@
+"""Watching a file: lines of JSON, events in order, and an end that is always told."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from fusevad.cli import app
+from fusevad.deploy.detector import Detector
+from fusevad.deploy.score import chosen_threshold
+from fusevad.deploy.watch import run as module
+from fusevad.deploy.watch.address import find_address
+from fusevad.deploy.watch.events import EventFinder
+from fusevad.deploy.watch.run import Watch, WatchSettings
+from fusevad.deploy.watch.windows import CausalScorer
+from fusevad.errors import FusevadError
+from fusevad.evaluate.alarms import Track, find_events
+from fusevad.evaluate.settings import AlarmSettings
+from tests.made_up_bundles import RULES, threshold
+from tests.made_up_videos import cut, write_video
+
+FRAMES, FPS = 400, 20
+KEYS = {
+    "type", "id", "source", "start", "start_seconds", "alarm", "alarm_seconds", "end",
+    "end_seconds", "alarms", "peak", "time", "time_seconds", "score", "level", "threshold",
+    "alarms_per_hour", "bound", "certified", "latency_seconds", "dropped",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory) -> Path:
+    return write_video(tmp_path_factory.mktemp("watched") / "a.mp4", FRAMES, fps=FPS)
+
+
+@pytest.fixture(scope="module")
+def always(made_up, tmp_path_factory) -> Path:
+    """A bundle whose threshold is below all scores: one event from the first picture on."""
+    file = tmp_path_factory.mktemp("always") / "model.fusevad"
+    return made_up.changed(file, thresholds=(threshold(0.001),))
+
+
+def made_up_scores(monkeypatch, scores: list[float]) -> None:
+    """Let the detector say these scores, one a segment."""
+    left = iter(scores)
+    monkeypatch.setattr(CausalScorer, "score", lambda *_: next(left))
+
+
+def watched(model: Path, video: Path, **settings: object) -> list[dict]:
+    detector = Detector.load(model)
+    lines: list[str] = []
+    options = WatchSettings(chosen_threshold(detector, None), **settings)
+    Watch(detector, find_address(str(video), None), options, tell=lines.append).run()
+    return [json.loads(line) for line in lines]
+
+
+def test_events_are_those_of_the_alarm_code(made_up, video, monkeypatch):
+    scores = [0.1] * 4 + [0.9, 0.8, 0.7] + [0.1] * 10 + [0.9] * 4 + [0.1] * 4
+    made_up_scores(monkeypatch, scores)
+    messages = watched(made_up.file, video, fast=True, update_seconds=0.0)
+    edges = np.append(np.arange(25) * 16, FRAMES) / FPS
+    expected = find_events(Track(np.array(scores), edges), 0.5, RULES)
+    ends = [each for each in messages if each["type"] == "end"]
+    assert [
+        (e["start_seconds"], e["end_seconds"], e["alarm_seconds"], e["alarms"]) for e in ends
+    ] == [pytest.approx((e.start, e.end, e.alarm, e.alarms)) for e in expected]
+    assert [e["peak"] for e in ends] == pytest.approx([e.peak for e in expected])
+    assert len(ends) == 2
+
+
+def test_an_event_is_new_then_updated_then_over_and_keeps_its_id(always, video):
+    messages = watched(always, video, fast=True, update_seconds=0.0)
+    assert [each["type"] for each in messages] == ["new", *["update"] * 24, "end"]
+    assert len({each["id"] for each in messages}) == 1
+    assert all(each.keys() == KEYS for each in messages)
+    assert [each["end"] is None for each in messages] == [True] * 25 + [False]
+    assert {(e["threshold"], e["alarms_per_hour"], e["bound"]) for e in messages} == {
+        (0.001, 1.0, 0.75)
+    }
+
+
+def test_ids_begin_with_the_time_and_no_two_are_the_same(made_up, video, monkeypatch):
+    scores = ([0.9] * 2 + [0.1] * 8) * 2 + [0.9] * 3 + [0.1] * 2
+    made_up_scores(monkeypatch, scores)
+    rules = AlarmSettings(smoothing=0, shortest=0, gap=1)
+    monkeypatch.setattr(module, "EventFinder", lambda limit, _: EventFinder(limit, rules))
+    starts = [m for m in watched(made_up.file, video, fast=True) if m["type"] == "new"]
+    assert len({each["id"] for each in starts}) == len(starts) == 3
+    for each in starts:
+        seconds = datetime.fromisoformat(each["start"]).timestamp()
+        assert float(each["id"].split("-")[0]) == pytest.approx(seconds, abs=1e-3)
+
+
+def test_updates_are_some_seconds_apart(always, video):
+    updates = [
+        each["time_seconds"]
+        for each in watched(always, video, fast=True, update_seconds=5.0)
+        if each["type"] == "update"
+    ]
+    assert len(updates) == 3 and min(np.diff(updates)) >= 5
+
+
+def test_a_score_for_each_segment_if_wanted(made_up, video):
+    lines = watched(made_up.file, video, fast=True, scores=True)
+    scores = [each for each in lines if each["type"] == "score"]
+    assert [each["time_seconds"] for each in scores] == pytest.approx(
+        [min(16 * k, FRAMES) / FPS for k in range(1, 26)]
+    )
+
+
+def test_a_file_is_watched_at_its_own_pace(made_up, tmp_path):
+    short = write_video(tmp_path / "short.mp4", 40, fps=FPS)
+    begin = time.monotonic()
+    lines = watched(made_up.file, short, scores=True)
+    assert time.monotonic() - begin >= 39 / FPS
+    assert len(lines) == 3
+    assert all(0 <= each["latency_seconds"] < 30 for each in lines)
+
+
+@pytest.mark.slow
+def test_under_load_segments_are_dropped_and_counted_and_the_last_ones_are_new(
+    made_up, video, monkeypatch, capsys
+):
+    real = CausalScorer.score
+
+    def slow(self, images):
+        time.sleep(3.5)
+        return real(self, images)
+
+    monkeypatch.setattr(CausalScorer, "score", slow)
+    lines = watched(made_up.file, video, scores=True)
+    dropped = lines[-1]["dropped"]
+    assert dropped >= 10 and len(lines) + dropped == 25
+    # Two segments wait at most, each as long as it takes to score one.
+    assert max(each["latency_seconds"] for each in lines) < 3 * 3.5 + 5
+    assert lines[-1]["time_seconds"] == pytest.approx(FRAMES / FPS, abs=0.2)
+    assert f"{dropped} dropped" in capsys.readouterr().err
+
+
+def test_a_broken_file_ends_its_event_and_is_one_line(always, tmp_path):
+    broken = cut(write_video(tmp_path / "a.avi", 200, codec="mpeg4"), 0.6)
+    result = CliRunner().invoke(
+        app, ["watch", str(broken), "--model", str(always), "--fast"], standalone_mode=False
+    )
+    assert isinstance(result.exception, FusevadError)
+
+
+def test_a_watch_that_is_stopped_ends_its_event(always, video):
+    detector = Detector.load(always)
+    lines: list[dict] = []
+
+    def tell(line: str) -> None:
+        lines.append(json.loads(line))
+        if lines[-1]["type"] == "new":
+            threading.Thread(target=watch.stop).start()
+
+    settings = WatchSettings(chosen_threshold(detector, None))
+    watch = Watch(detector, find_address(str(video), None), settings, tell=tell)
+    watch.run()
+    assert [each["type"] for each in lines][:: len(lines) - 1] == ["new", "end"]
+    assert lines[-1]["end_seconds"] < 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_event_and_the_command_with_0(always, video, number):
+    command = [sys.executable, "-c", "from fusevad.cli import main; main()", "watch", str(video)]
+    process = subprocess.Popen(
+        [*command, "--model", str(always)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env=os.environ,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["type"] == "new"
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=60)
+    assert json.loads(out.splitlines()[-1])["type"] == "end"
+    assert (process.returncode, "Traceback" in errors) == (0, False)
+    assert "segments scored" in errors
+
+
+def test_a_camera_has_no_fast_pace(made_up):
+    detector = Detector.load(made_up.file)
+    settings = WatchSettings(chosen_threshold(detector, None), fast=True)
+    with pytest.raises(FusevadError, match="leave out --fast"):
+        Watch(detector, find_address("/dev/video0", None), settings)

@@ -1,0 +1,1 @@
+"""Watch a camera: from its pictures to events while they last."""

@@ -1,0 +1,100 @@
+"""What is watched and where events are sent: addresses, whose passwords stay out of sight."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from fusevad.errors import FusevadError
+from fusevad.files import read_limited
+
+_VARIABLE = "env:"
+# Up to the last @ before a blank, as passwords may have any other sign.
+_USER = re.compile(r"(?<=://)[^\s'\"]*@")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A source of pictures.
+
+    Attributes:
+        kind: what it is.
+        where: path or URL, with its password; it goes to FFmpeg alone.
+        shown: the same for readers, without user and password.
+    """
+
+    kind: Literal["file", "device", "rtsp"]
+    where: str
+    shown: str
+
+
+def scrubbed(text: str) -> str:
+    """A text without the users and passwords of its URLs.
+
+    >>> scrubbed("no answer from rtsp://bob:p@ss@10.0.0.2/cam")
+    'no answer from rtsp://10.0.0.2/cam'
+    """
+    return _USER.sub("", text)
+
+
+def secret(word: str, what: str) -> str:
+    """A word of the command line, or the value of the variable that `env:NAME` names.
+
+    Raises:
+        FusevadError: there is no such variable, or the word itself has a password.
+    """
+    if word.startswith(_VARIABLE):
+        name = word.removeprefix(_VARIABLE)
+        value = os.environ.get(name, "").strip()
+        if not value:
+            raise FusevadError(f"{what} {word}: no such environment variable; set {name}")
+        return value
+    if "@" in word:
+        raise FusevadError(
+            f"{what}: a password on the command line shows in the list of"
+            f" processes; put the address into a variable and write {_VARIABLE}NAME"
+        )
+    return word
+
+
+def find_address(source: str | None, source_file: Path | None) -> Address:
+    """The source that is named by a word or by a file that has only its address.
+
+    Raises:
+        FusevadError: none or two are named; the protocol is not watched; or the command line has
+            a password.
+    """
+    if (source is None) == (source_file is None):
+        raise FusevadError("watch: name one source, as SOURCE or by --source-file")
+    if source_file is not None:
+        return _address(_only_line(source_file))
+    assert source is not None
+    named = source if Path(source).exists() else secret(source, "SOURCE")
+    return _address(named)
+
+
+def _only_line(file: Path) -> str:
+    try:
+        lines = read_limited(file, 1 << 16).decode().split()
+    except ValueError as error:
+        raise FusevadError(f"{file}: not a text in UTF-8; write the camera's address") from error
+    if len(lines) != 1:
+        raise FusevadError(f"{file}: {len(lines)} addresses; write one, such as rtsp://HOST/PATH")
+    return lines[0]
+
+
+def _address(where: str) -> Address:
+    shown = scrubbed(where)
+    if Path(where).is_file():
+        return Address("file", where, shown)
+    if re.fullmatch(r"/dev/video\d+", where):
+        return Address("device", where, shown)
+    if where.startswith("rtsp://"):
+        if not urlsplit(where).hostname:
+            raise FusevadError(f"{shown}: no host; write rtsp://HOST/PATH")
+        return Address("rtsp", where, shown)
+    raise FusevadError(
+        f"{shown}: no video file, no device /dev/videoN and no rtsp:// address; correct it"
+    )

@@ -1,0 +1,150 @@
+"""Send messages elsewhere in a thread of their own: slow and absent receivers delay no score."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from fusevad.deploy.watch.messages import Message
+
+_MOST = 100
+_LEAST_SECONDS = 0.5  # between two messages
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+
+
+class UndeliveredError(Exception):
+    """A message was not taken.
+
+    Attributes:
+        again: whether it is worth another try.
+    """
+
+    def __init__(self, why: str, again: bool) -> None:
+        super().__init__(why)
+        self.again = again
+
+
+class Outlet(Protocol):
+    """Where messages go.
+
+    Attributes:
+        shown: its name for readers, without a password.
+    """
+
+    shown: str
+
+    def send(self, text: str) -> None:
+        """Send a message.
+
+        Raises:
+            UndeliveredError: it was not taken.
+        """
+
+    def close(self) -> None:
+        """Leave."""
+
+
+class Delivery:
+    """Delivers messages in their order, each until it is taken or there are too many.
+
+    Two messages are half a second apart at least. Of an event, only the newest waiting `update` is
+    kept; when a hundred messages wait, the oldest update goes, or else the oldest.
+
+    Attributes:
+        failed: messages that were not delivered.
+    """
+
+    def __init__(
+        self, outlet: Outlet, warn: Callable[[str], None], least_seconds: float = _LEAST_SECONDS
+    ) -> None:
+        """Begin to deliver.
+
+        Args:
+            outlet: where to.
+            warn: takes a line about trouble.
+            least_seconds: between two messages.
+        """
+        self._outlet = outlet
+        self._warn = warn
+        self._least_seconds = least_seconds
+        self._waiting: list[Message] = []
+        self._changed = threading.Condition()
+        self._deadline: float | None = None
+        self.failed = 0
+        self._thread = threading.Thread(target=self._run, name=outlet.shown, daemon=True)
+        self._thread.start()
+
+    def put(self, message: Message) -> None:
+        """Add a message; returns at once."""
+        with self._changed:
+            same = (message.event, "update")
+            if message.kind == "update":
+                self._waiting = [m for m in self._waiting if (m.event, m.kind) != same]
+            if len(self._waiting) == _MOST:
+                self._waiting.remove(_least_needed(self._waiting))
+                self.failed += 1
+            self._waiting.append(message)
+            self._changed.notify_all()
+
+    def close(self, seconds: float) -> None:
+        """Deliver what waits, for so long at most; what is left has failed."""
+        with self._changed:
+            self._deadline = time.monotonic() + seconds
+            self._changed.notify_all()
+        self._thread.join(seconds + 1)
+        with self._changed:
+            self.failed += len(self._waiting)
+            self._waiting = []
+
+    def _run(self) -> None:
+        while (message := self._next()) is not None:
+            self._deliver(message)
+            self._rest(self._least_seconds)
+        self._outlet.close()
+
+    def _next(self) -> Message | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._deadline is not None)
+            return self._waiting[0] if self._waiting and not self._late() else None
+
+    def _deliver(self, message: Message) -> None:
+        """Try until the message is taken, refused, or no longer the first."""
+        pause = _FIRST_PAUSE
+        while self._is_first(message):
+            try:
+                self._outlet.send(message.text)
+            except UndeliveredError as error:
+                if pause == _FIRST_PAUSE:
+                    self._warn(f"{self._outlet.shown}: {error}")
+                if error.again:
+                    self._rest(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    continue
+                self.failed += 1
+            self._remove(message)
+
+    def _is_first(self, message: Message) -> bool:
+        with self._changed:
+            return bool(self._waiting) and self._waiting[0] is message and not self._late()
+
+    def _remove(self, message: Message) -> None:
+        """Newer messages may have taken its place while it was on its way."""
+        with self._changed:
+            self._waiting = [each for each in self._waiting if each is not message]
+
+    def _late(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
+
+    def _rest(self, seconds: float) -> None:
+        """Wait, but after `close` only until its deadline."""
+        end = time.monotonic() + seconds
+        with self._changed:
+            while (left := self._end(end) - time.monotonic()) > 0:
+                self._changed.wait(left)
+
+    def _end(self, end: float) -> float:
+        return end if self._deadline is None else min(end, self._deadline)
+
+
+def _least_needed(waiting: list[Message]) -> Message:
+    return next((each for each in waiting if each.kind == "update"), waiting[0])

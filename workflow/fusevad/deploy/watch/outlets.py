@@ -1,0 +1,118 @@
+"""Receivers of events: a webhook, and a topic of an MQTT broker (the extra `mqtt`)."""
+
+import re
+from types import ModuleType
+from urllib.parse import urlsplit
+
+import requests
+
+from fusevad.deploy.watch.delivery import UndeliveredError
+from fusevad.errors import FusevadError
+
+_SECONDS = 10
+# Answers that may be others later: timeout, too early, too many.
+_LATER = (408, 425, 429)
+_MQTT = re.compile(
+    r"(?:(?P<user>[^:@/]*)(?::(?P<password>.*))?@)?(?P<host>[^:@/]+)(?::(?P<port>\d+))?/(?P<topic>[^#+]+)"
+)
+_MQTT_PORT = 1883
+
+
+class Webhook:
+    """Posts each message to a URL."""
+
+    def __init__(self, url: str) -> None:
+        """Make a webhook.
+
+        Args:
+            url: http or https; it may have a user and a password, or a token in its path.
+
+        Raises:
+            FusevadError: it is no such URL.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise FusevadError("--webhook: give a URL such as https://HOST/PATH")
+        self._url = url
+        self._session = requests.Session()
+        self.shown = f"{parts.scheme}://{parts.hostname}"  # a path may have a token
+
+    def send(self, text: str) -> None:
+        """See `Outlet.send`."""
+        headers = {"Content-Type": "application/json"}
+        try:
+            answer = self._session.post(
+                self._url, text, headers=headers, timeout=_SECONDS, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            # Its text would have the URL.
+            raise UndeliveredError(f"not reached ({type(error).__name__})", again=True) from error
+        status = answer.status_code
+        if not 200 <= status < 300:
+            raise UndeliveredError(f"answers {status}", again=status >= 500 or status in _LATER)
+
+    def close(self) -> None:
+        """See `Outlet.close`."""
+        self._session.close()
+
+
+class Mqtt:
+    """Publishes each message to a topic, which the broker confirms (QoS 1)."""
+
+    def __init__(self, address: str) -> None:
+        """Make a publisher; it connects with its first message.
+
+        Args:
+            address: [USER:PASSWORD@]HOST[:PORT]/TOPIC.
+
+        Raises:
+            FusevadError: it has another form, or the extra is not installed.
+        """
+        found = _MQTT.fullmatch(address)
+        if found is None:
+            raise FusevadError("--mqtt: give HOST[:PORT]/TOPIC, such as localhost/cameras/door")
+        self._host, self._port = found["host"], int(found["port"] or _MQTT_PORT)
+        self._topic = found["topic"]
+        self._login = (found["user"], found["password"])
+        self._paho = _paho()
+        self._client = None
+        self.shown = f"mqtt {self._host}:{self._port}/{self._topic}"
+
+    def send(self, text: str) -> None:
+        """See `Outlet.send`."""
+        try:
+            client = self._client or self._connected()
+            sent = client.publish(self._topic, text, qos=1)
+            sent.wait_for_publish(_SECONDS)
+            taken = sent.is_published()
+        except (OSError, ValueError, RuntimeError) as error:
+            self.close()
+            raise UndeliveredError(f"not reached ({type(error).__name__})", again=True) from error
+        if not taken:
+            self.close()
+            raise UndeliveredError("does not confirm", again=True)
+
+    def close(self) -> None:
+        """See `Outlet.close`."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.disconnect()
+            client.loop_stop()
+
+    def _connected(self):
+        version = self._paho.CallbackAPIVersion.VERSION2
+        client = self._paho.Client(version, reconnect_on_failure=False)
+        if self._login[0] is not None:
+            client.username_pw_set(*self._login)
+        client.connect(self._host, self._port)
+        client.loop_start()
+        self._client = client
+        return client
+
+
+def _paho() -> ModuleType:
+    try:
+        import paho.mqtt.client
+    except ImportError as error:
+        raise FusevadError("--mqtt needs more; run: make env EXTRAS=mqtt") from error
+    return paho.mqtt.client

@@ -1,0 +1,120 @@
+"""The thread that reads: connects, decodes, cuts segments, and connects again."""
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import tee
+
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+
+from fusevad.deploy.watch.address import Address
+from fusevad.deploy.watch.feed import Feed, Pace, open_source
+from fusevad.deploy.watch.waiting import Segment, SegmentQueue
+from fusevad.embed.image_sources import LiveSource
+from fusevad.video.decode import SEGMENT_FRAMES, picture_of
+from fusevad.video.live import LostError
+from fusevad.video.pixels import Picture
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+
+
+class Reader:
+    """Reads a source into a queue of segments until it is stopped or a file ends.
+
+    Attributes:
+        connected: whether the source is open.
+        connections: how often it was opened.
+        trouble: why the last connection was lost; empty while there is one.
+        error: what ended the thread, if anything did.
+    """
+
+    def __init__(
+        self, address: Address, pace: Pace, sources: Mapping[str, LiveSource], queue: SegmentQueue
+    ) -> None:
+        self._address = address
+        self._pace = pace
+        self._sources = sources
+        self._queue = queue
+        self._stop = threading.Event()
+        self._stretches = 0
+        # FFmpeg may block for seconds in a call that nothing interrupts.
+        self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
+        self.connected = False
+        self.connections = 0
+        self.trouble = ""
+        self.error: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """Ask the thread to end, and wait for it so long at most."""
+        self._stop.set()
+        self._queue.close()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            self._read_on()
+        except BaseException as error:  # raised again by the thread that watches
+            self.error = error
+        finally:
+            self.connected = False
+            self._queue.close()
+
+    def _read_on(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._stop.is_set():
+            begin = time.monotonic()
+            try:
+                self._read_once()
+                if self._pace != "camera":
+                    return
+                self.trouble = f"{self._address.shown}: the camera ended its stream"
+            except LostError as error:
+                self.trouble = str(error)
+            self.connected = False
+            if time.monotonic() - begin > _LONGEST_PAUSE:
+                pause = _FIRST_PAUSE
+            # Many watchers of one camera should not come back all at once.
+            self._stop.wait(pause * random.uniform(0.8, 1.2))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _read_once(self) -> None:
+        """Read from one connection to its end."""
+        with open_source(self._address) as container:
+            feed = Feed(container, self._address.shown, self._pace, self._stop)
+            self.connected, self.trouble = True, ""
+            self.connections += 1
+            while not (feed.ended or self._stop.is_set()):
+                self._stretches += 1
+                for segment in _segments(feed, self._sources, self._stretches):
+                    self._queue.put(segment)
+
+
+def _segments(feed: Feed, sources: Mapping[str, LiveSource], stretch: int) -> Iterator[Segment]:
+    """Cut a stretch into segments, each as soon as all streams have it."""
+    stamps: deque[float] = deque()
+    pictures = _pictures(feed.stretch(), stamps)
+    copies = tee(pictures, len(sources))
+    streams = [source.segments(copy) for source, copy in zip(sources.values(), copies, strict=True)]
+    step = 0.0
+    for images in zip(*streams, strict=True):
+        own = [stamps.popleft() for _ in range(min(SEGMENT_FRAMES, len(stamps)))]
+        step = (own[-1] - own[0]) / (len(own) - 1) if len(own) > 1 else step
+        start, end, last = (feed.time_of(each) for each in (own[0], own[-1] + step, own[-1]))
+        yield Segment(dict(zip(sources, images, strict=True)), stretch, start, end, last)
+
+
+def _pictures(
+    frames: Iterable[tuple[VideoFrame, float]], stamps: deque[float]
+) -> Iterator[Picture]:
+    """Frames in the size of all streams; their stamps are noted."""
+    reformatter = VideoReformatter()
+    for frame, stamp in frames:
+        stamps.append(stamp)
+        yield picture_of(frame, reformatter)
