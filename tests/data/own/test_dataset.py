@@ -62,6 +62,16 @@ def test_what_it_writes_is_a_configured_data_set_judged_by_videos(shop, reposito
     assert read_intervals(Path(dataset.settings["intervals"])) == {}
 
 
+def test_paths_below_the_repository_are_relative_so_that_both_can_move(shop, repository):
+    shutil.copytree(shop, "videos")
+    init("videos")
+    table = pd.read_csv("config/datasets/shop/labels.csv")
+    assert table.path[0] == "../../../videos/anomalous/fire/cam1/1.mp4"
+    assert all(
+        label.path.is_file() for label in read_labels(Path("config/datasets/shop/labels.csv"))
+    )
+
+
 def test_intervals_of_test_videos_make_frames_judged_and_others_are_not_used(shop, repository):
     rows = [f"anomalous/fire/{camera}/1.mp4,fire,5,15" for camera in CAMERAS]
     Path("intervals.csv").write_text("\n".join(["video,class,start,end", *rows]))

@@ -1,5 +1,6 @@
 """`fusevad init-dataset`: configure a data set of people's own videos."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -182,6 +183,13 @@ def _testable(videos: Iterable[Found], spans: dict[str, list[Interval]]) -> set[
     }
 
 
+def _place(video: Path, folder: Path) -> str:
+    """A video's path in a table of `folder`: relative where the repository goes with it."""
+    path = os.path.abspath(video)
+    inside = Path(path).is_relative_to(Path.cwd())
+    return Path(os.path.relpath(path, folder) if inside else path).as_posix()
+
+
 def _write_tables(
     folder: Path, videos: Iterable[Found], split: Split, intervals: Iterable[Interval]
 ) -> None:
@@ -190,7 +198,7 @@ def _write_tables(
             video.name,
             "test" if video.name in split.test else "train",
             ";".join(video.classes),
-            video.path.resolve().as_posix(),
+            _place(video.path, folder),
             video.source,
         )
         for video in videos
