@@ -158,6 +158,16 @@ def test_a_bad_video_is_one_line_and_the_others_are_scored(alarming, video, tmp_
     assert [bool(each.problem) for each in outcomes] == [True, True, False]
     lines = [line for line in capsys.readouterr().err.splitlines() if "bad.mp4" in line]
     assert len(lines) == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+
+
+def test_pictures_too_wide_for_a_film_are_one_line(alarming, tmp_path):
+    wide = tmp_path / "wide.y4m"
+    frame = b"FRAME\n" + bytes(16000 * 2 * 3 // 2)
+    wide.write_bytes(b"YUV4MPEG2 W16000 H2 F20:1 Ip A1:1 C420jpeg\n" + 2 * frame)
+    bad, good = (scored(alarming, {"a": wide}, tmp_path, film=film)[0] for film in (True, False))
+    assert "films have at most 8192 pixels a side; use --no-film" in bad.problem
+    assert not good.problem
 
 
 def test_the_command_says_what_it_did_and_ends_with_1_if_a_video_is_bad(alarming, video, tmp_path):

@@ -1,5 +1,7 @@
 """The words that name videos on the command line."""
 
+import os
+
 import pytest
 
 from fusevad.deploy.sources import find_videos
@@ -66,6 +68,15 @@ def test_a_list_that_names_a_list_is_refused_even_by_a_pattern(folder):
         (folder / "some.txt").write_text(f"{line}\n")
         with pytest.raises(FusevadError, match=r"some\.txt: names .*, another list"):
             find_videos([str(folder / "some.txt")])
+
+
+@pytest.mark.parametrize("name", [b"a\xff.mp4", b"a\x1b[2J.mp4"])
+def test_names_that_no_table_or_screen_can_have_are_one_line(folder, name):
+    path = folder / os.fsdecode(name)
+    path.touch()
+    with pytest.raises(FusevadError, match="can't be printed; rename") as caught:
+        find_videos([str(folder)])
+    assert str(caught.value).isascii() and str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("name", ["..mp4", "...mp4"])

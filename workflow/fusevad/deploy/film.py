@@ -24,6 +24,7 @@ _CLOCK = 90_000  # steps a second: fine enough for any time stamp
 _OPTIONS = {"preset": "veryfast", "crf": "23", "bf": "0"}
 _KEY_FRAME_SECONDS = 2
 _MOST_RATE = 240
+_LONGEST_SIDE = 8192  # pixels; wider panels take gigabytes, and H.264 has no such level
 
 
 def write_film(
@@ -40,9 +41,14 @@ def write_film(
     least 480 pixels wide, so that the timeline can be read. Memory is that of a few frames.
 
     Raises:
-        FusevadError: the video or its sound can't be decoded, or it has changed.
+        FusevadError: the video or its sound can't be decoded, it has changed, or it is too wide.
     """
     video = scored.video
+    if max(video.width, video.height) > _LONGEST_SIDE:
+        raise FusevadError(
+            f"{video.path}: pictures of {video.width} x {video.height}, and films have at most"
+            f" {_LONGEST_SIDE} pixels a side; use --no-film"
+        )
     canvas = _Canvas(video.width, video.height)
     panel = Panel(scored, threshold, events, detector.about.events, canvas.width)
     frames = tqdm(

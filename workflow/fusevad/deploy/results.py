@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,11 @@ def _hashes(folder: Path) -> str:
     return hashes_text({name: sha256(folder / name) for name in folder_files(folder)})
 
 
-def new_folder(final: Path) -> Path:
-    """An empty hidden folder beside `final`; what a killed process left there is removed.
+@contextmanager
+def new_folder(final: Path) -> Iterator[Path]:
+    """An empty hidden folder beside `final`, removed unless it is put in place.
+
+    What a killed process left there is removed, too.
 
     Raises:
         FusevadError: `final` is something else than older results, which would be replaced.
@@ -74,7 +78,11 @@ def new_folder(final: Path) -> Path:
     if temporary.exists():
         shutil.rmtree(temporary)
     temporary.mkdir(parents=True)
-    return temporary
+    try:
+        yield temporary
+    finally:
+        if temporary.exists():
+            shutil.rmtree(temporary)
 
 
 def _is_ours(folder: Path) -> bool:

@@ -129,13 +129,13 @@ def _scored(task: Task, name: str, path: Path) -> Outcome:
     made_with = identity(detector, sha256(path), threshold, task.film)
     if is_finished(final, made_with):
         return Outcome(name, kept=True)
-    temporary = new_folder(final)
-    scored = detector.scored(path, task.alone)
-    events = detector.events(scored, threshold.threshold)
-    write_tables(scored, events, threshold, detector, made_with, temporary)
-    if task.film:
-        write_film(scored, detector, threshold, events, temporary / FILM, task.alone)
-    put_in_place(temporary, final)
+    with new_folder(final) as temporary:
+        scored = detector.scored(path, task.alone)
+        events = detector.events(scored, threshold.threshold)
+        write_tables(scored, events, threshold, detector, made_with, temporary)
+        if task.film:
+            write_film(scored, detector, threshold, events, temporary / FILM, task.alone)
+        put_in_place(temporary, final)
     return Outcome(name, float(scored.edges[-1]), len(events))
 
 
