@@ -176,6 +176,15 @@ def test_a_crop_that_no_stream_has_is_one_line(made_up, tmp_path):
         Detector.load(tmp_path / "a.fusevad")
 
 
+def test_settings_of_a_stream_nested_without_end_are_one_line(made_up, tmp_path):
+    content = members_of(made_up.about, made_up.weights)
+    deep = b'"frame_stride": ' + b"[" * 900 + b"]" * 900
+    facts = content[ABOUT].replace(b'"frame_stride": 8', deep, 1)
+    write_archive(content | {ABOUT: facts}, tmp_path / "a.fusevad")
+    with pytest.raises(FusevadError, match=r"a\.fusevad: .*nested without end"):
+        Detector.load(tmp_path / "a.fusevad")
+
+
 def test_streams_in_each_others_place_are_refused(made_up, tmp_path):
     rgb, motion = (made_up.about.streams[role] for role in ("rgb", "motion"))
     with pytest.raises(ValueError, match="not those that method"):

@@ -129,6 +129,7 @@ def test_a_model_of_more_parameters_than_any_is_not_built(tmp_path, change, mess
         ({"image_size": 60_000}, "parameters, more than"),
         ({"timm_model_name": "vit_giant_patch14_224", "image_size": 4096}, "parameters, more than"),
         ({"head_width": 64}, "no head fits"),
+        ({"layers": [1, 1, 1, 1], "head_width": 2048}, "no head fits"),
     ],
 )
 def test_a_model_of_far_more_parameters_than_its_weights_takes_no_memory(tmp_path, change, message):

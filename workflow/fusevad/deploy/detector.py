@@ -277,7 +277,10 @@ def _scored_crops(
 
 def _load_stream(facts: StreamFacts, about: About, folder: Path, bundle: Path) -> StreamEmbedder:
     files = {path: _encoder_file(path, about, folder, bundle) for path in about.files}
-    settings = parse_settings(_replaced(facts.settings, files))
+    try:
+        settings = parse_settings(_replaced(facts.settings, files))
+    except RecursionError as error:
+        raise FusevadError(f"{bundle}: settings nested without end; make it again") from error
     embedder = load_embedder(settings)
     for name in different(facts.provenance, embedder.provenance):
         raise FusevadError(

@@ -64,6 +64,7 @@ def check_model_size(keys: dict[str, Any], file: Path) -> None:
             " widths and sizes"
         )
     vision = keys["vision_cfg"]
-    plain = "timm_model_name" not in vision and isinstance(vision.get("layers", 0), int)
-    if plain and vision.get("width", _WIDTH) < vision.get("head_width", _HEAD_WIDTH):
+    # A ResNet, of four numbers of layers, pools 32 times its width.
+    width = vision.get("width", _WIDTH) * (1 if isinstance(vision.get("layers", 1), int) else 32)
+    if "timm_model_name" not in vision and width < vision.get("head_width", _HEAD_WIDTH):
         raise FusevadError(f"{file}: vision_cfg: no head fits the width; correct head_width")
