@@ -22,6 +22,7 @@ from fusevad.evaluate.alarms import (
     upper_bound,
 )
 from fusevad.evaluate.settings import AlarmSettings
+from fusevad.parsing import parse
 
 PLAIN = AlarmSettings(smoothing=0, release=1, shortest=0, gap=0)
 
@@ -217,3 +218,8 @@ def test_f1_is_the_harmonic_mean_of_precision_and_recall():
 def test_scores_and_times_must_agree():
     with pytest.raises(FusevadError, match="2 scores with 2 times"):
         Track(np.zeros(2), np.zeros(2))
+
+
+def test_alarms_that_repeat_more_often_than_any_number_counts_are_refused():
+    with pytest.raises(FusevadError, match="repeat"):
+        parse(AlarmSettings, {"repeat": 1e-308}, "events")
