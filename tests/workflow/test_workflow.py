@@ -100,6 +100,10 @@ def test_a_third_seed_trains_alone_and_two_again_train_nothing(project):
         of_three[of_three.seed < 2].reset_index(drop=True), of_two.reset_index(drop=True)
     )
     assert table.read_bytes() == expected
+    both = [f"results/{name}/{run_of_two}" for name in ("tiny", "three")]
+    different = run(project, "fusevad", "diff", *both).stdout.splitlines()
+    assert different[0] == "train/rendered-tiny/gating: seeds 0-1 -> 0-2"
+    assert different[1].endswith("numbers moved")
 
     shutil.rmtree(project / "results/tiny" / run_of_two)
     table.unlink()

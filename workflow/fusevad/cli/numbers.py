@@ -57,6 +57,19 @@ def why(
         print(line)
 
 
+@verb(RESULTS, "fusevad diff results/table1.tex ../other/results/table1.tex")
+def diff(
+    a: Annotated[Path, typer.Argument(help="A file of a table, or the folder of a run.")],
+    b: Annotated[Path, typer.Argument(help="The other one, of any clone or configuration.")],
+) -> None:
+    """What changed between two results, in settings, data or packages, and which numbers moved."""
+    from fusevad.plan.ancestry import Pair, ancestry_of
+    from fusevad.report.changes import diff_lines
+
+    for line in diff_lines(Pair.of(ancestry_of(a), ancestry_of(b))):
+        print(line)
+
+
 @verb(RESULTS, "fusevad artifact-check --configfile config/tiny.yaml", cls=Configured)
 def artifact_check(
     expected: Annotated[Path | None, typer.Option(help="The committed numbers.")] = None,

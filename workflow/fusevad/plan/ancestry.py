@@ -1,0 +1,135 @@
+"""A result, and the records of all jobs behind it, found from its file alone."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fusevad.errors import FusevadError
+from fusevad.files import stays_inside
+from fusevad.plan.records import Record, read_record
+
+# What stands for a folder: a run's values, or what its training wrote.
+_OF_A_RUN = ("seeds.csv", "history.csv")
+_RECORDS = "*.provenance.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestry:
+    """A result and what is known of how it came about.
+
+    Attributes:
+        root: folder of the workflow, from which paths of records start.
+        record: of the job that made the result.
+        records: of that job and of the jobs before it whose records are there, by name of the job.
+        produced: all outputs of these jobs.
+    """
+
+    root: Path
+    record: Record
+    records: dict[str, Record] = field(default_factory=dict)
+    produced: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two results of one stage, and the names that jobs of B have in A.
+
+    Attributes:
+        renamed: parts of names: compared are `evaluate/rendered/gating` of A and
+            `evaluate/rendered/student-t` of B, so B's `student-t` is A's `gating`.
+    """
+
+    a: Ancestry
+    b: Ancestry
+    renamed: Mapping[str, str]
+
+    @classmethod
+    def of(cls, a: Ancestry, b: Ancestry) -> "Pair":
+        """Pair two results.
+
+        Raises:
+            FusevadError: other stages made them.
+        """
+        names = a.record.job.split("/"), b.record.job.split("/")
+        if a.record.stage != b.record.stage or len(names[0]) != len(names[1]):
+            raise FusevadError(
+                f"{a.record.job} and {b.record.job}: results of different kinds; compare two tables"
+                " of one kind, or two runs"
+            )
+        pairs = zip(*names, strict=True)
+        return cls(a, b, {theirs: ours for ours, theirs in pairs if ours != theirs})
+
+    def steps(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Lineages of both, by A's names."""
+        return self.a.record.lineage, self._by_our_names(self.b.record.lineage)
+
+    def records(self) -> list[tuple[str, Record, Record]]:
+        """Jobs whose records both have, first those that come first."""
+        theirs = self._by_our_names(self.b.records)
+        both = [(job, ours, theirs[job]) for job, ours in self.a.records.items() if job in theirs]
+        return both[::-1]
+
+    def _by_our_names(self, theirs: Mapping[str, Any]) -> dict[str, Any]:
+        renamed = {name: self.name(name) for name in theirs}
+        # A name that B has of its own, such as a teacher's, stays.
+        return {
+            name if renamed[name] in theirs else renamed[name]: value
+            for name, value in theirs.items()
+        }
+
+    def name(self, theirs: str) -> str:
+        """A name or path of B as A would have it."""
+        return "/".join(self.renamed.get(part, part) for part in theirs.split("/"))
+
+
+def ancestry_of(given: Path) -> Ancestry:
+    """Follow a result back through the records beside it and beside its inputs.
+
+    Args:
+        given: any file of a table or figure, or the folder of a run.
+
+    Raises:
+        FusevadError: there is no such result, it has no record, or a record is damaged.
+    """
+    path = Path(os.path.abspath(_file(given)))
+    for record in _records_in(path.parent):
+        for output in record.outputs:
+            if path.parts[-len(Path(output).parts) :] == Path(output).parts:
+                found = Ancestry(path.parents[len(Path(output).parts) - 1], record)
+                _follow(found)
+                return found
+    raise FusevadError(f"{given}: no record of how it was made; make it with snakemake")
+
+
+def _file(given: Path) -> Path:
+    if not given.exists():
+        raise FusevadError(f"{given}: no such result; name a table's file or a run's folder")
+    if given.is_file():
+        return given
+    for name in _OF_A_RUN:
+        if (given / name).is_file():
+            return given / name
+    raise FusevadError(f"{given}: a folder, but of no run; name a table's file or a run's folder")
+
+
+def _records_in(folder: Path) -> list[Record]:
+    return [read_record(path) for path in sorted(folder.glob(_RECORDS))]
+
+
+def _follow(found: Ancestry) -> None:
+    """Add the records of the result's job and, folder by folder, of the jobs before it."""
+    folders: dict[Path, list[Record]] = {}
+    waiting = [found.record]
+    while waiting:
+        record = waiting.pop()
+        if record.job in found.records:
+            continue
+        found.records[record.job] = record
+        found.produced.update(record.outputs)
+        for path in filter(stays_inside, record.inputs):
+            folder = (found.root / path).parent
+            if folder not in folders:
+                folders[folder] = _records_in(folder)
+            waiting += [each for each in folders[folder] if path in each.outputs]
