@@ -32,14 +32,19 @@ def jobs(text: str = "") -> Jobs:
 
 
 def lines(check, text: str = "") -> list[str]:
-    return [finding.line for finding in check(jobs(text))]
+    """What a check of a configuration says."""
+    return of(check(jobs(text)))
+
+
+def of(findings) -> list[str]:
+    return [finding.line for finding in findings]
 
 
 def test_packages_that_are_not_installed_are_named(repository, monkeypatch):
     asked = ["torch>=2", "not-there-at-all; python_version > '3'", "of-an-extra; extra == 'x'"]
     monkeypatch.setattr(metadata, "requires", lambda name: asked)
-    (line,) = lines(machine.packages)
-    assert line == "MISSING packages: no not-there-at-all; run: make env"
+    (line,) = of(machine.packages())
+    assert line == "MISSING packages: no not-there-at-all; run: make env, or pip install . again"
 
 
 def test_an_extra_is_needed_only_where_its_stream_has_weights(repository, monkeypatch):
@@ -56,15 +61,15 @@ def test_programs_are_looked_for_where_the_shell_looks(repository, monkeypatch):
     git.write_text("#!/bin/sh\n")
     git.chmod(0o755)
     monkeypatch.setenv("PATH", str(git.parent))
-    found = lines(machine.programs)
+    found = of(machine.programs())
     assert found[0] == f"ok      git: {git}"
     assert "latexmk texlive" in found[1] and found[1].startswith("note    latexmk")
 
 
 def test_codecs_are_those_of_this_machine_s_ffmpeg(repository, monkeypatch):
-    assert lines(machine.codecs)[0].startswith("ok ")
+    assert of(machine.codecs())[0].startswith("ok ")
     monkeypatch.setattr(machine, "_DECODERS", ("h264", "no-such-codec"))
-    assert "MISSING codecs: no no-such-codec;" in lines(machine.codecs)[0]
+    assert "MISSING codecs: no no-such-codec;" in of(machine.codecs())[0]
 
 
 def test_weights_that_the_configuration_names_must_be_files(repository):
@@ -118,9 +123,9 @@ def test_a_gpu_is_named_and_none_is_no_fault(repository, monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Card 9")
-    assert lines(machine.graphics) == ["ok      GPU: Card 9"]
+    assert of(machine.graphics()) == ["ok      GPU: Card 9"]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert lines(machine.graphics)[0].startswith("note    GPU: none")
+    assert of(machine.graphics())[0].startswith("note    GPU: none")
 
 
 def test_the_remote_is_asked(repository, monkeypatch):
@@ -141,3 +146,10 @@ def test_the_status_says_whether_something_needed_is_missing(
     assert result.exit_code == status
     assert result.stdout.splitlines()[0] == "ok      a: there"
     assert result.stdout.splitlines()[1].endswith("b: none; get it")
+
+
+def test_outside_a_repository_only_the_machine_is_examined(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["doctor"])
+    said = {line.split(":")[0].split()[-1] for line in result.stdout.splitlines()}
+    assert said == {"packages", "git", "latexmk", "chromium", "codecs", "GPU"}

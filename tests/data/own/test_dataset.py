@@ -57,6 +57,7 @@ def test_what_it_writes_is_a_configured_data_set_judged_by_videos(shop, reposito
     dataset = config.datasets["shop"]
     assert (dataset.origin, dataset.metrics) == ("own", ("Video-AUC", "AUC", "AP"))
     assert not config.frame_level
+    assert config.protocol == "last"
     labels = read_labels(Path(dataset.settings["labels"]))
     assert len(labels) == 12 and all(label.path.is_file() for label in labels)
     assert read_intervals(Path(dataset.settings["intervals"])) == {}
@@ -79,6 +80,7 @@ def test_intervals_of_test_videos_make_frames_judged_and_others_are_not_used(sho
     assert "intervals: 1 in test videos; 3 in training videos are not used" in said
     config = load_files([Path("config/shop.yaml")])
     assert config.datasets["shop"].metrics == ("AUC", "AP", "Ano-AUC")
+    assert config.protocol == "validation"
     ((span,),) = read_intervals(Path("config/datasets/shop/intervals.csv")).values()
     assert (span.start, span.end) == (5, 15)
 

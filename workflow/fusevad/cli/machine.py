@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -52,33 +52,24 @@ class Finding:
         return f"{state:<8}{self.what}: {self.says}" + (f"; {self.remedy}" if self.missing else "")
 
 
-def examine(config: Config) -> Iterator[Finding]:
-    """All checks, in the order in which they are mended."""
+def examine(config: Config | None) -> Iterator[Finding]:
+    """All checks; without a configuration, those of the machine alone."""
+    for check in (packages, programs, codecs, graphics):
+        yield from check()
+    if config is None:
+        return
     jobs = Jobs(config)
-    checks: tuple[Callable[[Jobs], Iterator[Finding]], ...] = (
-        packages,
-        extras,
-        programs,
-        codecs,
-        weights,
-        downloads,
-        disk,
-        memory,
-        graphics,
-        remote,
-    )
-    for check in checks:
-        yield from check(jobs)
+    for of_configuration in (extras, weights, downloads, disk, memory, remote):
+        yield from of_configuration(jobs)
 
 
-def packages(jobs: Jobs) -> Iterator[Finding]:
+def packages() -> Iterator[Finding]:
     """The packages that FuseVAD's own metadata asks for."""
-    del jobs
     names = [re.split(r"[^\w.-]", each)[0] for each in metadata.requires("fusevad") or ()
              if "extra ==" not in each]  # fmt: skip
     lacking = [name for name in names if not _is_installed(name)]
     says = f"no {', '.join(lacking)}" if lacking else f"all {len(names)} are installed"
-    yield Finding("packages", says, bool(lacking), remedy="run: make env")
+    yield Finding("packages", says, bool(lacking), remedy="run: make env, or pip install . again")
 
 
 def _is_installed(distribution: str) -> bool:
@@ -101,9 +92,8 @@ def extras(jobs: Jobs) -> Iterator[Finding]:
         yield Finding(f"extra {extra}", says, not there, needed, f"run: make env EXTRAS={extra}")
 
 
-def programs(jobs: Jobs) -> Iterator[Finding]:
+def programs() -> Iterator[Finding]:
     """Programs of the system; all can be done without."""
-    del jobs
     for program, purpose, package in (
         ("git", "records name no commit, and data sets in git can't be fetched", "git"),
         ("latexmk", "tables are not compiled", "latexmk texlive-latex-recommended"),
@@ -114,9 +104,8 @@ def programs(jobs: Jobs) -> Iterator[Finding]:
         yield Finding(program, says, place is None, False, f"as root: apt-get install {package}")
 
 
-def codecs(jobs: Jobs) -> Iterator[Finding]:
+def codecs() -> Iterator[Finding]:
     """Decoders of common videos, and encoders of films, in the FFmpeg that PyAV brings."""
-    del jobs
     from av.codec.codec import Codec, UnknownCodecError
 
     lacking = []
@@ -214,9 +203,8 @@ def available_mb(table: Path = Path("/proc/meminfo")) -> int:
     return int(match[1]) * 1024 // 1_000_000
 
 
-def graphics(jobs: Jobs) -> Iterator[Finding]:
+def graphics() -> Iterator[Finding]:
     """The GPU that embedding and training would use."""
-    del jobs
     import torch
 
     there = torch.cuda.is_available()

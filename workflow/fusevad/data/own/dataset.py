@@ -12,9 +12,9 @@ from fusevad.config.names import check_name, configuration_name
 from fusevad.data.label_tables import (
     INTERVAL_COLUMNS,
     Interval,
+    Label,
     check_intervals,
     read_intervals,
-    read_labels,
     within_videos,
 )
 from fusevad.data.names import listed_name
@@ -23,7 +23,6 @@ from fusevad.data.own.split import Split, split_by_source
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv, write_text
 from fusevad.parallel import in_processes
-from fusevad.printable import check_printable
 from fusevad.video.decode import VideoInfo, probe
 
 _VIDEOS_A_SHARD, _MOST_SHARDS = 50, 32
@@ -46,7 +45,8 @@ _CONFIG = """\
 # yaml-language-server: $schema=../workflow/schemas/config.schema.json
 {written}. Lay it over config.yaml.
 datasets: [{name}]
-"""
+{protocol}"""
+_HONEST = "protocol: last # validation would choose the epoch by the videos that Video-AUC ranks\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +93,8 @@ def init_dataset(
         FusevadError: one line: the name is invalid or in use, the videos or the intervals are
             wrong or too few, or none decodes.
     """
-    check_name(name, "data set", "--name")
-    check_printable(name, "--name")
-    configuration = config / f"{name}.yaml"
-    configuration_name([configuration], {})
-    dataset, folder = config / "datasets" / f"{name}.yaml", config / "datasets" / name
-    if not config.is_dir():
-        raise FusevadError(f"{config}/: no such folder; run the command in the repository")
-    for file in (dataset, configuration):
-        _check_free(file, force)
+    files = _Files(config, name)
+    files.check(force)
     found = find_labelled(place)
     spans = _named_intervals(intervals, found) if intervals else {}
     videos, bad = _decoded(found, workers)
@@ -111,23 +104,48 @@ def init_dataset(
     split = split_by_source(usable, _testable(usable, spans))
     used = [each for video in sorted(split.test) for each in spans.get(video, ())]
     unused = sum(len(own) for video, own in spans.items() if video not in split.test)
-    labels = folder / "labels.csv"
-    _write_tables(folder, usable, split, used)
     if intervals:
-        check_intervals(intervals, used, read_labels(labels))
+        check_intervals(intervals, used, _labels(usable, split))
         frames = {video.name: info.frames for video, info in videos}
         within_videos(intervals, used, frames, "stop")
-    text = _DATASET.format(
-        written=_WRITTEN,
-        title=name,
-        metrics="AUC, AP, Ano-AUC" if used else "Video-AUC, AUC, AP",
-        shards=min(_MOST_SHARDS, -(-len(usable) // _VIDEOS_A_SHARD)),
-        labels=labels.as_posix(),
-        intervals=(folder / "intervals.csv").as_posix(),
+    _write_tables(files, usable, split, used)
+    _write_configuration(files, len(usable), judged=bool(used))
+    return Configured(
+        files.configuration, files.labels, tuple(videos), tuple(bad), split, tuple(used), unused
     )
-    write_text(text, dataset)
-    write_text(_CONFIG.format(written=_WRITTEN, name=name), configuration)
-    return Configured(configuration, labels, tuple(videos), tuple(bad), split, tuple(used), unused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What is written of a data set, in the folder `config/`."""
+
+    config: Path
+    name: str
+
+    @property
+    def configuration(self) -> Path:
+        return self.config / f"{self.name}.yaml"
+
+    @property
+    def dataset(self) -> Path:
+        return self.config / "datasets" / f"{self.name}.yaml"
+
+    @property
+    def labels(self) -> Path:
+        return self.config / "datasets" / self.name / "labels.csv"
+
+    @property
+    def intervals(self) -> Path:
+        return self.labels.with_name("intervals.csv")
+
+    def check(self, force: bool) -> None:
+        """Raise `FusevadError` if the name is none or in use, or there is no `config/`."""
+        check_name(self.name, "data set", "--name")
+        configuration_name([self.configuration], {})
+        if not self.config.is_dir():
+            raise FusevadError(f"{self.config}/: no such folder; run the command in the repository")
+        for file in (self.dataset, self.configuration):
+            _check_free(file, force)
 
 
 def _check_free(file: Path, force: bool) -> None:
@@ -190,23 +208,51 @@ def _place(video: Path, folder: Path) -> str:
     return Path(os.path.relpath(path, folder) if inside else path).as_posix()
 
 
+def _labels(videos: Iterable[Found], split: Split) -> list[Label]:
+    return [
+        Label(
+            video.name,
+            "test" if video.name in split.test else "train",
+            video.classes,
+            video.path,
+        )
+        for video in videos
+    ]
+
+
 def _write_tables(
-    folder: Path, videos: Iterable[Found], split: Split, intervals: Iterable[Interval]
+    files: _Files, videos: Sequence[Found], split: Split, intervals: Iterable[Interval]
 ) -> None:
     rows = [
         (
-            video.name,
-            "test" if video.name in split.test else "train",
-            ";".join(video.classes),
-            _place(video.path, folder),
+            label.name,
+            label.split,
+            ";".join(label.classes),
+            _place(label.path, files.labels.parent),
             video.source,
         )
-        for video in videos
+        for label, video in zip(_labels(videos, split), videos, strict=True)
     ]
     labels = pd.DataFrame(rows, columns=["video", "split", "class", "path", "source"])
     spans = pd.DataFrame(
         [(each.video, each.label, each.start, each.end) for each in intervals],
         columns=INTERVAL_COLUMNS,
     )
-    write_csv(spans, folder / "intervals.csv")
-    write_csv(labels, folder / "labels.csv")
+    write_csv(spans, files.intervals)
+    write_csv(labels, files.labels)
+
+
+def _write_configuration(files: _Files, videos: int, judged: bool) -> None:
+    """Write the data set's file and the configuration; `judged`: whether frames have truth."""
+    text = _DATASET.format(
+        written=_WRITTEN,
+        title=files.name,
+        metrics="AUC, AP, Ano-AUC" if judged else "Video-AUC, AUC, AP",
+        shards=min(_MOST_SHARDS, -(-videos // _VIDEOS_A_SHARD)),
+        labels=files.labels.as_posix(),
+        intervals=files.intervals.as_posix(),
+    )
+    write_text(text, files.dataset)
+    protocol = "" if judged else _HONEST
+    text = _CONFIG.format(written=_WRITTEN, name=files.name, protocol=protocol)
+    write_text(text, files.configuration)
