@@ -59,7 +59,7 @@ def test_segments_cover_the_video_with_times_from_its_stamps(detector, video):
     assert table["end_seconds"].iloc[-1] == pytest.approx(7.5)
     assert list(table) == [
         "segment", "start_frame", "end_frame", "start_seconds", "end_seconds",
-        "score", "spread", "weight_rgb", "weight_motion",
+        "score", "spread", "lowest", "highest", "weight_rgb", "weight_motion",
     ]  # fmt: skip
     assert table["score"].between(0, 1).all()
     assert np.allclose(table["weight_rgb"] + table["weight_motion"], 1, atol=1e-5)

@@ -87,15 +87,20 @@ def score(
     trust: Trust = None,
     workers: Workers = 1,
 ) -> None:
-    """Scores, events and an annotated film of each; a killed run resumes."""
+    """Scores, events and a film of each, and a page of all; a killed run resumes."""
     from fusevad.deploy.score import score_sources
     from fusevad.deploy.signing import check_signature
     from fusevad.deploy.sources import find_videos
+    from fusevad.files import sha256
+    from fusevad.report.explorer.own_videos import make_own_explorer
 
     if trust is not None:
         check_signature(model, trust)
     videos = find_videos(source)
-    if score_sources(videos, model, out, alarms_per_hour, film, workers):
+    failed = score_sources(videos, model, out, alarms_per_hour, film, workers)
+    if page := make_own_explorer(out, sha256(model)):
+        print(f"{page}: open it to look at all videos")
+    if failed:
         raise typer.Exit(1)
 
 

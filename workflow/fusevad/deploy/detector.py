@@ -37,7 +37,7 @@ from fusevad.files import read_limited, sha256
 from fusevad.parsing import parse
 from fusevad.video.decode import SEGMENT_FRAMES, measure
 
-SPREAD = "spread"
+SPREAD, LOWEST, HIGHEST = "spread", "lowest", "highest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,9 @@ class ScoredVideo:
         video: the facts of its file.
         edges: (frames + 1,) seconds from the first frame; frame k is shown from edge k on.
         table: a row a segment: `segment`, `start_frame`, `end_frame` (half-open), `start_seconds`,
-            `end_seconds`, `score` and `spread` (mean and standard deviation over the seeds), and
-            where the method has them `weight_STREAM` and `class_NAME`, means over the seeds.
+            `end_seconds`, `score` and `spread` (mean and standard deviation over the seeds),
+            `lowest` and `highest` (of the seeds), and where the method has them `weight_STREAM`
+            and `class_NAME`, means over the seeds.
     """
 
     video: Video
@@ -342,5 +343,7 @@ def _table(scores: Sequence[Scores], video: Video, edges: Floats) -> pd.DataFram
     for place, name in enumerate(columns):
         table[name] = by_seed[:, :, place].mean(axis=0)
         if name == SCORE:
-            table[SPREAD] = by_seed[:, :, place].std(axis=0, ddof=len(scores) > 1)
+            own = by_seed[:, :, place]
+            table[SPREAD] = own.std(axis=0, ddof=len(scores) > 1)
+            table[LOWEST], table[HIGHEST] = own.min(axis=0), own.max(axis=0)
     return table

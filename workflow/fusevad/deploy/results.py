@@ -131,11 +131,12 @@ def write_tables(
         "height": video.height,
         "seconds": float(scored.edges[-1]),
     }
-    model = {"experiment": detector.about.experiment, "dataset": detector.about.dataset}
+    about = detector.about
+    model = {"experiment": about.experiment, "label": about.label, "dataset": about.dataset}
     values = {
         "video": facts,
         "model": model,
-        "rules": asdict(detector.about.events),
+        "rules": asdict(about.events),
         "events": [_described(event, n, scored, threshold) for n, event in enumerate(events, 1)],
         "made_with": dict(made_with),
     }

@@ -12,8 +12,9 @@ from fusevad.video.settings import VIDEO_SUFFIXES
 
 _LISTS = (".txt", ".list")
 _UNPRINTABLE = ("Cc", "Cs")  # what moves the cursor, and bytes that are not UTF-8
-# No names of results: without its suffix, `...mp4` would be the folder above all results.
-_NO_NAMES = (".", "..")
+# No names of results: without its suffix, `...mp4` would be the folder above all results; the last
+# two are the page of all videos.
+_NO_NAMES = (".", "..", "page", "index.html")
 
 
 def find_videos(words: Sequence[str]) -> dict[str, Path]:

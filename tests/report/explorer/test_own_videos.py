@@ -1,0 +1,93 @@
+"""The page of own videos, made from the results of the command."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from fusevad.cli import app
+from fusevad.files import sha256
+from fusevad.report.explorer.own_videos import make_own_explorer
+from fusevad.report.explorer.packing import unpack
+from tests.made_up_bundles import MadeUpBundle, make_bundle_file
+from tests.made_up_videos import write_video
+
+
+@dataclass(frozen=True)
+class Scored:
+    model: Path
+    out: Path
+    said: str
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory) -> MadeUpBundle:
+    return make_bundle_file(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="module")
+def scored(made_up, tmp_path_factory) -> Scored:
+    """Two videos scored by the command; read-only."""
+    folder = tmp_path_factory.mktemp("scored")
+    (folder / "videos").mkdir()
+    for name in ("door", "yard"):
+        write_video(folder / "videos" / f"{name}.mp4", frames=100)
+    said = score(folder / "videos", made_up.file, folder / "out")
+    return Scored(made_up.file, folder / "out", said)
+
+
+def read_script(path: Path) -> Any:
+    """What a script of the page hands to it: its second argument."""
+    text = path.read_text().removeprefix("Explorer.receive(").removesuffix(");\n")
+    return json.loads(f"[{text}]")[1]
+
+
+def score(source: Path, model: Path, out: Path) -> str:
+    words = ["score", str(source), "--model", str(model), "--out", str(out), "--no-film"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_page_has_the_scores_of_every_segment_and_no_annotations(scored):
+    assert str(scored.out / "index.html") in scored.said
+    page = scored.out / "page"
+    videos = read_script(page / "data/0/videos.js")
+    assert [video["name"] for video in videos] == ["door", "yard"]
+    assert all(video["truth"] is None and video["film"] is None for video in videos)
+    tables = [pd.read_parquet(scored.out / name / "segments.parquet") for name in ("door", "yard")]
+    expected = pd.concat(tables)
+    means = unpack(read_script(page / "data/0/0/scores-mean.js"))
+    np.testing.assert_allclose(means, expected["score"], atol=1e-5)
+    band = read_script(page / "data/0/0/video-1.js")
+    np.testing.assert_allclose(unpack(band["low"]), tables[1]["lowest"], atol=1e-5)
+    np.testing.assert_allclose(unpack(band["high"]), tables[1]["highest"], atol=1e-5)
+    assert (tables[1]["lowest"] <= tables[1]["score"]).all()
+
+
+def test_results_of_another_model_are_not_on_the_page(scored, tmp_path):
+    shutil.copytree(scored.out, tmp_path / "out")
+    text = (tmp_path / "out/yard/events.json").read_text()
+    hash_of_model = sha256(scored.model)
+    (tmp_path / "out/yard/events.json").write_text(text.replace(hash_of_model, "0" * 64))
+    make_own_explorer(tmp_path / "out", hash_of_model)
+    videos = read_script(tmp_path / "out/page/data/0/videos.js")
+    assert [video["name"] for video in videos] == ["door"]
+
+
+def test_a_folder_without_results_has_no_page(tmp_path):
+    assert make_own_explorer(tmp_path, "0" * 64) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_page_opens_in_a_browser_at_the_models_threshold(scored, open_page):
+    page = open_page(scored.out / "index.html")
+    assert page.title() == "Scores of 2 videos"
+    assert page.locator("#threshold-value").text_content() == "0.500"
+    assert "false alarms an hour" in (page.locator("#notes").text_content() or "")
