@@ -90,4 +90,5 @@ def test_the_page_opens_in_a_browser_at_the_models_threshold(scored, open_page):
     page = open_page(scored.out / "index.html")
     assert page.title() == "Scores of 2 videos"
     assert page.locator("#threshold-value").text_content() == "0.500"
-    assert "false alarms an hour" in (page.locator("#notes").text_content() or "")
+    assert "false alarms/h" in (page.locator("#notes").text_content() or "")
+    assert page.locator("th").all_text_contents()[:2] == ["Video", "Length"]

@@ -81,6 +81,7 @@ def _scores(table: pd.DataFrame) -> VideoScores:
 
 def _vouched(threshold: dict[str, Any]) -> str:
     return (
-        f"The page opens at the model's threshold for {threshold['rate']:g} false alarms an hour,"
-        f" whose 95 % bound is {threshold['bound']:.3g} an hour ({threshold['footage']})."
+        f"The page opens at the model's threshold for a rate of {threshold['rate']:g} false"
+        f" alarms/h; the 95 % bound on its footage is {threshold['bound']:.3g}/h"
+        f" ({threshold['footage']})."
     )

@@ -6,7 +6,7 @@ var Explorer = window.Explorer || {};
   const percent = (share) => `${Math.round(100 * share)} %`;
   const COLUMNS = {
     name: { title: "Video", value: (row) => row.video.name, up: true },
-    class: { title: "Class", value: (row) => row.classes, up: true },
+    class: { title: "Class", value: (row) => row.classes, up: true, classed: true },
     length: { title: "Length", number: true, value: (row) => row.video.length, alone: true },
     peak: { title: "Peak", number: true, value: (row) => row.peak, alone: true },
     error: { title: "Error", number: true, value: (row) => row.error, labelled: true },
@@ -74,7 +74,7 @@ var Explorer = window.Explorer || {};
 
     /** Show a data set's rows, in the order of the videos. */
     show(dataset, rows, compared) {
-      const labelled = rows.some((row) => row.video.truth);
+      const labelled = rows.some((row) => row.video.truth), classed = rows.some((row) => row.classes);
       this.dataset = dataset;
       this.rows = rows;
       // Who compares two methods looks for where they differ.
@@ -83,7 +83,7 @@ var Explorer = window.Explorer || {};
       this.columns = Object.keys(COLUMNS).filter((name) => {
         const column = COLUMNS[name];
         return !((column.labelled && !labelled) || (column.unlabelled && labelled) ||
-          (column.compared && !compared) || (column.alone && compared) || (column.alarms && !dataset.timed));
+          (column.classed && !classed) || (column.compared && !compared) || (column.alone && compared) || (column.alarms && !dataset.timed));
       });
       if (!this.columns.includes(this.sorted)) [this.sorted, this.ascending] = [labelled ? "error" : "peak", false];
       this.fillClasses();
