@@ -80,6 +80,27 @@ use rule labels as convert_videos with:
         dataset=JOBS.one_of(CONVERTED),
 
 
+rule own_labels:
+    input:
+        unpack(inputs_of("own-labels/{dataset}")),
+    output:
+        labels="results/{dataset}/source/labels.csv",
+        intervals="results/{dataset}/source/intervals.csv",
+    log:
+        "results/{dataset}/logs/own-labels.log",
+    benchmark:
+        "results/{dataset}/benchmarks/own-labels.tsv"
+    wildcard_constraints:
+        dataset=JOBS.one_of(CONFIG.with_origin("own")),
+    conda:
+        "../../envs/fusevad.yaml"
+    params:
+        folder=subpath(output.labels, parent=True),
+    shell:
+        "fusevad own-labels {input.labels:q} {input.intervals:q} {params.folder:q}"
+        " --settings {input.settings:q} 2>&1 | tee {log:q} >&2"
+
+
 rule splice:
     input:
         unpack(inputs_of("splice/{dataset}")),

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner
 
+from fusevad.artifacts.units import units_of
 from fusevad.cli import app
 from fusevad.config.load import load_files
 from fusevad.data.label_tables import read_intervals, read_labels
+from fusevad.plan.stages import plan
 from tests.made_up_videos import cut, write_video
 
 CAMERAS = ("cam1", "cam2", "cam3", "cam4")
@@ -61,6 +64,15 @@ def test_what_it_writes_is_a_configured_data_set_judged_by_videos(shop, reposito
     labels = read_labels(Path(dataset.settings["labels"]))
     assert len(labels) == 12 and all(label.path.is_file() for label in labels)
     assert read_intervals(Path(dataset.settings["intervals"])) == {}
+
+
+def test_dvc_tracks_its_tables_as_those_of_any_data_set(shop, repository, root):
+    init(shop)
+    units = units_of(plan(load_files([Path("config/shop.yaml")])))
+    (outs,) = [unit.outs for unit in units if unit.name == "data@shop"]
+    stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
+    tracked = {path for each in stages["data"]["do"]["outs"] for path in each}
+    assert {path.replace("${item.dataset}", "shop") for path in tracked} == set(outs)
 
 
 def test_paths_below_the_repository_are_relative_so_that_both_can_move(shop, repository):

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import OWN, Workers, verb
+from fusevad.cli.app import OWN, STAGES, MaybeSettings, Workers, verb
 from fusevad.cli.data import CONFIG
+from fusevad.plan.records import recorded
 
 
 @verb(OWN, "fusevad init-dataset my_videos/ --name shop")
@@ -33,3 +34,16 @@ def init_dataset(
     print(
         f"next: snakemake --cores all results/{name}/table1.tex --configfile {made.configuration}"
     )
+
+
+@verb(
+    STAGES,
+    "fusevad own-labels config/datasets/shop/labels.csv config/datasets/shop/intervals.csv"
+    " results/shop/source",
+)
+def own_labels(labels: Path, intervals: Path, out: Path, settings: MaybeSettings = None) -> None:
+    """Check the tables of people's own videos and write them to the folder OUT."""
+    from fusevad.data.own.labels import make_labels
+
+    with recorded(settings):
+        make_labels(labels, intervals, out)

@@ -31,11 +31,9 @@ class DataJobs:
         """Data sets of normal footage."""
         return [each.key for each in self.config.footage.values()]
 
-    def source_tables(self, dataset: str) -> dict[str, str]:
+    @staticmethod
+    def source_tables(dataset: str) -> dict[str, str]:
         """Labels and intervals, as the data set's publisher gives them, as rendered, or yours."""
-        chosen = self.config.every[dataset]
-        if chosen.origin == "own":
-            return dict(chosen.settings)
         folder = f"results/{dataset}/source"
         return {name: f"{folder}/{name}.csv" for name in ("labels", "intervals")}
 

@@ -141,6 +141,7 @@ STAGES = {
         "data", version=2, source=("data/manifest.py", "video", *_TABLES), reads_videos=True
     ),
     "manifest-from-features": Stage("data", source=("data/manifest.py", "embed/imported")),
+    "own-labels": Stage("data", source=("data/own/labels.py", *_TABLES), finds_videos=True),
     "render": Stage(
         "data", RENDER_VERSION, ("data/render", "data/made_videos.py"), finds_videos=True
     ),

@@ -62,8 +62,7 @@ def _data(jobs: Jobs) -> Iterator[Job]:
         outputs = (f"results/fetched/{source}.json",)
         yield Job(f"fetch/{source}", "fetch", jobs.fetch(source), {}, outputs)
     for key, dataset in jobs.config.every.items():
-        if dataset.origin != "own":
-            yield _source(jobs, key, dataset)
+        yield _source(jobs, key, dataset)
         yield _manifest(jobs, key)
     if "rendered" in jobs.config.datasets:
         picture = (jobs.made("figures/rendered.png"),)
@@ -72,8 +71,10 @@ def _data(jobs: Jobs) -> Iterator[Job]:
 
 
 def _source(jobs: Jobs, key: str, dataset: Dataset) -> Job:
-    stage = {"recorded": "labels"}.get(dataset.origin, dataset.origin)
-    reads = {"fetched": f"results/fetched/{dataset.source}.json"} if dataset.fetch else {}
+    stage = {"recorded": "labels", "own": "own-labels"}.get(dataset.origin, dataset.origin)
+    reads: dict[str, Files] = (
+        {"fetched": f"results/fetched/{dataset.source}.json"} if dataset.fetch else {}
+    )
     options: dict[str, Any] = {}
     if stage == "labels":
         options["videos"] = key in jobs.config.with_videos
@@ -81,6 +82,9 @@ def _source(jobs: Jobs, key: str, dataset: Dataset) -> Job:
     videos = jobs.videos(key)
     outputs = (*jobs.source_tables(key).values(), *videos)
     name, settings = f"{stage}/{key}", jobs.origin(key)
+    if stage == "own-labels":
+        # The tables' content counts, wherever they are.
+        reads, settings = dict(settings), {}
     return Job(name, stage, settings, reads, outputs, options, videos="".join(videos))
 
 

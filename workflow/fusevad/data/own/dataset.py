@@ -1,6 +1,5 @@
 """`fusevad init-dataset`: configure a data set of people's own videos."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from fusevad.data.label_tables import (
 )
 from fusevad.data.names import listed_name
 from fusevad.data.own.found import Found, find_labelled
+from fusevad.data.own.labels import place_in
 from fusevad.data.own.split import Split, split_by_source
 from fusevad.errors import FusevadError
 from fusevad.files import write_csv, write_text
@@ -201,13 +201,6 @@ def _testable(videos: Iterable[Found], spans: dict[str, list[Interval]]) -> set[
     }
 
 
-def _place(video: Path, folder: Path) -> str:
-    """A video's path in a table of `folder`: relative where the repository goes with it."""
-    path = os.path.abspath(video)
-    inside = Path(path).is_relative_to(Path.cwd())
-    return Path(os.path.relpath(path, folder) if inside else path).as_posix()
-
-
 def _labels(videos: Iterable[Found], split: Split) -> list[Label]:
     return [
         Label(
@@ -228,7 +221,7 @@ def _write_tables(
             label.name,
             label.split,
             ";".join(label.classes),
-            _place(label.path, files.labels.parent),
+            place_in(files.labels.parent, label.path),
             video.source,
         )
         for label, video in zip(_labels(videos, split), videos, strict=True)
