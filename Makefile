@@ -6,7 +6,7 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 # Packages that only some streams or verbs need: make env EXTRAS=streams, EXTRAS="sign onnx"
 EXTRAS :=
-ALL_EXTRAS := streams sign onnx mqtt
+ALL_EXTRAS := streams sign onnx mqtt slurm
 LOCKS := envs/requirements.lock $(EXTRAS:%=envs/%.lock)
 NOTHING :=
 MADE := $(VENV)/.made$(subst $(NOTHING) ,,$(EXTRAS:%=-%))
@@ -34,7 +34,7 @@ PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
 
-env: $(MADE) ## make the Python environment in .venv (EXTRAS=streams, sign, onnx, mqtt: with more)
+env: $(MADE) ## make the Python environment in .venv (EXTRAS=streams, sign, onnx, mqtt, slurm: with more)
 
 table1: env ## make results/table1.tex from nothing
 	snakemake --cores all results/table1.tex

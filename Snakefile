@@ -14,6 +14,7 @@ from fusevad.embed.streams.registry import PATTERN as STREAM_NAMES
 from fusevad.errors import FusevadError
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.method_jobs import MethodJobs
+from fusevad.plan.requests import memory, minutes
 from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.plan.sources import changes_of
 from fusevad.plan.stages import plan

@@ -22,6 +22,7 @@ EXTRAS = {
     "sign": "model-signing",
     "onnx": "onnxruntime",
     "mqtt": "paho-mqtt",
+    "slurm": "snakemake-executor-plugin-slurm",
 }
 
 # Split, so that this file does not name what it forbids.

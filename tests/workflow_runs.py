@@ -35,12 +35,21 @@ def run(
         check: whether the test fails if the command does.
         as_installed: whether each command imports its libraries itself, as users' do.
     """
+    environment = environment_in(folder, as_installed)
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if check and result.returncode:
+        pytest.fail(f"{' '.join(command)}\n{result.stdout[-3000:]}\n{result.stderr[-6000:]}")
+    return result
+
+
+def environment_in(folder: Path, as_installed: bool) -> dict[str, str]:
+    """Environment of a command in `folder`; see `run`."""
     (folder / "block").mkdir(exist_ok=True)
     (folder / "block" / "sitecustomize.py").write_text(BLOCK)
     binaries = str(Path(sys.executable).parent)
     preloaded = {} if as_installed else install(folder / "block")
     first = [] if as_installed else [str(folder / "block")]
-    environment = (
+    return (
         os.environ
         | preloaded
         | {
@@ -50,10 +59,6 @@ def run(
             "XDG_CACHE_HOME": str(folder / "cache"),
         }
     )
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    if check and result.returncode:
-        pytest.fail(f"{' '.join(command)}\n{result.stdout[-3000:]}\n{result.stderr[-6000:]}")
-    return result
 
 
 def copy_project(root: Path, folder: Path) -> Path:

@@ -13,6 +13,9 @@ rule cues:
         "results/{dataset}/benchmarks/cues-{definition}-{shard}.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(850),
+        runtime=minutes(240),
     params:
         shards=lambda w: CONFIG.every[w.dataset].shards,
     shell:
@@ -34,6 +37,9 @@ rule camera_cues:
         dataset=JOBS.one_of(CONFIG.events),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(850),
+        runtime=minutes(240),
     params:
         events=lambda w: JOBS.event_streams(w.dataset),
         shards=lambda w: CONFIG.every[w.dataset].shards,

@@ -20,6 +20,9 @@ rule render:
     conda:
         "../../envs/fusevad.yaml"
     threads: 64
+    resources:
+        mem_mb=memory(500, worker_mb=250),
+        runtime=minutes(240),
     params:
         folder=subpath(output.labels, parent=True),
     shell:
@@ -40,6 +43,9 @@ rule fetch:
         source=JOBS.one_of(JOBS.fetched),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(200),
+        runtime=minutes(1440),
     params:
         existing=lambda w: JOBS.existing(w.source),
     shell:
@@ -61,6 +67,9 @@ rule labels:
         dataset=JOBS.one_of(set(CONFIG.with_origin("recorded")).difference(CONVERTED)),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(200),
+        runtime=minutes(60),
     params:
         data=lambda w: JOBS.data_folder(w.dataset),
         folder=subpath(output.labels, parent=True),
@@ -117,6 +126,9 @@ rule splice:
     conda:
         "../../envs/fusevad.yaml"
     threads: 64
+    resources:
+        mem_mb=memory(700, worker_mb=450),
+        runtime=minutes(240),
     params:
         data=lambda w: JOBS.data_folder(w.dataset),
         folder=subpath(output.labels, parent=True),
@@ -141,6 +153,9 @@ rule manifest:
     conda:
         "../../envs/fusevad.yaml"
     threads: 64
+    resources:
+        mem_mb=memory(300, worker_mb=250),
+        runtime=minutes(240),
     params:
         folder=subpath(output.manifest, parent=True),
         on_bad_video=CONFIG.on_bad_video,
@@ -168,6 +183,9 @@ rule manifest_from_features:
         dataset=JOBS.one_of(CONFIG.without_videos),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(200),
+        runtime=minutes(60),
     params:
         features=lambda w: CONFIG.features[w.dataset]["folder"],
         folder=subpath(output.manifest, parent=True),
@@ -193,6 +211,9 @@ rule contact_sheet:
         f"{HOME}/benchmarks/contact_sheet.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(600),
+        runtime=minutes(10),
     params:
         folder=subpath(input.labels, parent=True),
     shell:

@@ -12,6 +12,9 @@ rule bundle:
         f"{HOME}/{{dataset}}/benchmarks/bundle-{{experiment}}.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(1200),
+        runtime=minutes(60),
     params:
         folder=subpath(input.run, parent=True),
     shell:

@@ -17,7 +17,9 @@ rule embed:
         "../../envs/fusevad.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(1300, worker_mb=500),
+        runtime=minutes(240),
+        gpu=1,
     params:
         shards=lambda w: CONFIG.every[w.dataset].shards,
         cues=lambda w, input: JOBS.cue_options(input.cues),
@@ -40,6 +42,9 @@ rule index:
         dataset=JOBS.one_of([*CONFIG.embedded, *JOBS.footage]),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(200),
+        runtime=minutes(60),
     shell:
         "fusevad index --manifest {input.manifest:q} --settings {input.settings:q} {output:q} {input.shards:q}"
         " 2>&1 | tee {log:q} >&2"
@@ -67,6 +72,9 @@ for imported in CONFIG.features:
             dataset=JOBS.one_of([imported]),
         conda:
             "../../envs/fusevad.yaml"
+        resources:
+            mem_mb=memory(200),
+            runtime=minutes(240),
         params:
             features=lambda w: CONFIG.features[w.dataset]["folder"],
             shards=lambda w: CONFIG.every[w.dataset].shards,
@@ -91,6 +99,10 @@ rule align:
     conda:
         "../../envs/fusevad.yaml"
     threads: 64
+    resources:
+        mem_mb=memory(1300),
+        runtime=minutes(120),
+        gpu=1,
     params:
         cues=lambda w, input: JOBS.cue_options(input.cues),
     shell:
@@ -109,6 +121,9 @@ rule event_clip:
         "results/benchmarks/event-clip.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(30),
     params:
         model=CONFIG.encoder_settings["model"],
     shell:
@@ -129,6 +144,9 @@ rule class_texts:
         name=JOBS.one_of(filter(None, map(CONFIG.text_tower, CONFIG.datasets))),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(30),
     shell:
         "fusevad class-texts --manifest {input.manifest:q} --settings {input.settings:q} {output:q}"
         " 2>&1 | tee {log:q} >&2"

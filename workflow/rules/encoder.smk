@@ -14,6 +14,9 @@ rule encoder_data:
     conda:
         "../../envs/fusevad.yaml"
     threads: 64
+    resources:
+        mem_mb=memory(500, worker_mb=250),
+        runtime=minutes(240),
     params:
         folder=subpath(output[0], parent=True),
     shell:
@@ -38,6 +41,9 @@ rule encoder:
     conda:
         "../../envs/fusevad.yaml"
     threads: 64
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(720),
     params:
         data=subpath(input.data, parent=True),
         folder=subpath(output[0], parent=True),
@@ -59,6 +65,9 @@ rule audio_tower:
     conda:
         "../../envs/fusevad.yaml"
     threads: 64
+    resources:
+        mem_mb=memory(1500, worker_mb=250),
+        runtime=minutes(720),
     params:
         folder=subpath(output[0], parent=True),
     shell:

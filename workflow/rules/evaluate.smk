@@ -14,6 +14,9 @@ rule evaluate:
         f"{HOME}/{{dataset}}/benchmarks/evaluate-{{experiment}}.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(200),
+        runtime=minutes(60),
     params:
         main_metric=lambda w: CONFIG.datasets[w.dataset].metrics[0],
         folder=subpath(output.seeds, parent=True),
@@ -35,6 +38,9 @@ rule localise:
         f"{HOME}/{{dataset}}/benchmarks/localise-{{experiment}}.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(200),
+        runtime=minutes(60),
     params:
         folder=subpath(output[0], parent=True),
     shell:
@@ -58,6 +64,9 @@ rule import_scores:
         experiment=JOBS.one_of(CONFIG.imported),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(200),
+        runtime=minutes(60),
     params:
         given=lambda w: CONFIG.imported[w.experiment].scores[w.dataset],
         main_metric=lambda w: CONFIG.datasets[w.dataset].metrics[0],

@@ -13,6 +13,9 @@ rule study_speed:
     conda:
         "../../envs/fusevad.yaml"
     threads: 64  # one is measured, and no other job is beside it
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(60),
     params:
         streams=lambda w: METHODS.stream_options(w.dataset),
     shell:
@@ -34,6 +37,9 @@ rule study_transfer:
     conda:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
+    resources:
+        mem_mb=memory(1200, worker_mb=1200),
+        runtime=minutes(120),
     params:
         streams=lambda w: METHODS.stream_options(w.dataset),
     shell:
@@ -63,6 +69,9 @@ rule methods_table:
         table=JOBS.one_of(METHODS.tables),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report methods --settings {input.settings:q} {output.tex:q} {output.csv:q}"
         " 2>&1 | tee {log:q} >&2"
@@ -79,6 +88,9 @@ rule leaderboard:
         f"{HOME}/benchmarks/leaderboard.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad leaderboard {input.table:q} {output:q} --settings {input.settings:q}"
         " 2>&1 | tee {log:q} >&2"

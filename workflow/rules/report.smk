@@ -20,6 +20,9 @@ rule table1:
         f"{HOME}/benchmarks/table1.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report table1 --settings {input.settings:q} {output.tex:q} {output.csv:q}"
         " 2>&1 | tee {log:q} >&2"
@@ -38,6 +41,9 @@ rule metrics:
         f"{HOME}/benchmarks/metrics.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report metrics --settings {input.settings:q} {output.json:q} {output.csv:q}"
         " 2>&1 | tee {log:q} >&2"
@@ -62,6 +68,9 @@ rule classes:
         f"{HOME}/benchmarks/classes.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report classes --settings {input.settings:q} {output.tex:q} {output.csv:q}"
         " 2>&1 | tee {log:q} >&2"
@@ -84,6 +93,9 @@ rule figure2:
         f"{HOME}/benchmarks/figure2.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report radar --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
@@ -105,6 +117,9 @@ rule curves:
         f"{HOME}/benchmarks/curves.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report curves --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
@@ -126,6 +141,9 @@ rule table1_seeds:
         f"{HOME}/benchmarks/table1-seeds.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report seeds --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
@@ -150,6 +168,9 @@ rule timelines:
         dataset=JOBS.one_of(CONFIG.embedded),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(600),
+        runtime=minutes(30),
     shell:
         "fusevad report timelines --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
@@ -169,6 +190,9 @@ rule films:
     conda:
         "../../envs/fusevad.yaml"
     threads: 64
+    resources:
+        mem_mb=memory(700, worker_mb=700),
+        runtime=minutes(240),
     params:
         cues=lambda w, input: JOBS.cue_options(input.cues),
     shell:
@@ -202,6 +226,9 @@ rule explorer:
         f"{HOME}/benchmarks/explorer.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(60),
     shell:
         "fusevad explorer --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
@@ -227,6 +254,9 @@ rule ablation:
         table=JOBS.one_of(CONFIG.ablations),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report ablation --settings {input.settings:q} {output.tex:q} {output.csv:q}"
         " 2>&1 | tee {log:q} >&2"

@@ -14,6 +14,9 @@ rule study_masking:
     conda:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
+    resources:
+        mem_mb=memory(800, worker_mb=400),
+        runtime=minutes(120),
     params:
         streams=lambda w: JOBS.stream_options(w.dataset, CONFIG.study_experiment),
         run=subpath(input.run, parent=True),
@@ -37,6 +40,9 @@ rule study_alarms:
     conda:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
+    resources:
+        mem_mb=memory(1200, worker_mb=1200),
+        runtime=minutes(120),
     params:
         streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
         run=subpath(input.run, parent=True),
@@ -61,6 +67,9 @@ rule study_footage:
     conda:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
+    resources:
+        mem_mb=memory(1200, worker_mb=1200),
+        runtime=minutes(120),
     params:
         streams=lambda w: JOBS.stream_options(CONFIG.footage[w.dataset].key, w.experiment),
         run=subpath(input.run, parent=True),
@@ -86,6 +95,9 @@ rule study_alarms_elsewhere:
     conda:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
+    resources:
+        mem_mb=memory(1200, worker_mb=1200),
+        runtime=minutes(120),
     params:
         streams=lambda w: JOBS.stream_options(
             STUDIES.scored_dataset(w.dataset, w.videos), w.experiment
@@ -110,6 +122,9 @@ rule study_locality:
     conda:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
+    resources:
+        mem_mb=memory(1200, worker_mb=1200),
+        runtime=minutes(120),
     params:
         streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
         run=subpath(input.run, parent=True),
@@ -131,6 +146,9 @@ rule study_noise:
     conda:
         "../../envs/fusevad.yaml"
     threads: 64
+    resources:
+        mem_mb=memory(1300, worker_mb=1200),
+        runtime=minutes(240),
     params:
         streams=lambda w: JOBS.stream_options(w.dataset, CONFIG.study_experiment),
         run=subpath(input.run, parent=True),
@@ -155,6 +173,9 @@ rule study_attention:
     conda:
         "../../envs/fusevad.yaml"
     threads: 1
+    resources:
+        mem_mb=memory(1200),
+        runtime=minutes(60),
     params:
         cues=lambda w, input: JOBS.cue_options(input.cues),
     shell:
@@ -175,6 +196,9 @@ rule study_equivalence:
     conda:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
+    resources:
+        mem_mb=memory(1200, worker_mb=1200),
+        runtime=minutes(120),
     params:
         streams=lambda w: JOBS.stream_options(w.dataset, STUDIES.paired),
         run=subpath(input.run, parent=True),
@@ -197,6 +221,9 @@ rule study_leaks:
         dataset=JOBS.one_of(STUDIES.with_released_split),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(600),
+        runtime=minutes(240),
     params:
         data=lambda w: JOBS.data_folder(w.dataset),
     shell:
@@ -225,6 +252,9 @@ rule study_table:
         table=JOBS.one_of(set(CONFIG.study_tables).difference(METHODS.tables)),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     params:
         kind=lambda w: CONFIG.study_tables[w.table]["study"],
     shell:
@@ -249,6 +279,9 @@ rule confusion:
         f"{HOME}/benchmarks/confusion-{{dataset}}.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report confusion --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
@@ -272,6 +305,9 @@ rule alarms_figure:
         table=JOBS.one_of(STUDIES.alarm_tables),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report alarms-figure --settings {input.settings:q} {output:q}"
         " 2>&1 | tee {log:q} >&2"
@@ -294,6 +330,9 @@ rule figure3:
         f"{HOME}/benchmarks/figure3.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report weight-surface --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
@@ -315,6 +354,9 @@ rule figure4:
         f"{HOME}/benchmarks/figure4-{{dataset}}.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(550),
+        runtime=minutes(30),
     shell:
         "fusevad report attention-maps --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
@@ -336,6 +378,9 @@ rule claims:
         f"{HOME}/benchmarks/claims.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad report claims --settings {input.settings:q} {output:q} 2>&1 | tee {log:q} >&2"
 
@@ -351,6 +396,9 @@ rule book:
         f"{HOME}/benchmarks/all.tsv"
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     params:
         figures=lambda w, input: [f"--figure={file}" for file in input.figures],
     shell:
@@ -371,6 +419,9 @@ rule paper_tables:
         paper=JOBS.one_of(STUDIES.documents),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(300),
+        runtime=minutes(10),
     shell:
         "fusevad book {output:q} {input.tables:q} --settings {input.settings:q}"
         " 2>&1 | tee {log:q} >&2"

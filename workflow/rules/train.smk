@@ -16,7 +16,10 @@ rule search:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.learning_rates["seeds"]) * len(CONFIG.learning_rates["factors"])
     resources:
-        mem_mb=lambda w, threads: JOBS.train_memory(w.dataset, w.experiment, threads),
+        mem_mb=lambda w, threads, attempt: attempt
+        * JOBS.train_memory(w.dataset, w.experiment, threads),
+        runtime=minutes(720),
+        gpu=1,
     params:
         streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
         texts=lambda w: JOBS.texts_option(w.dataset, w.experiment),
@@ -48,7 +51,10 @@ rule train:
         "../../envs/fusevad.yaml"
     threads: len(CONFIG.seeds)
     resources:
-        mem_mb=lambda w, threads: JOBS.train_memory(w.dataset, w.experiment, threads),
+        mem_mb=lambda w, threads, attempt: attempt
+        * JOBS.train_memory(w.dataset, w.experiment, threads),
+        runtime=minutes(720),
+        gpu=1,
     params:
         streams=lambda w: JOBS.stream_options(w.dataset, w.experiment),
         teacher=lambda w: JOBS.teacher_option(w.dataset, w.experiment),
