@@ -29,7 +29,7 @@ endef
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help env table1 demo artifact-check check test lint format encoder audio-tower lock
+.PHONY: help env table1 demo artifact-check check test test-slurm lint format encoder audio-tower lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -56,6 +56,11 @@ check: lint ## check the style and run the fast tests
 
 test: lint ## check the style and run all tests
 	$(PYTEST)
+
+# Debian: apt-get install --no-install-recommends slurm-wlm munge
+test-slurm: ## run the tiny workflow on a Slurm cluster of this machine, through faults (as root)
+	$(MAKE) env EXTRAS="$(sort slurm $(EXTRAS))"
+	pytest -n 0 tests/cluster
 
 lint: env ## check the style of code and workflow
 	ruff check .

@@ -1,4 +1,4 @@
-"""A Slurm cluster of two nodes on this machine, with munge and without accounting, in one folder."""
+"""A Slurm cluster of two nodes on this machine, in one folder: with munge, without accounting."""
 
 import os
 import shutil
@@ -46,8 +46,8 @@ MinJobAge=3600
 KillWait=2
 SlurmdTimeout=15
 GresTypes=gpu
-NodeName=one NodeAddr=127.0.0.1 Port={one} CPUs=2 RealMemory=6000 State=UNKNOWN
-NodeName=two NodeAddr=127.0.0.1 Port={two} CPUs=2 RealMemory=6000 Gres=gpu:2 State=UNKNOWN
+NodeName=one NodeAddr=127.0.0.1 Port={one} CPUs=2 RealMemory=3000 State=UNKNOWN
+NodeName=two NodeAddr=127.0.0.1 Port={two} CPUs=2 RealMemory=3000 Gres=gpu:2 State=UNKNOWN
 PartitionName=batch Nodes=one,two Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes=two MaxTime=INFINITE State=UP
 """
@@ -74,7 +74,7 @@ class Cluster:
     """Daemons of one cluster.
 
     Attributes:
-        folder: of its configuration, logs and state; short, as a socket's path has 107 bytes at most.
+        folder: of configuration, logs and state; short, as a socket's path has at most 107 bytes.
         daemons: running processes by name: `munged`, `slurmctld`, and each node's `slurmd`.
     """
 
@@ -84,10 +84,12 @@ class Cluster:
     @property
     def environment(self) -> dict[str, str]:
         """Environment in which Slurm's commands talk to this cluster."""
-        return os.environ | {
-            "SLURM_CONF": str(self.folder / "slurm.conf"),
-            "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
-        }
+        return self.led_to(dict(os.environ))
+
+    def led_to(self, environment: dict[str, str]) -> dict[str, str]:
+        """An environment whose commands of Slurm talk to this cluster."""
+        path = f"{self.folder}/bin:{environment['PATH']}"
+        return environment | {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": path}
 
     def ask(self, *command: str) -> str:
         """Output of one of Slurm's commands."""
@@ -126,7 +128,7 @@ class Cluster:
         """Kill a node's slurmd and all that runs on the node, as a failure of power does."""
         self._kill(node)
         for process in self._steps(node):
-            _kill_tree(process)
+            kill_tree(process)
 
     def state(self, node: str) -> str:
         """State of a node, without the star of one that does not answer."""
@@ -134,7 +136,9 @@ class Cluster:
 
     def jobs(self) -> list[Job]:
         """All jobs, finished ones too."""
-        lines = self.ask("squeue", "--noheader", "--states=all", "--format=%i|%k|%T|%P").splitlines()
+        lines = self.ask(
+            "squeue", "--noheader", "--states=all", "--format=%i|%k|%T|%P"
+        ).splitlines()
         return [Job(*line.split("|")) for line in lines]
 
     def stop(self) -> None:
@@ -149,7 +153,7 @@ class Cluster:
         self.daemons.clear()
         for node in NODES:
             for process in self._steps(node):
-                _kill_tree(process)
+                kill_tree(process)
 
     def _kill(self, daemon: str) -> None:
         process = self.daemons.pop(daemon)
@@ -160,11 +164,10 @@ class Cluster:
         """Processes that the node's slurmd started for steps of jobs; each leaves its parent."""
         found = []
         for process in psutil.process_iter():
-            try:
-                if process.environ().get(_NODE) == self._mark(node):
+            # psutil's own reading ends where slurmstepd has written its title over the first lines.
+            with suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+                if self._mark(node).encode() in Path(f"/proc/{process.pid}/environ").read_bytes():
                     found.append(process)
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue  # it has ended, or is somebody else's
         return found
 
     def _mark(self, node: str) -> str:
@@ -237,7 +240,8 @@ def _program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
-def _kill_tree(process: psutil.Process) -> None:
+def kill_tree(process: psutil.Process) -> None:
+    """Kill a process and all below it."""
     try:
         tree = [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:

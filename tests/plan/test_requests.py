@@ -56,5 +56,9 @@ def test_a_job_has_more_time_than_was_measured(rule):
 
 
 def test_each_attempt_asks_for_more():
-    assert [memory(100, worker_mb=40)(None, 6, attempt) for attempt in (1, 2, 3)] == [450, 900, 1350]
+    assert [memory(100, worker_mb=40)(None, 6, attempt) for attempt in (1, 2, 3)] == [
+        450,
+        900,
+        1350,
+    ]
     assert [minutes(30)(None, attempt) for attempt in (1, 2, 3)] == [30, 60, 90]
