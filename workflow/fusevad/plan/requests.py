@@ -1,7 +1,7 @@
 """Memory and time that a rule asks a cluster for, from what its jobs were measured to use.
 
-`benchmarks/resources.csv` has the measurements. Snakemake calls what these functions return with each
-attempt (`retries`): a job that was killed for memory or time asks for more the next time.
+`benchmarks/resources.csv` has the measurements. Snakemake calls what these functions return with
+each attempt (`retries`): a job that was killed for memory or time asks for more the next time.
 """
 
 from collections.abc import Callable
