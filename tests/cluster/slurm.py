@@ -127,8 +127,7 @@ class Cluster:
     def kill_node(self, node: str) -> None:
         """Kill a node's slurmd and all that runs on the node, as a failure of power does."""
         self._kill(node)
-        for process in self._steps(node):
-            kill_tree(process)
+        self._end_all(node)
 
     def state(self, node: str) -> str:
         """State of a node, without the star of one that does not answer."""
@@ -152,26 +151,37 @@ class Cluster:
                 process.kill()
         self.daemons.clear()
         for node in NODES:
-            for process in self._steps(node):
-                kill_tree(process)
+            self._end_all(node)
 
     def _kill(self, daemon: str) -> None:
         process = self.daemons.pop(daemon)
         process.kill()
         process.wait()
 
-    def _steps(self, node: str) -> list[psutil.Process]:
-        """Processes that the node's slurmd started for steps of jobs; each leaves its parent."""
+    def _end_all(self, node: str) -> None:
+        """Kill all that runs on a node, also what starts meanwhile."""
+        while found := self._processes(node):
+            for process in found:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(found, timeout=5)
+
+    def _processes(self, node: str) -> list[psutil.Process]:
+        """Steps that the node's slurmd started, which leave their parent, and what they started."""
         found = []
         for process in psutil.process_iter():
             # psutil's own reading ends where slurmstepd has written its title over the first lines.
             with suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
-                if self._mark(node).encode() in Path(f"/proc/{process.pid}/environ").read_bytes():
+                environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+                if self._mark(node) in environment or (
+                    f"SLURMD_NODENAME={node}".encode() in environment
+                    and any(bytes(self.folder) in line for line in environment)
+                ):
                     found.append(process)
         return found
 
-    def _mark(self, node: str) -> str:
-        return f"{self.folder}:{node}"
+    def _mark(self, node: str) -> bytes:
+        return f"{_NODE}={self.folder}:{node}".encode()
 
     def _ping(self) -> str:
         command = ("scontrol", "ping")
@@ -180,7 +190,7 @@ class Cluster:
 
     def _start(self, program: str, *options: str, node: str = "") -> None:
         name = node or program
-        mark = {_NODE: self._mark(node)} if node else {}
+        mark = {_NODE: f"{self.folder}:{node}"} if node else {}
         with (self.folder / f"{name}.out").open("a") as log:
             self.daemons[name] = subprocess.Popen(
                 (_program(program), *options),
@@ -238,17 +248,6 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 120) -> 
 
 def _program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-
-
-def kill_tree(process: psutil.Process) -> None:
-    """Kill a process and all below it."""
-    try:
-        tree = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for each in tree:
-        with suppress(psutil.NoSuchProcess):
-            each.kill()
 
 
 def _free_ports(number: int) -> list[int]:

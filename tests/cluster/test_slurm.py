@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster.slurm import Cluster, kill_tree, missing, running_cluster, wait_for
+from tests.cluster.slurm import Cluster, missing, running_cluster, wait_for
 from tests.workflow_runs import TINY, copy_project, environment_in
 
 pytestmark = [
@@ -137,7 +137,8 @@ def the_node_of_the_embeddings_dies_and_comes_back(run: Run) -> str:
 def a_training_is_killed(run: Run) -> str:
     """Returns the number of its job."""
     process, number = run.wait_for_verb("train", "experiment")
-    kill_tree(process)
+    for each in [*process.children(recursive=True), process]:
+        each.kill()
     wait_for(lambda: run.running("experiment") != number, "the end of the job")
     return number
 

@@ -103,6 +103,9 @@ rule own_labels:
         dataset=JOBS.one_of(CONFIG.with_origin("own")),
     conda:
         "../../envs/fusevad.yaml"
+    resources:
+        mem_mb=memory(200),
+        runtime=minutes(60),
     params:
         folder=subpath(output.labels, parent=True),
     shell:

@@ -95,3 +95,14 @@ def artifact_check(
     print(f"{'FAIL' if failed else 'PASS'}: {len(checks) - failed} of {len(checks)} as expected")
     if failed:
         raise typer.Exit(1)
+
+
+@verb(RESULTS, "fusevad resources")
+def resources(
+    results: Annotated[Path, typer.Argument(help="Folder of results.")] = Path("results"),
+) -> None:
+    """Memory and time that rules need, by what finished jobs used: YAML for a profile."""
+    from fusevad.plan.measured import measured_jobs, proposed_lines
+
+    for line in proposed_lines(measured_jobs(results)):
+        print(line)

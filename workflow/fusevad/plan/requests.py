@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 # On what was measured: other videos, libraries, and pages of files that a cluster counts as memory.
-_MARGIN = 1.5
+MARGIN = 1.5
 
 
 def memory(process_mb: int, worker_mb: int = 0) -> Callable[[Any, int, int], int]:
@@ -20,7 +20,7 @@ def memory(process_mb: int, worker_mb: int = 0) -> Callable[[Any, int, int], int
     """
 
     def mem_mb(wildcards: Any, threads: int, attempt: int) -> int:
-        return round(_MARGIN * (process_mb + worker_mb * (threads - 1))) * attempt
+        return round(MARGIN * (process_mb + worker_mb * (threads - 1))) * attempt
 
     return mem_mb
 
