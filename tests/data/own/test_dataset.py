@@ -66,6 +66,16 @@ def test_what_it_writes_is_a_configured_data_set_judged_by_videos(shop, reposito
     assert read_intervals(Path(dataset.settings["intervals"])) == {}
 
 
+def test_that_nothing_tells_cameras_is_said(shop, repository):
+    rows = [
+        f"{path};{'normal' if 'normal' in path.parts else 'fire'};{number}"
+        for number, path in enumerate(sorted(shop.rglob("[12].mp4")))
+    ]
+    Path("labels.csv").write_text("\n".join(["video;label;source", *rows]))
+    assert "warning: neither folders nor names tell cameras" in init("labels.csv")
+    assert "neither folders nor names" not in init(shop, "--force")
+
+
 def test_dvc_tracks_its_tables_as_those_of_any_data_set(shop, repository, root):
     init(shop)
     units = units_of(plan(load_files([Path("config/shop.yaml")])))

@@ -45,6 +45,11 @@ def _about_sources(made: Configured) -> Iterator[str]:
         )
     elif made.split.both:
         yield f"warning: sources in both parts: {_some(made.split.both)}"
+    elif len({video.source for video, _ in made.videos}) == len(made.videos):
+        yield (
+            "warning: neither folders nor names tell cameras, so each video is a source of its own;"
+            " a CSV with a column source tells them"
+        )
     else:
         yield "no source is in both parts"
 
