@@ -6,7 +6,9 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 # Packages that only some streams or verbs need: make env EXTRAS=streams, EXTRAS="sign onnx"
 EXTRAS :=
-ALL_EXTRAS := streams sign onnx mqtt slurm
+# Packages of tools below, which go to folders of their own: .venv stays as it is.
+TOOLS := fuzz audit
+ALL_EXTRAS := streams sign onnx mqtt slurm $(TOOLS)
 LOCKS := envs/requirements.lock $(EXTRAS:%=envs/%.lock)
 NOTHING :=
 MADE := $(VENV)/.made$(subst $(NOTHING) ,,$(EXTRAS:%=-%))
@@ -29,7 +31,8 @@ endef
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help env table1 demo artifact-check check test test-slurm lint format encoder audio-tower lock
+.PHONY: help env table1 demo artifact-check check test test-slurm fuzz sbom audit lint format encoder audio-tower \
+	lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -61,6 +64,26 @@ test: lint ## check the style and run all tests
 test-slurm: ## run the tiny workflow on a Slurm cluster of this machine, through faults (as root)
 	$(MAKE) env EXTRAS="$(sort slurm $(EXTRAS))"
 	pytest -n 0 tests/cluster
+
+# Some of the targets, or all; and for how long each.
+TARGETS :=
+MINUTES := 10
+fuzz: build/tools/fuzz ## fuzz the parsers of foreign files, MINUTES=10 each (Linux)
+	PYTHONPATH=build/tools/fuzz python -m tests.fuzz --minutes $(MINUTES) $(TARGETS)
+
+SBOM := build/sbom.json
+sbom: build/tools/audit ## list the locked packages as CycloneDX in build/sbom.json
+	@env -u SOURCE_DATE_EPOCH PYTHONPATH=build/tools/audit python -W ignore::UserWarning -m cyclonedx_py \
+		requirements --output-reproducible --pyproject pyproject.toml --output-file $(SBOM) envs/requirements.lock
+	@echo "$(SBOM) written"
+
+audit: build/tools/audit ## ask osv.dev for known vulnerabilities of the locked packages
+	@PYTHONPATH=build/tools/audit python envs/audit.py
+
+build/tools/%: envs/%.lock | env
+	@rm -rf $@
+	@$(AS_PIP) $(UV) pip install --quiet --python $(VENV)/bin/python --target $@ --require-hashes --requirement $<
+	@touch $@
 
 lint: env ## check the style of code and workflow
 	ruff check .
