@@ -68,6 +68,14 @@ def test_without_those_columns_the_path_says_the_source(tmp_path):
     assert [(video.source, video.split) for video in found] == [("a", None), ("cams", None)]
 
 
+def test_paths_outside_the_table_s_folder_are_named_from_the_folder_that_has_them_all(tmp_path):
+    films = touch(tmp_path / "films", "a/1.mp4", "b/1.mp4")
+    (tmp_path / "tables").mkdir()
+    table = tmp_path / "tables/labels.csv"
+    table.write_text(f"video,label\n{films}/a/1.mp4,normal\n../films/b/1.mp4,fire\n")
+    assert [(v.name, v.source) for v in find_labelled(table)] == [("a_1", "a"), ("b_1", "b")]
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [

@@ -1,5 +1,6 @@
 """`fusevad init-dataset`: configure a data set of people's own videos."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from fusevad.data.label_tables import (
     read_intervals,
     within_videos,
 )
-from fusevad.data.names import listed_name
 from fusevad.data.own.found import Found, find_labelled
 from fusevad.data.own.labels import place_in
 from fusevad.data.own.split import Split, split_by_source
@@ -96,7 +96,11 @@ def init_dataset(
     files = _Files(config, name)
     files.check(force)
     found = find_labelled(place)
-    spans = _named_intervals(intervals, found) if intervals else {}
+    spans = (
+        _named_intervals(intervals, place if place.is_dir() else place.parent, found)
+        if intervals
+        else {}
+    )
     videos, bad = _decoded(found, workers)
     usable = [video for video, _ in videos]
     if not usable:
@@ -176,17 +180,18 @@ def _probe(path: Path) -> VideoInfo | str:
         return str(error)
 
 
-def _named_intervals(path: Path, found: Iterable[Found]) -> dict[str, list[Interval]]:
-    """Intervals by the name of their video, however the table names it.
+def _named_intervals(path: Path, folder: Path, found: Sequence[Found]) -> dict[str, list[Interval]]:
+    """Intervals by the name of their video: the table has the name, or the path from `folder`.
 
     Raises:
         FusevadError: the table is wrong, or names a video that is not there or is normal.
     """
     videos = {video.name: video for video in found}
+    names = {os.path.abspath(video.path): video.name for video in found}
     named: dict[str, list[Interval]] = defaultdict(list)
     for text, spans in read_intervals(path).items():
-        name = text if text in videos else listed_name(str(Path(text).with_suffix("")))
-        if name not in videos:
+        name = text if text in videos else names.get(os.path.abspath(folder / text))
+        if name is None:
             raise FusevadError(f"{path}: no video {text} was found; correct its name")
         if not videos[name].anomalous:
             raise FusevadError(f"{path}: video {text} is labelled normal; correct one of them")

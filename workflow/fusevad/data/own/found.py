@@ -1,5 +1,6 @@
 """The labelled videos of a folder tree, or of a table of labels."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -120,15 +121,27 @@ def _in_folder(folder: Path, path: Path, classes: tuple[str, ...], depth: int) -
 
 def _of_table(table: Path) -> Iterator[Found]:
     try:
-        for line, cells in sheet_rows(table, _COLUMNS, _OPTIONAL):
-            yield _row(table, line, *cells)
+        rows = list(sheet_rows(table, _COLUMNS, _OPTIONAL))
     except (OSError, ValueError) as error:
         raise FusevadError(
             f"{table}: not a table of video, label and, if you like, split and source ({error})"
         ) from error
+    base = _base(table.parent, [cells[0] for _, cells in rows])
+    for line, cells in rows:
+        yield _row(table, base, line, *cells)
 
 
-def _row(table: Path, line: int, video: str, label: str, split: str, source: str) -> Found:
+def _base(folder: Path, videos: Sequence[str]) -> Path:
+    """The folder that names of videos begin in: of the table, or the one that has all of them."""
+    paths = [os.path.abspath(folder / video) for video in videos if video]
+    if all(Path(path).is_relative_to(os.path.abspath(folder)) for path in paths):
+        return Path(os.path.abspath(folder))
+    return Path(os.path.commonpath([os.path.dirname(path) for path in paths]))
+
+
+def _row(
+    table: Path, base: Path, line: int, video: str, label: str, split: str, source: str
+) -> Found:
     where = f"{table}: line {line}"
     if not (video and label):
         raise FusevadError(f"{where}: an empty cell; fill in video and label")
@@ -137,11 +150,12 @@ def _row(table: Path, line: int, video: str, label: str, split: str, source: str
     path = table.parent / video
     if not path.is_file():
         raise FusevadError(f"{where}: {path}: no such file; correct its path")
-    inside = PurePosixPath(video)
-    parts = () if inside.is_absolute() or ".." in inside.parts else inside.parts[:-1]
-    name = _name("/".join((*parts, inside.name)))
+    inside = Path(os.path.abspath(path)).relative_to(base)
+    name = _name(inside.as_posix())
     classes = checked_classes(where, name, split or "train", label, video)
-    return Found(name, path, classes, source or source_of(parts, path.stem), split or None)
+    return Found(
+        name, path, classes, source or source_of(inside.parts[:-1], path.stem), split or None
+    )
 
 
 def _name(path: str) -> str:
