@@ -55,6 +55,11 @@ def test_an_extra_is_needed_only_where_its_stream_has_weights(repository, monkey
     assert lines(machine.extras)[0].endswith("run: make env EXTRAS=streams")
 
 
+def test_every_extra_of_the_environment_is_looked_for(root):
+    extras = {path.stem for path in (root / "envs").glob("*.in")} - {"requirements"}
+    assert set(machine._EXTRAS) == extras
+
+
 def test_programs_are_looked_for_where_the_shell_looks(repository, monkeypatch):
     (repository / "bin").mkdir()
     git = repository / "bin" / "git"

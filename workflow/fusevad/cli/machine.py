@@ -23,6 +23,10 @@ _EXTRAS = {
     "streams": ("transformers", "the streams depth and masks of real videos"),
     "sign": ("model_signing", "fusevad bundle --sign"),
     "onnx": ("onnxruntime", "fusevad export-onnx"),
+    "mqtt": ("paho", "fusevad watch --mqtt"),
+    "slurm": ("snakemake_executor_plugin_slurm", "snakemake on a cluster with Slurm"),
+    "fuzz": ("atheris", "make fuzz"),
+    "audit": ("pip_audit", "make audit"),
 }
 _OF_TRANSFORMERS = ("depth", "masks")
 
