@@ -10,6 +10,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from safetensors.torch import load, save
 
 from fusevad.config.forms import FORMS
 from fusevad.deploy.archive import write_archive
@@ -82,6 +83,32 @@ def bundles(folder: Path) -> list[bytes]:
     file = folder / "x.fusevad"
     write_archive({ABOUT: facts, CARD: b"# made up\n"}, file)
     return _chosen([file.read_bytes(), facts])
+
+
+def weights(folder: Path) -> list[bytes]:
+    """Weights of a detector, and what they say of it."""
+    content = _weights()
+    (notes,) = _metadata(content).values()
+    return _chosen([content, notes.encode()])
+
+
+@cache
+def _weights() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return make_bundle_file(Path(folder) / "bundle", seeds=1).weights[0].read_bytes()
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The texts in the header of a safetensors file."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length])["__metadata__"]
+
+
+def write_weights_with_notes(file: Path, notes: bytes) -> None:
+    """The weights with other notes of what they are."""
+    content = _weights()
+    name = next(iter(_metadata(content)))
+    file.write_bytes(save(load(content), {name: notes.decode(errors="replace")}))
 
 
 def videos(folder: Path) -> list[bytes]:

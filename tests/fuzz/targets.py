@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from fusevad.config.forms import FORMS
 from fusevad.config.reading import check
 from fusevad.cues.shards import open_shard
@@ -20,6 +22,7 @@ from fusevad.deploy.archive import write_archive
 from fusevad.deploy.contents import ABOUT, CARD
 from fusevad.deploy.detector import read_about, unpacked
 from fusevad.errors import FusevadError
+from fusevad.evaluate.scoring import load_detector
 from fusevad.parsing import read_mapping
 from fusevad.plan.records import parse_record
 from fusevad.video.containers import open_container, picture_stream
@@ -84,6 +87,17 @@ def _bundles(content: bytes, folder: Path) -> None:
         read_about(there, file)
 
 
+def _weights(content: bytes, folder: Path) -> None:
+    """The whole file, or what it says of its detector beside intact tensors."""
+    what, rest = _choice(content, ("file", "notes"))
+    file = folder / "x.safetensors"
+    if what == "file":
+        file.write_bytes(rest)
+    else:
+        seeds.write_weights_with_notes(file, rest)
+    load_detector(file, torch.device("cpu"))
+
+
 def _videos(content: bytes, folder: Path) -> None:
     file = folder / "x.mp4"
     file.write_bytes(content)
@@ -112,6 +126,7 @@ TARGETS = {
     "configuration": Target(_configuration, seeds.configuration),
     "records": Target(_records, seeds.records),
     "bundles": Target(_bundles, seeds.bundles),
+    "weights": Target(_weights, seeds.weights),
     "videos": Target(_videos, seeds.videos),
     "cues": Target(_cues, seeds.cues),
 }

@@ -191,10 +191,10 @@ def test_other_videos_are_counted_and_other_annotations_said(a, b):
 def test_a_job_that_made_other_bytes_of_the_same_is_named_with_commit_and_machine(a, b):
     path = "results/shop/runs/gating/history.provenance.json"
     noted = {"results/shop/runs/gating/history.csv": FileRecord("e" * 64, 3)}
-    b.change(path, outputs=noted, made=Made("b" * 40, "Another processor", 61.0))
+    b.change(path, outputs=noted, made=Made("b" * 40 + "-dirty", "Another processor", 61.0))
     assert lines(a, b)[:3] == [
         "train/shop/gating: other bytes of the same inputs, settings and packages",
-        f"train/shop/gating: commit {'a' * 12} -> {'b' * 12}",
+        f"train/shop/gating: commit {'a' * 12} -> {'b' * 12}-dirty",
         "train/shop/gating: machine A processor -> Another processor",
     ]
 

@@ -2,9 +2,9 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 from fusevad.plan.ancestry import Pair
@@ -13,7 +13,7 @@ from fusevad.report.changed_data import content_lines, manifest_lines, number_li
 
 _UNSET = "unset"
 _NAMED, _SHOWN, _HASH = 3, 60, 12  # steps in a line, letters of a value, digits of a hash
-_DIGEST = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")  # of a commit, of a content
+_DIGEST = re.compile("([0-9a-f]{40}|[0-9a-f]{64})(-dirty)?")  # of a commit, of a content
 
 
 @dataclass(slots=True)
@@ -27,12 +27,9 @@ class _Changes:
 
     def lines(self, every: Iterable[str]) -> Iterator[str]:
         """One line a change; `every` has all names, to say where all of a stage changed."""
-        of_stage = {
-            stage: len(list(names))
-            for stage, names in groupby(sorted(every), lambda name: name.split("/")[0])
-        }
+        of_stage = Counter(name.split("/")[0] for name in every)
         for (stage, what), names in self.steps.items():
-            everywhere = 1 < len(names) == of_stage.get(stage)
+            everywhere = 1 < len(names) == of_stage[stage]
             where = f"{stage}, all {len(names)} jobs" if everywhere else _listed(names)
             yield f"{where}: {what}"
 
@@ -180,4 +177,5 @@ def _shown(value: Any) -> str:
 
 
 def _short(text: str) -> str:
-    return text[:_HASH] if _DIGEST.fullmatch(text) else text
+    found = _DIGEST.fullmatch(text)
+    return f"{found[1][:_HASH]}{found[2] or ''}" if found else text
