@@ -20,7 +20,7 @@ def pipeline(options: argparse.Namespace) -> str:
     """What is sent, in GStreamer's language."""
     pay = "rtph264pay name=pay0 pt=96 config-interval=1"
     if options.file:
-        return f"filesrc location={options.file} ! qtdemux ! h264parse ! {pay}"
+        return f"filesrc location={options.file} ! qtdemux ! {pay}"
     width, height = options.size.split("x")
     caps = f"video/x-raw,width={width},height={height},framerate={options.rate}/1"
     encoder = f"x264enc tune=zerolatency speed-preset=ultrafast key-int-max={options.rate}"

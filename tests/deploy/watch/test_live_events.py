@@ -92,7 +92,7 @@ def test_a_break_ends_a_run_and_a_short_one_does_not_end_its_event():
     assert not finder.add(10.5, 0.9)
     assert [change.kind for change in finder.add(11.0, 0.9)] == ["new"]
     finder.begin(13.0)
-    assert not finder.tick(13.0)
+    assert not finder.rest(13.0)
     assert not finder.add(13.5, 0.9)
     (joined,) = finder.add(14.0, 0.9)
     assert (joined.kind, joined.event.start, joined.event.end) == ("update", 10.0, 14.0)
@@ -102,10 +102,9 @@ def test_without_pictures_time_ends_an_event():
     finder = EventFinder(0.5, RULES)
     finder.begin(0.0)
     finder.add(1.0, 0.9)
-    finder.begin(1.0)
-    assert not finder.tick(5.9)
-    assert [change.kind for change in finder.tick(6.0)] == ["end"]
-    assert not finder.tick(7.0)
+    assert not finder.rest(5.9)
+    assert [change.kind for change in finder.rest(6.0)] == ["end"]
+    assert not finder.rest(7.0)
 
 
 def test_memory_is_that_of_the_smoothing():

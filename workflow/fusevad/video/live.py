@@ -13,7 +13,10 @@ _RTSP = {
     "allowed_media_types": "video",
     "protocol_whitelist": "rtsp,rtp,udp,tcp",
     "format_whitelist": "rtsp",
+    # Pictures are not to wait until a rate is guessed: times come from time stamps.
     "fflags": "nobuffer",
+    "analyzeduration": "500000",
+    "fpsprobesize": "0",
 }
 
 

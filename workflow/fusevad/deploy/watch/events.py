@@ -76,9 +76,14 @@ class EventFinder:
         self._edges.append(end)
         self.level = self._smoothed()
         changes = self._follow(start, end)
-        return [*changes, *self.tick(end)]
+        return [*changes, *self._ended(end)]
 
-    def tick(self, now: float) -> list[Change]:
+    def rest(self, now: float) -> list[Change]:
+        """Nothing is seen, and the next stretch begins at `now` or later."""
+        self._run = None
+        return self._ended(now)
+
+    def _ended(self, now: float) -> list[Change]:
         """End an event that no later segment can join: all of them begin at `now` or later."""
         event, run = self._event, self._run
         if event is None or (run is not None and run.raised):

@@ -107,7 +107,9 @@ def _segments(feed: Feed, sources: Mapping[str, LiveSource], stretch: int) -> It
         own = [stamps.popleft() for _ in range(min(SEGMENT_FRAMES, len(stamps)))]
         step = (own[-1] - own[0]) / (len(own) - 1) if len(own) > 1 else step
         start, end, last = (feed.time_of(each) for each in (own[0], own[-1] + step, own[-1]))
-        yield Segment(dict(zip(sources, images, strict=True)), stretch, start, end, last)
+        # Where frames are reordered, the last one comes before it is to be shown.
+        arrived = min(last, time.time())
+        yield Segment(dict(zip(sources, images, strict=True)), stretch, start, end, arrived)
 
 
 def _pictures(

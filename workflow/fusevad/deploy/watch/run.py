@@ -105,11 +105,12 @@ class Watch:
         self._reader.start()
         try:
             while not (self._stop.is_set() or self._queue.finished):
+                away = not self._reader.connected  # asked first: then nothing of it waits
                 segment = self._queue.get(_BEAT)
                 if segment is not None:
                     self._take(segment)
-                elif not self._reader.connected:
-                    self._publish(self._finder.tick(time.time() - self._teller.began))
+                elif away:
+                    self._publish(self._finder.rest(time.time() - self._teller.began))
                 self._show()
         finally:
             self._reader.stop(1.0)
@@ -132,7 +133,7 @@ class Watch:
             self._finder.begin(start)
         score = self._scorer.score(segment.images)
         changes = self._finder.add(end, score)
-        latency = None if self._settings.fast else time.time() - segment.last
+        latency = None if self._settings.fast else time.time() - segment.arrived
         self._moment = Moment(start, end, score, self._finder.level, latency, self._queue.dropped)
         self._scored += 1
         if latency is not None:

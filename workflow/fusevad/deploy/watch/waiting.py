@@ -19,14 +19,14 @@ class Segment:
         images: of each stream, by role; see `LiveSource.segments`.
         stretch: number of its stretch; between two stretches the camera was not seen.
         start, end: time of day of its first picture and of its end, seconds since 1970.
-        last: time of day of its last picture.
+        arrived: time of day of its last picture, or of its arrival if that was before.
     """
 
     images: Mapping[str, NDArray]
     stretch: int
     start: float
     end: float
-    last: float
+    arrived: float
 
 
 class SegmentQueue:
