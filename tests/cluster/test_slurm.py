@@ -19,6 +19,7 @@ from tests.workflow_runs import TINY, copy_project, environment_in
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(2400),  # two runs of the workflow, on a busy machine
     pytest.mark.skipif(
         bool(missing()), reason=f"needs slurm-wlm and munge: no {', '.join(missing())}"
     ),
@@ -131,6 +132,8 @@ def the_node_of_the_embeddings_dies_and_comes_back(run: Run) -> str:
     run.cluster.ask("scontrol", "update", "nodename=two", "state=down", "reason=test")
     wait_for(lambda: run.running("embed") is None, "Slurm to notice")
     run.cluster.start_node("two")
+    # Slurm makes a lost job wait for two minutes.
+    run.cluster.ask("scontrol", "update", f"jobid={number}", "starttime=now")
     return number
 
 
