@@ -112,6 +112,32 @@ def test_updates_are_some_seconds_apart(always, video):
     assert len(updates) == 3 and min(np.diff(updates)) >= 5
 
 
+class Kept:
+    """An outlet that keeps what it gets."""
+
+    shown = "kept"
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def send(self, text: str) -> None:
+        self.texts.append(text)
+
+    def close(self) -> None:
+        pass
+
+
+def test_messages_about_events_go_to_the_outlets_and_scores_do_not(always, video):
+    detector, outlet = Detector.load(always), Kept()
+    lines: list[str] = []
+    settings = WatchSettings(chosen_threshold(detector, None), fast=True, scores=True)
+    address = find_address(str(video), None)
+    Watch(detector, address, settings, [outlet], tell=lines.append).run()
+    about_events = [line for line in lines if json.loads(line)["type"] != "score"]
+    assert [outlet.texts[0], outlet.texts[-1]] == [about_events[0], about_events[-1]]
+    assert set(outlet.texts) <= set(about_events)
+
+
 def test_a_score_for_each_segment_if_wanted(made_up, video):
     lines = watched(made_up.file, video, fast=True, scores=True)
     assert [each["time_seconds"] for each in scored(lines)] == pytest.approx(

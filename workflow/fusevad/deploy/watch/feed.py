@@ -47,7 +47,7 @@ class Feed:
 
     Attributes:
         ended: whether there are no more.
-        late_packets: packets that were left out, as they came too late.
+        late_packets: how many were left out because pictures came too late.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Feed:
         self._held: Packet | None = None
         self._packet_stamp = self._stamp = 0.0
         self._skipping = pace == "camera"  # up to the first key frame
+        self._seen = False
         self._damaged = 0
         self.ended = False
         self.late_packets = 0
@@ -105,7 +106,7 @@ class Feed:
                     self._stamp = max(frame.time, self._stamp) if began else frame.time
                 elif began:
                     self._stamp += _USUAL_STEP
-                began = True
+                began = self._seen = True
                 yield frame, self._stamp
         self.ended = True
 
@@ -149,7 +150,7 @@ class Feed:
         elif late > _MOST_LATE:
             self._skipping = True
             self._stream.codec_context.flush_buffers()
-        self.late_packets += self._skipping
+        self.late_packets += self._skipping and self._seen
         return self._skipping
 
     def _decoded(self, packet: Packet) -> list[VideoFrame]:

@@ -40,12 +40,20 @@ class Reader:
         self._queue = queue
         self._stop = threading.Event()
         self._stretches = 0
+        self._feed: Feed | None = None
+        self._lost_before = 0  # by earlier connections
         # FFmpeg may block for seconds in a call that nothing interrupts.
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self.connected = False
         self.connections = 0
         self.trouble = ""
         self.error: BaseException | None = None
+
+    @property
+    def lost(self) -> int:
+        """Segments that were not decoded, as their pictures came too late."""
+        feed = self._feed
+        return self._lost_before + (0 if feed is None else feed.late_packets // SEGMENT_FRAMES)
 
     def start(self) -> None:
         """Begin to read."""
@@ -87,7 +95,9 @@ class Reader:
     def _read_once(self) -> None:
         """Read from one connection to its end."""
         with open_source(self._address) as container:
+            self._lost_before = self.lost
             feed = Feed(container, self._address.shown, self._pace, self._stop)
+            self._feed = feed
             self.connected, self.trouble = True, ""
             self.connections += 1
             while not (feed.ended or self._stop.is_set()):

@@ -121,6 +121,10 @@ class Watch:
         if self._reader.error is not None:
             raise self._reader.error
 
+    @property
+    def _dropped(self) -> int:
+        return self._queue.dropped + self._reader.lost
+
     def _take(self, segment: Segment) -> None:
         """Score a segment and tell what it changes."""
         if not self._scored:
@@ -134,7 +138,7 @@ class Watch:
         score = self._scorer.score(segment.images)
         changes = self._finder.add(end, score)
         latency = None if self._settings.fast else time.time() - segment.arrived
-        self._moment = Moment(start, end, score, self._finder.level, latency, self._queue.dropped)
+        self._moment = Moment(start, end, score, self._finder.level, latency, self._dropped)
         self._scored += 1
         if latency is not None:
             self._latencies.append(latency)
@@ -161,7 +165,7 @@ class Watch:
             self._warn(self._status())
 
     def _status(self) -> str:
-        parts = [f"{self._scored} segments scored", f"{self._queue.dropped} dropped"]
+        parts = [f"{self._scored} segments scored", f"{self._dropped} dropped"]
         if self._address.kind != "file":
             parts.append(f"{self._reader.connections} connections")
         failed = sum(delivery.failed for delivery in self._deliveries)

@@ -1,0 +1,119 @@
+"""Pictures of a camera: on time or left out, whole stretches, and damage that passes."""
+
+import threading
+from pathlib import Path
+
+import av
+import pytest
+
+from fusevad.deploy.watch import feed as module
+from fusevad.deploy.watch.address import Address
+from fusevad.deploy.watch.feed import Feed, open_source
+from fusevad.errors import FusevadError
+from fusevad.video.live import LostError
+from tests.made_up_cameras import write_film
+
+FPS, SECONDS = 25, 12
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory) -> Path:
+    return write_film(tmp_path_factory.mktemp("film") / "film.mp4", SECONDS)
+
+
+class Arrivals:
+    """The time of day, once for each packet: on time, but for some that come all at once."""
+
+    def __init__(self, stuck: range = range(0), behind: float = 0.0) -> None:
+        self._stuck, self._behind = stuck, behind
+        self._packet = -1
+
+    def time(self) -> float:
+        self._packet += 1
+        packet = max(0, self._packet - 1)  # the first is asked for twice
+        begin = self._stuck.start / FPS
+        on_time = packet / FPS
+        if packet in self._stuck:
+            return 1000 + max(begin + self._behind, on_time)
+        return 1000 + on_time
+
+
+def stretches(film: Path, monkeypatch, arrivals: Arrivals, pace: str = "camera"):
+    """Stamps of each stretch, and the feed."""
+    monkeypatch.setattr(module, "time", arrivals)
+    found = []
+    with open_source(Address("file", str(film), "cam")) as container:
+        feed = Feed(container, "cam", pace, threading.Event())
+        while not feed.ended:
+            found.append([stamp for _, stamp in feed.stretch()])
+    return found, feed
+
+
+def test_pictures_on_time_are_one_stretch(film, monkeypatch):
+    (stamps,), feed = stretches(film, monkeypatch, Arrivals())
+    assert stamps == pytest.approx([k / FPS for k in range(FPS * SECONDS)])
+    assert feed.late_packets == 0
+
+
+def test_late_pictures_are_left_out_up_to_a_key_frame_on_time(film, monkeypatch):
+    """From picture 60 on, 2.4 s, nothing comes for 4 s, and then all at once."""
+    found, feed = stretches(film, monkeypatch, Arrivals(range(60, 160), behind=4.0))
+    first, second = found
+    assert first[-1] == pytest.approx(59 / FPS)
+    # At 6.4 s, the first key frame that is less than half a second late is the one of 6 s.
+    assert second[0] == pytest.approx(6.0)
+    assert second[-1] == pytest.approx(SECONDS - 1 / FPS)
+    assert feed.late_packets == 6 * FPS - 60
+
+
+def test_a_second_of_delay_leaves_nothing_out(film, monkeypatch):
+    (stamps,), _ = stretches(film, monkeypatch, Arrivals(range(60, 85), behind=1.0))
+    assert len(stamps) == FPS * SECONDS
+
+
+def test_a_file_that_is_read_fast_is_never_late(film, monkeypatch):
+    (stamps,), _ = stretches(film, monkeypatch, Arrivals(range(60, 160), behind=4.0), "fast")
+    assert len(stamps) == FPS * SECONDS
+
+
+class Damaged:
+    """A packet that does not decode."""
+
+    def __init__(self, packet: av.Packet) -> None:
+        self._packet = packet
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._packet, name)
+
+    def decode(self) -> list[av.VideoFrame]:
+        raise av.InvalidDataError(1, "damaged")
+
+
+def with_damage(film: Path, pace: str, damaged: range) -> int:
+    """Frames of a stretch some of whose packets do not decode."""
+    with open_source(Address("file", str(film), "cam")) as container:
+        feed = Feed(container, "cam", pace, threading.Event())
+        packets = feed._packets
+        feed._packets = (Damaged(p) if k in damaged else p for k, p in enumerate(packets))
+        return sum(1 for _ in feed.stretch())
+
+
+def test_a_camera_may_send_some_damaged_pictures(film, monkeypatch):
+    monkeypatch.setattr(module, "time", Arrivals())
+    assert with_damage(film, "camera", range(30, 33)) == FPS * SECONDS - 3
+
+
+def test_a_camera_that_sends_nothing_else_is_lost(film, monkeypatch):
+    monkeypatch.setattr(module, "time", Arrivals())
+    with pytest.raises(LostError, match="cam: connection lost"):
+        with_damage(film, "camera", range(30, 200))
+
+
+def test_a_damaged_picture_ends_a_file(film):
+    with pytest.raises(FusevadError, match="cam: decoding fails"):
+        with_damage(film, "fast", range(30, 31))
+
+
+def test_a_device_that_is_not_there_may_come_back():
+    with pytest.raises(LostError, match="/dev/video99: the camera can't be opened"):
+        open_source(Address("device", "/dev/video99", "/dev/video99"))
