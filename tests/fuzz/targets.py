@@ -20,7 +20,7 @@ from fusevad.data.recorded.formats import read_annotations
 from fusevad.data.recorded.settings import AnnotationSettings
 from fusevad.deploy.archive import write_archive
 from fusevad.deploy.contents import ABOUT, CARD
-from fusevad.deploy.detector import read_about, unpacked
+from fusevad.deploy.opening import read_about, unpacked
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import load_detector
 from fusevad.parsing import read_mapping

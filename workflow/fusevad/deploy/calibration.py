@@ -12,7 +12,7 @@ import pandas as pd
 from fusevad.deploy.archive import write_archive
 from fusevad.deploy.card import model_card
 from fusevad.deploy.contents import ABOUT, CARD, About, Threshold
-from fusevad.deploy.detector import read_about, unpacked
+from fusevad.deploy.opening import read_about, unpacked
 from fusevad.deploy.results import PARQUET
 from fusevad.deploy.score import Outcome, Task, score_videos
 from fusevad.deploy.thresholds import certified

@@ -1,5 +1,6 @@
 """What a bundle says of itself, in its member `bundle.json`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,6 +14,8 @@ from fusevad.parsing import FORBID
 ABOUT, CARD, RECORD = "bundle.json", "MODEL_CARD.md", "training.provenance.json"
 # Raised when an older version of the package can't read new bundles.
 FORMAT = 1
+# What may differ: the version of the package alone does not change embeddings.
+_NOT_COMPARED = "fusevad_version"
 
 _Finite = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Natural = Annotated[int, Field(ge=0)]
@@ -133,3 +136,9 @@ class About:
 def weights_member(seed: int) -> str:
     """Member with the weights of a seed."""
     return f"weights/seed-{seed}.safetensors"
+
+
+def different(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Names of what two encoders say differently of themselves."""
+    names = dict.fromkeys([*expected, *found])
+    return [n for n in names if n != _NOT_COMPARED and expected.get(n) != found.get(n)]

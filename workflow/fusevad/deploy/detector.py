@@ -1,14 +1,9 @@
 """A bundle at work: from a video to its scores, computed as the workflow computes them."""
 
-import json
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -18,23 +13,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fusevad.data.manifest import Video
-from fusevad.deploy.archive import unpack
-from fusevad.deploy.contents import ABOUT, FORMAT, About, StreamFacts, weights_member
-from fusevad.deploy.making import different
+from fusevad.deploy.contents import About, weights_member
+from fusevad.deploy.opening import read_about, unpacked
 from fusevad.deploy.signing import check_signature
-from fusevad.embed.embedder import Embedder, Source, load_embedder, open_source
-from fusevad.embed.image_sources import images_in_chunk
-from fusevad.embed.run import embed_video
-from fusevad.embed.settings import EmbedSettings, StreamSettings
+from fusevad.deploy.streams import StreamEmbedder, load_stream
 from fusevad.embed.store import HeldEmbeddings, Streams, default_device
-from fusevad.embed.streams.registry import parse_settings
-from fusevad.encoders.clip import BatchedTower
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Event, Floats, Track, find_events
 from fusevad.evaluate.history import SCORE
 from fusevad.evaluate.scoring import Scores, TrainedDetector, load_detector
-from fusevad.files import read_limited, sha256
-from fusevad.parsing import parse
+from fusevad.files import sha256
 from fusevad.video.decode import SEGMENT_FRAMES, measure
 
 SPREAD, LOWEST, HIGHEST = "spread", "lowest", "highest"
@@ -62,51 +50,6 @@ class ScoredVideo:
         """The mean scores with their times."""
         frames = np.append(self.table["start_frame"].to_numpy(), self.video.frames)
         return Track(self.table[SCORE].to_numpy(np.float64), self.edges[frames])
-
-
-@dataclass(frozen=True, slots=True)
-class StreamEmbedder:
-    """What embeds a stream of any video.
-
-    Attributes:
-        settings: of the stream.
-        embedder: its encoder.
-    """
-
-    settings: StreamSettings
-    embedder: Embedder
-
-    @property
-    def source(self) -> Source:
-        """What reads videos; motion cues are counted from them."""
-        return open_source(self.settings, self.embedder, ())
-
-    def embedded(self, video: Video, bar: tqdm) -> NDArray[np.float16]:
-        """The embeddings of a video."""
-        chunks = self.source.chunks(video)
-        return embed_video(video, self.settings.stream, chunks, self.embedder, bar)
-
-    def with_crops(self, places: Sequence[int]) -> "StreamEmbedder":
-        """The stream with only the crops at some places, ascending, if it has several.
-
-        Raises:
-            FusevadError: it has not so many.
-        """
-        if not isinstance(self.settings, EmbedSettings) or len(self.settings.crops) == 1:
-            return self
-        if places[-1] >= len(self.settings.crops):
-            raise FusevadError(
-                f"stream {self.settings.stream}: no crop {places[-1]} to score; make the bundle"
-                " again"
-            )
-        encoder = self.embedder.encoder
-        if isinstance(encoder, BatchedTower) and encoder.device.type == "cpu":
-            # On CPUs, products of 15 rows and of 16 round differently: batches are as large as
-            # with all crops, so that embeddings are the workflow's to the bit.
-            images = images_in_chunk(len(self.settings.crops))
-            encoder.batch_size = encoder.images_at_once(images)
-        crops = tuple(self.settings.crops[place] for place in places)
-        return replace(self, settings=replace(self.settings, crops=crops))
 
 
 class Detector:
@@ -149,8 +92,7 @@ class Detector:
         with unpacked(path) as folder:
             about = read_about(folder, path)
             streams = {
-                role: _load_stream(each, about, folder, path)
-                for role, each in about.streams.items()
+                role: load_stream(each, about, folder, path) for role, each in about.streams.items()
             }
             seeds = [
                 load_detector(folder / weights_member(seed), default_device())
@@ -204,46 +146,6 @@ class Detector:
             }
 
 
-@contextmanager
-def unpacked(bundle: Path) -> Iterator[Path]:
-    """A folder with the verified members of a bundle, as long as the block runs.
-
-    Raises:
-        FusevadError: the bundle is damaged.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="fusevad-"))
-    try:
-        unpack(bundle, folder)
-        yield folder
-    finally:
-        shutil.rmtree(folder)
-
-
-def read_about(folder: Path, bundle: Path) -> About:
-    """The facts of an unpacked bundle.
-
-    Raises:
-        FusevadError: they are missing, of another form, or of a newer version.
-    """
-    if not (folder / ABOUT).is_file():
-        raise FusevadError(f"{bundle}: not a bundle of FuseVAD: no {ABOUT}; make it again")
-    try:
-        values = json.loads(read_limited(folder / ABOUT))
-    except (ValueError, RecursionError) as error:
-        raise FusevadError(f"{bundle}: its {ABOUT} is not JSON; make it again") from error
-    found = values.get("format") if isinstance(values, dict) else None
-    if found != FORMAT:
-        raise FusevadError(
-            f"{bundle}: a bundle of form {found!r}, and this version reads form {FORMAT}; use the"
-            " version of fusevad that made it"
-        )
-    about = parse(About, values, f"{bundle}: {ABOUT}")
-    for seed in about.seeds:
-        if not (folder / weights_member(seed)).is_file():
-            raise FusevadError(f"{bundle}: no weights of seed {seed}; make it again")
-    return about
-
-
 def _check_seeds(seeds: Sequence[TrainedDetector], about: About, bundle: Path) -> None:
     """Refuse weights of another method than the bundle says."""
     for seed in seeds:
@@ -274,48 +176,6 @@ def _scored_crops(
         for seed in seeds
     ]
     return found, renumbered
-
-
-def _load_stream(facts: StreamFacts, about: About, folder: Path, bundle: Path) -> StreamEmbedder:
-    files = {path: _encoder_file(path, about, folder, bundle) for path in about.files}
-    try:
-        settings = parse_settings(_replaced(facts.settings, files))
-    except RecursionError as error:
-        raise FusevadError(f"{bundle}: settings nested without end; make it again") from error
-    embedder = load_embedder(settings)
-    for name in different(facts.provenance, embedder.provenance):
-        raise FusevadError(
-            f"{bundle}: stream {settings.stream}: the encoder here differs in {name}; get the"
-            " encoder that the bundle names"
-        )
-    return StreamEmbedder(settings, embedder)
-
-
-def _encoder_file(path: str, about: About, folder: Path, bundle: Path) -> str:
-    """Where a file of an encoder is on this machine."""
-    listed = about.files[path]
-    if listed.member is not None:
-        member = folder / listed.member
-        if not member.is_file() or sha256(member) != listed.sha256:
-            raise FusevadError(
-                f"{bundle}: member {listed.member} is missing, or not the file that"
-                f" {ABOUT} names; make it again"
-            )
-        return str(member)
-    if not Path(path).is_file() or sha256(Path(path)) != listed.sha256:
-        raise FusevadError(
-            f"{bundle}: needs the file {path} with SHA-256 {listed.sha256}; put it there"
-        )
-    return path
-
-
-def _replaced(value: Any, files: Mapping[str, str]) -> Any:
-    """Settings with the paths of files on this machine."""
-    if isinstance(value, Mapping):
-        return {key: _replaced(each, files) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_replaced(each, files) for each in value]
-    return files.get(value, value) if isinstance(value, str) else value
 
 
 def _table(scores: Sequence[Scores], video: Video, edges: Floats) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from fusevad.deploy.contents import (
     EncoderFile,
     Metric,
     StreamFacts,
+    different,
     weights_member,
 )
 from fusevad.deploy.settings import BundleSettings
@@ -37,8 +38,6 @@ from fusevad.plan.records import Record, read_record
 # Larger encoders are named by their hash: everybody has them, or should get them once.
 _LARGEST_ENCLOSED = 64 << 20
 _FILE_KEYS = ("model", "pretrained", "motion_cue_weights", "weights")
-# What may differ: the version of the package alone does not change embeddings.
-NOT_COMPARED = "fusevad_version"
 _AGAIN = "run the workflow again"
 
 
@@ -141,12 +140,6 @@ def _provenance(index: Path) -> dict[str, str]:
             return json.loads(shard.metadata()["provenance"])
     except (*UNREADABLE, KeyError) as error:
         raise FusevadError(f"{file}: damaged embeddings; {_AGAIN}") from error
-
-
-def different(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    """Names of what two encoders say differently of themselves."""
-    names = dict.fromkeys([*expected, *found])
-    return [n for n in names if n != NOT_COMPARED and expected.get(n) != found.get(n)]
 
 
 def _files(streams: Mapping[str, StreamFacts]) -> Iterator[tuple[str, EncoderFile]]:

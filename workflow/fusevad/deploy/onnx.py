@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fusevad.deploy.detector import Detector, StreamEmbedder
+from fusevad.deploy.detector import Detector
+from fusevad.deploy.streams import StreamEmbedder
 from fusevad.embed.store import default_device
 from fusevad.embed.streams.registry import kind_of
 from fusevad.encoders.clip import BatchedTower, Tower
