@@ -138,6 +138,18 @@ def test_messages_about_events_go_to_the_outlets_and_scores_do_not(always, video
     assert set(outlet.texts) <= set(about_events)
 
 
+def test_an_end_is_delivered_even_if_nobody_reads_the_lines(always, video):
+    detector, outlet = Detector.load(always), Kept()
+
+    def closed(_: str) -> None:
+        raise BrokenPipeError
+
+    settings = WatchSettings(chosen_threshold(detector, None), fast=True)
+    with pytest.raises(BrokenPipeError):
+        Watch(detector, find_address(str(video), None), settings, [outlet], tell=closed).run()
+    assert [json.loads(text)["type"] for text in outlet.texts] == ["new", "end"]
+
+
 def test_a_score_for_each_segment_if_wanted(made_up, video):
     lines = watched(made_up.file, video, fast=True, scores=True)
     assert [each["time_seconds"] for each in scored(lines)] == pytest.approx(

@@ -44,6 +44,9 @@ class EventFinder:
 
     A stream is a row of stretches without a gap; between them the camera was not seen. A stretch is
     what a video is for `find_events`, except that `AlarmSettings.gap` joins events across a break.
+
+    Attributes:
+        level: smoothed score of the newest segment.
     """
 
     def __init__(self, threshold: float, settings: AlarmSettings) -> None:
@@ -83,6 +86,11 @@ class EventFinder:
         self._run = None
         return self._ended(now)
 
+    def close(self) -> list[Change]:
+        """End the event that is open, if there is one: nothing follows."""
+        event, self._event = self._event, None
+        return [] if event is None else [Change("end", event)]
+
     def _ended(self, now: float) -> list[Change]:
         """End an event that no later segment can join: all of them begin at `now` or later."""
         event, run = self._event, self._run
@@ -90,11 +98,6 @@ class EventFinder:
             return []
         begins = now if run is None else run.start
         return self.close() if begins - event.end >= self._settings.gap else []
-
-    def close(self) -> list[Change]:
-        """End the event that is open, if there is one: nothing follows."""
-        event, self._event = self._event, None
-        return [] if event is None else [Change("end", event)]
 
     def _smoothed(self) -> float:
         """Level of the newest segment; scores that are no longer needed are forgotten."""

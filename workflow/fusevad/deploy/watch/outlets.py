@@ -1,7 +1,9 @@
 """Receivers of events: a webhook, and a topic of an MQTT broker (the extra `mqtt`)."""
 
 import re
+from queue import Empty, SimpleQueue
 from types import ModuleType
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -75,7 +77,7 @@ class Mqtt:
         self._topic = found["topic"]
         self._login = (found["user"], found["password"])
         self._paho = _paho()
-        self._client = None
+        self._client: Any = None
         self.shown = f"mqtt {self._host}:{self._port}/{self._topic}"
 
     def send(self, text: str) -> None:
@@ -99,14 +101,24 @@ class Mqtt:
             client.disconnect()
             client.loop_stop()
 
-    def _connected(self):
+    def _connected(self) -> Any:
+        """A client that the broker has let in."""
         version = self._paho.CallbackAPIVersion.VERSION2
         client = self._paho.Client(version, reconnect_on_failure=False)
+        answers: SimpleQueue[Any] = SimpleQueue()
+        client.on_connect = lambda _client, _data, _flags, reason, _more: answers.put(reason)
         if self._login[0] is not None:
             client.username_pw_set(*self._login)
         client.connect(self._host, self._port)
         client.loop_start()
         self._client = client
+        try:
+            reason = answers.get(timeout=_SECONDS)
+        except Empty as error:
+            raise TimeoutError("no answer") from error
+        if reason.is_failure:
+            self.close()
+            raise UndeliveredError(f"lets nobody in ({reason})", again=True)
         return client
 
 

@@ -39,7 +39,7 @@ class Reader:
         self._sources = sources
         self._queue = queue
         self._stop = threading.Event()
-        self._stretches = 0
+        self._stretches = self._segments = 0
         self._feed: Feed | None = None
         self._lost_before = 0  # by earlier connections
         # FFmpeg may block for seconds in a call that nothing interrupts.
@@ -77,7 +77,7 @@ class Reader:
     def _read_on(self) -> None:
         pause = _FIRST_PAUSE
         while not self._stop.is_set():
-            begin = time.monotonic()
+            before = self._segments
             try:
                 self._read_once()
                 if self._pace != "camera":
@@ -86,7 +86,7 @@ class Reader:
             except LostError as error:
                 self.trouble = str(error)
             self.connected = False
-            if time.monotonic() - begin > _LONGEST_PAUSE:
+            if self._segments > before:
                 pause = _FIRST_PAUSE
             # Many watchers of one camera should not come back all at once.
             self._stop.wait(pause * random.uniform(0.8, 1.2))
@@ -95,14 +95,14 @@ class Reader:
     def _read_once(self) -> None:
         """Read from one connection to its end."""
         with open_source(self._address) as container:
-            self._lost_before = self.lost
             feed = Feed(container, self._address.shown, self._pace, self._stop)
-            self._feed = feed
+            self._lost_before, self._feed = self.lost, feed
             self.connected, self.trouble = True, ""
             self.connections += 1
             while not (feed.ended or self._stop.is_set()):
                 self._stretches += 1
                 for segment in _segments(feed, self._sources, self._stretches):
+                    self._segments += 1
                     self._queue.put(segment)
 
 

@@ -85,6 +85,9 @@ class Watch:
         self._stretch = self._scored = 0
         self._latencies: list[float] = []
         self._trouble = ""
+        self._moment = Moment(0.0, 0.0, 0.0, 0.0, None, 0)
+        self._deliveries: list[Delivery] = []
+        self._told_status = time.monotonic()
 
     def stop(self) -> None:
         """End soon; may be called by a signal or another thread."""
@@ -99,8 +102,6 @@ class Watch:
         # As in the workflow's jobs of one core, and a machine watches several cameras.
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        self._told_status = time.monotonic()
-        self._moment = Moment(0.0, 0.0, 0.0, 0.0, None, 0)
         self._deliveries = [Delivery(outlet, self._warn) for outlet in self._outlets]
         self._reader.start()
         try:
@@ -114,12 +115,18 @@ class Watch:
                 self._show()
         finally:
             self._reader.stop(1.0)
+            self._end()
+        if self._reader.error is not None:
+            raise self._reader.error
+
+    def _end(self) -> None:
+        """End the event that is open, and deliver what waits, even if nobody reads the lines."""
+        try:
             self._publish(self._finder.close())
+        finally:
             for delivery in self._deliveries:
                 delivery.close(_LAST_SECONDS)
             self._warn(self._status())
-        if self._reader.error is not None:
-            raise self._reader.error
 
     @property
     def _dropped(self) -> int:
@@ -151,9 +158,9 @@ class Watch:
             self._send(message)
 
     def _send(self, message: Message) -> None:
-        self._tell(message.text)
         for delivery in self._deliveries:
             delivery.put(message)
+        self._tell(message.text)
 
     def _show(self) -> None:
         """Say what has changed with the connection, and now and then how it goes."""
