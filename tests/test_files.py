@@ -132,6 +132,21 @@ def test_a_table_that_pandas_would_misread_is_one_line(tmp_path, content, messag
         read_csv(tmp_path / "a.csv", ["video", "frames"], text=("video",))
 
 
+@pytest.mark.parametrize("number", ["3e8160039594a3", "1E+2147483649", ".5e-9999999999"])
+def test_a_number_whose_exponent_would_kill_pandas_is_one_line(tmp_path, number):
+    """Found by fuzzing: a line that lost cells, so that a hash stood under `frames`."""
+    (tmp_path / "a.csv").write_text(f"video,frames\na,16\nb,{number}\n")
+    with pytest.raises(FusevadError, match=r"a\.csv: not a CSV table \(line 3: a number without"):
+        read_csv(tmp_path / "a.csv", ["video", "frames"], text=("video",))
+
+
+def test_a_name_or_hash_that_looks_like_such_a_number_is_text(tmp_path):
+    (tmp_path / "a.csv").write_text('video,frames\n3e8160039594a3,16\n"1e999999999999",17\n')
+    table = read_csv(tmp_path / "a.csv", ["video", "frames"], text=("video",))
+    assert table["video"].tolist() == ["3e8160039594a3", "1e999999999999"]
+    assert table["frames"].tolist() == [16, 17]
+
+
 def test_a_table_of_gigabytes_is_not_read(tmp_path):
     with (tmp_path / "a.csv").open("wb") as file:
         file.truncate(3 << 30)

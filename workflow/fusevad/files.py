@@ -6,6 +6,7 @@ pandas is imported where a table is read: the Snakefile imports this module at e
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import hashlib
 import json
@@ -17,7 +18,7 @@ import stat
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ _LARGEST_TABLE, _LONGEST_HEADER = 1 << 28, 1 << 16
 # Columns of whole numbers, and whether a cell may be empty: rows without a seed, or with half an
 # epoch, would silently count as others or not at all. A search that diverged has no epoch.
 _WHOLE = {"seed": False, "epoch": True}
+# An exponent for which pandas's parser, which counts in 32 bits, reads beyond its memory and dies.
+_ENDLESS = r"[0-9.][eE][+-]?[0-9]{9}"
 # Table of hashes in a folder that is one output of a job.
 HASHES = "SHA256SUMS"
 # Marks the temporary files of this machine: other machines' process numbers mean nothing here.
@@ -248,6 +251,8 @@ def read_csv(
         raise FusevadError(f"{path}: no such file; run the stage that makes it first")
     try:
         content = _table_content(path)
+        if re.search(_ENDLESS.encode(), content):
+            _check_exponents(content, text)
         missing_texts = _missing_texts(content, text)
         frame = pd.read_csv(
             BytesIO(content),
@@ -291,6 +296,23 @@ def _table_content(path: Path) -> bytes:
     if len(content.split(b"\n", 1)[0]) > _LONGEST_HEADER:
         raise ValueError("a first line of too many columns")
     return content
+
+
+def _check_exponents(content: bytes, text: Collection[str]) -> None:
+    """Look at the cells that pandas would take for numbers; hashes in text columns are none.
+
+    Raises:
+        ValueError: one has an exponent of nine digits, or a row more cells than there are columns.
+    """
+    lines = csv.reader(StringIO(content.decode("utf-8-sig"), newline=""))
+    try:
+        columns = next(lines)
+        for cells in lines:
+            numbers = [cell for name, cell in zip(columns, cells, strict=False) if name not in text]
+            if len(cells) > len(columns) or any(re.search(_ENDLESS, cell) for cell in numbers):
+                raise ValueError(f"line {lines.line_num}: a number without end, or too many cells")
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
 
 
 def _missing_texts(content: bytes, text: Collection[str]) -> dict[str, list[str]]:
