@@ -59,7 +59,7 @@ def test_a_remote_says_where_it_is_or_that_nothing_is_there(
     first, second, _ = served
     assert str(tmp_path / "remote") in Store(first).reach_remote()
     assert "http://" in Store(second).reach_remote()
-    with pytest.raises(FusevadError, match=r"elsewhere.*no such folder to be seen"):
+    with pytest.raises(FusevadError, match=r"elsewhere.*no such folder"):
         Store(clone(tmp_path / "third", str(tmp_path / "elsewhere"))).reach_remote()
 
 

@@ -47,6 +47,13 @@ def test_packages_that_are_not_installed_are_named(repository, monkeypatch):
     assert line == "MISSING packages: no not-there-at-all; run: make env, or pip install . again"
 
 
+@pytest.mark.parametrize("listed", [None, []])
+def test_packages_are_not_called_installed_where_no_list_of_them_is_known(monkeypatch, listed):
+    monkeypatch.setattr(metadata, "requires", lambda name: listed)
+    (line,) = of(machine.packages())
+    assert line.startswith("note    packages: not known") and line.endswith("; run: make env")
+
+
 def test_an_extra_is_needed_only_where_its_stream_has_weights(repository, monkeypatch):
     monkeypatch.setattr(machine, "find_spec", lambda module: None)
     assert lines(machine.extras)[0].startswith("note    extra streams")

@@ -176,7 +176,7 @@ def test_the_command_says_what_it_did_and_ends_with_1_if_a_video_is_bad(alarming
     good = CliRunner().invoke(app, [*words, "--no-film"])
     assert good.exit_code == 0 and "1 videos scored" in good.output
     bad = CliRunner().invoke(app, [*words, str(tmp_path / "bad.mp4"), "--no-film"])
-    assert bad.exit_code == 1 and "1 were finished, 1 can't be read" in bad.output
+    assert bad.exit_code == 1 and "1 were finished, 1 could not be scored" in bad.output
 
 
 def test_the_lowest_rate_is_used_unless_another_is_named(made_up):

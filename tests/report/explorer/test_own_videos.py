@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fusevad.cli import app
+from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.report.explorer.own_videos import make_own_explorer
 from fusevad.report.explorer.packing import unpack
@@ -79,6 +80,27 @@ def test_results_of_another_model_are_not_on_the_page(scored, tmp_path):
     make_own_explorer(tmp_path / "out", hash_of_model)
     videos = read_script(tmp_path / "out/page/data/0/videos.js")
     assert [video["name"] for video in videos] == ["door"]
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"made_with": 3}'])
+def test_events_of_another_program_are_not_on_the_page(scored, tmp_path, text):
+    shutil.copytree(scored.out, tmp_path / "out")
+    (tmp_path / "out/yard/events.json").write_text(text)
+    make_own_explorer(tmp_path / "out", sha256(scored.model))
+    videos = read_script(tmp_path / "out/page/data/0/videos.js")
+    assert [video["name"] for video in videos] == ["door"]
+
+
+def test_a_damaged_table_of_a_video_that_was_scored_before_is_one_line(scored, tmp_path):
+    shutil.copytree(scored.out, tmp_path / "out")
+    table = tmp_path / "out/yard/segments.parquet"
+    table.write_bytes(table.read_bytes()[:100])
+    for _ in range(2):
+        with pytest.raises(
+            FusevadError, match=r"yard/segments\.parquet: missing or damaged; delete"
+        ):
+            make_own_explorer(tmp_path / "out", sha256(scored.model))
+        table.unlink(missing_ok=True)
 
 
 def test_a_folder_without_results_has_no_page(tmp_path):

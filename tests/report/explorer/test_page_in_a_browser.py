@@ -284,9 +284,10 @@ def test_own_videos_without_annotations_have_events_and_alarms(tmp_path, open_pa
     assert page.evaluate("Explorer.viewer.time") == 20
 
 
-def test_another_data_set_is_shown_from_its_first_video(tmp_path, open_page):
+def two_datasets() -> list[ShownDataset]:
+    """`large` of three videos, `small` of one."""
     flat = VideoScores(*[np.full(3, 0.5)] * 3)
-    datasets = [
+    return [
         ShownDataset(
             key,
             key.title(),
@@ -295,7 +296,10 @@ def test_another_data_set_is_shown_from_its_first_video(tmp_path, open_page):
         )
         for key, count in (("large", 3), ("small", 1))
     ]
-    write_page(Page("Two", datasets), tmp_path / "page")
+
+
+def test_another_data_set_is_shown_from_its_first_video(tmp_path, open_page):
+    write_page(Page("Two", two_datasets()), tmp_path / "page")
     page = open_page(tmp_path / "page" / "index.html", "#data=large&video=large-2")
     page.select_option("#dataset", "small")
     page.wait_for_function(
@@ -303,6 +307,17 @@ def test_another_data_set_is_shown_from_its_first_video(tmp_path, open_page):
     )
     assert column(page, "name") == ["small-0"]
     assert address(page)["data"] == "small"
+
+
+def test_another_data_set_is_shown_though_the_search_finds_none_of_its_videos(tmp_path, open_page):
+    write_page(Page("Two", two_datasets()), tmp_path / "page")
+    page = open_page(tmp_path / "page" / "index.html")
+    page.fill("#search", "large")
+    page.select_option("#dataset", "small")
+    page.wait_for_function(
+        "document.getElementById('video-title').textContent.startsWith('small-0')"
+    )
+    assert column(page, "name") == [] and page.locator("#message").is_hidden()
 
 
 def test_a_drag_zooms_the_charts_and_what_is_under_them(explorer, open_page):

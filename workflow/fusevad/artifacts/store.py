@@ -95,9 +95,7 @@ class Store:
         with one_line(f"remote '{self._remote_name or 'default'}'", "see docs/artifacts.md"):
             there = self._remote.fs.exists(self._remote.path)
         if not there:
-            raise FusevadError(
-                f"{self._remote_text}: no such folder to be seen; push to it, or name another"
-            )
+            raise FusevadError(f"{self._remote_text}: no such folder; push to it, or name another")
         return self._remote_text
 
     # Records

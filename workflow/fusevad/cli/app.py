@@ -21,9 +21,9 @@ if not sys.stderr.isatty():
     os.environ.setdefault("TQDM_MININTERVAL", "10")
 
 # The groups of `fusevad --help`, in its order: what people want.
-OWN, DATA, RUN, RESULTS = "Your own videos", "Data sets", "This machine and code", "Results"
+OWN, RESULTS, DATA, RUN = "Your own videos", "Results", "Data sets", "This machine and code"
 STAGES = "Stages, which snakemake calls"
-_PANELS = (OWN, RUN, DATA, RESULTS, STAGES)
+_PANELS = (OWN, RESULTS, DATA, RUN, STAGES)
 
 
 class _ByPanel(TyperGroup):

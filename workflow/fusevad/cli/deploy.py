@@ -87,7 +87,7 @@ def score(
     trust: Trust = None,
     workers: Workers = 1,
 ) -> None:
-    """Scores, events and a film of each, and a page of all; a killed run resumes."""
+    """Write scores, events and a film of each video, and a page of all; a killed run resumes."""
     from fusevad.deploy.score import score_sources
     from fusevad.deploy.signing import check_signature
     from fusevad.deploy.sources import find_videos

@@ -9,7 +9,7 @@ from fusevad.cli.data import CONFIG
 
 @verb(RUN, "fusevad doctor --configfile config/paper.yaml", cls=Configured)
 def doctor(configfile: ConfigFiles = None) -> None:
-    """What this machine lacks for a configuration, with remedies; status 1 if it is needed.
+    """List what this machine lacks for a configuration, with remedies; status 1 if it is needed.
 
     Outside the repository there is no configuration, and only the machine is examined.
     """

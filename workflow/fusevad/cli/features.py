@@ -104,7 +104,7 @@ def index(
     "results/settings/NAME.json OUT.safetensors",
 )
 def class_texts(manifest: Manifest, settings: Settings, out: Path) -> None:
-    """Names of a data set's classes and the text tower that reads them, into OUT."""
+    """Write names of a data set's classes, and the text tower that reads them, to OUT."""
     from fusevad.encoders.class_texts import make_class_texts
     from fusevad.encoders.settings import EncoderSettings
 

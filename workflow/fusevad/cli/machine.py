@@ -21,7 +21,7 @@ _EMBED_MB = 2000
 _DECODERS, _ENCODERS = ("h264", "hevc", "mpeg4", "mjpeg", "ffv1", "vp9"), ("libx264", "aac")
 _EXTRAS = {
     "streams": ("transformers", "the streams depth and masks of real videos"),
-    "sign": ("model_signing", "fusevad bundle --sign"),
+    "sign": ("model_signing", "fusevad bundle --sign and --trust"),
     "onnx": ("onnxruntime", "fusevad export-onnx"),
     "mqtt": ("paho", "fusevad watch --mqtt"),
     "slurm": ("snakemake_executor_plugin_slurm", "snakemake on a cluster with Slurm"),
@@ -71,6 +71,10 @@ def packages() -> Iterator[Finding]:
     """The packages that FuseVAD's own metadata asks for."""
     names = [re.split(r"[^\w.-]", each)[0] for each in metadata.requires("fusevad") or ()
              if "extra ==" not in each]  # fmt: skip
+    if not names:
+        says = "not known, as fusevad was installed before its metadata listed them"
+        yield Finding("packages", says, True, False, "run: make env")
+        return
     lacking = [name for name in names if not _is_installed(name)]
     says = f"no {', '.join(lacking)}" if lacking else f"all {len(names)} are installed"
     yield Finding("packages", says, bool(lacking), remedy="run: make env, or pip install . again")
@@ -92,7 +96,7 @@ def extras(jobs: Jobs) -> Iterator[Finding]:
             chosen.get(name, {}).get("weights") for name in _OF_TRANSFORMERS
         )
         there = find_spec(module) is not None
-        says = "installed" if there else f"not installed, which only {purpose} needs"
+        says = "installed" if there else f"not installed, needed only for {purpose}"
         yield Finding(f"extra {extra}", says, not there, needed, f"run: make env EXTRAS={extra}")
 
 

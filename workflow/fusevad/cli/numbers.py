@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import RESULTS, verb
+from fusevad.cli.app import RESULTS, RUN, verb
 from fusevad.cli.configured import ConfigFiles, Configured, ConfigValues, configuration
 
 Table = Annotated[str, typer.Argument(help="Its name or a file of it: table1, results/table8.tex.")]
@@ -25,7 +25,7 @@ def power(
     configfile: ConfigFiles = None,
     config: ConfigValues = None,
 ) -> None:
-    """Which methods of TABLE the seeds tell apart, and how many seeds would decide."""
+    """Say which methods of TABLE the seeds tell apart, and how many seeds would decide."""
     from fusevad.plan.jobs import Jobs
     from fusevad.report.named_tables import named_table
     from fusevad.report.power_lines import power_lines
@@ -47,7 +47,7 @@ def why(
     configfile: ConfigFiles = None,
     config: ConfigValues = None,
 ) -> None:
-    """The seeds behind a cell of TABLE, and for each where it comes from."""
+    """List the seeds behind a cell of TABLE, and for each where it comes from."""
     from fusevad.plan.jobs import Jobs
     from fusevad.report.named_tables import named_table
     from fusevad.report.why import why_lines
@@ -62,7 +62,7 @@ def diff(
     a: Annotated[Path, typer.Argument(help="A file of a table, or the folder of a run.")],
     b: Annotated[Path, typer.Argument(help="The other one, of any clone or configuration.")],
 ) -> None:
-    """What changed between two results, in settings, data or packages, and which numbers moved."""
+    """Say what changed between two results (settings, data, packages), and which numbers moved."""
     from fusevad.plan.ancestry import Pair, ancestry_of
     from fusevad.report.changes import diff_lines
 
@@ -97,11 +97,11 @@ def artifact_check(
         raise typer.Exit(1)
 
 
-@verb(RESULTS, "fusevad resources")
+@verb(RUN, "fusevad resources")
 def resources(
     results: Annotated[Path, typer.Argument(help="Folder of results.")] = Path("results"),
 ) -> None:
-    """Memory and time that rules need, by what finished jobs used: YAML for a profile."""
+    """Propose memory and time of rules from what finished jobs used: YAML for a profile."""
     from fusevad.plan.measured import measured_jobs, proposed_lines
 
     for line in proposed_lines(measured_jobs(results)):

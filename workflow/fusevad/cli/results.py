@@ -112,7 +112,7 @@ def evaluate(
     main_metric: Annotated[str, typer.Option(help="Metric by which `oracle` chooses.")] = "AUC",
     settings: MaybeSettings = None,
 ) -> None:
-    """Frame-level metrics of a run under the protocols last, validation and oracle."""
+    """Compute frame-level metrics of a run under the protocols last, validation and oracle."""
     from fusevad.evaluate.run import evaluate as evaluate_run
 
     with recorded(settings):
@@ -126,7 +126,7 @@ def evaluate(
     "--settings results/settings/NAME.json",
 )
 def localise(run: Path, manifest: Manifest, intervals: Intervals, settings: Settings) -> None:
-    """Events by class that a run finds, and the classes of videos, for methods that tell them."""
+    """Find events by class, and the classes of videos, with a run whose method tells them."""
     from fusevad.evaluate.localise import localise as localise_run
     from fusevad.evaluate.settings import LocaliseSettings
 
@@ -149,7 +149,7 @@ def import_scores(
     settings: Settings,
     main_metric: Annotated[str, typer.Option(help="Metric that must be defined.")] = "AUC",
 ) -> None:
-    """Metrics of the scores in SCORES that somebody else's detector gave, as of a run, to OUT."""
+    """Judge the scores that somebody else's detector gave in SCORES, and write a run to OUT."""
     from fusevad.evaluate.imported.run import import_scores as judge
     from fusevad.evaluate.imported.settings import ScoreSettings
 
@@ -195,7 +195,7 @@ def films(
 @verb(
     STAGES,
     "fusevad explorer --settings results/settings/NAME.json results/explorer/index.html"
-    " results/explorer/data",
+    " results/explorer/page",
 )
 def explorer(
     settings: Settings,
@@ -308,7 +308,7 @@ def study_locality(
     out: Path,
     workers: Workers = 1,
 ) -> None:
-    """How far evidence travels in a video, into the table OUT."""
+    """Measure how far evidence travels in a video, into the table OUT."""
     from fusevad.studies.locality import study_locality as study
     from fusevad.studies.settings import LocalitySettings
 
@@ -331,7 +331,7 @@ def study_attention(
     out: Annotated[tuple[Path, Path], typer.Argument(help="Areas, and maps of examples.")],
     threads: Threads = 1,
 ) -> None:
-    """How much of frames and motion cues the encoders attend to (table 6, figure 4)."""
+    """Measure how much of frames and motion cues the encoders attend to (table 6, figure 4)."""
     from fusevad.studies.attention import study_attention as study
     from fusevad.studies.settings import AttentionSettings
 
@@ -379,7 +379,7 @@ def study_speed(
     settings: Settings,
     out: Path,
 ) -> None:
-    """How fast detectors learn and score on this machine; streams by their own names."""
+    """Measure how fast detectors learn and score on this machine; streams by their own names."""
     from fusevad.studies.settings import SpeedSettings
     from fusevad.studies.speed import study_speed as study
 
@@ -418,7 +418,7 @@ def study_transfer(
     "results/settings/NAME.json",
 )
 def leaderboard(table: Path, out: Path, settings: Settings) -> None:
-    """The table of all methods for machines, as docs/leaderboard.md describes it."""
+    """Write the table of all methods as JSON, as docs/leaderboard.md describes it."""
     from fusevad.report.leaderboard import LeaderboardSettings, make_leaderboard
 
     with recorded(settings) as job:

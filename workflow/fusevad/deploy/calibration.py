@@ -7,13 +7,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from fusevad.deploy.archive import write_archive
 from fusevad.deploy.card import model_card
 from fusevad.deploy.contents import ABOUT, CARD, About, Threshold
 from fusevad.deploy.opening import read_about, unpacked
-from fusevad.deploy.results import PARQUET
+from fusevad.deploy.results import read_segments
 from fusevad.deploy.score import Outcome, Task, score_videos
 from fusevad.deploy.thresholds import certified
 from fusevad.errors import FusevadError
@@ -59,7 +58,7 @@ def calibrate_model(
 def _tracks(outcomes: Sequence[Outcome], scores: Path) -> Iterator[Track]:
     for outcome in outcomes:
         if not outcome.problem:
-            table = pd.read_parquet(scores / outcome.name / PARQUET)
+            table = read_segments(scores / outcome.name)
             edges = np.append(table["start_seconds"], table["end_seconds"].iloc[-1])
             yield Track(table[SCORE].to_numpy(np.float64), edges.astype(np.float64))
 

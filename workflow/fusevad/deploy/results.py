@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 import fusevad
 from fusevad.deploy.contents import Threshold
@@ -57,6 +58,20 @@ def is_finished(folder: Path, made_with: Mapping[str, Any]) -> bool:
     if not isinstance(values, dict) or values.get("made_with") != made_with:
         return False
     return folder_files(folder) == sorted(names) and listed == _hashes(folder)
+
+
+def read_segments(folder: Path) -> pd.DataFrame:
+    """The table of segments in the results of a video.
+
+    Raises:
+        FusevadError: it is missing or damaged.
+    """
+    try:
+        return pd.read_parquet(folder / PARQUET)
+    except (OSError, ValueError) as error:
+        raise FusevadError(
+            f"{folder / PARQUET}: missing or damaged; delete {folder} and score the video again"
+        ) from error
 
 
 def _hashes(folder: Path) -> str:

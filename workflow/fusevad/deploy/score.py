@@ -166,5 +166,5 @@ def _summary(outcomes: Sequence[Outcome], out: Path) -> str:
     bad = sum(bool(each.problem) for each in outcomes)
     parts = [f"{len(scored)} videos scored ({hours:.2f} h, {sum(e.events for e in scored)} events)"]
     parts += [f"{kept} were finished"] if kept else []
-    parts += [f"{bad} can't be read"] if bad else []
+    parts += [f"{bad} could not be scored"] if bad else []
     return f"{out}: {', '.join(parts)}"

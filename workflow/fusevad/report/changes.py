@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from fusevad.plan.ancestry import Pair
 from fusevad.plan.records import Record
 from fusevad.report.changed_data import content_lines, manifest_lines, number_lines
 
+Records = Sequence[tuple[str, Record, Record]]  # of a job, in A and in B
 _UNSET = "unset"
 _NAMED, _SHOWN, _HASH = 3, 60, 12  # steps in a line, letters of a value, digits of a hash
 _DIGEST = re.compile("([0-9a-f]{40}|[0-9a-f]{64})(-dirty)?")  # of a commit, of a content
@@ -121,14 +122,14 @@ def _says_where(value: Any) -> bool:
     return value == _UNSET or (isinstance(value, str) and value.startswith("results/"))
 
 
-def _found(records: Iterable[tuple[str, Record, Record]]) -> Iterator[str]:
+def _found(records: Records) -> Iterator[str]:
     changes = _Changes()
     for job, ours, theirs in records:
         _compare(changes, job, ours.found, theirs.found)
-    yield from changes.lines(())
+    yield from changes.lines(job for job, *_ in records)
 
 
-def _packages(records: list[tuple[str, Record, Record]]) -> Iterator[str]:
+def _packages(records: Records) -> Iterator[str]:
     jobs: dict[str, int] = {}
     for _, ours, theirs in records:
         for name in dict.fromkeys([*ours.packages, *theirs.packages]):
@@ -140,7 +141,7 @@ def _packages(records: list[tuple[str, Record, Record]]) -> Iterator[str]:
         yield line if count == len(records) else f"{line} (in {count} of {len(records)} jobs)"
 
 
-def _unexplained(records: Iterable[tuple[str, Record, Record]]) -> Iterator[str]:
+def _unexplained(records: Records) -> Iterator[str]:
     """Jobs that made other bytes of the same inputs, settings and packages."""
     changes = _Changes()
     for job, ours, theirs in records:

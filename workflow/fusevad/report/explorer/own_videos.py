@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fusevad.deploy.detector import HIGHEST, LOWEST
-from fusevad.deploy.results import EVENTS, FILM, PARQUET
+from fusevad.deploy.results import EVENTS, FILM, read_segments
 from fusevad.embed.streams.registry import stream_title
 from fusevad.evaluate.history import SCORE, WEIGHT
 from fusevad.evaluate.settings import AlarmSettings
@@ -42,17 +42,17 @@ def make_own_explorer(scored: Path, model_sha256: str) -> Path | None:
     found = [
         (folder.parent, read_noted(folder)) for folder in sorted(scored.glob(f"[!.]*/{EVENTS}"))
     ]
-    own = [each for each in found if each[1]["made_with"]["model_sha256"] == model_sha256]
+    own = [each for each in found if _is_of(each[1], model_sha256)]
     if not own:
         return None
-    tables = [pd.read_parquet(folder / PARQUET) for folder, _ in own]
+    tables = [read_segments(folder) for folder, _ in own]
     facts = own[0][1]
     model, threshold = facts["model"], facts["made_with"]["threshold"]
     method = ShownMethod(model["experiment"], model["label"], (), map(_scores, tables))
     dataset = ShownDataset(
         key=_KEY,
         title="Own videos",
-        videos=[_video(*each, table) for each, table in zip(own, tables, strict=True)],
+        videos=[_video(folder, table) for (folder, _), table in zip(own, tables, strict=True)],
         methods=[method],
         notes=(f"{model['label']}, trained on {model['dataset']}. {_vouched(threshold)}",),
     )
@@ -63,7 +63,13 @@ def make_own_explorer(scored: Path, model_sha256: str) -> Path | None:
     return scored / INDEX
 
 
-def _video(folder: Path, facts: dict[str, Any], table: pd.DataFrame) -> ShownVideo:
+def _is_of(facts: Any, model_sha256: str) -> bool:
+    """Whether facts are of a model's results; other programs write files of that name, too."""
+    made_with = facts.get("made_with") if isinstance(facts, dict) else None
+    return isinstance(made_with, dict) and made_with.get("model_sha256") == model_sha256
+
+
+def _video(folder: Path, table: pd.DataFrame) -> ShownVideo:
     edges = np.append(table["start_seconds"], table["end_seconds"].iloc[-1])
     film = folder / FILM
     return ShownVideo(folder.name, edges, film if film.is_file() else None)

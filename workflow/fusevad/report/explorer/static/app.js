@@ -84,7 +84,8 @@ var Explorer = window.Explorer || {};
     const named = videos.findIndex((video) => video.name === wanted.video);
     if (wanted.video !== undefined && named < 0) say(`There is no video ${wanted.video} in ${dataset.title}.`);
     const time = named < 0 || wanted.t === undefined ? undefined : Number(wanted.t) || 0;
-    await showVideo(named < 0 ? table.visible[0].video.number : named, time);
+    const [first] = [...table.visible, ...state.rows]; // a search may hide all
+    await showVideo(named < 0 ? first.video.number : named, time);
   }
 
   const seedOf = (method, seed) => (method.seeds.map(String).includes(seed) ? seed : MEAN);
