@@ -1,5 +1,6 @@
 """Thresholds of a bundle: certified by footage that no seed has seen, or only estimated."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 
 from fusevad.deploy.card import model_card, threshold_line
+from fusevad.deploy.contents import Metric
 from fusevad.deploy.settings import BundleSettings, NormalFootage
 from fusevad.deploy.thresholds import thresholds_of
 from fusevad.errors import FusevadError
@@ -100,3 +102,10 @@ def test_the_card_says_who_vouches_and_what_was_measured(made_up):
     assert "certified for 1 false alarm an hour: 0.5000; 0 alarms in 4 h (made up)" in card
     assert "at most 0.75 an hour" in card
     assert "not enclosed" not in card
+
+
+def test_the_card_says_which_videos_the_metrics_are_of(made_up):
+    heading = "## Measured on {} of that data set\n"
+    assert heading.format("the test videos") in model_card(made_up.about)
+    ranked = replace(made_up.about, metrics={"Video-AUC": Metric(0.8, 0.01)})
+    assert heading.format("the training videos that each seed held out") in model_card(ranked)

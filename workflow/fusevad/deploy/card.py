@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from fusevad.deploy.contents import About, Threshold
+from fusevad.evaluate.settings import VIDEO_AUC
 
 
 def model_card(about: About) -> str:
@@ -23,7 +24,7 @@ def _lines(about: About) -> Iterator[str]:
     yield "is what was labelled there; on other cameras its scores are lower or higher, so"
     yield "calibrate it on normal video of your own: `fusevad calibrate`."
     yield ""
-    yield "## Measured on the test videos of that data set"
+    yield f"## Measured on {_judged_videos(about)} of that data set"
     for name, metric in about.metrics.items():
         yield f"- {name}: {100 * metric.mean:.1f} ± {100 * metric.std:.1f} % (mean over seeds)"
     yield ""
@@ -46,6 +47,13 @@ def _lines(about: About) -> Iterator[str]:
     yield "## Origin"
     yield f"Commit {about.commit or 'unknown'}; `training.provenance.json` has the settings, the"
     yield "versions and the hashes of everything that the run was made from."
+
+
+def _judged_videos(about: About) -> str:
+    """Which videos the metrics are of; without intervals, test videos have none."""
+    if VIDEO_AUC in about.metrics:
+        return "the training videos that each seed held out"
+    return "the test videos"
 
 
 def threshold_line(threshold: Threshold) -> str:
