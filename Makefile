@@ -69,7 +69,7 @@ test-slurm: ## run the tiny workflow on a Slurm cluster of this machine, through
 TARGETS :=
 MINUTES := 10
 fuzz: build/tools/fuzz ## fuzz the parsers of foreign files, MINUTES=10 each (Linux)
-	PYTHONPATH=build/tools/fuzz python -m tests.fuzz --minutes $(MINUTES) $(TARGETS)
+	PYTHONPATH=workflow:build/tools/fuzz python -m tests.fuzz --minutes $(MINUTES) $(TARGETS)
 
 SBOM := build/sbom.json
 sbom: build/tools/audit ## list the locked packages as CycloneDX in build/sbom.json
