@@ -69,7 +69,7 @@ def proposed_lines(jobs: Sequence[Measured]) -> Iterator[str]:
 
 
 def _read(file: Path) -> Iterator[Measured]:
-    header, *lines = file.read_text().splitlines() or [""]
+    header, *lines = file.read_text(errors="replace").splitlines() or [""]
     names = header.split("\t")
     if "rule_name" not in names:
         return

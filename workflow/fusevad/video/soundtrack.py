@@ -97,6 +97,10 @@ def _encoded(path: Path, seconds: float, film: OutputContainer) -> Iterator[tupl
         frame = av.AudioFrame.from_ndarray(block[None], "fltp", "mono")
         frame.sample_rate, frame.pts, frame.time_base = _RATE, number * _BLOCK, Fraction(1, _RATE)
         for packet in target.encode(frame):
-            yield limits[number] / _RATE, packet
+            yield _start(packet), packet
     for packet in target.encode():
-        yield seconds, packet
+        yield _start(packet), packet
+
+
+def _start(packet: Packet) -> float:
+    return float(packet.pts * packet.time_base)
