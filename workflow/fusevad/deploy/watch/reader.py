@@ -1,5 +1,6 @@
 """The thread that reads: connects, decodes, cuts segments, and connects again."""
 
+import gc
 import random
 import threading
 import time
@@ -86,6 +87,9 @@ class Reader:
             except LostError as error:
                 self.trouble = str(error)
             self.connected = False
+            # PyAV's containers and streams name each other: 15 MB would wait to be collected.
+            self._lost_before, self._feed = self.lost, None
+            gc.collect()
             if self._segments > before:
                 pause = _FIRST_PAUSE
             # Many watchers of one camera should not come back all at once.
@@ -96,7 +100,7 @@ class Reader:
         """Read from one connection to its end."""
         with open_source(self._address) as container:
             feed = Feed(container, self._address.shown, self._pace, self._stop)
-            self._lost_before, self._feed = self.lost, feed
+            self._feed = feed
             self.connected, self.trouble = True, ""
             self.connections += 1
             while not (feed.ended or self._stop.is_set()):
