@@ -127,7 +127,7 @@ def test_memory_is_what_linux_calls_available(repository, tmp_path, monkeypatch)
     with pytest.raises(FusevadError, match="no line MemAvailable"):
         machine.available_mb(table)
     monkeypatch.setattr(machine, "available_mb", lambda: 1500)
-    assert lines(machine.memory)[0].startswith("MISSING memory: 1.5 GB available, 2.")
+    assert lines(machine.memory)[0].startswith("MISSING memory: 1.5 GB available, 1.9")
 
 
 def test_a_gpu_is_named_and_none_is_no_fault(repository, monkeypatch):

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from fusevad.cli import machine
 from fusevad.plan.requests import memory, minutes
 
 from ..conftest import ROOT
@@ -62,3 +63,9 @@ def test_each_attempt_asks_for_more():
         1350,
     ]
     assert [minutes(30)(None, attempt) for attempt in (1, 2, 3)] == [30, 60, 90]
+
+
+def test_the_doctor_asks_for_as_much_memory_as_the_rule_that_embeds():
+    stated = re.search(r"mem_mb=memory\((\d+)", RULES["embed"])
+    assert stated is not None
+    assert memory(int(stated[1]))(None, 1, 1) == machine._EMBED_MB

@@ -16,8 +16,8 @@ _GB = 1e9
 # Disk of a segment and crop in 768 features of 16 bits, and of the motion cues of a segment at one
 # window and threshold (docs/reproduce.md).
 _CROP_BYTES, _CUE_BYTES = 768 * 2, 12_000
-# MB of a job that embeds, as `workflow/rules/embed.smk` asks for them.
-_EMBED_MB = 2000
+# MB that a job which embeds asks for (`workflow/rules/embed.smk`).
+_EMBED_MB = 1950
 _DECODERS, _ENCODERS = ("h264", "hevc", "mpeg4", "mjpeg", "ffv1", "vp9"), ("libx264", "aac")
 _EXTRAS = {
     "streams": ("transformers", "the streams depth and masks of real videos"),
