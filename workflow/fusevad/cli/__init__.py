@@ -13,6 +13,7 @@ from fusevad.cli import (
     numbers,
     own,
     results,
+    studies,
 )
 from fusevad.cli.app import app, main
 
@@ -28,4 +29,5 @@ __all__ = [
     "numbers",
     "own",
     "results",
+    "studies",
 ]
