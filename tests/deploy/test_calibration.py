@@ -27,7 +27,8 @@ def camera(tmp_path):
 
 def test_the_threshold_is_that_of_the_alarm_code(made_up, camera, tmp_path):
     out = tmp_path / "new.fusevad"
-    found = calibrate_model(made_up.file, camera, 1500.0, out, workers=1)
+    found, unread = calibrate_model(made_up.file, camera, 1500.0, out, workers=1)
+    assert unread == 0
     tracks = []
     for video in camera.values():
         table = Detector.load(made_up.file).score(video)
@@ -54,7 +55,7 @@ def test_too_little_video_is_refused_with_what_is_lacking_and_kept_for_more(
     assert not out.exists()
     monkeypatch.setattr(Detector, "scored", None)
     # Enough for so many, and the scores are there already.
-    assert calibrate_model(made_up.file, camera, 1500.0, out, workers=1).certified
+    assert calibrate_model(made_up.file, camera, 1500.0, out, workers=1)[0].certified
 
 
 def test_the_command_says_what_vouches_for_the_threshold(made_up, camera, tmp_path):
@@ -71,10 +72,13 @@ def test_the_command_says_what_vouches_for_the_threshold(made_up, camera, tmp_pa
 def test_a_video_that_cannot_be_read_counts_no_hours(made_up, camera, tmp_path, capsys):
     (tmp_path / "camera/bad.mp4").write_bytes(b"no video")
     videos = {"bad": tmp_path / "camera/bad.mp4", **camera}
-    found = calibrate_model(made_up.file, videos, 1500.0, tmp_path / "b.fusevad", workers=1)
+    found, unread = calibrate_model(made_up.file, videos, 1500.0, tmp_path / "b.fusevad", workers=1)
+    assert unread == 1
     assert found.hours == pytest.approx(20 / 3600)
-    assert found.footage.startswith("2 own videos")
+    assert found.footage.startswith("2 of 3 own videos")
     assert "bad.mp4" in capsys.readouterr().err
+    words = ["calibrate", "--model", str(made_up.file), "--normal", str(tmp_path / "camera")]
+    assert CliRunner().invoke(app, [*words, "--alarms-per-hour", "1500"]).exit_code == 1
 
 
 @pytest.mark.parametrize("rate", ["inf", "nan", "1e12", "0"])

@@ -73,8 +73,10 @@ def calibrate(
         )
     if trust is not None:
         check_signature(model, trust)
-    found = calibrate_model(model, find_videos(normal), alarms_per_hour, out, workers)
+    found, unread = calibrate_model(model, find_videos(normal), alarms_per_hour, out, workers)
     print(f"{out or model}: {threshold_line(found)}")
+    if unread:
+        raise typer.Exit(1)
 
 
 @verb(OWN, "fusevad score my_videos/ --model model.fusevad --out scored")

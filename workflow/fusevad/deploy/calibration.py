@@ -23,7 +23,7 @@ from fusevad.files import progress_folder, sha256
 
 def calibrate_model(
     model: Path, videos: Mapping[str, Path], rate: float, out: Path | None, workers: int
-) -> Threshold:
+) -> tuple[Threshold, int]:
     """Find the threshold of a bundle whose false alarms on a camera are bounded.
 
     The scores are kept beside the bundle until there are enough hours, so that more video can be
@@ -36,6 +36,9 @@ def calibrate_model(
         out: a new bundle with this threshold in place of all others; None writes none.
         workers: videos at a time.
 
+    Returns:
+        The threshold, and how many of the videos could not be read, so that they vouch for nothing.
+
     Raises:
         FusevadError: the video is too short to certify the rate; or nothing can be read.
     """
@@ -47,12 +50,14 @@ def calibrate_model(
     normal = list(_tracks(outcomes, scores))
     if not normal:
         raise FusevadError(f"{model}: none of the videos can be read; name others")
-    title = f"{len(normal)} own videos, {videos[outcomes[0].name].parent.name or 'here'}"
+    unread = len(outcomes) - len(normal)
+    number = f"{len(normal)} of {len(outcomes)}" if unread else f"{len(normal)}"
+    title = f"{number} own videos, {videos[outcomes[0].name].parent.name or 'here'}"
     (found,) = certified(normal, [rate], about.events, title)
     if out is not None:
         write_calibrated(model, found, out)
     shutil.rmtree(scores)
-    return found
+    return found, unread
 
 
 def _tracks(outcomes: Sequence[Outcome], scores: Path) -> Iterator[Track]:
