@@ -156,3 +156,15 @@ def test_gigabytes_after_the_last_member(tmp_path: Path) -> None:
     end = header("a", tarfile.REGTYPE, 0) + bytes(1024)
     content = many(end, bytes(1 << 24), 200)
     assert "more than" in refused(tmp_path, content)
+
+
+def test_headers_that_each_announce_the_next_end_in_a_line(tmp_path):
+    link = header("a", tarfile.GNUTYPE_LONGNAME, 1) + b"a".ljust(512, b"\0")
+    assert "headers without end" in refused(tmp_path, link * 3000)
+
+
+def test_a_number_of_thousands_of_digits_in_a_header_is_not_searched_for_an_end(tmp_path):
+    """Python's tarfile takes the square of its length: 23 s for 200,000 digits."""
+    size = 200_000
+    extension = header("a", tarfile.XHDTYPE, size) + b"1" * size + bytes(-size % 512)
+    assert "hundreds of digits" in refused(tmp_path, extension + header("a", tarfile.REGTYPE, 0))

@@ -446,7 +446,7 @@ def test_a_disk_that_fills_up_on_the_way_is_one_line_and_what_came_is_kept(mirro
         # The kernel refuses to make a file longer than this, as it would on a full disk.
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
     )
-    assert "FusevadError: data/set/a.bin: the disk is full; free some space" in result.stderr
+    assert "FusevadError: data/set/a.bin: larger than its file system or a limit" in result.stderr
     assert (get(a_bin(f"{mirror.url}/ok/a.bin")) / "a.bin").read_bytes() == BYTES
     assert mirror.seen[-1][2] == f"bytes={most}-"
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import subprocess
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from safetensors.numpy import load_file
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import trained_on
-from fusevad.files import sha256
+from fusevad.files import sha256, temporary_path
 from fusevad.models.registry import METHODS
 from fusevad.train import run as run_module
 from fusevad.train.run import TrainData, train
@@ -258,6 +260,33 @@ def test_a_seed_stands_in_for_one_of_the_same_kind_of_device_and_version_of_torc
     on_gpu, older = replace(key, device="cuda"), replace(key, torch="2.0.0")
     assert on_gpu.folder(store).name.startswith("cuda-")
     assert len({each.folder(store) for each in (key, on_gpu, older)}) == 3
+
+
+def test_scores_that_are_none_are_refused_even_if_their_hash_is_noted(data, tmp_path):
+    train(small("concat", epochs=1), data, [0], tmp_path / "run", 1, store=tmp_path / "store")
+    (record,) = (tmp_path / "store").glob("*/seed-0.json")
+    scores = record.with_name("seed-0-scores.safetensors")
+    with safe_open(scores, framework="numpy") as content:
+        changed, about = {"scores": 50 * content.get_tensor("scores")}, content.metadata()
+    save_file(changed, scores, about)
+    noted = json.loads(record.read_text())
+    noted["files"][scores.name] = sha256(scores)
+    record.write_text(json.dumps(noted))
+    with pytest.raises(FusevadError, match=r"scores outside \[0, 1\]; train this run again"):
+        train(small("concat", epochs=1), data, [0], tmp_path / "run", 1, store=tmp_path / "store")
+
+
+def test_temporary_files_of_killed_trainings_are_removed_from_the_store(data, tmp_path):
+    settings = small("concat", epochs=1)
+    train(settings, data, [0], tmp_path / "run", 1, store=tmp_path / "store")
+    (record,) = (tmp_path / "store").glob("*/seed-0.json")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = temporary_path(record.with_name("seed-0.pt"))
+    left = left.with_name(left.name.replace(str(os.getpid()), str(dead.pid)))
+    left.write_bytes(b"half")
+    train(settings, data, [0, 1], tmp_path / "run", 1, store=tmp_path / "store")
+    assert not left.exists()
 
 
 # Phases, optimisers and bins

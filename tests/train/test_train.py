@@ -163,7 +163,7 @@ def test_the_memory_of_a_seed_does_not_grow_with_the_data(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_one_clear_line_and_no_artifact(data, tmp_path):
+def test_a_limit_of_file_sizes_is_one_clear_line_and_no_artifact(data, tmp_path):
     program = (
         "import resource, sys\nfrom fusevad.cli import main\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
@@ -179,7 +179,7 @@ def test_a_full_disk_is_one_clear_line_and_no_artifact(data, tmp_path):
         text=True,
     )
     assert result.returncode == 1
-    assert "the disk is full; free some space" in result.stderr
+    assert "larger than its file system or a limit allows" in result.stderr
     assert "Traceback" not in result.stderr
     assert not [p for p in tmp_path.glob("run/**/*") if p.is_file()]
 
@@ -398,6 +398,15 @@ def test_a_stream_without_crops_is_shared_by_the_crops_of_the_others(tmp_path):
     chunks = streams.test_chunks(["a"], [1, 0], 10)
     assert torch.equal(chunks.streams["rgb"][0], rgb["a"][:, 1].float())
     assert torch.equal(chunks.streams["audio"][1], sound["a"][:, 0].float())
+
+
+@pytest.mark.parametrize(
+    ("second", "error"),
+    [((3, 1, 8), "sizes that differ"), ((3, 2, 4), "sizes that differ"), ((0, 2, 8), "are 0")],
+)
+def test_videos_of_other_crops_or_widths_within_a_stream_are_an_error(tmp_path, second, error):
+    with pytest.raises(FusevadError, match=error):
+        store(tmp_path, a=(3, 2, 8), b=second)
 
 
 def test_streams_of_other_crops_or_lengths_are_an_error(tmp_path):

@@ -30,6 +30,10 @@ class EmbeddingStore:
             raise FusevadError(
                 f"{index}: sizes that are no whole numbers, or a video twice; {AGAIN}"
             )
+        if table[["crops", "dim"]].nunique().gt(1).any() or sizes.lt(1).any(axis=None):
+            raise FusevadError(f"{index}: sizes that differ between videos, or are 0; {AGAIN}")
+        if table.groupby("file")["sha256"].nunique().gt(1).any():
+            raise FusevadError(f"{index}: two hashes of one shard; {AGAIN}")
         self.index = index
         self.device = device
         self.dim = int(table["dim"].iloc[0])

@@ -33,7 +33,7 @@ from fusevad.encoders.text import load_class_texts
 from fusevad.errors import DivergedError, FusevadError
 from fusevad.evaluate.history import COLUMNS, EpochRecord
 from fusevad.evaluate.scoring import load_detector, read_about, weights_file
-from fusevad.files import atomic_path, sha256, share, write_csv
+from fusevad.files import atomic_path, remove_abandoned, sha256, share, write_csv
 from fusevad.models.base import Detector
 from fusevad.models.registry import check_teacher, find, read_in_training
 from fusevad.plan.made import Made, commit, processor
@@ -131,6 +131,8 @@ def _train_missing(
     tolerated: type[Exception] | tuple[()] = (),
 ) -> None:
     """Train the seeds of runs on the same data that the store does not have yet."""
+    for folder in {run.kept(seed).folder for run in runs for seed in run.seeds}:
+        remove_abandoned(folder)
     missing = [(run, seed) for run in runs for seed in run.seeds if not run.kept(seed).finished()]
     epochs = sum(run.settings.epochs for run, _ in missing)
     with tqdm(total=epochs, desc=what, unit="epoch") as bar:

@@ -78,6 +78,9 @@ class KeptScores:
             raise FusevadError(f"{file}: unreadable scores; train this run again") from error
         if values.dtype != np.float32 or values.ndim != 3 or values.shape[2] != len(columns):
             raise FusevadError(f"{file}: {name}: no scores by epoch; train this run again")
+        # Scores, weights and probabilities; a weight can be rounded beyond 1.
+        if values.size and not (values.min() >= 0 and values.max() <= 1 + 1e-5):
+            raise FusevadError(f"{file}: {name}: scores outside [0, 1]; train this run again")
         return cls(columns, values)
 
 

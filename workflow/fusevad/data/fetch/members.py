@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import re
 import stat
 import struct
 import tarfile
@@ -26,6 +27,8 @@ from fusevad.errors import FusevadError
 CHUNK = 1 << 20
 # Bytes of a member's headers in a tar archive, with all extensions: far more than a name needs.
 _HEADERS = 1 << 20
+# No header has such a number; patterns of Python's tarfile take the square of its length in time.
+_LONG_NUMBER = re.compile(rb"[0-9]{600}")
 # Bytes of the list of members at the end of a zip archive, and of one name: PATH_MAX of Linux.
 _DIRECTORY = 256 << 20
 LONGEST_NAME = 4096
@@ -223,6 +226,8 @@ class _StrictInfo(tarfile.TarInfo):
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error
+        except RecursionError as error:
+            raise UnsafeArchiveError("a member has headers without end") from error
         if info.size < 0:
             raise tarfile.ReadError("a member of negative size")
         return info
@@ -276,6 +281,8 @@ class _Bounded:
                 raise UnsafeArchiveError(f"a member's header has more than {_HEADERS} bytes")
             self.allowance -= size
         data = self._source.read(size)
+        if self.allowance is not None and _LONG_NUMBER.search(data):
+            raise UnsafeArchiveError("a member's header has a number of hundreds of digits")
         self._place += len(data)
         return data
 
