@@ -229,7 +229,7 @@ Store.restore = limited
 
 @pytest.mark.parametrize("limit", [FULL, FULL_WORKSPACE], ids=["cache", "workspace"])
 def test_a_full_disk(second: Path, pushed: Path, limit: str) -> None:
-    assert "the disk is full; free some space" in fails_in_one_line(second, limit)
+    assert "a limit allows; use another disk" in fails_in_one_line(second, limit)
     completes(second, pushed)
 
 

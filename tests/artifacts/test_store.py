@@ -272,7 +272,7 @@ def test_a_full_disk_is_one_line_and_a_second_try_completes(tmp_path: Path, acti
         text=True,
         check=True,
     )
-    assert "the disk is full; free some space" in said.stdout
+    assert "a limit allows; use another disk" in said.stdout
     assert said.stdout.count("\n") == 1 and "Traceback" not in said.stderr
     assert [path for path in (second / "results").rglob("*") if path.is_file()] == []
     Store(second).restore([HISTORY])

@@ -252,7 +252,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(encoder, data, tmp_path):
     for limit, file in ((300, r"\.progress/.*\.safetensors"), (2500, r"shard-0\.safetensors")):
         with (
             files_of_at_most(limit),
-            pytest.raises(FusevadError, match=rf"{file}: the disk is full"),
+            pytest.raises(FusevadError, match=rf"{file}: larger than its file system"),
         ):
             embed(data, tmp_path, settings)
         assert not list(tmp_path.rglob("*.tmp.*"))
