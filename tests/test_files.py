@@ -132,6 +132,14 @@ def test_a_table_that_pandas_would_misread_is_one_line(tmp_path, content, messag
         read_csv(tmp_path / "a.csv", ["video", "frames"], text=("video",))
 
 
+def test_hashes_are_texts_for_readers_that_do_not_ask_for_them(tmp_path):
+    table = tmp_path / "index.csv"
+    digest = "3e8160039594" + "0" * 52
+    table.write_text(f"file,sha256\na,{digest}\nb,{'1' * 64}\n")
+    found = read_csv(table, ["file"], text=("file",))
+    assert found["sha256"].tolist() == [digest, "1" * 64]
+
+
 @pytest.mark.parametrize("number", ["3e8160039594a3", "1E+2147483649", ".5e-9999999999"])
 def test_a_number_whose_exponent_would_kill_pandas_is_one_line(tmp_path, number):
     """Found by fuzzing: a line that lost cells, so that a hash stood under `frames`."""

@@ -35,6 +35,8 @@ _LARGEST_TABLE, _LONGEST_HEADER = 1 << 28, 1 << 16
 # Columns of whole numbers, and whether a cell may be empty: rows without a seed, or with half an
 # epoch, would silently count as others or not at all. A search that diverged has no epoch.
 _WHOLE = {"seed": False, "epoch": True}
+# A column that is text whoever reads the table: 12e999999999 is no number in it.
+_HASH = "sha256"
 # An exponent for which pandas's parser, which counts in 32 bits, reads beyond its memory and dies.
 _ENDLESS = r"[0-9.][eE][+-]?[0-9]{9}"
 # Table of hashes in a folder that is one output of a job.
@@ -235,7 +237,8 @@ def read_csv(
 ) -> pd.DataFrame:
     """Read a table and check that it has `columns`; read `text` columns as strings.
 
-    Columns of `truths` have True or False, all others numbers; a seed or epoch is a whole number.
+    Columns of `truths` have True or False, `sha256` has texts, all others numbers; a seed or epoch
+    is a whole number.
 
     A video or class may be called NA or null: in a text column only an empty cell is missing. A
     table of text columns alone may have empty rows, as spreadsheets leave them; they are dropped,
@@ -250,13 +253,13 @@ def read_csv(
     if not path.is_file():
         raise FusevadError(f"{path}: no such file; run the stage that makes it first")
     try:
-        content = _table_content(path)
+        content, texts = _table_content(path), {*text, _HASH}
         if re.search(_ENDLESS.encode(), content):
-            _check_exponents(content, text)
-        missing_texts = _missing_texts(content, text)
+            _check_exponents(content, texts)
+        missing_texts = _missing_texts(content, texts)
         frame = pd.read_csv(
             BytesIO(content),
-            dtype=dict.fromkeys(text, str),
+            dtype=dict.fromkeys(texts, str),
             keep_default_na=False,
             na_values=missing_texts,
             skip_blank_lines=not set(columns) <= set(text),
