@@ -25,8 +25,6 @@ _EXTRAS = {
     "onnx": ("onnxruntime", "fusevad export-onnx"),
     "mqtt": ("paho", "fusevad watch --mqtt"),
     "slurm": ("snakemake_executor_plugin_slurm", "snakemake on a cluster with Slurm"),
-    "fuzz": ("atheris", "make fuzz"),
-    "audit": ("pip_audit", "make audit"),
 }
 _OF_TRANSFORMERS = ("depth", "masks")
 
