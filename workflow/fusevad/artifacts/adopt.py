@@ -87,7 +87,7 @@ def changed_by(plan: Plan, jobs: Iterable[Job]) -> Iterator[str]:
     for job in jobs:
         for path in (*job.outputs, job.record):
             yield from (path, f"{UNFIT}/{path}")
-        yield plan.settings_file(job)
+        yield plan.settings_stem(job)
         if job.seed_store:
             yield f"{job.seed_store}/KEY/seed-0.json"
 

@@ -184,10 +184,14 @@ class Plan:
 
     def _settings_path(self, job: Job, text: str) -> str:
         """Path of the job's settings file, given its content."""
-        folder = f"{SETTINGS_FOLDER}/{self.scope(job)}".rstrip("/")
-        path = f"{folder}/{job.name}.{settings_digest(text.encode())}.json"
+        path = f"{self.settings_stem(job)}.{settings_digest(text.encode())}.json"
         self._settings_files[job.name] = path
         return path
+
+    def settings_stem(self, job: Job) -> str:
+        """The start of the job's settings file, whatever its settings are."""
+        folder = f"{SETTINGS_FOLDER}/{self.scope(job)}".rstrip("/")
+        return f"{folder}/{job.name}"
 
     def scope(self, job: Job) -> str:
         """Name of the configuration whose folder has the outputs; empty for shared outputs."""
