@@ -84,6 +84,7 @@ def test_aliases_that_only_save_writing_are_read():
     assert yaml_text.load(text) == yaml.safe_load(text)
 
 
+@pytest.mark.slow
 def test_equal_values_are_no_aliases():
     """Python has one object for all of them."""
     for value in ("1", "true", "~", "a", "''"):

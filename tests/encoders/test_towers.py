@@ -141,6 +141,7 @@ def test_a_model_of_hugging_face_brings_weights_and_preprocessing(encoder, snaps
     assert set(asked) == {("org/name", "c0ffee")}
 
 
+@pytest.mark.slow
 def test_a_text_tower_that_can_not_be_built_here_does_not_matter():
     assert create_model("roberta-ViT-B-32", None, text=False).visual.image_size in (224, (224, 224))
     with pytest.raises(FusevadError, match=r"roberta-ViT-B-32: .*(transformers|connect)"):

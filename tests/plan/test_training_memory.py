@@ -48,6 +48,7 @@ def measured_mb(method: str, model: MethodSettings, batch: int, segments: int) -
     return sum(kept.values()) / 1e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", sorted(METHODS))
 @pytest.mark.parametrize(("layers", "steps", "segments"), [(2, 10, 64), (1, 0, 128), (3, 4, 128)])
 def test_the_estimate_covers_what_is_kept_and_not_much_more(method, layers, steps, segments):
