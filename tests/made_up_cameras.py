@@ -65,15 +65,20 @@ class Camera:
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise AssertionError("the camera does not answer")
+        wait_until_it_answers(self.port)
 
     def kill(self) -> None:
         """As when its power fails."""
         self._process.kill()
         self._process.wait()
+
+
+def wait_until_it_answers(port: int) -> None:
+    """Wait until a server on this machine takes connections."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"nothing answers on port {port}")

@@ -13,6 +13,7 @@ import pytest
 from fusevad.deploy.watch.delivery import UndeliveredError
 from fusevad.deploy.watch.outlets import Mqtt
 from fusevad.errors import FusevadError
+from tests.made_up_cameras import wait_until_it_answers
 
 BROKER = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 needs_extra = pytest.mark.skipif(
@@ -44,13 +45,7 @@ class Broker:
     def start(self) -> None:
         command = [str(BROKER), "-c", str(self._folder / "broker.conf")]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise AssertionError("the broker does not start")
+        wait_until_it_answers(self.port)
 
     def kill(self) -> None:
         self._process.kill()
