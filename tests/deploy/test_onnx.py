@@ -1,5 +1,6 @@
 """The networks of a bundle in onnxruntime; skipped without the extra `onnx`."""
 
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,6 +76,37 @@ def test_a_network_that_computes_something_else_is_not_kept(made_up, tmp_path, m
     with pytest.raises(FusevadError, match=r"differs by .* from torch"):
         export_onnx(detector, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+# Exports, then trains in the process and in a fork of it, as seeds are trained.
+EXPORT_AND_FORK = """
+import os, sys
+from pathlib import Path
+import torch
+from fusevad.deploy.detector import Detector
+from fusevad.deploy.onnx import export_onnx
+
+def train():
+    torch.ones(2, requires_grad=True).sum().backward()
+
+export_onnx(Detector.load(Path(sys.argv[1])), Path(sys.argv[2]))
+train()
+if child := os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+try:
+    train()
+except RuntimeError as error:
+    print(error, file=sys.stderr, flush=True)
+    os._exit(1)
+os._exit(0)
+"""
+
+
+@needs_extra
+def test_processes_forked_after_an_export_can_train(made_up, tmp_path):
+    subprocess.run(
+        [sys.executable, "-c", EXPORT_AND_FORK, made_up.file, tmp_path], check=True, timeout=100
+    )
 
 
 def test_without_the_packages_one_line_says_what_to_install(made_up, tmp_path, monkeypatch):

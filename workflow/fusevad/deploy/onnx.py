@@ -142,6 +142,7 @@ def _export(network: _Network, file: Path) -> float:
     axes = tuple({0: torch.export.Dim("count", min=1, max=65536)} for _ in example)
     first, *others = axes
     variadic = isinstance(network.module, _Seeds)
+    _start_autograd()
     with _quiet(), torch.inference_mode():
         program = torch.onnx.export(
             network.module,
@@ -154,6 +155,15 @@ def _export(network: _Network, file: Path) -> float:
     with atomic_path(file) as temporary:
         temporary.write_bytes(program.model_proto.SerializeToString())
     return _difference(network, file)
+
+
+def _start_autograd() -> None:
+    """Let autograd count the devices now, so that forks of this process can still train.
+
+    The exporter pretends that there is a GPU. If autograd counted after that, it would start a
+    thread for it, and refuse to work in any process that is forked later, as seeds' are.
+    """
+    torch.zeros((), requires_grad=True).backward()
 
 
 def _difference(network: _Network, file: Path) -> float:
