@@ -5,10 +5,11 @@ import struct
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from fusevad.video.complete import chunk_count
+from fusevad.video.complete import check_complete, chunk_count
 from fusevad.video.decode import probe, read_frames
 from tests.made_up_videos import cut, error_of, write_stamped, write_video
 
@@ -168,3 +169,66 @@ def test_a_hole_of_gigabytes_at_the_end_of_an_avi_file_is_not_walked_through(tmp
     with path.open("r+b") as file:
         file.truncate(100 << 30)  # takes no room on the disk; 13 billion empty chunks
     assert chunk_count(path, 0) == frames
+
+
+# Demuxer: suffix, codec, pixels, size and rate of a file of that kind.
+_KINDS = {
+    "gif": (".gif", "gif", "rgb8", (64, 48)),
+    "yuv4mpegpipe": (".y4m", "wrapped_avframe", "yuv420p", (64, 48)),
+    "dv": (".dv", "dvvideo", "yuv420p", (720, 576)),
+    "mjpeg": (".mjpeg", "mjpeg", "yuvj420p", (64, 48)),
+    "ivf": (".ivf", "libvpx", "yuv420p", (64, 48)),
+    "ogg": (".ogg", "libvpx", "yuv420p", (64, 48)),
+    "asf": (".asf", "wmv2", "yuv420p", (64, 48)),
+    "rm": (".rm", "rv10", "yuv420p", (128, 96)),
+    "mxf": (".mxf", "mpeg2video", "yuv420p", (64, 48)),
+    "obu": (".obu", "libsvtav1", "yuv420p", (64, 64)),
+}
+
+
+def write_noise(folder: Path, kind: str) -> Path:
+    """Ten pictures of noise in a container that FFmpeg reads by this demuxer."""
+    suffix, codec, pixels, size = _KINDS[kind]
+    path, random = folder / f"a{suffix}", np.random.default_rng(0)
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(codec, rate=25)
+        (stream.width, stream.height), stream.pix_fmt = size, pixels
+        for _ in range(10):
+            noise = random.integers(0, 256, (size[1], size[0], 3), np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(noise, "rgb24")))
+        file.mux(stream.encode())
+    with av.open(str(path)) as file:
+        assert file.format.name == kind
+    assert probe(path).frames == 10
+    return path
+
+
+@pytest.fixture(scope="module", params=_KINDS)
+def other_container(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A video of each kind."""
+    return write_noise(tmp_path_factory.mktemp("kinds"), request.param)
+
+
+@pytest.mark.parametrize("share", [0.35, 0.62, 0.87])
+def test_other_containers_that_are_cut_within_a_picture_are_refused(
+    other_container, tmp_path, share
+):
+    message = error_of(cut(Path(shutil.copy(other_container, tmp_path)), share))
+    assert "truncated" in message or "decoding fails" in message or "cut short" in message
+
+
+def test_a_gif_without_its_last_byte_is_refused(tmp_path):
+    path = write_noise(tmp_path, "gif")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "truncated" in error_of(path)
+
+
+@pytest.mark.parametrize("suffix", [".flv", ".ivf"])
+def test_a_hole_of_gigabytes_at_the_end_of_other_files_is_not_walked_through(tmp_path, suffix):
+    codec = {".flv": "flv1", ".ivf": "libvpx"}[suffix]
+    path = write_video(tmp_path / f"a{suffix}", 20, codec=codec)
+    with path.open("r+b") as file, av.open(str(path)) as container:
+        file.truncate(100 << 30)  # takes no room on the disk
+        check_complete(path, container.streams.video[0])

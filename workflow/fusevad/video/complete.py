@@ -4,27 +4,42 @@ Declared numbers of frames and durations do not tell: edit lists hide frames, re
 without a picture, sound lasts longer than pictures. What counts is whether the bytes are there.
 """
 
+import mmap
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from av.video.stream import VideoStream
 
 from fusevad.errors import FusevadError
+from fusevad.video import ends
 from fusevad.video.containers import REPLACE
 
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 _MEDIA = b"movi"
 # Recorders that were stopped leave these values in place of a size.
 _NO_RIFF_SIZE = (0, 0x7FFFFFFF, 0xFFFFFFFF)
+# By demuxer of FFmpeg.
+_ENDS: dict[str, Callable[[mmap.mmap, VideoStream], int]] = {
+    "asf": lambda content, _: ends.end_of_asf(content),
+    "dv": ends.end_of_dv,
+    "gif": lambda content, _: ends.end_of_gif(content),
+    "ivf": lambda content, _: ends.end_of_ivf(content),
+    "mjpeg": lambda content, _: ends.end_of_jpegs(content),
+    "mxf": lambda content, _: ends.end_of_mxf(content),
+    "obu": lambda content, _: ends.end_of_obus(content),
+    "ogg": lambda content, _: ends.end_of_ogg(content),
+    "rm": lambda content, _: ends.end_of_real_media(content),
+    "yuv4mpegpipe": ends.end_of_raw_pictures,
+}
 
 
 def check_complete(path: Path, stream: VideoStream) -> None:
     """Refuse a file whose end is missing.
 
-    MP4, Matroska, AVI and FLV files say where their parts are; other containers can be cut
-    anywhere and still look complete.
+    Raw streams and MPEG's transport and program streams can be cut anywhere and still look
+    complete.
 
     Raises:
         FusevadError: the file ends before its pictures do.
@@ -40,6 +55,9 @@ def check_complete(path: Path, stream: VideoStream) -> None:
             end = max((end for _, end in _chunks(file, size, stream.index)), default=0)
         elif demuxer == "flv":
             end = _end_of_tags(file, size)
+        elif demuxer in _ENDS:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                end = _ENDS[demuxer](content, stream)
         else:
             return
     if end > size:
@@ -128,10 +146,13 @@ def _end_of_tags(file: BinaryIO, size: int) -> int:
     """Where the last tag of an FLV file ends."""
     file.seek(5)
     position = int.from_bytes(file.read(4), "big") + 4
-    while position + 4 <= size:
+    while position < size:
         file.seek(position)
+        header = file.read(4)
+        if header == bytes(4):  # padding, which may be gigabytes of a hole in the file
+            return size
         # A tag of 11 bytes and its data, then the length of both.
-        position += 11 + (int.from_bytes(file.read(4), "big") & 0xFFFFFF) + 4
+        position += 11 + (int.from_bytes(header, "big") & 0xFFFFFF) + 4
     return position - 4
 
 
