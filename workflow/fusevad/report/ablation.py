@@ -11,6 +11,7 @@ from fusevad.evaluate.localise import MEAN
 from fusevad.files import write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.middles import Middles, interquartile_means
+from fusevad.report.origins import anchor, origins
 from fusevad.report.pair_texts import pairs_caption
 from fusevad.report.power import judge_table
 from fusevad.report.printed import printed_table, read_printed
@@ -140,7 +141,8 @@ def make_ablation(
         keys = zip(tidy["experiment"], tidy["dataset"], strict=True)
         tidy["parameters"] = pd.array([counts.get(key) for key in keys], dtype="Int64")
     write_csv(tidy, out_csv)
-    write_sheet([heading, *tables, sheet.Notes(tuple(notes))], out_tex, wide=True)
+    parts = [heading, *tables, sheet.Notes(tuple(notes))]
+    write_sheet([*parts, *origins(runs, datasets, protocol, out_tex)], out_tex, wide=True)
 
 
 def measured_values(
@@ -203,8 +205,7 @@ def _tabular(
         if len(names) > 1 and before not in ("", first):
             lines.append("space")
         before = first
-        found = [cells.get((row.run.name, metric)) for metric in metrics]
-        texts = [sheet.measured(c.mean, c.std, c.bold) if c else sheet.MISSING for c in found]
+        texts = [_measured(row.run, dataset, metric, cells) for metric in metrics]
         texts.append(_interval_text(intervals.get((row.run.name, dataset.key, protocol))))
         matches = [printed.get((row.key, metric)) for metric in shown]
         texts += [sheet.published(c.mean, c.std) if c else sheet.MISSING for c in matches]
@@ -213,6 +214,14 @@ def _tabular(
             texts.append(sheet.MISSING if count is None else f"{count:,}")
         lines.append(sheet.line([*row.labels.values(), *texts]))
     return sheet.tabular(len(columns), lines, texts=len(names))
+
+
+def _measured(run: TableRow, dataset: TableDataset, metric: str, cells: dict) -> sheet.Cell:
+    cell = cells.get((run.name, metric))
+    if cell is None:
+        return sheet.MISSING
+    origin = anchor(run, dataset.key, metric) if metric in dataset.metrics else ""
+    return sheet.measured(cell.mean, cell.std, cell.bold, origin=origin)
 
 
 def _interval_text(interval: Aggregate | None) -> sheet.Cell:

@@ -11,6 +11,7 @@ from fusevad.report.sheet import (
     Line,
     Notes,
     Number,
+    Origin,
     Part,
     Span,
     Tabular,
@@ -31,6 +32,13 @@ th:first-child, td:first-child, td.over { text-align: left; }
 tbody { border-top: 1px solid; }
 sup { display: inline-block; width: .6em; line-height: 0; text-align: left; }
 p.note { font-size: .85em; margin: .2em 0; }
+td a { color: inherit; text-decoration: underline dotted #888; }
+section { display: none; position: fixed; bottom: 0; left: 0; right: 0; max-height: 60vh;
+  overflow: auto; padding: .5em 1.5em; background: #f4f6f8; border-top: 3px solid #06c; }
+section:target { display: block; }
+section p { margin: .4em 0; }
+section a { float: right; }
+@media print { section:target { display: none; } }
 </style>
 </head>
 <body>
@@ -50,7 +58,24 @@ def _part(part: Part) -> str:
             return f"<p><b>{escape(part.title)}</b> {escape(part.text)}</p>"
         case Notes():
             return "\n".join(f'<p class="note">{escape(item)}</p>' for item in part.items)
+        case Origin():
+            return _origin(part)
     return _table(part)
+
+
+def _origin(origin: Origin) -> str:
+    """A section that is hidden until a link leads to it."""
+    lines = [f"<p>{escape(line)}</p>" for line in origin.lines]
+    return "\n".join(
+        [
+            f'<section id="{escape(origin.anchor)}">',
+            f'<p><a href="#">Close</a> <b>{escape(origin.title)}</b></p>',
+            _table(origin.table),
+            *lines,
+            f"<p><code>{escape(origin.command)}</code></p>",
+            "</section>",
+        ]
+    )
 
 
 def _table(table: Tabular) -> str:
@@ -92,6 +117,8 @@ def _number(number: Number) -> str:
     mean = f"<b>{number.mean}</b>" if number.style == "bold" else number.mean
     text = f"{mean} ± {number.spread}" if number.spread else mean
     text = text.replace("-", "−")
+    if number.origin:
+        text = f'<a href="#{escape(number.origin)}">{text}</a>'
     if number.style == "printed":
         return f"<i>{text}</i>"
     mark = "†" if number.style == "leading" else ""

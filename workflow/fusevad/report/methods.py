@@ -14,6 +14,7 @@ from fusevad.files import read_csv, write_csv
 from fusevad.models.registry import find
 from fusevad.report import sheet
 from fusevad.report.middles import interquartile_means
+from fusevad.report.origins import origins
 from fusevad.report.pair_texts import pairs_caption
 from fusevad.report.power import judge_table
 from fusevad.report.published import read_published
@@ -122,6 +123,7 @@ def make_methods(
         *protocol_tabulars(experiments, datasets, summary, interquartile_means(values, datasets)),
         *_cost_parts(experiments, datasets, costs, speeds),
         *_transfer_parts(experiments, datasets, moved_summary, protocol),
+        *origins(experiments, datasets, protocol, out_tex),
     ]
     write_csv(_tidy(experiments, datasets, summary, moved_summary, paper, costs), out_csv)
     wide = sum(len(dataset.metrics) for dataset in datasets) > PAGE_COLUMNS

@@ -16,12 +16,14 @@ class Number:
         spread: digits of the standard deviation, or empty.
         style: leading has a dagger; printed is the paper's.
         marked: whether numbers of its column can have a dagger, so that all have space for one.
+        origin: anchor of the `Origin` of the same page, or empty.
     """
 
     mean: str
     spread: str = ""
     style: Style = "plain"
     marked: bool = False
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +103,40 @@ class Notes:
     items: tuple[str, ...]
 
 
-Part = Caption | Tabular | Notes
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a number comes from: shown by pages alone, when a reader follows the number's link.
+
+    Attributes:
+        anchor: that numbers name.
+        title: which number it is.
+        table: what is behind it.
+        lines: what else there is to say.
+        command: that says more.
+    """
+
+    anchor: str
+    title: str
+    table: Tabular
+    lines: tuple[str, ...]
+    command: str
 
 
-def measured(mean: float, std: float, bold: bool = False, leading: bool | None = None) -> Cell:
+Part = Caption | Tabular | Notes | Origin
+
+
+def measured(
+    mean: float, std: float, bold: bool = False, leading: bool | None = None, origin: str = ""
+) -> Cell:
     """`mean ± std` of a fraction, in percent; bold or with a dagger, by the statistics.
 
-    `leading` is None in tables without daggers.
+    `leading` is None in tables without daggers; `origin` is the anchor of an `Origin`.
     """
     if mean != mean:
         return MISSING
     style: Style = "bold" if bold else "leading" if leading else "plain"
     spread = "" if std != std else f"{100 * std:.2f}"
-    return Number(f"{100 * mean:.2f}", spread, style, marked=leading is not None)
+    return Number(f"{100 * mean:.2f}", spread, style, leading is not None, origin)
 
 
 def spread(mean: float, std: float, decimals: int = 2) -> Cell:

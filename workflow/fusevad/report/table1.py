@@ -12,6 +12,7 @@ from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.files import write_csv
 from fusevad.report import sheet
 from fusevad.report.middles import Middles, interquartile_means
+from fusevad.report.origins import anchor, origins
 from fusevad.report.pair_texts import against_ours, pairs_caption
 from fusevad.report.power import MARGIN, judge_table
 from fusevad.report.published import read_published
@@ -106,6 +107,7 @@ def make_table1(
         sheet.Caption("The same runs under each protocol.", protocol_caption()),
         *protocol_tabulars(rows, datasets, summary, interquartile_means(values, datasets)),
         *_orientation(datasets, paper),
+        *origins(rows, datasets, protocol, out_tex),
     ]
     write_csv(_tidy(rows, names, summary, paper), out_csv)
     wide = sum(len(dataset.metrics) for dataset in datasets) > PAGE_COLUMNS
@@ -198,14 +200,14 @@ def main_tabular(
 
 
 def _measured_line(row: TableRow, columns: Sequence[Column], cells: dict) -> sheet.Line:
-    found = [cells.get((row.name, dataset, metric)) for dataset, metric in columns]
-    return sheet.line(
-        [row.label]
-        + [
-            sheet.measured(cell.mean, cell.std, cell.bold) if cell else sheet.MISSING
-            for cell in found
-        ]
-    )
+    return sheet.line([row.label, *(_measured(row, *column, cells) for column in columns)])
+
+
+def _measured(row: TableRow, dataset: str, metric: str, cells: dict) -> sheet.Cell:
+    cell = cells.get((row.name, dataset, metric))
+    if cell is None:
+        return sheet.MISSING
+    return sheet.measured(cell.mean, cell.std, cell.bold, origin=anchor(row, dataset, metric))
 
 
 def _published_lines(paper: pd.DataFrame, columns: Sequence[Column]) -> list[sheet.Row]:

@@ -19,12 +19,11 @@ from fusevad.plan.jobs import Jobs
 from fusevad.plan.made import Made
 from fusevad.plan.records import Record, read_record
 from fusevad.report.named_tables import NamedTable
+from fusevad.report.origins import SHOWN_DIGITS, TRAINING_RECORD
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.statistics import summarize
 
-_SHOWN = 12  # digits of a hash
 _HEAD = ("seed", "value", "epoch", "weights", "commit", "machine", "minutes")
-_RECORDED = "history.provenance.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ def _values(cell: Behind) -> pd.DataFrame:
 
 
 def _record(run: Path) -> Record:
-    path = run / _RECORDED
+    path = run / TRAINING_RECORD
     if not path.is_file():
         raise FusevadError(f"{path}: no record of how the run was trained; train it with snakemake")
     return read_record(path)
@@ -193,7 +192,7 @@ def _seed_cells(cell: Behind, jobs: Jobs, record: Record, seed: object) -> tuple
 def _short(commit: str) -> str:
     """The first digits of a commit; `-dirty` stays."""
     digits, dash, mark = commit.partition("-")
-    return f"{digits[:_SHOWN]}{dash}{mark}"
+    return f"{digits[:SHOWN_DIGITS]}{dash}{mark}"
 
 
 def _weights(run: Path, record: Record, seed: int, protocol: str) -> str:
@@ -206,7 +205,7 @@ def _weights(run: Path, record: Record, seed: int, protocol: str) -> str:
     digest = sha256(path)
     noted = record.outputs.get(str(path))
     changed = noted is not None and noted.sha256 != digest
-    return f"{digest[:_SHOWN]}{' (CHANGED since recorded)' if changed else ''}"
+    return f"{digest[:SHOWN_DIGITS]}{' (CHANGED since recorded)' if changed else ''}"
 
 
 def _made(cell: Behind, jobs: Jobs, record: Record, seed: int) -> Made | None:
