@@ -1,6 +1,9 @@
 """Own videos: what is written of each, whole or not at all, and never twice."""
 
+import errno
 import json
+import multiprocessing
+import os
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +20,7 @@ from fusevad.deploy.detector import Detector
 from fusevad.deploy.score import Task, chosen_threshold, score_videos
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Track, find_events
+from fusevad.files import temporary_path
 from tests.made_up_bundles import RULES, threshold
 from tests.made_up_sound import tone_at, write_sounding
 from tests.made_up_videos import write_stamped, write_video
@@ -159,6 +163,49 @@ def test_a_bad_video_is_one_line_and_the_others_are_scored(alarming, video, tmp_
     lines = [line for line in capsys.readouterr().err.splitlines() if "bad.mp4" in line]
     assert len(lines) == 1
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+
+
+def test_names_as_long_as_the_file_system_allows_are_scored_and_longer_ones_are_one_line(
+    alarming, video, tmp_path
+):
+    names = ["n" * 251, "a." + "s" * 249, "ü" * 125, "l" * 256]
+    outcomes = scored(alarming, dict.fromkeys([*names, "b"], video), tmp_path / "out", film=False)
+    assert [bool(each.problem) for each in outcomes] == [False, False, False, True, False]
+    assert "the name is too long for this file system" in outcomes[3].problem
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*names[:3], "b"}
+
+
+def test_an_error_of_the_system_stops_a_video_and_a_full_disk_all(
+    alarming, video, tmp_path, monkeypatch
+):
+    def fails(number: int) -> None:
+        def fail(*_: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(score_module, "write_tables", fail)
+
+    fails(errno.EIO)
+    (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
+    assert outcome.problem.startswith(f"{video}: the disk fails")
+    fails(errno.ENOSPC)
+    with pytest.raises(OSError, match="No space"):
+        scored(alarming, {"a": video}, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_unfinished_results_of_a_killed_process_are_removed(alarming, video, tmp_path):
+    child = multiprocessing.get_context("spawn").Process()
+    child.start()
+    child.join()
+    of_killed = temporary_path(tmp_path / "out/gone").name.replace(
+        f"-{os.getpid()}.", f"-{child.pid}."
+    )
+    (tmp_path / "out" / of_killed).mkdir(parents=True)
+    (tmp_path / "out" / of_killed / "segments.csv").touch()
+    mine = temporary_path(tmp_path / "out/other")
+    mine.mkdir()
+    scored(alarming, {"a": video}, tmp_path / "out", film=False)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", mine.name}
 
 
 def test_pictures_too_wide_for_a_film_are_one_line(alarming, tmp_path):

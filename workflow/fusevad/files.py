@@ -87,10 +87,14 @@ def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
 
 def temporary_path(final: Path) -> Path:
     """The name of a file that is not complete yet: no longer than a file system allows."""
-    end = f".{_HOST}-{os.getpid()}.tmp{final.suffix}"
-    if len(os.fsencode(f".{final.stem}{end}")) <= _LONGEST_NAME:
-        return final.with_name(f".{final.stem}{end}")
-    return final.with_name(f".{hashlib.sha256(os.fsencode(final.stem)).hexdigest()[:16]}{end}")
+    end = f".{_HOST}-{os.getpid()}.tmp"
+    whole = f".{final.stem}{end}{final.suffix}"
+    if len(os.fsencode(whole)) <= _LONGEST_NAME:
+        return final.with_name(whole)
+    short = f".{hashlib.sha256(os.fsencode(final.name)).hexdigest()[:16]}{end}"
+    # A folder's name may be nothing but a suffix, after its first letter.
+    suffix = final.suffix if len(os.fsencode(short + final.suffix)) <= _LONGEST_NAME else ""
+    return final.with_name(short + suffix)
 
 
 def sync(path: Path) -> None:
@@ -106,7 +110,7 @@ def sync(path: Path) -> None:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove temporary files of killed processes from a folder.
+    """Remove temporary files and folders of killed processes from a folder.
 
     Of other machines, whose processes are not seen here, those that are a week old.
     """
@@ -115,7 +119,10 @@ def remove_abandoned(folder: Path) -> None:
     for path in folder.iterdir():
         match = _TEMPORARY.fullmatch(path.name)
         if match and not (_runs(int(match[2])) if match[1] == _HOST else _is_new(path)):
-            path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _is_new(path: Path) -> bool:

@@ -6,8 +6,6 @@ module, and these two would take most of the time of `fusevad --help`.
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
@@ -25,6 +23,7 @@ from typing import (
     get_type_hints,
 )
 
+from fusevad import json_text
 from fusevad.errors import FusevadError
 
 if TYPE_CHECKING:
@@ -181,28 +180,12 @@ def read_yaml(path: Path) -> Any:
         raise FusevadError(f"{path}: no such file; check the name in the configuration")
     try:
         text = read_limited(path).decode()
-        return _json(text) if path.suffix == ".json" else yaml_text.load(text)
+        return json_text.load(text) if path.suffix == ".json" else yaml_text.load(text)
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
         line = " ".join(str(error).split())
         raise FusevadError(
             f"{path}: not valid YAML or JSON ({line[:300]}); correct the file"
         ) from error
-
-
-def _json(text: str) -> Any:
-    """Read JSON whose keys are each given once.
-
-    Raises:
-        ValueError: it is no JSON, or a key is given twice.
-    """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        for key, times in Counter(key for key, _ in pairs).items():
-            if times > 1:
-                raise ValueError(f"key '{key}' is given twice; keep one")
-        return dict(pairs)
-
-    return json.loads(text, object_pairs_hook=once)
 
 
 def read_noted(path: Path) -> Any:
@@ -214,7 +197,7 @@ def read_noted(path: Path) -> Any:
     from fusevad.files import read_limited
 
     try:
-        return json.loads(read_limited(path))
+        return json_text.load(read_limited(path))
     except (OSError, ValueError, RecursionError) as error:
         raise FusevadError(f"{path}: missing or damaged; delete it and run again") from error
 
@@ -242,6 +225,6 @@ def from_text_or_file(value: str) -> dict[str, Any]:
     if not value.lstrip().startswith("{"):
         return read_mapping(Path(value))
     try:
-        return _json(value)
+        return json_text.load(value)
     except (ValueError, RecursionError) as error:
         raise FusevadError(f"--settings: not valid JSON ({error}); correct it") from error

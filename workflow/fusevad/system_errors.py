@@ -10,6 +10,8 @@ from fusevad.errors import FusevadError
 
 # Errors that mean a full disk.
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# Errors that the next file would meet, too.
+ALL_FILES = FULL_DISK | {errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
 _RIGHTS = "change its owner or rights (chown, chmod), or work in a copy of your own"
 _ADVICE = {
     **dict.fromkeys(FULL_DISK, ("the disk is full", "free some space")),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,80 @@ def test_a_damaged_table_of_a_video_that_was_scored_before_is_one_line(scored, t
         ):
             make_own_explorer(tmp_path / "out", sha256(scored.model))
         table.unlink(missing_ok=True)
+
+
+def write_table(folder: Path, table: pd.DataFrame, **options: Any) -> None:
+    """Write a table of segments in place of a video's, and its hash."""
+    table.to_parquet(folder / "segments.parquet", index=False, **options)
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    lines = [line for line in lines if not line.endswith("segments.parquet")]
+    lines.append(f"{sha256(folder / 'segments.parquet')}  segments.parquet")
+    (folder / "SHA256SUMS").write_text("\n".join(lines) + "\n")
+
+
+def without(name: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda table: table.drop(columns=name)
+
+
+def with_values(name: str, value: object) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda table: table.assign(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("score"),
+        without("start_seconds"),
+        with_values("score", 2.0),
+        with_values("lowest", float("nan")),
+        with_values("score", "0.5"),
+        with_values("weight_rgb", True),
+        with_values("segment", 0),
+        with_values("end_seconds", 0.0),
+        lambda table: table.head(0),
+        lambda table: table.iloc[::-1],
+        lambda table: pd.concat([table] * 1_000_000, ignore_index=True),
+    ],
+)
+def test_a_table_of_others_is_one_line(scored, tmp_path, change):
+    shutil.copytree(scored.out, tmp_path / "out")
+    folder = tmp_path / "out/yard"
+    write_table(folder, change(pd.read_parquet(folder / "segments.parquet")))
+    with pytest.raises(FusevadError, match=r"yard/segments\.parquet: .*; delete"):
+        make_own_explorer(tmp_path / "out", sha256(scored.model))
+
+
+@pytest.mark.parametrize("change", [("label", "lable"), ("rate", "rat"), ('"rules"', '"rule"')])
+def test_facts_of_another_form_are_one_line(scored, tmp_path, change):
+    shutil.copytree(scored.out, tmp_path / "out")
+    file = tmp_path / "out/door/events.json"
+    file.write_text(file.read_text().replace(*change))
+    with pytest.raises(FusevadError, match=r"door/events\.json: "):
+        make_own_explorer(tmp_path / "out", sha256(scored.model))
+
+
+@pytest.mark.parametrize("place", ["page/thesis.txt", "index.html", "page/index.html", "page"])
+def test_files_of_others_are_not_replaced_by_the_page(scored, tmp_path, place):
+    shutil.copytree(scored.out, tmp_path / "out")
+    if place == "page/thesis.txt":
+        (tmp_path / "out" / place).write_text("mine")
+    else:
+        shutil.rmtree(tmp_path / "out/page")
+        (tmp_path / "out" / place).parent.mkdir(exist_ok=True)
+        (tmp_path / "out" / place).write_text("mine")
+    words = ["score", "none.mp4", "--model", str(scored.model), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, FusevadError)
+    assert "not a page of fusevad score" in str(result.exception)
+    assert (tmp_path / "out" / place).read_text() == "mine"
+
+
+def test_an_earlier_page_is_replaced(scored, tmp_path):
+    shutil.copytree(scored.out, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out/yard")
+    make_own_explorer(tmp_path / "out", sha256(scored.model))
+    videos = read_script(tmp_path / "out/page/data/0/videos.js")
+    assert [video["name"] for video in videos] == ["door"]
 
 
 def test_a_folder_without_results_has_no_page(tmp_path):

@@ -5,13 +5,13 @@ They come with a repository or from a remote, and are not trusted: a hash has on
 and a file is inside its folder and `results/`.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fusevad import json_text
 from fusevad.errors import FusevadError
 from fusevad.files import stays_inside
 from fusevad.parsing import parse
@@ -75,7 +75,7 @@ def listed_files(content: bytes, folder: str) -> dict[str, str]:
     """
     source = f"{folder}: DVC's list of the folder"
     try:
-        values = json.loads(content)
+        values = json_text.load(content)
     except (ValueError, RecursionError) as error:
         raise FusevadError(
             f"{source}: not JSON; ask who recorded the folder to push it again"

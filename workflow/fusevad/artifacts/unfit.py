@@ -1,10 +1,10 @@
 """Move artifacts that do not fit to `results/.unfit/`, and back on request."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from fusevad import json_text
 from fusevad.artifacts.check import Finding
 from fusevad.artifacts.trusted import in_results, refuse_linked_folders
 from fusevad.errors import FusevadError
@@ -45,7 +45,7 @@ def move_back() -> list[str]:
     if not _LAST.is_file():
         raise FusevadError(f"{_LAST}: no such file: nothing has been moved away")
     try:
-        values = json.loads(read_limited(_LAST))
+        values = json_text.load(read_limited(_LAST))
     except (ValueError, RecursionError) as error:
         raise FusevadError(f"{_LAST}: not JSON; move the files back by hand") from error
     moved = parse(dict[str, str], values, str(_LAST))

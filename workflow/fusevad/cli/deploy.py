@@ -94,11 +94,12 @@ def score(
     from fusevad.deploy.signing import check_signature
     from fusevad.deploy.sources import find_videos
     from fusevad.files import sha256
-    from fusevad.report.explorer.own_videos import make_own_explorer
+    from fusevad.report.explorer.own_videos import check_place, make_own_explorer
 
     if trust is not None:
         check_signature(model, trust)
     videos = find_videos(source)
+    check_place(out)  # before hours of work
     failed = score_sources(videos, model, out, alarms_per_hour, film, workers)
     if page := make_own_explorer(out, sha256(model)):
         print(f"{page}: open it to look at all videos")

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow
 from numpy.typing import NDArray
 
+from fusevad import json_text
 from fusevad.cues.write_target import WriteTarget
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
@@ -199,7 +200,7 @@ def _read_index(file: Path, store: h5py.File) -> ShardIndex:
     digest, content = text[:_DIGEST], text[_DIGEST:]
     if hashlib.sha256(content).hexdigest().encode() != digest:
         raise ValueError("the index is damaged")
-    index = parse(ShardIndex, json.loads(content), str(file))
+    index = parse(ShardIndex, json_text.load(content), str(file))
     if any(video.segments < 1 for video in index.videos):
         raise ValueError("a video without segments")
     return index

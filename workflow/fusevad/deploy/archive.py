@@ -15,6 +15,7 @@ from typing import IO, Annotated
 
 from pydantic import Field
 
+from fusevad import json_text
 from fusevad.data.fetch.members import (
     Member,
     TooManyMembersError,
@@ -136,7 +137,7 @@ def _read_list(bundle: Path, member: Member) -> dict[str, Entry]:
     if len(text) > _LONGEST_LIST:
         raise _damaged(bundle, f"its {LIST} is too long")
     try:
-        entries = parse(dict[str, Entry], json.loads(text), f"{bundle}: {LIST}")
+        entries = parse(dict[str, Entry], json_text.load(text), f"{bundle}: {LIST}")
     except (ValueError, RecursionError) as error:
         raise _damaged(bundle, f"its {LIST} is not JSON") from error
     _check_entries(entries, bundle)

@@ -11,8 +11,8 @@ import numpy as np
 from fusevad.deploy.archive import write_archive
 from fusevad.deploy.card import model_card
 from fusevad.deploy.contents import ABOUT, CARD, About, Threshold
+from fusevad.deploy.kept_results import read_segments
 from fusevad.deploy.opening import read_about, unpacked
-from fusevad.deploy.results import read_segments
 from fusevad.deploy.score import Outcome, Task, score_videos
 from fusevad.deploy.thresholds import certified
 from fusevad.errors import FusevadError

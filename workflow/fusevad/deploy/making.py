@@ -7,8 +7,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-
+from fusevad import json_text
 from fusevad.deploy.archive import write_archive
 from fusevad.deploy.card import model_card
 from fusevad.deploy.contents import (
@@ -34,6 +33,7 @@ from fusevad.evaluate.scoring import read_about, weights_file
 from fusevad.files import read_csv, sha256
 from fusevad.models.registry import find
 from fusevad.plan.records import Record, read_record
+from fusevad.tensor_files import open_tensors
 
 # Larger encoders are named by their hash: everybody has them, or should get them once.
 _LARGEST_ENCLOSED = 64 << 20
@@ -136,8 +136,8 @@ def _provenance(index: Path) -> dict[str, str]:
     """How the stored embeddings of a stream were made."""
     file = index.parent / str(read_csv(index, ["file"], text=("file",))["file"].iloc[0])
     try:
-        with safe_open(file, "numpy") as shard:
-            return json.loads(shard.metadata()["provenance"])
+        with open_tensors(file) as shard:
+            return json_text.load(shard.metadata()["provenance"])
     except (*UNREADABLE, KeyError) as error:
         raise FusevadError(f"{file}: damaged embeddings; {_AGAIN}") from error
 

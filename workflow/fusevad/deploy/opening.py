@@ -1,32 +1,96 @@
 """Open a bundle: its verified members in a folder, and the facts that it states."""
 
-import json
+import fcntl
+import os
+import re
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
+from fusevad import json_text
 from fusevad.deploy.archive import unpack
 from fusevad.deploy.contents import ABOUT, FORMAT, About, weights_member
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited
 from fusevad.parsing import parse
 
+_PREFIX = ".fusevad-bundle-"
+_FOLDER = re.compile(re.escape(_PREFIX) + "[a-z0-9_]{8}")
+
 
 @contextmanager
 def unpacked(bundle: Path) -> Iterator[Path]:
     """A folder with the verified members of a bundle, as long as the block runs.
 
+    It is removed when the block ends and on SIGTERM, and the folders of processes that were killed
+    otherwise are removed here.
+
     Raises:
         FusevadError: the bundle is damaged.
     """
-    folder = Path(tempfile.mkdtemp(prefix="fusevad-"))
-    try:
+    _remove_abandoned(Path(tempfile.gettempdir()))
+    with _ends_in_order(), _locked_folder() as folder:
         unpack(bundle, folder)
+        yield folder
+
+
+@contextmanager
+def _locked_folder() -> Iterator[Path]:
+    """A new folder, and a lock on it that the system takes back when the process ends."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        lock = os.open(folder, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.is_dir():  # unless another process found it before it had its lock
+            break
+        os.close(lock)
+    try:
         yield folder
     finally:
         shutil.rmtree(folder)
+        os.close(lock)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove folders of bundles that no process holds; those of other users stay."""
+    for folder in parent.iterdir():
+        if not _FOLDER.fullmatch(folder.name):
+            continue
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:  # a link, another user's, or gone by now
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock).st_uid == os.getuid():
+                shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(lock)
+
+
+@contextmanager
+def _ends_in_order() -> Iterator[None]:
+    """Let SIGTERM end the process by an exception, unless somebody has other plans for it."""
+    own = threading.current_thread() is threading.main_thread()
+    if not own or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _exit(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def read_about(folder: Path, bundle: Path) -> About:
@@ -38,9 +102,9 @@ def read_about(folder: Path, bundle: Path) -> About:
     if not (folder / ABOUT).is_file():
         raise FusevadError(f"{bundle}: not a bundle of FuseVAD: no {ABOUT}; make it again")
     try:
-        values = json.loads(read_limited(folder / ABOUT))
+        values = json_text.load(read_limited(folder / ABOUT))
     except (ValueError, RecursionError) as error:
-        raise FusevadError(f"{bundle}: its {ABOUT} is not JSON; make it again") from error
+        raise FusevadError(f"{bundle}: its {ABOUT} is not JSON ({error}); make it again") from error
     found = values.get("format") if isinstance(values, dict) else None
     if found != FORMAT:
         raise FusevadError(

@@ -1,7 +1,5 @@
 """What is written of one scored video: a folder that appears when it is complete."""
 
-import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 import fusevad
+from fusevad import json_text
 from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import Detector, ScoredVideo
 from fusevad.errors import FusevadError
@@ -50,7 +48,7 @@ def identity(
 def is_finished(folder: Path, made_with: Mapping[str, Any]) -> bool:
     """Whether a folder has the results of a video, undamaged and made with the same."""
     try:
-        values = json.loads(read_limited(folder / EVENTS))
+        values = json_text.load(read_limited(folder / EVENTS))
         listed = read_limited(folder / HASHES).decode()
     except (OSError, ValueError, RecursionError):
         return False
@@ -58,20 +56,6 @@ def is_finished(folder: Path, made_with: Mapping[str, Any]) -> bool:
     if not isinstance(values, dict) or values.get("made_with") != made_with:
         return False
     return folder_files(folder) == sorted(names) and listed == _hashes(folder)
-
-
-def read_segments(folder: Path) -> pd.DataFrame:
-    """The table of segments in the results of a video.
-
-    Raises:
-        FusevadError: it is missing or damaged.
-    """
-    try:
-        return pd.read_parquet(folder / PARQUET)
-    except (OSError, ValueError) as error:
-        raise FusevadError(
-            f"{folder / PARQUET}: missing or damaged; delete {folder} and score the video again"
-        ) from error
 
 
 def _hashes(folder: Path) -> str:
@@ -82,22 +66,28 @@ def _hashes(folder: Path) -> str:
 def new_folder(final: Path) -> Iterator[Path]:
     """An empty hidden folder beside `final`, removed unless it is put in place.
 
-    What a killed process left there is removed, too.
-
     Raises:
         FusevadError: `final` is something else than older results, which would be replaced.
+        OSError: there can be no such folder.
     """
-    if os.path.lexists(final) and not _is_ours(final):
+    if _is_there(final) and not _is_ours(final):
         raise FusevadError(f"{final}: not results of fusevad score; move it, or name another --out")
-    temporary = final.with_name(f".{final.name}.unfinished")
-    if temporary.exists():
-        shutil.rmtree(temporary)
+    temporary = temporary_path(final)
     temporary.mkdir(parents=True)
     try:
         yield temporary
     finally:
         if temporary.exists():
             shutil.rmtree(temporary)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a path names anything, be it a link that leads nowhere."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _is_ours(folder: Path) -> bool:
@@ -116,7 +106,7 @@ def put_in_place(temporary: Path, final: Path) -> None:
         sync(temporary / name)
     write_text(_hashes(temporary), temporary / HASHES)
     if final.exists():
-        old = temporary_path(final)
+        old = temporary_path(final.with_name(f"{final.name}.old"))
         final.rename(old)
         temporary.rename(final)
         shutil.rmtree(old)

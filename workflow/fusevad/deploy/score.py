@@ -22,8 +22,9 @@ from fusevad.deploy.results import (
 )
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import SECONDS_PER_HOUR
-from fusevad.files import sha256
+from fusevad.files import remove_abandoned, sha256
 from fusevad.parallel import in_processes
+from fusevad.system_errors import ALL_FILES, explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def score_videos(videos: Mapping[str, Path], task: Task, workers: int) -> list[O
         FusevadError: bad bundle, or a process was killed.
     """
     chosen_threshold(_detector(task.model), task.rate)  # before any work
+    remove_abandoned(task.out)
     items = list(videos.items())
     found = []
     for outcome in in_processes(partial(_score, task), items, workers, "videos", "video"):
@@ -119,6 +121,11 @@ def _score(task: Task, item: tuple[str, Path]) -> Outcome:
         return _scored(task, name, path)
     except FusevadError as error:
         return Outcome(name, problem=str(error))
+    except OSError as error:
+        if error.errno in ALL_FILES:
+            raise
+        named = None if error.filename else path
+        return Outcome(name, problem=str(explained(error, named)))
 
 
 def _scored(task: Task, name: str, path: Path) -> Outcome:

@@ -1,6 +1,5 @@
 """The index of a stream's embeddings: every video once, complete, with the same settings."""
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -8,13 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from safetensors import safe_open
 from tqdm import tqdm
 
+from fusevad import json_text
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.embed.shards import UNREADABLE, embeddings_sha256, stored_videos
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv, sha256, write_csv
+from fusevad.tensor_files import open_tensors
 
 AGAIN = "delete it and run the workflow again"
 ABSENT = "absent"
@@ -109,9 +109,9 @@ def _digest_at(file: Path, _size: int, _time: int) -> str:
 def _read_shard(file: Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
     """Yield name, tensor and the shard's provenance, for each of its videos."""
     try:
-        with safe_open(file, framework="numpy") as store:
+        with open_tensors(file) as store:
             metadata = store.metadata() or {}
-            provenance = json.loads(metadata.get("provenance", "{}"))
+            provenance = json_text.load(metadata.get("provenance", "{}"))
             videos = stored_videos(file, metadata)
             for name in store.keys():  # noqa: SIM118 (not a dictionary: it can't be iterated)
                 tensor = store.get_tensor(name)

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from tqdm import tqdm
 
+from fusevad import json_text
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
 from fusevad.parsing import parse
+from fusevad.tensor_files import open_tensors
 
 # What reading a damaged shard, or one of types that NumPy lacks, raises.
 UNREADABLE = (
@@ -82,7 +84,7 @@ def stored_videos(file: Path, metadata: Mapping[str, str]) -> dict[str, Embedded
         FusevadError: they have another form.
         ValueError: they are not JSON.
     """
-    return parse(dict[str, Embedded], json.loads(metadata.get("videos", "{}")), str(file))
+    return parse(dict[str, Embedded], json_text.load(metadata.get("videos", "{}")), str(file))
 
 
 def embeddings_sha256(embeddings: NDArray[np.float16]) -> str:
@@ -100,7 +102,7 @@ def whole_videos(
     if not file.is_file():
         return
     try:
-        with safe_open(file, "numpy") as store:
+        with open_tensors(file) as store:
             metadata = store.metadata() or {}
             if metadata.get("provenance") != json.dumps(provenance):
                 return

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from fusevad.embed.index import AGAIN, check_shard
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv
+from fusevad.tensor_files import open_tensors
 
 
 class EmbeddingStore:
@@ -274,7 +275,7 @@ def _check_as_listed(
 
 def _read_shard(path: Path, device: torch.device) -> dict[str, Tensor]:
     try:
-        with safe_open(path, framework="pt", device=str(device)) as shard:
+        with open_tensors(path, "pt", str(device)) as shard:
             return {name: shard.get_tensor(name) for name in shard.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise FusevadError(f"{path}: unreadable embeddings ({error}); extract again") from error

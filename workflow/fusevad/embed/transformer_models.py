@@ -1,6 +1,5 @@
 """Image encoders of the package `transformers`, which is an extra of the environment."""
 
-import json
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
@@ -9,9 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fusevad import json_text
 from fusevad.embed.store import default_device
 from fusevad.encoders.weights import load_state, local_file
 from fusevad.errors import FusevadError
+from fusevad.files import read_limited
 
 # Mean and deviation of ImageNet's channels, in 0..255, with which both encoders were trained.
 _MEAN = (123.675, 116.28, 103.53)
@@ -71,8 +72,8 @@ def load_model(build: Callable[[dict], nn.Module], weights: str, what: str) -> n
     file = local_file(weights, f"weights of {what}")
     configuration = local_file(str(file.parent / "config.json"), f"configuration of {what}")
     try:
-        model = build(json.loads(configuration.read_text()))
-    except (ValueError, TypeError, KeyError) as error:
+        model = build(json_text.load(read_limited(configuration)))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FusevadError(
             f"{configuration}: not a configuration of {what} ({error}); take it from where the"
             " weights are from"

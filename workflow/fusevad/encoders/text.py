@@ -6,14 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.nn import functional
 
+from fusevad import json_text
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
 from fusevad.parsing import parse
+from fusevad.tensor_files import open_tensors
 
 # In a file of texts: the entry of its metadata, the tensor of tokens, and how the tower's begin.
 _ABOUT, _TOKENS, _TOWER = "texts", "tokens", "tower."
@@ -140,8 +142,8 @@ def load_class_texts(file: Path, device: torch.device) -> ClassTexts:
         FusevadError: the file is missing or damaged.
     """
     try:
-        with safe_open(file, framework="pt") as content:
-            values = json.loads((content.metadata() or {})[_ABOUT])
+        with open_tensors(file, "pt") as content:
+            values = json_text.load((content.metadata() or {})[_ABOUT])
         tensors = {name: each.float() for name, each in load_file(file, str(device)).items()}
         tokens = tensors.pop(_TOKENS)
     except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:

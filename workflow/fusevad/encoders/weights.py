@@ -19,15 +19,19 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from fusevad import json_text
 from fusevad.encoders.model_file import check_model_size
 from fusevad.encoders.model_hub import from_hub, one_line
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, check_size, read_limited
+from fusevad.tensor_files import check_header
 
 VISUAL = "visual."
 HUB = "hf-hub:"
 
 _HUB_CONFIGURATION = "open_clip_config.json"
+# How open_clip tells such a file from a pickle.
+_SAFE = ".safetensors"
 _HUB_WEIGHTS = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)
 # Bytes of a file of weights: four times the largest CLIP's.
 _LARGEST, _LARGEST_CODE = 100 << 30, 1 << 20
@@ -244,6 +248,8 @@ def read_state(file: Path) -> dict[str, Tensor]:
     try:
         check_size(file, _LARGEST)
         check_stored(file)
+        if file.suffix == _SAFE:
+            check_header(file)
         return whole_tensors(file, load_state_dict(str(file), device="cpu", weights_only=True))
     except _UNREADABLE as error:
         if "TorchScript" in str(error):
@@ -346,7 +352,7 @@ def _architecture(model: str) -> str:
 
 def _local_architecture(file: Path) -> str:
     try:
-        keys = json.loads(read_limited(file))
+        keys = json_text.load(read_limited(file))
     except (OSError, ValueError, RecursionError) as error:
         raise FusevadError(f"{file}: not JSON ({error}); correct it") from error
     if not isinstance(keys, dict):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.errors import FusevadError
@@ -19,6 +19,7 @@ from fusevad.evaluate.history import COLUMNS, EpochRecord, best_epoch
 from fusevad.evaluate.metrics import LabelledTest
 from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.files import atomic_path, read_csv, write_csv
+from fusevad.tensor_files import open_tensors
 from fusevad.video.decode import SEGMENT_FRAMES
 
 
@@ -84,7 +85,7 @@ def write_run(
 def _read_scores(path: Path, segments: int) -> tuple[list[str], dict[str, NDArray[np.float32]]]:
     """Names of the columns, and `epochs x segments x columns` of each seed."""
     try:
-        with safe_open(path, framework="numpy") as file:
+        with open_tensors(path) as file:
             columns = file.metadata()[COLUMNS].split(",")
             scores = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError) as error:

@@ -62,7 +62,23 @@ def read_score_table(path: Path, part: str, value: str | None = None) -> pd.Data
 
 
 def _check_form(about: parquet.FileMetaData, bytes_of_file: int, part: str) -> None:
-    """Check columns and sizes from the end of a file, and what it may unpack to.
+    """Check sizes and columns from the end of a file.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    check_size(about, bytes_of_file)
+    schema = about.schema.to_arrow_schema()
+    for name in (*_WHOLE, part, "video", SCORE):
+        if name not in schema.names:
+            raise ValueError(f"no column {name}")
+    for each in schema:
+        if not _fits(each.type, each.name):
+            raise ValueError(f"column {each.name} of type {each.type}")
+
+
+def check_size(about: parquet.FileMetaData, bytes_of_file: int) -> None:
+    """Check from the end of a table of scores what it may unpack to.
 
     Raises:
         ValueError: saying what is wrong.
@@ -78,13 +94,6 @@ def _check_form(about: parquet.FileMetaData, bytes_of_file: int, part: str) -> N
     for codec in {g.column(place).compression for g in groups for place in range(g.num_columns)}:
         if codec not in _CODECS:
             raise ValueError(f"compressed with {codec.lower()}, not with snappy")
-    schema = about.schema.to_arrow_schema()
-    for name in (*_WHOLE, part, "video", SCORE):
-        if name not in schema.names:
-            raise ValueError(f"no column {name}")
-    for each in schema:
-        if not _fits(each.type, each.name):
-            raise ValueError(f"column {each.name} of type {each.type}")
 
 
 def _fits(kind: pyarrow.DataType, name: str) -> bool:

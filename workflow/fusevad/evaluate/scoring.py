@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import Field
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from fusevad import json_text
 from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.embed.store import Streams
 from fusevad.encoders.text import ClassNames
@@ -21,6 +22,7 @@ from fusevad.files import atomic_path
 from fusevad.models.base import Detector, build
 from fusevad.models.output import Output
 from fusevad.parsing import parse
+from fusevad.tensor_files import open_tensors
 from fusevad.train.settings import TrainSettings, as_method, train_settings
 
 _ROWS_PER_BATCH = 16
@@ -194,7 +196,7 @@ def load_detector(file: Path, device: torch.device, method: str | None = None) -
 
 
 def _shapes(file: Path) -> dict[str, list[int]]:
-    with safe_open(file, framework="pt") as content:
+    with open_tensors(file, "pt") as content:
         return {name: content.get_slice(name).get_shape() for name in content.keys()}  # noqa: SIM118
 
 
@@ -219,8 +221,8 @@ def trained_on(file: Path) -> str | None:
 
 def _read_about(file: Path) -> _About:
     try:
-        with safe_open(file, framework="pt") as content:
-            values = json.loads((content.metadata() or {})[_ABOUT])
+        with open_tensors(file, "pt") as content:
+            values = json_text.load((content.metadata() or {})[_ABOUT])
     except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise FusevadError(f"{file}: unreadable weights; train this run again") from error
     return parse(_About, values, str(file))

@@ -1,7 +1,6 @@
 """Records of how artifacts were made, written beside them, and checked before they are read."""
 
 import contextlib
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import fusevad
+from fusevad import json_text
 from fusevad.errors import FusevadError
 from fusevad.files import HASHES, folder_size, read_limited, remove_abandoned, sha256, write_json
 from fusevad.parsing import FORBID, from_text_or_file, parse
@@ -204,7 +204,7 @@ def parse_record(content: bytes, source: str) -> Record:
         FusevadError: it is damaged.
     """
     try:
-        record = parse(Record, json.loads(content), source)
+        record = parse(Record, json_text.load(content), source)
         deep = _is_deep(record.lineage, _DEEPEST)
     except (ValueError, RecursionError) as error:
         raise FusevadError(f"{source}: not JSON, so not a record; {_AGAIN}") from error

@@ -6,7 +6,7 @@ from math import prod
 from pathlib import Path
 
 import pandas as pd
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.embed.index import videos_without
@@ -15,6 +15,7 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.score_table import read_score_table
 from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.files import read_csv
+from fusevad.tensor_files import open_tensors
 
 _IMPORTED_NOTE = (
     "Scores imported: one set of scores that somebody else's detector gave; nothing was trained "
@@ -193,7 +194,7 @@ def count_parameters(run: Path, seed: int) -> int:
     """
     path = run / "weights" / f"seed-{seed}-last.safetensors"
     try:
-        with safe_open(path, framework="numpy") as file:
+        with open_tensors(path) as file:
             return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise FusevadError(f"{path}: unreadable weights ({error}); train this run again") from error

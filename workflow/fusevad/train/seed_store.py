@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from fusevad.config.protocols import KEPT_PROTOCOLS
@@ -19,6 +19,7 @@ from fusevad.evaluate.scoring import About, save_weights, weights_file
 from fusevad.files import atomic_path, settings_hash, sha256, share, write_json
 from fusevad.parsing import FORBID, parse, read_noted
 from fusevad.plan.made import Made
+from fusevad.tensor_files import open_tensors
 from fusevad.train.seed_key import record_file
 from fusevad.train.seed_run import SeedResult
 from fusevad.train.settings import TrainSettings
@@ -71,7 +72,7 @@ class KeptScores:
             FusevadError: it is missing, or no scores.
         """
         try:
-            with safe_open(file, framework="numpy") as content:
+            with open_tensors(file) as content:
                 columns = tuple(content.metadata()[COLUMNS].split(","))
                 values = content.get_tensor(name)
         except (OSError, KeyError, TypeError, AttributeError, SafetensorError) as error:

@@ -4,11 +4,12 @@ import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from tqdm import tqdm
 
+from fusevad import json_text
 from fusevad.errors import FusevadError
-from fusevad.files import write_json
+from fusevad.files import read_limited, write_json
 
 _CHUNK = 1 << 20
 
@@ -48,8 +49,8 @@ class LockFile:
         if not self.path.exists():
             return {}
         try:
-            return _ENTRIES.validate_json(self.path.read_bytes())
-        except ValidationError as error:
+            return _ENTRIES.validate_python(json_text.load(read_limited(self.path)))
+        except (ValueError, RecursionError) as error:
             raise FusevadError(
                 f"{self.path}: not a file of checksums; restore it, or delete it to trust the next"
                 " download"

@@ -1,17 +1,18 @@
 """The explorer of videos that `fusevad score` has scored: no annotations, so no errors."""
 
+import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import HIGHEST, LOWEST
-from fusevad.deploy.results import EVENTS, FILM, read_segments
+from fusevad.deploy.kept_results import read_facts, read_segments
+from fusevad.deploy.results import EVENTS, FILM
 from fusevad.embed.streams.registry import stream_title
+from fusevad.errors import FusevadError
 from fusevad.evaluate.history import SCORE, WEIGHT
-from fusevad.evaluate.settings import AlarmSettings
-from fusevad.parsing import parse, read_noted
 from fusevad.report.explorer.contents import (
     Page,
     ShownDataset,
@@ -19,7 +20,7 @@ from fusevad.report.explorer.contents import (
     ShownVideo,
     VideoScores,
 )
-from fusevad.report.explorer.page import write_page, write_redirect
+from fusevad.report.explorer.page import is_page, is_redirect, write_page, write_redirect
 
 INDEX, PAGE = "index.html", "page"
 _KEY = "own"
@@ -39,34 +40,40 @@ def make_own_explorer(scored: Path, model_sha256: str) -> Path | None:
     Raises:
         FusevadError: results are damaged.
     """
-    found = [
-        (folder.parent, read_noted(folder)) for folder in sorted(scored.glob(f"[!.]*/{EVENTS}"))
-    ]
-    own = [each for each in found if _is_of(each[1], model_sha256)]
+    check_place(scored)
+    folders = sorted(file.parent for file in scored.glob(f"[!.]*/{EVENTS}"))
+    own = [(each, facts) for each in folders if (facts := read_facts(each, model_sha256))]
     if not own:
         return None
     tables = [read_segments(folder) for folder, _ in own]
     facts = own[0][1]
-    model, threshold = facts["model"], facts["made_with"]["threshold"]
-    method = ShownMethod(model["experiment"], model["label"], (), map(_scores, tables))
+    model, threshold = facts.model, facts.made_with.threshold
+    method = ShownMethod(model.experiment, model.label, (), map(_scores, tables))
     dataset = ShownDataset(
         key=_KEY,
         title="Own videos",
         videos=[_video(folder, table) for (folder, _), table in zip(own, tables, strict=True)],
         methods=[method],
-        notes=(f"{model['label']}, trained on {model['dataset']}. {_vouched(threshold)}",),
+        notes=(f"{model.label}, trained on {model.dataset}. {_vouched(threshold)}",),
     )
-    rules = parse(AlarmSettings, facts["rules"], f"{own[0][0] / EVENTS}: rules")
     title = f"Scores of {len(own)} videos"
-    write_page(Page(title, [dataset], rules, threshold["threshold"]), scored / PAGE)
+    write_page(Page(title, [dataset], facts.rules, threshold.threshold), scored / PAGE)
     write_redirect(scored / INDEX, scored / PAGE)
     return scored / INDEX
 
 
-def _is_of(facts: Any, model_sha256: str) -> bool:
-    """Whether facts are of a model's results; other programs write files of that name, too."""
-    made_with = facts.get("made_with") if isinstance(facts, dict) else None
-    return isinstance(made_with, dict) and made_with.get("model_sha256") == model_sha256
+def check_place(scored: Path) -> None:
+    """Check that the page replaces nothing but an earlier one.
+
+    Raises:
+        FusevadError: somebody else's files are where it would be.
+    """
+    index, page = scored / INDEX, scored / PAGE
+    for there, ours in ((index, is_redirect(index, page)), (page, is_page(page))):
+        if os.path.lexists(there) and not ours:
+            raise FusevadError(
+                f"{there}: not a page of fusevad score; move it, or name another --out"
+            )
 
 
 def _video(folder: Path, table: pd.DataFrame) -> ShownVideo:
@@ -85,9 +92,9 @@ def _scores(table: pd.DataFrame) -> VideoScores:
     )
 
 
-def _vouched(threshold: dict[str, Any]) -> str:
+def _vouched(threshold: Threshold) -> str:
     return (
-        f"The page opens at the model's threshold for a rate of {threshold['rate']:g} false"
-        f" alarms/h; the 95 % bound on its footage is {threshold['bound']:.3g}/h"
-        f" ({threshold['footage']})."
+        f"The page opens at the model's threshold for a rate of {threshold.rate:g} false"
+        f" alarms/h; the 95 % bound on its footage is {threshold.bound:.3g}/h"
+        f" ({threshold.footage})."
     )

@@ -71,13 +71,33 @@ def write_page(page: Page, folder: Path) -> None:
     write_script("data/index.js", index, progress)
     hashes = {path: sha256(progress / path) for path in folder_files(progress)}
     write_text(hashes_text(hashes), progress / HASHES)
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     progress.rename(folder)
+
+
+def is_page(folder: Path) -> bool:
+    """Whether `write_page` wrote a folder, to which nobody has added anything."""
+    if folder.is_symlink() or not (folder / HASHES).is_file():
+        return False
+    listed = {line[66:] for line in (folder / HASHES).read_text(errors="replace").splitlines()}
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    return "data/index.js" in listed and found <= {HASHES, *listed}
+
+
+def is_redirect(index: Path, folder: Path) -> bool:
+    """Whether `write_redirect` wrote a page."""
+    text = _redirect(folder).encode()
+    return index.is_file() and index.stat().st_size == len(text) and index.read_bytes() == text
+
+
+def _redirect(folder: Path) -> str:
+    return _REDIRECT.replace("FOLDER", quote(folder.name))
 
 
 def write_redirect(index: Path, folder: Path) -> None:
     """Write a page that leads to the page in `folder`, with the address that it was given."""
-    write_text(_REDIRECT.replace("FOLDER", quote(folder.name)), index)
+    write_text(_redirect(folder), index)
 
 
 def _write_dataset(
