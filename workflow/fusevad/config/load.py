@@ -9,7 +9,8 @@ from typing import Any
 
 from fusevad.config.checks import SOURCE, check_methods, check_references
 from fusevad.config.command_line import overrides
-from fusevad.config.forms import CueChoice, EncoderFile
+from fusevad.config.forms.configuration import CueChoice
+from fusevad.config.forms.encoders import EncoderFile
 from fusevad.config.model import ORIGINS, Config, Dataset
 from fusevad.config.names import check_name, configuration_name
 from fusevad.config.reading import check, filled, merge, read_named, read_unchecked
