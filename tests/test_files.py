@@ -124,7 +124,11 @@ def test_files_of_running_processes_and_of_users_are_never_removed(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"video,frames\na\0b,16\n", "a NUL character"), (b"a," * 40_000, "too many columns")],
+    [
+        (b"video,frames\na\0b,16\n", "a NUL character"),
+        (b"a," * 40_000, "too many columns"),
+        (b'video,frames,"frames"\na,16,17\n', "two columns frames"),
+    ],
 )
 def test_a_table_that_pandas_would_misread_is_one_line(tmp_path, content, message):
     (tmp_path / "a.csv").write_bytes(content)

@@ -7,7 +7,8 @@ import pytest
 
 from fusevad.data.label_tables import Interval, read_intervals, read_labels
 from fusevad.data.numbers import whole_number
-from fusevad.data.recorded.formats import msad_table
+from fusevad.data.recorded.formats import msad_table, read_annotations
+from fusevad.data.recorded.settings import AnnotationSettings
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv, write_csv
 
@@ -179,3 +180,41 @@ def test_a_published_table_that_excel_saved_with_semicolons_is_read(tmp_path: Pa
     rows = ["name;scenario;starting frame of anomaly;ending frame of anomaly", "a.mp4;x;30;45"]
     (found,) = msad_table.read(write(tmp_path / "a.csv", "\r\n".join(rows))).items()
     assert found[0] == "a" and [(s.start, s.end) for s in found[1].spans] == [(29, 45)]
+
+
+@pytest.mark.parametrize("word", ["Normal", "NORMAL"])
+def test_normal_in_capitals_does_not_count_as_an_anomaly(tmp_path: Path, word: str) -> None:
+    rows = f"video,split,class,path\na,train,{word},a.mp4\n"
+    with pytest.raises(FusevadError, match=rf"line 2: video a has the class '{word}'.*'normal'"):
+        read_labels(write(tmp_path / "labels.csv", rows))
+
+
+def test_classes_that_differ_in_capitals_are_not_two(tmp_path: Path) -> None:
+    rows = "video,split,class,path\na,train,fire,a.mp4\nb,test,fall;Fire,b.mp4\n"
+    with pytest.raises(FusevadError, match="classes 'fire' and 'Fire' would be two"):
+        read_labels(write(tmp_path / "labels.csv", rows))
+
+
+def test_a_class_counts_once_a_video(tmp_path: Path) -> None:
+    rows = "video,split,class,path\na,train,fire;fall;fire,a.mp4\n"
+    with pytest.raises(FusevadError, match=r"'fire;fall;fire'.*each once"):
+        read_labels(write(tmp_path / "labels.csv", rows))
+
+
+def test_an_interval_counts_once(tmp_path: Path) -> None:
+    rows = "video,class,start,end\na,fire,1,9\na,fall,1,9\na,fire,5,12\n"
+    assert len(read_intervals(write(tmp_path / "intervals.csv", rows))["a"]) == 3
+    with pytest.raises(FusevadError, match=r"line 5: interval 1-9 of video a is there twice"):
+        read_intervals(write(tmp_path / "intervals.csv", rows + "a,fire,1.0,9\n"))
+
+
+def test_an_anomaly_counts_once_in_published_annotations(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "a.mp4 3 9 20 30 3 9\n")
+    with pytest.raises(FusevadError, match="video a: an anomaly from frame 3 to 9 is there twice"):
+        read_annotations(path, AnnotationSettings("xd-violence", path.name))
+
+
+def test_of_two_columns_with_one_heading_none_is_chosen(tmp_path: Path) -> None:
+    rows = "video,class,start,end, End\na,fire,1,9,5\n"
+    with pytest.raises(FusevadError, match="two columns end"):
+        read_intervals(write(tmp_path / "intervals.csv", rows))

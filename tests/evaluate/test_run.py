@@ -101,7 +101,12 @@ def oracle_epochs(run) -> set[int]:
     [
         (1, "validation_auc", 7, "seed 0: epoch 1: a validation AUC of 7"),
         (1, "epoch", 1.5, "column epoch: not all whole numbers"),
-        (1, "epoch", None, "seed 0: cannot convert float NaN to integer"),
+        (1, "epoch", None, "seed 0: epoch nan"),
+        (1, "validation_auc", None, "seed 0: 1 epochs without validation_auc"),
+        (1, "validation_loss", None, "seed 0: epoch 1: a validation loss of nan"),
+        (1, "validation_loss", -1, "seed 0: epoch 1: a validation loss of -1"),
+        (1, "within_share", 2, "seed 0: epoch 1: a within_share of 2"),
+        (1, "within_share", "much", "seed 0: must be real number"),
         (3, "epoch", 2, "seed 0: 4 epochs, but scores of 4"),
         (3, "seed", 2, "seed 0: 3 epochs, but scores of 4"),
     ],

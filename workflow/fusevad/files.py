@@ -261,6 +261,7 @@ def read_csv(
         raise FusevadError(f"{path}: no such file; run the stage that makes it first")
     try:
         content, texts = _table_content(path), {*text, _HASH}
+        _check_once(content, {*columns, _HASH})
         if re.search(_ENDLESS.encode(), content):
             _check_exponents(content, texts)
         missing_texts = _missing_texts(content, texts)
@@ -306,6 +307,15 @@ def _table_content(path: Path) -> bytes:
     if len(content.split(b"\n", 1)[0]) > _LONGEST_HEADER:
         raise ValueError("a first line of too many columns")
     return content
+
+
+def _check_once(content: bytes, columns: Collection[str]) -> None:
+    """Raise `ValueError` if one of the columns is there twice: pandas would take the first."""
+    head = re.split(rb"[\r\n]", content, maxsplit=1)[0].decode("utf-8-sig", "replace")
+    names = next(csv.reader([head]), [])
+    twice = next((name for name in names if name in columns and names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two columns {twice}")
 
 
 def _check_exponents(content: bytes, text: Collection[str]) -> None:

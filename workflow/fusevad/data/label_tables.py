@@ -61,7 +61,7 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
 
     Raises:
         FusevadError: the file is missing, a cell is empty or not a whole number, or an interval
-            starts before its video or is empty.
+            starts before its video, is empty or is there twice.
     """
     result: dict[str, list[Interval]] = {}
     for line, cells in _rows(path, INTERVAL_COLUMNS):
@@ -74,7 +74,13 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
                 " correct it"
             ) from error
         video, name = one_spelling(video), one_spelling(name)
-        result.setdefault(video, []).append(Interval(video, name, first, last))
+        new = Interval(video, name, first, last)
+        if new in result.setdefault(video, []):
+            raise FusevadError(
+                f"{path}: line {line}: interval {first}-{last} of video {video} is there twice, and"
+                " would count as two; remove one"
+            )
+        result[video].append(new)
     return result
 
 
@@ -130,6 +136,7 @@ def read_labels(path: Path) -> list[Label]:
     if not labels:
         raise FusevadError(f"{path}: no videos in the table; add some")
     _check_unique(path, labels)
+    _check_capitals(path, labels)
     return labels
 
 
@@ -164,12 +171,18 @@ def checked_classes(where: str, name: str, split: str, classes: str, file: str) 
             f"{where}: video {name} has the unknown split {split!r}; use train or test"
         )
     names = tuple(part.strip() for part in classes.split(";"))
-    if "" in names or (NORMAL in names and len(names) > 1):
+    mixed = NORMAL in names and len(names) > 1
+    if "" in names or mixed or len(set(names)) < len(names):
         raise FusevadError(
             f"{where}: video {name} has the class {classes!r}; use {NORMAL}, or anomaly classes "
-            "joined by ';'"
+            "joined by ';', each once"
         )
     for each in names:
+        if each.casefold() == NORMAL != each:
+            raise FusevadError(
+                f"{where}: video {name} has the class {each!r}, which would count as an anomaly;"
+                f" write {NORMAL!r}"
+            )
         check_printable(each, f"{where}: the class of video {name}")
     return names
 
@@ -195,6 +208,17 @@ def _check_unique(path: Path, labels: list[Label]) -> None:
                     f"{path}: {what} {name} is in train and in test; leave it in one of them"
                 )
             raise FusevadError(f"{path}: {what} {name} occurs {count} times; remove the others")
+
+
+def _check_capitals(path: Path, labels: Iterable[Label]) -> None:
+    """Raise `FusevadError` if two classes differ only in capitals."""
+    spelled: dict[str, str] = {}
+    for name in (name for label in labels for name in label.classes):
+        other = spelled.setdefault(name.casefold(), name)
+        if other != name:
+            raise FusevadError(
+                f"{path}: classes {other!r} and {name!r} would be two; write both alike"
+            )
 
 
 def check_intervals(path: Path, intervals: Sequence[Interval], labels: Iterable[Labelled]) -> None:

@@ -56,6 +56,7 @@ def sheet_rows(
                 continue
             if places is None:
                 names, width = [cell.casefold() for cell in cells], len(cells)
+                _check_once(names, (*columns, *optional))
                 places = [
                     names.index(column) if column in names else None
                     for column in (*columns, *optional)
@@ -67,6 +68,12 @@ def sheet_rows(
             yield table.line_num, ["" if place is None else cells[place] for place in places]
     except csv.Error as error:
         raise ValueError(f"after line {table.line_num}: {error}") from error
+
+
+def _check_once(names: Sequence[str], columns: Sequence[str]) -> None:
+    twice = next((column for column in columns if names.count(column) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two columns {twice}; remove one")
 
 
 def _table_text(path: Path) -> str:

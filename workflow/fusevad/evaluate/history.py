@@ -39,6 +39,10 @@ class EpochRecord:
     def __post_init__(self) -> None:
         if not (math.isnan(self.validation_auc) or 0 <= self.validation_auc <= 1):
             raise ValueError(f"epoch {self.epoch}: a validation AUC of {self.validation_auc}")
+        if not self.validation_loss >= 0:
+            raise ValueError(f"epoch {self.epoch}: a validation loss of {self.validation_loss}")
+        if self.within_share is not None and not 0 <= self.within_share <= 1:
+            raise ValueError(f"epoch {self.epoch}: a within_share of {self.within_share}")
 
     def row(self) -> dict[str, float | None]:
         """A row of the table; `loss` is the sum of the terms; only phases add `warm_up`."""
@@ -57,8 +61,10 @@ class EpochRecord:
         """From a row of the table; other columns are ignored.
 
         Raises:
-            ValueError: the AUC is not from 0 to 1.
+            ValueError, TypeError: the epoch is no whole number, or a result is impossible.
         """
+        if not float(row["epoch"]).is_integer():
+            raise ValueError(f"epoch {row['epoch']}")
         terms = {k.removeprefix(_TERM): v for k, v in row.items() if k.startswith(_TERM)}
         validation = (row["validation_auc"], row["validation_loss"])
         share, warm_up = row.get("within_share", math.nan), row.get("warm_up")

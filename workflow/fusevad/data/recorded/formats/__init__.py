@@ -4,6 +4,7 @@ Every format is converted to frames that count from 0, half-open. Each module sa
 counts, and why we read it so; `docs/datasets.md` has the same in a table.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fusevad.data.names import listed_name
 from fusevad.data.recorded.formats import msad, msad_table, shanghaitech, ucf_crime, xd_violence
 from fusevad.data.recorded.formats.common import Annotation, Span
 from fusevad.data.recorded.settings import AnnotationSettings
+from fusevad.errors import FusevadError
 
 __all__ = ["Annotation", "Span", "read_annotations"]
 
@@ -27,7 +29,14 @@ def read_annotations(path: Path, settings: AnnotationSettings) -> dict[str, Anno
     """Annotations by video name, without the file's suffix; not every video needs one.
 
     Raises:
-        FusevadError: the file does not have this format; names the line.
+        FusevadError: the file does not have this format, or an anomaly twice.
     """
     found = _READERS[settings.format](path)
+    for name, annotation in found.items():
+        twice = [span for span, count in Counter(annotation.spans).items() if count > 1]
+        if twice:
+            raise FusevadError(
+                f"{path}: video {name}: an anomaly from frame {twice[0].start} to {twice[0].end} is"
+                " there twice; get the file again"
+            )
     return {listed_name(name): annotation for name, annotation in found.items()}
