@@ -114,10 +114,15 @@ class DataJobs:
         """Folder of the event streams of a data set's videos."""
         return f"data/{self.config.events[dataset].source}"
 
+    @staticmethod
+    def cue_file(dataset: str, definition: str, shard: int) -> str:
+        """One shard of a definition's motion cues."""
+        return f"results/{dataset}/cues/{definition}/shard-{shard}.h5"
+
     def cue_shards(self, dataset: str, definition: str) -> list[str]:
         """All shards of a definition's motion cues."""
         shards = range(self.config.every[dataset].shards)
-        return [f"results/{dataset}/cues/{definition}/shard-{shard}.h5" for shard in shards]
+        return [self.cue_file(dataset, definition, shard) for shard in shards]
 
     @staticmethod
     def cue_options(shards: Iterable[str]) -> list[str]:

@@ -26,7 +26,7 @@ class EmbeddingJobs(DataJobs):
     def cue_shard(self, dataset: str, stream: str, shard: int) -> list[str]:
         """The shard of motion cues that an embedding shard is made from; none for most streams."""
         cue = kind_of(stream).cue(stream)
-        return [self.cue_shards(dataset, cue.definition)[shard]] if cue else []
+        return [self.cue_file(dataset, cue.definition, shard)] if cue else []
 
     def embedded(self, dataset: str) -> list[str]:
         """Streams of a data set: RGB, and those that experiments learn from."""

@@ -92,7 +92,7 @@ class Job:
         """The outputs that DVC tracks: all but videos."""
         return tuple(path for path in self.outputs if path != self.videos)
 
-    @property
+    @cached_property
     def record(self) -> str:
         """Path of the record of how its outputs were made."""
         return record_path(self.outputs[0])
@@ -129,6 +129,7 @@ class Plan:
         self._lineages: dict[str, dict[str, Any]] = {}
         self._settings_files: dict[str, str] = {}
         self._step_texts: dict[str, str] = {}
+        self._input_texts: dict[str, str] = {}
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
@@ -151,14 +152,15 @@ class Plan:
 
     def upstream(self, job: Job) -> list[Job]:
         """The jobs that make a job's inputs."""
-        found = filter(None, map(self.producer, job.inputs))
-        return list({each.name: each for each in found}.values())
+        names = dict.fromkeys(map(self._producers.get, job.inputs))
+        return [self._given[name] for name in names if name]
 
     def lineage(self, job: Job) -> dict[str, Any]:
         """Stage, versions, settings and source files of the job's step and of all before it."""
-        if job.name not in self._lineages:
+        if job.step not in self._lineages:
             steps: dict[str, Any] = {}
-            for other in self.upstream(job):
+            # The jobs of a step have one lineage: a run needs not merge that of each of its shards.
+            for other in {each.step: each for each in self.upstream(job)}.values():
                 steps |= self.lineage(other)
             steps[job.step] = {
                 "stage": job.stage,
@@ -167,8 +169,8 @@ class Plan:
                 "settings": json.loads(json.dumps(job.settings | job.options)),
                 "sources": {path: _digest(path) for path in self._sources(job)},
             }
-            self._lineages[job.name] = steps
-        return self._lineages[job.name]
+            self._lineages[job.step] = steps
+        return self._lineages[job.step]
 
     def _sources(self, job: Job) -> Iterator[str]:
         return (path for path in job.inputs if path not in self._producers)
@@ -291,24 +293,35 @@ class Plan:
         return inputs
 
     def _settings_text(self, job: Job) -> str:
-        """Indented JSON; steps are written once, as lineages share most of them."""
-        made = {path: self.producer(path) for path in job.inputs}
-        content = {
-            "job": job.name,
-            "stage": job.stage,
-            "settings": job.settings,
-            "inputs": {path: other.record if other else None for path, other in made.items()},
-            "outputs": job.outputs,
-        }
+        """Indented JSON; what jobs share, steps of lineages and inputs, is written once."""
+        head = {"job": job.name, "stage": job.stage, "settings": job.settings}
+        inputs = ",\n".join(map(self._input_text, job.inputs))
         lineage = ",\n".join(self._step_text(*step) for step in self.lineage(job).items())
-        text = json.dumps(content, indent=1).removesuffix("\n}")
-        return f'{text},\n "lineage": {{\n{lineage}\n }}\n}}\n'
+        parts = (
+            _inner_json(head),
+            f' "inputs": {{\n{inputs}\n }}' if inputs else ' "inputs": {}',
+            _inner_json({"outputs": job.outputs}),
+            f' "lineage": {{\n{lineage}\n }}',
+        )
+        return "{\n" + ",\n".join(parts) + "\n}\n"
+
+    def _input_text(self, path: str) -> str:
+        """An input and the record of the job that makes it: a run has thousands of shards."""
+        if path not in self._input_texts:
+            maker = self.producer(path)
+            record = json.dumps(maker.record if maker else None)
+            self._input_texts[path] = f"  {json.dumps(path)}: {record}"
+        return self._input_texts[path]
 
     def _step_text(self, name: str, step: Mapping[str, Any]) -> str:
         if name not in self._step_texts:
-            text = json.dumps({name: step}, indent=1).removeprefix("{\n").removesuffix("\n}")
-            self._step_texts[name] = text.replace("\n", "\n ")
+            self._step_texts[name] = _inner_json({name: step}).replace("\n", "\n ")
         return f" {self._step_texts[name]}"
+
+
+def _inner_json(values: Mapping[str, Any]) -> str:
+    """Keys and values as indented JSON, without the braces around them."""
+    return json.dumps(values, indent=1).removeprefix("{\n").removesuffix("\n}")
 
 
 def _versions(job: Job) -> dict[str, int]:
