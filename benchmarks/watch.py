@@ -1,11 +1,16 @@
 """What it costs to watch cameras: real RTSP streams on loopback, 640x480, 25 frames a second.
 
-    python benchmarks/watch.py --model model.fusevad [--minutes 10] [--cameras 1] [--cuts 20]
+    python benchmarks/watch.py --model model.fusevad --cameras 4 8 12 --minutes 2 --out watch.csv
+    python benchmarks/watch.py --model model.fusevad --cameras 1 --minutes 60
+    python benchmarks/watch.py --model model.fusevad --cuts 20
 
-Needs the server that `.ci/run` installs. Each camera is a process `fusevad watch --scores`. Prints
-processor seconds per second of stream, latencies (from the arrival of a segment's last picture to
-its score), dropped segments and memory over time. Then the server of a camera is killed and started
-again `--cuts` times, and it prints how often the watch came back and what that did to its memory.
+Needs the server that `.ci/run` installs. It sends H.264 that was encoded before, 2 Mbit/s, from a
+process of its own. Each camera is a process `fusevad watch --scores`, as users run it; those of one
+number of cameras run side by side. Prints, and writes to `--out`, a row for each number of cameras:
+processor seconds per second of stream (of watching, and of the server), segments scored and
+dropped, latencies (from the arrival of a segment's last picture to its score) and memory. Each
+minute it tells the memory besides. With `--cuts`, the server of one camera is killed and started
+again so many times, and it prints how long each return took and the memory after it.
 """
 
 import argparse
@@ -16,17 +21,26 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import av
 import numpy as np
+import pandas as pd
+
+from fusevad.files import write_csv
+from fusevad.plan.made import processor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.made_up_cameras import Camera
 
 WIDTH, HEIGHT, FPS, LOOP_SECONDS = 640, 480, 25, 20
+BIT_RATE = "2M"  # usual for such a camera
+SEGMENT_SECONDS = 16 / FPS
 WARM_SECONDS = 40.0
-EVERY_SECONDS = 10.0
+EVERY_SECONDS = 60.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -35,10 +49,11 @@ def write_loop(path: Path) -> Path:
     random = np.random.default_rng(0)
     street = np.kron(random.integers(40, 200, (HEIGHT // 16, WIDTH // 16, 3)), np.ones((16, 16, 1)))
     noises = random.normal(0, 4, (8, HEIGHT, WIDTH, 1))
+    rate = {"b": BIT_RATE, "maxrate": BIT_RATE, "bufsize": BIT_RATE}
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.options = {"preset": "veryfast", "tune": "zerolatency", "g": str(FPS), "crf": "18"}
+        stream.options = {"preset": "veryfast", "tune": "zerolatency", "g": str(FPS), **rate}
         for number in range(FPS * LOOP_SECONDS):
             image = street + np.roll(noises[number % 8], 37 * number, axis=1)
             for block in range(6):
@@ -68,6 +83,18 @@ def write_repeated(loop: Path, path: Path, seconds: float) -> Path:
     return path
 
 
+def processor_seconds(process: int) -> float:
+    """What a process has used so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def memory(process: int, name: str) -> int:
+    """Memory of a process in MB: `Rss`, resident, or `Pss`, with its share of what others use."""
+    text = Path(f"/proc/{process}/smaps_rollup").read_text()
+    return int(text.split(f"\n{name}:")[1].split()[0]) >> 10
+
+
 class Watcher:
     """A process that watches a camera; its lines are read as they come."""
 
@@ -80,6 +107,7 @@ class Watcher:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.pid = self._process.pid
         self.scores: list[dict] = []
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -90,19 +118,7 @@ class Watcher:
             if values["type"] == "score":
                 self.scores.append(values)
 
-    @property
-    def cpu(self) -> float:
-        """Processor seconds so far."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-
-    @property
-    def memory(self) -> int:
-        """Resident memory in MB."""
-        text = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(text.split("VmRSS:")[1].split()[0]) >> 10
-
-    def wait_for(self, count: int, seconds: float = 120) -> None:
+    def wait_for(self, count: int, seconds: float = 300) -> None:
         """Wait until so many segments are scored."""
         deadline = time.monotonic() + seconds
         while len(self.scores) < count:
@@ -119,54 +135,96 @@ class Watcher:
         return f"status {self._process.returncode}: {errors.splitlines()[-1]}"
 
 
-def measure_load(model: Path, film: Path, cameras: int, seconds: float) -> None:
-    """Watch cameras for some time and print what it took."""
-    sources = [Camera("--file", str(film)) for _ in range(cameras)]
-    watchers = [Watcher(model, source.port) for source in sources]
-    for watcher in watchers:
-        watcher.wait_for(1)
-    time.sleep(WARM_SECONDS)
-    first = [len(watcher.scores) for watcher in watchers]
-    begin, before = time.monotonic(), [watcher.cpu for watcher in watchers]
-    memory = []
-    while time.monotonic() - begin < seconds:
-        memory.append(max(watcher.memory for watcher in watchers))
-        time.sleep(EVERY_SECONDS)
-    passed = time.monotonic() - begin
-    cpu = [(w.cpu - b) / passed for w, b in zip(watchers, before, strict=True)]
-    scored = [w.scores[k:] for w, k in zip(watchers, first, strict=True)]
-    ends = [watcher.end() for watcher in watchers]
-    for source in sources:
-        source.kill()
-    late = np.array([each["latency_seconds"] for part in scored for each in part])
-    print(f"{cameras} cameras, {passed:.0f} s, load average {os.getloadavg()[0]:.1f}")
-    print(f"processor seconds per second of stream: {np.mean(cpu):.3f}")
-    print(f"segments scored: {len(late)} of {round(cameras * passed * FPS / 16)}")
-    print(f"latency: median {np.median(late):.3f} s, 95 % {np.quantile(late, 0.95):.3f} s, most "
-          f"{late.max():.3f} s")  # fmt: skip
-    print(f"dropped: {sum(part[-1]['dropped'] for part in scored)}")
-    print(f"memory in MB, every {EVERY_SECONDS:.0f} s: {memory}")
-    print(*ends, sep="\n", flush=True)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Cameras that were watched side by side; a column of `--out` each."""
+
+    processor: str
+    cores: int
+    cameras: int
+    seconds: int
+    load_before: float
+    cpu_per_stream_second: float
+    server_cpu_per_stream_second: float
+    scored: int
+    dropped: int
+    dropped_percent: float
+    latency_median: float
+    latency_95: float
+    latency_most: float
+    resident_mb: int
+    total_mb: int
+
+
+@contextmanager
+def watching(model: Path, film: Path, cameras: int) -> Iterator[tuple[Camera, list[Watcher]]]:
+    """A server, and processes that watch a stream of it each."""
+    server = Camera("--file", str(film))
+    watchers = [Watcher(model, server.port) for _ in range(cameras)]
+    try:
+        for watcher in watchers:
+            watcher.wait_for(1)
+        yield server, watchers
+    finally:
+        print(*(watcher.end() for watcher in watchers), sep="\n", flush=True)
+        server.kill()
+
+
+def measure_load(model: Path, film: Path, cameras: int, seconds: float) -> Row:
+    """Watch cameras for some time."""
+    load = round(os.getloadavg()[0], 1)
+    with watching(model, film, cameras) as (server, watchers):
+        time.sleep(WARM_SECONDS)
+        first = [len(watcher.scores) for watcher in watchers]
+        pids = [watcher.pid for watcher in watchers]
+        begin, before = time.monotonic(), [processor_seconds(p) for p in (*pids, server.pid)]
+        show_memory(pids, begin + seconds)
+        passed = time.monotonic() - begin
+        used = [processor_seconds(p) - b for p, b in zip((*pids, server.pid), before, strict=True)]
+        scored = [w.scores[k - 1 :] for w, k in zip(watchers, first, strict=True)]
+        late = [each["latency_seconds"] for part in scored for each in part[1:]]
+        dropped = sum(part[-1]["dropped"] - part[0]["dropped"] for part in scored)
+        return Row(
+            processor(),
+            len(os.sched_getaffinity(0)),
+            cameras,
+            round(passed),
+            load,
+            round(sum(used[:-1]) / passed / cameras, 3),
+            round(used[-1] / passed / cameras, 3),
+            len(late),
+            dropped,
+            round(100 * dropped / (dropped + len(late)), 2),
+            *(round(float(np.quantile(late, q)), 3) for q in (0.5, 0.95, 1)),
+            max(memory(p, "Rss") for p in pids),
+            sum(memory(p, "Pss") for p in pids),
+        )
+
+
+def show_memory(pids: list[int], end: float) -> None:
+    """Print the resident memory of the largest process each minute, until a time is reached."""
+    begin = time.monotonic()
+    while (left := end - time.monotonic()) > 0:
+        passed, largest = time.monotonic() - begin, max(memory(pid, "Rss") for pid in pids)
+        print(f"minute {passed / 60:.0f}: {largest} MB", flush=True)
+        time.sleep(min(EVERY_SECONDS, left))
 
 
 def measure_cuts(model: Path, film: Path, cuts: int) -> None:
     """Kill the server again and again."""
-    camera = Camera("--file", str(film))
-    watcher = Watcher(model, camera.port)
-    watcher.wait_for(8)
-    memory, back = [watcher.memory], []
-    for _ in range(cuts):
-        camera.kill()
-        time.sleep(1)
-        camera.start()
-        begin, scored = time.monotonic(), len(watcher.scores)
-        watcher.wait_for(scored + 4)
-        back.append(time.monotonic() - begin - 4 * 16 / FPS)
-        memory.append(watcher.memory)
-    print(f"{cuts} cuts: connected again after {np.median(back):.1f} s, at most {max(back):.1f} s")
-    print(f"memory in MB before, and after each cut: {memory}")
-    print(watcher.end())
-    camera.kill()
+    with watching(model, film, 1) as (server, (watcher,)):
+        watcher.wait_for(8)
+        print(f"before: {memory(watcher.pid, 'Rss')} MB", flush=True)
+        back = []
+        for cut in range(cuts):
+            server.kill()
+            time.sleep(1)
+            server.start()
+            begin, scored = time.monotonic(), len(watcher.scores)
+            watcher.wait_for(scored + 4)
+            back.append(time.monotonic() - begin - 4 * SEGMENT_SECONDS)
+            print(f"cut {cut + 1}: {back[-1]:.1f} s, {memory(watcher.pid, 'Rss')} MB", flush=True)
+    print(f"{cuts} cuts: back after {np.median(back):.1f} s, at most {max(back):.1f} s")
 
 
 def main() -> None:
@@ -175,17 +233,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--cameras", type=int, default=1)
-    parser.add_argument("--cuts", type=int, default=20)
+    parser.add_argument("--cameras", type=int, nargs="*", default=[])
+    parser.add_argument("--minutes", type=float, default=2)
+    parser.add_argument("--cuts", type=int, default=0)
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         loop = write_loop(Path(folder) / "loop.mp4")
-        seconds = options.minutes * 60 + 3 * WARM_SECONDS
-        film = write_repeated(loop, Path(folder) / "film.mp4", seconds)
-        print(f"{8 * loop.stat().st_size / LOOP_SECONDS / 1e6:.1f} Mbit/s")
-        if options.minutes:
-            measure_load(options.model, film, options.cameras, options.minutes * 60)
+        print(f"{8 * loop.stat().st_size / LOOP_SECONDS / 1e6:.1f} Mbit/s", flush=True)
+        seconds = 60 * options.minutes
+        film = write_repeated(loop, Path(folder) / "film.mp4", seconds + 600)
+        rows = []
+        for cameras in options.cameras:
+            rows.append(asdict(measure_load(options.model, film, cameras, seconds)))
+            print(json.dumps(rows[-1]), flush=True)
+        if options.out:
+            write_csv(pd.DataFrame(rows), options.out)
         if options.cuts:
             measure_cuts(options.model, film, options.cuts)
 

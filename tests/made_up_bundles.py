@@ -12,7 +12,7 @@ from fusevad.deploy.contents import (
     ABOUT,
     CARD,
     FORMAT,
-    About,
+    BundleFacts,
     EncoderFile,
     Metric,
     StreamFacts,
@@ -21,8 +21,7 @@ from fusevad.deploy.contents import (
 )
 from fusevad.embed.embedder import load_embedder
 from fusevad.embed.settings import EmbedSettings
-from fusevad.evaluate.scoring import About as AboutWeights
-from fusevad.evaluate.scoring import save_weights
+from fusevad.evaluate.scoring import About, save_weights
 from fusevad.evaluate.settings import AlarmSettings
 from fusevad.files import sha256
 from fusevad.models.base import build
@@ -45,7 +44,7 @@ class MadeUpBundle:
     """
 
     file: Path
-    about: About
+    about: BundleFacts
     weights: list[Path]
     streams: dict[str, EmbedSettings]
 
@@ -61,7 +60,7 @@ def threshold(value: float, rate: float = 1.0) -> Threshold:
     return Threshold(rate, value, 0, 4.0, 0.75, certified=True, footage="made up")
 
 
-def members_of(about: About, weights: Sequence[Path]) -> dict[str, bytes | Path]:
+def members_of(about: BundleFacts, weights: Sequence[Path]) -> dict[str, bytes | Path]:
     """All members of a bundle."""
     enclosed = {each.member: Path(path) for path, each in about.files.items() if each.member}
     return {
@@ -91,12 +90,12 @@ def make_bundle_file(folder: Path, seeds: int = 2) -> MadeUpBundle:
         torch.manual_seed(seed)
         model = build("student-t", settings.model, widths)
         weights.append(folder / f"seed-{seed}.safetensors")
-        save_weights(model.state_dict(), AboutWeights(settings, widths), "cpu", weights[-1])
+        save_weights(model.state_dict(), About(settings, widths), "cpu", weights[-1])
     names = (encoder.model, encoder.pretrained, encoder.motion_cue_weights)
     files = {
         str(name): EncoderFile(sha256(Path(name)), f"encoder/{Path(name).name}") for name in names
     }
-    about = About(
+    about = BundleFacts(
         format=FORMAT,
         experiment="student-t",
         label="IEF-VAD",

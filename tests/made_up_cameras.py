@@ -67,6 +67,11 @@ class Camera:
         assert self._process.stdout.readline() == "ready\n"
         wait_until_it_answers(self.port)
 
+    @property
+    def pid(self) -> int:
+        """Process of the server."""
+        return self._process.pid
+
     def kill(self) -> None:
         """As when its power fails."""
         self._process.kill()

@@ -26,6 +26,7 @@ def write_sounding(
     codec: str = "pcm_s16le",
     starts: float = 0.0,
     first_frame: float = 0.0,
+    clock: Fraction = Fraction(1, 1000),
 ) -> Path:
     """A video with sound of some channels, which starts at a time of its own; returns `path`.
 
@@ -37,19 +38,19 @@ def write_sounding(
         codec: of the sound.
         starts: seconds at which the sound starts.
         first_frame: seconds at which the first picture is shown.
+        clock: seconds of a step of the pictures' time stamps.
     """
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=FPS)
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
-        video.codec_context.time_base = Fraction(1, 1000)
+        video.codec_context.time_base = clock
         video.codec_context.max_b_frames = 0
         layout = "stereo" if len(channels) == 2 else "mono"
         sound = container.add_stream(codec, rate=rate, layout=layout) if len(channels) else None
         for number in range(frames):
             picture = np.full((SIZE[1], SIZE[0], 3), 20 + number % 200, np.uint8)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts = round((first_frame + number / FPS) * 1000)
-            frame.time_base = Fraction(1, 1000)
+            frame.pts, frame.time_base = round((first_frame + number / FPS) / clock), clock
             container.mux(video.encode(frame))
         container.mux(video.encode())
         if sound is not None:

@@ -66,7 +66,7 @@ def test_every_extra_of_the_environment_is_looked_for(root):
     # `make fuzz` and `make audit` install their own tools, outside the environment.
     others = {"requirements", "fuzz", "audit"}
     extras = {path.stem for path in (root / "envs").glob("*.in")} - others
-    assert set(machine._EXTRAS) == extras
+    assert set(machine.EXTRAS) == extras
 
 
 def test_programs_are_looked_for_where_the_shell_looks(repository, monkeypatch):

@@ -7,12 +7,14 @@ import pytest
 from typer.testing import CliRunner
 
 from fusevad.cli import app
-from fusevad.deploy.calibration import calibrate_model
+from fusevad.deploy.calibration import calibrate_model, write_calibrated
 from fusevad.deploy.detector import Detector
+from fusevad.deploy.opening import bundle_facts
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Track, calibrate
-from tests.made_up_bundles import RULES
+from tests.made_up_bundles import RULES, threshold
 from tests.made_up_videos import write_video
+from tests.made_up_watch import watched
 
 
 @pytest.fixture
@@ -44,6 +46,53 @@ def test_the_threshold_is_that_of_the_alarm_code(made_up, camera, tmp_path):
     original = Detector.load(made_up.file).about
     assert replace(about, thresholds=original.thresholds) == original
     assert sorted(path.name for path in tmp_path.iterdir()) == ["camera", "new.fusevad"]
+
+
+def test_a_threshold_for_a_camera_is_of_scores_as_watch_gives_them(made_up, camera, tmp_path):
+    out = tmp_path / "new.fusevad"
+    words = ["calibrate", "--model", str(made_up.file), "--normal", str(tmp_path / "camera")]
+    words += ["--alarms-per-hour", "1500", "--causal", "--window", "3", "-o", str(out)]
+    result = CliRunner().invoke(app, words)
+    assert "false alarms an hour of a camera (window 3)" in result.output
+    detector = Detector.load(out)
+    tracks = []
+    for video in camera.values():
+        scores = [
+            each["score"]
+            for each in watched(detector, video, threshold(0.5), window=3, fast=True, scores=True)
+            if each["type"] == "score"
+        ]
+        tracks.append(Track(np.array(scores), np.append(16 * np.arange(len(scores)), 200) / 20))
+    expected = calibrate(tracks, 1500.0, RULES)
+    films, found = detector.about.thresholds[:-1], detector.about.thresholds[-1]
+    assert found.threshold == pytest.approx(expected.threshold, abs=1e-4)
+    assert (found.alarms, found.window, found.certified) == (expected.alarms, 3, True)
+    assert films == made_up.about.thresholds
+    whole = calibrate_model(made_up.file, camera, 1500.0, None, workers=1)[0]
+    assert abs(whole.threshold - found.threshold) > 1e-3  # films have another
+
+
+def test_a_threshold_of_films_stays_beside_one_of_a_camera_and_not_beside_another(
+    made_up, tmp_path
+):
+    film, camera = threshold(0.3, rate=2.0), replace(threshold(0.6, rate=3.0), window=4)
+    write_calibrated(made_up.file, camera, tmp_path / "a.fusevad")
+    write_calibrated(tmp_path / "a.fusevad", film, tmp_path / "b.fusevad")
+    write_calibrated(tmp_path / "b.fusevad", replace(camera, window=2), tmp_path / "c.fusevad")
+    found = [bundle_facts(tmp_path / f"{name}.fusevad").thresholds for name in "abc"]
+    assert found[0] == (*made_up.about.thresholds, camera)
+    assert found[1] == (film, camera)
+    assert found[2] == (film, replace(camera, window=2))
+
+
+def test_a_window_is_of_scores_that_look_back_alone(made_up, camera):
+    words = ["calibrate", "--model", str(made_up.file), "--normal", str(camera["1"])]
+    result = CliRunner().invoke(app, [*words, "--alarms-per-hour", "1500", "--window", "3"])
+    assert "add --causal" in str(result.exception)
+    result = CliRunner().invoke(
+        app, [*words, "--alarms-per-hour", "1500", "--window", "5", "--causal"]
+    )
+    assert "choose 1 to 4" in str(result.exception)
 
 
 def test_too_little_video_is_refused_with_what_is_lacking_and_kept_for_more(

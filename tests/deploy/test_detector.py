@@ -142,7 +142,7 @@ def test_another_version_of_the_package_is_no_other_encoder(made_up, tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 2}, "a bundle of form 2"),
+        ({"format": 3}, "a bundle of form 3, and this version reads form 1 to 2"),
         ({"seeds": [7]}, "no weights of seed 7"),
         ({"thresholds": []}, "thresholds"),
         ({"unknown": 1}, "unknown"),
@@ -161,6 +161,15 @@ def test_facts_that_do_not_fit_are_one_line(made_up, tmp_path, change, said):
     with pytest.raises(FusevadError, match=said) as caught:
         Detector.load(file)
     assert "\n" not in str(caught.value) and str(file) in str(caught.value)
+
+
+def test_a_bundle_from_before_thresholds_had_a_window_is_read(made_up, tmp_path):
+    content = members_of(made_up.about, made_up.weights)
+    facts = json.loads(content[ABOUT]) | {"format": 1}
+    for each in facts["thresholds"]:
+        del each["window"]
+    write_archive(content | {ABOUT: json.dumps(facts).encode()}, tmp_path / "old.fusevad")
+    assert Detector.load(tmp_path / "old.fusevad").about.thresholds == made_up.about.thresholds
 
 
 def test_a_crop_that_no_stream_has_is_one_line(made_up, tmp_path):

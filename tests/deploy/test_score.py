@@ -17,8 +17,7 @@ from typer.testing import CliRunner
 from fusevad.cli import app
 from fusevad.deploy import score as score_module
 from fusevad.deploy.detector import Detector
-from fusevad.deploy.score import Task, chosen_threshold, score_videos
-from fusevad.errors import FusevadError
+from fusevad.deploy.score import Task, score_videos
 from fusevad.evaluate.alarms import Track, find_events
 from fusevad.files import temporary_path
 from tests.made_up_bundles import RULES, threshold
@@ -224,14 +223,6 @@ def test_the_command_says_what_it_did_and_ends_with_1_if_a_video_is_bad(alarming
     assert good.exit_code == 0 and "1 videos scored" in good.output
     bad = CliRunner().invoke(app, [*words, str(tmp_path / "bad.mp4"), "--no-film"])
     assert bad.exit_code == 1 and "1 were finished, 1 could not be scored" in bad.output
-
-
-def test_the_lowest_rate_is_used_unless_another_is_named(made_up):
-    detector = Detector.load(made_up.file)
-    assert chosen_threshold(detector, None).rate == 1
-    assert chosen_threshold(detector, 5).rate == 5
-    with pytest.raises(FusevadError, match="the model has thresholds for 1, 5"):
-        chosen_threshold(detector, 2)
 
 
 def test_a_film_keeps_the_pictures_and_shows_the_timeline_below(alarming, tmp_path):

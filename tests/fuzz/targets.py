@@ -20,7 +20,7 @@ from fusevad.data.recorded.formats import read_annotations
 from fusevad.data.recorded.settings import AnnotationSettings
 from fusevad.deploy.archive import write_archive
 from fusevad.deploy.contents import ABOUT, CARD
-from fusevad.deploy.opening import read_about, unpacked
+from fusevad.deploy.opening import read_bundle_facts, unpacked
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import load_detector
 from fusevad.parsing import read_mapping
@@ -84,7 +84,7 @@ def _bundles(content: bytes, folder: Path) -> None:
     else:
         write_archive({ABOUT: rest, CARD: b"# made up\n"}, file)
     with unpacked(file) as there:
-        read_about(there, file)
+        read_bundle_facts(there, file)
 
 
 def _weights(content: bytes, folder: Path) -> None:

@@ -68,4 +68,4 @@ def test_each_attempt_asks_for_more():
 def test_the_doctor_asks_for_as_much_memory_as_the_rule_that_embeds():
     stated = re.search(r"mem_mb=memory\((\d+)", RULES["embed"])
     assert stated is not None
-    assert memory(int(stated[1]))(None, 1, 1) == machine._EMBED_MB
+    assert memory(int(stated[1]))(None, 1, 1) == machine.EMBED_MB

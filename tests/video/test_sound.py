@@ -1,11 +1,14 @@
 """The sound of a video, in time with its frames."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from fusevad.errors import FusevadError
+from fusevad.video.decode import frame_edges
 from fusevad.video.sound import read_sound
-from tests.made_up_sound import tone_at, write_sounding
+from tests.made_up_sound import FPS, tone_at, write_sounding
 from tests.made_up_videos import CLIPS, cut
 
 RATE = 16000
@@ -72,6 +75,22 @@ def test_time_counts_from_the_first_frame_not_from_the_first_sound(tmp_path, fir
     samples = tone_at(5, RATE, (first_frame + 0.9, first_frame + 1.5))
     path = write_sounding(tmp_path / "a.mkv", FRAMES, [samples], first_frame=first_frame)
     assert heard(path)[1] == pytest.approx((0.1, 0.7), abs=0.02)
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mkv", "mp4"])
+def test_a_last_segment_of_one_frame_has_sound_if_the_film_has_it_to_its_end(tmp_path, suffix):
+    """FFmpeg dates the pictures of an AVI one late, and the sound would end before them."""
+    codec = {"avi": "pcm_s16le", "mkv": "pcm_s16le", "mp4": "aac"}[suffix]
+    frames = 65
+    samples = tone_at(frames / FPS, 48000, (2.5, 2.7))
+    path = write_sounding(
+        tmp_path / f"a.{suffix}", frames, [samples], 48000, codec, clock=Fraction(1, FPS)
+    )
+    edges = frame_edges(path, frames)[[0, 16, 32, 48, 64, 65]]
+    assert np.diff(edges)[-1] == pytest.approx(1 / FPS)
+    assert present(path, edges) == [True] * 5
+    loud = np.flatnonzero(np.abs(list(read_sound(path, edges, RATE))[3]) > 0.1) / RATE
+    assert (loud[0], loud[-1]) == pytest.approx((0.1, 0.3), abs=0.02)
 
 
 def test_silence_is_sound_and_no_sound_is_not(tmp_path):

@@ -75,6 +75,6 @@ def test_what_training_did_not_record_is_not_bundled(project, tmp_path):
     assert not (folder / "bad.fusevad").exists()
 
 
-def test_runs_that_nobody_studied_are_one_line(project):
+def test_a_folder_that_is_no_run_is_one_line(project):
     result = run(project, "fusevad", "bundle", "results/x", "-o", "x.fusevad", *TINY, check=False)
-    assert "no run of this configuration whose alarms are studied" in result.stderr
+    assert "results/x: no such folder; name that of a run" in result.stderr

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from fusevad.deploy.watch import delivery as module
-from fusevad.deploy.watch.delivery import Delivery, UndeliveredError
+from fusevad.deploy.watch.delivery import Delivery, UndeliveredError, close_all
 from fusevad.deploy.watch.messages import Message
 
 
@@ -18,7 +18,7 @@ class Receiver:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.times: list[float] = []
-        self.refuses: list[UndeliveredError] = []
+        self.refuses: list[Exception] = []
         self.open = threading.Event()
         self.open.set()
         self.busy = threading.Event()
@@ -59,7 +59,7 @@ def delivery(receiver, warnings, monkeypatch) -> Delivery:
 def test_messages_arrive_in_order(delivery, receiver):
     for k in range(20):
         delivery.put(message(str(k)))
-    delivery.close(5)
+    close_all([delivery], 5)
     assert receiver.texts == [str(k) for k in range(20)]
     assert (delivery.failed, receiver.closed) == (0, True)
 
@@ -71,7 +71,7 @@ def test_messages_are_some_time_apart(receiver, warnings):
     deadline = time.monotonic() + 10
     while len(receiver.texts) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
-    delivery.close(5)
+    close_all([delivery], 5)
     steps = [b - a for a, b in zip(receiver.times, receiver.times[1:], strict=False)]
     assert len(steps) == 3 and min(steps) >= 0.05
 
@@ -83,7 +83,7 @@ def test_a_message_is_tried_again_and_trouble_is_told_once(delivery, receiver, w
     deadline = time.monotonic() + 10
     while len(receiver.texts) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
-    delivery.close(5)
+    close_all([delivery], 5)
     assert receiver.texts == ["first", "second"]
     assert warnings == ["receiver: not reached"]
     waits = [b - a for a, b in zip(receiver.times, receiver.times[1:], strict=False)][:3]
@@ -95,9 +95,45 @@ def test_a_refused_message_is_counted_and_not_tried_again(delivery, receiver, wa
     receiver.refuses = [UndeliveredError("answers 400", again=False)]
     delivery.put(message("bad"))
     delivery.put(message("good"))
-    delivery.close(5)
+    close_all([delivery], 5)
     assert (receiver.texts, delivery.failed) == (["good"], 1)
     assert warnings == ["receiver: answers 400"]
+
+
+def test_a_fault_of_a_library_loses_one_message_and_no_more(delivery, receiver, warnings):
+    receiver.refuses = [KeyError("https://host/secret-token")]
+    delivery.put(message("unlucky"))
+    delivery.put(message("next"))
+    close_all([delivery], 5)
+    assert (receiver.texts, delivery.failed, receiver.closed) == (["next"], 1, True)
+    (line,) = warnings
+    assert line.startswith("receiver: message lost, KeyError in test_delivery.py, line ")
+    assert "secret" not in line
+
+
+def test_several_slow_receivers_share_the_time_at_the_end(warnings, monkeypatch):
+    receivers = [Receiver() for _ in range(3)]
+    deliveries = [Delivery(each, warnings.append) for each in receivers]
+    for receiver, delivery in zip(receivers, deliveries, strict=True):
+        receiver.open.clear()
+        delivery.put(message("never taken"))
+        assert receiver.busy.wait(5)
+    waits: list[tuple[float, set[float | None]]] = []
+
+    def join(seconds: float) -> None:
+        waits.append((time.monotonic() + seconds, {each._deadline for each in deliveries}))
+
+    for delivery in deliveries:
+        monkeypatch.setattr(delivery._thread, "join", join)
+    close_all(deliveries, 2.0)
+    # All know of the end before anybody is waited for, and all waits end at one time.
+    ends = [end for end, _ in waits]
+    assert ends == pytest.approx([ends[0]] * 3, abs=1e-3)
+    assert [deadlines for _, deadlines in waits] == [waits[0][1]] * 3
+    assert len(waits[0][1]) == 1 and None not in waits[0][1]
+    assert [each.failed for each in deliveries] == [1] * 3
+    for receiver in receivers:
+        receiver.open.set()
 
 
 def test_of_the_updates_of_an_event_the_newest_waits(delivery, receiver):
@@ -109,7 +145,7 @@ def test_of_the_updates_of_an_event_the_newest_waits(delivery, receiver):
         delivery.put(message(f"b{k}", "update", "b"))
     delivery.put(message("over", "end"))
     receiver.open.set()
-    delivery.close(5)
+    close_all([delivery], 5)
     assert receiver.texts == ["start", "a4", "b4", "over"]
 
 
@@ -122,7 +158,7 @@ def test_the_queue_is_bounded_and_updates_go_first(delivery, receiver):
         delivery.put(message(f"update {k}", "update", str(k)))
     assert len(delivery._waiting) == 100
     receiver.open.set()
-    delivery.close(10)
+    close_all([delivery], 10)
     assert [text for text in receiver.texts if text.startswith("new")] == [
         f"new {k}" for k in range(60)
     ]
@@ -136,6 +172,6 @@ def test_a_slow_receiver_delays_nobody_and_the_end_has_a_limit(delivery, receive
         delivery.put(message(str(k), event=str(k)))
     assert time.monotonic() - begin < 1
     threading.Timer(0.3, receiver.open.set).start()
-    delivery.close(0.1)
+    close_all([delivery], 0.1)
     assert len(receiver.texts) <= 1
     assert delivery.failed >= 49

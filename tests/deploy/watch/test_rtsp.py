@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from fusevad.deploy.choosing import camera_threshold
 from fusevad.deploy.detector import Detector
-from fusevad.deploy.score import chosen_threshold
 from fusevad.deploy.watch import reader as module
 from fusevad.deploy.watch.address import Address
 from fusevad.deploy.watch.run import Watch, WatchSettings
@@ -57,7 +57,7 @@ class Watched:
 
     def __init__(self, model: Path, url: str) -> None:
         detector = Detector.load(model)
-        settings = WatchSettings(chosen_threshold(detector, None), scores=True)
+        settings = WatchSettings(camera_threshold(detector.about, None, None), scores=True)
         shown = "rtsp://127.0.0.1/cam"
         self.lines: list[dict] = []
         self.error: Exception | None = None

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,8 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 from fusevad.cli import app
+from fusevad.deploy.choosing import camera_threshold
 from fusevad.deploy.detector import Detector
-from fusevad.deploy.score import chosen_threshold
 from fusevad.deploy.watch import run as module
 from fusevad.deploy.watch.address import find_address
 from fusevad.deploy.watch.events import EventFinder
@@ -25,6 +26,7 @@ from fusevad.deploy.watch.windows import CausalScorer
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Track, find_events
 from fusevad.evaluate.settings import AlarmSettings
+from tests import made_up_watch
 from tests.made_up_bundles import RULES, threshold
 from tests.made_up_videos import cut, write_video
 
@@ -56,10 +58,8 @@ def made_up_scores(monkeypatch, scores: list[float]) -> None:
 
 def watched(model: Path, video: Path, **settings: object) -> list[dict]:
     detector = Detector.load(model)
-    lines: list[str] = []
-    options = WatchSettings(chosen_threshold(detector, None), **settings)
-    Watch(detector, find_address(str(video), None), options, tell=lines.append).run()
-    return [json.loads(line) for line in lines]
+    chosen = camera_threshold(detector.about, None, None)
+    return made_up_watch.watched(detector, video, chosen, **settings)
 
 
 def scored(lines: list[dict]) -> list[dict]:
@@ -103,6 +103,28 @@ def test_ids_begin_with_the_time_and_no_two_are_the_same(made_up, video, monkeyp
         assert float(each["id"].split("-")[0]) == pytest.approx(seconds, abs=1e-3)
 
 
+@pytest.mark.parametrize(("window", "vouches"), [(None, False), (2, True)])
+def test_a_threshold_of_films_vouches_for_no_camera_and_that_is_said(
+    made_up, video, tmp_path, capsys, window, vouches
+):
+    low = replace(threshold(0.001, rate=3.0), window=window)
+    films = () if window is None else made_up.about.thresholds
+    model = made_up.changed(tmp_path / "m.fusevad", thresholds=(*films, low))
+    messages = watched(model, video, fast=True)
+    assert {each["certified"] for each in messages} == {vouches}
+    assert ("fusevad calibrate --causal" in capsys.readouterr().err) is not vouches
+
+
+def test_scores_look_back_as_far_as_the_threshold_was_made_for(made_up, video, tmp_path):
+    films, camera = made_up.about.thresholds, replace(threshold(0.9), window=2)
+    model = made_up.changed(tmp_path / "m.fusevad", thresholds=(*films, camera))
+    chosen, named, longest = (
+        [each["score"] for each in scored(watched(file, video, fast=True, scores=True, **more))]
+        for file, more in ((model, {}), (made_up.file, {"window": 2}), (made_up.file, {}))
+    )
+    assert chosen == named != longest
+
+
 def test_updates_are_some_seconds_apart(always, video):
     updates = [
         each["time_seconds"]
@@ -130,7 +152,7 @@ class Kept:
 def test_messages_about_events_go_to_the_outlets_and_scores_do_not(always, video):
     detector, outlet = Detector.load(always), Kept()
     lines: list[str] = []
-    settings = WatchSettings(chosen_threshold(detector, None), fast=True, scores=True)
+    settings = WatchSettings(camera_threshold(detector.about, None, None), fast=True, scores=True)
     address = find_address(str(video), None)
     Watch(detector, address, settings, [outlet], tell=lines.append).run()
     about_events = [line for line in lines if json.loads(line)["type"] != "score"]
@@ -144,7 +166,7 @@ def test_an_end_is_delivered_even_if_nobody_reads_the_lines(always, video):
     def closed(_: str) -> None:
         raise BrokenPipeError
 
-    settings = WatchSettings(chosen_threshold(detector, None), fast=True)
+    settings = WatchSettings(camera_threshold(detector.about, None, None), fast=True)
     with pytest.raises(BrokenPipeError):
         Watch(detector, find_address(str(video), None), settings, [outlet], tell=closed).run()
     assert [json.loads(text)["type"] for text in outlet.texts] == ["new", "end"]
@@ -204,7 +226,7 @@ def test_a_watch_that_is_stopped_ends_its_event(always, video):
         if lines[-1]["type"] == "new":
             threading.Thread(target=watch.stop).start()
 
-    settings = WatchSettings(chosen_threshold(detector, None))
+    settings = WatchSettings(camera_threshold(detector.about, None, None))
     watch = Watch(detector, find_address(str(video), None), settings, tell=tell)
     watch.run()
     assert [each["type"] for each in lines][:: len(lines) - 1] == ["new", "end"]
@@ -230,6 +252,6 @@ def test_a_signal_ends_the_event_and_the_command_with_0(always, video, number):
 
 def test_a_camera_has_no_fast_pace(made_up):
     detector = Detector.load(made_up.file)
-    settings = WatchSettings(chosen_threshold(detector, None), fast=True)
+    settings = WatchSettings(camera_threshold(detector.about, None, None), fast=True)
     with pytest.raises(FusevadError, match="leave out --fast"):
         Watch(detector, find_address("/dev/video0", None), settings)

@@ -17,7 +17,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.report.explorer.own_videos import make_own_explorer
 from fusevad.report.explorer.packing import unpack
-from tests.made_up_bundles import MadeUpBundle, make_bundle_file
+from tests.made_up_bundles import MadeUpBundle, make_bundle_file, threshold
 from tests.made_up_videos import write_video
 
 
@@ -50,8 +50,8 @@ def read_script(path: Path) -> Any:
     return json.loads(f"[{text}]")[1]
 
 
-def score(source: Path, model: Path, out: Path) -> str:
-    words = ["score", str(source), "--model", str(model), "--out", str(out), "--no-film"]
+def score(source: Path, model: Path, out: Path, *more: str) -> str:
+    words = ["score", str(source), "--model", str(model), "--out", str(out), "--no-film", *more]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     return result.output
@@ -73,12 +73,28 @@ def test_the_page_has_the_scores_of_every_segment_and_no_annotations(scored):
     assert (tables[1]["lowest"] <= tables[1]["score"]).all()
 
 
+def test_the_page_opens_at_the_threshold_of_the_newest_command(scored, tmp_path):
+    """`door` was scored at the lowest rate, and its events stay those of it."""
+    shutil.copytree(scored.out, tmp_path / "out")
+    more = write_video(tmp_path / "zebra.mp4", frames=60)
+    score(more, scored.model, tmp_path / "out", "--alarms-per-hour", "5")
+    index = read_script(tmp_path / "out/page/data/index.js")
+    assert index["threshold"] == 0.4  # of 5 an hour
+    first, second = index["datasets"][0]["notes"]
+    assert "for a rate of 5 false alarms/h" in first
+    assert second.startswith("Films and events.json of 2 of the 3 videos")
+    assert "the threshold for 1 false" in second
+    score(more, scored.model, tmp_path / "out")
+    again = read_script(tmp_path / "out/page/data/index.js")
+    assert (again["threshold"], len(again["datasets"][0]["notes"])) == (0.5, 1)
+
+
 def test_results_of_another_model_are_not_on_the_page(scored, tmp_path):
     shutil.copytree(scored.out, tmp_path / "out")
     text = (tmp_path / "out/yard/events.json").read_text()
     hash_of_model = sha256(scored.model)
     (tmp_path / "out/yard/events.json").write_text(text.replace(hash_of_model, "0" * 64))
-    make_own_explorer(tmp_path / "out", hash_of_model)
+    make_own_explorer(tmp_path / "out", hash_of_model, threshold(0.5))
     videos = read_script(tmp_path / "out/page/data/0/videos.js")
     assert [video["name"] for video in videos] == ["door"]
 
@@ -87,7 +103,7 @@ def test_results_of_another_model_are_not_on_the_page(scored, tmp_path):
 def test_events_of_another_program_are_not_on_the_page(scored, tmp_path, text):
     shutil.copytree(scored.out, tmp_path / "out")
     (tmp_path / "out/yard/events.json").write_text(text)
-    make_own_explorer(tmp_path / "out", sha256(scored.model))
+    make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5))
     videos = read_script(tmp_path / "out/page/data/0/videos.js")
     assert [video["name"] for video in videos] == ["door"]
 
@@ -100,7 +116,7 @@ def test_a_damaged_table_of_a_video_that_was_scored_before_is_one_line(scored, t
         with pytest.raises(
             FusevadError, match=r"yard/segments\.parquet: missing or damaged; delete"
         ):
-            make_own_explorer(tmp_path / "out", sha256(scored.model))
+            make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5))
         table.unlink(missing_ok=True)
 
 
@@ -142,7 +158,7 @@ def test_a_table_of_others_is_one_line(scored, tmp_path, change):
     folder = tmp_path / "out/yard"
     write_table(folder, change(pd.read_parquet(folder / "segments.parquet")))
     with pytest.raises(FusevadError, match=r"yard/segments\.parquet: .*; delete"):
-        make_own_explorer(tmp_path / "out", sha256(scored.model))
+        make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5))
 
 
 @pytest.mark.parametrize("change", [("label", "lable"), ("rate", "rat"), ('"rules"', '"rule"')])
@@ -151,7 +167,7 @@ def test_facts_of_another_form_are_one_line(scored, tmp_path, change):
     file = tmp_path / "out/door/events.json"
     file.write_text(file.read_text().replace(*change))
     with pytest.raises(FusevadError, match=r"door/events\.json: "):
-        make_own_explorer(tmp_path / "out", sha256(scored.model))
+        make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5))
 
 
 @pytest.mark.parametrize("place", ["page/thesis.txt", "index.html", "page/index.html", "page"])
@@ -173,13 +189,13 @@ def test_files_of_others_are_not_replaced_by_the_page(scored, tmp_path, place):
 def test_an_earlier_page_is_replaced(scored, tmp_path):
     shutil.copytree(scored.out, tmp_path / "out")
     shutil.rmtree(tmp_path / "out/yard")
-    make_own_explorer(tmp_path / "out", sha256(scored.model))
+    make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5))
     videos = read_script(tmp_path / "out/page/data/0/videos.js")
     assert [video["name"] for video in videos] == ["door"]
 
 
 def test_a_folder_without_results_has_no_page(tmp_path):
-    assert make_own_explorer(tmp_path, "0" * 64) is None
+    assert make_own_explorer(tmp_path, "0" * 64, threshold(0.5)) is None
     assert not list(tmp_path.iterdir())
 
 

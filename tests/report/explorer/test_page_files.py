@@ -139,6 +139,15 @@ def test_every_video_has_its_scores_and_no_scores_are_left(tmp_path, count, mess
         write_page(Page("Page", [ShownDataset("d", "Data", videos, [method])]), tmp_path / "page")
 
 
+def test_a_page_that_fails_leaves_nothing_and_keeps_the_earlier_one(tmp_path):
+    write_page(page_of(flat(3)), tmp_path / "page")
+    before = (tmp_path / "page/SHA256SUMS").read_text()
+    with pytest.raises(FusevadError):
+        write_page(page_of(flat(2)), tmp_path / "page")
+    assert [each.name for each in tmp_path.iterdir()] == ["page"]
+    assert (tmp_path / "page/SHA256SUMS").read_text() == before
+
+
 def test_videos_need_different_names(tmp_path):
     with pytest.raises(FusevadError, match="two videos are called a"):
         page_of(flat(3), names=("a", "b", "a"))

@@ -17,6 +17,10 @@ Trust = Annotated[
 ]
 Rate = Annotated[float | None, typer.Option(help="False alarms an hour; else the bundle's lowest.")]
 
+Window = Annotated[
+    int | None, typer.Option(help="Segments that a score looks back on; else as in training.")
+]
+
 
 @verb(OWN, "fusevad bundle results/rendered/runs/student-t -o model.fusevad", cls=Configured)
 def bundle(
@@ -57,12 +61,18 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A bundle with this threshold.")
     ] = None,
+    causal: Annotated[
+        bool, typer.Option(help="For fusevad watch, whose scores look back only.")
+    ] = False,
+    window: Window = None,
     trust: Trust = None,
     workers: Workers = 1,
 ) -> None:
     """Find the threshold whose false alarms on your camera are bounded."""
     from fusevad.deploy.calibration import calibrate_model
     from fusevad.deploy.card import threshold_line
+    from fusevad.deploy.detector import Detector
+    from fusevad.deploy.looking_back import window_of
     from fusevad.deploy.signing import check_signature
     from fusevad.deploy.sources import find_videos
     from fusevad.evaluate.settings import MOST_ALARMS
@@ -71,9 +81,13 @@ def calibrate(
         raise FusevadError(
             f"--alarms-per-hour {alarms_per_hour:g}: give a number above 0, at most {MOST_ALARMS}"
         )
+    if window is not None and not causal:
+        raise FusevadError(f"--window {window}: scores of films have none; add --causal")
     if trust is not None:
         check_signature(model, trust)
-    found, unread = calibrate_model(model, find_videos(normal), alarms_per_hour, out, workers)
+    videos = find_videos(normal)
+    looked = window_of(Detector.load(model).seeds, window) if causal else None
+    found, unread = calibrate_model(model, videos, alarms_per_hour, out, workers, looked)
     print(f"{out or model}: {threshold_line(found)}")
     if unread:
         raise typer.Exit(1)
@@ -90,6 +104,8 @@ def score(
     workers: Workers = 1,
 ) -> None:
     """Write scores, events and a film of each video, and a page of all; a killed run resumes."""
+    from fusevad.deploy.choosing import film_threshold
+    from fusevad.deploy.opening import bundle_facts
     from fusevad.deploy.score import score_sources
     from fusevad.deploy.signing import check_signature
     from fusevad.deploy.sources import find_videos
@@ -101,7 +117,8 @@ def score(
     videos = find_videos(source)
     check_place(out)  # before hours of work
     failed = score_sources(videos, model, out, alarms_per_hour, film, workers)
-    if page := make_own_explorer(out, sha256(model)):
+    threshold = film_threshold(bundle_facts(model), alarms_per_hour)
+    if page := make_own_explorer(out, sha256(model), threshold):
         print(f"{page}: open it to look at all videos")
     if failed:
         raise typer.Exit(1)
@@ -117,9 +134,7 @@ def watch(
         Path | None, typer.Option(help="File with the address, which may have a password.")
     ] = None,
     alarms_per_hour: Rate = None,
-    window: Annotated[
-        int | None, typer.Option(help="Segments that a score looks back on; else as in training.")
-    ] = None,
+    window: Window = None,
     webhook: Annotated[str | None, typer.Option(help="URL to post events to, or env:NAME.")] = None,
     mqtt: Annotated[
         str | None, typer.Option(help="HOST[:PORT]/TOPIC to publish events to, or env:NAME.")
@@ -132,8 +147,8 @@ def watch(
     trust: Trust = None,
 ) -> None:
     """Print events of a camera as lines of JSON while they happen."""
+    from fusevad.deploy.choosing import camera_threshold
     from fusevad.deploy.detector import Detector
-    from fusevad.deploy.score import chosen_threshold
     from fusevad.deploy.watch.address import find_address, secret
     from fusevad.deploy.watch.outlets import Mqtt, Webhook
     from fusevad.deploy.watch.run import Watch, WatchSettings, watch_until_signal
@@ -142,7 +157,7 @@ def watch(
     outlets = [] if webhook is None else [Webhook(secret(webhook, "--webhook"))]
     outlets += [] if mqtt is None else [Mqtt(secret(mqtt, "--mqtt"))]
     detector = Detector.load(model, trust)
-    threshold = chosen_threshold(detector, alarms_per_hour)
+    threshold = camera_threshold(detector.about, alarms_per_hour, window)
     settings = WatchSettings(threshold, window, fast, scores, update_seconds)
     watch_until_signal(Watch(detector, address, settings, outlets))
 

@@ -17,9 +17,9 @@ _GB = 1e9
 # window and threshold (docs/reproduce.md).
 _CROP_BYTES, _CUE_BYTES = 768 * 2, 12_000
 # MB that a job which embeds asks for (`workflow/rules/embed.smk`).
-_EMBED_MB = 1950
+EMBED_MB = 1950
 _DECODERS, _ENCODERS = ("h264", "hevc", "mpeg4", "mjpeg", "ffv1", "vp9"), ("libx264", "aac")
-_EXTRAS = {
+EXTRAS = {
     "streams": ("transformers", "the streams depth and masks of real videos"),
     "sign": ("model_signing", "fusevad bundle --sign and --trust"),
     "onnx": ("onnxruntime", "fusevad export-onnx"),
@@ -89,7 +89,7 @@ def _is_installed(distribution: str) -> bool:
 def extras(jobs: Jobs) -> Iterator[Finding]:
     """Packages of extras; needed if the configuration has weights for their streams."""
     chosen = jobs.config.chosen
-    for extra, (module, purpose) in _EXTRAS.items():
+    for extra, (module, purpose) in EXTRAS.items():
         needed = extra == "streams" and any(
             chosen.get(name, {}).get("weights") for name in _OF_TRANSFORMERS
         )
@@ -187,7 +187,7 @@ def disk(jobs: Jobs) -> Iterator[Finding]:
 
 def memory(jobs: Jobs) -> Iterator[Finding]:
     """Memory that is available now, against the job that asks for most, with one process."""
-    wanted = _EMBED_MB
+    wanted = EMBED_MB
     for key in jobs.config.datasets:
         names = [name for name in jobs.config.table1 if name in jobs.config.experiments]
         wanted = max([wanted, *(jobs.train_memory(key, name, 1) for name in names)])

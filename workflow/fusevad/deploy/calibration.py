@@ -10,9 +10,9 @@ import numpy as np
 
 from fusevad.deploy.archive import write_archive
 from fusevad.deploy.card import model_card
-from fusevad.deploy.contents import ABOUT, CARD, About, Threshold
+from fusevad.deploy.contents import ABOUT, CARD, FORMAT, BundleFacts, Threshold
 from fusevad.deploy.kept_results import read_segments
-from fusevad.deploy.opening import read_about, unpacked
+from fusevad.deploy.opening import bundle_facts, read_bundle_facts, unpacked
 from fusevad.deploy.score import Outcome, Task, score_videos
 from fusevad.deploy.thresholds import certified
 from fusevad.errors import FusevadError
@@ -22,7 +22,12 @@ from fusevad.files import progress_folder, sha256
 
 
 def calibrate_model(
-    model: Path, videos: Mapping[str, Path], rate: float, out: Path | None, workers: int
+    model: Path,
+    videos: Mapping[str, Path],
+    rate: float,
+    out: Path | None,
+    workers: int,
+    window: int | None = None,
 ) -> tuple[Threshold, int]:
     """Find the threshold of a bundle whose false alarms on a camera are bounded.
 
@@ -33,8 +38,11 @@ def calibrate_model(
         model: the bundle, whose signature has been checked.
         videos: normal video of the camera, by name.
         rate: false alarms an hour.
-        out: a new bundle with this threshold in place of all others; None writes none.
+        out: a new bundle with this threshold in place of all others of its kind (for scores of
+            films, or for scores that look back); None writes none.
         workers: videos at a time.
+        window: segments that scores look back on, as those of a camera do; None for scores of
+            films.
 
     Returns:
         The threshold, and how many of the videos could not be read, so that they vouch for nothing.
@@ -42,10 +50,10 @@ def calibrate_model(
     Raises:
         FusevadError: the video is too short to certify the rate; or nothing can be read.
     """
-    with unpacked(model) as folder:
-        about = read_about(folder, model)
-    scores = progress_folder(out or model, {"calibrated": sha256(model)})
-    task = Task(model, scores, rate=None, film=False, alone=min(workers, len(videos)) == 1)
+    about = bundle_facts(model)
+    scores = progress_folder(out or model, {"calibrated": sha256(model), "window": window})
+    alone = min(workers, len(videos)) == 1
+    task = Task(model, scores, rate=None, film=False, alone=alone, window=window)
     outcomes = score_videos(videos, task, workers)
     normal = list(_tracks(outcomes, scores))
     if not normal:
@@ -53,7 +61,8 @@ def calibrate_model(
     unread = len(outcomes) - len(normal)
     number = f"{len(normal)} of {len(outcomes)}" if unread else f"{len(normal)}"
     title = f"{number} own videos, {videos[outcomes[0].name].parent.name or 'here'}"
-    (found,) = certified(normal, [rate], about.events, title)
+    (films,) = certified(normal, [rate], about.events, title)
+    found = replace(films, window=window)
     if out is not None:
         write_calibrated(model, found, out)
     shutil.rmtree(scores)
@@ -69,9 +78,16 @@ def _tracks(outcomes: Sequence[Outcome], scores: Path) -> Iterator[Track]:
 
 
 def write_calibrated(model: Path, threshold: Threshold, out: Path) -> None:
-    """Write a bundle with another threshold: others are of other cameras. It is not signed."""
+    """Write a bundle with another threshold; others of its kind are of other cameras, and go.
+
+    It is not signed.
+    """
     with unpacked(model) as folder:
-        about: About = replace(read_about(folder, model), thresholds=(threshold,))
+        facts = read_bundle_facts(folder, model)
+        looks_back = threshold.window is not None
+        kept = [each for each in facts.thresholds if (each.window is not None) != looks_back]
+        thresholds = (*kept, threshold) if looks_back else (threshold, *kept)
+        about: BundleFacts = replace(facts, format=FORMAT, thresholds=thresholds)
         files = {
             file.relative_to(folder).as_posix(): file
             for file in folder.rglob("*")

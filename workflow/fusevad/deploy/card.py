@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from fusevad.deploy.contents import About, Threshold
+from fusevad.deploy.contents import BundleFacts, Threshold
 from fusevad.evaluate.settings import VIDEO_AUC
 
 
-def model_card(about: About) -> str:
+def model_card(about: BundleFacts) -> str:
     """The card as Markdown."""
     return "\n".join(_lines(about)) + "\n"
 
 
-def _lines(about: About) -> Iterator[str]:
+def _lines(about: BundleFacts) -> Iterator[str]:
     yield f"# {about.label}, trained on {about.dataset}"
     yield ""
     yield (
@@ -49,7 +49,7 @@ def _lines(about: About) -> Iterator[str]:
     yield "versions and the hashes of everything that the run was made from."
 
 
-def _judged_videos(about: About) -> str:
+def _judged_videos(about: BundleFacts) -> str:
     """Which videos the metrics are of; without intervals, test videos have none."""
     if VIDEO_AUC in about.metrics:
         return "the training videos that each seed held out"
@@ -59,9 +59,10 @@ def _judged_videos(about: About) -> str:
 def threshold_line(threshold: Threshold) -> str:
     """A threshold and who vouches for it, for readers."""
     kind = "certified for" if threshold.certified else "only estimated for"
+    scores = "" if threshold.window is None else f" of a camera (window {threshold.window})"
     seen = f"{threshold.alarms} alarms in {threshold.hours:.2g} h ({threshold.footage})"
     alarms = "false alarm" if threshold.rate == 1 else "false alarms"
     return (
-        f"{kind} {threshold.rate:g} {alarms} an hour: {threshold.threshold:.4f}; {seen}, so at"
-        f" most {threshold.bound:.3g} an hour"
+        f"{kind} {threshold.rate:g} {alarms} an hour{scores}: {threshold.threshold:.4f}; {seen},"
+        f" so at most {threshold.bound:.3g} an hour"
     )

@@ -12,8 +12,9 @@ from fusevad.models.registry import find
 from fusevad.parsing import FORBID
 
 ABOUT, CARD, RECORD = "bundle.json", "MODEL_CARD.md", "training.provenance.json"
-# Raised when an older version of the package can't read new bundles.
-FORMAT = 1
+# Raised when an older version of the package can't read new bundles: 2 has `Threshold.window`.
+FORMAT = 2
+READABLE = (1, 2)
 # What may differ: the version of the package alone does not change embeddings.
 _NOT_COMPARED = "fusevad_version"
 
@@ -34,6 +35,8 @@ class Threshold:
         bound: 95 % upper confidence limit of the false alarms an hour.
         certified: whether `bound` is at most `rate`; else the footage was too short to tell.
         footage: which videos these were, for readers.
+        window: of scores that look back on so many segments, as `fusevad watch` gives them; None of
+            scores of films.
     """
 
     __pydantic_config__ = FORBID
@@ -45,6 +48,7 @@ class Threshold:
     bound: _Finite
     certified: bool
     footage: str
+    window: Annotated[int, Field(gt=0)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ class StreamFacts:
     """How a stream is made from a video.
 
     Attributes:
-        settings: of `fusevad embed`; values that are keys of `About.files` stand for these files.
+        settings: of `fusevad embed`; values that are keys of `BundleFacts.files` stand for these
+            files.
         provenance: what the encoder must say of itself when it is loaded.
     """
 
@@ -93,7 +98,7 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class BundleFacts:
     """The facts of a bundle.
 
     Attributes:
@@ -104,7 +109,8 @@ class About:
         streams: by role.
         files: files of encoders, by the path that settings name them by.
         events: how scores become alarms.
-        thresholds: at least one, ascending by rate.
+        thresholds: for scores of films, at least one, ascending by rate; then for scores that look
+            back, ascending by window and rate.
         metrics: of the run on the test videos of its data set.
         commit: of the code that trained it; empty if unknown.
     """
@@ -128,6 +134,11 @@ class About:
     def __post_init__(self) -> None:
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("a seed is there twice, and would count twice")
+        places = [(each.window or 0, each.rate) for each in self.thresholds]
+        if places != sorted(set(places)):
+            raise ValueError("its thresholds do not ascend by window and rate")
+        if self.thresholds[0].window is not None:
+            raise ValueError("it has no threshold for scores of films")
         kinds = {role: each.kind for role, each in self.streams.items()}
         if kinds != {role: role for role in find(self.method).streams}:
             raise ValueError(f"its streams are not those that method {self.method} reads")

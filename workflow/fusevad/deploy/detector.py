@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fusevad.data.manifest import Video
-from fusevad.deploy.contents import About, weights_member
-from fusevad.deploy.opening import read_about, unpacked
+from fusevad.deploy.contents import BundleFacts, weights_member
+from fusevad.deploy.looking_back import backward_scores
+from fusevad.deploy.opening import read_bundle_facts, unpacked
 from fusevad.deploy.signing import check_signature
 from fusevad.deploy.streams import StreamEmbedder, load_stream
 from fusevad.embed.store import HeldEmbeddings, Streams, default_device
@@ -64,7 +65,7 @@ class Detector:
 
     def __init__(
         self,
-        about: About,
+        about: BundleFacts,
         sha256: str,
         streams: Mapping[str, StreamEmbedder],
         seeds: Sequence[TrainedDetector],
@@ -90,7 +91,7 @@ class Detector:
         if trust is not None:
             check_signature(path, Path(trust))
         with unpacked(path) as folder:
-            about = read_about(folder, path)
+            about = read_bundle_facts(folder, path)
             streams = {
                 role: load_stream(each, about, folder, path) for role, each in about.streams.items()
             }
@@ -109,10 +110,16 @@ class Detector:
         """
         return self.scored(Path(video)).table
 
-    def scored(self, path: Path, progress: bool = False) -> ScoredVideo:
-        """Score a video, perhaps with a progress bar.
+    def scored(self, path: Path, progress: bool = False, window: int | None = None) -> ScoredVideo:
+        """Score a video.
 
         Memory is that of a few frames and of the embeddings, a few kB a segment.
+
+        Args:
+            path: the video.
+            progress: whether a bar shows it.
+            window: segments that each score looks back on, as if a camera were watched; None for
+                scores of the whole film.
 
         Raises:
             FusevadError: it can't be decoded to its end.
@@ -123,8 +130,13 @@ class Detector:
             path.stem, path, "test", (), info.frames, info.fps, info.width, info.height,
             sha256(path), info.variable_rate,
         )  # fmt: skip
-        embedded = Streams(self._embed(video, progress))
-        scores = [seed.score(embedded, [video.name]) for seed in self.seeds]
+        embedded = self._embed(video, progress)
+        if window is None:
+            streams = Streams(embedded)
+            scores = [seed.score(streams, [video.name]) for seed in self.seeds]
+        else:
+            vectors = {role: store[video.name] for role, store in embedded.items()}
+            scores = backward_scores(self.seeds, video.name, vectors, window)
         return ScoredVideo(video, edges, _table(scores, video, edges))
 
     def events(self, scored: ScoredVideo, threshold: float) -> list[Event]:
@@ -146,7 +158,7 @@ class Detector:
             }
 
 
-def _check_seeds(seeds: Sequence[TrainedDetector], about: About, bundle: Path) -> None:
+def _check_seeds(seeds: Sequence[TrainedDetector], about: BundleFacts, bundle: Path) -> None:
     """Refuse weights of another method than the bundle says."""
     for seed in seeds:
         if seed.settings.method != about.method:

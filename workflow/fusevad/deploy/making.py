@@ -15,7 +15,7 @@ from fusevad.deploy.contents import (
     CARD,
     FORMAT,
     RECORD,
-    About,
+    BundleFacts,
     EncoderFile,
     Metric,
     StreamFacts,
@@ -41,7 +41,7 @@ _FILE_KEYS = ("model", "pretrained", "motion_cue_weights", "weights")
 _AGAIN = "run the workflow again"
 
 
-def make_bundle(run: Path, settings: BundleSettings, out: Path) -> About:
+def make_bundle(run: Path, settings: BundleSettings, out: Path) -> BundleFacts:
     """Write the bundle of a run, which says everything that its scores depend on.
 
     Args:
@@ -63,7 +63,7 @@ def make_bundle(run: Path, settings: BundleSettings, out: Path) -> About:
     method = read_about(weights[seeds[0]]).settings.method
     streams = {role: _stream(role, record) for role in find(method).streams}
     files = dict(_files(streams))
-    about = About(
+    about = BundleFacts(
         format=FORMAT,
         experiment=settings.experiment,
         label=settings.label,

@@ -14,7 +14,7 @@ from types import FrameType
 
 from fusevad import json_text
 from fusevad.deploy.archive import unpack
-from fusevad.deploy.contents import ABOUT, FORMAT, About, weights_member
+from fusevad.deploy.contents import ABOUT, READABLE, BundleFacts, weights_member
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited
 from fusevad.parsing import parse
@@ -93,7 +93,17 @@ def _exit(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def read_about(folder: Path, bundle: Path) -> About:
+def bundle_facts(bundle: Path) -> BundleFacts:
+    """The facts of a bundle, all of whose members are verified.
+
+    Raises:
+        FusevadError: the bundle is damaged, or of a newer version.
+    """
+    with unpacked(bundle) as folder:
+        return read_bundle_facts(folder, bundle)
+
+
+def read_bundle_facts(folder: Path, bundle: Path) -> BundleFacts:
     """The facts of an unpacked bundle.
 
     Raises:
@@ -106,12 +116,12 @@ def read_about(folder: Path, bundle: Path) -> About:
     except (ValueError, RecursionError) as error:
         raise FusevadError(f"{bundle}: its {ABOUT} is not JSON ({error}); make it again") from error
     found = values.get("format") if isinstance(values, dict) else None
-    if found != FORMAT:
+    if found not in READABLE:
         raise FusevadError(
-            f"{bundle}: a bundle of form {found!r}, and this version reads form {FORMAT}; use the"
-            " version of fusevad that made it"
+            f"{bundle}: a bundle of form {found!r}, and this version reads form {READABLE[0]} to"
+            f" {READABLE[-1]}; use the version of fusevad that made it"
         )
-    about = parse(About, values, f"{bundle}: {ABOUT}")
+    about = parse(BundleFacts, values, f"{bundle}: {ABOUT}")
     for seed in about.seeds:
         if not (folder / weights_member(seed)).is_file():
             raise FusevadError(f"{bundle}: no weights of seed {seed}; make it again")

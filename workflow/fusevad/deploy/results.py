@@ -33,7 +33,7 @@ _NAMES = {EVENTS, TABLE, PARQUET, FILM, HASHES}
 
 
 def identity(
-    detector: Detector, video_sha256: str, threshold: Threshold, film: bool
+    detector: Detector, video_sha256: str, threshold: Threshold, film: bool, window: int | None
 ) -> dict[str, Any]:
     """All that the results of a video depend on: equal ones need not be made again."""
     return {
@@ -41,6 +41,7 @@ def identity(
         "model_sha256": detector.sha256,
         "threshold": asdict(threshold),
         "film": film,
+        "window": window,
         "fusevad": fusevad.__version__,
     }
 

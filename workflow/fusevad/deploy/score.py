@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from fusevad.deploy.contents import Threshold
+from fusevad.deploy.choosing import film_threshold
 from fusevad.deploy.detector import Detector
 from fusevad.deploy.film import write_film
 from fusevad.deploy.results import (
@@ -37,6 +37,7 @@ class Task:
         rate: false alarms an hour whose threshold makes events; None for the lowest.
         film: whether an annotated film is made.
         alone: whether this process shows the progress within a video.
+        window: of scores that look back, see `Detector.scored`.
     """
 
     model: Path
@@ -44,6 +45,7 @@ class Task:
     rate: float | None
     film: bool
     alone: bool
+    window: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def score_videos(videos: Mapping[str, Path], task: Task, workers: int) -> list[O
     Raises:
         FusevadError: bad bundle, or a process was killed.
     """
-    chosen_threshold(_detector(task.model), task.rate)  # before any work
+    film_threshold(_detector(task.model).about, task.rate)  # before any work
     remove_abandoned(task.out)
     items = list(videos.items())
     found = []
@@ -87,24 +89,6 @@ def score_videos(videos: Mapping[str, Path], task: Task, workers: int) -> list[O
             tqdm.write(outcome.problem, file=sys.stderr)
         found.append(outcome)
     return found
-
-
-def chosen_threshold(detector: Detector, rate: float | None) -> Threshold:
-    """The threshold of a bundle for a rate of false alarms.
-
-    Raises:
-        FusevadError: it has none for this rate.
-    """
-    known = {each.rate: each for each in detector.about.thresholds}
-    if rate is None:
-        return known[min(known)]
-    if rate not in known:
-        rates = ", ".join(f"{each:g}" for each in sorted(known))
-        raise FusevadError(
-            f"--alarms-per-hour {rate:g}: the model has thresholds for {rates}; choose one, or make"
-            " another with fusevad calibrate"
-        )
-    return known[rate]
 
 
 @cache
@@ -130,14 +114,14 @@ def _score(task: Task, item: tuple[str, Path]) -> Outcome:
 
 def _scored(task: Task, name: str, path: Path) -> Outcome:
     detector, final = _detector(task.model), task.out / name
-    threshold = chosen_threshold(detector, task.rate)
+    threshold = film_threshold(detector.about, task.rate)
     if not path.is_file():
         raise FusevadError(f"{path}: no such video file; correct the path")
-    made_with = identity(detector, sha256(path), threshold, task.film)
+    made_with = identity(detector, sha256(path), threshold, task.film, task.window)
     if is_finished(final, made_with):
         return Outcome(name, kept=True)
     with new_folder(final) as temporary:
-        scored = detector.scored(path, task.alone)
+        scored = detector.scored(path, task.alone, task.window)
         events = detector.events(scored, threshold.threshold)
         write_tables(scored, events, threshold, detector, made_with, temporary)
         if task.film:

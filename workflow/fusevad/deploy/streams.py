@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fusevad.data.manifest import Video
-from fusevad.deploy.contents import ABOUT, About, StreamFacts, different
+from fusevad.deploy.contents import ABOUT, BundleFacts, StreamFacts, different
 from fusevad.embed.embedder import Embedder, Source, load_embedder, open_source
 from fusevad.embed.image_sources import images_in_chunk
 from fusevad.embed.run import embed_video
@@ -66,7 +66,9 @@ class StreamEmbedder:
         return replace(self, settings=replace(self.settings, crops=crops))
 
 
-def load_stream(facts: StreamFacts, about: About, folder: Path, bundle: Path) -> StreamEmbedder:
+def load_stream(
+    facts: StreamFacts, about: BundleFacts, folder: Path, bundle: Path
+) -> StreamEmbedder:
     """Load the encoder of a stream, from the bundle or from the files that the bundle names.
 
     Args:
@@ -92,7 +94,7 @@ def load_stream(facts: StreamFacts, about: About, folder: Path, bundle: Path) ->
     return StreamEmbedder(settings, embedder)
 
 
-def _encoder_file(path: str, about: About, folder: Path, bundle: Path) -> str:
+def _encoder_file(path: str, about: BundleFacts, folder: Path, bundle: Path) -> str:
     """Where a file of an encoder is on this machine."""
     listed = about.files[path]
     if listed.member is not None:

@@ -97,14 +97,29 @@ def bundle_of_run(config: Config, run: Path) -> dict[str, Any]:
         FusevadError: no such run is in the configuration, or its normal videos are not scored.
     """
     jobs = BundleJobs(StudyJobs(Jobs(config)))
-    for key in config.embedded:
-        for name in jobs.experiments(key):
-            if Path(jobs.studies.jobs.run(key, name)) == run:
-                return _without_missing(jobs.settings(key, name), jobs.bundle(key, name))
-    raise FusevadError(
-        f"{run}: no run of this configuration whose alarms are studied; add its experiment to"
-        " config/tables/alarms.yaml, or name its --configfile"
-    )
+    runs = {
+        Path(jobs.studies.jobs.run(key, name)).resolve(): (key, name)
+        for key in config.embedded
+        for name in config.experiments
+        if config.runs(key, name)
+    }
+    if run.resolve() not in runs:
+        raise FusevadError(_no_run(run))
+    key, name = runs[run.resolve()]
+    if name not in jobs.experiments(key):
+        raise FusevadError(
+            f"{run}: nobody scores normal videos with experiment {name}, so there are no"
+            " thresholds; add it to config/tables/alarms.yaml"
+        )
+    return _without_missing(jobs.settings(key, name), jobs.bundle(key, name))
+
+
+def _no_run(run: Path) -> str:
+    if not run.is_dir():
+        return f"{run}: no such folder; name that of a run, as in results/rendered/runs/student-t"
+    if not (run / "history.csv").is_file():
+        return f"{run}: not the folder of a finished run; name one, as in results/DATASET/runs/NAME"
+    return f"{run}: no run of this configuration; name the --configfile that it was made with"
 
 
 def _without_missing(settings: dict[str, Any], bundle: str) -> dict[str, Any]:

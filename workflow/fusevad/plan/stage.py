@@ -78,7 +78,7 @@ STAGES = {
             "evaluate/alarms.py",
             "evaluate/timed_videos.py",
         ),
-        version=2,
+        version=3,
     ),
     "camera-cues": Stage("cues", version=2, source=("cues",)),
     "class-texts": Stage(

@@ -18,6 +18,8 @@ from fusevad.video.containers import REPLACE, open_container, picture_stream, re
 _JITTER = 0.02  # seconds
 # A part with sound in less than this share of its time has none.
 _LEAST_SHARE = 0.5
+# Pictures have places and no times: FFmpeg guesses, and is often late by one.
+_WITHOUT_STAMPS = ("avi",)
 
 
 def read_sound(
@@ -57,6 +59,8 @@ def first_picture(path: Path) -> float:
     """Time stamp of the first frame in seconds."""
     with open_container(path) as container:
         stream = picture_stream(container, path)
+        if container.format.name in _WITHOUT_STAMPS and stream.start_time is not None:
+            return float(stream.start_time * stream.time_base)
         try:
             frame = next(container.decode(stream), None)
         except av.FFmpegError as error:

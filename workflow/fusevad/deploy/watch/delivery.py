@@ -2,13 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from fusevad.deploy.watch.messages import Message
 
 _MOST = 100
 _LEAST_SECONDS = 0.5  # between two messages
+_GRACE = 1.0  # seconds after the deadline, for a message that is on its way
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
@@ -86,19 +89,26 @@ class Delivery:
             self._waiting.append(message)
             self._changed.notify_all()
 
-    def close(self, seconds: float) -> None:
-        """Deliver what waits, for so long at most; what is left has failed."""
+    def finish_by(self, deadline: float) -> None:
+        """Deliver what waits until a time of `time.monotonic`, no longer; returns at once."""
         with self._changed:
-            self._deadline = time.monotonic() + seconds
+            self._deadline = deadline
             self._changed.notify_all()
-        self._thread.join(seconds + 1)
+
+    def join(self, deadline: float) -> None:
+        """Wait for the end, until a time of `time.monotonic`; what is left has failed."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
         with self._changed:
             self.failed += len(self._waiting)
             self._waiting = []
 
     def _run(self) -> None:
         while (message := self._next()) is not None:
-            self._deliver(message)
+            try:
+                self._deliver(message)
+            except Exception as error:  # of a library below: the next message may go through
+                self._warn(f"{self._outlet.shown}: message lost, {_fault(error)}")
+                self._lose(message)
             self._rest(self._least_seconds)
         self._outlet.close()
 
@@ -120,8 +130,9 @@ class Delivery:
                     self._rest(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
                     continue
-                self.failed += 1
-            self._remove(message)
+                self._lose(message)
+            else:
+                self._remove(message)
 
     def _is_first(self, message: Message) -> bool:
         with self._changed:
@@ -131,6 +142,12 @@ class Delivery:
         """Newer messages may have taken its place while it was on its way."""
         with self._changed:
             self._waiting = [each for each in self._waiting if each is not message]
+
+    def _lose(self, message: Message) -> None:
+        """Count a message as failed, unless it has been counted, and go on with the next."""
+        with self._changed:
+            self.failed += sum(each is message for each in self._waiting)
+            self._remove(message)
 
     def _late(self) -> bool:
         return self._deadline is not None and time.monotonic() > self._deadline
@@ -144,6 +161,21 @@ class Delivery:
 
     def _end(self, end: float) -> float:
         return end if self._deadline is None else min(end, self._deadline)
+
+
+def close_all(deliveries: Sequence[Delivery], seconds: float) -> None:
+    """Deliver what waits everywhere, for so long at most in all; what is left has failed."""
+    deadline = time.monotonic() + seconds
+    for delivery in deliveries:
+        delivery.finish_by(deadline)
+    for delivery in deliveries:
+        delivery.join(deadline + _GRACE)
+
+
+def _fault(error: Exception) -> str:
+    """Kind and place of a fault; its text might have an address with a token."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
 
 
 def _least_needed(waiting: list[Message]) -> Message:

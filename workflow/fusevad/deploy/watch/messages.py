@@ -120,7 +120,8 @@ class Teller:
             "threshold": self._threshold.threshold,
             "alarms_per_hour": self._threshold.rate,
             "bound": self._threshold.bound,
-            "certified": self._threshold.certified,
+            # Nothing vouches for scores that look back at a threshold of films.
+            "certified": self._threshold.certified and self._threshold.window is not None,
             "latency_seconds": moment.latency,
             "dropped": moment.dropped,
         }

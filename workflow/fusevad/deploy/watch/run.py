@@ -14,7 +14,7 @@ import torch
 from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import Detector
 from fusevad.deploy.watch.address import Address, scrubbed
-from fusevad.deploy.watch.delivery import Delivery, Outlet
+from fusevad.deploy.watch.delivery import Delivery, Outlet, close_all
 from fusevad.deploy.watch.events import Change, EventFinder
 from fusevad.deploy.watch.messages import Message, Moment, Teller
 from fusevad.deploy.watch.reader import Reader
@@ -25,6 +25,10 @@ from fusevad.errors import FusevadError
 _STATUS_SECONDS = 60.0
 _LAST_SECONDS = 5.0  # for what is still to be sent
 _BEAT = 0.5
+_NOT_CALIBRATED = (
+    "the threshold was made for scores of films, so its bound does not hold for a camera, whose"
+    " scores look back only; fusevad calibrate --causal makes one that does"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class WatchSettings:
 
     Attributes:
         threshold: of events.
-        window: segments that a score is made from; None for as many as training saw.
+        window: segments that a score is made from; None for as many as the threshold is of, or else
+            as training saw.
         fast: whether a file is read as fast as it can be, and no segment is dropped.
         scores: whether each segment is a line, too.
         update_seconds: between updates of an event.
@@ -73,7 +78,8 @@ class Watch:
             raise FusevadError(f"{address.shown}: a camera has its own pace; leave out --fast")
         self._address = address
         self._settings = settings
-        self._scorer = CausalScorer(detector, settings.window)
+        window = settings.threshold.window if settings.window is None else settings.window
+        self._scorer = CausalScorer(detector, window)
         self._finder = EventFinder(settings.threshold.threshold, detector.about.events)
         self._queue = SegmentQueue(drops=not settings.fast)
         pace = "camera" if address.kind != "file" else "fast" if settings.fast else "recorded"
@@ -103,6 +109,8 @@ class Watch:
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
         self._deliveries = [Delivery(outlet, self._warn) for outlet in self._outlets]
+        if self._settings.threshold.window is None:
+            self._warn(_NOT_CALIBRATED)
         self._reader.start()
         try:
             while not (self._stop.is_set() or self._queue.finished):
@@ -124,8 +132,7 @@ class Watch:
         try:
             self._publish(self._finder.close())
         finally:
-            for delivery in self._deliveries:
-                delivery.close(_LAST_SECONDS)
+            close_all(self._deliveries, _LAST_SECONDS)
             self._warn(self._status())
 
     @property

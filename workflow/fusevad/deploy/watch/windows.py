@@ -1,8 +1,7 @@
-"""Scores of a stream: each segment is scored at the end of a window of the segments before it."""
+"""Scores of a stream, segment by segment, as `looking_back` has them."""
 
 from collections import deque
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,20 +9,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusevad.deploy.detector import Detector
+from fusevad.deploy.looking_back import last_scores, window_of
 from fusevad.embed.embedder import Embedder
 from fusevad.embed.image_sources import LiveSource
-from fusevad.embed.store import HeldEmbeddings, Streams, default_device
 from fusevad.errors import FusevadError
-
-_WINDOW = "window"
 
 
 class CausalScorer:
     """Scores segments one by one; nothing after a segment counts, as it has not happened yet.
-
-    Training saw at most `max_segments` segments of a video at once and `fusevad score` cuts longer
-    videos into chunks of that length, so that is the longest window, and the default. A score here
-    has no later segments for its context, and differs from the score of the same video as a file.
 
     Attributes:
         sources: what reads the pictures of each stream, by role.
@@ -35,18 +28,12 @@ class CausalScorer:
 
         Args:
             detector: of a bundle.
-            window: segments; None for the default.
+            window: segments; None for the default (`window_of`).
 
         Raises:
             FusevadError: a stream can't be made from pictures alone, or the window is too long.
         """
-        longest = min(seed.settings.max_segments for seed in detector.seeds)
-        if window is not None and not 1 <= window <= longest:
-            raise FusevadError(
-                f"--window {window}: the model learned from up to {longest} segments; choose 1 to"
-                f" {longest}"
-            )
-        self.window = window or longest
+        self.window = window_of(detector.seeds, window)
         self.sources = {role: _live(role, each.source) for role, each in detector.streams.items()}
         self._embedders = {role: each.embedder for role, each in detector.streams.items()}
         self._seeds = detector.seeds
@@ -69,9 +56,8 @@ class CausalScorer:
         for role, source in self.sources.items():
             crops = len(source.crops)
             self._vectors[role].append(_embedded(images[role], self._embedders[role], crops))
-        streams = Streams({role: _held(vectors) for role, vectors in self._vectors.items()})
-        scores = [seed.score(streams, [_WINDOW]).segments[_WINDOW] for seed in self._seeds]
-        return float(np.mean([float(each[-1, 0]) for each in scores]))
+        seen = {role: torch.stack(list(vectors)) for role, vectors in self._vectors.items()}
+        return float(np.mean(last_scores(self._seeds, seen)))
 
 
 def _live(role: str, source: object) -> LiveSource:
@@ -89,8 +75,3 @@ def _embedded(images: NDArray, embedder: Embedder, crops: int) -> Tensor:
     if not torch.isfinite(vectors).all():
         raise FusevadError("an embedding is not finite in float16; check the encoder's weights")
     return vectors
-
-
-def _held(vectors: deque[Tensor]) -> HeldEmbeddings:
-    segments = torch.stack(list(vectors))
-    return HeldEmbeddings(Path(_WINDOW), {_WINDOW: segments}, default_device())

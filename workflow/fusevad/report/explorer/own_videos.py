@@ -1,6 +1,7 @@
 """The explorer of videos that `fusevad score` has scored: no annotations, so no errors."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +27,14 @@ INDEX, PAGE = "index.html", "page"
 _KEY = "own"
 
 
-def make_own_explorer(scored: Path, model_sha256: str) -> Path | None:
+def make_own_explorer(scored: Path, model_sha256: str, threshold: Threshold) -> Path | None:
     """Write the page of all videos in a folder that one model has scored.
 
     Args:
         scored: folder of the results, one folder a video (`fusevad score --out`).
         model_sha256: hash of the bundle; results of other models are left out, as their scores
             and thresholds are others.
+        threshold: at which the page opens.
 
     Returns:
         The page to open; None without such results.
@@ -47,14 +49,17 @@ def make_own_explorer(scored: Path, model_sha256: str) -> Path | None:
         return None
     tables = [read_segments(folder) for folder, _ in own]
     facts = own[0][1]
-    model, threshold = facts.model, facts.made_with.threshold
+    model = facts.model
     method = ShownMethod(model.experiment, model.label, (), map(_scores, tables))
     dataset = ShownDataset(
         key=_KEY,
         title="Own videos",
         videos=[_video(folder, table) for (folder, _), table in zip(own, tables, strict=True)],
         methods=[method],
-        notes=(f"{model.label}, trained on {model.dataset}. {_vouched(threshold)}",),
+        notes=(
+            f"{model.label}, trained on {model.dataset}. {_vouched(threshold)}",
+            *_others([each.made_with.threshold.rate for _, each in own], threshold),
+        ),
     )
     title = f"Scores of {len(own)} videos"
     write_page(Page(title, [dataset], facts.rules, threshold.threshold), scored / PAGE)
@@ -89,6 +94,18 @@ def _scores(table: pd.DataFrame) -> VideoScores:
         table[LOWEST].to_numpy(),
         table[HIGHEST].to_numpy(),
         {stream_title(name.removeprefix(WEIGHT)): table[name].to_numpy() for name in weights},
+    )
+
+
+def _others(rates: Sequence[float], threshold: Threshold) -> tuple[str, ...]:
+    """A line about videos that were scored with the thresholds for other rates."""
+    others = [rate for rate in rates if rate != threshold.rate]
+    if not others:
+        return ()
+    shown = ", ".join(f"{rate:g}" for rate in sorted(set(others)))
+    return (
+        f"Films and events.json of {len(others)} of the {len(rates)} videos are of the threshold"
+        f" for {shown} false alarms/h.",
     )
 
 

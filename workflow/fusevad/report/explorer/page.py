@@ -56,10 +56,23 @@ def write_page(page: Page, folder: Path) -> None:
         FusevadError: a method's scores do not fit the videos.
     """
     progress = folder.with_name(f".{folder.name}.progress")
-    shutil.rmtree(progress, ignore_errors=True)
-    shutil.copytree(STATIC, progress)
+    shutil.rmtree(progress, ignore_errors=True)  # of a killed process
+    try:
+        shutil.copytree(STATIC, progress)
+        _write_data(page, progress, folder)
+        hashes = {path: sha256(progress / path) for path in folder_files(progress)}
+        write_text(hashes_text(hashes), progress / HASHES)
+        if folder.exists():
+            shutil.rmtree(folder)
+        progress.rename(folder)
+    except BaseException:
+        shutil.rmtree(progress, ignore_errors=True)
+        raise
+
+
+def _write_data(page: Page, progress: Path, final: Path) -> None:
     datasets = [
-        _write_dataset(dataset, f"data/{place}", progress, folder)
+        _write_dataset(dataset, f"data/{place}", progress, final)
         for place, dataset in enumerate(page.datasets)
     ]
     index = {
@@ -69,11 +82,6 @@ def write_page(page: Page, folder: Path) -> None:
         "datasets": datasets,
     }
     write_script("data/index.js", index, progress)
-    hashes = {path: sha256(progress / path) for path in folder_files(progress)}
-    write_text(hashes_text(hashes), progress / HASHES)
-    if folder.exists():
-        shutil.rmtree(folder)
-    progress.rename(folder)
 
 
 def is_page(folder: Path) -> bool:

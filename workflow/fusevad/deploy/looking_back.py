@@ -1,0 +1,88 @@
+"""Scores that look back: each segment is scored at the end of a window of the segments before it.
+
+`fusevad watch` gives such scores, since what comes later has not happened yet.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fusevad.embed.store import HeldEmbeddings, Streams, default_device
+from fusevad.errors import FusevadError
+from fusevad.evaluate.scoring import Scores, TrainedDetector
+
+_WINDOW = "window"
+
+
+def window_of(seeds: Sequence[TrainedDetector], window: int | None) -> int:
+    """Segments that a score looks back on, its own among them.
+
+    Training saw at most `max_segments` segments of a video at once and `fusevad score` cuts longer
+    videos into chunks of that length, so that is the longest window, and the default.
+
+    Args:
+        seeds: the trained detectors.
+        window: segments; None for the default.
+
+    Raises:
+        FusevadError: the window is too long or too short.
+    """
+    longest = min(seed.settings.max_segments for seed in seeds)
+    if window is not None and not 1 <= window <= longest:
+        raise FusevadError(
+            f"--window {window}: the model learned from up to {longest} segments; choose 1 to"
+            f" {longest}"
+        )
+    return longest if window is None else window
+
+
+def backward_scores(
+    seeds: Sequence[TrainedDetector], video: str, vectors: Mapping[str, Tensor], window: int
+) -> list[Scores]:
+    """Score each segment of a video by the segments before it, with each seed.
+
+    Args:
+        seeds: the trained detectors.
+        video: its name.
+        vectors: embeddings of all segments, `T x crops x D` float16, by role.
+        window: segments that count, at most.
+
+    Returns:
+        Of each seed, the scores of that one video, `T x columns`.
+    """
+    count = len(next(iter(vectors.values())))
+    ends = {str(end): end for end in range(1, count + 1)}
+    windows = _streams(
+        {
+            role: {name: own[max(0, end - window) : end] for name, end in ends.items()}
+            for role, own in vectors.items()
+        }
+    )
+    return [_joined(seed.score(windows, list(ends)), video) for seed in seeds]
+
+
+def last_scores(seeds: Sequence[TrainedDetector], vectors: Mapping[str, Tensor]) -> list[float]:
+    """The score of the last segment of a window, of each seed.
+
+    Args:
+        seeds: the trained detectors.
+        vectors: embeddings of the window, `T x crops x D` float16, by role.
+    """
+    streams = _streams({role: {_WINDOW: own} for role, own in vectors.items()})
+    scores = [seed.score(streams, [_WINDOW]).segments[_WINDOW] for seed in seeds]
+    return [float(each[-1, 0]) for each in scores]
+
+
+def _streams(vectors: Mapping[str, dict[str, Tensor]]) -> Streams:
+    device = default_device()
+    return Streams(
+        {role: HeldEmbeddings(Path(_WINDOW), own, device) for role, own in vectors.items()}
+    )
+
+
+def _joined(windows: Scores, video: str) -> Scores:
+    """Each window's last segment, as the segments of one video."""
+    last = torch.stack([each[-1] for each in windows.segments.values()])
+    return Scores(windows.columns, {video: last})
