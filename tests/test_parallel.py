@@ -33,6 +33,32 @@ def test_a_killed_process_is_one_clear_line():
         list(in_processes(die_at_three, range(7), 2, "counting", "number"))
 
 
+WAITING = """
+import os, sys, time
+from fusevad.parallel import in_processes
+def work(number):
+    print(os.getpid(), flush=True)
+    time.sleep(number)
+    return number
+if __name__ == "__main__":
+    for _ in in_processes(work, [0, 60, 0, 0], 2, "waiting", "number"):
+        pass
+"""
+
+
+def test_workers_of_a_killed_process_end(tmp_path):
+    """One of them is at work, the other waits for more of it."""
+    (tmp_path / "waiting.py").write_text(WAITING)
+    words = [sys.executable, str(tmp_path / "waiting.py")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(4):
+            process.stdout.readline()
+        process.kill()
+        # Its workers have the same pipe, which ends with the last of them.
+        assert process.communicate(timeout=20) == ("", None)
+
+
 IMPORTED = """
 import os
 with open("imported", "a") as file:

@@ -4,6 +4,15 @@
 class FusevadError(Exception):
     """Bad input or environment; the message is one line: which file, what is wrong, what to do."""
 
+    def __str__(self) -> str:
+        """The message, one line even if a name or value of others in it has control characters."""
+        text = super().__str__()
+        return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(sign: str) -> str:
+    return sign if sign.isprintable() else sign.encode("unicode_escape", "surrogatepass").decode()
+
 
 class DivergedError(FusevadError):
     """Training gave scores that are no finite numbers."""

@@ -1,6 +1,8 @@
 """Spread work over processes, with progress, and one clear line when a process dies."""
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -31,7 +33,7 @@ def in_processes(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_module_of(function)])
     try:
-        with ProcessPoolExecutor(min(workers, len(items)), context) as pool:
+        with ProcessPoolExecutor(min(workers, len(items)), context, end_with_parent) as pool:
             results = pool.map(function, items)
             yield from tqdm(results, total=len(items), desc=what, unit=unit)
     except BrokenProcessPool as error:
@@ -39,6 +41,20 @@ def in_processes(
             f"{what}: a process was killed (out of memory?); run the command again, with fewer"
             " --workers if it happens again"
         ) from error
+
+
+def end_with_parent() -> None:
+    """Let this worker end when the process that started it was killed.
+
+    It would finish its item, and then wait for the next one forever, with all its memory.
+    """
+    threading.Thread(target=_end_after_parent, daemon=True).start()
+
+
+def _end_after_parent() -> None:
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _module_of(function: Callable) -> str:

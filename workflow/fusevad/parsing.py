@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FORBID: ConfigDict = {"extra": "forbid", "allow_inf_nan": False}
+_LONG = 200  # characters of a wrong value in a message
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
@@ -109,7 +110,8 @@ def _explained(kind: Any, error: Any) -> str:
     if error["type"] == "missing":
         return f"{key}: missing; add it"
     value, what = error["input"], error["msg"].removeprefix("Value error, ")
-    shown = f"{value!r}: " if isinstance(value, str | int | float | None) else ""
+    text = repr(value) if len(repr(value)) < _LONG else f"{repr(value)[:_LONG]}..."
+    shown = f"{text}: " if isinstance(value, str | int | float | None) else ""
     return f"{key}: {shown}{what[0].lower()}{what[1:]}; correct the value"
 
 

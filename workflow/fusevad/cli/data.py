@@ -1,5 +1,6 @@
 """Verbs of the stage `data`."""
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -111,7 +112,11 @@ def verify(
     parsed = _recorded(dataset)
     problems = verify_files(dataset, _data_folder(dataset), parsed, split, workers)
     if problems:
-        raise FusevadError("\n".join([f"{dataset}: split {split}:", *problems]))
+        print(*problems, sep="\n", file=sys.stderr)
+        raise FusevadError(
+            f"{dataset}: split {split}: {len(problems)} differences from the expected files;"
+            " correct them"
+        )
     print(f"{dataset}: split {split}: all files exist and are as expected")
 
 

@@ -36,6 +36,7 @@ from fusevad.evaluate.scoring import load_detector, read_about, weights_file
 from fusevad.files import atomic_path, remove_abandoned, sha256, share, write_csv
 from fusevad.models.base import Detector
 from fusevad.models.registry import check_teacher, find, read_in_training
+from fusevad.parallel import end_with_parent
 from fusevad.plan.made import Made, commit, processor
 from fusevad.plan.memory import seeds_at_a_time
 from fusevad.train.sampling import training_videos
@@ -270,6 +271,7 @@ _stop: multiprocessing.Event
 
 def _start_worker(epochs_done: multiprocessing.Queue, stop: multiprocessing.Event) -> None:
     global _epochs_done, _stop
+    end_with_parent()
     torch.set_num_threads(1)
     _epochs_done, _stop = epochs_done, stop
 

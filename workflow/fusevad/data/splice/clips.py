@@ -1,6 +1,7 @@
 """The clips on disk: which ones decode, their lengths, and their picture and sound at one rate."""
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +67,13 @@ def find_clips(folder: Path, workers: int) -> list[Clip]:
         in_processes(_probe, [found[name][1] for name in names], workers, "reading clips", "clip")
     )
     bad = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    if len(bad) == 1:
+        raise FusevadError(bad[0])
     if bad:
-        count = f"{folder}: {len(bad)} of {len(names)} clips can't be used:"
-        raise FusevadError(bad[0] if len(bad) == 1 else "\n".join([count, *bad]))
+        print(*bad, sep="\n", file=sys.stderr)
+        raise FusevadError(
+            f"{folder}: {len(bad)} of {len(names)} clips can't be used; get them again"
+        )
     groups = source_groups(sources)
     return [
         Clip(
