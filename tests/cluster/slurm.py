@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import pytest
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue")
 NODES = ("one", "two")
@@ -53,10 +54,22 @@ PartitionName=gpu Nodes=two MaxTime=INFINITE State=UP
 """
 
 
+def _program(name: str) -> str | None:
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+
+
 def missing() -> list[str]:
     """Programs of Slurm and munge that this machine lacks."""
     # Debian's daemons are in /usr/sbin, which is not in everybody's PATH.
     return [name for name in PROGRAMS if not _program(name)]
+
+
+NEEDS_SLURM = (
+    pytest.mark.skipif(
+        bool(missing()), reason=f"needs slurm-wlm and munge: no {', '.join(missing())}"
+    ),
+    pytest.mark.skipif(os.getuid() != 0, reason="the test's Slurm runs as root"),
+)
 
 
 @dataclass(frozen=True)
@@ -244,10 +257,6 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 120) -> 
         if time.monotonic() > end:
             raise TimeoutError(f"{what}: not ready after {seconds:.0f} s")
         time.sleep(0.3)
-
-
-def _program(name: str) -> str | None:
-    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
 def _free_ports(number: int) -> list[int]:

@@ -1,12 +1,7 @@
 """`profiles/slurm` on a real Slurm, through faults: the bytes of a local run come out."""
 
-import os
-import re
-import shutil
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,48 +9,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster.slurm import Cluster, missing, running_cluster, wait_for
-from tests.workflow_runs import TINY, copy_project, environment_in
+from tests.cluster.slurm import NEEDS_SLURM, Cluster, wait_for
+from tests.workflow_runs import TINY, environment_in
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(2400),  # two runs of the workflow, on a busy machine
     pytest.mark.skipif(
-        bool(missing()), reason=f"needs slurm-wlm and munge: no {', '.join(missing())}"
-    ),
-    pytest.mark.skipif(
         find_spec("snakemake_executor_plugin_slurm") is None, reason="needs make env EXTRAS=slurm"
     ),
-    pytest.mark.skipif(os.getuid() != 0, reason="the test's Slurm runs as root"),
+    *NEEDS_SLURM,
 ]
 
-# What docs/cluster.md has users change: the test's nodes are small. Training, and a second attempt
-# at it, would like more memory than a node has.
-SITE = {"threads": 2, "mem_mb": 3000}
 # Seconds until a job starts, on a busy machine.
 PATIENCE = 600
-
-
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    # Not below pytest's folder: the path of a socket has at most 107 bytes.
-    folder = Path(tempfile.mkdtemp(prefix="fusevad-slurm-"))
-    folder.chmod(0o755)  # munge refuses a socket that others can't reach
-    with running_cluster(folder) as running:
-        yield running
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def project(root: Path, tmp_path: Path) -> Path:
-    folder = copy_project(root, tmp_path / "project")
-    profile = folder / "profiles" / "slurm" / "config.yaml"
-    text = profile.read_text()
-    for name, value in SITE.items():
-        text, changed = re.subn(rf"(?m)^  {name}: \d+", f"  {name}: {value}", text)
-        assert changed == 1
-    profile.write_text(text)
-    return folder
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from fusevad.artifacts.trusted import refuse_linked_folders
 from fusevad.artifacts.unfit import UNFIT, move_away, note
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.needed import with_upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +105,3 @@ def refuse_while_running() -> None:
             f"{folder}: Snakemake is running here, or was killed; wait for it, or run: snakemake"
             " --unlock"
         )
-
-
-def with_upstream(plan: Plan, fitting: Iterable[str]) -> dict[str, Job]:
-    """The named jobs and all jobs before them, in plan order."""
-    found: set[str] = set()
-    waiting = list(fitting)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += [other.name for other in plan.upstream(plan.jobs[name])]
-    return {name: job for name, job in plan.jobs.items() if name in found}

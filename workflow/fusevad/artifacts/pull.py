@@ -13,7 +13,6 @@ from fusevad.artifacts.adopt import (
     adopt,
     changed_by,
     refuse_while_running,
-    with_upstream,
 )
 from fusevad.artifacts.check import Finding, believed_records, check, check_record
 from fusevad.artifacts.dvc_errors import WrongContentError
@@ -22,6 +21,7 @@ from fusevad.artifacts.trusted import refuse_linked_folders
 from fusevad.artifacts.unfit import move_away
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.needed import with_upstream
 from fusevad.plan.records import Record, parse_record
 
 if TYPE_CHECKING:

@@ -187,14 +187,20 @@ def disk(jobs: Jobs) -> Iterator[Finding]:
 
 def memory(jobs: Jobs) -> Iterator[Finding]:
     """Memory that is available now, against the job that asks for most, with one process."""
-    wanted = EMBED_MB
-    for key in jobs.config.datasets:
-        names = [name for name in jobs.config.table1 if name in jobs.config.experiments]
-        wanted = max([wanted, *(jobs.train_memory(key, name, 1) for name in names)])
+    wanted = most_asked_mb(jobs)
     available = available_mb()
     says = f"{available / 1000:.1f} GB available, {wanted / 1000:.1f} GB asked for by one job"
     yield Finding("memory", says, available < wanted,
                   remedy="close other programs, or use a smaller batch_size")  # fmt: skip
+
+
+def most_asked_mb(jobs: Jobs) -> int:
+    """MB of the job of Table 1 that asks for most, with one process."""
+    wanted = EMBED_MB
+    for key in jobs.config.datasets:
+        names = [name for name in jobs.config.table1 if name in jobs.config.experiments]
+        wanted = max([wanted, *(jobs.train_memory(key, name, 1) for name in names)])
+    return wanted
 
 
 def available_mb(table: Path = Path("/proc/meminfo")) -> int:
