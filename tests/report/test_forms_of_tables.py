@@ -4,12 +4,14 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from fusevad.report import bare, html, latex, sheet
+from fusevad.report import REPORTS, bare, html, latex, sheet
 from fusevad.report.run_metrics import make_run_metrics
 from fusevad.report.table1 import make_table1
 from tests.made_up_runs import METHODS, METRICS, PUBLISHED, SEEDS, make_up
@@ -161,3 +163,13 @@ def test_a_label_is_the_same_text_in_every_form():
     assert page.rows == [[label, "1"]]
     assert latex.escape(label) in bare.tables(parts)
     assert latex.escape(label) in latex.document(parts, wide=False)
+
+
+def test_every_report_ends_with_the_two_files_that_it_writes():
+    for module, name in REPORTS.values():
+        make = getattr(import_module(f"fusevad.report.{module}"), name)
+        assert all(each.startswith("out_") for each in list(signature(make).parameters)[-2:])
+
+
+def test_text_is_escaped_for_latex():
+    assert latex.escape("50 % of a_b & c ± τ") == r"50 \% of a\_b \& c $\pm$ $\tau$"

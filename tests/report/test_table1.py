@@ -1,73 +1,31 @@
-"""Tables of made-up runs, whose differences are known."""
+"""Table 1 of made-up runs, whose differences are known."""
 
-import json
 import re
 import shutil
 import subprocess
 from dataclasses import replace
-from importlib import import_module
-from inspect import signature
 
-import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv
-from fusevad.report import REPORTS, latex
-from fusevad.report.classes import make_classes
-from fusevad.report.published import read_published, read_published_classes
-from fusevad.report.run_metrics import make_run_metrics
 from fusevad.report.runs import TableRow
-from fusevad.report.table1 import make_table1
 from tests.made_up_runs import (
-    CLASSES,
     METHODS,
     METRICS,
     PROTOCOL_SHIFT,
     PUBLISHED,
-    SEEDS,
     changed_run,
     make_up,
 )
 from tests.made_up_tables import write_table
+from tests.report.made_tables import classes, measured_line, table1
 
 
 @pytest.fixture(scope="module")
 def made_up(tmp_path_factory):
     return make_up(tmp_path_factory.mktemp("report") / "rendered", videos_on_disk=True)
-
-
-def table1(made_up, folder, protocol="validation", rows=None, datasets=None, ours=()):
-    """Make Table 1 and return its LaTeX and its tidy numbers."""
-    tex, csv = folder / "table1.tex", folder / "table1.csv"
-    make_table1(
-        rows or made_up.rows,
-        datasets or [made_up.dataset],
-        protocol,
-        PUBLISHED / "table01.csv",
-        list(SEEDS),
-        ours,
-        tex,
-        csv,
-    )
-    return tex.read_text(), pd.read_csv(csv, keep_default_na=True)
-
-
-def measured_line(text, label):
-    """The cells of a method's first row."""
-    line = next(line for line in text.splitlines() if line.startswith(latex.escape(label) + " & "))
-    return line.removesuffix(r" \\").split(" & ")[1:]
-
-
-def test_every_report_ends_with_the_two_files_that_it_writes():
-    for module, name in REPORTS.values():
-        make = getattr(import_module(f"fusevad.report.{module}"), name)
-        assert all(each.startswith("out_") for each in list(signature(make).parameters)[-2:])
-
-
-# Table 1
 
 
 def test_table_1_prints_the_mean_and_spread_of_the_seeds(made_up, tmp_path):
@@ -325,84 +283,22 @@ def test_an_undefined_main_metric_is_an_error(made_up, tmp_path):
         table1(made_up, tmp_path, rows=[wrong])
 
 
-def test_run_metrics_are_the_means_of_the_seeds_under_one_protocol(made_up, tmp_path):
-    out = tmp_path / "metrics.json", tmp_path / "metrics.csv"
-    make_run_metrics(made_up.rows, [made_up.dataset], "oracle", *out)
-    found = json.loads(out[0].read_text())["rendered"]
-    assert list(found) == sorted(METHODS)
-    for row in made_up.rows:
-        seeds = pd.read_csv(row.runs["rendered"] / "seeds.csv")
-        for metric in METRICS:
-            chosen = seeds[(seeds["protocol"] == "oracle") & (seeds["metric"] == metric)]
-            assert found[row.name][metric] == round(np.mean(chosen["value"]), 4)
-    table = pd.read_csv(out[1])
-    assert len(table) == len(METHODS) * len(METRICS) * len(SEEDS)
-    assert list(table) == ["dataset", "experiment", "metric", "seed", "value"]
-
-
-def test_run_metrics_change_with_the_protocol_and_refuse_an_unknown_one(made_up, tmp_path):
-    out = tmp_path / "metrics.json", tmp_path / "metrics.csv"
-    arguments = (made_up.rows, [made_up.dataset])
-    make_run_metrics(*arguments, "last", *out)
-    last = json.loads(out[0].read_text())["rendered"]["concat"]["AUC"]
-    make_run_metrics(*arguments, "oracle", *out)
-    assert last < json.loads(out[0].read_text())["rendered"]["concat"]["AUC"]
-    with pytest.raises(FusevadError, match="best"):
-        make_run_metrics(*arguments, "best", *out)
-
-
 def test_an_unknown_protocol_is_refused(made_up, tmp_path):
     with pytest.raises(FusevadError, match="protocol 'best'"):
         table1(made_up, tmp_path, protocol="best")
-
-
-def test_text_is_escaped_for_latex():
-    assert latex.escape("50 % of a_b & c ± τ") == r"50 \% of a\_b \& c $\pm$ $\tau$"
 
 
 def test_the_tables_compile_alone(made_up, tmp_path):
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not installed")
     table1(made_up, tmp_path)
-    make_classes(
-        made_up.rows,
-        [made_up.dataset],
-        "validation",
-        PUBLISHED / "table07.csv",
-        list(SEEDS),
-        tmp_path / "classes.tex",
-        tmp_path / "classes.csv",
-    )
+    classes(tmp_path, made_up.dataset, made_up.rows)
     for name in ("table1", "classes"):
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"{name}.tex"]
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stdout[-2000:]
         assert "Overfull" not in result.stdout
         assert "1 page" in result.stdout
-
-
-# Published numbers
-
-
-def test_the_published_numbers_are_the_papers():
-    table = read_published(PUBLISHED / "table01.csv").set_index(["method", "dataset", "metric"])
-    assert table.loc[("IEF-VAD (Student-T)", "ucf-crime", "Ano-AUC"), "mean"] == 71.50
-    assert table["std"].notna().sum() == 10
-    classes = read_published_classes(PUBLISHED / "table07.csv")
-    assert classes.groupby("dataset")["class"].nunique().to_dict() == {
-        "ucf-crime": 13,
-        "xd-violence": 6,
-        "shanghaitech": 11,
-        "msad": 11,
-    }
-
-
-def test_a_published_number_outside_percent_is_refused(tmp_path):
-    table = pd.read_csv(PUBLISHED / "table01.csv")
-    table.loc[3, "mean"] = 8414
-    write_csv(table, tmp_path / "wrong.csv")
-    with pytest.raises(FusevadError, match=r"wrong\.csv: mean must be a percentage"):
-        read_published(tmp_path / "wrong.csv")
 
 
 def test_a_variant_of_a_data_set_of_the_paper_stands_beside_the_published_numbers(
@@ -414,74 +310,3 @@ def test_a_variant_of_a_data_set_of_the_paper_stands_beside_the_published_number
     main, _, orientation = text.partition("For orientation")
     assert "88.67" in main  # IEF-VAD (Student-t) on UCF-Crime, as printed
     assert "UCF-Crime" not in orientation and "XD-Violence" in orientation
-
-
-# Classes
-
-
-def classes(folder, dataset, rows):
-    make_classes(
-        rows,
-        [dataset],
-        "validation",
-        PUBLISHED / "table07.csv",
-        list(SEEDS),
-        folder / "classes.tex",
-        folder / "classes.csv",
-    )
-    return (folder / "classes.tex").read_text(), pd.read_csv(folder / "classes.csv")
-
-
-def test_the_caption_of_classes_counts_pairs_in_place_of_daggers(made_up, tmp_path):
-    text, tidy = classes(tmp_path, made_up.dataset, made_up.rows)
-    count = 21 * tidy.loc[tidy["block"] == "measured", "class"].nunique()
-    assert f"Of all {count} pairs in the table, " in text
-    assert "fusevad power classes lists them" in text
-    assert "dagger" not in text
-
-
-def test_the_class_table_has_a_row_a_class_with_its_number_of_videos(made_up, tmp_path):
-    text, tidy = classes(tmp_path, made_up.dataset, made_up.rows)
-    assert "Measured here" not in text, "all is measured here: no published number beside it"
-    values = pd.read_csv(made_up.rows[0].runs["rendered"] / "classes.csv")
-    fire = values.query("protocol == 'validation' and metric == 'AUC' and `class` == 'fire'")
-    cell = measured_line(text, "fire (2)")[0]
-    printed = [float(number) for number in re.findall(r"\d+\.\d+", cell)]
-    assert printed == [
-        round(100 * fire["value"].mean(), 2),
-        round(100 * fire["value"].std(), 2),
-    ]
-    assert len(tidy) == len(METHODS) * len(CLASSES) * len(PROTOCOL_SHIFT)
-    assert set(tidy["videos"]) == {2}
-
-
-@pytest.mark.parametrize("key", ["ucf-crime", "ucf-crime.crops"])
-def test_classes_of_a_data_set_of_the_paper_show_the_published_values(made_up, tmp_path, key):
-    crime = replace(
-        made_up.dataset,
-        key=key,
-        source="ucf-crime",
-        intervals=tmp_path / "intervals.csv",
-        manifest=tmp_path / "manifest.csv",
-    )
-    videos = pd.read_csv(made_up.dataset.manifest, dtype=str)
-    arson = videos["classes"].where(videos["classes"] == "normal", "Arson")
-    write_csv(videos.assign(classes=arson), crime.manifest)
-    intervals = pd.read_csv(made_up.dataset.intervals).assign(**{"class": "Arson"})
-    write_csv(intervals, crime.intervals)
-    row = changed_run(
-        made_up.rows[0], tmp_path, lambda t: t[t["class"] == "fire"].replace("fire", "Arson"),
-        file="classes.csv",
-    )  # fmt: skip
-    rows = [replace(row, runs={key: row.runs["rendered"]})]
-    text, tidy = classes(tmp_path, crime, rows)
-    assert measured_line(text, "Arson (10)")[1:] == [
-        r"\textit{65.49}",
-        r"\textit{66.75}",
-        r"\textit{72.68}",
-    ]
-    assert set(tidy.query("block == 'published'")["method"]) == {
-        "Image only",
-        "Motion cue only",
-        "IEF-VAD",
-    }
