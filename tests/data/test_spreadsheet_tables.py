@@ -189,6 +189,12 @@ def test_normal_in_capitals_does_not_count_as_an_anomaly(tmp_path: Path, word: s
         read_labels(write(tmp_path / "labels.csv", rows))
 
 
+def test_a_class_that_would_divide_columns_is_refused_before_training(tmp_path: Path) -> None:
+    rows = 'video,split,class,path\na,train,"fire, smoke",a.mp4\n'
+    with pytest.raises(FusevadError, match="'fire, smoke', whose comma"):
+        read_labels(write(tmp_path / "labels.csv", rows))
+
+
 def test_classes_that_differ_in_capitals_are_not_two(tmp_path: Path) -> None:
     rows = "video,split,class,path\na,train,fire,a.mp4\nb,test,fall;Fire,b.mp4\n"
     with pytest.raises(FusevadError, match="classes 'fire' and 'Fire' would be two"):

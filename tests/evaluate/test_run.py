@@ -139,3 +139,24 @@ def test_without_intervals_a_run_is_judged_by_the_training_videos_that_each_seed
     assert seeds.loc[seeds["metric"] != "Video-AUC", "value"].isna().all()
     assert pd.read_csv(run / "classes.csv").empty
     assert set(pd.read_parquet(run / "scores.parquet")["protocol"]) == {"last", "validation"}
+
+
+@pytest.mark.parametrize(
+    ("scores", "columns", "message"),
+    [
+        (np.full((EPOCHS, 6, 3), np.nan, np.float32), NAMES[COLUMNS], "outside"),
+        (np.full((EPOCHS, 6, 3), 1.5, np.float32), NAMES[COLUMNS], "outside"),
+        (np.full((EPOCHS, 6, 3), 1, np.uint8), NAMES[COLUMNS], "no scores by epoch"),
+        (np.full((EPOCHS, 6), 0.5, np.float32), NAMES[COLUMNS], "no scores by epoch"),
+        (np.full(4, 0.5, np.float32), NAMES[COLUMNS], "no scores by epoch"),
+        (np.full((EPOCHS, 6, 2), 0.5, np.float32), NAMES[COLUMNS], "no scores by epoch"),
+        (np.full((EPOCHS, 6, 2), 0.5, np.float32), "weight_rgb,score", "columns weight_rgb, score"),
+        (np.full((EPOCHS, 6, 2), 0.5, np.float32), "score,score", "columns score, score"),
+    ],
+)
+def test_what_is_no_scores_is_one_line(run, scores, columns, message):
+    write_table(run, "intervals", [("brawl", "fight", 5, 9)])
+    file = run / "epoch-scores.safetensors"
+    save_file({"seed-0": scores, "seed-1": scores}, file, {COLUMNS: columns})
+    with pytest.raises(FusevadError, match=rf"epoch-scores\.safetensors: seed-\d: {message}"):
+        evaluated(run)

@@ -178,6 +178,11 @@ def checked_classes(where: str, name: str, split: str, classes: str, file: str) 
             "joined by ';', each once"
         )
     for each in names:
+        if "," in each:
+            raise FusevadError(
+                f"{where}: video {name} has the class {each!r}, whose comma divides columns of"
+                " scores; leave it out"
+            )
         if each.casefold() == NORMAL != each:
             raise FusevadError(
                 f"{where}: video {name} has the class {each!r}, which would count as an anomaly;"

@@ -76,7 +76,7 @@ def read_segments(folder: Path) -> pd.DataFrame:
         listed = read_limited(folder / HASHES).decode().splitlines()
         if f"{sha256(file)}  {PARQUET}" not in listed:
             raise ValueError("other bytes than listed")
-        check_size(parquet.read_metadata(file), file.stat().st_size)
+        check_size(file)
         table = parquet.read_table(file).to_pandas(ignore_metadata=True)
     except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
         raise FusevadError(f"{file}: missing or damaged; {again}") from error

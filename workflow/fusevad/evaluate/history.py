@@ -5,6 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fusevad.errors import FusevadError
+
 # Columns of scores by segment: the score, and if the method has them the weight of each stream and
 # the probability of each class.
 SCORE, WEIGHT, CLASS = "score", "weight_", "class_"
@@ -75,6 +80,21 @@ class EpochRecord:
             None if math.isnan(share) else share,
             None if warm_up is None else bool(warm_up),
         )
+
+
+def check_scores(where: str, values: NDArray[np.generic], columns: Sequence[str]) -> None:
+    """Check a seed's scores of every epoch, `epochs x segments x columns`; `where` names them.
+
+    Raises:
+        FusevadError: they have another form, or are outside [0, 1].
+    """
+    if values.dtype != np.float32 or values.ndim != 3 or values.shape[2] != len(columns):
+        raise FusevadError(f"{where}: no scores by epoch; train this run again")
+    if columns[0] != SCORE or len(set(columns)) < len(columns):
+        raise FusevadError(f"{where}: columns {', '.join(columns)}; train this run again")
+    # Scores, weights and probabilities; a weight can be rounded beyond 1.
+    if values.size and not (values.min() >= 0 and values.max() <= 1 + 1e-5):
+        raise FusevadError(f"{where}: scores outside [0, 1]; train this run again")
 
 
 def best_epoch(history: Sequence[EpochRecord]) -> int:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.errors import FusevadError
-from fusevad.evaluate.history import COLUMNS, EpochRecord, best_epoch
+from fusevad.evaluate.history import COLUMNS, EpochRecord, best_epoch, check_scores
 from fusevad.evaluate.metrics import LabelledTest
 from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.files import atomic_path, read_csv, write_csv
@@ -91,7 +91,8 @@ def _read_scores(path: Path, segments: int) -> tuple[list[str], dict[str, NDArra
             scores = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError) as error:
         raise FusevadError(f"{path}: unreadable scores ({error}); train this run again") from error
-    for of_seed in scores.values():
+    for name, of_seed in scores.items():
+        check_scores(f"{path}: {name}", of_seed, columns)
         if of_seed.shape[1] != segments:
             raise FusevadError(
                 f"{path.parent}: scores of {of_seed.shape[1]} test segments, but the manifest has "

@@ -8,13 +8,14 @@ from pyarrow import parquet
 
 from fusevad.errors import FusevadError
 from fusevad.evaluate.history import SCORE
+from fusevad.evaluate.parquet_footer import row_groups
 
 # A run of equal values takes no bytes: a small file may have any number of rows, and a text of any
 # length, and its end may lie about both. Ten seeds of XD-Violence have 4.4 million rows, and a row
 # less than 100 bytes; their scores differ, so that many rows have at least a byte each.
 _MOST_ROWS, _FEW_ROWS, _SMALL, _ROW = 50_000_000, 2_000_000, 100 << 20, 100
 # Snappy, which pandas writes, unpacks a byte to 22 at most; the others unpack one to thousands.
-_CODECS = ("SNAPPY", "UNCOMPRESSED")
+_CODECS = ("snappy", "uncompressed")
 _TEXTS = ("protocol", "part", "video")
 _WHOLE = ("seed", "segment", "start", "end")
 
@@ -37,7 +38,8 @@ def read_score_table(path: Path, part: str, value: str | None = None) -> pd.Data
     if not path.is_file():
         raise FusevadError(f"{path}: no such file; evaluate the run first")
     try:
-        _check_form(parquet.read_metadata(path), path.stat().st_size, part)
+        check_size(path)
+        _check_columns(parquet.read_schema(path), part)
         rows = [(part, "==", value)] if value is not None else None
         # Each text once, however many rows have it.
         stored = parquet.read_table(path, filters=rows, read_dictionary=[*_TEXTS])
@@ -61,14 +63,8 @@ def read_score_table(path: Path, part: str, value: str | None = None) -> pd.Data
     return table
 
 
-def _check_form(about: parquet.FileMetaData, bytes_of_file: int, part: str) -> None:
-    """Check sizes and columns from the end of a file.
-
-    Raises:
-        ValueError: saying what is wrong.
-    """
-    check_size(about, bytes_of_file)
-    schema = about.schema.to_arrow_schema()
+def _check_columns(schema: pyarrow.Schema, part: str) -> None:
+    """Raise `ValueError` unless a table has the columns of scores, of their types."""
     for name in (*_WHOLE, part, "video", SCORE):
         if name not in schema.names:
             raise ValueError(f"no column {name}")
@@ -77,23 +73,21 @@ def _check_form(about: parquet.FileMetaData, bytes_of_file: int, part: str) -> N
             raise ValueError(f"column {each.name} of type {each.type}")
 
 
-def check_size(about: parquet.FileMetaData, bytes_of_file: int) -> None:
+def check_size(path: Path) -> None:
     """Check from the end of a table of scores what it may unpack to.
 
     Raises:
         ValueError: saying what is wrong.
     """
-    groups = [about.row_group(number) for number in range(about.num_row_groups)]
-    rows, size = sum(group.num_rows for group in groups), sum(g.total_byte_size for g in groups)
-    if rows != about.num_rows:
-        raise ValueError(f"{about.num_rows} rows, but its parts have {rows}")
+    groups, bytes_of_file = row_groups(path), path.stat().st_size
+    rows, size = sum(group.rows for group in groups), sum(group.size for group in groups)
     if rows > min(_MOST_ROWS, max(_FEW_ROWS, bytes_of_file)):
         raise ValueError("more rows than any run has")
     if max(size, bytes_of_file) > max(_SMALL, rows * _ROW):
         raise ValueError("longer texts than any run has")
-    for codec in {g.column(place).compression for g in groups for place in range(g.num_columns)}:
+    for codec in frozenset[str]().union(*(group.codecs for group in groups)):
         if codec not in _CODECS:
-            raise ValueError(f"compressed with {codec.lower()}, not with snappy")
+            raise ValueError(f"compressed with {codec}, not with snappy")
 
 
 def _fits(kind: pyarrow.DataType, name: str) -> bool:

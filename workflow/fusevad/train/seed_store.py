@@ -14,7 +14,7 @@ from safetensors.numpy import save
 
 from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.errors import FusevadError
-from fusevad.evaluate.history import COLUMNS, EpochRecord
+from fusevad.evaluate.history import COLUMNS, EpochRecord, check_scores
 from fusevad.evaluate.scoring import About, save_weights, weights_file
 from fusevad.files import atomic_path, settings_hash, sha256, share, write_json
 from fusevad.parsing import FORBID, parse, read_noted
@@ -77,11 +77,7 @@ class KeptScores:
                 values = content.get_tensor(name)
         except (OSError, KeyError, TypeError, AttributeError, SafetensorError) as error:
             raise FusevadError(f"{file}: unreadable scores; train this run again") from error
-        if values.dtype != np.float32 or values.ndim != 3 or values.shape[2] != len(columns):
-            raise FusevadError(f"{file}: {name}: no scores by epoch; train this run again")
-        # Scores, weights and probabilities; a weight can be rounded beyond 1.
-        if values.size and not (values.min() >= 0 and values.max() <= 1 + 1e-5):
-            raise FusevadError(f"{file}: {name}: scores outside [0, 1]; train this run again")
+        check_scores(f"{file}: {name}", values, columns)
         return cls(columns, values)
 
 
