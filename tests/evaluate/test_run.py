@@ -81,7 +81,7 @@ def test_no_protocol_chooses_an_epoch_of_the_warm_up(run):
     # Epoch 0 is perfect on the test videos; the epochs after it are worse and worse.
     truth = np.array([0, 0, 0, 0, 1, 0], np.float32)
     ranks = np.linspace(0.1, 0.6, 6, dtype=np.float32)
-    epochs = [truth, ranks, ranks[::-1], -truth]
+    epochs = [truth, ranks, ranks[::-1], 1 - truth]
     scores = np.repeat(np.stack(epochs)[:, :, None], 3, axis=2)
     save_file({f"seed-{k}": scores for k in range(2)}, run / "epoch-scores.safetensors", NAMES)
     assert oracle_epochs(run) == {0}
@@ -144,8 +144,8 @@ def test_without_intervals_a_run_is_judged_by_the_training_videos_that_each_seed
 @pytest.mark.parametrize(
     ("scores", "columns", "message"),
     [
-        (np.full((EPOCHS, 6, 3), np.nan, np.float32), NAMES[COLUMNS], "outside"),
-        (np.full((EPOCHS, 6, 3), 1.5, np.float32), NAMES[COLUMNS], "outside"),
+        (np.full((EPOCHS, 6, 3), np.nan, np.float32), NAMES[COLUMNS], "scores outside"),
+        (np.full((EPOCHS, 6, 3), 1.5, np.float32), NAMES[COLUMNS], "scores outside"),
         (np.full((EPOCHS, 6, 3), 1, np.uint8), NAMES[COLUMNS], "no scores by epoch"),
         (np.full((EPOCHS, 6), 0.5, np.float32), NAMES[COLUMNS], "no scores by epoch"),
         (np.full(4, 0.5, np.float32), NAMES[COLUMNS], "no scores by epoch"),
