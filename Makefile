@@ -8,7 +8,7 @@ UV := $(VENV)/bin/uv
 EXTRAS :=
 # Packages of tools below, which go to folders of their own: .venv stays as it is.
 TOOLS := fuzz audit
-ALL_EXTRAS := streams sign onnx mqtt slurm $(TOOLS)
+ALL_EXTRAS := streams sign onnx mqtt notebook slurm $(TOOLS)
 LOCKS := envs/requirements.lock $(EXTRAS:%=envs/%.lock)
 NOTHING :=
 MADE := $(VENV)/.made$(subst $(NOTHING) ,,$(EXTRAS:%=-%))
@@ -37,7 +37,7 @@ PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
 
-env: $(MADE) ## make the Python environment in .venv (EXTRAS=streams, sign, onnx, mqtt, slurm: with more)
+env: $(MADE) ## make the Python environment in .venv (EXTRAS=streams, sign, onnx, mqtt, notebook, slurm: with more)
 
 table1: env ## make results/table1.tex from nothing
 	snakemake --cores all results/table1.tex

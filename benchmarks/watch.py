@@ -7,10 +7,11 @@
 Needs the server that `.ci/run` installs. It sends H.264 that was encoded before, 2 Mbit/s, from a
 process of its own. Each camera is a process `fusevad watch --scores`, as users run it; those of one
 number of cameras run side by side. Prints, and writes to `--out`, a row for each number of cameras:
-processor seconds per second of stream (of watching, and of the server), segments scored and
-dropped, latencies (from the arrival of a segment's last picture to its score) and memory. Each
-minute it tells the memory besides. With `--cuts`, the server of one camera is killed and started
-again so many times, and it prints how long each return took and the memory after it.
+processor seconds per second of stream (of watching, and of the server), seconds that threads which
+could run waited for a processor, segments scored and dropped, latencies (from the arrival of a
+segment's last picture to its score) and memory. Each minute it tells the memory besides. With
+`--cuts`, the server of one camera is killed and started again so many times, and it prints how long
+each return took and the memory after it.
 """
 
 import argparse
@@ -89,6 +90,12 @@ def processor_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def waited_seconds(process: int) -> float:
+    """How long threads of a process that could run have waited for a processor so far."""
+    tasks = Path(f"/proc/{process}/task").glob("*/schedstat")
+    return sum(int(each.read_text().split()[1]) for each in tasks) / 1e9
+
+
 def memory(process: int, name: str) -> int:
     """Memory of a process in MB: `Rss`, resident, or `Pss`, with its share of what others use."""
     text = Path(f"/proc/{process}/smaps_rollup").read_text()
@@ -106,6 +113,7 @@ class Watcher:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # as a service has: Linux shares processors among sessions
         )
         self.pid = self._process.pid
         self.scores: list[dict] = []
@@ -123,16 +131,21 @@ class Watcher:
         deadline = time.monotonic() + seconds
         while len(self.scores) < count:
             if time.monotonic() > deadline or self._process.poll() is not None:
+                self.stop()
                 raise SystemExit(f"no scores: {self.end()}")
             time.sleep(0.1)
 
-    def end(self) -> str:
-        """Stop as a service is stopped; its last line about itself."""
+    def stop(self) -> None:
+        """Stop as a service is stopped."""
         self._process.terminate()
+
+    def end(self) -> str:
+        """Wait for the end; the last line about itself."""
         assert self._process.stderr is not None
         errors = self._process.stderr.read()
         self._process.wait()
-        return f"status {self._process.returncode}: {errors.splitlines()[-1]}"
+        own = [line for line in errors.splitlines() if line.startswith("fusevad:")]
+        return f"status {self._process.returncode}: {own[-1] if own else errors}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +159,7 @@ class Row:
     load_before: float
     cpu_per_stream_second: float
     server_cpu_per_stream_second: float
+    waited_per_stream_second: float
     scored: int
     dropped: int
     dropped_percent: float
@@ -166,6 +180,8 @@ def watching(model: Path, film: Path, cameras: int) -> Iterator[tuple[Camera, li
             watcher.wait_for(1)
         yield server, watchers
     finally:
+        for watcher in watchers:
+            watcher.stop()
         print(*(watcher.end() for watcher in watchers), sep="\n", flush=True)
         server.kill()
 
@@ -178,8 +194,10 @@ def measure_load(model: Path, film: Path, cameras: int, seconds: float) -> Row:
         first = [len(watcher.scores) for watcher in watchers]
         pids = [watcher.pid for watcher in watchers]
         begin, before = time.monotonic(), [processor_seconds(p) for p in (*pids, server.pid)]
+        waited = sum(map(waited_seconds, pids))
         show_memory(pids, begin + seconds)
         passed = time.monotonic() - begin
+        waited = sum(map(waited_seconds, pids)) - waited
         used = [processor_seconds(p) - b for p, b in zip((*pids, server.pid), before, strict=True)]
         scored = [w.scores[k - 1 :] for w, k in zip(watchers, first, strict=True)]
         late = [each["latency_seconds"] for part in scored for each in part[1:]]
@@ -192,6 +210,7 @@ def measure_load(model: Path, film: Path, cameras: int, seconds: float) -> Row:
             load,
             round(sum(used[:-1]) / passed / cameras, 3),
             round(used[-1] / passed / cameras, 3),
+            round(waited / passed / cameras, 3),
             len(late),
             dropped,
             round(100 * dropped / (dropped + len(late)), 2),

@@ -22,6 +22,7 @@ EXTRAS = {
     "sign": "model-signing",
     "onnx": "onnxruntime",
     "mqtt": "paho-mqtt",
+    "notebook": "ipykernel",
     "slurm": "snakemake-executor-plugin-slurm",
     "fuzz": "atheris",
     "audit": "pip-audit",

@@ -24,6 +24,7 @@ EXTRAS = {
     "sign": ("model_signing", "fusevad bundle --sign and --trust"),
     "onnx": ("onnxruntime", "fusevad export-onnx"),
     "mqtt": ("paho", "fusevad watch --mqtt"),
+    "notebook": ("ipykernel", "a kernel for examples/score_video.ipynb"),
     "slurm": ("snakemake_executor_plugin_slurm", "snakemake on a cluster with Slurm"),
 }
 _OF_TRANSFORMERS = ("depth", "masks")
