@@ -13,6 +13,7 @@ from dvc.utils.serialize import dump_yaml, load_yaml
 from fusevad.artifacts.merge import merge_records
 from fusevad.artifacts.store import Store
 from fusevad.artifacts.tracked import parse_tracked, read_records
+from fusevad.config.model import Config
 from fusevad.errors import FusevadError
 from fusevad.plan.records import parse_record, read_record
 from tests.made_up_store import MANIFEST, RUN, clone, make, published, share, workspace
@@ -168,7 +169,7 @@ def test_a_dvc_lock_of_other_types_is_one_line(clone_of_others: Path, text: str)
 
 def test_a_dvc_lock_that_is_no_text_is_one_line(clone_of_others: Path) -> None:
     (clone_of_others / "dvc.lock").write_bytes(b"\xff\xfe\x00stages")
-    assert "dvc.lock: not a YAML mapping" in refused(clone_of_others, MANIFEST)
+    assert "dvc.lock: not text in UTF-8" in refused(clone_of_others, MANIFEST)
 
 
 def test_nothing_is_pushed_for_a_hash_that_is_none(clone_of_others: Path, victim: Path) -> None:
@@ -189,6 +190,28 @@ def test_merging_with_a_dvc_lock_of_other_types_keeps_ours(tmp_path: Path, text:
     with pytest.raises(FusevadError, match=r"dvc\.lock: "):
         merge_records(base, ours, theirs)
     assert ours.read_text() == "schema: '2.0'\nstages: {}\n"
+
+
+@pytest.mark.parametrize("name", ["dvc.lock", ".dvc/tracked.yaml"])
+@pytest.mark.parametrize(
+    "content", [b"a: \xff\n", b"schema: '2.0'\nstages: {a: {b: !!python/x y}}"]
+)
+def test_a_side_of_a_merge_that_no_reader_takes_is_one_line(tmp_path, name, content) -> None:
+    base, ours, theirs = (tmp_path / side for side in ("base", "ours", "theirs"))
+    base.touch()
+    ours.touch()
+    theirs.write_bytes(content)
+    with pytest.raises(FusevadError):
+        merge_records(base, ours, theirs, name)
+    assert ours.read_bytes() == b""
+
+
+@pytest.mark.parametrize("name", ["dvc.lock", ".dvc/tracked.yaml"])
+def test_a_list_that_is_not_utf_8_is_not_pushed_over(clone_of_others: Path, name: str) -> None:
+    (clone_of_others / name).write_bytes(b"schema: \xff\n")
+    with pytest.raises(FusevadError, match=rf"{name}: .*take it from git again"):
+        Store(clone_of_others).record([], config=Config.__new__(Config))
+    assert (clone_of_others / name).read_bytes() == b"schema: \xff\n"
 
 
 @pytest.mark.parametrize("text", ["runs: 1", "runs: [a]", "runs: {a: 1}", "1: {}", "- runs"])

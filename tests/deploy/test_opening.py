@@ -11,7 +11,7 @@ import pytest
 
 from fusevad.deploy.archive import write_archive
 from fusevad.deploy.contents import ABOUT
-from fusevad.deploy.opening import read_about, unpacked
+from fusevad.deploy.opening import read_bundle_facts, unpacked
 from fusevad.errors import FusevadError
 
 # Says where the bundle is unpacked, and waits there.
@@ -99,4 +99,4 @@ def test_a_fact_that_is_given_twice_is_one_line(made_up, tmp_path):
         assert json.loads(text)["method"] == "student-t"
         (folder / ABOUT).write_text(text)
         with pytest.raises(FusevadError, match=r"its bundle\.json is not JSON.*twice"):
-            read_about(folder, made_up.file)
+            read_bundle_facts(folder, made_up.file)

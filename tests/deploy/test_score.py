@@ -142,6 +142,20 @@ def test_folders_of_others_are_not_replaced(alarming, video, tmp_path):
     (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
     assert "not results of fusevad score" in outcome.problem
     assert precious.is_file()
+    precious.unlink()
+    (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
+    assert "not results of fusevad score" in outcome.problem
+    assert (tmp_path / "out/a/events.json").read_text() == "{}"
+
+
+def test_a_folder_of_others_within_results_is_not_removed(alarming, video, tmp_path):
+    scored(alarming, {"a": video}, tmp_path / "out", film=False)
+    precious = tmp_path / "out/a/annotated.mp4/precious.txt"
+    precious.parent.mkdir()
+    precious.touch()
+    (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
+    assert "not results of fusevad score" in outcome.problem
+    assert precious.is_file()
 
 
 def test_a_link_in_place_of_results_is_not_followed(alarming, video, tmp_path):

@@ -10,7 +10,14 @@ from typing import Any
 
 from dvc.utils.serialize import loads_yaml
 
-from fusevad.artifacts.tracked import lock_text, parse_records, parse_tracked, tracked_text
+from fusevad.artifacts.dvc_errors import one_line
+from fusevad.artifacts.tracked import (
+    lock_text,
+    parse_records,
+    parse_tracked,
+    records_text,
+    tracked_text,
+)
 from fusevad.errors import FusevadError
 from fusevad.files import write_text
 from fusevad.parsing import parse
@@ -31,7 +38,7 @@ def merge_records(base: Path, ours: Path, theirs: Path, name: str = "dvc.lock") 
         FusevadError: both sides changed the same units differently; for these, ours is kept.
     """
     conflicts: list[str] = []
-    sides = [_parsed(path.read_text(), name) for path in (base, ours, theirs)]
+    sides = [_parsed(records_text(path), name) for path in (base, ours, theirs)]
     if name.endswith(".lock"):
         stages = [side.get("stages") or {} for side in sides]
         merged: dict[str, Any] = _merged(*stages, conflicts, depth=1)
@@ -52,7 +59,8 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
     values = parse_records(text, name)
     parse(dict[str, dict[str, Any]], values.get("stages") or {}, name)
     # As DVC reads it: to PyYAML, 1e-06 is text.
-    return loads_yaml(text) if values else values
+    with one_line(name, "take it from git again"):
+        return loads_yaml(text) if values else values
 
 
 def _merged(

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from fusevad.artifacts.copies import copy_file
 from fusevad.artifacts.dvc_errors import WrongContentError, explained, one_line
-from fusevad.artifacts.tracked import TRACKED, lock_text, read_records, with_units
+from fusevad.artifacts.tracked import TRACKED, lock_text, read_records, records_text, with_units
 from fusevad.artifacts.trusted import (
     LockedStage,
     in_results,
@@ -292,13 +292,13 @@ class Store:
         """
         chosen = list(units)
         files = [self.root / TRACKED, self.root / LOCK_FILE]
-        before = [path.read_text() if path.is_file() else None for path in files]
+        before = {path: records_text(path) if path.is_file() else None for path in files}
         try:
-            text = with_units(before[0] or "", chosen, self.units(), config, configfiles)
+            text = with_units(before[files[0]] or "", chosen, self.units(), config, configfiles)
             write_text(text, files[0])
             return self._commit(chosen)
         except BaseException:
-            for path, text in zip(files, before, strict=True):
+            for path, text in before.items():
                 if text is not None:
                     write_text(text, path)
                 else:

@@ -1,5 +1,6 @@
 """`.dvc/tracked.yaml`, which lists the units of the stages in `dvc.yaml`, and `dvc.lock`."""
 
+import os
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,13 +31,23 @@ def read_records(path: Path) -> dict[str, Any]:
     Raises:
         FusevadError: it is too large, or as `parse_records`.
     """
-    if not path.is_file():
-        return {}
+    return parse_records(records_text(path), str(path))
+
+
+def records_text(path: Path) -> str:
+    """Text of `dvc.lock` or `.dvc/tracked.yaml`; empty if there is no such file.
+
+    Raises:
+        FusevadError: it is too large, or not UTF-8.
+    """
+    if not os.path.lexists(path):
+        return ""
     try:
-        content = read_limited(path)
+        return read_limited(path).decode()
+    except UnicodeDecodeError as error:
+        raise FusevadError(f"{path}: not text in UTF-8; take it from git again") from error
     except ValueError as error:
         raise FusevadError(f"{path}: {error}; take it from git again") from error
-    return parse_records(content, str(path))
 
 
 def parse_records(text: str | bytes, source: str) -> dict[str, Any]:

@@ -92,10 +92,25 @@ def _is_there(path: Path) -> bool:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a folder is one of results, to which nobody has added anything."""
-    if folder.is_symlink() or not (folder / EVENTS).is_file():
+    """Whether a folder is one of results, damaged perhaps, to which nobody has added anything."""
+    if folder.is_symlink() or not folder.is_dir():
         return False
-    return {path.name for path in folder.iterdir()} <= _NAMES
+    if not all(path.name in _NAMES and path.is_file() for path in folder.iterdir()):
+        return False
+    try:
+        return f"  {EVENTS}\n" in read_limited(folder / HASHES).decode() or _says_so(folder)
+    except (OSError, ValueError):
+        return _says_so(folder)
+
+
+def _says_so(folder: Path) -> bool:
+    """Whether its events are results: other programs write files of that name, too."""
+    try:
+        values = json_text.load(read_limited(folder / EVENTS))
+    except (OSError, ValueError, RecursionError):
+        return False
+    made_with = values.get("made_with") if isinstance(values, dict) else None
+    return isinstance(made_with, dict) and "model_sha256" in made_with
 
 
 def put_in_place(temporary: Path, final: Path) -> None:
