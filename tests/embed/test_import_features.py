@@ -210,6 +210,10 @@ def spoil(file: Path, how: str) -> None:
         file.write_bytes(file.read_bytes()[:-100])
     elif how == "text":
         file.write_text("no features")
+    elif how == "open header":
+        file.write_bytes(file.read_bytes().replace(b"}", b" ", 1))
+    elif how == "half":  # of each number: a damaged type
+        file.write_bytes(file.read_bytes().replace(b"<f4", b"<f2", 1))
     elif how == "integers":
         np.save(file, np.zeros((7, 512), np.int64))
     elif how == "width":
@@ -237,6 +241,8 @@ def spoil(file: Path, how: str) -> None:
         ("pickle", "not a readable array"),
         ("cut", "not a readable array"),
         ("text", "not a readable array"),
+        ("open header", "not a readable array"),
+        ("half", "more bytes than its array of 7 x 512 float16"),
         ("negative", "not a readable array"),
         ("claimed", "not a readable array"),
         ("pipe", "not a readable array"),

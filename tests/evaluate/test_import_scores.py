@@ -250,6 +250,9 @@ def test_logits_that_round_to_one_score_keep_their_ranks_in_the_metrics(given):
     assert found == pytest.approx(on_frames(repeated(arrays)), abs=1e-12)
 
 
+HEADER = b"8\x00{'descr': '<f4', 'fortran_order': False, 'shape': (7,)}\n"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -257,6 +260,7 @@ def test_logits_that_round_to_one_score_keep_their_ranks_in_the_metrics(given):
         (np.array(["a"] * 7), "values of type"),
         (np.zeros(0), "an array of 0"),
         (b"no array", "magic string"),
+        (b"\x93NUMPY\x01\x00" + HEADER + b"\0" * 99, "more bytes than its array"),
     ],
 )
 def test_a_file_that_has_no_scores_is_named(given, content, reason):
@@ -268,6 +272,17 @@ def test_a_file_that_has_no_scores_is_named(given, content, reason):
         "scores of 1 of 3 test videos are unreadable: Abuse028_x264" in message
         and reason in message
     )
+
+
+def test_a_column_frame_may_have_the_first_frames_of_segments(given):
+    given.save(given.draw(SEGMENTS))
+    file = given.scores / "Normal_Videos_003_x264.csv"
+    scores = np.load(file.with_suffix(".npy"))
+    file.with_suffix(".npy").unlink()
+    for width in (1, 16):
+        rows = [f"{width * place},{score}" for place, score in enumerate(scores)]
+        file.write_text("\n".join(["frame,score", *rows, "", ""]))
+        given.judge(BY_SEGMENT)
 
 
 def test_the_same_video_twice_is_an_error(given):
@@ -282,8 +297,13 @@ ROWS = [f"{frame},0.5" for frame in range(33)]
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (ROWS[::-1], "frame 31 is not after the one before"),
-        ([*ROWS[:-1], ROWS[-2]], "frame 31 is not after the one before"),
+        (ROWS[::-1], "frame 32 is not the first"),
+        ([*ROWS[:-1], ROWS[-2]], "frame 31 is not the one after 31"),
+        ([*ROWS[:7], *ROWS[8:]], "frame 8 is not the one after 6"),
+        ([f"{2 * frame},0.5" for frame in range(33)], "frame 2 is not the one after 0"),
+        ([f"{frame + 100},0.5" for frame in range(33)], "frame 100 is not the first"),
+        ([*ROWS[:-1], "nan,0.5"], "frame nan is not the one after 31"),
+        ([*ROWS[:7], "", *ROWS[8:]], "an empty line between scores"),
         ([*ROWS[:-1], "32"], "a row of 1 cells, expected 2"),
         ([*ROWS[:-1], "32,0.5,7"], "a row of 3 cells, expected 2"),
         ([*ROWS[:-1], "32,0_5"], "'0_5' is not a number"),
@@ -291,7 +311,6 @@ ROWS = [f"{frame},0.5" for frame in range(33)]
         ([*ROWS[:-1], "32,=1+1"], "'=1\\+1' is not a number"),
         ([*ROWS[:-1], "32," + "1" * 20_000], "a line of 20004 characters"),
     ],
-    ids=["reversed", "twice", "short", "long", "underscore", "digits", "formula", "endless"],
 )
 def test_a_table_of_scores_says_what_it_means_or_is_one_line(given, rows, message):
     given.save(given.draw(FRAMES))

@@ -19,7 +19,7 @@ _SMALL = 100 << 20
 _RATIO = 50
 _CHUNK = 1 << 18
 # What NumPy raises for a header that it cannot read, and zipfile for a damaged or foreign member.
-_NO_HEADER = (ValueError, SyntaxError, tokenize.TokenError, TypeError, RecursionError, MemoryError)
+NO_HEADER = (ValueError, SyntaxError, tokenize.TokenError, TypeError, RecursionError, MemoryError)
 _NO_MEMBER = (KeyError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -31,14 +31,14 @@ def read_npy(stream: BinaryIO, most: int) -> NDArray[np.generic]:
         most: bytes that its values may have.
 
     Raises:
-        ValueError: it is none, has more bytes, or is cut short.
+        ValueError: it is none, is larger, is cut short, or has other bytes after it.
     """
     try:
         # Later versions are for headers of more than 64 kB, which no array of numbers has.
         if np.lib.format.read_magic(stream) != (1, 0):
             raise ValueError("a header of more than 64 kB")
         shape, in_columns, kind = np.lib.format.read_array_header_1_0(stream)
-    except _NO_HEADER as error:
+    except NO_HEADER as error:
         raise ValueError(f"not an array ({_one_line(error)})") from error
     if kind.kind not in "iuf":
         raise ValueError(f"values of type {kind}")
@@ -47,6 +47,8 @@ def read_npy(stream: BinaryIO, most: int) -> NDArray[np.generic]:
         raise ValueError(f"an array of {' x '.join(map(str, shape))}, which is too large")
     values = np.empty(prod(shape), kind)
     _fill(memoryview(values).cast("B") if size else memoryview(b""), stream)
+    if stream.read(1):
+        raise ValueError("more bytes than its array")
     return values.reshape(shape, order="F" if in_columns else "C")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from fusevad.arrays import NO_HEADER
 from fusevad.embed.imported.layouts import FoundFiles
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
 from fusevad.errors import FusevadError
@@ -231,13 +232,19 @@ def _open(file: Path) -> NDArray[np.floating]:
         if file.suffix == ".txt":
             return np.loadtxt(file, np.float32, ndmin=2)
         array = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, OverflowError) as error:
-        reason = " ".join(str(error).split())
+    except (OSError, EOFError, OverflowError, *NO_HEADER) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise FusevadError(
             f"{file}: not a readable array of numbers ({reason}); download or convert it again"
         ) from error
     if not isinstance(array, np.ndarray):
         raise FusevadError(f"{file}: an archive of arrays (.npz), not one; convert it to .npy")
+    # A damaged type or shape may take fewer bytes, which would be other numbers.
+    if array.size and array.offset + array.nbytes != file.stat().st_size:
+        raise FusevadError(
+            f"{file}: more bytes than its array of {_text(array.shape)} {array.dtype}; download or"
+            " convert it again"
+        )
     if array.dtype.kind != "f":
         raise FusevadError(f"{file}: values of type {array.dtype}; convert them to float32")
     return array

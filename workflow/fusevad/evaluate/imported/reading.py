@@ -1,9 +1,8 @@
 """Files of scores that other people's detectors gave, as one score a frame of every test video."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +12,16 @@ from scipy.special import expit
 from fusevad.arrays import read_npy
 from fusevad.data.truth import LabelledVideo
 from fusevad.errors import FusevadError
+from fusevad.evaluate.imported.columns import LARGEST_TEXT, Floats, read_column
 from fusevad.evaluate.imported.settings import ScoreSettings
 from fusevad.files import check_size
 from fusevad.spelling import one_spelling
 
-Floats = NDArray[np.float64]
 _SUFFIXES = (".npy", ".csv", ".txt")
 # What published lists and files have between a video's name and the suffix.
 _ENDINGS = re.compile(r"_i3d|_c3d|_C|__\d+")
-_SCORE = "score"
-_ORDERS = ("frame", "segment")
-_NUMBER = re.compile(
-    r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE
-)
-# Bytes: the scores of ten days of frames, and more than any list or table of them has.
-_LARGEST_ARRAY, _LARGEST_TEXT = 1 << 28, 100 << 20
-_LONGEST_LINE = 10_000
+# Bytes: the scores of ten days of frames.
+_LARGEST_ARRAY = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +52,11 @@ def read_scores(
         FusevadError: videos are missing, a file is unreadable or has a wrong number of scores, or
             scores are no numbers: all such videos are named.
     """
-    given = _from_list(place, videos, settings) if settings.order else _from_folder(place, videos)
+    given = (
+        _from_list(place, videos, settings)
+        if settings.order
+        else _from_folder(place, videos, settings)
+    )
     wrong = {
         video.name: why
         for video in videos
@@ -106,7 +103,9 @@ def transformed(
     return dict(scores)
 
 
-def _from_folder(folder: Path, videos: Sequence[LabelledVideo]) -> dict[str, GivenScores]:
+def _from_folder(
+    folder: Path, videos: Sequence[LabelledVideo], settings: ScoreSettings
+) -> dict[str, GivenScores]:
     if not folder.is_dir():
         raise FusevadError(
             f"{folder}: no such folder of scores; correct `scores`, or name in `order` the list by"
@@ -125,7 +124,7 @@ def _from_folder(folder: Path, videos: Sequence[LabelledVideo]) -> dict[str, Giv
     given, bad = {}, {}
     for name, path in files.items():
         try:
-            given[name] = GivenScores(path, _values(path))
+            given[name] = GivenScores(path, _values(path, settings))
         except (ValueError, OSError) as error:
             bad[name] = " ".join(str(error).split())
     if bad:
@@ -144,7 +143,7 @@ def _from_list(
     names = {video.name: video for video in videos}
     listed = _listed(order, names)
     try:
-        values = _values(file)
+        values = _values(file, settings)
     except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())
         raise FusevadError(f"{file}: unreadable scores ({reason}); export them again") from error
@@ -179,7 +178,7 @@ def _lengths(frames: Sequence[int], settings: ScoreSettings) -> dict[str, list[i
 def _listed(order: Path, names: Mapping[str, object]) -> list[str]:
     """Videos of a list, each once: its lines begin with a path or a name."""
     try:
-        check_size(order, _LARGEST_TEXT)
+        check_size(order, LARGEST_TEXT)
         lines = order.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise FusevadError(f"{order}: unreadable list of videos; correct `order`") from error
@@ -211,9 +210,9 @@ def _require_all(place: Path, names: Mapping[str, object] | set[str], found: obj
         )
 
 
-def _values(path: Path) -> Floats:
+def _values(path: Path, settings: ScoreSettings) -> Floats:
     """Numbers of a file, one after the other."""
-    array = _array(path) if path.suffix == ".npy" else _column(path)
+    array = _array(path) if path.suffix == ".npy" else read_column(path, settings)
     longest = max(array.shape, default=0)
     if array.size != longest or not array.size:
         raise ValueError(f"an array of {' x '.join(map(str, array.shape)) or 'one number'}")
@@ -224,57 +223,6 @@ def _array(path: Path) -> NDArray[np.generic]:
     check_size(path, _LARGEST_ARRAY)
     with path.open("rb") as file:
         return read_npy(file, _LARGEST_ARRAY)
-
-
-def _column(path: Path) -> Floats:
-    """A column of numbers: the only one, or the one with the heading `score`."""
-    check_size(path, _LARGEST_TEXT)
-    with path.open(encoding="utf-8-sig") as file:
-        rows = filter(None, map(_cells, file))
-        first = next(rows, [])
-        if _SCORE not in first:
-            if len(first) > 1:
-                raise ValueError("several columns, none with the heading 'score'")
-            return np.fromiter(map(_number, chain(first, _only(rows))), np.float64)
-        if len(set(first)) < len(first):
-            raise ValueError("two columns with one heading")
-        return np.fromiter(map(_number, _of_scores(first, rows)), np.float64)
-
-
-def _of_scores(heads: Sequence[str], rows: Iterable[list[str]]) -> Iterator[str]:
-    """Cells of the column of scores; a column `frame` or `segment` says that they are in order."""
-    places = [place for place, head in enumerate(heads) if head in _ORDERS]
-    last = [-1.0] * len(places)
-    for cells in _whole_rows(rows, len(heads)):
-        numbers = [_number(cells[place]) for place in places]
-        if any(number <= before for number, before in zip(numbers, last, strict=True)):
-            raise ValueError(f"{heads[places[0]]} {cells[places[0]]} is not after the one before")
-        last = numbers
-        yield cells[heads.index(_SCORE)]
-
-
-def _only(rows: Iterable[list[str]]) -> Iterator[str]:
-    return (cells[0] for cells in _whole_rows(rows, 1))
-
-
-def _whole_rows(rows: Iterable[list[str]], width: int) -> Iterator[list[str]]:
-    for cells in rows:
-        if len(cells) != width:
-            raise ValueError(f"a row of {len(cells)} cells, expected {width}")
-        yield cells
-
-
-def _cells(line: str) -> list[str]:
-    if len(line) > _LONGEST_LINE:
-        raise ValueError(f"a line of {len(line)} characters")
-    return [cell.strip() for cell in line.split(",")] if line.strip() else []
-
-
-def _number(cell: str) -> float:
-    """A number as programs write it: `float` also takes `1_0` and digits of other scripts."""
-    if not _NUMBER.fullmatch(cell):
-        raise ValueError(f"{cell[:20]!r} is not a number")
-    return float(cell)
 
 
 def _fault(values: Floats, frames: int, settings: ScoreSettings) -> str | None:

@@ -1,0 +1,94 @@
+"""A column of scores in a text file, read only if it says plainly which score is whose."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusevad.evaluate.imported.settings import ScoreSettings
+from fusevad.files import check_size
+
+Floats = NDArray[np.float64]
+_SCORE = "score"
+_ORDERS = ("frame", "segment")
+_NUMBER = re.compile(
+    r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE
+)
+# Bytes: more than any list or table of scores has.
+LARGEST_TEXT = 100 << 20
+_LONGEST_LINE = 10_000
+
+
+def read_column(path: Path, settings: ScoreSettings) -> Floats:
+    """A column of numbers: the only one, or the one with the heading `score`."""
+    check_size(path, LARGEST_TEXT)
+    with path.open(encoding="utf-8-sig") as file:
+        rows = _filled(map(_cells, file))
+        first = next(rows, [])
+        if _SCORE not in first:
+            if len(first) > 1:
+                raise ValueError("several columns, none with the heading 'score'")
+            return np.fromiter(map(_number, chain(first, _only(rows))), np.float64)
+        if len(set(first)) < len(first):
+            raise ValueError("two columns with one heading")
+        return np.fromiter(map(_number, _of_scores(first, rows, settings)), np.float64)
+
+
+def _filled(rows: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Rows without empty ones before and after them; one between may be a score that is missing."""
+    begun = ended = False
+    for cells in rows:
+        if cells and ended:
+            raise ValueError("an empty line between scores")
+        begun, ended = begun or bool(cells), begun and not cells
+        if cells:
+            yield cells
+
+
+def _of_scores(
+    heads: Sequence[str], rows: Iterable[list[str]], settings: ScoreSettings
+) -> Iterator[str]:
+    """Cells of the column of scores; a column `frame` or `segment` says that none is missing."""
+    places = [place for place, head in enumerate(heads) if head in _ORDERS]
+    widths = (1, settings.segment_frames) if settings.form == "per-segment" else (1,)
+    last: list[float | None] = [None] * len(places)
+    for cells in _whole_rows(rows, len(heads)):
+        for number, place in enumerate(places):
+            last[number] = _in_order(heads[place], _number(cells[place]), last[number], widths)
+        yield cells[heads.index(_SCORE)]
+
+
+def _in_order(head: str, number: float, before: float | None, widths: Sequence[int]) -> float:
+    """Check that no frame or segment is missing before this one, which is returned."""
+    if before is None and not 0 <= number <= max(widths):
+        raise ValueError(f"{head} {number:g} is not the first")
+    if before is not None and number - before not in widths:
+        raise ValueError(f"{head} {number:g} is not the one after {before:g}")
+    return number
+
+
+def _only(rows: Iterable[list[str]]) -> Iterator[str]:
+    return (cells[0] for cells in _whole_rows(rows, 1))
+
+
+def _whole_rows(rows: Iterable[list[str]], width: int) -> Iterator[list[str]]:
+    for cells in rows:
+        if len(cells) != width:
+            raise ValueError(f"a row of {len(cells)} cells, expected {width}")
+        yield cells
+
+
+def _cells(line: str) -> list[str]:
+    if len(line) > _LONGEST_LINE:
+        raise ValueError(f"a line of {len(line)} characters")
+    return [cell.strip() for cell in line.split(",")] if line.strip() else []
+
+
+def _number(cell: str) -> float:
+    """A number as programs write it: `float` also takes `1_0` and digits of other scripts."""
+    if not _NUMBER.fullmatch(cell):
+        raise ValueError(f"{cell[:20]!r} is not a number")
+    return float(cell)
