@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.lineage import Job, Plan, settings_digest
 from fusevad.plan.records import differences, read_record, recorded
 
 
@@ -100,6 +100,20 @@ def test_an_input_that_was_changed_since_is_refused():
     Path("out/one.csv").write_text("by hand")
     with pytest.raises(FusevadError, match=r"one\.csv: changed since it was made"):
         _run(plan, second)
+
+
+@pytest.mark.parametrize("outputs", [[], ["../victim.csv"], ["/tmp/victim.csv"], ["out/../../v"]])
+def test_settings_with_outputs_elsewhere_are_refused_before_anything_is_removed(tmp_path, outputs):
+    victim = Path("../victim.provenance.json")
+    victim.write_text("precious")
+    plan, first, _ = _jobs()
+    values = json.loads(Path(plan.write_settings(first)).read_text()) | {"outputs": outputs}
+    content = json.dumps(values).encode()
+    crafted = Path(f"x.{settings_digest(content)}.json")
+    crafted.write_bytes(content)
+    with pytest.raises(FusevadError, match="outputs that are none"), recorded(str(crafted)):
+        pass
+    assert victim.read_text() == "precious"
 
 
 def test_an_input_without_a_record_is_refused():

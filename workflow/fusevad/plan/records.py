@@ -11,7 +11,15 @@ from typing import Any
 import fusevad
 from fusevad import json_text
 from fusevad.errors import FusevadError
-from fusevad.files import HASHES, folder_size, read_limited, remove_abandoned, sha256, write_json
+from fusevad.files import (
+    HASHES,
+    folder_size,
+    read_limited,
+    remove_abandoned,
+    sha256,
+    stays_inside,
+    write_json,
+)
 from fusevad.parsing import FORBID, from_text_or_file, parse
 from fusevad.plan.lineage import record_path, settings_digest
 from fusevad.plan.made import Made, commit, processor
@@ -121,6 +129,9 @@ def recorded(settings: str | None) -> Iterator[Assignment]:
         return
     values["name"] = values.pop("job")
     job = parse(Assignment, values, str(settings))
+    # A stranger can give a file the hash of its content, too.
+    if not job.outputs or not all(map(stays_inside, job.outputs)):
+        raise FusevadError(f"{settings}: outputs that are none, or outside this folder; delete it")
     hashes = {path: _checked(job, path, record) for path, record in job.inputs.items()}
     for folder in {Path(path).parent for path in job.outputs}:
         remove_abandoned(folder)
