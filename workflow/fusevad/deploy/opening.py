@@ -118,8 +118,8 @@ def read_bundle_facts(folder: Path, bundle: Path) -> BundleFacts:
     found = values.get("format") if isinstance(values, dict) else None
     if found not in READABLE:
         raise FusevadError(
-            f"{bundle}: a bundle of form {str(found)[:20]!r}, and this version reads form {READABLE[0]} to"
-            f" {READABLE[-1]}; use the version of fusevad that made it"
+            f"{bundle}: a bundle of form {repr(found)[:20]}, and this version reads form"
+            f" {READABLE[0]} to {READABLE[-1]}; use the version of fusevad that made it"
         )
     about = parse(BundleFacts, values, f"{bundle}: {ABOUT}")
     for seed in about.seeds:
