@@ -7,6 +7,7 @@ import pytest
 
 from fusevad.data.label_tables import Interval, read_intervals, read_labels
 from fusevad.data.numbers import whole_number
+from fusevad.data.own.found import find_labelled
 from fusevad.data.recorded.formats import msad_table, read_annotations
 from fusevad.data.recorded.settings import AnnotationSettings
 from fusevad.errors import FusevadError
@@ -224,3 +225,10 @@ def test_of_two_columns_with_one_heading_none_is_chosen(tmp_path: Path) -> None:
     rows = "video,class,start,end, End\na,fire,1,9,5\n"
     with pytest.raises(FusevadError, match="two columns end"):
         read_intervals(write(tmp_path / "intervals.csv", rows))
+
+
+def test_a_table_of_own_videos_writes_no_control_characters_to_the_terminal(tmp_path: Path) -> None:
+    table = write(tmp_path / "t.csv", "video,label\n\x1b[31mred.mp4,normal\n")
+    with pytest.raises(FusevadError, match=r"line 2: .* has a control character") as caught:
+        find_labelled(table)
+    assert "\x1b" not in str(caught.value)

@@ -148,11 +148,11 @@ def _row(
     if split and split not in SPLITS:
         raise FusevadError(f"{where}: the unknown split {split!r}; use train or test, or nothing")
     path = table.parent / video
-    if not path.is_file():
-        raise FusevadError(f"{where}: {path}: no such file; correct its path")
     inside = Path(os.path.abspath(path)).relative_to(base)
     name = _name(inside.as_posix())
     classes = checked_classes(where, name, split or "train", label, video)
+    if not path.is_file():
+        raise FusevadError(f"{where}: {path}: no such file; correct its path")
     return Found(
         name, path, classes, source or source_of(inside.parts[:-1], path.stem), split or None
     )
