@@ -6,6 +6,7 @@ Slow imports are inside the verbs, so that `fusevad --help` answers at once.
 from fusevad.cli import (
     artifacts,
     configuration,
+    costs,
     data,
     deploy,
     doctor,
@@ -21,6 +22,7 @@ __all__ = [
     "app",
     "artifacts",
     "configuration",
+    "costs",
     "data",
     "deploy",
     "doctor",
