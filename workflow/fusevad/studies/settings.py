@@ -1,7 +1,7 @@
 """Settings of the studies of finished runs; imports nothing heavy."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -211,11 +211,11 @@ class SpeedSettings:
     Attributes:
         runs: on one data set.
         seed: whose weights score, and which is trained.
-        embed: how each stream was embedded, by its name; empty where features were imported.
+        embed: settings of `fusevad embed` by stream; empty where features were imported.
     """
 
     __pydantic_config__ = FORBID
 
     runs: tuple[MeasuredRun, ...]
     seed: int
-    embed: dict[str, EmbedSettings] = field(default_factory=dict)
+    embed: dict[str, dict[str, Any]] = field(default_factory=dict)

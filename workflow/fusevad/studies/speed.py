@@ -14,9 +14,10 @@ import torch
 
 from fusevad.config.protocols import TEACHING
 from fusevad.data.manifest import read_manifest
-from fusevad.embed.embedder import load_embedder
-from fusevad.embed.settings import EmbedSettings
+from fusevad.embed.embedder import Ready, load_embedder
+from fusevad.embed.settings import EmbedSettings, StreamSettings
 from fusevad.embed.store import default_device, open_streams
+from fusevad.embed.streams.registry import parse_settings
 from fusevad.encoders.text import load_class_texts
 from fusevad.evaluate.scoring import TrainedDetector, load_detector, weights_file
 from fusevad.files import write_csv
@@ -40,8 +41,8 @@ def study_speed(
 
     `out_csv`: experiment; training_seconds of a seed (its second epoch, with validation and test
     scores, times its epochs); segments_per_second of scoring the test videos, from embeddings and
-    with_encoder (and its pictures of the crops that are scored; empty for imported features); the
-    machine.
+    with_encoder (and its pictures of the crops that are scored; empty for imported features, and
+    for streams that no network embeds); the machine.
 
     Args:
         manifest: of the data set.
@@ -53,13 +54,14 @@ def study_speed(
         FusevadError: weights or embeddings are missing or do not fit each other.
     """
     torch.set_num_threads(1)
+    embed = {name: parse_settings(values) for name, values in settings.embed.items()}
     rows = []
     for run in settings.runs:
         file = weights_file(Path(run.run), settings.seed, "last")
         detector = load_detector(file, default_device())
         data = _data(manifest, streams, run, detector)
         scoring = _scoring_seconds(detector, data)
-        encoding = _encoding_seconds(run, detector, settings.embed)
+        encoding = _encoding_seconds(run, detector, embed)
         rows.append(
             {
                 "experiment": run.experiment,
@@ -129,20 +131,22 @@ def _training_seconds(
 
 
 def _encoding_seconds(
-    run: MeasuredRun, detector: TrainedDetector, embed: Mapping[str, EmbedSettings]
+    run: MeasuredRun, detector: TrainedDetector, embed: Mapping[str, StreamSettings]
 ) -> float | None:
     """Of a segment, of all streams that are scored; None where one was not embedded here."""
     names = [run.streams[role] for role in detector.model.streams]
     if not set(names) <= set(embed):
         return None
-    crops = len(detector.settings.test_crops)
-    return crops * sum(_segment_seconds(embed[name]) for name in names)
+    seconds = [_segment_seconds(embed[name], len(detector.settings.test_crops)) for name in names]
+    return None if None in seconds else sum(filter(None, seconds))
 
 
-def _segment_seconds(settings: EmbedSettings) -> float:
-    """Of one crop of a segment of a stream."""
+def _segment_seconds(settings: StreamSettings, crops: int) -> float | None:
+    """Of the scored crops of a segment of a stream, if it has crops; None without a network."""
     embedder = load_embedder(settings)
     encoder, segment = embedder.encoder, embedder.segment
+    if isinstance(encoder, Ready):
+        return None
     items = np.zeros((encoder.batch_size, *segment.shape[1:]), segment.dtype)
 
     def encode() -> None:
@@ -150,7 +154,7 @@ def _segment_seconds(settings: EmbedSettings) -> float:
 
     encode()
     an_item = min(_seconds(encode) for _ in range(_REPEATS)) / len(items)
-    return an_item * len(segment)
+    return an_item * len(segment) * (crops if isinstance(settings, EmbedSettings) else 1)
 
 
 def _seconds(work: Callable[[], None]) -> float:
