@@ -79,6 +79,14 @@ def test_a_threshold_below_all_scores_is_an_alarm_a_minute():
     assert calibrate([hour], 80, AlarmSettings()).alarms == 60
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seconds", [0.0, 2.0])
+def test_a_segment_of_no_length_counts_for_nothing(seconds):
+    """The stamps of a camera may stand still."""
+    still = Track(np.array([0.2, 0.9, 0.4]), np.array([0.0, 0.0, 0.0, 1.0]))
+    assert smooth(still, seconds)[-1] == pytest.approx(0.4)
+
+
 def test_smoothing_is_the_mean_of_the_seconds_before_whatever_the_rate():
     generator = np.random.default_rng(0)
     edges = np.cumsum(np.append(0.0, generator.uniform(0.2, 0.9, 40)))

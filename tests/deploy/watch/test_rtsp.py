@@ -99,9 +99,12 @@ def test_a_camera_is_scored_at_its_pace(always, camera):
     watched = Watched(always, url_of(camera))
     watched.wait_for("score", 8)
     watched.end()
-    times = [each["time_seconds"] for each in watched.of("score")]
-    steps = [b - a for a, b in pairwise(times)]
-    assert steps == pytest.approx([16 / 25] * len(steps), abs=0.05)
+    steps = [
+        b["time_seconds"] - a["time_seconds"]
+        for a, b in pairwise(watched.of("score"))
+        if a["dropped"] == b["dropped"]  # a machine under load drops segments
+    ]
+    assert steps and steps == pytest.approx([16 / 25] * len(steps), abs=0.05)
     assert len(watched.of("new")) == 1
     assert watched.lines[-1]["type"] == "end"
 

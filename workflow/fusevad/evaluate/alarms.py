@@ -91,7 +91,9 @@ def smooth(track: Track, seconds: float) -> Floats:
     area = np.append(0.0, np.cumsum(track.scores * lengths))
     ends = track.edges[1:]
     begins = np.minimum(np.maximum(ends - seconds, track.edges[0]), track.edges[:-1])
-    mean = (area[1:] - np.interp(begins, track.edges, area)) / (ends - begins)
+    covered = ends - begins  # 0 where the clock of a camera has stood still
+    part = area[1:] - np.interp(begins, track.edges, area)
+    mean = np.divide(part, covered, out=np.zeros_like(part), where=covered > 0)
     # Of one segment the score itself, without the rounding of sums.
     return np.where(begins == track.edges[:-1], track.scores, mean)
 
