@@ -31,7 +31,7 @@ endef
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help env table1 demo artifact-check check test test-slurm fuzz sbom audit lint format encoder audio-tower \
+.PHONY: help env table1 demo artifact-check check test test-slurm faults fuzz sbom audit lint format encoder audio-tower \
 	lock
 
 help: ## show this list
@@ -64,6 +64,11 @@ test: lint ## check the style and run all tests
 test-slurm: ## run the tiny workflow on a Slurm cluster of this machine, through faults (as root)
 	$(MAKE) env EXTRAS="$(sort slurm $(EXTRAS))"
 	pytest -n 0 tests/cluster
+
+# Some of the kinds, or all. Full and read-only disks are mounted as root only.
+KINDS :=
+faults: env ## try kills, full disks, damage and other faults; put the results into docs/reliability.md
+	python -m tests.faults $(KINDS)
 
 # Some of the targets, or all; and for how long each.
 TARGETS :=

@@ -35,6 +35,7 @@ from fusevad.evaluate.run import evaluate
 from fusevad.evaluate.scoring import weights_file
 from fusevad.files import keep
 from fusevad.models.base import build
+from fusevad.train import run as training
 from fusevad.train.run import TrainData, train
 from fusevad.train.sampling import TrainVideo, epoch_batches, split_validation
 from tests.made_up_embeddings import write_index, write_stream
@@ -160,6 +161,17 @@ def test_the_memory_of_a_seed_does_not_grow_with_the_data(tmp_path):
     megabytes = sum(path.with_name("shard-0.safetensors").stat().st_size for path in paths) / 2**20
     assert megabytes > 90
     assert float(result.stdout) < 20
+
+
+def test_a_gpu_without_memory_is_one_clear_line(data, tmp_path, monkeypatch):
+    class Scarce:
+        def __init__(self, inputs):
+            raise torch.OutOfMemoryError("made up")
+
+    monkeypatch.setattr(training, "default_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(training, "_Session", Scarce)
+    with pytest.raises(FusevadError, match=r"run: GPU: out of memory; .*resumes at the last epoch"):
+        train(SETTINGS, data, [0], tmp_path / "run", workers=1)
 
 
 @pytest.mark.slow

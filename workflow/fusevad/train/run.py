@@ -138,7 +138,7 @@ def _train_missing(
     epochs = sum(run.settings.epochs for run, _ in missing)
     with tqdm(total=epochs, desc=what, unit="epoch") as bar:
         if default_device().type == "cuda":
-            with _deterministic():
+            with _deterministic(), _one_line_without_memory(what):
                 session = _Session(runs[0]) if missing else None
                 for run, seed in missing:
                     with suppress(tolerated):
@@ -164,6 +164,21 @@ def _deterministic() -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(False)
         torch.utils.deterministic.fill_uninitialized_memory = fill
+
+
+@contextmanager
+def _one_line_without_memory(what: str) -> Iterator[None]:
+    """Say in one line that a GPU has no memory left for the training of `what`.
+
+    A smaller batch would be another training: only its settings may say so.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise FusevadError(
+            f"{what}: GPU: out of memory; free it, or lower batch_size or max_segments, and run the"
+            " command again: it resumes at the last epoch of each seed"
+        ) from error
 
 
 class _RunInputs:

@@ -1,0 +1,1 @@
+"""Faults that really happen to the tiny workflow: `make faults`."""
