@@ -205,10 +205,11 @@ def _kill_workflow(
 ) -> dict[str, int]:
     project = reference.empty(folder)
     process = project.start("snakemake", "--cores", "2", str(TABLE), *TINY)
+    wait_until(lambda: bool(project.commands(process)), process)
+    snakemake = project.commands(process)[0]
     time.sleep(numbers.random() * reference.seconds)
-    snakemake = project.commands(process)
-    promise(bool(snakemake), "the workflow ended before the kill")
-    snakemake[0].kill()
+    promise(process.poll() is None, "the workflow ended before the kill")
+    snakemake.kill()
     if not alone:
         project.kill_all()
     process.wait()

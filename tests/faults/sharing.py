@@ -3,12 +3,13 @@
 import os
 import random
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.faults.project import DATA, RUN, TABLE, Ended, Reference
+from tests.faults.project import DATA, RUN, TABLE, Ended, Project, Reference, one_line
 from tests.faults.trial import CannotTryError, Fault, promise
 from tests.workflow_runs import TINY
 
@@ -28,13 +29,13 @@ def faults(reference: Reference, seed: int) -> Iterator[Fault]:
         f"try {number + 1}": partial(_two_clones, reference, random.Random(f"{seed} {number}"))
         for number in range(_TRIES)
     }
-    promised = "each ends well, or with one line and well when it runs again; the same bytes"
-    yield Fault("Two clones with one results folder", promised, clones)
+    promised = "each ends well, or fails and ends well when it runs alone; the same bytes"
+    yield Fault("Two clones with one results folder, which nothing locks", promised, clones)
     clocks = {
         "artifacts of tomorrow": partial(_artifacts_of_tomorrow, reference),
         "jobs of yesterday": partial(_jobs_of_yesterday, reference),
     }
-    promised = "what is missing is made, to the same bytes, and then nothing is left to do"
+    promised = "one line before any work; after the command in it, the same bytes"
     yield Fault("A clock that goes back by a day", promised, clocks)
 
 
@@ -67,8 +68,6 @@ def _two_clones(reference: Reference, numbers: random.Random, folder: Path) -> d
     second = two.start(*command)
     ends = [one.ended(first), two.ended(second)]
     failed = [end for end in ends if end.status]
-    for end in failed:
-        promise(bool(end.lines("^fusevad: ")) and "Traceback" not in end.said, end.said[-5000:])
     for project, end in zip((one, two), ends, strict=True):
         if end.status:
             project.make_well(TABLE)
@@ -81,9 +80,7 @@ def _artifacts_of_tomorrow(reference: Reference, folder: Path) -> dict[str, int]
     tomorrow = time.time() + _DAY
     for path in (project.folder / "results").rglob("*"):
         os.utime(path, (tomorrow, tomorrow))
-    project.make_well(TABLE)
-    reference.compare(project)
-    _nothing_left(project.make(TABLE))
+    _follow(reference, project, project.make(TABLE))
     return {}
 
 
@@ -95,13 +92,15 @@ def _jobs_of_yesterday(reference: Reference, folder: Path) -> dict[str, int]:
     command = ("snakemake", "--cores", "2", str(TABLE), *TINY)
     fake = ("faketime", "-f", "-1d")
     end = project.run(*fake, *command, as_installed=True, FAKETIME_DONT_FAKE_MONOTONIC="1")
-    promise(end.status == 0, end.said[-3000:])
-    written = max(path.stat().st_mtime for path in (project.folder / RUN).iterdir())
-    promise(written < time.time() - _DAY / 2, "the jobs did not see the clock")
-    reference.compare(project)
-    _nothing_left(project.make(TABLE))
+    _follow(reference, project, end)
     return {}
 
 
-def _nothing_left(end: Ended) -> None:
-    promise(bool(end.lines("Nothing to be done")), f"more to do: {end.said[-3000:]}")
+def _follow(reference: Reference, project: Project, end: Ended) -> None:
+    """Do what the line says; then the workflow must end well, and have nothing left to do."""
+    advice = one_line(end, "has the clock gone back").partition("or run: ")[2]
+    subprocess.run(advice.split(), cwd=project.folder, check=True)
+    project.make_well(TABLE)
+    reference.compare(project)
+    again = project.make(TABLE)
+    promise(bool(again.lines("Nothing to be done")), f"more to do: {again.said[-3000:]}")

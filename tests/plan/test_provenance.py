@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -153,13 +154,26 @@ def test_after_a_damaged_record_one_deletion_is_enough(damage):
 def test_a_settings_file_that_is_not_what_its_name_says_is_refused_and_mended(change):
     plan, first, _ = _jobs()
     file = Path(plan.write_settings(first))
-    whole, time = file.read_text(), file.stat().st_mtime_ns
+    whole, before = file.read_text(), file.stat().st_mtime_ns
     file.write_text(change(whole))
-    os.utime(file, ns=(time, time))
+    os.utime(file, ns=(before, before))
     with pytest.raises(FusevadError, match=r"its content does not have the hash in its name"):
         _run_as_told(file)
     _run(plan, first)  # writes the settings as Snakemake does at every start
-    assert file.read_text() == whole and file.stat().st_mtime_ns == time
+    assert file.read_text() == whole and file.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("late", ["out/one.csv", "settings"])
+def test_an_input_of_the_future_is_refused_before_the_work(late):
+    plan, first, second = _jobs()
+    _run(plan, first)
+    path = Path(plan.write_settings(second)) if late == "settings" else Path(late)
+    os.utime(path, (time.time() + 3600,) * 2)
+    with pytest.raises(FusevadError, match=r"written in 3\d{3} s from now: .*, or run: find"):
+        _run(plan, second)
+    assert not Path("out/two.csv").exists()
+    os.utime(path, (time.time() + 30,) * 2)  # clocks of two machines
+    _run(plan, second)
 
 
 def test_a_copy_of_a_settings_file_is_not_recorded_as_the_workflows():

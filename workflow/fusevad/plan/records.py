@@ -3,7 +3,7 @@
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ _PACKAGES = ("torch", "numpy", "opencv-python-headless", "av", "open_clip_torch"
 _DEEPEST = 50
 # Files of `results/settings/`: `JOB.HASH.json`.
 _SETTINGS_NAME = re.compile(r"\.([0-9a-f]{12})\.json$")
+# Seconds by which clocks of a cluster's machines may differ; a job that is lost within is short.
+_SKEW = 60
 _AGAIN = "delete it and run the workflow again"
 
 
@@ -132,6 +134,7 @@ def recorded(settings: str | None) -> Iterator[Assignment]:
     # A stranger can give a file the hash of its content, too.
     if not job.outputs or not all(map(stays_inside, job.outputs)):
         raise FusevadError(f"{settings}: outputs that are none, or outside this folder; delete it")
+    _check_times([str(settings), *job.inputs])
     hashes = {path: _checked(job, path, record) for path, record in job.inputs.items()}
     for folder in {Path(path).parent for path in job.outputs}:
         remove_abandoned(folder)
@@ -148,6 +151,21 @@ def recorded(settings: str | None) -> Iterator[Assignment]:
     packages = {name: version(name) for name in _PACKAGES} | {"fusevad": fusevad.__version__}
     content = Record(job.name, job.stage, job.lineage, hashes, outputs, packages, job.found, made)
     write_record(content, record)
+
+
+def _check_times(paths: Iterable[str]) -> None:
+    """Look for inputs of the future, before hours of work.
+
+    Snakemake removes outputs that are older than an input once their job has ended.
+    """
+    now = time.time()
+    for path in paths:
+        written = Path(path).stat().st_mtime if Path(path).exists() else 0
+        if written > now + _SKEW:
+            raise FusevadError(
+                f"{path}: written in {written - now:.0f} s from now: has the clock gone back? Set"
+                " it right, or run: find results -newermt now -exec touch {} +"
+            )
 
 
 def _read_settings(settings: str) -> dict[str, Any]:
