@@ -35,6 +35,7 @@ class Audio(ChosenKind):
     pattern = "audio"
     form = AudioSettings
     may_lack = True
+    version = 2
 
     def encoder(self, settings: Mapping[str, Any], given: Given) -> str:
         """See `ChosenKind.encoder`."""
