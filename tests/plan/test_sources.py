@@ -30,6 +30,8 @@ OF_NO_STAGE |= {f"embed/streams/{name}.py" for name in ("registry", "settings")}
 # `fusevad init-dataset` writes configuration, which is an input of stages.
 OF_NO_STAGE |= {f"data/own/{name}.py" for name in ("dataset", "found", "settings")}
 OF_NO_STAGE |= {f"data/own/{name}.py" for name in ("split", "summary")}
+# `fusevad plan` asks how large data sets are.
+OF_NO_STAGE.add("data/sizes.py")
 
 
 @pytest.fixture

@@ -104,6 +104,7 @@ STAGES = {
             "report/explorer/static",
             "report/explorer/static/vendor",
             "report/runs.py",
+            "evaluate/parquet_footer.py",
             "evaluate/score_table.py",
             "data/truth.py",
             "video",
@@ -134,7 +135,8 @@ STAGES = {
     "localise": Stage(
         "runs",
         source=(
-            *(f"evaluate/{n}.py" for n in ("events", "localise", "score_table", "settings")),
+            *(f"evaluate/{n}.py" for n in ("events", "localise", "settings")),
+            *(f"evaluate/{n}.py" for n in ("parquet_footer", "score_table")),
             "data/truth.py",
         ),
     ),
@@ -154,6 +156,7 @@ STAGES = {
             "report/verdicts",
             "evaluate/alarms.py",
             "evaluate/flops.py",
+            "evaluate/parquet_footer.py",
             "evaluate/score_table.py",
             "evaluate/settings.py",
             "evaluate/timed_videos.py",
