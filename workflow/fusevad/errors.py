@@ -1,5 +1,9 @@
 """The one exception that users see."""
 
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
 
 class FusevadError(Exception):
     """Bad input or environment; the message is one line: which file, what is wrong, what to do."""
@@ -12,6 +16,14 @@ class FusevadError(Exception):
 
 def _shown(sign: str) -> str:
     return sign if sign.isprintable() else sign.encode("unicode_escape", "surrogatepass").decode()
+
+
+def refuse(reasons: Sequence[str], summary: str) -> NoReturn:
+    """Raise the only reason; of several, print a line each, and raise the summary."""
+    if len(reasons) == 1:
+        raise FusevadError(reasons[0])
+    print(*reasons, sep="\n", file=sys.stderr)
+    raise FusevadError(summary)
 
 
 class DivergedError(FusevadError):

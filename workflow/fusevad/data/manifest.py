@@ -25,7 +25,7 @@ from fusevad.data.label_tables import (
     within_videos,
 )
 from fusevad.data.made_videos import hashes_when_made, videos_folder
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, refuse
 from fusevad.files import read_csv, sha256, write_csv
 from fusevad.parallel import in_processes
 from fusevad.video.decode import VideoInfo, frame_edges, probe, segment_count
@@ -143,7 +143,11 @@ def make_manifest_with(
         if isinstance(outcome, str)
     }
     if bad and on_bad_video == "stop":
-        raise FusevadError(_bad_videos(labels, list(bad.values()), len(declared)))
+        refuse(
+            list(bad.values()),
+            f"{labels}: {len(bad)} of {len(declared)} videos can't be used; correct them, or say"
+            " on_bad_video: skip",
+        )
     videos = [outcome for outcome in outcomes if not isinstance(outcome, str)]
     if not videos:
         raise FusevadError(f"{labels}: none of its videos can be decoded; see {bad.popitem()[1]}")
@@ -322,12 +326,6 @@ def _probe_one(path: Path) -> tuple[VideoInfo, str] | str:
         return probe(path), sha256(path)
     except FusevadError as error:
         return str(error)
-
-
-def _bad_videos(labels: Path, reasons: list[str], count: int) -> str:
-    if len(reasons) == 1:
-        return reasons[0]
-    return "\n".join([f"{labels}: {len(reasons)} of {count} videos can't be used:", *reasons])
 
 
 def measured(label: Label, info: VideoInfo, digest: str) -> Video:

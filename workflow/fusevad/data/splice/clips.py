@@ -1,7 +1,6 @@
 """The clips on disk: which ones decode, their lengths, and their picture and sound at one rate."""
 
 import hashlib
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 
 from fusevad.data.label_tables import NORMAL
 from fusevad.data.splice.sources import read_sources, source_groups
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, refuse
 from fusevad.files import sha256
 from fusevad.parallel import in_processes
 from fusevad.video.containers import open_container
@@ -67,13 +66,8 @@ def find_clips(folder: Path, workers: int) -> list[Clip]:
         in_processes(_probe, [found[name][1] for name in names], workers, "reading clips", "clip")
     )
     bad = [outcome for outcome in outcomes if isinstance(outcome, str)]
-    if len(bad) == 1:
-        raise FusevadError(bad[0])
     if bad:
-        print(*bad, sep="\n", file=sys.stderr)
-        raise FusevadError(
-            f"{folder}: {len(bad)} of {len(names)} clips can't be used; get them again"
-        )
+        refuse(bad, f"{folder}: {len(bad)} of {len(names)} clips can't be used; get them again")
     groups = source_groups(sources)
     return [
         Clip(
