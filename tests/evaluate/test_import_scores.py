@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -320,6 +322,55 @@ def test_a_table_of_scores_says_what_it_means_or_is_one_line(given, rows, messag
     assert re.search(message, given.error(BY_FRAME))
     file.write_text("\n".join(["frame,score", *ROWS]) + "\n")
     given.judge(BY_FRAME)
+
+
+def _owned(name: str, rows: int, heading: str = "video") -> list[str]:
+    return [f"{heading},frame,score", *(f"{name},{frame},0.5" for frame in range(rows))]
+
+
+@pytest.mark.parametrize("heading", ["video", "Video", '"video"', "video_name", "File", "path"])
+def test_a_table_that_names_another_video_is_refused(given, heading):
+    given.save(given.draw(FRAMES))
+    file = given.scores / "Normal_Videos_003_x264.csv"
+    file.with_suffix(".npy").unlink()
+    for name in ("Normal_Videos_003_x264", "x/Normal_Videos_003_x264.mp4"):
+        file.write_text("\n".join(_owned(name, 33, heading)))
+        given.judge(BY_FRAME)
+    shutil.rmtree(given.out)
+    rows = _owned("Normal_Videos_003_x264", 33, heading)
+    for wrong in ("Abuse028_x264", ""):
+        rows[20] = f"{wrong},19,0.5"
+        file.write_text("\n".join(rows))
+        message = given.error(BY_FRAME)
+        assert "rows 1 to 19 are of 'Normal_Videos_003_x264', expected 33" in message
+
+
+def test_a_table_of_all_videos_has_them_in_the_order_of_the_list(given):
+    given.scores.mkdir()
+    (given.folder / "order.list").write_text("\n".join(FRAMES))
+    settings = ScoreSettings("per-frame", order=str(given.folder / "order.list"))
+    rows = {name: [f"{name}.mp4,0.5"] * frames for name, frames in FRAMES.items()}
+    file = given.scores / "all.csv"
+    file.write_text("\n".join(["video,score", *chain(*rows.values())]))
+    given.judge(settings, file)
+    shutil.rmtree(given.out)
+    file.write_text("\n".join(["video,score", *chain(*reversed(rows.values()))]))
+    message = given.error(settings, file)
+    assert "are of 'Normal_Videos_003_x264.mp4', expected 100 of Abuse028_x264" in message
+
+
+@pytest.mark.parametrize("heading", ["Frame", '"frame"', "FRAME "])
+def test_the_order_of_rows_counts_however_its_heading_is_written(given, heading):
+    given.save(given.draw(FRAMES))
+    file = given.scores / "Normal_Videos_003_x264.csv"
+    file.with_suffix(".npy").unlink()
+    file.write_text("\n".join([f"{heading},Score", *ROWS]))
+    given.judge(BY_FRAME)
+    shutil.rmtree(given.out)
+    file.write_text("\n".join([f"{heading},Score", *ROWS[::-1]]))
+    assert "frame 32 is not the first" in given.error(BY_FRAME)
+    file.write_text("\n".join([f"{heading},Score", '0,"0.5', *ROWS[1:]]))
+    assert "quotes that do not end in their line" in given.error(BY_FRAME)
 
 
 def test_scores_of_gigabytes_and_pipes_are_not_read(given):

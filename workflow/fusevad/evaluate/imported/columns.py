@@ -1,7 +1,9 @@
 """A column of scores in a text file, read only if it says plainly which score is whose."""
 
+import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +15,9 @@ from fusevad.files import check_size
 
 Floats = NDArray[np.float64]
 _SCORE = "score"
-_ORDERS = ("frame", "segment")
+_ORDERS = ("frame", "segment", "start")
+# Headings of columns that say whose the score of a row is.
+_OWNERS = re.compile(r"(video|clip|file)([ _-]?(name|id|path))?|name|path")
 _NUMBER = re.compile(
     r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE
 )
@@ -22,19 +26,52 @@ LARGEST_TEXT = 100 << 20
 _LONGEST_LINE = 10_000
 
 
-def read_column(path: Path, settings: ScoreSettings) -> Floats:
+@dataclass(slots=True)
+class Column:
+    """Scores of a file.
+
+    Attributes:
+        values: the scores.
+        owners: the rows' names of videos, each with the number of rows that have it one after the
+            other; empty if the rows name none.
+    """
+
+    values: Floats
+    owners: list[tuple[str, int]] = field(default_factory=list)
+
+
+def read_column(path: Path, settings: ScoreSettings) -> Column:
     """A column of numbers: the only one, or the one with the heading `score`."""
     check_size(path, LARGEST_TEXT)
     with path.open(encoding="utf-8-sig") as file:
         rows = _filled(map(_cells, file))
         first = next(rows, [])
-        if _SCORE not in first:
+        heads = [cell.casefold() for cell in first]
+        if _SCORE not in heads:
             if len(first) > 1:
                 raise ValueError("several columns, none with the heading 'score'")
-            return np.fromiter(map(_number, chain(first, _only(rows))), np.float64)
-        if len(set(first)) < len(first):
+            return Column(np.fromiter(map(_number, chain(first, _only(rows))), np.float64))
+        if len(set(heads)) < len(heads):
             raise ValueError("two columns with one heading")
-        return np.fromiter(map(_number, _of_scores(first, rows, settings)), np.float64)
+        owners: list[tuple[str, int]] = []
+        scores = _of_scores(heads, _noting_owners(heads, rows, owners), settings)
+        return Column(np.fromiter(map(_number, scores), np.float64), owners)
+
+
+def _noting_owners(
+    heads: Sequence[str], rows: Iterable[list[str]], owners: list[tuple[str, int]]
+) -> Iterator[list[str]]:
+    """The rows, whose names of videos are added to `owners`."""
+    named = [place for place, head in enumerate(heads) if _OWNERS.fullmatch(head)]
+    if len(named) > 1:
+        raise ValueError(f"two columns of videos, {heads[named[0]]} and {heads[named[1]]}")
+    for cells in _whole_rows(rows, len(heads)):
+        for name in (cells[place] for place in named):
+            if owners and owners[-1][0] == name:
+                owners[-1] = name, owners[-1][1] + 1
+            else:
+                owners.append((name, 1))
+        yield cells
 
 
 def _filled(rows: Iterable[list[str]]) -> Iterator[list[str]]:
@@ -51,11 +88,11 @@ def _filled(rows: Iterable[list[str]]) -> Iterator[list[str]]:
 def _of_scores(
     heads: Sequence[str], rows: Iterable[list[str]], settings: ScoreSettings
 ) -> Iterator[str]:
-    """Cells of the column of scores; a column `frame` or `segment` says that none is missing."""
+    """Cells of the column of scores; a column of `_ORDERS` says that none is missing."""
     places = [place for place, head in enumerate(heads) if head in _ORDERS]
     widths = (1, settings.segment_frames) if settings.form == "per-segment" else (1,)
     last: list[float | None] = [None] * len(places)
-    for cells in _whole_rows(rows, len(heads)):
+    for cells in rows:
         for number, place in enumerate(places):
             last[number] = _in_order(heads[place], _number(cells[place]), last[number], widths)
         yield cells[heads.index(_SCORE)]
@@ -84,7 +121,16 @@ def _whole_rows(rows: Iterable[list[str]], width: int) -> Iterator[list[str]]:
 def _cells(line: str) -> list[str]:
     if len(line) > _LONGEST_LINE:
         raise ValueError(f"a line of {len(line)} characters")
-    return [cell.strip() for cell in line.split(",")] if line.strip() else []
+    if not line.strip():
+        return []
+    return [cell.strip() for cell in (_quoted(line) if '"' in line else line.split(","))]
+
+
+def _quoted(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line.strip()], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"quotes that do not end in their line: {line.strip()[:20]!r}") from error
 
 
 def _number(cell: str) -> float:

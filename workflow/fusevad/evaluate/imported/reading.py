@@ -12,7 +12,7 @@ from scipy.special import expit
 from fusevad.arrays import read_npy
 from fusevad.data.truth import LabelledVideo
 from fusevad.errors import FusevadError
-from fusevad.evaluate.imported.columns import LARGEST_TEXT, Floats, read_column
+from fusevad.evaluate.imported.columns import LARGEST_TEXT, Column, Floats, read_column
 from fusevad.evaluate.imported.settings import ScoreSettings
 from fusevad.files import check_size
 from fusevad.spelling import one_spelling
@@ -124,7 +124,9 @@ def _from_folder(
     given, bad = {}, {}
     for name, path in files.items():
         try:
-            given[name] = GivenScores(path, _values(path, settings))
+            column = _column(path, settings)
+            _check_owners(column, [name], [len(column.values)])
+            given[name] = GivenScores(path, column.values)
         except (ValueError, OSError) as error:
             bad[name] = " ".join(str(error).split())
     if bad:
@@ -143,10 +145,11 @@ def _from_list(
     names = {video.name: video for video in videos}
     listed = _listed(order, names)
     try:
-        values = _values(file, settings)
+        column = _column(file, settings)
     except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())
         raise FusevadError(f"{file}: unreadable scores ({reason}); export them again") from error
+    values = column.values
     known = _lengths([len(names[name].labels) for name in listed], settings)
     lengths = next((each for each in known.values() if sum(each) == len(values)), None)
     if lengths is None:
@@ -155,6 +158,10 @@ def _from_list(
             f"{file}: {len(values)} scores for the {len(listed)} videos of {order}, expected"
             f" {expected}; correct `form`, `segment_frames` or the list"
         )
+    try:
+        _check_owners(column, listed, lengths)
+    except ValueError as error:
+        raise FusevadError(f"{file}: {error}; correct the table or {order}") from error
     parts = np.split(values, np.cumsum(lengths)[:-1])
     return {name: GivenScores(file, part) for name, part in zip(listed, parts, strict=True)}
 
@@ -210,13 +217,40 @@ def _require_all(place: Path, names: Mapping[str, object] | set[str], found: obj
         )
 
 
-def _values(path: Path, settings: ScoreSettings) -> Floats:
+def _column(path: Path, settings: ScoreSettings) -> Column:
     """Numbers of a file, one after the other."""
-    array = _array(path) if path.suffix == ".npy" else read_column(path, settings)
-    longest = max(array.shape, default=0)
-    if array.size != longest or not array.size:
-        raise ValueError(f"an array of {' x '.join(map(str, array.shape)) or 'one number'}")
-    return array.reshape(-1).astype(np.float64)
+    if path.suffix != ".npy":
+        column = read_column(path, settings)
+    else:
+        array = _array(path)
+        if array.size != max(array.shape, default=0) or not array.size:
+            raise ValueError(f"an array of {' x '.join(map(str, array.shape)) or 'one number'}")
+        column = Column(array.reshape(-1).astype(np.float64))
+    if not column.values.size:
+        raise ValueError("no scores")
+    return column
+
+
+def _check_owners(column: Column, videos: Sequence[str], lengths: Sequence[int]) -> None:
+    """Check that the rows name these videos, one after the other, if they name any.
+
+    Raises:
+        ValueError: a row names another.
+    """
+    if not column.owners:
+        return
+    known = set(videos)
+    row = 0
+    expected = iter(zip(videos, lengths, strict=True))
+    for owner, length in column.owners:
+        video, rows = next(expected, ("", 0))
+        found = _video(owner.replace("\\", "/").rpartition("/")[2], known)
+        if found != video or length != rows:
+            raise ValueError(
+                f"rows {row + 1} to {row + length} are of {owner[:100]!r}, expected"
+                f" {rows} of {video or 'no other video'}"
+            )
+        row += length
 
 
 def _array(path: Path) -> NDArray[np.generic]:
