@@ -146,3 +146,10 @@ def test_a_key_given_twice_is_seen_although_snakemake_drops_one(project):
     assert yaml.safe_load((project / "twice.yaml").read_text()) == {"seeds": [2]}
     with pytest.raises(FusevadError, match=r"twice\.yaml: .*key 'seeds' is given twice"):
         check_command_line(["--configfile", "twice.yaml"])
+
+
+def test_a_folder_on_whose_name_snakemake_fails_is_named(tmp_path, monkeypatch):
+    (tmp_path / "a{b}").mkdir()
+    monkeypatch.chdir(tmp_path / "a{b}")
+    with pytest.raises(FusevadError, match=r"a\{b\}: has braces"):
+        check_command_line(["results/table1.tex"])

@@ -116,6 +116,16 @@ def test_released_values_differ_by_data_set(values, folder):
             {"features": {"rendered": {"layout": "i3d", "folder": "-x"}}},
             r"features\.rendered\.folder: '-x': starts with a dash",
         ),
+        ({"data_root": {"rendered": "a{b}"}}, r"data_root\.rendered: 'a\{b\}': has braces"),
+        (
+            {"features": {"rendered": {"layout": "i3d", "folder": "x", "streams": {"../a": "x"}}}},
+            r"features\.rendered\.streams\.\.\./a: ",
+        ),
+        (
+            {"features": {"rendered": {"layout": "i3d", "folder": "x", "streams": {"rgb": "-a"}}}},
+            r"features\.rendered\.streams\.rgb: '-a': starts with a dash",
+        ),
+        ({"streams": {"audio": {"weights": "a\nb"}}}, r"streams\.audio\.weights: .*not a path"),
         ({"hyperparameters": {"epochs": 10**12}}, r"hyperparameters\.epochs: .*equal to 100000"),
         ({"hyperparameters": {"epochs": -3}}, r"hyperparameters\.epochs: -3: .*greater"),
         ({"hyperparameters": {"base": "secret"}}, r"secret\.yaml: no such file"),

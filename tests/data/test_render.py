@@ -261,6 +261,16 @@ def test_contact_sheet_is_a_picture(rendered, tmp_path):
         contact_sheet(tmp_path, tmp_path / "other.png")
 
 
+def test_a_contact_sheet_opens_no_other_file(rendered, tmp_path):
+    folder = shutil.copytree(rendered, tmp_path / "copy")
+    first = plan(SMALL)[0]
+    for video in plan(SMALL):
+        script = f"ffconcat version 1.0\nfile {video_path(rendered, first)}\n"
+        video_path(folder, video).write_text(script)
+    with pytest.raises(FusevadError, match="not a container of pictures"):
+        contact_sheet(folder, tmp_path / "sheet.png")
+
+
 @pytest.fixture(scope="module")
 def calm() -> Stage:
     video = next(v for v in plan(FULL) if v.label == "normal" and v.scene == 2)

@@ -97,3 +97,33 @@ def test_tables_and_experiments_have_names_that_are_words(root, tmp_path):
     (folder / "tables" / "mine.yaml").rename(folder / "tables" / f"{HOSTILE}.yaml")
     with pytest.raises(FusevadError, match="a name has lower-case letters"):
         load(values, folder)
+
+
+@pytest.mark.parametrize("path", ["-n", "", "a\nb", "a\x1bb", "{a}"])
+@pytest.mark.parametrize(
+    ("file", "keys"),
+    [
+        ("encoders/fusevad-small.yaml", ["model"]),
+        ("encoders/fusevad-small.yaml", ["pretrained"]),
+        ("encoders/fusevad-small.yaml", ["motion_cue_weights"]),
+        ("datasets/mine.yaml", ["own", "labels"]),
+        ("datasets/mine.yaml", ["own", "intervals"]),
+        ("tables/table2.yaml", ["published"]),
+    ],
+)
+def test_paths_of_every_file_of_the_configuration_are_paths(root, tmp_path, path, file, keys):
+    folder = shutil.copytree(root / "config", tmp_path / "config")
+    own = yaml.safe_load((folder / "datasets/rendered-tiny.yaml").read_text())
+    del own["render"]
+    own |= {"own": {"labels": "labels.csv", "intervals": "intervals.csv"}}
+    (folder / "datasets/mine.yaml").write_text(yaml.safe_dump(own))
+    values = yaml.safe_load((folder / "config.yaml").read_text())
+    values |= {"add": {"datasets": ["mine"]}, "table1_ours": []}
+    load(values, folder)
+    changed = yaml.safe_load((folder / file).read_text())
+    section = changed[keys[0]] if len(keys) > 1 else changed
+    section[keys[-1]] = path
+    (folder / file).write_text(yaml.safe_dump(changed))
+    with pytest.raises(FusevadError, match=rf"{file}: {'.'.join(keys)}: ") as error:
+        load(values, folder)
+    assert str(error.value).isprintable()

@@ -56,8 +56,12 @@ def check_command_line(words: Sequence[str]) -> None:
 
     Raises:
         FusevadError: an option is given twice, a target stands where configurations belong, or a
-            configuration, also config/config.yaml, has a key twice or holds a program.
+            configuration, also config/config.yaml, has a key twice or holds a program; or the path
+            of this folder has braces, on which Snakemake fails.
     """
+    here = str(Path.cwd())
+    if "{" in here or "}" in here:
+        raise FusevadError(f"{here}: has braces, which are wildcards to Snakemake; rename it")
     found, _ = values_of(words)
     for option, times in found.items():
         if len(times) > 1:

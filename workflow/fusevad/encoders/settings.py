@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fusevad.parsing import FORBID
+from fusevad.places import Place
 
 AttentionMethod = Literal["last", "rollout"]
 
@@ -29,9 +30,9 @@ class EncoderSettings:
     __pydantic_config__ = FORBID
 
     name: str
-    model: str
-    pretrained: str | None = None
-    motion_cue_weights: str | None = None
+    model: Place
+    pretrained: Place | None = None
+    motion_cue_weights: Place | None = None
     cue_normalisation: Literal["none", "clip"] = "none"
 
 

@@ -4,12 +4,13 @@ from dataclasses import MISSING, dataclass, field, make_dataclass
 from typing import Annotated, Literal
 
 from fusevad.config.forms.hyperparameters import HyperparameterChoice
-from fusevad.config.forms.values import Cue, Names, Once, Place, Seed, Seeds, Some, part
+from fusevad.config.forms.values import Cue, Names, Once, Seed, Seeds, Some, part
 from fusevad.cues.settings import CueSettings
 from fusevad.embed.imported.settings import ImportSettings
 from fusevad.embed.streams.registry import KINDS
 from fusevad.models.settings import Positive
 from fusevad.parsing import FORBID
+from fusevad.places import Place
 from fusevad.studies.settings import (
     AlarmTableSettings,
     AttentionSettings,

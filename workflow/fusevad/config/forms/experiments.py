@@ -3,10 +3,11 @@
 from dataclasses import MISSING, dataclass
 
 from fusevad.config.forms.hyperparameters import HyperparameterChoice, Hyperparameters
-from fusevad.config.forms.values import Cue, Place, part
+from fusevad.config.forms.values import Cue, part
 from fusevad.errors import FusevadError
 from fusevad.evaluate.imported.settings import ScoreSettings
 from fusevad.parsing import FORBID
+from fusevad.places import Place
 
 ImportedScores = part(
     "ImportedScores",

@@ -9,6 +9,7 @@ from fusevad.config.forms.values import Names, Once, Some
 from fusevad.config.paper import IEF_VAD, PAPER_DATASETS, PAPERS
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
+from fusevad.places import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class TableFile:
 
     title: str
     paper: tuple[Literal[tuple(PAPER_DATASETS)], ...] = ()  # type: ignore[valid-type]
-    published: str | None = None
+    published: Place | None = None
     study: (
         Literal[
             "alarms",

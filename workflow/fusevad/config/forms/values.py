@@ -1,7 +1,6 @@
 """What the forms of files are made of: fields of settings, and values that several have."""
 
 import inspect
-import unicodedata
 from collections.abc import Hashable
 from dataclasses import MISSING, field, fields, make_dataclass
 from typing import Annotated, Any, Literal, TypeVar
@@ -61,16 +60,6 @@ def _each_once(values: T) -> T:
 Once = AfterValidator(_each_once)
 
 
-def _place(path: str) -> str:
-    """A path in the configuration, which becomes an argument of a command."""
-    if path.startswith("-"):
-        raise ValueError(f"starts with a dash, as options of commands do; write ./{path}")
-    if not path or any(unicodedata.category(each) in ("Cc", "Cs") for each in path):
-        raise ValueError("not a path: empty, or with control characters or half characters")
-    return path
-
-
-Place = Annotated[str, AfterValidator(_place)]
 Some = Field(min_length=1, json_schema_extra={"uniqueItems": True})
 Names = Annotated[tuple[str, ...], Once, Some]
 # Generators of random numbers take 64 bits, and training makes a number an epoch of a seed's.

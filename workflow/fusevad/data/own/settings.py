@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fusevad.parsing import FORBID
+from fusevad.places import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,5 +16,5 @@ class OwnSettings:
     """
 
     __pydantic_config__ = FORBID
-    labels: str
-    intervals: str
+    labels: Place
+    intervals: Place

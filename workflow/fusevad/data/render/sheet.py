@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 
@@ -13,6 +12,7 @@ from fusevad.data.render.plan import CALM_ACTIVITIES, HARD_NEGATIVES, VideoPlan,
 from fusevad.data.render.settings import load_settings
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
+from fusevad.video.reader import FrameReader
 
 CELL = (320, 240)
 MOMENTS = (0.15, 0.38, 0.6, 0.8)  # shares of the anomalous interval
@@ -79,15 +79,14 @@ def _normal_rows(folder: Path, videos: list[VideoPlan]) -> list[np.ndarray]:
 def _pictures(folder: Path, video: VideoPlan, frames: list[int]) -> list[np.ndarray]:
     """Some frames of a video file, BGR."""
     path = video_path(folder, video)
-    if not path.exists():
-        raise FusevadError(f"{path}: missing; render the data set first")
     found = {}
-    with av.open(str(path)) as container:
-        for index, frame in enumerate(container.decode(video=0)):
-            if index in frames:
-                found[index] = cv2.resize(frame.to_ndarray(format="bgr24"), CELL)
-            if index >= max(frames):
-                break
+    for index, frame in enumerate(FrameReader(path)):
+        if index in frames:
+            found[index] = cv2.resize(frame.to_ndarray(format="bgr24"), CELL)
+        if index >= max(frames):
+            break
+    if len(found) < len(set(frames)):
+        raise FusevadError(f"{path}: not the rendered video; delete it and run the workflow again")
     return [found[index] for index in frames]
 
 

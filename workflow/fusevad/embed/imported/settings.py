@@ -22,10 +22,13 @@ Folders between the top and a file do not matter (`train/`, a class, none). T is
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
+from fusevad.places import Place
 from fusevad.video.settings import SEGMENT_FRAMES
 
 
@@ -82,6 +85,8 @@ LAYOUTS = {
 }
 LayoutName = Literal["released", "vadclip", "i3d", "i3d-32", "i3d-64", "c3d", "c3d-txt"]
 
+StreamName = Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9.-]*$")]
+
 
 @dataclass(frozen=True, slots=True)
 class ImportSettings:
@@ -103,7 +108,7 @@ class ImportSettings:
 
     layout: LayoutName
     crops: tuple[int, ...] = tuple(range(10))
-    streams: dict[str, str] = field(default_factory=dict)
+    streams: dict[StreamName, Place] = field(default_factory=dict)
     crop_axis: Literal[0, 1] = 1
     on_nan: Literal["stop", "zero"] = "stop"
 

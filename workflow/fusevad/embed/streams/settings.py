@@ -13,6 +13,7 @@ from fusevad.cues.settings import MotionCue
 from fusevad.data.render.settings import RenderSettings
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID, parse
+from fusevad.places import Place
 
 # The encoder of what the renderer knows about its own videos.
 RENDERED = "rendered"
@@ -179,7 +180,7 @@ class SeenSettings:
 
     stream: str
     encoder: str
-    weights: str | None = None
+    weights: Place | None = None
     render: RenderSettings | None = None
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from fusevad.embed.streams.settings import ChosenKind, Given
 from fusevad.parsing import FORBID
+from fusevad.places import Place
 
 SAMPLE_RATE = 16000
 
@@ -24,7 +25,7 @@ class AudioSettings:
 
     stream: str
     encoder: Literal["small", "wav2clip"] = "wav2clip"
-    weights: str | None = None
+    weights: Place | None = None
 
 
 class Audio(ChosenKind):

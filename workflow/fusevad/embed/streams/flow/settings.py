@@ -9,6 +9,7 @@ from pydantic import Field
 from fusevad.embed.streams.settings import ChosenKind, Given
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
+from fusevad.places import Place
 from fusevad.video.settings import SEGMENT_FRAMES
 
 
@@ -30,7 +31,7 @@ class FlowSettings:
 
     stream: str
     estimator: Literal["dis", "raft-small", "raft-large"] = "dis"
-    weights: str | None = None
+    weights: Place | None = None
     pairs: Annotated[int, Field(ge=1, le=SEGMENT_FRAMES)] = 4
     grid: Annotated[int, Field(ge=1, le=16)] = 4
     directions: Annotated[int, Field(ge=2)] = 8

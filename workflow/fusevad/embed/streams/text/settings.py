@@ -8,6 +8,7 @@ from fusevad.data.render.settings import RenderSettings
 from fusevad.embed.streams.settings import RENDERED, ChosenKind, Given, local_files
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.parsing import FORBID
+from fusevad.places import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class TextSettings:
 
     stream: str
     encoder: EncoderSettings
-    captions: str | None = None
+    captions: Place | None = None
     render: RenderSettings | None = None
 
 
