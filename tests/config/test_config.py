@@ -137,6 +137,22 @@ def test_a_mistake_is_one_line_with_file_key_and_remedy(values, folder, change, 
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("key", ["set", "motion_cue", "hyperparameters", "teacher"])
+def test_null_in_an_experiment_is_nothing(values, folder, tmp_path, key):
+    folder = shutil.copytree(folder, tmp_path / "config")
+    file = folder / "experiments" / "mine.yaml"
+    file.write_text(f"mine: {{label: A, method: concat, {key}: null}}\n")
+    null = load(values, folder).experiments["mine"]
+    file.write_text("mine: {label: A, method: concat}\n")
+    assert null == load(values, folder).experiments["mine"]
+
+
+@pytest.mark.parametrize("section", ["model", "loss"])
+def test_null_is_no_section_of_hyperparameters(values, folder, section):
+    with pytest.raises(FusevadError, match=rf"hyperparameters\.{section}: None"):
+        load(values | {"hyperparameters": {section: None}}, folder)
+
+
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [

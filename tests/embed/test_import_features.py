@@ -267,6 +267,14 @@ def test_text_of_another_size_is_named(features):
     assert "31 x 4096 features instead of 32 x 4096" in text
 
 
+def test_text_without_numbers_is_one_line(features, recwarn):
+    for name in SEGMENTS:
+        features.save(f"{name}.txt", 32, 4096)
+    (features.folder / f"{name}.txt").write_text("# nothing\n")
+    assert "(no numbers)" in features.error(ImportSettings("c3d-txt", crops=(0,)))
+    assert not [each for each in recwarn if "loadtxt" in str(each.message)]
+
+
 def test_text_of_gigabytes_is_not_read(features):
     for name in SEGMENTS:
         features.save(f"{name}.txt", 32, 4096)

@@ -168,14 +168,14 @@ def _experiments(
                 scores, order = settings.pop("scores"), settings.pop("order", None) or {}
                 imported[name] = ImportedExperiment(name, entry["label"], scores, order, settings)
                 continue
-            cue = MotionCue(**entry["motion_cue"]) if "motion_cue" in entry else default_cue
+            cue = MotionCue(**entry["motion_cue"]) if entry.get("motion_cue") else default_cue
             result[name] = Experiment(
                 name,
                 entry["label"],
                 entry["method"],
                 entry.get("hyperparameters"),
                 cue,
-                entry.get("set", {}),
+                entry.get("set") or {},
                 entry.get("teacher"),
             )
     return result, imported

@@ -25,10 +25,8 @@ def _of_all_methods(section: Literal["model", "loss"]) -> type:
     )
 
 
-_SECTIONS = {
-    section: (_of_all_methods(section) | None, None)  # type: ignore[operator]
-    for section in ("model", "loss")
-}
+# A section may be missing, but is never null.
+_SECTIONS = {section: (_of_all_methods(section), None) for section in ("model", "loss")}
 _HYPERPARAMETERS = ("Hyperparameters", TrainSettings, "method", "model", "loss")
 Hyperparameters = part(*_HYPERPARAMETERS, checked=False, **_SECTIONS)
 HyperparameterChoice = part(
@@ -36,7 +34,7 @@ HyperparameterChoice = part(
     *_HYPERPARAMETERS[1:],
     checked=False,
     doc="base: name of the set that the other values change; else each data set's own.",
-    base=(str | None, None),
+    base=(str, None),
     **_SECTIONS,
 )
 

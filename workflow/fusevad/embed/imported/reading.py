@@ -1,5 +1,6 @@
 """Read feature files of videos: their sizes, and their arrays as `rows x crops x D`."""
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -230,7 +231,7 @@ def _open(file: Path) -> NDArray[np.floating]:
     try:
         check_size(file, _LARGEST_TEXT if file.suffix == ".txt" else _LARGEST_ARRAY)
         if file.suffix == ".txt":
-            return np.loadtxt(file, np.float32, ndmin=2)
+            return _read_text(file)
         array = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, OverflowError, *NO_HEADER) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -248,6 +249,15 @@ def _open(file: Path) -> NDArray[np.floating]:
     if array.dtype.kind != "f":
         raise FusevadError(f"{file}: values of type {array.dtype}; convert them to float32")
     return array
+
+
+def _read_text(file: Path) -> NDArray[np.floating]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "loadtxt: input contained no data")
+        try:
+            return np.loadtxt(file, np.float32, ndmin=2)
+        except UserWarning as error:
+            raise ValueError("no numbers") from error
 
 
 def _check_alike(what: str, examples: Mapping[int, Path], advice: str) -> None:
