@@ -21,6 +21,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_torch
 
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.data.manifest import read_manifest
 from fusevad.embed.shards import write_shard
 from fusevad.embed.store import (
     EmbeddingStore,
@@ -37,7 +38,8 @@ from fusevad.files import keep
 from fusevad.models.base import build
 from fusevad.train import run as training
 from fusevad.train.run import TrainData, train
-from fusevad.train.sampling import TrainVideo, epoch_batches, split_validation
+from fusevad.train.sampling import TrainVideo, epoch_batches, split_validation, training_videos
+from fusevad.train.seed_run import SeedData, SeedRun
 from tests.made_up_embeddings import write_index, write_stream
 from tests.made_up_training import CROPS, DIM, small, write_training_data
 
@@ -215,6 +217,24 @@ def test_a_checkpoint_of_other_shapes_is_one_clear_line(data, tmp_path):
     with pytest.raises(FusevadError, match=r"seed-1.pt: not a checkpoint of this run.*delete"):
         train(SETTINGS, data, [1], tmp_path / "again", workers=1, store=tmp_path / "store")
     assert not (tmp_path / "again" / "history.csv").exists()
+
+
+def test_a_checkpoint_of_another_seed_is_one_clear_line(data, tmp_path):
+    streams = open_streams(data.streams, ("rgb", "motion"), "a test")
+    videos = read_manifest(data.manifest)
+    tests = [video.name for video in videos if video.split == "test"]
+    checkpoint = tmp_path / "seed-0.pt"
+    inputs = SETTINGS, SeedData(streams, training_videos(videos), tests)
+
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        SeedRun(*inputs, 0, checkpoint).run(stop)
+    for kept in tmp_path.glob("seed-0*"):  # the checkpoint and its checksum
+        kept.rename(tmp_path / kept.name.replace("seed-0", "seed-1"))
+    with pytest.raises(FusevadError, match=r"seed-1.pt: not a checkpoint of .*\(it is of seed 0\)"):
+        SeedRun(*inputs, 1, tmp_path / "seed-1.pt").run(stop)
 
 
 @pytest.mark.parametrize("damage", [lambda x: b"", lambda x: x[:-1] + bytes([x[-1] ^ 4])])

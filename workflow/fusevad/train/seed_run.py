@@ -198,6 +198,7 @@ class SeedRun:
 
     def _save(self) -> None:
         state = {
+            "seed": self.seed,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
@@ -217,6 +218,8 @@ class SeedRun:
         try:
             device = self.data.streams.device
             state: dict[str, Any] = torch.load(io.BytesIO(content), device, weights_only=True)
+            if state["seed"] != self.seed:
+                raise ValueError(f"it is of seed {state['seed']}")
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.scheduler.load_state_dict(state["scheduler"])
