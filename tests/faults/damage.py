@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.faults.project import DATA, RUN, STUDY, TABLE, Project, Reference, one_line
+from tests.faults.project import DATA, FIGURE, RUN, STUDY, TABLE, Project, Reference, one_line
 from tests.faults.trial import Fault, promise
 
 _END = RUN / "seeds.csv"
@@ -67,7 +67,7 @@ ARTIFACTS = {
         tuple(RUN / name for name in ("seeds.csv", "classes.csv", "scores.parquet")),
         RUN / "seeds.csv",
     ),
-    "scores": Artifact(f"{RUN}/scores.parquet", (TABLE,), TABLE),
+    "scores": Artifact(f"{RUN}/scores.parquet", (), FIGURE),
     "a table of seeds": Artifact(f"{RUN}/seeds.csv", (TABLE,), TABLE),
 }
 

@@ -21,7 +21,9 @@ RUN = HOME / "rendered-tiny/runs/student-t"
 TABLE = HOME / "table1.tex"
 # A job that reads trained weights.
 STUDY = HOME / "rendered-tiny/studies/normal-scores/student-t.parquet"
-ALL = (str(TABLE), str(STUDY))
+# A job that reads scores.
+FIGURE = HOME / "figures/timelines-rendered-tiny.pdf"
+ALL = (str(TABLE), str(STUDY), str(FIGURE))
 SECONDS = 900  # that a run of the whole may take
 # Files whose bytes a fault must not change. Records of trainings say how long they took.
 _COMPARED = (".csv", ".tex", ".html", ".parquet", ".safetensors", ".h5")
