@@ -70,7 +70,7 @@ def embed_shard(
     keys = {video.name: source.key(video) for video in videos}
     parts = {name: progress / f"{key}.safetensors" for name, key in keys.items()}
     for name, key, embeddings in whole_videos(out_file, provenance):
-        if keys.get(name) == key:
+        if keys.get(name) == key and kept(parts[name]) is None:
             _keep_part(parts[name], embeddings)
     # One copy of a video is enough: the parts of all copies are the same file.
     todo = {parts[video.name]: video for video in videos if kept(parts[video.name]) is None}
