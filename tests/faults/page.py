@@ -51,7 +51,7 @@ def _line(row: Row) -> str:
 
 def _result(row: Row) -> str:
     kept = row.tried - len(row.broken)
-    parts = [f"held {kept} times" if kept else ""]
+    parts = [f"held {kept} of {row.tried}"]
     parts += [f"{number} {what}" for what, number in sorted(row.counts.items())]
     parts += [f"BROKEN in '{name}': {_short(said)}" for name, said in row.broken.items()]
     parts += [f"not all tried: {_short(row.skipped)}"] if row.skipped else []

@@ -72,9 +72,9 @@ def test_rows_replace_those_of_their_faults_and_no_others(tmp_path: Path) -> Non
     lines = page.read_text().splitlines()
     assert lines[:2] == ["before", "<!-- made by make faults -->"]
     assert lines[4].startswith(
-        "| a kill | all | 4 | held 3 times; BROKEN in 'moment 2': a / b c; not all tried: no root |"
+        "| a kill | all | 4 | held 3 of 4; BROKEN in 'moment 2': a / b c; not all tried: no root |"
     )
-    assert lines[5].startswith("| a full disk | all | 1 | held 1 times |")
+    assert lines[5].startswith("| a full disk | all | 1 | held 1 of 1 |")
     assert lines[6:] == ["<!-- end -->", "after"]
 
 
