@@ -1,7 +1,6 @@
 """Training on made-up embeddings: reproducible, resumable, honest about the test split."""
 
 import io
-import itertools
 import json
 import os
 import shutil
@@ -24,23 +23,18 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.data.manifest import read_manifest
 from fusevad.embed.shards import write_shard
 from fusevad.embed.store import (
-    EmbeddingStore,
-    Streams,
-    bin_segments,
     open_streams,
-    pool_segments,
 )
 from fusevad.errors import FusevadError
-from fusevad.evaluate.history import EpochRecord, best_epoch
 from fusevad.evaluate.run import evaluate
 from fusevad.evaluate.scoring import weights_file
 from fusevad.files import keep
 from fusevad.models.base import build
 from fusevad.train import run as training
 from fusevad.train.run import TrainData, train
-from fusevad.train.sampling import TrainVideo, epoch_batches, split_validation, training_videos
+from fusevad.train.sampling import training_videos
 from fusevad.train.seed_run import SeedData, SeedRun
-from tests.made_up_embeddings import write_index, write_stream
+from tests.made_up_embeddings import write_index
 from tests.made_up_training import CROPS, DIM, small, write_training_data
 
 SETTINGS = small("student-t")
@@ -320,134 +314,6 @@ def test_scores_have_no_weights_where_a_method_has_none(data, tmp_path):
     evaluate(tmp_path, data.manifest, data.manifest.with_name("intervals.csv"), "AUC")
     scores = pd.read_parquet(tmp_path / "scores.parquet")
     assert [c for c in scores if c.startswith(("score", "weight"))] == ["score"]
-
-
-GROUPS = ("normal", "fire", "fall")
-VIDEOS = [
-    TrainVideo(f"{group}{i}", group != "normal", (group,)) for group in GROUPS for i in range(12)
-]
-
-
-def test_validation_holds_out_a_share_of_each_class():
-    split = split_validation(VIDEOS, 0.25, seed=3)
-    assert [sum(v.group == group for v in split.validation) for group in GROUPS] == [3, 3, 3]
-    assert {v.name for v in split.fit}.isdisjoint(v.name for v in split.validation)
-    assert len(split.fit) + len(split.validation) == len(VIDEOS)
-
-
-def test_a_training_split_of_one_kind_is_an_error():
-    with pytest.raises(FusevadError, match="lacks normal or anomalous"):
-        split_validation([v for v in VIDEOS if v.anomalous], 0.1, seed=0)
-
-
-def test_balanced_batches_are_half_anomalous_and_use_all_crops_once():
-    batches = list(epoch_batches(VIDEOS, 4, 4, 8, "balanced", False, seed=0, epoch=0))
-    assert all(sum(s.video.anomalous for s in b) * 2 == len(b) for b in batches)
-    samples = [(s.video.name, s.crops) for b in batches for s in b]
-    assert len(samples) == len(set(samples)) == 2 * 12 * 4  # the normal videos run out first
-
-
-def test_joint_batches_see_every_sample():
-    batches = list(epoch_batches(VIDEOS, 4, 2, 10, "joint", False, seed=0, epoch=0))
-    assert len({(s.video.name, s.crops) for b in batches for s in b}) == len(VIDEOS) * 2
-
-
-def test_a_last_batch_that_is_not_full_can_be_left_out():
-    sizes = [len(b) for b in epoch_batches(VIDEOS, 4, 1, 10, "balanced", True, seed=0, epoch=0)]
-    assert sizes == [10, 10]  # of 12 normal videos, two would be left for a third batch
-
-
-def test_epochs_draw_other_crops_and_seeds_other_orders():
-    def order(seed: int, epoch: int) -> list[tuple[str, int]]:
-        batches = epoch_batches(VIDEOS, 4, 1, 8, "balanced", False, seed=seed, epoch=epoch)
-        return [(s.video.name, s.crops) for b in batches for s in b]
-
-    assert order(0, 0) == order(0, 0)
-    assert order(0, 0) != order(0, 1)
-    assert order(0, 0) != order(1, 0)
-
-
-def test_ties_in_validation_auc_go_to_the_lower_loss_then_the_earlier_epoch():
-    def record(epoch: int, auc: float, loss: float) -> EpochRecord:
-        return EpochRecord(epoch, {}, auc, loss)
-
-    rows = [record(0, 0.8, 0.1), record(1, 0.9, 0.5), record(2, 0.9, 0.4), record(3, 0.9, 0.4)]
-    assert best_epoch(rows) == 2
-
-
-def test_validation_does_not_choose_an_epoch_of_the_warm_up():
-    aucs, warm_up = [0.9, 0.8, 0.5, 0.6], [True, True, False, False]
-    pairs = enumerate(zip(aucs, warm_up, strict=True))
-    rows = [EpochRecord(i, {}, auc, 0.1, 0.5, warm) for i, (auc, warm) in pairs]
-    assert best_epoch(rows) == 3
-    assert best_epoch([EpochRecord.from_row(record.row()) for record in rows]) == 3
-
-
-@pytest.mark.parametrize("n", [11, 40, 299])
-def test_long_videos_are_pooled_by_the_mean_of_each_bin(n):
-    x = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)
-    borders = np.linspace(0, n, 11, dtype=np.int32)
-    expected = np.stack([x[a:b].mean(0) for a, b in itertools.pairwise(borders)])
-    pooled = pool_segments(torch.tensor(x), 10)
-    np.testing.assert_allclose(pooled.numpy(), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("n", [1, 3, 8, 11, 299])
-def test_bins_are_those_of_the_released_codes_of_rtfm_and_ur_dmu(n):
-    x = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)
-    borders = np.linspace(0, n, 9, dtype=int)
-    expected = [x[a:b].mean(0) if a != b else x[a] for a, b in itertools.pairwise(borders)]
-    binned = bin_segments(torch.tensor(x), 8)
-    np.testing.assert_allclose(binned.numpy(), np.stack(expected), atol=1e-6)
-
-
-def test_test_videos_are_cut_in_chunks_that_keep_every_segment(data):
-    streams = open_streams(data.streams, ("rgb", "motion"), "test")
-    names = pd.read_csv(data.streams["rgb"])["video"]
-    names = [name for name in names if streams.length(name) > 10][:2]
-    chunks = streams.test_chunks(names, [1, 0], 10)
-    kept = chunks.streams["rgb"][chunks.mask]
-    expected = torch.cat([streams["rgb"][n][:, c].float() for n in names for c in (1, 0)])
-    assert torch.equal(kept, expected)
-    assert chunks.streams["rgb"].shape[1] == 10
-
-
-def store(folder: Path, **sizes: tuple[int, int, int]) -> EmbeddingStore:
-    rng = np.random.default_rng(0)
-    tensors = {name: rng.normal(size=size).astype(np.float16) for name, size in sizes.items()}
-    return EmbeddingStore(write_stream(folder, tensors), torch.device("cpu"))
-
-
-def test_a_stream_without_crops_is_shared_by_the_crops_of_the_others(tmp_path):
-    rgb, sound = store(tmp_path / "rgb", a=(3, 2, 8)), store(tmp_path / "audio", a=(3, 1, 5))
-    streams = Streams({"rgb": rgb, "audio": sound})
-    assert streams.crops == 2
-    assert streams.widths == {"rgb": 8, "audio": 5}
-    samples = streams.training_samples([("a", 0), ("a", 1)], lambda x: x)
-    assert torch.equal(samples.streams["rgb"], rgb["a"].float().transpose(0, 1))
-    for row in samples.streams["audio"]:
-        assert torch.equal(row, sound["a"][:, 0].float())
-    chunks = streams.test_chunks(["a"], [1, 0], 10)
-    assert torch.equal(chunks.streams["rgb"][0], rgb["a"][:, 1].float())
-    assert torch.equal(chunks.streams["audio"][1], sound["a"][:, 0].float())
-
-
-@pytest.mark.parametrize(
-    ("second", "error"),
-    [((3, 1, 8), "sizes that differ"), ((3, 2, 4), "sizes that differ"), ((0, 2, 8), "are 0")],
-)
-def test_videos_of_other_crops_or_widths_within_a_stream_are_an_error(tmp_path, second, error):
-    with pytest.raises(FusevadError, match=error):
-        store(tmp_path, a=(3, 2, 8), b=second)
-
-
-def test_streams_of_other_crops_or_lengths_are_an_error(tmp_path):
-    ten, five = store(tmp_path / "ten", a=(3, 10, 8)), store(tmp_path / "five", a=(3, 5, 8))
-    with pytest.raises(FusevadError, match=r"5 crops of stream motion.*has 10"):
-        Streams({"rgb": ten, "motion": five})
-    longer = store(tmp_path / "longer", a=(4, 10, 8))
-    with pytest.raises(FusevadError, match="streams rgb and motion have different numbers"):
-        Streams({"rgb": ten, "motion": longer}).test_chunks(["a"], [0], 10)
 
 
 def test_gradients_are_scaled_down_to_the_norm_that_is_set(data, tmp_path):
