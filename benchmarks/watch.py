@@ -4,14 +4,14 @@
     python benchmarks/watch.py --model model.fusevad --cameras 1 --minutes 60
     python benchmarks/watch.py --model model.fusevad --cuts 20
 
-Needs the server that `.ci/run` installs. It sends H.264 that was encoded before, 2 Mbit/s, from a
-process of its own. Each camera is a process `fusevad watch --scores`, as users run it; those of one
-number of cameras run side by side. Prints, and writes to `--out`, a row for each number of cameras:
-processor seconds per second of stream (of watching, and of the server), seconds that threads which
-could run waited for a processor, segments scored and dropped, latencies (from the arrival of a
-segment's last picture to its score) and memory. Each minute it tells the memory besides. With
-`--cuts`, the server of one camera is killed and started again so many times, and it prints how long
-each return took and the memory after it.
+Needs the RTSP server that `.ci/run` installs. The server runs in a process of its own and sends
+H.264 that was encoded beforehand, at 2 Mbit/s. Each camera is watched by its own `fusevad watch
+--scores` process, as a user would run it, and all cameras of a row run at the same time. The script
+prints one row for each number of cameras, and writes them to `--out`: processor seconds per second
+of stream (for watching and for the server), seconds that runnable threads waited for a processor,
+segments scored and dropped, latency (from the arrival of a segment's last picture to its score),
+and memory, which it also prints every minute. With `--cuts N`, it kills and restarts the server of
+one camera N times, and prints how long each reconnection took and the memory after it.
 """
 
 import argparse
