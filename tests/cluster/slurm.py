@@ -133,6 +133,17 @@ class Cluster:
         self._start("slurmd", "-D", "-N", node, node=node)
         wait_for(lambda: self.state(node) in ("idle", "mixed", "allocated"), f"node {node}")
 
+    def save_state(self, job: str) -> None:
+        """Wait until slurmctld has written what it knows of a job.
+
+        It writes every few seconds. Killed before, it starts a running job a second time, and the
+        node, which has that job, is drained.
+        """
+        state = self.folder / "state" / "job_state"
+        before = state.stat().st_mtime_ns if state.exists() else 0
+        self.ask("scontrol", "update", f"jobid={job}", "admincomment=to be saved")
+        wait_for(lambda: state.exists() and state.stat().st_mtime_ns > before, "Slurm's saved jobs")
+
     def kill_controller(self) -> None:
         """Kill slurmctld, as a crash does."""
         self._kill("slurmctld")

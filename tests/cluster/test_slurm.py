@@ -115,7 +115,8 @@ def a_training_is_killed(run: Run) -> str:
 
 def the_controller_restarts_while_a_training_runs(run: Run) -> None:
     """For longer than the interval of status queries."""
-    run.wait_for_verb("train", "experiment")
+    _, number = run.wait_for_verb("train", "experiment")
+    run.cluster.save_state(number)
     run.cluster.kill_controller()
     time.sleep(10)
     run.cluster.start_controller()
