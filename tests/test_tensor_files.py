@@ -61,9 +61,10 @@ def test_types_that_numpy_lacks_are_refused_whatever_is_imported(tmp_path, kind,
     if ml_dtypes == "imported":
         pytest.importorskip("ml_dtypes", reason="needs make env EXTRAS=onnx")
     header = f'{{"w":{{"dtype":"{kind}","shape":[2],"data_offsets":[0,{size}]}}}}'.encode()
-    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    file = tmp_path / "a.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
     with pytest.raises(SafetensorError, match=f"tensor w: NumPy has no type {kind}"):
-        open_tensors(tmp_path / "a.safetensors")
+        open_tensors(file)
 
 
 def test_no_other_module_opens_tensors_without_this_look():
