@@ -85,7 +85,8 @@ def test_a_threshold_of_films_stays_beside_one_of_a_camera_and_not_beside_anothe
     assert found[2] == (film, replace(camera, window=2))
 
 
-def test_a_window_is_of_scores_that_look_back_alone(made_up, camera):
+def test_a_window_is_of_scores_that_look_back_alone(made_up, camera, monkeypatch):
+    monkeypatch.setattr(Detector, "load", None)  # to look at the window loads no weights
     words = ["calibrate", "--model", str(made_up.file), "--normal", str(camera["1"])]
     result = CliRunner().invoke(app, [*words, "--alarms-per-hour", "1500", "--window", "3"])
     assert "add --causal" in str(result.exception)

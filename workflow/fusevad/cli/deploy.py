@@ -71,8 +71,7 @@ def calibrate(
     """Find the threshold whose false alarms on your camera are bounded."""
     from fusevad.deploy.calibration import calibrate_model
     from fusevad.deploy.card import threshold_line
-    from fusevad.deploy.detector import Detector
-    from fusevad.deploy.looking_back import window_of
+    from fusevad.deploy.looking_back import window_of_bundle
     from fusevad.deploy.signing import check_signature
     from fusevad.deploy.sources import find_videos
     from fusevad.evaluate.settings import MOST_ALARMS
@@ -86,7 +85,7 @@ def calibrate(
     if trust is not None:
         check_signature(model, trust)
     videos = find_videos(normal)
-    looked = window_of(Detector.load(model).seeds, window) if causal else None
+    looked = window_of_bundle(model, window) if causal else None
     found, unread = calibrate_model(model, videos, alarms_per_hour, out, workers, looked)
     print(f"{out or model}: {threshold_line(found)}")
     if unread:

@@ -3,39 +3,53 @@
 `fusevad watch` gives such scores, since what comes later has not happened yet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from fusevad.deploy.contents import weights_member
+from fusevad.deploy.opening import read_bundle_facts, unpacked
 from fusevad.embed.store import HeldEmbeddings, Streams, default_device
 from fusevad.errors import FusevadError
-from fusevad.evaluate.scoring import Scores, TrainedDetector
+from fusevad.evaluate.scoring import Scores, TrainedDetector, read_about
+from fusevad.train.settings import TrainSettings
 
 _WINDOW = "window"
 
 
-def window_of(seeds: Sequence[TrainedDetector], window: int | None) -> int:
+def window_of(seeds: Iterable[TrainSettings], window: int | None) -> int:
     """Segments that a score looks back on, its own among them.
 
     Training saw at most `max_segments` segments of a video at once and `fusevad score` cuts longer
     videos into chunks of that length, so that is the longest window, and the default.
 
     Args:
-        seeds: the trained detectors.
+        seeds: what each seed was trained with.
         window: segments; None for the default.
 
     Raises:
         FusevadError: the window is too long or too short.
     """
-    longest = min(seed.settings.max_segments for seed in seeds)
+    longest = min(settings.max_segments for settings in seeds)
     if window is not None and not 1 <= window <= longest:
         raise FusevadError(
             f"--window {window}: the model learned from up to {longest} segments; choose 1 to"
             f" {longest}"
         )
     return longest if window is None else window
+
+
+def window_of_bundle(bundle: Path, window: int | None) -> int:
+    """As `window_of`, from what the files of weights say; no weights are loaded.
+
+    Raises:
+        FusevadError: the bundle is damaged, or the window is too long or too short.
+    """
+    with unpacked(bundle) as folder:
+        files = [folder / weights_member(seed) for seed in read_bundle_facts(folder, bundle).seeds]
+        return window_of([read_about(file).settings for file in files], window)
 
 
 def backward_scores(

@@ -33,7 +33,7 @@ class CausalScorer:
         Raises:
             FusevadError: a stream can't be made from pictures alone, or the window is too long.
         """
-        self.window = window_of(detector.seeds, window)
+        self.window = window_of([seed.settings for seed in detector.seeds], window)
         self.sources = {role: _live(role, each.source) for role, each in detector.streams.items()}
         self._embedders = {role: each.embedder for role, each in detector.streams.items()}
         self._seeds = detector.seeds
