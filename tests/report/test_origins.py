@@ -9,7 +9,7 @@ import pytest
 
 from fusevad.plan.records import FileRecord, Record, write_record
 from fusevad.report.table1 import make_table1
-from tests.made_up_runs import PUBLISHED, SEEDS, make_up
+from tests.made_up_runs import PUBLISHED, SEEDS, changed_run, make_up
 
 
 class Page(HTMLParser):
@@ -61,10 +61,13 @@ def made_up(tmp_path_factory):
 @pytest.fixture(scope="module")
 def table(made_up, tmp_path_factory):
     out = tmp_path_factory.mktemp("results") / "table1.tex"
-    rows, published = made_up.rows, PUBLISHED / "table01.csv"
-    csv = out.with_suffix(".csv")
-    make_table1(rows, [made_up.dataset], "validation", published, SEEDS, (), out, csv)
+    make(made_up.rows, made_up.dataset, out)
     return out
+
+
+def make(rows, dataset, out):
+    published, csv = PUBLISHED / "table01.csv", out.with_suffix(".csv")
+    make_table1(rows, [dataset], "validation", published, SEEDS, (), out, csv)
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +112,23 @@ def test_a_section_names_the_command_that_says_more(table, page):
 def test_sections_are_on_the_page_alone(table):
     assert "fusevad why" not in table.read_text()
     assert "fusevad why" not in Path(f"{table.with_suffix('')}.tabular.tex").read_text()
+
+
+def test_a_table_reads_the_values_of_each_run_once(made_up, tmp_path, monkeypatch):
+    read, read_bytes = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or read_bytes(path))
+    make(made_up.rows, made_up.dataset, tmp_path / "table1.tex")
+    runs = [row.runs["rendered"] for row in made_up.rows]
+    assert sorted(path.parent for path in read if path.name == "seeds.csv") == sorted(runs)
+
+
+def test_a_section_of_an_undefined_metric_has_the_seeds_and_their_epochs(made_up, tmp_path):
+    def changed(seeds):
+        undefined = seeds["metric"] == "Ano-AP"
+        return seeds.assign(value=seeds["value"].mask(undefined), epoch=10 * seeds["seed"] + 7)
+
+    row = changed_run(made_up.rows[0], tmp_path / "run", changed)
+    make([row], made_up.dataset, tmp_path / "table1.tex")
+    section = Page((tmp_path / "table1.html").read_text()).sections[f"rendered/{row.name}/Ano-AP"]
+    for seed in SEEDS:
+        assert re.search(rf"\b{seed}\s+–\s+{10 * seed + 7}\b", section)

@@ -142,7 +142,7 @@ def make_ablation(
         tidy["parameters"] = pd.array([counts.get(key) for key in keys], dtype="Int64")
     write_csv(tidy, out_csv)
     parts = [heading, *tables, sheet.Notes(tuple(notes))]
-    write_sheet([*parts, *origins(runs, datasets, protocol, out_tex)], out_tex, wide=True)
+    write_sheet([*parts, *origins(runs, datasets, values, protocol, out_tex)], out_tex, wide=True)
 
 
 def measured_values(

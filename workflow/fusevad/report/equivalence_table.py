@@ -58,7 +58,7 @@ def make_equivalence_table(
     for dataset in datasets:
         parts.append(_same_parameters(studies[dataset.key], dataset, experiment.name))
         own = _tests(rows, dataset, values)
-        parts.append(_trained_apart(rows, dataset, own))
+        parts.append(_trained_apart(rows, dataset, values, own))
         tests += own.values()
     found = pd.concat(parts, ignore_index=True)
     found["p"] = holm(found["p"].to_list())
@@ -123,12 +123,16 @@ def _tests(
 
 
 def _trained_apart(
-    runs: Sequence[TableRow], dataset: TableDataset, tests: Mapping[str, PairedTest]
+    runs: Sequence[TableRow],
+    dataset: TableDataset,
+    values: pd.DataFrame,
+    tests: Mapping[str, PairedTest],
 ) -> pd.DataFrame:
     folders = [run.runs[dataset.key] for run in runs]
+    own = values[values["dataset"] == dataset.key]
     rows = []
     for protocol, test in tests.items():
-        epochs = [_epochs(folder / "seeds.csv", protocol) for folder in folders]
+        epochs = [_epochs(own, run.name, protocol) for run in runs]
         shared = epochs[0].index.intersection(epochs[1].index)
         rows.append(
             _row(dataset, _RUNS, protocol)
@@ -169,9 +173,9 @@ def _score_differences(folders: Sequence[Path], protocol: str) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(_DIFFERENCES, columns, strict=True)))
 
 
-def _epochs(path: Path, protocol: str) -> pd.Series:
-    table = read_csv(path, ["seed", "protocol", "epoch"], text=("protocol",))
-    return table[table["protocol"] == protocol].groupby("seed")["epoch"].first()
+def _epochs(values: pd.DataFrame, experiment: str, protocol: str) -> pd.Series:
+    own = values[(values["experiment"] == experiment) & (values["protocol"] == protocol)]
+    return own.groupby("seed")["epoch"].first()
 
 
 def _tabular(dataset: TableDataset, found: pd.DataFrame) -> sheet.Tabular:

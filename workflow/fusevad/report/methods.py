@@ -123,7 +123,7 @@ def make_methods(
         *protocol_tabulars(experiments, datasets, summary, interquartile_means(values, datasets)),
         *_cost_parts(experiments, datasets, costs, speeds),
         *_transfer_parts(experiments, datasets, moved_summary, protocol),
-        *origins(experiments, datasets, protocol, out_tex),
+        *origins(experiments, datasets, values, protocol, out_tex),
     ]
     write_csv(_tidy(experiments, datasets, summary, moved_summary, paper, costs), out_csv)
     wide = sum(len(dataset.metrics) for dataset in datasets) > PAGE_COLUMNS

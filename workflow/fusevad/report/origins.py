@@ -10,13 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.protocols import KEPT_PROTOCOLS
-from fusevad.files import read_csv
 from fusevad.plan.records import read_record
 from fusevad.report import sheet
 from fusevad.report.runs import TableDataset, TableRow
 
 SHOWN_DIGITS = 12  # of a hash
-_COLUMNS = ["seed", "protocol", "epoch", "metric", "value"]
 TRAINING_RECORD = "history.provenance.json"  # in the folder of a run
 
 
@@ -26,37 +24,50 @@ def anchor(row: TableRow, dataset: str, metric: str) -> str:
 
 
 def origins(
-    rows: Sequence[TableRow], datasets: Sequence[TableDataset], protocol: str, out_tex: Path
+    rows: Sequence[TableRow],
+    datasets: Sequence[TableDataset],
+    values: pd.DataFrame,
+    protocol: str,
+    out_tex: Path,
 ) -> list[sheet.Origin]:
     """A section for each number of a table: its seeds, their epochs and weights, and the data.
 
     Args:
-        rows, datasets: of the table; runs were read before, so that `seeds.csv` is as it should be.
+        rows, datasets: of the table.
+        values: of `read_measurements` for them.
         protocol: the table's.
         out_tex: the table's document, as `fusevad why` takes it.
     """
-    found = []
+    shown = values[values["protocol"] == protocol].sort_values("seed")
+    sections = []
     for row in rows:
         for dataset in datasets:
             if dataset.key not in row.runs or row.imported:
                 continue
             run = row.runs[dataset.key]
-            values = read_csv(run / "seeds.csv", _COLUMNS, text=("protocol", "metric"))
-            values = values[values["protocol"] == protocol].sort_values("seed")
+            own = shown[(shown["experiment"] == row.name) & (shown["dataset"] == dataset.key)]
             weights, data = _recorded(run, protocol)
             for metric in dataset.metrics:
-                shown = values[values["metric"] == metric]
                 command = ["fusevad", "why", str(out_tex), row.name, metric]
                 command += ["--dataset", dataset.key] if len(datasets) > 1 else []
-                origin = sheet.Origin(
+                section = sheet.Origin(
                     anchor(row, dataset.key, metric),
                     f"{row.label}, {dataset.title}, {metric}, protocol {protocol}",
-                    _tabular(shown, weights),
+                    _tabular(_by_seed(own, metric, dataset.metrics[0]), weights),
                     (f"Values: {run}/seeds.csv", *data, "Commit, machine, minutes, and more:"),
                     shlex.join(command),
                 )
-                found.append(origin)
-    return found
+                sections.append(section)
+    return sections
+
+
+def _by_seed(own: pd.DataFrame, metric: str, main_metric: str) -> pd.DataFrame:
+    """A row a seed of a run: seed, epoch and value, which is NaN where the metric is undefined.
+
+    Only the main metric has a row for every seed.
+    """
+    seeds = own.loc[own["metric"] == main_metric, ["seed", "epoch"]]
+    return seeds.merge(own.loc[own["metric"] == metric, ["seed", "value"]], "left", "seed")
 
 
 def _recorded(run: Path, protocol: str) -> tuple[dict[int, str], list[str]]:

@@ -101,8 +101,9 @@ def check_protocol(protocol: str) -> None:
 
 
 def read_measurements(rows: Sequence[TableRow], datasets: Sequence[TableDataset]) -> pd.DataFrame:
-    """All values of the data sets' metrics: experiment, dataset, metric, protocol, seed, value.
+    """All values of the data sets' metrics.
 
+    Columns: experiment, dataset, metric, protocol, seed, value, and the epoch that was chosen.
     Values are fractions. Experiments without a run on a data set have no rows there; nor has a
     metric that is undefined on the data set's test videos (see `undefined_notes`).
 
@@ -114,7 +115,7 @@ def read_measurements(rows: Sequence[TableRow], datasets: Sequence[TableDataset]
     for dataset in datasets:
         for row in _with_run(rows, dataset):
             path = row.runs[dataset.key] / "seeds.csv"
-            table = _read_values(path, ["seed", "protocol", "metric"])
+            table = _read_values(path, ["seed", "protocol", "metric"], "epoch")
             for metric in dataset.metrics:
                 if metric not in set(table["metric"]):
                     raise FusevadError(f"{path}: no metric {metric}; evaluate the run again")
@@ -124,7 +125,8 @@ def read_measurements(rows: Sequence[TableRow], datasets: Sequence[TableDataset]
             if wanted["value"].isna().any() or dataset.metrics[0] not in set(wanted["metric"]):
                 raise FusevadError(f"{path}: an empty value; evaluate the run again")
             parts.append(wanted.assign(dataset=dataset.key, experiment=row.name))
-    return _joined(parts, ["experiment", "dataset", "metric", "protocol", "seed", "value"])
+    columns = ["experiment", "dataset", "metric", "protocol", "seed", "value", "epoch"]
+    return _joined(parts, columns)
 
 
 def read_class_measurements(
@@ -246,9 +248,9 @@ def _with_run(rows: Sequence[TableRow], dataset: TableDataset) -> list[TableRow]
     return [row for row in rows if dataset.key in row.runs]
 
 
-def _read_values(path: Path, keys: list[str]) -> pd.DataFrame:
+def _read_values(path: Path, keys: list[str], *beside: str) -> pd.DataFrame:
     text = tuple(key for key in keys if key != "seed")
-    table = read_csv(path, [*keys, "value"], text=text)
+    table = read_csv(path, [*keys, "value", *beside], text=text)
     if table.duplicated(keys).any():
         raise FusevadError(f"{path}: a value is given twice; evaluate the run again")
     if not table["value"].dropna().between(0, 1).all():

@@ -107,7 +107,7 @@ def make_table1(
         sheet.Caption("The same runs under each protocol.", protocol_caption()),
         *protocol_tabulars(rows, datasets, summary, interquartile_means(values, datasets)),
         *_orientation(datasets, paper),
-        *origins(rows, datasets, protocol, out_tex),
+        *origins(rows, datasets, values, protocol, out_tex),
     ]
     write_csv(_tidy(rows, names, summary, paper), out_csv)
     wide = sum(len(dataset.metrics) for dataset in datasets) > PAGE_COLUMNS
