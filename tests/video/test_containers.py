@@ -209,6 +209,30 @@ def test_pictures_that_take_gigabytes_are_refused(tmp_path):
     assert "decoding fails after" in error_of(grown)
 
 
+def with_sounds(path: Path, sounds: int) -> Path:
+    """Pictures behind streams of sound."""
+    with av.open(str(path), "w") as container:
+        tracks = [container.add_stream("mp2", rate=44100, layout="mono") for _ in range(sounds)]
+        video = container.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for track in tracks:
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.int16), "s16", "mono")
+            sound.sample_rate = 44100
+            container.mux(track.encode(sound))
+            container.mux(track.encode())
+        for _ in range(20):
+            container.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
+        container.mux(video.encode())
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".avi", ".ts"])
+def test_streams_that_take_gigabytes_are_refused(tmp_path, suffix):
+    # A header of 14 kB may unpack to 14 MB in Matroska: 1,000 of them take 80 GB of memory.
+    assert "20 streams or more" in error_of(with_sounds(tmp_path / f"many{suffix}", sounds=24))
+    assert probe(with_sounds(tmp_path / f"few{suffix}", sounds=16)).frames == 20
+
+
 @pytest.mark.parametrize(
     ("suffix", "codec"),
     [

@@ -1,5 +1,6 @@
 """The sound of a video, in time with its frames."""
 
+import struct
 from fractions import Fraction
 
 import numpy as np
@@ -126,3 +127,13 @@ def test_real_clips_have_sound_for_all_their_length_or_none():
     for path in sorted(CLIPS.rglob("*.mp4"))[:12]:
         parts = present(path, [0, 0.5, 1.0, 1.5])
         assert len(parts) == 3 and len(set(parts)) == 1
+
+
+def test_sound_that_would_be_gigabytes_at_another_rate_is_refused(tmp_path):
+    # Matroska says the rate as a number: a packet of 2 kB lasts 17 minutes at 1 sample a second.
+    path = write_sounding(tmp_path / "a.mkv", FRAMES, [tone_at(3.2, RATE, (0, 1))])
+    rate, one = (b"\xb5\x88" + struct.pack(">d", number) for number in (RATE, 1))
+    assert path.read_bytes().count(rate) == 1
+    path.write_bytes(path.read_bytes().replace(rate, one))
+    with pytest.raises(FusevadError, match="lasts 1024 seconds at 1 samples a second"):
+        list(read_sound(path, EDGES, RATE))

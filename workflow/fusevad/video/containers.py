@@ -1,5 +1,6 @@
 """Open a video file: only containers of pictures, and no other file or network address."""
 
+import errno
 import stat
 from pathlib import Path
 
@@ -23,9 +24,18 @@ _DEMUXERS = (
 # Pixels of a picture: 8K UHD. A decoder keeps up to 17 pictures, whatever the size of the file.
 MOST_PIXELS = 7680 * 4320
 _CODEC_BOUNDS = {"max_pixels": str(MOST_PIXELS)}
+# Streams of a file, of which broadcasts have 16 of sound. A stream of Matroska with a compressed
+# header takes 14 kB of the file, and 80 MB of memory when it is opened.
+_TOO_MANY_STREAMS = 20
+# Some demuxers say of a stream too many that there is no memory for it.
+_FEWER_STREAMS = (
+    f"{_TOO_MANY_STREAMS} streams or more, or too little memory for them; keep one stream of"
+    " pictures and one of sound, or set on_bad_video: skip"
+)
 _ONLY_THIS_FILE = {
     "protocol_whitelist": "file",
     "format_whitelist": ",".join(_DEMUXERS),
+    "max_streams": str(_TOO_MANY_STREAMS),
     **_CODEC_BOUNDS,  # of the decoders that look at the first pictures
 }
 # Brands of MP4 files that have one picture: HEIC, AVIF.
@@ -38,7 +48,7 @@ def open_container(path: Path) -> InputContainer:
 
     Raises:
         FusevadError: there is no such file, it is not a regular file or a container of pictures, or
-            it declares more samples than it can have.
+            it declares more samples than it can have, or too many streams.
     """
     _check_regular(path)
     check_sample_counts(path, REPLACE)
@@ -51,6 +61,8 @@ def open_container(path: Path) -> InputContainer:
             f" not videos: {REPLACE}"
         ) from error
     except (av.FFmpegError, OSError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.ENOMEM:
+            raise FusevadError(f"{path}: {_FEWER_STREAMS}") from error
         raise FusevadError(
             f"{path}: not a readable video, or cut short ({reason(error)}); {REPLACE}"
         ) from error
@@ -60,8 +72,11 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
     """The first stream of pictures that is not a cover or thumbnail.
 
     Raises:
-        FusevadError: there is none, its codec is unknown, or its pictures are too large.
+        FusevadError: there is none, its codec is unknown, its pictures are too large, or the file
+            has too many streams.
     """
+    if len(container.streams) >= _TOO_MANY_STREAMS:
+        raise FusevadError(f"{path}: {_FEWER_STREAMS}")
     streams = [each for each in container.streams.video if not each.disposition & _COVERS]
     if not streams:
         raise FusevadError(f"{path}: the file has no video stream; {REPLACE}")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fusevad.errors import FusevadError
 from fusevad.video.containers import REPLACE, open_container, picture_stream, reason
+from fusevad.video.settings import LONGEST_SEGMENT
 
 # A piece of sound that is early or late by less follows the piece before: clocks are rounded.
 _JITTER = 0.02  # seconds
@@ -78,6 +79,8 @@ def _pieces(
     resampler = AudioResampler(format="fltp", layout="mono", rate=rate)
     # None at the end gives what the resampler still holds.
     for frame in chain(_decoded(path, container, stream), [None]):
+        if frame is not None:
+            _check_length(path, frame)
         for piece in resampler.resample(frame):
             yield piece.time, piece.to_ndarray()[0]
 
@@ -89,6 +92,16 @@ def _decoded(path: Path, container: InputContainer, stream: AudioStream) -> Iter
         raise FusevadError(
             f"{path}: its sound can't be decoded ({reason(error)}); {REPLACE}, or remove the sound"
         ) from error
+
+
+def _check_length(path: Path, frame: av.AudioFrame) -> None:
+    """Refuse a packet of sound that would be gigabytes at another rate: thousands of hours."""
+    seconds = frame.samples / max(frame.sample_rate, 1)
+    if seconds > LONGEST_SEGMENT:
+        raise FusevadError(
+            f"{path}: a packet of its sound says that it lasts {seconds:.0f} seconds at"
+            f" {frame.sample_rate} samples a second; {REPLACE}, or remove the sound"
+        )
 
 
 def _placed(
