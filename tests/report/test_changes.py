@@ -210,6 +210,49 @@ def test_numbers_that_moved_come_last_the_largest_move_first(a, b):
     ]
 
 
+# Heads of tables' CSV files, and two rows each whose mean and everything beside it have changed.
+FORMS = {
+    "ablation": (
+        "block,row,nu,experiment,dataset,metric,protocol,mean,std,iqm,iqm_low,iqm_high,n,p,parameters",
+        "measured,x,8.0,x,shop,AUC,last,80.5,1,81,80,82,3,0.5,100",
+        "measured,x,8.0,x,shop,AUC,last,79.5,2,80,79,81,4,0.4,200",
+        "  x, 8.0, x, shop, AUC, last: 80.50 -> 79.50",
+    ),
+    "methods": (
+        "block,method,experiment,dataset,metric,protocol,mean,std,streams,learning_rate,parameters,"
+        "flops_per_segment",
+        "measured,X,x,shop,AUC,last,80.5,1,rgb,0.1,100,7",
+        "measured,X,x,shop,AUC,last,79.5,2,rgb motion,0.01,200,8",
+        "  x, shop, AUC, last: 80.50 -> 79.50",
+    ),
+    "classes": (
+        "block,method,experiment,dataset,class,videos,mean,std",
+        "measured,X,x,shop,fire,3,80.5,1",
+        "measured,X,x,shop,fire,4,79.5,1",
+        "  x, shop, fire: 80.50 -> 79.50",
+    ),
+    "attention": (
+        "block,dataset,modality,mean,standard_error,videos,segments",
+        "measured,shop,rgb,0.5,0.1,3,30",
+        "measured,shop,rgb,0.4,0.2,4,40",
+        "  shop, rgb: 0.50 -> 0.40",
+    ),
+    "locality": (
+        "dataset,experiment,method,seed,protocol,quantity,value,block",
+        "shop,x,X,0,last,AUC,80.5,measured",
+        "shop,x,X,0,last,AUC,79.5,measured",
+        "  shop, x, last, AUC: 80.50 -> 79.50",
+    ),
+}
+
+
+@pytest.mark.parametrize("head, old, new, line", FORMS.values(), ids=FORMS)
+def test_a_number_is_known_by_what_it_is_of_not_by_what_stands_beside_it(a, b, head, old, new, line):
+    for project, row in ((a, old), (b, new)):
+        (project.root / "results/table1.csv").write_text(f"{head}\n{row}\n")
+    assert lines(a, b)[-2:] == ["1 of 1 numbers moved", line]
+
+
 def test_two_runs_of_one_clone_are_compared_though_their_names_differ(a):
     seeds = a.root / "results/shop/runs/student-t/seeds.csv"
     seeds.write_text(seeds.read_text().replace("0.81", "0.83"))

@@ -8,8 +8,12 @@ import pandas as pd
 from fusevad.files import read_csv
 from fusevad.plan.ancestry import Ancestry, Pair
 
-# Columns of numbers that judge others, and of what is printed of them.
-_BESIDE = ("std", "n", "p", "bold", "leading", "seed", "epoch")
+# Columns that do not name a number: its spread, its tests, other means, and facts of its run.
+_BESIDE = (
+    *("std", "standard_error", "n", "p", "bold", "leading", "seed", "epoch"),
+    *("iqm", "iqm_low", "iqm_high", "videos", "segments"),
+    *("streams", "learning_rate", "parameters", "flops_per_segment"),
+)
 _MOST = 10  # numbers that are listed
 
 
@@ -111,10 +115,11 @@ def _table(result: Ancestry) -> Path:
 
 
 def _numbers(path: Path) -> pd.Series | None:
-    """Measured numbers in percent by what they are of: of a run, means over its seeds."""
+    """Measured numbers by what they are of, as tables print them: of seeds, their means."""
     table = read_csv(path, [])
+    scale = 100  # a run has fractions
     if "block" in table:
-        table = table[table["block"] != "published"]
+        table, scale = table[table["block"] != "published"], 1
     value = next((name for name in ("mean", "value") if name in table), None)
     if value is None:
         return None
@@ -122,7 +127,6 @@ def _numbers(path: Path) -> pd.Series | None:
         table = table.drop(columns=["method"], errors="ignore")
     keys = [name for name in table if name not in (value, "block", *_BESIDE)]
     texts = table[keys].astype(str)
-    scale = 100 if value == "value" else 1
     means = (scale * table[value]).groupby([texts[name] for name in keys], sort=False).mean()
     if len(keys) == 1:
         means.index = pd.MultiIndex.from_arrays([means.index])
