@@ -131,6 +131,13 @@ def test_a_video_that_cannot_be_read_counts_no_hours(made_up, camera, tmp_path, 
     assert CliRunner().invoke(app, [*words, "--alarms-per-hour", "1500"]).exit_code == 1
 
 
+def test_the_hours_of_a_copy_do_not_count_again(made_up, camera, tmp_path):
+    copy = tmp_path / "camera" / "copy of 1.mp4"
+    copy.write_bytes(camera["1"].read_bytes())
+    with pytest.raises(FusevadError, match=r"copy of 1\.mp4: the same video as .*/1\.mp4; name it"):
+        calibrate_model(made_up.file, camera | {"copy": copy}, 500.0, None, workers=1)
+
+
 @pytest.mark.parametrize("rate", ["inf", "nan", "1e12", "0"])
 def test_rates_that_would_be_counted_up_to_for_ever_are_one_line(made_up, camera, rate):
     words = ["calibrate", "--model", str(made_up.file), "--normal", str(camera["1"])]

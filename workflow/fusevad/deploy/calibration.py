@@ -48,8 +48,10 @@ def calibrate_model(
         The threshold, and how many of the videos could not be read, so that they vouch for nothing.
 
     Raises:
-        FusevadError: the video is too short to certify the rate; or nothing can be read.
+        FusevadError: the video is too short to certify the rate; nothing can be read; or a video is
+            there twice.
     """
+    _check_distinct(videos)
     about = bundle_facts(model)
     scores = progress_folder(out or model, {"calibrated": sha256(model), "window": window})
     alone = min(workers, len(videos)) == 1
@@ -67,6 +69,20 @@ def calibrate_model(
         write_calibrated(model, found, out)
     shutil.rmtree(scores)
     return found, unread
+
+
+def _check_distinct(videos: Mapping[str, Path]) -> None:
+    """Refuse copies: their hours would count twice, and the bound would promise too much."""
+    by_size: dict[int, list[Path]] = {}
+    for path in videos.values():
+        if path.is_file():  # a missing one is the reader's to name
+            by_size.setdefault(path.stat().st_size, []).append(path)
+    for paths in by_size.values():
+        seen: dict[str, Path] = {}
+        for path in paths if len(paths) > 1 else ():
+            other = seen.setdefault(sha256(path), path)
+            if other != path:
+                raise FusevadError(f"{path}: the same video as {other}; name it once")
 
 
 def _tracks(outcomes: Sequence[Outcome], scores: Path) -> Iterator[Track]:
