@@ -247,7 +247,9 @@ FORMS = {
 
 
 @pytest.mark.parametrize("head, old, new, line", FORMS.values(), ids=FORMS)
-def test_a_number_is_known_by_what_it_is_of_not_by_what_stands_beside_it(a, b, head, old, new, line):
+def test_a_number_is_known_by_what_it_is_of_not_by_what_stands_beside_it(
+    a, b, head, old, new, line
+):
     for project, row in ((a, old), (b, new)):
         (project.root / "results/table1.csv").write_text(f"{head}\n{row}\n")
     assert lines(a, b)[-2:] == ["1 of 1 numbers moved", line]
