@@ -78,6 +78,16 @@ def test_a_network_that_computes_something_else_is_not_kept(made_up, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
+@needs_extra
+def test_a_network_that_gives_no_numbers_is_not_kept(made_up, tmp_path):
+    detector = Detector.load(made_up.file)
+    with torch.no_grad():
+        detector.seeds[0].model.classifier.bias.fill_(float("nan"))
+    with pytest.raises(FusevadError, match="differs by nan from torch"):
+        export_onnx(detector, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 # Exports, then trains in the process and in a fork of it, as seeds are trained.
 EXPORT_AND_FORK = """
 import os, sys
