@@ -1,6 +1,7 @@
 """Fixtures that several files use, the order of files, and a bound on a worker's memory."""
 
 import atexit
+import ctypes
 import gc
 import os
 import resource
@@ -13,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WORKFLOW = ROOT / "tests" / "workflow"
 # What `make test` may take on a machine of 8 GB with two workers.
 WORKER_GB = 4
+LIBC = ctypes.CDLL(None)
 
 # There are two workers: more threads of torch and BLAS than one spend most of their time waiting.
 # Set before either is imported, and inherited by every process that a test starts.
@@ -40,6 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (not item.path.is_relative_to(WORKFLOW), item.path not in slow))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def freed_memory_is_given_back() -> Iterator[None]:
+    """Give the system what a module freed: glibc keeps gaps of hundreds of megabytes otherwise."""
+    yield
+    gc.collect()
+    if hasattr(LIBC, "malloc_trim"):
+        LIBC.malloc_trim(0)
 
 
 @pytest.fixture(autouse=True)
