@@ -1,5 +1,6 @@
 """`fusevad push` and `fusevad pull` with the real DVC and a folder as the remote."""
 
+import os
 import random
 import shutil
 import subprocess
@@ -114,6 +115,32 @@ def test_a_second_push_has_nothing_to_do(clones):
     assert not done.new
     assert done.unchanged == len(UNITS)
     assert done.sent == 0
+
+
+@pytest.mark.parametrize("name", [".key", "weights/.key", ".folder/key"])
+def test_hidden_files_and_what_links_lead_to_are_not_sent(clones, name):
+    # DVC records whole folders, and reads what links in them lead to.
+    secret = clones / "secret"
+    secret.write_text("of this machine")
+    Path(RUN, name).parent.mkdir(exist_ok=True)
+    Path(RUN, name).symlink_to(secret)
+    done = pushed(made_up_plan())
+    assert done.left == {
+        "runs@tiny.ours": f"{RUN}/{name}: no job makes it, and it would be sent; move it away"
+    }
+    sent = [path.read_text() for path in (clones / "remote").rglob("*") if path.is_file()]
+    assert "of this machine" not in sent
+
+
+def test_what_dvc_ignores_hinders_no_push(clones):
+    write(f"{RUN}/.progress/seed-0.pt", "half a seed")
+    assert not pushed(made_up_plan()).left
+
+
+def test_a_pipe_in_a_folder_that_dvc_reads_is_one_line(clones):
+    os.mkfifo(f"{DATA}/cues/paper/.pipe")
+    with pytest.raises(FusevadError, match=r"cues/paper/\.pipe: a pipe or device; move it away"):
+        pushed(made_up_plan())
 
 
 def test_an_empty_clone_gets_its_table_and_snakemake_runs_nothing(clone_b):

@@ -1,5 +1,7 @@
 """Push artifacts to DVC and its remote: complete units that fit the configuration."""
 
+import os
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,8 @@ from fusevad.artifacts.check import Finding, check
 from fusevad.artifacts.gc import unused
 from fusevad.artifacts.units import Unit, units_of
 from fusevad.config.model import Config
-from fusevad.plan.lineage import Plan
+from fusevad.errors import FusevadError
+from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.sources import Change, owners_in
 
 if TYPE_CHECKING:
@@ -55,13 +58,15 @@ def push(
             source made their outputs.
 
     Raises:
-        FusevadError: Snakemake is running, the remote fails, or the disk is full.
+        FusevadError: Snakemake is running, a pipe or device is in `results/`, the remote fails, or
+            the disk is full.
     """
     refuse_while_running()
+    _refuse_pipes()
     findings = check(plan, plan.jobs.values())
     strays = [each.path for each in unused([plan])]
     units = [unit for unit in units_of(plan) if any(job.name in findings for job in unit.jobs)]
-    left = {unit.name: line for unit in units if (line := _unfit(unit, findings, strays))}
+    left = {unit.name: line for unit in units if (line := _unfit(unit, findings, strays, store))}
     left |= {
         unit.name: line
         for unit in units
@@ -76,7 +81,15 @@ def push(
     return Push(new, len(whole) - len(new), sent, left, partial)
 
 
-def _unfit(unit: Unit, findings: Mapping[str, Finding], strays: list[str]) -> str:
+def _refuse_pipes() -> None:
+    """Refuse what DVC would wait for: it opens every file of the folders that it records."""
+    for folder, _, names in os.walk("results"):
+        for path in (os.path.join(folder, name) for name in names):
+            if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+                raise FusevadError(f"{path}: a pipe or device; move it away")
+
+
+def _unfit(unit: Unit, findings: Mapping[str, Finding], strays: list[str], store: "Store") -> str:
     """Why a unit must not be recorded; else empty."""
     for job in unit.jobs:
         if job.name in findings and not findings[job.name].fits:
@@ -84,7 +97,17 @@ def _unfit(unit: Unit, findings: Mapping[str, Finding], strays: list[str]) -> st
     for path in strays:
         if unit.holds(path):
             return f"{path}: no job makes it; 'fusevad gc --delete' removes it"
+    made = {path for job in unit.jobs for path in _files(job, findings)}
+    for path in (path for out in unit.outs for path in store.files_in(out)):
+        if path not in made:
+            return f"{path}: no job makes it, and it would be sent; move it away"
     return ""
+
+
+def _files(job: Job, findings: Mapping[str, Finding]) -> set[str]:
+    """What a job makes, by plan and record, and the record."""
+    record = findings[job.name].record if job.name in findings else None
+    return {*job.outputs, job.record, *(record.outputs if record else ())}
 
 
 def _of_changed_source(plan: Plan, unit: Unit, changes: Mapping[str, Change]) -> str:

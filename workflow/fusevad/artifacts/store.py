@@ -5,7 +5,8 @@ and put files into the workspace before they are checked.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -278,6 +279,23 @@ class Store:
             )
 
     # Recording and pushing
+
+    def files_in(self, folder: str) -> Iterator[str]:
+        """Files of a folder that `record` takes: hidden ones and links too, and none of .dvcignore.
+
+        A link to a folder is named itself.
+        """
+        ignore = self._repo.dvcignore
+        for parent, folders, files in os.walk(self.root / folder):
+            inner = [os.path.join(parent, name) for name in folders]
+            links = [path for path in inner if os.path.islink(path)]
+            folders[:] = [
+                os.path.basename(path) for path in inner if not ignore.is_ignored_dir(path)
+            ]
+            paths = [*links, *(os.path.join(parent, name) for name in files)]
+            for path in paths:
+                if not ignore.is_ignored_file(path):
+                    yield Path(path).relative_to(self.root).as_posix()
 
     def record(
         self, units: Iterable[Unit], config: Config, configfiles: Iterable[Path] = ()
