@@ -31,6 +31,9 @@ _TEXTS = ("dataset", "experiment", "threshold_from", "block")
 # Thresholds that are marked, with their filling.
 _CERTIFIED, _ESTIMATED = ("footage", "held-out"), "held-out-estimate"
 
+# Key of a data set, and the curve of each method.
+_Block = tuple[str, Sequence[tuple[TableRow, FoundCurve]]]
+
 
 def make_alarms_figure(
     experiments: Sequence[TableRow],
@@ -58,32 +61,44 @@ def make_alarms_figure(
     marks = marks[(marks["block"] != "transfer") & marks["found"].notna()]
     rates = np.geomspace(min(alarms.rates) / 2, 3 * max(alarms.rates), _STEPS)
     styles = line_styles([row.name for row in experiments])
-    blocks = []
+    blocks: list[_Block] = []
     for dataset in datasets:
         videos = timed_videos(dataset.manifest, dataset.intervals, "test")
         shown = [row for row in experiments if dataset.key in row.runs]
         runs = [row.runs[dataset.key] for row in shown]
         curves = [found_curve(run, protocol, videos, alarms.events, rates) for run in runs]
         blocks.append((dataset.key, list(zip(shown, curves, strict=True))))
+    titles = [dataset.title for dataset in datasets]
+    with figure_style():
+        figure = _drawn(titles, blocks, marks, rates, alarms.rates, styles)
+        save_figure(figure, out_pdf, out_png, _caption(titles, alarms, protocol))
+
+
+def _drawn(
+    titles: Sequence[str],
+    blocks: Sequence[_Block],
+    marks: pd.DataFrame,
+    rates: np.ndarray,
+    promised: Sequence[float],
+    styles: Mapping[str, LineStyle],
+) -> Figure:
+    """The whole figure, a block of panels a data set."""
     columns = min(_PANELS, max(len(found) for _, found in blocks))
     heights = [-(-len(found) // columns) for _, found in blocks]
-    with figure_style():
-        size = PAGE, 1.6 * sum(heights) + 0.45 * len(blocks) + 0.35
-        figure = Figure(figsize=size, layout="constrained")
-        parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
-        titles = [dataset.title for dataset in datasets]
-        for part, title, block in zip(parts, block_titles(titles), blocks, strict=True):
-            key, found = block
-            own = marks[marks["dataset"] == key]
-            part.suptitle(title, fontsize=8)
-            part.supxlabel("false alarms an hour of the test videos", fontsize=7)
-            part.supylabel("events found, %", fontsize=7)
-            axes = part.subplots(
-                -(-len(found) // columns), columns, squeeze=False, sharex=True, sharey=True
-            )
-            _draw_block(list(axes.flat), found, own, rates, alarms.rates, styles)
-        figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
-        save_figure(figure, out_pdf, out_png, _caption(titles, alarms, protocol))
+    size = PAGE, 1.6 * sum(heights) + 0.45 * len(blocks) + 0.35
+    figure = Figure(figsize=size, layout="constrained")
+    parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for part, title, (key, found) in zip(parts, block_titles(titles), blocks, strict=True):
+        own = marks[marks["dataset"] == key]
+        part.suptitle(title, fontsize=8)
+        part.supxlabel("false alarms an hour of the test videos", fontsize=7)
+        part.supylabel("events found, %", fontsize=7)
+        axes = part.subplots(
+            -(-len(found) // columns), columns, squeeze=False, sharex=True, sharey=True
+        )
+        _draw_block(list(axes.flat), found, own, rates, promised, styles)
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
+    return figure
 
 
 def _caption(titles: Sequence[str], alarms: AlarmTableSettings, protocol: str) -> str:
