@@ -81,7 +81,7 @@ def calibrate(
             f"--alarms-per-hour {alarms_per_hour:g}: give a number above 0, at most {MOST_ALARMS}"
         )
     if window is not None and not causal:
-        raise FusevadError(f"--window {window}: scores of films have none; add --causal")
+        raise FusevadError(f"--window {window}: scores of recordings have none; add --causal")
     if trust is not None:
         check_signature(model, trust)
     videos = find_videos(normal)
@@ -103,7 +103,7 @@ def score(
     workers: Workers = 1,
 ) -> None:
     """Write scores, events and a film of each video, and a page of all; a killed run resumes."""
-    from fusevad.deploy.choosing import film_threshold
+    from fusevad.deploy.choosing import recording_threshold
     from fusevad.deploy.opening import bundle_facts
     from fusevad.deploy.score import score_sources
     from fusevad.deploy.signing import check_signature
@@ -116,7 +116,7 @@ def score(
     videos = find_videos(source)
     check_place(out)  # before hours of work
     failed = score_sources(videos, model, out, alarms_per_hour, film, workers)
-    threshold = film_threshold(bundle_facts(model), alarms_per_hour)
+    threshold = recording_threshold(bundle_facts(model), alarms_per_hour)
     if page := make_own_explorer(out, sha256(model), threshold):
         print(f"{page}: open it to look at all videos")
     if failed:

@@ -92,7 +92,7 @@ def study_alarms(
     out: Path,
     workers: Workers = 1,
 ) -> None:
-    """Score the normal training videos, for thresholds of alarms, into the table OUT."""
+    """Score normal videos, for thresholds of alarms, and test videos of another data set."""
     from fusevad.studies.alarms import score_normal_videos
     from fusevad.studies.settings import NormalScoresSettings
 

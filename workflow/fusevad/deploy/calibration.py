@@ -39,10 +39,10 @@ def calibrate_model(
         videos: normal video of the camera, by name.
         rate: false alarms an hour.
         out: a new bundle with this threshold in place of all others of its kind (for scores of
-            films, or for scores that look back); None writes none.
+            recordings, or for scores that look back); None writes none.
         workers: videos at a time.
         window: segments that scores look back on, as those of a camera do; None for scores of
-            films.
+            recordings.
 
     Returns:
         The threshold, and how many of the videos could not be read, so that they vouch for nothing.
@@ -63,8 +63,8 @@ def calibrate_model(
     unread = len(outcomes) - len(normal)
     number = f"{len(normal)} of {len(outcomes)}" if unread else f"{len(normal)}"
     title = f"{number} own videos, {videos[outcomes[0].name].parent.name or 'here'}"
-    (films,) = certified(normal, [rate], about.events, title)
-    found = replace(films, window=window)
+    (found,) = certified(normal, [rate], about.events, title)
+    found = replace(found, window=window)
     if out is not None:
         write_calibrated(model, found, out)
     shutil.rmtree(scores)

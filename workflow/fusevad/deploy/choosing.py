@@ -6,8 +6,8 @@ from fusevad.deploy.contents import BundleFacts, Threshold
 from fusevad.errors import FusevadError
 
 
-def film_threshold(about: BundleFacts, rate: float | None) -> Threshold:
-    """The threshold for scores of films.
+def recording_threshold(about: BundleFacts, rate: float | None) -> Threshold:
+    """The threshold for scores of recordings.
 
     Args:
         about: of the bundle.
@@ -28,15 +28,15 @@ def camera_threshold(about: BundleFacts, rate: float | None, window: int | None)
         window: segments that scores look back on; None for any.
 
     Returns:
-        One that was calibrated for such scores; if the bundle has none, one for scores of films,
-        whose bound does not hold for a camera.
+        One that was calibrated for such scores; if the bundle has none, one for scores of
+        recordings, whose bound does not hold for a camera.
 
     Raises:
         FusevadError: there is none for this rate.
     """
     own = [each for each in about.thresholds if each.window is not None]
     fitting = [each for each in own if window in (None, each.window)]
-    return _of_rate(fitting, rate) if fitting else film_threshold(about, rate)
+    return _of_rate(fitting, rate) if fitting else recording_threshold(about, rate)
 
 
 def _of_rate(thresholds: Sequence[Threshold], rate: float | None) -> Threshold:

@@ -35,8 +35,8 @@ class Threshold:
         bound: 95 % upper confidence limit of the false alarms an hour.
         certified: whether `bound` is at most `rate`; else the footage was too short to tell.
         footage: which videos these were, for readers.
-        window: of scores that look back on so many segments, as `fusevad watch` gives them; None of
-            scores of films.
+        window: how many segments the scores look back on, as those of `fusevad watch` do; None for
+            scores of whole recordings.
     """
 
     __pydantic_config__ = FORBID
@@ -109,8 +109,8 @@ class BundleFacts:
         streams: by role.
         files: files of encoders, by the path that settings name them by.
         events: how scores become alarms.
-        thresholds: for scores of films, at least one, ascending by rate; then for scores that look
-            back, ascending by window and rate.
+        thresholds: for scores of recordings, at least one, ascending by rate; then for scores that
+            look back, ascending by window and rate.
         metrics: of the run on the test videos of its data set.
         commit: of the code that trained it; empty if unknown.
     """
@@ -138,7 +138,7 @@ class BundleFacts:
         if places != sorted(set(places)):
             raise ValueError("its thresholds do not ascend by window and rate")
         if self.thresholds[0].window is not None:
-            raise ValueError("it has no threshold for scores of films")
+            raise ValueError("it has no threshold for scores of recordings")
         kinds = {role: each.kind for role, each in self.streams.items()}
         if kinds != {role: role for role in find(self.method).streams}:
             raise ValueError(f"its streams are not those that method {self.method} reads")

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from fusevad.deploy.choosing import film_threshold
+from fusevad.deploy.choosing import recording_threshold
 from fusevad.deploy.detector import Detector
 from fusevad.deploy.film import write_film
 from fusevad.deploy.results import (
@@ -80,7 +80,7 @@ def score_videos(videos: Mapping[str, Path], task: Task, workers: int) -> list[O
     Raises:
         FusevadError: bad bundle, or a process was killed.
     """
-    film_threshold(_detector(task.model).about, task.rate)  # before any work
+    recording_threshold(_detector(task.model).about, task.rate)  # before any work
     remove_abandoned(task.out)
     items = list(videos.items())
     found = []
@@ -114,7 +114,7 @@ def _score(task: Task, item: tuple[str, Path]) -> Outcome:
 
 def _scored(task: Task, name: str, path: Path) -> Outcome:
     detector, final = _detector(task.model), task.out / name
-    threshold = film_threshold(detector.about, task.rate)
+    threshold = recording_threshold(detector.about, task.rate)
     if not path.is_file():
         raise FusevadError(f"{path}: no such video file; correct the path")
     made_with = identity(detector, sha256(path), threshold, task.film, task.window)

@@ -11,7 +11,7 @@ from fusevad.files import read_limited
 from fusevad.video.settings import VIDEO_SUFFIXES
 
 _LISTS = (".txt", ".list")
-_UNPRINTABLE = ("Cc", "Cs")  # what moves the cursor, and bytes that are not UTF-8
+_UNPRINTABLE = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
 # No names of results: without its suffix, `...mp4` would be the folder above all results; the last
 # two are the page of all videos.
 _NO_NAMES = (".", "..", "page", "index.html")
@@ -41,8 +41,8 @@ def find_videos(words: Sequence[str]) -> dict[str, Path]:
         name = whole if short[Path(whole).stem] > 1 else Path(whole).stem
         if name in _NO_NAMES:
             raise FusevadError(f"{path}: its results can't be called {name!r}; rename the video")
-        if any(category(sign) in _UNPRINTABLE for sign in name):
-            raise FusevadError(f"{str(path)!a}: signs that can't be printed; rename the video")
+        if any(category(each) in _UNPRINTABLE for each in name):
+            raise FusevadError(f"{str(path)!a}: characters that can't be printed; rename the video")
         other = videos.setdefault(name, path)
         if other != path:
             raise FusevadError(

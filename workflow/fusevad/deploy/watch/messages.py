@@ -12,7 +12,7 @@ from fusevad.deploy.contents import Threshold
 from fusevad.deploy.watch.events import Change
 from fusevad.evaluate.alarms import Event
 
-_SIGNS = string.ascii_lowercase + string.digits
+_CHARACTERS = string.ascii_lowercase + string.digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ class Teller:
         return moment.end - when >= self._pause or event.alarms > alarms
 
     def _new_id(self, event: Event) -> str:
-        """As Frigate's: the time of the start, and signs that make it the only one."""
-        own = "".join(secrets.choice(_SIGNS) for _ in range(6))
+        """As Frigate's: the time of the start, and characters that make it unique."""
+        own = "".join(secrets.choice(_CHARACTERS) for _ in range(6))
         return f"{self.began + event.start:.6f}-{own}"
 
     def _of_event(self, change: Change, moment: Moment) -> str:
@@ -120,7 +120,7 @@ class Teller:
             "threshold": self._threshold.threshold,
             "alarms_per_hour": self._threshold.rate,
             "bound": self._threshold.bound,
-            # Nothing vouches for scores that look back at a threshold of films.
+            # The bound of a threshold for recordings does not hold for scores that look back.
             "certified": self._threshold.certified and self._threshold.window is not None,
             "latency_seconds": moment.latency,
             "dropped": moment.dropped,

@@ -26,8 +26,8 @@ _STATUS_SECONDS = 60.0
 _LAST_SECONDS = 5.0  # for what is still to be sent
 _BEAT = 0.5
 _NOT_CALIBRATED = (
-    "the threshold was made for scores of films, so its bound does not hold for a camera, whose"
-    " scores look back only; fusevad calibrate --causal makes one that does"
+    "the threshold is for scores of recordings, so its bound does not hold for a camera, whose"
+    " scores only look back; fusevad calibrate --causal makes one that holds"
 )
 
 
