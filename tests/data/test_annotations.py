@@ -143,6 +143,8 @@ def test_formats_count_as_their_publishers_do(tmp_path):
         "ending frame of anomaly\na,office,9,5,8",
         "xd-violence": "a 4 8",
         "shanghaitech": "01_001.avi fighting 4 7 -1 -1",
+        "cctv-fights": '{"database": {"a": {"subset": "testing", "frame_rate": 10, "annotations":'
+        ' [{"segment": [0.4, 0.8], "label": "Fight"}]}}}',
     }
     for name, line in lines.items():
         path = tmp_path / name

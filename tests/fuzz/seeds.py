@@ -31,6 +31,8 @@ _ANNOTATIONS = (
     "Fire_1.mp4 office 120 200 -1 -1\nNormal_2.mp4 Normal -1 -1 -1 -1\n",
     "name,scenario,total frames,starting frame of anomaly,ending frame of anomaly\n"
     "Fire_1,office,300,20,90\n",
+    '{"database": {"fight_0001": {"duration": 40.2, "frame_rate": 29.97, "subset": "testing",'
+    ' "source": "CCTV", "annotations": [{"segment": [1.5, 7.25], "label": "Fight"}]}}}',
 )
 
 

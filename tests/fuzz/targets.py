@@ -28,7 +28,7 @@ from fusevad.plan.records import parse_record
 from fusevad.video.containers import open_container, picture_stream
 from tests.fuzz import seeds
 
-FORMATS = ("ucf-crime", "xd-violence", "shanghaitech", "msad", "msad-table")
+FORMATS = ("ucf-crime", "xd-violence", "shanghaitech", "msad", "msad-table", "cctv-fights")
 KINDS = tuple(FORMS)
 
 

@@ -161,7 +161,16 @@ def _check_streams(config: Config, place: str, experiment: str) -> None:
 
 
 def _check_datasets(config: Config) -> None:
-    """Data sets named by keys are configured; data sets named under `events` have events."""
+    """Data sets named by keys are configured; data sets named under `events` have events.
+
+    Those of `datasets` have normal videos, as far as their labels say.
+    """
+    for key, dataset in config.datasets.items():
+        if not dataset.learned_from:
+            raise FusevadError(
+                f"{SOURCE}: datasets: data set '{key}' has no normal videos, and detectors learn"
+                " from normal and anomalous ones; remove it"
+            )
     sources = {each.source for each in (*config.datasets.values(), *config.events.values())}
     for key, names, known in (
         ("data_root", config.data_root, sources),

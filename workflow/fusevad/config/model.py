@@ -7,6 +7,7 @@ from typing import Any
 from fusevad.config.reading import merge, read_named
 from fusevad.config.tables import Ablation, Experiment, ImportedExperiment
 from fusevad.cues.settings import CAMERA, MotionCue
+from fusevad.data.recorded.settings import has_normal_videos
 from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.embed.streams.registry import is_made, kind_of
 from fusevad.embed.streams.settings import Given
@@ -46,6 +47,11 @@ class Dataset:
     origin: str
     settings: dict[str, Any]
     fetch: dict[str, Any] | None
+
+    @property
+    def learned_from(self) -> bool:
+        """Whether detectors can learn from it: unless its labels leave no normal videos."""
+        return self.origin != "recorded" or has_normal_videos(self.settings["labels"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from fusevad.data.names import listed_name
+from fusevad.data.recorded.formats.cctv_fights import read_subsets
 from fusevad.data.recorded.settings import LayoutSettings, ListSettings
 from fusevad.data.spreadsheets import list_text
 from fusevad.errors import FusevadError
@@ -65,6 +66,21 @@ class Inventory:
             named = ", ".join(str(file) for file in found)
             raise FusevadError(f"{self.folder}: different files {pattern} ({named}); keep one")
         return found[0]
+
+    def listed(self, settings: ListSettings) -> list[str]:
+        """Names of the videos in a list, each once.
+
+        Raises:
+            FusevadError: the list is missing, or is not of its form.
+        """
+        if settings.line is not None:
+            return list(self.read_list(settings))
+        subsets = read_subsets(self.find(settings.file))
+        return [
+            listed_name(name)
+            for name, subset in subsets.items()
+            if one_spelling(subset) in settings.subsets
+        ]
 
     def read_list(self, settings: ListSettings) -> dict[str, re.Match[str]]:
         """The match of each video's first line in a list, by the video's name.

@@ -5,8 +5,9 @@ Lists, annotations and videos are found below the data folder by patterns such a
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
@@ -22,30 +23,42 @@ SplitName = Literal["official", "released"]
 
 @dataclass(frozen=True, slots=True)
 class ListSettings:
-    """A list of videos, one a line.
+    """A list of videos, one a line; or a file of annotations that says each video's subset.
 
     file: where it is (pattern).
     line: regular expression that matches the beginning of every line; its group `name` is the
         video's name, its group `label`, if labels are read from the list, the video's label.
     header: number of lines before the first video.
+    subsets: in place of `line`, the subsets of a file of the format `cctv-fights` whose videos
+        are listed.
     """
 
     __pydantic_config__ = FORBID
     file: Spelled
-    line: Spelled
+    line: Spelled | None = None
     header: int = 0
+    subsets: tuple[Spelled, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_expression(self.line, "name")
+        if (self.line is None) == (not self.subsets):
+            raise ValueError("a list is read by its line or by its subsets; give one")
+        if self.line is not None:
+            _check_expression(self.line, "name")
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotationSettings:
-    """The anomalies of test videos: a format of `fusevad.data.recorded.formats` and its file."""
+    """The anomalies of test videos.
+
+    format: a module of `fusevad.data.recorded.formats`.
+    file: where it is (pattern).
+    anomalies: how many the file has, of all of its videos; None if that is not published.
+    """
 
     __pydantic_config__ = FORBID
-    format: Literal["ucf-crime", "xd-violence", "shanghaitech", "msad", "msad-table"]
+    format: Literal["ucf-crime", "xd-violence", "shanghaitech", "msad", "msad-table", "cctv-fights"]
     file: Spelled
+    anomalies: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +66,32 @@ class PartSettings:
     """The training or the test part of a split.
 
     lists: its lists of videos.
-    videos: number of videos.
-    classes: number of videos by class; a video with several classes counts in each.
+    videos: number of videos; None if it is not published.
+    classes: number of videos by class; a video with several classes counts in each; None if it is
+        not published.
     names_sha256: SHA-256 of the sorted names, each followed by a line feed; None if we had no copy
         of the list to pin it.
     """
 
     __pydantic_config__ = FORBID
     lists: tuple[ListSettings, ...]
-    videos: int
-    classes: dict[str, int]
+    videos: int | None = None
+    classes: dict[str, int] | None = None
     names_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SplitSettings:
-    """The videos for training and for the test, and the annotations of the test videos."""
+    """The videos for training and for the test, and the annotations of the test videos.
+
+    videos: number of videos of both parts together, where that of each is not published.
+    """
 
     __pydantic_config__ = FORBID
     train: PartSettings
     test: PartSettings
     annotations: AnnotationSettings
+    videos: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +116,14 @@ class LabelSettings:
         if (self.in_name is None) == (not self.lists):
             raise ValueError("labels come from either in_name or lists; give one")
         for expression in [self.in_name] if self.in_name else [each.line for each in self.lists]:
+            if expression is None:
+                raise ValueError("lists: a list by subsets has no labels; give its line or in_name")
             _check_expression(expression, "label")
+
+
+def has_normal_videos(labels: Mapping[str, Any]) -> bool:
+    """Whether there can be any, by the values of `LabelSettings`."""
+    return "normal" in labels["names"].values()
 
 
 @dataclass(frozen=True, slots=True)

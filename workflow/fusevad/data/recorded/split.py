@@ -54,6 +54,8 @@ def read_split(
             part, getattr(split, part), [video for video in videos if video.part == part]
         )
     ]
+    if split.videos not in (None, len(videos)):
+        problems.append(f"the lists name {len(videos)} videos instead of {split.videos}")
     return videos, problems
 
 
@@ -110,7 +112,7 @@ def class_counts(videos: Iterable[Listed]) -> dict[str, int]:
 
 
 def _names(inventory: Inventory, lists: tuple[ListSettings, ...]) -> list[str]:
-    return list(dict.fromkeys(name for each in lists for name in inventory.read_list(each)))
+    return list(dict.fromkeys(name for each in lists for name in inventory.listed(each)))
 
 
 def _classes(name: str, label: str, labels: LabelSettings) -> tuple[str, ...]:
@@ -124,10 +126,11 @@ def _classes(name: str, label: str, labels: LabelSettings) -> tuple[str, ...]:
 
 def _differences(part: str, expected: PartSettings, videos: list[Listed]) -> list[str]:
     problems = []
-    if len(videos) != expected.videos:
+    if expected.videos not in (None, len(videos)):
         problems.append(f"{part}: the lists name {len(videos)} videos instead of {expected.videos}")
     counts = class_counts(videos)
-    numbers = {one_spelling(name): number for name, number in expected.classes.items()}
+    wanted = counts if expected.classes is None else expected.classes
+    numbers = {one_spelling(name): number for name, number in wanted.items()}
     problems += [
         f"{part}: the lists name {counts.get(name, 0)} videos of class {name} instead of {number}"
         for name, number in _pairs(numbers, counts)

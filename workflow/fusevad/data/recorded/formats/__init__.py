@@ -9,7 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fusevad.data.names import listed_name
-from fusevad.data.recorded.formats import msad, msad_table, shanghaitech, ucf_crime, xd_violence
+from fusevad.data.recorded.formats import (
+    cctv_fights,
+    msad,
+    msad_table,
+    shanghaitech,
+    ucf_crime,
+    xd_violence,
+)
 from fusevad.data.recorded.formats.common import Annotation, Span
 from fusevad.data.recorded.settings import AnnotationSettings
 from fusevad.errors import FusevadError
@@ -22,6 +29,7 @@ _READERS: dict[str, Callable[[Path], dict[str, Annotation]]] = {
     "shanghaitech": shanghaitech.read,
     "msad": msad.read,
     "msad-table": msad_table.read,
+    "cctv-fights": cctv_fights.read,
 }
 
 
@@ -29,9 +37,15 @@ def read_annotations(path: Path, settings: AnnotationSettings) -> dict[str, Anno
     """Annotations by video name, without the file's suffix; not every video needs one.
 
     Raises:
-        FusevadError: the file does not have this format, or an anomaly twice.
+        FusevadError: the file does not have this format, or an anomaly twice, or another number of
+            anomalies than was published.
     """
     found = _READERS[settings.format](path)
+    anomalies = sum(len(annotation.spans) for annotation in found.values())
+    if settings.anomalies not in (None, anomalies):
+        raise FusevadError(
+            f"{path}: has {anomalies} anomalies instead of {settings.anomalies}; get the file again"
+        )
     for name, annotation in found.items():
         twice = [span for span, count in Counter(annotation.spans).items() if count > 1]
         if twice:
