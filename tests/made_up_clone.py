@@ -10,7 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from fusevad.config.load import load_files
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 from fusevad.plan.records import FileRecord, Record, write_record
 from fusevad.plan.stages import plan as plan_of
 

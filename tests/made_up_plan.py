@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 from fusevad.plan.records import FileRecord, Record, write_record
 
 DATA = "results/tiny"

@@ -13,7 +13,8 @@ from safetensors.numpy import save
 from fusevad.artifacts.adopt import adopt
 from fusevad.artifacts.gc import delete, unused
 from fusevad.files import sha256
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 from fusevad.plan.records import recorded
 from fusevad.train.run import TrainData, train
 from fusevad.train.settings import train_settings

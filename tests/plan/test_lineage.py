@@ -12,7 +12,8 @@ from fusevad.config.load import load
 from fusevad.config.reading import merge
 from fusevad.errors import FusevadError
 from fusevad.models.registry import METHODS
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 from fusevad.plan.stages import plan
 from tests.workflow_runs import copy_project, run
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Job, Plan, settings_digest
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan, settings_digest
 from fusevad.plan.records import differences, read_record, recorded
 
 

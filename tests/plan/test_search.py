@@ -12,8 +12,9 @@ from fusevad.cli import app
 from fusevad.config.load import load
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import read_about, weights_file
+from fusevad.plan.job import Job
 from fusevad.plan.jobs import Jobs
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.lineage import Plan
 from fusevad.plan.records import read_record
 from fusevad.plan.stages import plan
 from fusevad.train.settings import SEARCHED

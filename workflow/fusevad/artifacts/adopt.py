@@ -18,7 +18,8 @@ from fusevad.artifacts.times import plan_times, refuse_foreign, set_times, setti
 from fusevad.artifacts.trusted import refuse_linked_folders
 from fusevad.artifacts.unfit import UNFIT, move_away, note
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 from fusevad.plan.needed import with_upstream
 
 

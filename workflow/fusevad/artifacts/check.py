@@ -16,7 +16,8 @@ from tqdm import tqdm
 from fusevad.artifacts.trusted import in_results
 from fusevad.errors import FusevadError
 from fusevad.files import folder_files, folder_sha256, folder_size, sha256
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 from fusevad.plan.records import Record, differences, read_record
 
 

@@ -20,7 +20,8 @@ from fusevad.artifacts.pull_plan import Known, PullPlan, plan_pull, target_jobs,
 from fusevad.artifacts.trusted import refuse_linked_folders
 from fusevad.artifacts.unfit import move_away
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 from fusevad.plan.needed import with_upstream
 from fusevad.plan.records import Record, parse_record
 

@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 
 from fusevad.artifacts.check import input_differences, lineage_differences
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 from fusevad.plan.records import Record
 
 

@@ -10,7 +10,8 @@ from fusevad.artifacts.check import Finding, believed_records
 from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 from fusevad.plan.records import Record
 from fusevad.train.seed_key import DEVICES, SeedKey, record_file
 from fusevad.train.settings import TrainSettings, train_settings

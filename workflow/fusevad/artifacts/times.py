@@ -16,7 +16,8 @@ from fusevad.artifacts.copies import copy_file
 from fusevad.artifacts.trusted import linked_folder
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 
 _STEP = 1_000_000  # nanoseconds between two stages
 # Snakemake takes the age of a folder from this file.

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 
 # Stages whose units are a folder; the units of other stages are files and their records.
 _FOLDERS = {"cues", "embeddings", "runs", "studies"}

@@ -7,8 +7,8 @@ from typing import Any
 
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
+from fusevad.plan.job import Files, Job
 from fusevad.plan.jobs import Jobs
-from fusevad.plan.lineage import Files, Job
 from fusevad.plan.study_jobs import StudyJobs
 
 

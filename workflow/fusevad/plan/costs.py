@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from fusevad.config.protocols import KEPT_PROTOCOLS
-from fusevad.plan.lineage import Job
+from fusevad.plan.job import Job
 from fusevad.plan.rates import ON_GPUS, Rates
 from fusevad.plan.sizes import Size, Workload
 

@@ -5,8 +5,8 @@ from itertools import chain
 from typing import Any
 
 from fusevad.cues.settings import MotionCue
+from fusevad.plan.job import Files, Job
 from fusevad.plan.jobs import Jobs
-from fusevad.plan.lineage import Files, Job
 from fusevad.plan.report_stages import truth_of
 
 # Of a run, what the page shows.

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Job, Plan
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
 
 
 def with_upstream(plan: Plan, names: Iterable[str]) -> dict[str, Job]:

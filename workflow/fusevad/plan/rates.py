@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusevad.errors import FusevadError
-from fusevad.plan.lineage import Job
+from fusevad.plan.job import Job
 from fusevad.plan.sizes import Work, Workload
 
 RECORDED = Path("benchmarks/rates.csv")

@@ -21,7 +21,8 @@ from fusevad.files import (
     write_json,
 )
 from fusevad.parsing import FORBID, from_text_or_file, parse
-from fusevad.plan.lineage import record_path, settings_digest
+from fusevad.plan.job import record_path
+from fusevad.plan.lineage import settings_digest
 from fusevad.plan.made import Made, commit, processor
 
 # Packages whose versions can change numbers.

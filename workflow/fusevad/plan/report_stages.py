@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+from fusevad.plan.job import Files, Job
 from fusevad.plan.jobs import PUBLISHED_CLASSES, Jobs
-from fusevad.plan.lineage import Files, Job
 from fusevad.plan.stage import Unit
 
 PUBLISHED_TABLE1 = "config/published/table01.csv"

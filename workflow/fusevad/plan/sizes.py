@@ -9,7 +9,7 @@ from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.embed.streams.registry import kind_of
 from fusevad.embed.streams.rgb.settings import RGB
 from fusevad.parsing import read_mapping
-from fusevad.plan.lineage import Job
+from fusevad.plan.job import Job
 from fusevad.train.settings import TrainSettings, search_candidates, train_settings
 
 # Numbers of an embedding, by open_clip's name of the encoder; of others, the most.

@@ -14,8 +14,9 @@ from fusevad.embed.streams.rgb.settings import RGB
 from fusevad.embed.streams.settings import local_files
 from fusevad.plan.bundle_jobs import BundleJobs, bundles
 from fusevad.plan.explorer_stages import explorer
+from fusevad.plan.job import Files, Job
 from fusevad.plan.jobs import Jobs
-from fusevad.plan.lineage import Files, Job, Plan
+from fusevad.plan.lineage import Plan
 from fusevad.plan.report_stages import reports
 from fusevad.plan.study_jobs import StudyJobs
 from fusevad.plan.study_stages import studies

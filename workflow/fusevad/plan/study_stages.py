@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fusevad.plan.alarm_jobs import AlarmTransfer
-from fusevad.plan.lineage import Files, Job
+from fusevad.plan.job import Files, Job
 from fusevad.plan.method_jobs import SPEED, STUDY, TRANSFER, MethodJobs
 from fusevad.plan.report_stages import figure, report, table, truth_of
 from fusevad.plan.study_jobs import StudyJobs
