@@ -20,7 +20,8 @@ LIMITED = """
 import os, resource, sys
 from pathlib import Path
 from fusevad.data.fetch.archives import Caps, unpack
-from fusevad.data.fetch.members import UnreadableArchiveError, UnsupportedArchiveError, is_archive
+from fusevad.data.fetch.member import UnreadableArchiveError, UnsupportedArchiveError
+from fusevad.data.fetch.members import is_archive
 from fusevad.errors import FusevadError
 archive, folder, members = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 taken = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")

@@ -16,15 +16,14 @@ from typing import IO, Annotated
 from pydantic import Field
 
 from fusevad import json_text
-from fusevad.data.fetch.members import (
+from fusevad.data.fetch.member import (
     Member,
     TooManyMembersError,
     UnreadableArchiveError,
     UnsafeArchiveError,
     UnsupportedArchiveError,
-    members,
-    reading,
 )
+from fusevad.data.fetch.members import members, reading
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, sha256
 from fusevad.parsing import FORBID, parse

@@ -14,15 +14,14 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from fusevad.data.fetch.members import (
+from fusevad.data.fetch.member import (
     CHUNK,
     LONGEST_NAME,
     Member,
     TooManyMembersError,
     UnsafeArchiveError,
-    members,
-    reading,
 )
+from fusevad.data.fetch.members import members, reading
 from fusevad.data.fetch.mirrors import one_line, writing
 from fusevad.data.fetch.record import HIDDEN
 from fusevad.errors import FusevadError

@@ -8,7 +8,7 @@ from fusevad.data.fetch import archives, git
 from fusevad.data.fetch.checksums import Locked, sha256_with_progress
 from fusevad.data.fetch.download import download, from_first_mirror
 from fusevad.data.fetch.job import FetchJob
-from fusevad.data.fetch.members import UnreadableArchiveError, UnsupportedArchiveError
+from fusevad.data.fetch.member import UnreadableArchiveError, UnsupportedArchiveError
 from fusevad.data.fetch.mirrors import Slot
 from fusevad.data.fetch.record import Entry
 from fusevad.data.fetch.settings import FileSettings, Source
