@@ -29,7 +29,8 @@ from fusevad.embed.run import embed_shard
 from fusevad.embed.streams.registry import parse_settings
 from fusevad.evaluate.run import evaluate
 from fusevad.plan.made import processor
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from fusevad.train.settings import train_settings
 
 SEEDS = (0, 1)

@@ -34,7 +34,8 @@ from fusevad.embed.imported.run import import_features
 from fusevad.embed.imported.settings import ImportSettings
 from fusevad.files import write_csv
 from fusevad.parsing import read_yaml
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from fusevad.train.settings import train_settings
 
 TRAIN, TEST, TEST_SEGMENTS, MEDIAN = 1610, 290, 1_111_808 // 16, 80

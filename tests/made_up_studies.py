@@ -20,7 +20,8 @@ from fusevad.studies.masking import (
 )
 from fusevad.studies.noise import study_noise
 from fusevad.studies.settings import MaskingSettings, NoiseSettings
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from fusevad.train.settings import TrainSettings, train_settings
 from tests.made_up_cues import write_made_up_shard
 from tests.made_up_embeddings import write_stream

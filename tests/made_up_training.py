@@ -10,7 +10,7 @@ import torch
 
 from fusevad.embed.store import EmbeddingStore
 from fusevad.encoders.text import save_class_texts
-from fusevad.train.run import TrainData
+from fusevad.train.inputs import TrainData
 from fusevad.train.settings import TrainSettings, train_settings
 from tests.made_up_embeddings import write_stream
 from tests.made_up_tables import write_table

@@ -16,7 +16,8 @@ from fusevad.files import sha256
 from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
 from fusevad.plan.records import recorded
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from fusevad.train.settings import train_settings
 from tests.made_up_training import VALUES, write_training_data
 

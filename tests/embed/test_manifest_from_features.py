@@ -11,7 +11,8 @@ from fusevad.embed.store import EmbeddingStore
 from fusevad.errors import FusevadError
 from fusevad.evaluate.run import evaluate
 from fusevad.files import sha256
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from fusevad.train.settings import train_settings
 from tests.made_up_features import Features
 from tests.made_up_tables import write_table

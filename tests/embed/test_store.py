@@ -16,7 +16,7 @@ from fusevad.embed.store import (
     pool_segments,
 )
 from fusevad.errors import FusevadError
-from fusevad.train.run import TrainData
+from fusevad.train.inputs import TrainData
 from tests.made_up_embeddings import write_stream
 from tests.made_up_training import small, write_training_data
 

@@ -14,7 +14,8 @@ from fusevad.report.locality_table import make_locality_table
 from fusevad.report.runs import TableDataset, TableRow
 from fusevad.studies.locality import study_locality
 from fusevad.studies.settings import LocalitySettings
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from fusevad.train.settings import train_settings
 from tests.made_up_studies import DIM, SEEDS, TRAINING, World, training
 

@@ -8,7 +8,8 @@ import pytest
 
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import TrainedDetector
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from fusevad.train.search import choose, chosen_learning_rate, search_learning_rate
 from tests.made_up_training import small, write_training_data
 

@@ -20,7 +20,8 @@ from fusevad.evaluate.scoring import trained_on
 from fusevad.files import sha256, temporary_path
 from fusevad.models.registry import METHODS
 from fusevad.train import run as run_module
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from fusevad.train.seed_key import SeedKey
 from fusevad.train.seed_run import SeedRun
 from fusevad.train.seed_store import KeptSeed
@@ -64,10 +65,10 @@ def test_two_seeds_then_more_trains_the_missing_ones_alone_in_one_start(
     data, tmp_path, trained, monkeypatch
 ):
     starts = []
-    original = run_module._train_in_processes
+    original = run_module.train_in_processes
     monkeypatch.setattr(
         run_module,
-        "_train_in_processes",
+        "train_in_processes",
         lambda tasks, *rest: starts.append([seed for _, seed in tasks]) or original(tasks, *rest),
     )
     store = tmp_path / "store"

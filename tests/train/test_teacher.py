@@ -11,7 +11,8 @@ from safetensors.numpy import load_file
 from fusevad.embed.store import open_streams
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import load_detector, weights_file
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from tests.made_up_training import small, write_training_data
 
 TAUGHT = small("image-only-distilled", epochs=2)

@@ -14,7 +14,8 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.history import CLASS
 from fusevad.evaluate.run import evaluate
 from fusevad.evaluate.scoring import load_detector, weights_file
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from fusevad.train.settings import TrainSettings, train_settings
 from tests.made_up_texts import NAMES, class_texts
 from tests.made_up_training import DIM, VALUES, write_training_data

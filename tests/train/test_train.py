@@ -31,7 +31,8 @@ from fusevad.evaluate.scoring import weights_file
 from fusevad.files import keep
 from fusevad.models.base import build
 from fusevad.train import run as training
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from fusevad.train.sampling import training_videos
 from fusevad.train.seed_run import SeedData, SeedRun
 from tests.made_up_embeddings import write_index
@@ -73,7 +74,8 @@ def test_a_killed_training_resumes_to_the_same_numbers(data, run, tmp_path):
     program = (
         "import sys\nfrom pathlib import Path\n"
         "from tests.made_up_training import small\n"
-        "from fusevad.train.run import TrainData, train\n"
+        "from fusevad.train.inputs import TrainData\n"
+        "from fusevad.train.run import train\n"
         "if __name__ == '__main__':\n"
         "    run, manifest, rgb, motion = map(Path, sys.argv[1:])\n"
         "    data = TrainData(manifest, {'rgb': rgb, 'motion': motion})\n"
@@ -165,7 +167,7 @@ def test_a_gpu_without_memory_is_one_clear_line(data, tmp_path, monkeypatch):
             raise torch.OutOfMemoryError("made up")
 
     monkeypatch.setattr(training, "default_device", lambda: torch.device("cuda"))
-    monkeypatch.setattr(training, "_Session", Scarce)
+    monkeypatch.setattr(training, "Session", Scarce)
     with pytest.raises(FusevadError, match=r"run: GPU: out of memory; .*resumes at the last epoch"):
         train(SETTINGS, data, [0], tmp_path / "run", workers=1)
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from fusevad.models.registry import METHODS, own
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from tests.made_up_training import VALUES, small, with_streams, write_training_data
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")

@@ -11,7 +11,8 @@ from fusevad.evaluate.scoring import load_detector, weights_file
 from fusevad.models.avadclip.student import uncertain_distance
 from fusevad.models.base import build
 from fusevad.models.registry import find
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from tests.made_up_bags import (
     LENGTHS,
     MASK,

@@ -5,7 +5,8 @@ from safetensors.torch import load_file
 
 from fusevad.files import read_csv
 from fusevad.models.registry import METHODS
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from fusevad.train.settings import train_settings
 from tests.made_up_training import VALUES, write_training_data
 

@@ -13,7 +13,8 @@ from fusevad.models.base import build
 from fusevad.models.pi_vad.losses import contrast, control_targets, generation_error
 from fusevad.models.pi_vad.settings import MODALITIES
 from fusevad.models.registry import find
-from fusevad.train.run import TrainData, train
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import train
 from tests.made_up_bags import (
     LENGTHS,
     MASK,

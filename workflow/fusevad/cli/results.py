@@ -55,7 +55,7 @@ def train(
     memory_mb: MemoryMB = None,
 ) -> None:
     """Train one experiment on one data set with all SEEDS; a killed run resumes."""
-    from fusevad.train.run import TrainData
+    from fusevad.train.inputs import TrainData
     from fusevad.train.run import train as train_all
     from fusevad.train.search import chosen_learning_rate
     from fusevad.train.settings import train_settings
@@ -88,7 +88,7 @@ def search(
     memory_mb: MemoryMB = None,
 ) -> None:
     """Choose a learning rate on the validation part of the training split; no test is scored."""
-    from fusevad.train.run import TrainData
+    from fusevad.train.inputs import TrainData
     from fusevad.train.search import search_learning_rate
     from fusevad.train.settings import search_candidates
 

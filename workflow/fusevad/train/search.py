@@ -14,7 +14,8 @@ import pandas as pd
 from fusevad.errors import DivergedError, FusevadError
 from fusevad.evaluate.history import EpochRecord, best_epoch
 from fusevad.files import read_csv, write_csv
-from fusevad.train.run import TrainData, histories
+from fusevad.train.inputs import TrainData
+from fusevad.train.run import histories
 from fusevad.train.settings import TrainSettings
 
 _COLUMNS = ["learning_rate", "seed", "epoch", "validation_auc", "validation_loss", "chosen"]
