@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fusevad.artifacts import store as store_module
+from fusevad.artifacts import objects as objects_module
 from fusevad.artifacts.store import Store
 from fusevad.errors import FusevadError
 from tests.loopback import Dying, s3_bucket, serving
@@ -74,7 +74,7 @@ def test_a_remote_that_dies_in_the_middle_loses_nothing_that_arrived(
     served: tuple[Path, Path, type[Dying]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, server = served
-    monkeypatch.setattr(store_module, "_BATCH", 2)
+    monkeypatch.setattr(objects_module, "_BATCH", 2)
     arrived: list[str] = []
     store = Store(second)
     wanted = sorted(store.tracked(workspace(first)))

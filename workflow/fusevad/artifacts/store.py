@@ -4,10 +4,8 @@ Uses DVC's cache and remotes file by file: `dvc pull` and `dvc checkout` treat a
 and put files into the workspace before they are checked.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -15,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 from dvc.dvcfile import LOCK_FILE, ProjectFile
 from dvc.repo import lock_repo
 from dvc.stage.serialize import to_lockfile
-from dvc_data.hashfile.hash_info import HashInfo
-from dvc_data.hashfile.transfer import transfer
 from tqdm import tqdm
 
 from fusevad.artifacts.copies import copy_file
-from fusevad.artifacts.dvc_errors import WrongContentError, explained, one_line
+from fusevad.artifacts.dvc_errors import one_line
+from fusevad.artifacts.objects import Objects, ignore
 from fusevad.artifacts.tracked import TRACKED, lock_text, read_records, records_text, with_units
 from fusevad.artifacts.trusted import (
     LockedStage,
@@ -36,16 +33,6 @@ from fusevad.files import read_limited, remove_abandoned, temporary_path, write_
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
-    from dvc_data.hashfile.db import HashFileDB
-
-# Files in a batch: after a batch with a failure, the remote is asked for nothing more.
-_BATCH = 256
-_HASH_THREADS = 4
-_AGAIN = "check the remote and run the command again: files that have arrived are kept"
-
-
-def ignore(path: str) -> None:
-    """Ignore progress."""
 
 
 class Store:
@@ -63,8 +50,6 @@ class Store:
 
     def __init__(self, root: Path = Path(), remote: str | None = None) -> None:
         self.root = root
-        self._remote_name = remote
-        self._verified: set[str] = set()
         self._listings: dict[str, dict[str, str]] = {}
         if not (root / ".dvc").is_dir():
             raise FusevadError(
@@ -72,32 +57,11 @@ class Store:
             )
         with one_line(f"{root.absolute()}", "correct .dvc/config and .dvc/config.local"):
             self._repo: Repo = _open_repo(root)
-            self._cache: HashFileDB = self._repo.cache.local
-
-    @cached_property
-    def _remote(self) -> "HashFileDB":
-        with one_line(f"remote '{self._remote_name or 'default'}'", "see docs/artifacts.md"):
-            remote = self._repo.cloud.get_remote_odb(self._remote_name)
-        # Whatever its configuration says: a wrong object must never get into the cache.
-        remote.verify = True
-        return remote
-
-    @property
-    def _remote_text(self) -> str:
-        name = self._remote_name or self._repo.config["core"].get("remote")
-        return f"remote '{name}' ({self._remote.fs.unstrip_protocol(self._remote.path)})"
+            self._objects = Objects(self._repo, remote)
 
     def reach_remote(self) -> str:
-        """Ask the remote for its folder; return its name and address.
-
-        Raises:
-            FusevadError: it is not there, or does not answer.
-        """
-        with one_line(f"remote '{self._remote_name or 'default'}'", "see docs/artifacts.md"):
-            there = self._remote.fs.exists(self._remote.path)
-        if not there:
-            raise FusevadError(f"{self._remote_text}: no such folder; push to it, or name another")
-        return self._remote_text
+        """See `Objects.reach_remote`."""
+        return self._objects.reach_remote()
 
     # Records
 
@@ -143,10 +107,10 @@ class Store:
 
     def _load_listings(self, folders: Iterable[str]) -> None:
         new = {folder: self._outs[folder] for folder in folders if folder not in self._listings}
-        self._obtain(new, ignore)
+        self._objects.obtain(new)
         for folder, md5 in new.items():
             try:
-                content = read_limited(self._cached(md5))
+                content = read_limited(self._objects.file(md5))
             except ValueError as error:
                 raise FusevadError(f"{folder}: DVC's list of the folder: {error}") from error
             self._listings[folder] = listed_files(content, folder)
@@ -165,7 +129,7 @@ class Store:
             FusevadError: a file isn't recorded, the remote fails, a file in the cache is damaged
                 (it is removed), or the disk is full. Trying again fetches the rest.
         """
-        self._obtain(self._required(paths), progress)
+        self._objects.obtain(self._required(paths), progress)
 
     def read(self, path: str) -> bytes:
         """Content of a small recorded file that has been fetched.
@@ -174,7 +138,7 @@ class Store:
             FusevadError: it is not small.
         """
         try:
-            return read_limited(self._cached(self._required([path])[path]))
+            return read_limited(self._objects.file(self._required([path])[path]))
         except ValueError as error:
             raise FusevadError(f"{path}: {error}; have it pushed again") from error
 
@@ -189,7 +153,7 @@ class Store:
             if not in_results(path):
                 raise FusevadError(f"{path}: outside results; not restored")
         refuse_linked_folders(wanted, self.root)
-        self._obtain(wanted, ignore)
+        self._objects.obtain(wanted)
         finals = [self.root / path for path in wanted]
         temporary = [temporary_path(final) for final in finals]
         try:
@@ -198,7 +162,7 @@ class Store:
                     folder.mkdir(parents=True, exist_ok=True)
                     remove_abandoned(folder)
                 for md5, path in zip(wanted.values(), temporary, strict=True):
-                    copy_file(self._cached(md5), path)
+                    copy_file(self._objects.file(md5), path)
                 for path, final in zip(temporary, finals, strict=True):
                     path.replace(final)
         finally:
@@ -212,71 +176,6 @@ class Store:
             if path not in found or found[path].endswith(".dir"):
                 raise FusevadError(f"{path}: no such file in {LOCK_FILE}; pull a newer version")
         return found
-
-    def _cached(self, md5: str) -> Path:
-        return Path(self._cache.oid_to_path(md5))
-
-    def _obtain(self, wanted: dict[str, str], progress: Callable[[str], None]) -> None:
-        """Make sure that the objects of the paths are in the cache and undamaged."""
-        waiting: dict[str, list[str]] = {}
-        for path, md5 in wanted.items():
-            waiting.setdefault(md5, []).append(path)
-        here = [md5 for md5 in waiting if self._cached(md5).is_file()]
-        self._check_cached([md5 for md5 in here if md5 not in self._verified], waiting)
-        for md5 in here:
-            for path in waiting.pop(md5):
-                progress(path)
-        missing = list(waiting)
-        for start in range(0, len(missing), _BATCH):
-            batch = missing[start : start + _BATCH]
-            self._download(batch, waiting)
-            for path in (path for md5 in batch for path in waiting[md5]):
-                progress(path)
-
-    def _check_cached(self, objects: list[str], waiting: dict[str, list[str]]) -> None:
-        """Hash cached objects: DVC trusts read-only objects without checking."""
-        with ThreadPoolExecutor(_HASH_THREADS) as pool:
-            hashes = pool.map(lambda md5: _md5(self._cached(md5)), objects)
-            damaged = [md5 for md5, actual in zip(objects, hashes, strict=True) if actual != md5]
-        for md5 in damaged:
-            self._cached(md5).unlink()
-        self._verified |= set(objects).difference(damaged)
-        if damaged:
-            raise FusevadError(
-                f"{self._cached(damaged[0])}: damaged copy of {waiting[damaged[0]][0]} in DVC's"
-                f" cache{_others(damaged)}; it has been removed, run the command again"
-            )
-
-    def _download(self, objects: list[str], waiting: dict[str, list[str]]) -> None:
-        failed: dict[str, BaseException] = {}
-        remote, doing = self._remote, self._remote_text
-        with one_line(doing, _AGAIN):
-            self._cache.add(
-                [remote.oid_to_path(md5) for md5 in objects],
-                remote.fs,
-                objects,
-                verify=True,
-                check_exists=False,
-                batch_size=remote.fs.jobs,
-                on_error=failed.setdefault,
-            )
-        # DVC silently removes objects that it has found wrong.
-        here = {md5 for md5 in objects if self._cached(md5).is_file()}
-        self._verified |= here
-        for md5, error in failed.items():
-            path = waiting[md5][0]
-            if isinstance(error, FileNotFoundError):
-                raise FusevadError(
-                    f"{doing}: {path} is missing{_others(failed)}; ask who recorded it to run"
-                    " 'fusevad push'"
-                )
-            raise explained(f"{doing}: {path}", error, _AGAIN)
-        if wrong := [md5 for md5 in objects if md5 not in here]:
-            raise WrongContentError(
-                f"{doing}: wrong content for {waiting[wrong[0]][0]} (object {wrong[0]})"
-                f"{_others(wrong)}; have it pushed again, then run the command again",
-                [path for md5 in wrong for path in waiting[md5]],
-            )
 
     # Recording and pushing
 
@@ -366,29 +265,7 @@ class Store:
             FusevadError: the remote fails, or a file is neither on the remote nor in the cache.
         """
         locked = self._locked()
-        objects = [HashInfo("md5", out.md5) for unit in units for out in locked[unit.name].outs]
-        with one_line(self._remote_text, _AGAIN):
-            result = transfer(
-                self._cache,
-                self._remote,
-                objects,
-                jobs=self._remote.fs.jobs,
-                cache_odb=self._cache,
-                shallow=False,
-                validate_status=self._refuse_missing,
-            )
-        if result.failed:
-            raise FusevadError(
-                f"{self._remote_text}: {len(result.failed)} objects could not be sent; {_AGAIN}"
-            )
-        return len(result.transferred)
-
-    def _refuse_missing(self, status: Any) -> None:
-        if status.missing:
-            raise FusevadError(
-                f"{self._remote_text}: {len(status.missing)} files of the units are neither there"
-                " nor in DVC's cache; pull them from another remote, then push again"
-            )
+        return self._objects.push(out.md5 for unit in units for out in locked[unit.name].outs)
 
 
 def _open_repo(root: Path) -> "Repo":
@@ -407,14 +284,3 @@ def _open_repo(root: Path) -> "Repo":
             f"{root.absolute()}: {' '.join(str(error).split())}; DVC needs one: run 'git init'"
             " here, or clone the repository"
         ) from error
-
-
-def _md5(path: Path) -> str:
-    """MD5 in DVC's form: a folder's list has a suffix after the hash."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "md5").hexdigest() + path.suffix
-
-
-def _others(objects: Iterable[str]) -> str:
-    count = len(list(objects)) - 1
-    return f" (and {count} more)" if count else ""
