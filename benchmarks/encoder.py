@@ -34,8 +34,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from fusevad.embed.run import embed_shard
 from fusevad.embed.settings import EmbedSettings
 from fusevad.encoders.clip import Tower, round_weights
+from fusevad.encoders.open_clip_models import create_model
 from fusevad.encoders.settings import EncoderSettings
-from fusevad.encoders.weights import create_model
 from fusevad.files import sha256, write_csv
 from fusevad.video.decode import probe
 from fusevad.video.settings import CROP_COUNT

@@ -16,8 +16,9 @@ from torch import nn
 from fusevad.encoders.clip import load_clip, load_image_tower
 from fusevad.encoders.event_clip import convert_event_clip
 from fusevad.encoders.model_file import check_model_size
+from fusevad.encoders.open_clip_models import create_model
 from fusevad.encoders.settings import EncoderSettings
-from fusevad.encoders.weights import check_shapes, create_model, read_state
+from fusevad.encoders.weights import check_shapes, read_state
 from fusevad.errors import FusevadError
 from tests.tiny_clip import CONFIGURATION, make_encoder, random_state
 

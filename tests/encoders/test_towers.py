@@ -19,7 +19,7 @@ from torchvision.transforms.functional import normalize
 from fusevad.data.render.frames import iter_frames
 from fusevad.data.render.plan import encoder_plans
 from fusevad.data.render.settings import RenderSettings
-from fusevad.encoders import weights as encoder_weights
+from fusevad.encoders import open_clip_models
 from fusevad.encoders.clip import (
     BatchedTower,
     load_clip,
@@ -27,8 +27,8 @@ from fusevad.encoders.clip import (
     load_image_tower,
     round_weights,
 )
+from fusevad.encoders.open_clip_models import create_model
 from fusevad.encoders.settings import EncoderSettings
-from fusevad.encoders.weights import create_model
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.video.crops import crop_images
@@ -124,7 +124,7 @@ def snapshot(encoder, tmp_path, monkeypatch):
         asked.append((repository, revision))
         return tmp_path / names[0]
 
-    monkeypatch.setattr(encoder_weights, "from_hub", download)
+    monkeypatch.setattr(open_clip_models, "from_hub", download)
     return tmp_path, asked
 
 

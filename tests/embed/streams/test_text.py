@@ -15,8 +15,8 @@ from fusevad.embed.streams.settings import Given
 from fusevad.embed.streams.text.embedder import CaptionTables
 from fusevad.embed.streams.text.settings import TextSettings
 from fusevad.encoders.clip import load_clip
+from fusevad.encoders.open_clip_models import tokenizer
 from fusevad.encoders.settings import EncoderSettings
-from fusevad.encoders.weights import tokenizer
 from fusevad.errors import FusevadError
 from tests.made_up_tables import write_table
 

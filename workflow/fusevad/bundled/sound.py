@@ -27,7 +27,8 @@ from fusevad.embed.streams.audio.settings import SAMPLE_RATE
 from fusevad.encoders.audio import SmallAudioTower
 from fusevad.encoders.clip import load_clip
 from fusevad.encoders.contrastive import cue_loss, optimise
-from fusevad.encoders.weights import save_halves, tokenizer
+from fusevad.encoders.open_clip_models import tokenizer
+from fusevad.encoders.weights import save_halves
 from fusevad.parallel import in_processes
 from fusevad.parsing import parse
 from fusevad.video.settings import SEGMENT_FRAMES

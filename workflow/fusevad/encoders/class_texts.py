@@ -16,9 +16,9 @@ from torch import nn
 from fusevad.data.label_tables import NORMAL
 from fusevad.data.manifest import read_manifest
 from fusevad.encoders.clip import load_clip
+from fusevad.encoders.open_clip_models import tokenizer
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.encoders.text import ClassNames, ClassTexts, TextTower, save_class_texts
-from fusevad.encoders.weights import tokenizer
 from fusevad.errors import FusevadError
 
 # Between the words of a class's name: signs, and the capitals of `RoadAccidents`.

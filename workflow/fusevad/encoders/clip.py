@@ -7,14 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fusevad.encoders.open_clip_models import create_model, weights_file
 from fusevad.encoders.settings import EncoderSettings
-from fusevad.encoders.weights import (
-    create_model,
-    load_image_tower_alone,
-    load_weights,
-    local_file,
-    weights_file,
-)
+from fusevad.encoders.weights import load_image_tower_alone, load_weights, local_file
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 

@@ -15,11 +15,11 @@ from torch import Tensor
 
 import fusevad
 from fusevad.encoders.model_hub import from_hub, one_line
+from fusevad.encoders.open_clip_models import create_model
 from fusevad.encoders.weights import (
     VISUAL,
     check_shapes,
     check_stored,
-    create_model,
     save_halves,
     visual_part,
     whole_tensors,

@@ -82,7 +82,10 @@ STAGES = {
     ),
     "camera-cues": Stage("cues", version=2, source=("cues",)),
     "class-texts": Stage(
-        "encoders", source=("encoders/class_texts.py", "encoders/text.py", "encoders/weights.py")
+        "encoders",
+        source=tuple(
+            f"encoders/{n}.py" for n in ("class_texts", "open_clip_models", "text", "weights")
+        ),
     ),
     "contact-sheet": Stage("pages", source=("data/render/sheet.py", "video"), reads_videos=True),
     "cues": Stage("cues", version=3, source=("cues", "video"), reads_videos=True),

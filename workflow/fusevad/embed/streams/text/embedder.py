@@ -18,7 +18,7 @@ from fusevad.embed.rendered_sources import plan_of
 from fusevad.embed.store import default_device
 from fusevad.embed.streams.text.settings import TextSettings
 from fusevad.encoders.clip import load_clip
-from fusevad.encoders.weights import tokenizer, weights_file
+from fusevad.encoders.open_clip_models import tokenizer, weights_file
 from fusevad.errors import FusevadError
 from fusevad.files import read_csv, settings_hash, sha256
 from fusevad.video.settings import SEGMENT_FRAMES
