@@ -8,14 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusevad.data.manifest import (
-    Interval,
-    frame_labels,
-    make_manifest,
-    read_intervals,
-    read_manifest,
-    shard,
-)
+from fusevad.data.label_tables import Interval, read_intervals
+from fusevad.data.manifest import frame_labels, read_manifest, shard
+from fusevad.data.manifest_making import make_manifest
 from fusevad.data.truth import read_test_videos
 from fusevad.errors import FusevadError
 from fusevad.files import HASHES, hashes_text, sha256

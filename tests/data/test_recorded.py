@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from fusevad.data.fetch.settings import FetchSettings
-from fusevad.data.label_tables import read_labels
-from fusevad.data.manifest import frame_labels, make_manifest, read_intervals, read_manifest
+from fusevad.data.label_tables import read_intervals, read_labels
+from fusevad.data.manifest import frame_labels, read_manifest
+from fusevad.data.manifest_making import make_manifest
 from fusevad.data.recorded.inventory import Inventory
 from fusevad.data.recorded.labels import make_labels
 from fusevad.data.recorded.settings import (

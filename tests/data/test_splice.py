@@ -20,7 +20,9 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from fusevad.data.manifest import frame_labels, make_manifest, read_intervals, read_manifest
+from fusevad.data.label_tables import read_intervals
+from fusevad.data.manifest import frame_labels, read_manifest
+from fusevad.data.manifest_making import make_manifest
 from fusevad.data.render.encode import write_video
 from fusevad.data.render.settings import RenderSettings
 from fusevad.data.splice.clips import Clip, clip_images, find_clips

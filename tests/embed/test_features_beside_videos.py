@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from fusevad.config.load import load
-from fusevad.data.manifest import make_manifest, read_manifest
+from fusevad.data.manifest import read_manifest
+from fusevad.data.manifest_making import make_manifest
 from fusevad.embed.imported.manifest import without_unusable
 from fusevad.embed.imported.run import import_features
 from fusevad.embed.imported.settings import ImportSettings

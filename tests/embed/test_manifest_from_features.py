@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 import torch
 
-from fusevad.data.manifest import read_intervals, read_manifest
+from fusevad.data.label_tables import read_intervals
+from fusevad.data.manifest import read_manifest
 from fusevad.embed.imported.manifest import manifest_from_features
 from fusevad.embed.imported.settings import ImportSettings
 from fusevad.embed.store import EmbeddingStore

@@ -161,7 +161,7 @@ def manifest(
     settings: MaybeSettings = None,
 ) -> None:
     """Decode every video once and write manifest, intervals and skipped videos to OUT."""
-    from fusevad.data.manifest import make_manifest
+    from fusevad.data.manifest_making import make_manifest
 
     with recorded(settings) as job:
         if features is None:

@@ -62,6 +62,7 @@ _TABLES = (
     "data/spreadsheets.py",
     "spelling.py",
 )
+_MANIFEST = ("data/manifest.py", "data/manifest_making.py")
 # Code that all methods share.
 _METHODS = tuple(f"models/{name}.py" for name in ("base", "layers", "losses", "output"))
 _STUDY = ("studies/trained.py", "evaluate/metrics.py", "evaluate/scoring.py")
@@ -143,10 +144,8 @@ STAGES = {
             "data/truth.py",
         ),
     ),
-    "manifest": Stage(
-        "data", version=2, source=("data/manifest.py", "video", *_TABLES), reads_videos=True
-    ),
-    "manifest-from-features": Stage("data", source=("data/manifest.py", "embed/imported")),
+    "manifest": Stage("data", version=2, source=(*_MANIFEST, "video", *_TABLES), reads_videos=True),
+    "manifest-from-features": Stage("data", source=(*_MANIFEST, "embed/imported")),
     "own-labels": Stage("data", source=("data/own/labels.py", *_TABLES), finds_videos=True),
     "render": Stage(
         "data", RENDER_VERSION, ("data/render", "data/made_videos.py"), finds_videos=True

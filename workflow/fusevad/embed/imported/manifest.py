@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from fusevad.data.manifest import Label, Video, make_manifest_with, measured
+from fusevad.data.label_tables import Label
+from fusevad.data.manifest import Video
+from fusevad.data.manifest_making import make_manifest_with, measured
 from fusevad.embed.imported.reading import Scan, pooled, some
 from fusevad.embed.imported.run import look, pooled_test, wrong_lengths
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings, Layout
