@@ -31,12 +31,13 @@ from cues import make_clips
 from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
+from fusevad.csv_tables import write_csv
 from fusevad.embed.run import embed_shard
 from fusevad.embed.settings import EmbedSettings
 from fusevad.encoders.clip import Tower, round_weights
 from fusevad.encoders.open_clip_models import create_model
 from fusevad.encoders.settings import EncoderSettings
-from fusevad.files import sha256, write_csv
+from fusevad.files import sha256
 from fusevad.video.decode import probe
 from fusevad.video.settings import CROP_COUNT
 

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.csv_tables import write_csv
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.evaluate.history import COLUMNS, SCORE, WEIGHT
-from fusevad.files import write_csv
 
 VIDEOS, ANOMALOUS, CLASSES, FRAMES = 290, 140, 13, 1_111_808
 MEDIAN_SEGMENTS = 140

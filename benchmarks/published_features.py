@@ -29,10 +29,10 @@ import pandas as pd
 import psutil
 
 from fusevad.config.load import load
+from fusevad.csv_tables import write_csv
 from fusevad.embed.imported.manifest import manifest_from_features
 from fusevad.embed.imported.run import import_features
 from fusevad.embed.imported.settings import ImportSettings
-from fusevad.files import write_csv
 from fusevad.parsing import read_yaml
 from fusevad.train.inputs import TrainData
 from fusevad.train.run import train

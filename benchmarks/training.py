@@ -32,9 +32,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from fusevad.csv_tables import write_csv
 from fusevad.embed.shards import write_shard
 from fusevad.embed.store import Streams, default_device, open_streams, pool_segments
-from fusevad.files import write_csv
 from fusevad.models.base import build
 from fusevad.models.output import Batch
 from fusevad.models.registry import own

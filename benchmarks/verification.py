@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from fusevad.csv_tables import read_csv
 from fusevad.cues.reading import CueShards
 from fusevad.cues.settings import CueSettings
 from fusevad.cues.shards import open_shard
@@ -22,7 +23,7 @@ from fusevad.embed.image_sources import Chunk, CueSource
 from fusevad.embed.store import EmbeddingStore
 from fusevad.encoders.clip import Tower, load_cue_tower
 from fusevad.encoders.settings import EncoderSettings
-from fusevad.files import read_csv, sha256
+from fusevad.files import sha256
 from fusevad.video.decode import read_pictures
 
 _FOLDER = "config/encoders/fusevad-small"

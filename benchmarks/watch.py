@@ -31,7 +31,7 @@ import av
 import numpy as np
 import pandas as pd
 
-from fusevad.files import write_csv
+from fusevad.csv_tables import write_csv
 from fusevad.plan.made import processor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from fusevad.csv_tables import write_csv
 from fusevad.evaluate.metrics import LabelledTest
-from fusevad.files import write_csv
 from fusevad.report.runs import TableDataset, TableRow
 from fusevad.report.scored_videos import test_videos as read_truth
 from tests.made_up_tables import write_table

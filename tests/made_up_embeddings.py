@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
-from fusevad.files import sha256, write_csv
+from fusevad.csv_tables import write_csv
+from fusevad.files import sha256
 
 
 def write_stream(folder: Path, tensors: Mapping[str, np.ndarray]) -> Path:

@@ -8,7 +8,8 @@ import av
 import numpy as np
 import pandas as pd
 
-from fusevad.files import sha256, write_csv
+from fusevad.csv_tables import write_csv
+from fusevad.files import sha256
 from fusevad.report.runs import TableDataset, TableRow
 from fusevad.report.scored_videos import test_videos as read_truth
 from tests.made_up_tables import write_table

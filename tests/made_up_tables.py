@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusevad.files import write_csv
+from fusevad.csv_tables import write_csv
 
 _COLUMNS = {
     "manifest": [

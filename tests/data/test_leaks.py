@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from fusevad.csv_tables import write_csv
 from fusevad.data.recorded.leaks import study_leaks
 from fusevad.data.recorded.settings import RecordedSettings
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv
 from fusevad.parsing import parse
 from fusevad.report.leaks_table import make_leaks_table
 from fusevad.report.runs import TableRow

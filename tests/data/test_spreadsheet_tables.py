@@ -5,13 +5,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.data.label_tables import Interval, read_intervals, read_labels
 from fusevad.data.numbers import whole_number
 from fusevad.data.own.found import find_labelled
 from fusevad.data.recorded.formats import msad_table, read_annotations
 from fusevad.data.recorded.settings import AnnotationSettings
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv, write_csv
 
 # pandas takes most of these for a missing value, a number or a truth value.
 WORDS = ["NA", "None", "null", "nan", "#NA", "-nan", "NULL", "inf", "True", "1e5", "007", "1.0"]

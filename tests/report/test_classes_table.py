@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from fusevad.files import write_csv
+from fusevad.csv_tables import write_csv
 from tests.made_up_runs import (
     CLASSES,
     METHODS,

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from fusevad.csv_tables import write_csv
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv
 from fusevad.report.published import read_published, read_published_classes
 from tests.made_up_runs import (
     PUBLISHED,

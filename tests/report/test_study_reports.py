@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusevad.csv_tables import write_csv
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv
 from fusevad.report import style, weight_surface
 from fusevad.report.masking_table import make_masking_table
 from fusevad.report.noise_table import make_noise_table

@@ -14,13 +14,14 @@ from matplotlib.text import Text
 from safetensors.numpy import save_file
 from torch import nn
 
+from fusevad.csv_tables import write_csv
 from fusevad.cues.settings import CueSettings
 from fusevad.cues.store import make_cues
 from fusevad.encoders.attention import attention_maps
 from fusevad.encoders.clip import load_cue_tower, load_image_tower, round_weights
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
-from fusevad.files import sha256, write_csv
+from fusevad.files import sha256
 from fusevad.report import attention_maps as figure_module
 from fusevad.report import make_report
 from fusevad.report.attention_maps import borders, choose_classes, make_attention_maps

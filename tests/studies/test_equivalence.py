@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import load_file
 from scipy import stats
 
+from fusevad.csv_tables import write_csv
 from fusevad.data.truth import read_test_videos
 from fusevad.embed.store import open_streams
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv
 from fusevad.models.base import build
 from fusevad.report.equivalence_table import make_equivalence_table
 from fusevad.report.latex import set_cell

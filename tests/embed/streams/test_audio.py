@@ -8,6 +8,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from scipy.signal import stft
 
+from fusevad.csv_tables import read_csv
 from fusevad.embed.index import make_index, videos_without
 from fusevad.embed.run import embed_shard
 from fusevad.embed.store import EmbeddingStore
@@ -22,7 +23,7 @@ from fusevad.encoders.audio import (
     load_audio_tower,
 )
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv, sha256
+from fusevad.files import sha256
 from fusevad.models.presence import present
 from fusevad.report.runs import TableDataset, TableRow, footnotes
 from tests.made_up_sound import FPS, SIZE, tone_at, write_sounding

@@ -3,7 +3,7 @@
 import pytest
 from safetensors.torch import load_file
 
-from fusevad.files import read_csv
+from fusevad.csv_tables import read_csv
 from fusevad.models.registry import METHODS
 from fusevad.train.inputs import TrainData
 from fusevad.train.run import train

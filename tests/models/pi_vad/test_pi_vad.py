@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from fusevad.csv_tables import read_csv
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import load_detector, weights_file
-from fusevad.files import read_csv
 from fusevad.models.base import build
 from fusevad.models.pi_vad.losses import contrast, control_targets, generation_error
 from fusevad.models.pi_vad.settings import MODALITIES

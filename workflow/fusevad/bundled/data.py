@@ -16,13 +16,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusevad.bundled.settings import EncoderDataSettings
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.cues.count import cue_counts, normalise
 from fusevad.cues.settings import CueSettings, cue_name
 from fusevad.data.render.dataset import render_video, renderer_digest
 from fusevad.data.render.groundtruth import segment_captions
 from fusevad.data.render.plan import VideoPlan, encoder_plans
 from fusevad.data.render.settings import RenderSettings
-from fusevad.files import atomic_path, read_csv, settings_hash, write_csv
+from fusevad.files import atomic_path, settings_hash
 from fusevad.parallel import in_processes
 from fusevad.parsing import parse
 from fusevad.video.decode import SEGMENT_FRAMES, read_frames

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.data.label_tables import NORMAL, Interval, checked_classes
 from fusevad.data.made_videos import hashes_when_made
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv, sha256, write_csv
+from fusevad.files import sha256
 from fusevad.video.decode import frame_edges, segment_count
 from fusevad.video.settings import HIGHEST_RATE
 

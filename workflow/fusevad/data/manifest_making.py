@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 from tqdm import tqdm
 
+from fusevad.csv_tables import write_csv
 from fusevad.data.label_tables import (
     INTERVAL_COLUMNS,
     Interval,
@@ -23,7 +24,7 @@ from fusevad.data.label_tables import (
 from fusevad.data.made_videos import hashes_when_made, videos_folder
 from fusevad.data.manifest import Video, frame_labels, write_manifest
 from fusevad.errors import FusevadError, refuse
-from fusevad.files import sha256, write_csv
+from fusevad.files import sha256
 from fusevad.parallel import in_processes
 from fusevad.video.decode import VideoInfo, probe
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fusevad import json_text
+from fusevad.csv_tables import read_csv
 from fusevad.deploy.archive import write_archive
 from fusevad.deploy.card import model_card
 from fusevad.deploy.contents import (
@@ -30,7 +31,7 @@ from fusevad.embed.streams.registry import is_made, kind_of, parse_settings
 from fusevad.embed.streams.settings import RENDERED
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import read_about, weights_file
-from fusevad.files import read_csv, sha256
+from fusevad.files import sha256
 from fusevad.models.registry import find
 from fusevad.plan.records import Record, read_record
 from fusevad.tensor_files import open_tensors

@@ -11,6 +11,7 @@ import numpy as np
 
 import fusevad
 from fusevad import json_text
+from fusevad.csv_tables import write_csv
 from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import Detector, ScoredVideo
 from fusevad.errors import FusevadError
@@ -23,7 +24,6 @@ from fusevad.files import (
     sha256,
     sync,
     temporary_path,
-    write_csv,
     write_json,
     write_text,
 )

@@ -10,10 +10,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from fusevad import json_text
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.embed.shards import UNREADABLE, embeddings_sha256, stored_videos
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv, sha256, write_csv
+from fusevad.files import sha256
 from fusevad.tensor_files import open_tensors
 
 AGAIN = "delete it and run the workflow again"

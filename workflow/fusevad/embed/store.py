@@ -8,9 +8,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from fusevad.csv_tables import read_csv
 from fusevad.embed.index import AGAIN, check_shard
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv
 from fusevad.tensor_files import open_tensors
 
 

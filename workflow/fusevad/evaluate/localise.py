@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fusevad.csv_tables import write_csv
 from fusevad.data.label_tables import NORMAL
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.errors import FusevadError
 from fusevad.evaluate.events import COUNTINGS, IOUS, ClassedVideo, precisions
 from fusevad.evaluate.history import CLASS, SCORE
 from fusevad.evaluate.score_table import read_score_table
-from fusevad.files import write_csv
 
 # The row that is not of one class.
 MEAN = "mean"

@@ -14,12 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.errors import FusevadError
 from fusevad.evaluate.history import COLUMNS, EpochRecord, best_epoch, check_scores
 from fusevad.evaluate.metrics import LabelledTest
 from fusevad.evaluate.settings import VIDEO_AUC
-from fusevad.files import atomic_path, read_csv, write_csv
+from fusevad.files import atomic_path
 from fusevad.tensor_files import open_tensors
 from fusevad.video.decode import SEGMENT_FRAMES
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.csv_tables import write_csv
 from fusevad.evaluate.localise import MEAN
-from fusevad.files import write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.middles import Middles, interquartile_means
 from fusevad.report.origins import anchor, origins

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fusevad.csv_tables import read_csv
 from fusevad.evaluate.timed_videos import timed_videos
-from fusevad.files import read_csv
 from fusevad.report.alarm_curves import FoundCurve, found_curve
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.style import (

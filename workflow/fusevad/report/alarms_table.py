@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusevad.csv_tables import write_csv
 from fusevad.evaluate.alarms import hours_needed
-from fusevad.files import write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.alarm_cells import alarm_rows
 from fusevad.report.alarm_footage import (

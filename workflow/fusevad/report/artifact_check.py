@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.data.label_tables import read_intervals
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv, write_csv
 
 EXPECTED = Path("benchmarks/artifact-check.csv")
 PROTOCOLS = ("last", "oracle")

@@ -16,11 +16,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from fusevad.csv_tables import read_csv
 from fusevad.cues.reading import CueShards
 from fusevad.data.label_tables import NORMAL
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv
 from fusevad.report.attention_table import MODALITIES
 from fusevad.report.runs import TableDataset
 from fusevad.report.style import PAGE, figure_style, save_figure

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.data.label_tables import NORMAL
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv, write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset
 from fusevad.report.statistics import ALPHA, holm, paired_test

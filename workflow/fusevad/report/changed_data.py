@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusevad.files import read_csv
+from fusevad.csv_tables import read_csv
 from fusevad.plan.ancestry import Ancestry, Pair
 
 # Columns that do not name a number: its spread, its tests, other means, and facts of its run.

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.csv_tables import write_csv
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv
 from fusevad.report import sheet
 from fusevad.report.pair_texts import pairs_caption
 from fusevad.report.power import PairVerdict, judge_table

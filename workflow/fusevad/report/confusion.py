@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fusevad.csv_tables import read_csv
 from fusevad.data.label_tables import NORMAL
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.scored_videos import class_video_counts
 from fusevad.report.style import PAGE, figure_style, save_figure

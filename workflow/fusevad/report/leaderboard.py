@@ -7,7 +7,8 @@ from typing import Literal
 
 import pandas as pd
 
-from fusevad.files import read_csv, write_json
+from fusevad.csv_tables import read_csv
+from fusevad.files import write_json
 from fusevad.parsing import FORBID
 from fusevad.report.methods import COLUMNS, PRINTED, RERUN, SPEED_COLUMNS
 

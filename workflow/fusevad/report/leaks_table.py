@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.data.truth import LabelledVideo
 from fusevad.evaluate.metrics import LabelledSegments, LabelledTest
-from fusevad.files import read_csv, write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.pair_texts import comparisons_note
 from fusevad.report.power import judge_tests

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusevad.files import read_csv, write_csv
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow
 from fusevad.report.statistics import summarize

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.errors import FusevadError
 from fusevad.evaluate.flops import flops_per_segment
 from fusevad.evaluate.scoring import load_detector, weights_file
-from fusevad.files import read_csv, write_csv
 from fusevad.models.registry import find
 from fusevad.report import sheet
 from fusevad.report.middles import interquartile_means

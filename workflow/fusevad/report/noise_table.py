@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
-from fusevad.files import write_csv
+from fusevad.csv_tables import write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import (

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.paper import PAPER_DATASETS
+from fusevad.csv_tables import read_csv
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv
 from fusevad.report import sheet
 
 _COLUMNS = ["row", "dataset", "metric", "mean", "std"]

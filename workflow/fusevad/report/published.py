@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.paper import PAPER_DATASETS
+from fusevad.csv_tables import read_csv
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv
 
 # The inputs in the paper's Table 7, and their names in the per-class table.
 PAPER_INPUTS = {"image": "Image only", "motion": "Motion cue only", "fusion": "IEF-VAD"}

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from fusevad.csv_tables import write_csv
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv, write_json, write_text
+from fusevad.files import write_json, write_text
 from fusevad.report.macros import macros
 from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_measurements
 

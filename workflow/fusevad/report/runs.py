@@ -9,12 +9,12 @@ import pandas as pd
 from safetensors import SafetensorError
 
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.csv_tables import read_csv
 from fusevad.embed.index import videos_without
 from fusevad.embed.streams.registry import stream_title
 from fusevad.errors import FusevadError
 from fusevad.evaluate.score_table import read_score_table
 from fusevad.evaluate.settings import VIDEO_AUC
-from fusevad.files import read_csv
 from fusevad.tensor_files import open_tensors
 
 _IMPORTED_NOTE = (

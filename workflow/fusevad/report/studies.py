@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusevad.csv_tables import read_csv
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv
 from fusevad.report import sheet
 from fusevad.report.pair_texts import comparisons_note
 from fusevad.report.power import judge_tests

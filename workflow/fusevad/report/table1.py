@@ -7,9 +7,9 @@ import pandas as pd
 
 from fusevad.config.paper import PAPER_DATASETS
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.csv_tables import write_csv
 from fusevad.errors import FusevadError
 from fusevad.evaluate.settings import VIDEO_AUC
-from fusevad.files import write_csv
 from fusevad.report import sheet
 from fusevad.report.middles import Middles, interquartile_means
 from fusevad.report.origins import anchor, origins

@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.protocols import KEPT_PROTOCOLS
+from fusevad.csv_tables import read_csv
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv, sha256
+from fusevad.files import sha256
 from fusevad.parsing import parse, read_noted
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.made import Made

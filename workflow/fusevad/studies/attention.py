@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from fusevad.csv_tables import write_csv
 from fusevad.cues.reading import CueShards
 from fusevad.data.label_tables import NORMAL
 from fusevad.data.manifest import Video, read_manifest
@@ -27,7 +28,6 @@ from fusevad.embed.streams.motion.embedder import window_and_threshold
 from fusevad.encoders.attention import AttentionMaps, attention_maps
 from fusevad.encoders.clip import Tower, load_cue_tower, load_image_tower
 from fusevad.encoders.settings import AttentionMethod
-from fusevad.files import write_csv
 from fusevad.studies.settings import AttentionSettings
 from fusevad.video.decode import SEGMENT_FRAMES, sampled_times
 

@@ -13,9 +13,9 @@ import pandas as pd
 import torch
 from torch import nn
 
+from fusevad.csv_tables import write_csv
 from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import LabelledTest
-from fusevad.files import write_csv
 from fusevad.models.output import Output
 from fusevad.studies.settings import EquivalenceSettings
 from fusevad.studies.trained import LabelledRun, for_all_seeds, score

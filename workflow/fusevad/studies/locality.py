@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fusevad.csv_tables import write_csv
 from fusevad.data.truth import LabelledVideo
 from fusevad.embed.store import Streams
 from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import LabelledTest, within_share
 from fusevad.evaluate.scoring import TrainedDetector
-from fusevad.files import write_csv
 from fusevad.models.base import build
 from fusevad.models.settings import TemporalSettings
 from fusevad.studies.settings import LocalitySettings

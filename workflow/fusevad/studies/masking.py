@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fusevad.csv_tables import write_csv
 from fusevad.embed.store import Streams
 from fusevad.evaluate.metrics import LabelledSegments, LabelledTest
 from fusevad.evaluate.scoring import TrainedDetector
-from fusevad.files import write_csv
 from fusevad.studies.settings import MaskingSettings
 from fusevad.studies.trained import ChangedStore, LabelledRun, Scored, for_all_seeds, score
 

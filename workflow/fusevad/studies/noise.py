@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from fusevad.csv_tables import write_csv
 from fusevad.cues.count import normalise
 from fusevad.cues.reading import CueShards
 from fusevad.data.manifest import Video, read_manifest
@@ -31,7 +32,6 @@ from fusevad.encoders.clip import BatchedTower, Tower, load_cue_tower
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import LabelledTest
-from fusevad.files import write_csv
 from fusevad.parallel import in_processes
 from fusevad.studies.settings import NoiseSettings
 from fusevad.studies.trained import ChangedStore, RunFiles, run_seeds, score

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from fusevad.config.protocols import TEACHING
+from fusevad.csv_tables import write_csv
 from fusevad.data.manifest import read_manifest
 from fusevad.embed.embedder import Ready, load_embedder
 from fusevad.embed.settings import EmbedSettings, StreamSettings
@@ -20,7 +21,6 @@ from fusevad.embed.store import default_device, open_streams
 from fusevad.embed.streams.registry import parse_settings
 from fusevad.encoders.text import load_class_texts
 from fusevad.evaluate.scoring import TrainedDetector, load_detector, weights_file
-from fusevad.files import write_csv
 from fusevad.plan.made import processor
 from fusevad.studies.settings import MeasuredRun, SpeedSettings
 from fusevad.train.sampling import TrainVideo

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fusevad.csv_tables import read_csv
 from fusevad.data.manifest import read_manifest
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.embed.store import EmbeddingStore, Streams, default_device, open_streams
 from fusevad.evaluate.scoring import TrainedDetector, load_detector, weights_file
-from fusevad.files import read_csv
 from fusevad.models.output import Output
 from fusevad.parallel import in_processes
 

@@ -8,9 +8,9 @@ import pandas as pd
 import torch
 
 from fusevad.config.protocols import KEPT_PROTOCOLS
+from fusevad.csv_tables import write_csv
 from fusevad.data.truth import read_test_videos
 from fusevad.evaluate.metrics import LabelledTest
-from fusevad.files import write_csv
 from fusevad.parallel import in_processes
 from fusevad.studies.settings import TransferRun, TransferSettings
 from fusevad.studies.trained import RunFiles, run_seeds, score

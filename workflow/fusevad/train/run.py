@@ -18,11 +18,12 @@ from safetensors.numpy import save
 from tqdm import tqdm
 
 from fusevad.config.protocols import KEPT_PROTOCOLS
+from fusevad.csv_tables import write_csv
 from fusevad.embed.store import default_device
 from fusevad.errors import DivergedError, FusevadError
 from fusevad.evaluate.history import COLUMNS, EpochRecord
 from fusevad.evaluate.scoring import weights_file
-from fusevad.files import atomic_path, remove_abandoned, share, write_csv
+from fusevad.files import atomic_path, remove_abandoned, share
 from fusevad.plan.memory import seeds_at_a_time
 from fusevad.train.inputs import RunInputs, TrainData
 from fusevad.train.session import Session

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.errors import DivergedError, FusevadError
 from fusevad.evaluate.history import EpochRecord, best_epoch
-from fusevad.files import read_csv, write_csv
 from fusevad.train.inputs import TrainData
 from fusevad.train.run import histories
 from fusevad.train.settings import TrainSettings

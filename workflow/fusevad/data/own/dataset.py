@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.names import check_name, configuration_name
+from fusevad.csv_tables import write_csv
 from fusevad.data.label_tables import (
     INTERVAL_COLUMNS,
     Interval,
@@ -21,7 +22,7 @@ from fusevad.data.own.found import Found, find_labelled
 from fusevad.data.own.labels import place_in
 from fusevad.data.own.split import Split, split_by_source
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv, write_text
+from fusevad.files import write_text
 from fusevad.parallel import in_processes
 from fusevad.video.decode import VideoInfo, probe
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusevad.csv_tables import write_csv
 from fusevad.data.label_tables import INTERVAL_COLUMNS, check_intervals, read_intervals, read_labels
-from fusevad.files import write_csv
 
 
 def make_labels(labels: Path, intervals: Path, out_folder: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 from tqdm import tqdm
 
+from fusevad.csv_tables import write_csv
 from fusevad.data.label_tables import NORMAL
 from fusevad.data.made_videos import finish_videos, list_videos, resume_videos, videos_folder
 from fusevad.data.recorded.convert import to_video
@@ -17,7 +18,6 @@ from fusevad.data.recorded.inventory import Inventory, RawVideo
 from fusevad.data.recorded.settings import LabelSettings, LayoutSettings, RecordedSettings
 from fusevad.data.recorded.split import Listed, class_of, read_split
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv
 
 _INTERVAL_COLUMNS = ["video", "class", "start", "end"]
 

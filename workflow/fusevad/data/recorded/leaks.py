@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from fusevad.csv_tables import write_csv
 from fusevad.data.recorded.inventory import Inventory
 from fusevad.data.recorded.settings import RecordedSettings, SplitName
 from fusevad.data.recorded.split import Listed, read_split
 from fusevad.errors import FusevadError
-from fusevad.files import write_csv
 
 # For a video that is not in a split, and for all videos of a split whose lists are missing.
 NOWHERE, UNKNOWN = "none", "unknown"

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from fusevad.csv_tables import write_csv
 from fusevad.data.made_videos import (
     add_video,
     finish_videos,
@@ -22,7 +23,7 @@ from fusevad.data.render.settings import RenderSettings
 from fusevad.data.splice.clips import clip_images, clip_sound, clips_digest, find_clips
 from fusevad.data.splice.plan import SplicedVideo, plan
 from fusevad.data.splice.settings import VERSION, SpliceSettings
-from fusevad.files import atomic_path, settings_hash, write_csv
+from fusevad.files import atomic_path, settings_hash
 from fusevad.parallel import in_processes
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import fusevad
+from fusevad.csv_tables import write_csv
 from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.embed.imported.layouts import find_files
 from fusevad.embed.imported.reading import (
@@ -26,7 +27,7 @@ from fusevad.embed.imported.settings import LAYOUTS, ImportSettings, Layout
 from fusevad.embed.index import make_index
 from fusevad.embed.shards import shard_metadata, write_shard
 from fusevad.errors import FusevadError
-from fusevad.files import sha256, write_csv
+from fusevad.files import sha256
 from fusevad.video.settings import SEGMENT_FRAMES
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.csv_tables import write_csv
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.evaluate.history import SCORE
 from fusevad.evaluate.imported.reading import (
@@ -20,7 +21,7 @@ from fusevad.evaluate.imported.reading import (
 from fusevad.evaluate.imported.settings import ScoreSettings
 from fusevad.evaluate.metrics import LabelledTest
 from fusevad.evaluate.run import check_defined, score_rows, write_run
-from fusevad.files import sha256, write_csv
+from fusevad.files import sha256
 from fusevad.video.decode import SEGMENT_FRAMES
 
 SEED = 0

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.cues.reading import CueShards
 from fusevad.data.made_videos import (
     add_video,
@@ -20,7 +21,7 @@ from fusevad.data.made_videos import (
     videos_folder,
 )
 from fusevad.data.manifest import Video, check_unchanged, read_manifest
-from fusevad.files import atomic_path, read_csv, settings_hash, write_csv
+from fusevad.files import atomic_path, settings_hash
 from fusevad.parallel import in_processes
 from fusevad.report.explorer.encoding import encode_film
 from fusevad.report.explorer.settings import FilmSettings

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.config.claims import Robust, WeightsMove
+from fusevad.csv_tables import read_csv
 from fusevad.embed.streams.registry import stream_title
-from fusevad.files import read_csv
 from fusevad.report.statistics import paired_test
 from fusevad.report.studies import TEXT_COLUMNS
 from fusevad.report.verdicts.judge import Comparison, Finding, Missing

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fusevad.csv_tables import read_csv
 from fusevad.data.manifest import Video
 from fusevad.data.render.groundtruth import segment_captions
 from fusevad.data.render.settings import RenderSettings
@@ -20,7 +21,7 @@ from fusevad.embed.streams.text.settings import TextSettings
 from fusevad.encoders.clip import load_clip
 from fusevad.encoders.open_clip_models import tokenizer, weights_file
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv, settings_hash, sha256
+from fusevad.files import settings_hash, sha256
 from fusevad.video.settings import SEGMENT_FRAMES
 
 
