@@ -141,6 +141,30 @@ def test_files_of_that_name_are_replaced_only_by_force(shop, repository):
     assert kept.read_text() == written
 
 
+def test_tables_of_the_user_are_never_replaced(shop, repository):
+    table = Path("config/datasets/shop/intervals.csv")
+    table.parent.mkdir()
+    text = "video,class,start,end\nanomalous/fire/cam1/1.mp4,fire,5,15\n"
+    table.write_text(text)
+    assert "intervals.csv: there already" in str(init(shop, "--force"))
+    table.unlink()
+    init(shop)
+    table.write_text(text)
+    said = str(init(shop, "--force", "--intervals", table))
+    assert "intervals.csv: read and written by this command" in said
+    assert table.read_text() == text
+
+
+def test_intervals_find_a_file_whose_letters_macos_decomposed(shop, repository):
+    shutil.copytree(shop, "videos")
+    Path("videos/anomalous/fire/cam1/1.mp4").rename("videos/anomalous/fire/cam1/cafe\u0301.mp4")
+    rows = ["anomalous/fire/cam1/caf\u00e9.mp4,fire,5,15"]
+    Path("intervals.csv").write_text("\n".join(["video,class,start,end", *rows]))
+    init("videos", "--intervals", "intervals.csv")
+    (spans,) = read_intervals(Path("config/datasets/shop/intervals.csv")).values()
+    assert [(span.start, span.end) for span in spans] == [(5, 15)]
+
+
 def test_even_force_replaces_no_file_that_it_did_not_write(shop, repository):
     before = Path("config/datasets/rendered.yaml").read_text()
     assert "not written by fusevad init-dataset" in str(init(shop, "--force", name="rendered"))

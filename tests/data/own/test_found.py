@@ -68,6 +68,19 @@ def test_without_those_columns_the_path_says_the_source(tmp_path):
     assert [(video.source, video.split) for video in found] == [("a", None), ("cams", None)]
 
 
+def test_a_folder_that_all_videos_share_is_not_their_source(tmp_path):
+    touch(tmp_path, "videos/door_1.mp4", "videos/door_2.mp4", "videos/yard_1.mp4")
+    table = tmp_path / "labels.csv"
+    table.write_text(
+        "video,label\nvideos/door_1.mp4,normal\nvideos/door_2.mp4,fire\nvideos/yard_1.mp4,normal\n"
+    )
+    assert [(video.name, video.source) for video in find_labelled(table)] == [
+        ("videos_door_1", "door"),
+        ("videos_door_2", "door"),
+        ("videos_yard_1", "yard"),
+    ]
+
+
 def test_paths_outside_the_table_s_folder_are_named_from_the_folder_that_has_them_all(tmp_path):
     films = touch(tmp_path / "films", "a/1.mp4", "b/1.mp4")
     (tmp_path / "tables").mkdir()

@@ -24,6 +24,7 @@ from fusevad.data.own.split import Split, split_by_source
 from fusevad.errors import FusevadError
 from fusevad.files import write_text
 from fusevad.parallel import in_processes
+from fusevad.spelling import one_spelling
 from fusevad.video.decode import VideoInfo, probe
 
 _VIDEOS_A_SHARD, _MOST_SHARDS = 50, 32
@@ -95,7 +96,7 @@ def init_dataset(
             wrong or too few, or none decodes.
     """
     files = _Files(config, name)
-    files.check(force)
+    files.check(force, [place, *([intervals] if intervals else [])])
     found = find_labelled(place)
     spans = (
         _named_intervals(intervals, place if place.is_dir() else place.parent, found)
@@ -143,14 +144,24 @@ class _Files:
     def intervals(self) -> Path:
         return self.labels.with_name("intervals.csv")
 
-    def check(self, force: bool) -> None:
-        """Raise `FusevadError` if the name is none or in use, or there is no `config/`."""
+    def check(self, force: bool, given: Iterable[Path]) -> None:
+        """Raise `FusevadError` if the name is none or in use, or there is no `config/`.
+
+        Args:
+            force: whether what was written before may be replaced.
+            given: the user's tables, which are never replaced.
+        """
         check_name(self.name, "data set", "--name")
         configuration_name([self.configuration], {})
         if not self.config.is_dir():
             raise FusevadError(f"{self.config}/: no such folder; run the command in the repository")
         for file in (self.dataset, self.configuration):
             _check_free(file, force)
+        for table in (self.labels, self.intervals):
+            if any(path.exists() and table.exists() and path.samefile(table) for path in given):
+                raise FusevadError(f"{table}: read and written by this command; move yours away")
+            if table.exists() and not self.dataset.exists():
+                raise FusevadError(f"{table}: there already; choose another --name, or move it")
 
 
 def _check_free(file: Path, force: bool) -> None:
@@ -188,10 +199,10 @@ def _named_intervals(path: Path, folder: Path, found: Sequence[Found]) -> dict[s
         FusevadError: the table is wrong, or names a video that is not there or is normal.
     """
     videos = {video.name: video for video in found}
-    names = {os.path.abspath(video.path): video.name for video in found}
+    names = {one_spelling(os.path.abspath(video.path)): video.name for video in found}
     named: dict[str, list[Interval]] = defaultdict(list)
     for text, spans in read_intervals(path).items():
-        name = text if text in videos else names.get(os.path.abspath(folder / text))
+        name = text if text in videos else names.get(one_spelling(os.path.abspath(folder / text)))
         if name is None:
             raise FusevadError(f"{path}: no video {text} was found; correct its name")
         if not videos[name].anomalous:

@@ -70,7 +70,7 @@ def source_of(parts: Sequence[str], stem: str) -> str:
     """The camera or film of a video: its folder below the class, or else its name.
 
     Args:
-        parts: folders below the class.
+        parts: folders below the class, or of a table below the folder that has all videos.
         stem: file name without suffix; numbers at its end, after a separator, are left out.
 
     >>> source_of((), "front-door_2024-05-01"), source_of(("cam1", "May"), "001")
@@ -126,36 +126,29 @@ def _of_table(table: Path) -> Iterator[Found]:
         raise FusevadError(
             f"{table}: not a table of video, label and, if you like, split and source ({error})"
         ) from error
-    base = _base(table.parent, [cells[0] for _, cells in rows])
+    paths = [os.path.abspath(table.parent / cells[0]) for _, cells in rows if cells[0]]
+    shared = Path(os.path.commonpath(map(os.path.dirname, paths))) if paths else table.parent
     for line, cells in rows:
-        yield _row(table, base, line, *cells)
-
-
-def _base(folder: Path, videos: Sequence[str]) -> Path:
-    """The folder that names of videos begin in: of the table, or the one that has all of them."""
-    paths = [os.path.abspath(folder / video) for video in videos if video]
-    if all(Path(path).is_relative_to(os.path.abspath(folder)) for path in paths):
-        return Path(os.path.abspath(folder))
-    return Path(os.path.commonpath([os.path.dirname(path) for path in paths]))
+        yield _row(table, shared, line, *cells)
 
 
 def _row(
-    table: Path, base: Path, line: int, video: str, label: str, split: str, source: str
+    table: Path, shared: Path, line: int, video: str, label: str, split: str, source: str
 ) -> Found:
+    """A row; `shared` is the folder that has all videos, whose own path tells no cameras apart."""
     where = f"{table}: line {line}"
     if not (video and label):
         raise FusevadError(f"{where}: an empty cell; fill in video and label")
     if split and split not in SPLITS:
         raise FusevadError(f"{where}: the unknown split {split!r}; use train or test, or nothing")
-    path = table.parent / video
-    inside = Path(os.path.abspath(path)).relative_to(base)
-    name = _name(inside.as_posix())
+    path, folder = Path(os.path.abspath(table.parent / video)), Path(os.path.abspath(table.parent))
+    # Names begin in the table's folder, unless videos are outside.
+    name = _name(path.relative_to(folder if shared.is_relative_to(folder) else shared).as_posix())
     classes = checked_classes(where, name, split or "train", label, video)
     if not path.is_file():
-        raise FusevadError(f"{where}: {path}: no such file; correct its path")
-    return Found(
-        name, path, classes, source or source_of(inside.parts[:-1], path.stem), split or None
-    )
+        raise FusevadError(f"{where}: {table.parent / video}: no such file; correct its path")
+    told = source_of(path.relative_to(shared).parts[:-1], path.stem)
+    return Found(name, table.parent / video, classes, source or told, split or None)
 
 
 def _name(path: str) -> str:
