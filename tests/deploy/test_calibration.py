@@ -119,6 +119,14 @@ def test_the_command_says_what_vouches_for_the_threshold(made_up, camera, tmp_pa
     assert "give a number above 0" in str(refused.exception)
 
 
+def test_the_footage_names_all_folders_that_it_came_from(made_up, camera, tmp_path):
+    for place, seed in (("night", 3), ("rain", 4), ("snow", 5)):
+        (tmp_path / place).mkdir()
+        camera[place] = write_video(tmp_path / place / "a.mp4", frames=100, seed=seed)
+    found, _ = calibrate_model(made_up.file, camera, 1500.0, None, workers=1)
+    assert found.footage == "5 own videos, camera, night, rain and 1 more"
+
+
 def test_a_video_that_cannot_be_read_counts_no_hours(made_up, camera, tmp_path, capsys):
     (tmp_path / "camera/bad.mp4").write_bytes(b"no video")
     videos = {"bad": tmp_path / "camera/bad.mp4", **camera}

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Track
 from fusevad.evaluate.history import SCORE
 from fusevad.files import progress_folder, sha256
+
+_NAMED = 3  # folders in a title
 
 
 def calibrate_model(
@@ -62,13 +64,20 @@ def calibrate_model(
         raise FusevadError(f"{model}: none of the videos can be read; name others")
     unread = len(outcomes) - len(normal)
     number = f"{len(normal)} of {len(outcomes)}" if unread else f"{len(normal)}"
-    title = f"{number} own videos, {videos[outcomes[0].name].parent.name or 'here'}"
+    title = f"{number} own videos, {_folders(videos.values())}"
     (found,) = certified(normal, [rate], about.events, title)
     found = replace(found, window=window)
     if out is not None:
         write_calibrated(model, found, out)
     shutil.rmtree(scores)
     return found, unread
+
+
+def _folders(videos: Iterable[Path]) -> str:
+    """The folders of videos, for readers."""
+    names = list(dict.fromkeys(path.parent.name or "here" for path in videos))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _check_distinct(videos: Mapping[str, Path]) -> None:
