@@ -137,8 +137,10 @@ def _encoding_seconds(
     names = [run.streams[role] for role in detector.model.streams]
     if not set(names) <= set(embed):
         return None
-    seconds = [_segment_seconds(embed[name], len(detector.settings.test_crops)) for name in names]
-    return None if None in seconds else sum(filter(None, seconds))
+    crops = len(detector.settings.test_crops)
+    found = [_segment_seconds(embed[name], crops) for name in names]
+    known = [seconds for seconds in found if seconds is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 def _segment_seconds(settings: StreamSettings, crops: int) -> float | None:
