@@ -212,7 +212,7 @@ def show(
         print(f"memory {when}: " + ", ".join(f"{k} {v:.0f} MB" for k, v in mean.items()))
     highest = max(result.highest for result in results)
     print(f"highest memory that is no mapped file: {highest:.0f} MB a seed", end="; ")
-    print(f"rule train asks for {seed_memory_mb(settings)} MB")
+    print(f"rule train asks for {seed_memory_mb(settings, WIDTH)} MB")
     if device := max(result.device for result in results):
         print(f"highest memory of the GPU, features included: {device:.0f} MB")
 

@@ -66,9 +66,21 @@ def test_a_job_asks_for_its_seeds_at_a_time_and_trains_as_many_as_fit(root):
     values = yaml.safe_load((folder / "config.yaml").read_text())
     jobs = Jobs(load(values | {"hyperparameters": "paper"}, folder))
     settings = train_settings(jobs.train("rendered", "gaussian"), "paper")
-    one = seed_memory_mb(settings)
+    one = seed_memory_mb(settings, 768)
     assert 6500 < one < 10_000  # 6.4 GB measured
     assert jobs.train_memory("rendered", "gaussian", 4) == 4 * one
     assert jobs.train_memory("rendered", "gaussian", 64) == 10 * one
     for memory, seeds in ((4 * one, 4), (3 * one + 1, 3), (one // 2, 1), (99 * one, 8)):
-        assert seeds_at_a_time(8, memory, settings) == seeds
+        assert seeds_at_a_time(8, memory, settings, 768) == seeds
+
+
+def test_a_job_on_wider_imported_features_asks_for_more(root):
+    folder = root / "config"
+    values = yaml.safe_load((folder / "config.yaml").read_text())
+    features = {"ucf-crime": {"layout": "i3d", "folder": "data/i3d", "crops": [0]}}
+    over = {"datasets": ["ucf-crime"], "features": features, "hyperparameters": "paper"}
+    jobs = Jobs(load(values | over, folder))
+    settings = train_settings(jobs.train("ucf-crime", "image-only"), "paper")
+    one = seed_memory_mb(settings, 2048)
+    assert jobs.train_memory("ucf-crime", "image-only", 2) == 2 * one
+    assert one > 1.5 * seed_memory_mb(settings, 768)

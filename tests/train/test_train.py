@@ -161,6 +161,15 @@ def test_the_memory_of_a_seed_does_not_grow_with_the_data(tmp_path):
     assert float(result.stdout) < 20
 
 
+def test_seeds_at_a_time_are_counted_for_the_widest_stream(data, tmp_path, monkeypatch):
+    widths = []
+    monkeypatch.setattr(
+        training, "seeds_at_a_time", lambda workers, *rest: widths.append(rest[-1]) or workers
+    )
+    train(SETTINGS, data, [0], tmp_path / "run", workers=1, memory_mb=1)
+    assert widths == [max(pd.read_csv(index)["dim"].max() for index in data.streams.values())]
+
+
 def test_a_gpu_without_memory_is_one_clear_line(data, tmp_path, monkeypatch):
     class Scarce:
         def __init__(self, inputs):

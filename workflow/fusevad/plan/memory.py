@@ -9,11 +9,11 @@ _PROCESS_MB = 1500
 # Factor on what is kept for the backward pass: gradients and intermediate results.
 _MARGIN = 1.35
 _FLOAT_MB = 4e-6
-# CLIP ViT-L/14: the widest embeddings in use.
-_WIDTH = 768
+# Features of CLIP ViT-L/14: no other stream that is embedded here has more.
+WIDEST_HERE = 768
 
 
-def seed_memory_mb(settings: TrainSettings, width: int = _WIDTH) -> int:
+def seed_memory_mb(settings: TrainSettings, width: int) -> int:
     """Peak memory of one seed's process, in MB, without the features.
 
     Features are mapped files, which all seeds share and which the system drops when it needs the
@@ -34,6 +34,6 @@ def kept_mb(settings: TrainSettings, width: int) -> float:
     return _FLOAT_MB * rows * settings.model.kept(width, segments, streams)
 
 
-def seeds_at_a_time(workers: int, memory_mb: int, settings: TrainSettings) -> int:
+def seeds_at_a_time(workers: int, memory_mb: int, settings: TrainSettings, width: int) -> int:
     """How many of `workers` processes fit into the memory; at least one."""
-    return max(1, min(workers, memory_mb // seed_memory_mb(settings)))
+    return max(1, min(workers, memory_mb // seed_memory_mb(settings, width)))

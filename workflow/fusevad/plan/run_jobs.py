@@ -7,7 +7,7 @@ from fusevad.config.protocols import KEPT_PROTOCOLS, TEACHING
 from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.embed.streams.registry import kind_of, may_lack
 from fusevad.plan.embedding_jobs import EmbeddingJobs
-from fusevad.plan.memory import seed_memory_mb
+from fusevad.plan.memory import WIDEST_HERE, seed_memory_mb
 from fusevad.train.settings import SEARCHED, train_settings
 
 
@@ -64,7 +64,10 @@ class RunJobs(EmbeddingJobs):
         """MB that a training job requests: one process a seed, at most `workers` at a time."""
         values = self.config.train_settings(dataset, experiment)
         settings = train_settings(values, f"experiment '{experiment}'")
-        return min(workers, len(self.config.seeds)) * seed_memory_mb(settings)
+        width = WIDEST_HERE
+        if dataset in self.config.features:
+            width = max(LAYOUTS[self.config.features[dataset]["layout"]].widths)
+        return min(workers, len(self.config.seeds)) * seed_memory_mb(settings, width)
 
     def seed_store(self, dataset: str, experiment: str) -> str:
         """Folder of finished seeds, which an experiment shares with the one that it varies."""

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fusevad.config.protocols import TEACHING
+from fusevad.csv_tables import read_csv
 from fusevad.embed.store import default_device
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import read_about, weights_file
@@ -81,6 +82,11 @@ class RunInputs:
                 )
             files.append(data.texts)
         self._data = tuple(map(sha256, files))
+
+    def width(self) -> int:
+        """Features of the widest stream."""
+        indices = [self.data.streams[role] for role in self.roles]
+        return max(int(read_csv(index, ["dim"])["dim"].max()) for index in indices)
 
     def kept(self, seed: int) -> KeptSeed:
         """The files of a seed in the store."""

@@ -107,7 +107,9 @@ def _train_missing(
                         session.train(run, seed, bar.update)
         else:
             if memory_mb is not None:
-                workers = min(seeds_at_a_time(workers, memory_mb, run.settings) for run in runs)
+                workers = min(
+                    seeds_at_a_time(workers, memory_mb, run.settings, run.width()) for run in runs
+                )
             train_in_processes(missing, workers, bar.update, tolerated)
 
 
