@@ -100,6 +100,15 @@ def test_a_refused_message_is_counted_and_not_tried_again(delivery, receiver, wa
     assert warnings == ["receiver: answers 400"]
 
 
+def test_a_refusal_after_other_trouble_is_told_too(delivery, receiver, warnings):
+    receiver.refuses = [UndeliveredError("not reached", again=True)] * 2
+    receiver.refuses += [UndeliveredError("answers 404", again=False)]
+    delivery.put(message("lost"))
+    close_all([delivery], 5)
+    assert warnings == ["receiver: not reached", "receiver: answers 404"]
+    assert (receiver.texts, delivery.failed) == ([], 1)
+
+
 def test_a_fault_of_a_library_loses_one_message_and_no_more(delivery, receiver, warnings):
     receiver.refuses = [KeyError("https://host/secret-token")]
     delivery.put(message("unlucky"))

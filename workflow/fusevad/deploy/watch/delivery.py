@@ -124,7 +124,7 @@ class Delivery:
             try:
                 self._outlet.send(message.text)
             except UndeliveredError as error:
-                if pause == _FIRST_PAUSE:
+                if pause == _FIRST_PAUSE or not error.again:
                     self._warn(f"{self._outlet.shown}: {error}")
                 if error.again:
                     self._rest(pause)
