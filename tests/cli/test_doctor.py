@@ -62,6 +62,12 @@ def test_an_extra_is_needed_only_where_its_stream_has_weights(repository, monkey
     assert lines(machine.extras)[0].endswith("run: make env EXTRAS=streams")
 
 
+def test_the_remedy_for_an_extra_keeps_those_that_are_installed(repository, monkeypatch):
+    monkeypatch.setattr(machine, "find_spec", lambda module: module == "paho" or None)
+    (line,) = [line for line in lines(machine.extras) if "extra sign:" in line]
+    assert line.endswith('run: make env EXTRAS="mqtt sign"')
+
+
 def test_every_extra_of_the_environment_is_looked_for(root):
     # `make fuzz` and `make audit` install their own tools, outside the environment.
     others = {"requirements", "fuzz", "audit"}

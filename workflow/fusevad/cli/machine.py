@@ -90,13 +90,17 @@ def _is_installed(distribution: str) -> bool:
 def extras(jobs: Jobs) -> Iterator[Finding]:
     """Packages of extras; needed if the configuration has weights for their streams."""
     chosen = jobs.config.chosen
-    for extra, (module, purpose) in EXTRAS.items():
+    installed = [extra for extra, (module, _) in EXTRAS.items() if find_spec(module) is not None]
+    for extra, (_, purpose) in EXTRAS.items():
         needed = extra == "streams" and any(
             chosen.get(name, {}).get("weights") for name in _OF_TRANSFORMERS
         )
-        there = find_spec(module) is not None
+        there = extra in installed
         says = "installed" if there else f"not installed, needed only for {purpose}"
-        yield Finding(f"extra {extra}", says, not there, needed, f"run: make env EXTRAS={extra}")
+        # `make env` removes the extras that it is not told of.
+        names = " ".join([*installed, extra])
+        remedy = f'run: make env EXTRAS="{names}"' if installed else f"run: make env EXTRAS={extra}"
+        yield Finding(f"extra {extra}", says, not there, needed, remedy)
 
 
 def programs() -> Iterator[Finding]:
