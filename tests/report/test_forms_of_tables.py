@@ -90,7 +90,7 @@ def test_the_table_for_a_paper_has_the_measured_rows_and_none_of_the_sheets_own(
     ("columns", "expected"), [(1, "fits a column"), (3, "table*"), (9, "side")]
 )
 def test_the_comment_says_truly_where_the_table_fits(tmp_path, columns, expected):
-    numbers = [sheet.measured(0.81234, 0.1 / (1 + k), leading=k == 1) for k in range(columns)]
+    numbers = [sheet.measured(0.81234, 0.1 / (1 + k), differs=k == 1) for k in range(columns)]
     heads = [f"AUC {k}" for k in range(columns)]
     rows = [sheet.head(["Method", *heads]), "rule", sheet.line(["IEF-VAD (Student-t)", *numbers])]
     text = bare.tables([sheet.tabular(columns, rows)])
@@ -107,13 +107,13 @@ def test_the_comment_says_truly_where_the_table_fits(tmp_path, columns, expected
 def test_decimal_points_and_signs_stand_below_one_another():
     cells = [
         sheet.measured(0.8, 0.1),
-        sheet.measured(0.0512, 0.012, leading=True),
+        sheet.measured(0.0512, 0.012, differs=True),
         sheet.measured(0.7, float("nan")),
         sheet.MISSING,
     ]
     rows = [sheet.head(["Method", "AUC"]), *(sheet.line(["a", cell]) for cell in cells)]
     _, dagger, _, _, *lines = bare.tables([sheet.tabular(1, rows)]).splitlines()
-    assert dagger.startswith(r"% Say in your caption: $^{\dagger}$ marks")
+    assert dagger.startswith(r"% Say in your caption: $^{\dagger}$ marks a metric")
     assert lines[:5] == [
         r"Method & \multicolumn{2}{c}{AUC} \\",
         r"a & 80.00 & 10.00 \\",

@@ -102,6 +102,8 @@ def test_the_noise_table_has_means_in_percent_and_marks_what_differs_from_clean(
     (line,) = [line for line in tex.splitlines() if line.startswith("0.1 ")]
     assert line.split("&")[1].count(r"^{\dagger}") == 1
     assert line.split("&")[2].count(r"^{\dagger}") == 0
+    bare = (tmp_path / "table5.tabular.tex").read_text()
+    assert "% Say in your caption" in bare and "better or worse than the clean one" in bare
     assert "Of 2 comparisons of these metrics with the clean one, 1 is separated" in tex
     assert "and 1 is undecided; it would need 15 seeds" in tex
     assert "paper}" not in tex

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from fusevad.report import latex
 from fusevad.report.sheet import (
+    DAGGER,
     MISSING,
     Cell,
     Emphasis,
@@ -27,11 +28,8 @@ from fusevad.report.sheet import (
 COLUMN_WIDTH, PAGE_WIDTH = 240, 500
 # Width of a character in \small, 9 points high, in points.
 _CHARACTER, _PLUS_MINUS, _GAP = 4.7, 11.2, 12.0
-# The sheet's caption explains its marks; a tabular for papers has none.
-_DAGGER = (
-    r"% Say in your caption: $^{\dagger}$ marks, where nothing is bold, the best mean and every"
-    " method that the paired t-test cannot separate from it."
-)
+# The sheet's notes explain its marks; a tabular for papers has none.
+_DAGGER = rf"% Say in your caption: $^{{\dagger}}$ marks {DAGGER}."
 _PM = r"@{${}\pm{}$}"
 
 
@@ -76,7 +74,7 @@ def _tabular(table: Tabular) -> str:
     return "\n".join(
         [
             f"% Needs booktabs. {_fits(width)}",
-            *([_DAGGER] if _leads(rows) else []),
+            *([_DAGGER] if _has_dagger(rows) else []),
             rf"\begin{{tabular}}{{@{{}}{''.join(kinds)}@{{}}}}",
             r"\toprule",
             *(_row(row, columns, table.texts) for row in rows),
@@ -87,10 +85,9 @@ def _tabular(table: Tabular) -> str:
     )
 
 
-def _leads(rows: Sequence[Row]) -> bool:
-    """Whether a number is marked as one of the best."""
+def _has_dagger(rows: Sequence[Row]) -> bool:
     cells = [cell for row in rows if isinstance(row, Line) for cell in row.cells]
-    return any(isinstance(cell, Number) and cell.style == "leading" for cell in cells)
+    return any(isinstance(cell, Number) and cell.style == "differs" for cell in cells)
 
 
 def _fits(width: float) -> str:
@@ -201,7 +198,7 @@ def _beside(cell: Cell, column: _Column, head: bool) -> str:
 
 
 def _number(number: Number, column: _Column) -> str:
-    mark = r"$^{\dagger}$" if number.style == "leading" else ""
+    mark = r"$^{\dagger}$" if number.style == "differs" else ""
     if column.split and number.spread:
         spread = _padded(number.spread, column.spread)
         return f"{_styled(number, number.mean)} & {_styled(number, spread, False)}{mark}"

@@ -121,5 +121,5 @@ def _number(number: Number) -> str:
         text = f'<a href="#{escape(number.origin)}">{text}</a>'
     if number.style == "printed":
         return f"<i>{text}</i>"
-    mark = "†" if number.style == "leading" else ""
+    mark = "†" if number.style == "differs" else ""
     return f"{text}<sup>{mark}</sup>" if number.marked else text

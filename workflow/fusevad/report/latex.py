@@ -75,7 +75,7 @@ def set_cell(cell: Cell) -> str:
             return rf"\textit{{{cell.mean}{error}}}"
     number = rf"\mathbf{{{cell.mean}}}" if cell.style == "bold" else cell.mean
     error = rf" \pm {cell.spread}" if cell.spread else ""
-    mark = r"^{\dagger}" if cell.style == "leading" else r"^{\phantom{\dagger}}"
+    mark = r"^{\dagger}" if cell.style == "differs" else r"^{\phantom{\dagger}}"
     return f"${number}{error}{mark if cell.marked else ''}$"
 
 

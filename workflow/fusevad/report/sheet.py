@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Style = Literal["plain", "bold", "leading", "printed"]
+from fusevad.report.statistics import ALPHA
+
+Style = Literal["plain", "bold", "differs", "printed"]
+# What has a dagger, in the tables of studies alone.
+DAGGER = (
+    "a metric (AUC, AP) that is better or worse than the clean one: paired t-test over the shared"
+    f" seeds, p < {ALPHA} after Holm's correction over the table"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +21,7 @@ class Number:
     Attributes:
         mean: its digits.
         spread: digits of the standard deviation, or empty.
-        style: leading has a dagger; printed is the paper's.
+        style: differs has a dagger (see `DAGGER`); printed is the paper's.
         marked: whether numbers of its column can have a dagger, so that all have space for one.
         origin: anchor of the `Origin` of the same page, or empty.
     """
@@ -126,17 +133,17 @@ Part = Caption | Tabular | Notes | Origin
 
 
 def measured(
-    mean: float, std: float, bold: bool = False, leading: bool | None = None, origin: str = ""
+    mean: float, std: float, bold: bool = False, differs: bool | None = None, origin: str = ""
 ) -> Cell:
     """`mean ± std` of a fraction, in percent; bold or with a dagger, by the statistics.
 
-    `leading` is None in tables without daggers; `origin` is the anchor of an `Origin`.
+    `differs` is None in tables without daggers; `origin` is the anchor of an `Origin`.
     """
     if mean != mean:
         return MISSING
-    style: Style = "bold" if bold else "leading" if leading else "plain"
+    style: Style = "bold" if bold else "differs" if differs else "plain"
     spread = "" if std != std else f"{100 * std:.2f}"
-    return Number(f"{100 * mean:.2f}", spread, style, leading is not None, origin)
+    return Number(f"{100 * mean:.2f}", spread, style, differs is not None, origin)
 
 
 def spread(mean: float, std: float, decimals: int = 2) -> Cell:

@@ -16,10 +16,7 @@ from fusevad.report.statistics import ALPHA, PairedTest, holm, paired_test, summ
 
 TEXT_COLUMNS = ("experiment", "protocol", "masked", "metric", "subset")
 PERCENT = ("AUC", "AP", "Ano-AUC", "Ano-AP")
-TEST_NOTE = (
-    "A dagger marks a metric (AUC, AP) that is better or worse than the clean one: paired t-test "
-    f"over the shared seeds, p < {ALPHA} after Holm's correction over the table."
-)
+TEST_NOTE = f"A dagger marks {sheet.DAGGER}."
 PAPER_NOTE = "In italics: printed in the IEF-VAD paper, one checkpoint, no spread; nothing re-run."
 
 
@@ -166,7 +163,7 @@ def study_notes(
 
 def percent(mean: float, std: float, p: float) -> sheet.Cell:
     """A metric in percent, with a dagger if it differs from the clean one."""
-    return sheet.measured(mean, std, leading=p < ALPHA)
+    return sheet.measured(mean, std, differs=p < ALPHA)
 
 
 def printed(metric: str, mean: float) -> sheet.Cell:
