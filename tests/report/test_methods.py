@@ -241,7 +241,7 @@ def test_the_leaderboard_fits_its_schema_and_says_what_the_table_says(tables, ro
         jsonschema.validate(tables.board | {"more": 1}, form)
 
 
-def test_bold_and_dagger_are_judged_within_a_column(tables):
+def test_bold_and_leading_are_judged_within_a_column(tables):
     own = tables.csv[(tables.csv.block == "measured") & (tables.csv.protocol == "validation")]
     for _, column in own.groupby(["dataset", "metric"]):
         best = column.loc[column["mean"].idxmax()]
