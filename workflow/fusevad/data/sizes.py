@@ -16,8 +16,8 @@ from fusevad.plan.sizes import Size
 from fusevad.video.settings import SEGMENT_FRAMES
 
 PUBLISHED = Path("config/published/sizes.csv")
-# Without a manifest: the longest video has so many times the mean length, and videos whose size is
-# not published have as many bytes a frame as UCF-Crime's.
+# Without a manifest, the longest video counts as this many times the mean length, and videos whose
+# size is not published as this many bytes a frame, which is UCF-Crime's.
 LONGEST, FRAME_BYTES = 3.0, 7_500
 
 
@@ -97,7 +97,7 @@ def _published(dataset: Dataset) -> Size:
 
 
 def _estimated(training: int, test: int, frames: float, size: float | None, source: str) -> Size:
-    """Of a data set of which only means are known: the last segment of a video is half full."""
+    """The size of a data set of known means; on average a video's last segment is half full."""
     videos = training + test
     segments = frames / SEGMENT_FRAMES + videos / 2
     assumed = ["test videos as long as others", f"longest video {LONGEST:.0f} times the mean"]

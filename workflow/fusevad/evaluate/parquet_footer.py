@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 _MAGIC = b"PAR1"
-# Bytes of the footer: a thousand times as many as a run's has. Structs in structs: it has five.
+# Bytes of the footer, a thousand times as many as a run's has; structs within structs, of which it
+# has five.
 _LARGEST, _DEEPEST = 16 << 20, 10
 _TRUE, _FALSE, _BYTE, _I64, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 6, 7, 8, 9, 10, 12
 # Numbers of fields, from parquet.thrift.
@@ -20,7 +21,7 @@ _CODECS = ("uncompressed", "snappy", "gzip", "lzo", "brotli", "lz4", "zstd", "lz
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """A part of a Parquet file: rows, bytes when unpacked as it says, and codecs of its columns."""
+    """A part of a Parquet file: rows, declared bytes when unpacked, and codecs of its columns."""
 
     rows: int
     size: int

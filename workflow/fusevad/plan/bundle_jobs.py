@@ -38,7 +38,7 @@ class BundleJobs:
             "experiment": experiment,
             "label": config.experiments[experiment].label,
             "dataset": title,
-            "protocol": self.studies.weights_settings["protocol"],
+            "protocol": self.studies.protocol_with_weights,
             "rates": chosen["rates"],
             "events": chosen["events"],
             "learned": {"title": title, "manifest": manifest, "scores": scores},

@@ -46,7 +46,7 @@ def stage_costs(
         jobs: all that are run.
         workload: with the sizes of data sets.
         rates: seconds a unit of work.
-        times: so many times the data; shards are as large as before, so there are more of them.
+        times: how many times as much data; shards stay as large, so there are more of them.
     """
     known = list(jobs)
     sizes = {key: _times(size, times) for key, size in workload.sizes.items()}
@@ -65,7 +65,7 @@ def total(costs: Iterable[StageCost]) -> StageCost:
 
 
 def _times(size: Size, times: int) -> Size:
-    """A data set of so many times as many videos of the same lengths."""
+    """A data set with `times` as many videos of the same lengths."""
     names = ("videos", "training", "frames", "segments", "test_segments", "bytes")
     return replace(size, **{name: times * getattr(size, name) for name in names})
 
@@ -73,7 +73,7 @@ def _times(size: Size, times: int) -> Size:
 def _cost(
     job: Job, count: int, workload: Workload, rates: Rates, files: Mapping[str, float]
 ) -> StageCost:
-    """Of a job; of a shard of larger data, of the `count` shards in its place together."""
+    """The cost of a job; for larger data, of the `count` shards that take a shard's place."""
     work = workload.of(job)
     rate = rates.of(work)
     core = None if rate is None or rate.core is None else rate.core * work.units / 3600

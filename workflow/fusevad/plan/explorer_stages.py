@@ -9,7 +9,7 @@ from fusevad.plan.job import Files, Job
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.report_stages import truth_of
 
-# Of a run, what the page shows.
+# Files of a run that the page shows.
 _SHOWN = ("seeds.csv", "classes.csv", "scores.parquet")
 
 

@@ -11,7 +11,7 @@ from fusevad.plan.job import Job
 from fusevad.plan.sizes import Work, Workload
 
 RECORDED = Path("benchmarks/rates.csv")
-# They may have run on a GPU, which benchmark files don't say.
+# Stages that may have run on a GPU, which benchmark files don't say.
 ON_GPUS = ("align", "embed", "search", "train")
 _COLUMNS = ("rate", "unit", "core_seconds", "gpu_seconds", "source")
 

@@ -12,7 +12,7 @@ from fusevad.parsing import read_mapping
 from fusevad.plan.job import Job
 from fusevad.train.settings import TrainSettings, search_candidates, train_settings
 
-# Numbers of an embedding, by open_clip's name of the encoder; of others, the most.
+# Features of an embedding by open_clip's name of the encoder; others count as the widest.
 _WIDTHS = {"ViT-B-32": 512, "ViT-B-16": 512, "ViT-L-14": 768}
 
 
@@ -21,11 +21,11 @@ class Size:
     """A data set.
 
     Attributes:
-        training: of its videos, those of the training split.
+        training: videos of the training split.
         test_segments: segments of the test videos.
         longest: segments of the longest video.
         bytes: of all videos.
-        known: where the numbers come from; what is assumed is named as such.
+        known: where the numbers come from, and which are assumed.
     """
 
     videos: float
@@ -85,7 +85,7 @@ class Workload:
         return imported["layout"] if imported else self.config.encoder
 
     def width(self, key: str) -> int:
-        """Numbers of an embedding, at most."""
+        """Features of an embedding, at most."""
         if key in self.config.features:
             return max(LAYOUTS[self.encoder(key)].widths)
         model = self.config.encoder_settings["model"]

@@ -13,7 +13,7 @@ _RTSP = {
     "allowed_media_types": "video",
     "protocol_whitelist": "rtsp,rtp,udp,tcp",
     "format_whitelist": "rtsp",
-    # Pictures are not to wait until a rate is guessed: times come from time stamps.
+    # Pictures need not wait until FFmpeg has guessed a rate: times come from time stamps.
     "fflags": "nobuffer",
     "analyzeduration": "500000",
     "fpsprobesize": "0",
@@ -21,7 +21,7 @@ _RTSP = {
 
 
 class LostError(FusevadError):
-    """A camera that can't be reached, or no longer; it may come back."""
+    """A camera that can't be reached, or stopped sending; it may come back."""
 
 
 def open_rtsp(url: str, shown: str) -> InputContainer:

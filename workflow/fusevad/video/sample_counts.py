@@ -1,7 +1,7 @@
 """Numbers of samples that an MP4 or QuickTime file declares, compared with its bytes.
 
-FFmpeg makes an entry of 60 bytes for each declared sample when it opens a file. A number may be
-declared in four bytes without a table, so 3 kB can take gigabytes: it is looked at before.
+FFmpeg makes an entry of 60 bytes for each declared sample when it opens a file. The number takes
+four bytes and needs no table, so a file of 3 kB can make FFmpeg take gigabytes.
 """
 
 import mmap
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from fusevad.errors import FusevadError
 
-# Boxes that FFmpeg searches for others. It takes some `free` boxes for a header that was set free.
+# Boxes in which FFmpeg looks for further boxes; in `free` there may be a header that was given up.
 _OUTER = frozenset(b"moov hoov free trak mdia minf stbl moof traf mvex edts dinf udta meta".split())
-# Samples of all tracks: four days at 30 a second with sound.
+# Samples of all tracks: four days of 30 pictures a second with sound.
 _MOST = 20_000_000
 # FFmpeg takes samples of PCM sound a thousand at a time; old codecs have several a byte.
 _AT_A_TIME, _A_BYTE = 1024, 32

@@ -90,7 +90,7 @@ def _copied(
 def _encoded(path: Path, seconds: float, film: OutputContainer) -> Iterator[tuple[float, Packet]]:
     target = film.add_stream("aac", rate=_RATE, layout="mono")
     target.bit_rate = _BIT_RATE
-    limits = range(0, max(int(seconds * _RATE), 1) + _BLOCK, _BLOCK)  # in no memory
+    limits = range(0, max(int(seconds * _RATE), 1) + _BLOCK, _BLOCK)
     silence = np.zeros(_BLOCK, np.float32)
     for number, samples in enumerate(sound_parts(path, limits, _RATE)):
         block = silence if samples is None else samples

@@ -33,8 +33,6 @@ FeatureChoice = part(
 MaskingChoice = part("Masking", MaskingSettings, "protocol")
 NoiseChoice = part("Noise", NoiseSettings, "embed", "protocol", "seed")
 AttentionChoice = part("Attention", AttentionSettings, "stream", "encoder", "cues")
-
-
 StreamsChoice = make_dataclass(
     "StreamsChoice",
     [

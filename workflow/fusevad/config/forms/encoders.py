@@ -5,8 +5,6 @@ from fusevad.embed.settings import AlignSettings
 from fusevad.encoders.settings import EncoderSettings
 
 AlignChoice = part("Align", AlignSettings, "encoder", "crops", "cues")
-
-
 EncoderFile = part(
     "Encoder",
     EncoderSettings,

@@ -58,8 +58,6 @@ def _each_once(values: T) -> T:
 
 
 Once = AfterValidator(_each_once)
-
-
 Some = Field(min_length=1, json_schema_extra={"uniqueItems": True})
 Names = Annotated[tuple[str, ...], Once, Some]
 # Generators of random numbers take 64 bits, and training makes a number an epoch of a seed's.

@@ -10,9 +10,10 @@ from fusevad.places import Place
 class OwnSettings:
     """Videos of your own: two tables, which `fusevad init-dataset` writes and you may edit.
 
-    labels: table video, split, class, path; paths relative to the table's folder.
-    intervals: table video, class, start, end: frames from 0, half-open, of test videos. Give all
-        anomalous test videos an interval, or none of them.
+    Attributes:
+        labels: table video, split, class, path; paths relative to the table's folder.
+        intervals: table video, class, start, end: frames from 0, half-open, of test videos. Give
+            all anomalous test videos an interval, or none of them.
     """
 
     __pydantic_config__ = FORBID

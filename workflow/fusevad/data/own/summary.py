@@ -48,7 +48,7 @@ def _about_sources(made: Configured) -> Iterator[str]:
     elif len({video.source for video, _ in made.videos}) == len(made.videos):
         yield (
             "warning: neither folders nor names tell cameras, so each video is a source of its own;"
-            " a CSV with a column source tells them"
+            " a CSV with a column source can tell them"
         )
     else:
         yield "no source is in both parts"

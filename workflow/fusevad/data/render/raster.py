@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -65,12 +64,6 @@ class Track:
         box = self.boxes
         self.on_screen &= (box[:, 0] < width) & (box[:, 2] > 0)
         self.on_screen &= (box[:, 1] < height) & (box[:, 3] > 0)
-
-
-class Target(Protocol):
-    """A surface to draw polygons on."""
-
-    def draw(self, track: Track, index: int) -> None: ...
 
 
 @dataclass

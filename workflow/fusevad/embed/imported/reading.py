@@ -85,26 +85,27 @@ def scan(
 def pooled(features: Mapping[str, VideoFeatures], splits: Mapping[str, str]) -> str | None:
     """Which videos have rows that are parts of the whole video, not frames; None if none have.
 
-    Arrays that are known to be pooled do not count. The training or the test videos alone may be
-    pooled, and to a published number of rows all but a few: shorter videos are often kept.
+    They are if all videos have the same number of rows, at most the largest of `_PARTS`; or if half
+    of all videos, of the training videos or of the test videos have one of `_PARTS`, since often
+    one split alone is pooled, and videos with fewer rows are kept as they are. Arrays that are
+    known to be pooled do not count.
 
     Args:
         features: of each video.
         splits: of each video, `train` or `test`.
     """
     rows = {name: each.rows for name, each in features.items() if not each.pooled}
-    parts = {
-        part: [count for name, count in rows.items() if part in ("", splits[name])]
-        for part in ("", "train", "test")
-    }
-    for part, lengths in parts.items():
+    everything = "videos"
+    by_title = {everything: list(rows.values())}
+    for split, title in (("train", "training videos"), ("test", "test videos")):
+        by_title[title] = [count for name, count in rows.items() if splits[name] == split]
+    for title, lengths in by_title.items():
         common, videos = Counter(lengths).most_common(1)[0] if lengths else (0, 0)
-        alike = not part and videos == len(lengths) and common <= max(_PARTS)
+        alike = title == everything and videos == len(lengths) and common <= max(_PARTS)
         published = 2 * videos >= len(lengths) and common in _PARTS
         if videos > 2 and (alike or published):
-            whose = {"": "", "train": "training ", "test": "test "}[part] + "videos"
             many = f"all {videos}" if videos == len(lengths) else f"{videos} of {len(lengths)}"
-            return f"{many} {whose} have {common} rows"
+            return f"{many} {title} have {common} rows"
     return None
 
 
