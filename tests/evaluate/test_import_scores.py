@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
@@ -357,6 +357,28 @@ def test_a_table_of_all_videos_has_them_in_the_order_of_the_list(given):
     file.write_text("\n".join(["video,score", *chain(*reversed(rows.values()))]))
     message = given.error(settings, file)
     assert "are of 'Normal_Videos_003_x264.mp4', expected 100 of Abuse028_x264" in message
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_frames_in_a_table_of_all_videos_may_begin_anew_with_each(given, anew):
+    given.scores.mkdir()
+    (given.folder / "order.list").write_text("\n".join(FRAMES))
+    settings = ScoreSettings("per-frame", order=str(given.folder / "order.list"))
+    begins = dict.fromkeys(FRAMES, 0)
+    if not anew:
+        begins = dict(zip(FRAMES, accumulate(FRAMES.values(), initial=0), strict=False))
+    rows = [
+        f"{name},{begins[name] + frame},0.5"
+        for name, frames in FRAMES.items()
+        for frame in range(frames)
+    ]
+    file = given.scores / "all.csv"
+    file.write_text("\n".join(["video,frame,score", *rows]))
+    given.judge(settings, file)
+    shutil.rmtree(given.out)
+    del rows[-2]
+    file.write_text("\n".join(["video,frame,score", *rows]))
+    assert "is not the one after" in given.error(settings, file)
 
 
 @pytest.mark.parametrize("heading", ["Frame", '"frame"', "FRAME "])

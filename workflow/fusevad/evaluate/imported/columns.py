@@ -54,7 +54,7 @@ def read_column(path: Path, settings: ScoreSettings) -> Column:
         if len(set(heads)) < len(heads):
             raise ValueError("two columns with one heading")
         owners: list[tuple[str, int]] = []
-        scores = _of_scores(heads, _noting_owners(heads, rows, owners), settings)
+        scores = _of_scores(heads, _noting_owners(heads, rows, owners), owners, settings)
         return Column(np.fromiter(map(_number, scores), np.float64), owners)
 
 
@@ -86,15 +86,25 @@ def _filled(rows: Iterable[list[str]]) -> Iterator[list[str]]:
 
 
 def _of_scores(
-    heads: Sequence[str], rows: Iterable[list[str]], settings: ScoreSettings
+    heads: Sequence[str],
+    rows: Iterable[list[str]],
+    owners: Sequence[tuple[str, int]],
+    settings: ScoreSettings,
 ) -> Iterator[str]:
-    """Cells of the column of scores; a column of `_ORDERS` says that none is missing."""
+    """Cells of the column of scores; a column of `_ORDERS` says that none is missing.
+
+    It may begin anew with each video; `owners` grows as rows are read.
+    """
     places = [place for place, head in enumerate(heads) if head in _ORDERS]
     widths = (1, settings.segment_frames) if settings.form == "per-segment" else (1,)
     last: list[float | None] = [None] * len(places)
+    videos = 0
     for cells in rows:
         for number, place in enumerate(places):
-            last[number] = _in_order(heads[place], _number(cells[place]), last[number], widths)
+            found = _number(cells[place])
+            anew = len(owners) > videos and 0 <= found <= max(widths)
+            last[number] = _in_order(heads[place], found, None if anew else last[number], widths)
+        videos = len(owners)
         yield cells[heads.index(_SCORE)]
 
 
