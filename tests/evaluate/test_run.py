@@ -123,6 +123,14 @@ def test_a_history_that_does_not_fit_its_scores_chooses_no_epoch(
     assert not (run / "seeds.csv").exists()
 
 
+def test_a_seed_with_scores_and_no_history_is_not_left_out_in_silence(run):
+    write_table(run, "intervals", [("brawl", "fight", 5, 9)])
+    history = pd.read_csv(run / "history.csv")
+    history[history["seed"] == 0].to_csv(run / "history.csv", index=False)
+    with pytest.raises(FusevadError, match=r"history\.csv: no seed-1; train this run again"):
+        evaluated(run)
+
+
 def test_without_intervals_a_run_is_judged_by_the_training_videos_that_each_seed_held_out(run):
     write_table(run, "intervals", [])
     history = pd.read_csv(run / "history.csv")

@@ -44,6 +44,8 @@ def evaluate(run: Path, manifest: Path, intervals: Path, main_metric: str) -> No
         check_defined(test, main_metric, manifest)
     history = read_csv(run / "history.csv", ["seed", "epoch", "validation_auc", "validation_loss"])
     columns, by_epoch = _read_scores(run / "epoch-scores.safetensors", len(test.segments.video))
+    if lacking := by_epoch.keys() - {f"seed-{seed}" for seed in history["seed"]}:
+        raise FusevadError(f"{run / 'history.csv'}: no {min(lacking)}; train this run again")
     seeds, classes, scores = [], [], []
     for seed, records in history.groupby("seed"):
         epochs = by_epoch.get(f"seed-{seed}", np.empty((0, 0, 0)))
