@@ -1,7 +1,7 @@
 """Motion cues that are counted while a video is decoded, and stored nowhere."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,5 +42,6 @@ class DecodedCues:
         """
         check_unchanged(video)
         name = cue_name(window, threshold)
-        for counts in cue_counts(read_pictures(video.path, expected=video.frames), self.settings):
+        own = replace(self.settings, windows=(window,), thresholds=(threshold,))
+        for counts in cue_counts(read_pictures(video.path, expected=video.frames), own):
             yield counts[name]
