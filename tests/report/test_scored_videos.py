@@ -75,6 +75,26 @@ def test_damaged_scores_are_one_line(tmp_path):
             segment_scores(tmp_path, "last", [video("a", 10)])
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"numpy_type": "object"', b'"numpy_typf": "object"'),
+        (b'"numpy_type": "object"', b'"numpy_type": "ofject"'),
+        (b'"index_columns": []', b'"index_columns": 77'),
+    ],
+)
+def test_a_damaged_note_to_pandas_changes_nothing(tmp_path, old, new):
+    # pandas writes about its columns beside those of the table.
+    write_scores(tmp_path, [(0, "last", "a", 0, 0, 10, 0.5)])
+    file = tmp_path / "scores.parquet"
+    whole = read_score_table(file, "protocol")
+    schema = parquet.read_schema(file)
+    notes = {b"pandas": schema.metadata[b"pandas"].replace(old, new)}
+    assert notes[b"pandas"] != schema.metadata[b"pandas"]
+    parquet.write_table(parquet.read_table(file).replace_schema_metadata(notes), file)
+    pd.testing.assert_frame_equal(read_score_table(file, "protocol"), whole)
+
+
 def test_more_rows_than_any_run_has_are_refused_before_they_are_in_memory(tmp_path, monkeypatch):
     """Equal values take a few bytes, however many there are."""
     write_scores(tmp_path, [(0, "last", "a", 0, 0, 10, 0.5)] * 30)

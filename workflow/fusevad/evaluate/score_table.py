@@ -43,7 +43,8 @@ def read_score_table(path: Path, part: str, value: str | None = None) -> pd.Data
         rows = [(part, "==", value)] if value is not None else None
         # Each text once, however many rows have it.
         stored = parquet.read_table(path, filters=rows, read_dictionary=[*_TEXTS])
-        table = stored.to_pandas()
+        # What a file says to pandas of its columns may be damaged, or name one of them an index.
+        table = stored.to_pandas(ignore_metadata=True)
         texts = [name for name in _TEXTS if name in table]
         table = table.astype(dict.fromkeys(texts, object))
     except (OSError, MemoryError, pyarrow.ArrowException) as error:
