@@ -70,6 +70,9 @@ KINDS :=
 faults: env ## try kills, full disks, damage and other faults; put the results into docs/reliability.md
 	python -m tests.faults $(KINDS)
 
+bench: env ## measure speed and memory on this machine, which should be idle: benchmarks/results.md
+	python benchmarks/bench.py
+
 # Some of the targets, or all; and for how long each.
 TARGETS :=
 MINUTES := 10

@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -47,7 +47,8 @@ RELEASED_BATCH = 32  # segments
 GRAY_WEIGHTS = torch.tensor([0.2989, 0.5870, 0.1140])
 
 Stage = Callable[[Path], int]
-Times = tuple[float, float]  # CPU and wall, in seconds
+Times = tuple[float, float]  # seconds by each of CLOCKS
+CLOCKS = ("CPU", "wall")
 
 
 def decode(path: Path) -> int:
@@ -115,6 +116,31 @@ def make_clips(folder: Path) -> list[Path]:
     return clips
 
 
+@dataclass(frozen=True, slots=True)
+class OneCore:
+    """Times of each round, of one video on one core.
+
+    Attributes:
+        frames: of the video.
+        plain: of decoding.
+        ours: of decoding and all cues.
+        once: of one crop the released extractor's way.
+    """
+
+    frames: int
+    plain: Sequence[Times]
+    ours: Sequence[Times]
+    once: Sequence[Times]
+
+    def seconds(self, clock: str) -> tuple[list[float], list[float], list[float]]:
+        """By one of CLOCKS: decoding, cues, and the released way for all crops."""
+        k = CLOCKS.index(clock)
+        plain, ours, once = (
+            [times[k] for times in each] for each in (self.plain, self.ours, self.once)
+        )
+        return plain, ours, [CROP_COUNT * seconds for seconds in once]
+
+
 def timed(stage: Stage, path: Path) -> Times:
     """CPU and wall time of one call."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -129,26 +155,27 @@ def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> str:
     return f"{ratio:.2f} ({min(paired):.2f} to {max(paired):.2f})"
 
 
-def on_one_core(path: Path, rounds: int) -> None:
-    """Print the ratios of one video."""
-    frames = decode(path)
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        rate, size = (container.bit_rate or 0) / 1e6, f"{stream.width}x{stream.height}"
+def on_one_core(path: Path, rounds: int) -> OneCore:
+    """Times of the three stages, which take turns."""
     stages = (decode, cues, one_crop)
     for stage in stages:
         stage(path)  # compiles, reads the file
     measured = [[timed(stage, path) for stage in stages] for _ in range(rounds)]
-    print(f"{path.name}: {frames} frames, {size}, {rate:.2f} Mb/s")
-    for kind, name in enumerate(("CPU", "wall")):
-        plain, ours, once = (
-            [times[kind] for times in stage] for stage in zip(*measured, strict=True)
-        )
-        all_crops = [CROP_COUNT * seconds for seconds in once]
+    return OneCore(decode(path), *zip(*measured, strict=True))
+
+
+def show(path: Path, found: OneCore) -> None:
+    """Print the ratios of one video."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        rate, size = (container.bit_rate or 0) / 1e6, f"{stream.width}x{stream.height}"
+    print(f"{path.name}: {found.frames} frames, {size}, {rate:.2f} Mb/s")
+    for clock in CLOCKS:
+        plain, ours, once = found.seconds(clock)
         print(
-            f"  {name:4}  decode {statistics.median(plain) / frames * 1000:.3f} ms/frame"
+            f"  {clock:4}  decode {statistics.median(plain) / found.frames * 1000:.3f} ms/frame"
             f"  cues : decode {ratios(ours, plain)}"
-            f"  once a crop : cues {ratios(all_crops, ours)}"
+            f"  once a crop : cues {ratios(once, ours)}"
         )
 
 
@@ -156,8 +183,12 @@ def _cues_timed(path: Path) -> Times:
     return timed(cues, path)
 
 
-def on_two_cores(path: Path, rounds: int) -> None:
-    """Print how much faster two videos are done in two processes than one after the other."""
+def on_two_cores(path: Path, rounds: int) -> tuple[list[float], list[float]]:
+    """Of two videos in two processes against one after the other, in each round.
+
+    Returns:
+        How many times as fast they are by the wall, and how many times the CPU time they take.
+    """
     speedups, slowdowns = [], []
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         list(pool.map(_cues_timed, [path] * 4))  # both compile
@@ -169,6 +200,11 @@ def on_two_cores(path: Path, rounds: int) -> None:
             end = time.perf_counter()
             speedups.append((middle - start) / (end - middle))
             slowdowns.append(sum(cpu for cpu, _ in together) / sum(cpu for cpu, _ in alone))
+    return speedups, slowdowns
+
+
+def show_two(path: Path, speedups: list[float], slowdowns: list[float]) -> None:
+    """Print what `on_two_cores` found."""
     print(
         f"{path.name}: two videos in two processes are {statistics.median(speedups):.2f} times as"
         f" fast by the wall ({min(speedups):.2f} to {max(speedups):.2f}), and take"
@@ -187,9 +223,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = arguments.videos or make_clips(Path(folder))
         for path in paths:
-            on_one_core(path, arguments.rounds)
+            show(path, on_one_core(path, arguments.rounds))
         for path in paths:
-            on_two_cores(path, arguments.rounds)
+            show_two(path, *on_two_cores(path, arguments.rounds))
 
 
 if __name__ == "__main__":

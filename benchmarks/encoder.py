@@ -106,8 +106,8 @@ def encoding(tower: Tower, batch: int) -> Callable[[], None]:
 
 def measure(
     tower: Tower, operations: float, batches: list[int], rounds: int, threads: int
-) -> float:
-    """Print the throughput at each batch size; returns the rate of matrix products."""
+) -> tuple[float, dict[int, float]]:
+    """Operations a second of matrix products, and images a second at each batch size."""
     device = tower.device
     multiply, product_operations = matrix_product(device, tower.precision)
     encoders = {batch: encoding(tower, batch) for batch in batches}
@@ -119,12 +119,11 @@ def measure(
         for batch, encode in encoders.items():
             products.append(seconds(multiply, device, threads))
             times[batch].append(seconds(encode, device, threads))
-    own_rate = product_operations / statistics.median(products)
-    print(f"matrix products of {MATRIX_SIZE[device.type]}: {own_rate / 1e12:.3f} TFLOP/s")
-    for batch, each in times.items():
-        images_per_second = batch * REPEATS[device.type] / statistics.median(each)
-        print(f"batch {batch}: {shares(images_per_second, operations, own_rate, device)}")
-    return own_rate
+    rates = {
+        batch: batch * REPEATS[device.type] / statistics.median(each)
+        for batch, each in times.items()
+    }
+    return product_operations / statistics.median(products), rates
 
 
 def shares(
@@ -191,7 +190,12 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     tower, operations = random_tower(arguments.model, device)
     print(f"{arguments.model}, {tower.precision}, {operations / 1e9:.1f} GFLOP an image, {device}")
-    own_rate = measure(tower, operations, arguments.batch, arguments.rounds, arguments.threads)
+    own_rate, rates = measure(
+        tower, operations, arguments.batch, arguments.rounds, arguments.threads
+    )
+    print(f"matrix products of {MATRIX_SIZE[device.type]}: {own_rate / 1e12:.3f} TFLOP/s")
+    for batch, rate in rates.items():
+        print(f"batch {batch}: {shares(rate, operations, own_rate, device)}")
     if arguments.decode:
         rate = stage_images_per_second(tower, arguments.model, arguments.threads)
         print(f"from video files: {shares(rate, operations, own_rate, device)}")

@@ -13,7 +13,6 @@ How long single videos are is assumed: log-normal, with a median of 140 segments
 
 import argparse
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import peak
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
@@ -32,7 +32,6 @@ from fusevad.evaluate.history import COLUMNS, SCORE, WEIGHT
 
 VIDEOS, ANOMALOUS, CLASSES, FRAMES = 290, 140, 13, 1_111_808
 MEDIAN_SEGMENTS = 140
-MB_OF_KB = 1024 / 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,19 @@ class Measured:
     value: object
 
 
-def make_run(folder: Path, seeds: int, epochs: int) -> None:
-    """Write `manifest.csv`, `intervals.csv` and the files that training leaves."""
+def make_run(folder: Path, seeds: int, epochs: int, total: int = FRAMES) -> None:
+    """Write `manifest.csv`, `intervals.csv` and the files that training leaves.
+
+    Args:
+        folder: to write into.
+        seeds: of the run.
+        epochs: of each seed.
+        total: frames of all videos.
+    """
     generator = np.random.default_rng(0)
     lengths = generator.lognormal(np.log(MEDIAN_SEGMENTS * 16), 1.0, VIDEOS)
-    frames = np.maximum(32, (lengths * FRAMES / lengths.sum()).astype(int))
-    frames[0] += FRAMES - frames.sum()
+    frames = np.maximum(32, (lengths * total / lengths.sum()).astype(int))
+    frames[0] += total - frames.sum()
     videos, intervals = [], []
     for k, length in enumerate(frames.tolist()):
         label = f"class-{k % CLASSES:02d}" if k < ANOMALOUS else "normal"
@@ -164,8 +170,7 @@ def _measure(work: Callable, *arguments: object) -> Measured:
     before = time.perf_counter()
     value = work(*arguments)
     seconds = time.perf_counter() - before
-    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MB_OF_KB
-    return Measured(seconds, highest, value)
+    return Measured(seconds, peak.highest_mb(), value)
 
 
 def largest_difference(folder: Path, frames: dict[tuple[int, str, str], float]) -> float:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import peak
 
 ROOT = Path(__file__).resolve().parents[1]
 VIDEOS_A_SHARD = 50
@@ -36,7 +37,6 @@ shards: {shards}
 hyperparameters: rendered
 own: {{labels: config/datasets/{name}/labels.csv, intervals: config/datasets/{name}/intervals.csv}}
 """
-_MB_OF_KB = 1024 / 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +104,13 @@ def dry_run(folder: Path) -> Measured:
     command += ["--configfile", f"config/{NAME}.yaml"]
     log = folder / "dry-run.log"
     before = time.perf_counter()
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command, cwd=folder, env=_environment(folder), stdout=out, stderr=out
-        )
-        _, status, used = os.wait4(process.pid, 0)
+    status, processor, mb = peak.run(command, folder, _environment(folder), log)
     seconds = time.perf_counter() - before
     text = log.read_text()
     if status:
         raise SystemExit(f"{' '.join(command)}: failed\n{text[-3000:]}")
     total = next(line for line in reversed(text.splitlines()) if line.startswith("total "))
-    processor = used.ru_utime + used.ru_stime
-    return Measured(int(total.split()[1]), seconds, processor, used.ru_maxrss * _MB_OF_KB)
+    return Measured(int(total.split()[1]), seconds, processor, mb)
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -16,7 +16,6 @@ videos are is assumed: log-normal, with a median of 140 segments.
 
 import argparse
 import multiprocessing
-import resource
 import tempfile
 import threading
 import time
@@ -29,12 +28,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import peak
 import torch
 from numpy.typing import NDArray
 
 from fusevad.csv_tables import write_csv
 from fusevad.embed.shards import write_shard
 from fusevad.embed.store import Streams, default_device, open_streams, pool_segments
+from fusevad.files import sha256
 from fusevad.models.base import build
 from fusevad.models.output import Batch
 from fusevad.models.registry import own
@@ -118,8 +119,9 @@ def make_features(folder: Path, segments: dict[str, int]) -> None:
             file = folder / stream / f"shard-{number}.safetensors"
             arrays = (np.resize(block, shape) for shape in shapes.values())
             write_shard(file, shapes, arrays, {"origin": "random"})
-            rows += [(name, file.name, *shape) for name, shape in shapes.items()]
-        columns = ["video", "file", "segments", "crops", "dim"]
+            digest = sha256(file)
+            rows += [(name, file.name, *shape, digest) for name, shape in shapes.items()]
+        columns = ["video", "file", "segments", "crops", "dim", "sha256"]
         write_csv(pd.DataFrame(rows, columns=columns), folder / stream / "index.csv")
 
 
@@ -129,9 +131,8 @@ def memory() -> dict[str, float]:
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
     used = {line.split(":")[0]: 1024 * int(line.split()[1]) / MB for line in lines}
     own = used["Private_Clean"] + used["Private_Dirty"]
-    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB
     now = {"RSS": used["Rss"], "PSS": used["Pss"], "USS": own, "not mapped": used["Anonymous"]}
-    return now | {"peak RSS": peak}
+    return now | {"peak RSS": peak.highest_mb()}
 
 
 @contextmanager
