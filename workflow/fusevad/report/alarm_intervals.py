@@ -9,51 +9,48 @@ from numpy.typing import NDArray
 
 from fusevad.evaluate.alarms import Floats
 
-_RESAMPLES = 2000
+_RESAMPLES, _SEED = 2000, 0
 _ENDS = (0.025, 0.975)
 
 Interval = tuple[float, float]
 
 
-def found_interval(found: NDArray[np.bool_], owner: NDArray[np.intp], seed: int = 0) -> Interval:
+def found_interval(found: NDArray[np.bool_], owner: NDArray[np.intp]) -> Interval:
     """The interval of the share of events found; videos without an event say nothing about it.
 
     Args:
         found: seeds x events.
         owner: (events,) number of the video that shows each.
-        seed: of the draws.
     """
     videos, places = np.unique(owner, return_inverse=True)
     by_video = np.stack(
         [np.bincount(places, row, minlength=len(videos)) for row in found.astype(float)]
     )
     events = np.bincount(places, minlength=len(videos)).astype(float)
-    return ratio_interval(by_video, np.broadcast_to(events, by_video.shape), seed)
+    return ratio_interval(by_video, np.broadcast_to(events, by_video.shape))
 
 
-def ratio_interval(part: Floats, whole: Floats, seed: int = 0) -> Interval:
+def ratio_interval(part: Floats, whole: Floats) -> Interval:
     """The interval of a ratio of sums over videos, averaged over seeds.
 
     Args:
         part, whole: seeds x videos; draws in which a seed's whole is 0 are left out.
-        seed: of the draws.
     """
-    seeds, videos = _draws(part.shape, seed)
+    seeds, videos = _draws(part.shape)
     with np.errstate(invalid="ignore"):
         ratios = (videos @ part.T) / (videos @ whole.T)
     return _ends((seeds * ratios).sum(axis=1) / len(part))
 
 
-def median_interval(values: Floats, owner: NDArray[np.intp], seed: int = 0) -> Interval:
+def median_interval(values: Floats, owner: NDArray[np.intp]) -> Interval:
     """The interval of the median of all seeds' values; NaN counts for nothing.
 
     Args:
         values: seeds x events.
         owner: (events,) number of the video that shows each.
-        seed: of the draws.
     """
     videos, places = np.unique(owner, return_inverse=True)
-    drawn_seeds, drawn_videos = _draws((len(values), len(videos)), seed)
+    drawn_seeds, drawn_videos = _draws((len(values), len(videos)))
     row, event = np.nonzero(np.isfinite(values))
     if not len(row):
         return float("nan"), float("nan")
@@ -65,9 +62,9 @@ def median_interval(values: Floats, owner: NDArray[np.intp], seed: int = 0) -> I
     return _ends(values[row, event][middle[known]])
 
 
-def _draws(shape: tuple[int, ...], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _draws(shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How often each seed and each video is drawn, a row a resample."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(_SEED)
     found = [generator.multinomial(size, [1 / size] * size, _RESAMPLES) for size in shape]
     return found[0], found[1]
 

@@ -43,19 +43,18 @@ def pairs_caption(
     return f"{_sentence_of(text)} (fusevad power {name} lists them)."
 
 
-def comparisons_note(verdicts: Sequence[PairVerdict], what: str, margin: float = MARGIN) -> str:
+def comparisons_note(verdicts: Sequence[PairVerdict], what: str) -> str:
     """What comparisons of one method with itself support, in a sentence for a note.
 
     Args:
         verdicts: all comparisons of the table.
         what: is compared: `levels with clean cues`.
-        margin: of the verdicts.
     """
     tested = [verdict for verdict in verdicts if verdict.tested]
     if not tested:
         return f"Comparisons of {what} take two seeds; there are none to test."
     count = f"{len(tested)} comparison{'s' if len(tested) > 1 else ''} of {what}"
-    return f"Of {count}, {_counts(tested, margin)}{_waiting(tested)}."
+    return f"Of {count}, {_counts(tested, MARGIN)}{_waiting(tested)}."
 
 
 def against_ours(verdicts: Sequence[PairVerdict], ours: Collection[str], margin: float) -> str:

@@ -70,24 +70,23 @@ def judge_pairs(
     columns: Mapping[Hashable, Mapping[str, pd.Series]],
     margin: float = MARGIN,
     fixed: Collection[str] = (),
-    alpha: float = ALPHA,
 ) -> list[PairVerdict]:
     """Judge every pair of methods in every column.
 
     Args:
-        columns, fixed, alpha: as for `statistics.best_supported`.
+        columns, fixed: as for `statistics.best_supported`.
         margin: largest difference that does not count, in the unit of the values.
     """
-    return judge(all_pairs(columns, fixed), margin, alpha)
+    return judge(all_pairs(columns, fixed), margin)
 
 
-def judge(pairs: Sequence[Pair], margin: float = MARGIN, alpha: float = ALPHA) -> list[PairVerdict]:
-    """Judge all comparisons of a table; arguments as for `judge_pairs`."""
+def judge(pairs: Sequence[Pair], margin: float = MARGIN) -> list[PairVerdict]:
+    """Judge all comparisons of a table; `margin` as for `judge_pairs`."""
     better = holm([pair.test.p for pair in pairs])
     equal = holm([p_equal(pair.test, margin) for pair in pairs])
-    levels = Levels(next_level(better, alpha), next_level(equal, alpha))
+    levels = Levels(next_level(better, ALPHA), next_level(equal, ALPHA))
     return [
-        _verdict(pair, float(one), float(other), margin, levels, alpha)
+        _verdict(pair, float(one), float(other), margin, levels)
         for pair, one, other in zip(pairs, better, equal, strict=True)
     ]
 
@@ -177,12 +176,10 @@ def next_level(corrected: Sequence[float], alpha: float) -> float:
     return alpha / max(open_tests, 1)
 
 
-def _verdict(
-    pair: Pair, better: float, equal: float, margin: float, levels: Levels, alpha: float
-) -> PairVerdict:
-    if better < alpha:
+def _verdict(pair: Pair, better: float, equal: float, margin: float, levels: Levels) -> PairVerdict:
+    if better < ALPHA:
         return PairVerdict(pair, better, equal, Decision.BETTER)
-    if equal < alpha:
+    if equal < ALPHA:
         return PairVerdict(pair, better, equal, Decision.EQUAL)
     test = pair.test
     # A difference without any spread is decided, unless it is exactly the margin's other side.
