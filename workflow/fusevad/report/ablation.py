@@ -1,6 +1,6 @@
 """Tables of experiments (config/tables): measured rows, with the paper's numbers beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,14 +117,12 @@ def make_ablation(
         f"{protocol}, {PROTOCOLS[protocol]}. {STATISTICS} "
         + pairs_caption(verdicts, main_columns(datasets), name)
     )
-    notes = footnotes(runs, datasets, values, protocol, seeds)
-    notes += [*undefined_notes(datasets, values), _IQM_NOTE]
-    if any(dataset.source in set(paper["dataset"]) for dataset in datasets):
-        notes.append(_PAPER_NOTE.format(shown.paper))
-    notes += [_EVENTS_NOTE] if shown.events else []
     counts = _counts(runs, datasets, seeds[0]) if shown.parameters else {}
-    if counts:
-        notes.append(_PARAMETERS_NOTE)
+    notes = [
+        *footnotes(runs, datasets, values, protocol, seeds),
+        *undefined_notes(datasets, values),
+        *_notes(datasets, paper, shown, bool(counts)),
+    ]
     more = (_EVENTS,) if shown.events else ()
     tables = [
         _tabular(rows, dataset, more, summary, paper, intervals, counts, protocol)
@@ -143,6 +141,19 @@ def make_ablation(
     write_csv(tidy, out_csv)
     parts = [heading, *tables, sheet.Notes(tuple(notes))]
     write_sheet([*parts, *origins(runs, datasets, values, protocol, out_tex)], out_tex, wide=True)
+
+
+def _notes(
+    datasets: Sequence[TableDataset], paper: pd.DataFrame, shown: Shown, counted: bool
+) -> Iterator[str]:
+    """What the columns are."""
+    yield _IQM_NOTE
+    if any(dataset.source in set(paper["dataset"]) for dataset in datasets):
+        yield _PAPER_NOTE.format(shown.paper)
+    if shown.events:
+        yield _EVENTS_NOTE
+    if counted:
+        yield _PARAMETERS_NOTE
 
 
 def measured_values(

@@ -1,6 +1,6 @@
 """The table of events that detectors find: mean average precision by overlap, and by class."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -90,17 +90,20 @@ def make_localisation(
         own = shown[shown["dataset"] == dataset.key]
         parts.append(_by_overlap(dataset, experiments, own, paper))
         parts.append(_by_class(dataset, experiments, own))
-    shown_with = {dataset.source for dataset in datasets}
-    for source in dict.fromkeys(paper["dataset"]):
-        if source not in shown_with:
-            lines = _printed(paper[paper["dataset"] == source])
-            title = PAPER_DATASETS.get(source, source)
-            head = sheet.grouped_head(title, [("mAP at an overlap of", _COLUMNS)])
-            parts.append(sheet.tabular(len(_COLUMNS), [*head, *lines]))
+    parts += _printed_alone(paper, {dataset.source for dataset in datasets})
     notes = footnotes(experiments, datasets, values, protocol, seeds)
     parts.append(sheet.Notes((*_NOTES, *notes)))
     write_csv(_tidy(experiments, summary, paper), out_csv)
     write_sheet(parts, out_tex, wide=True)
+
+
+def _printed_alone(paper: pd.DataFrame, shown: Collection[str]) -> Iterator[sheet.Tabular]:
+    """The published numbers of data sets that are not configured."""
+    for source, own in paper.groupby("dataset", sort=False):
+        if source not in shown:
+            title = PAPER_DATASETS.get(str(source), str(source))
+            head = sheet.grouped_head(title, [("mAP at an overlap of", _COLUMNS)])
+            yield sheet.tabular(len(_COLUMNS), [*head, *_printed(own)])
 
 
 def event_families(values: pd.DataFrame) -> dict[str, pd.DataFrame]:
