@@ -153,12 +153,12 @@ def test_benchmark_files_are_those_of_the_rules(root, paper):
     }
     seen = set()
     for job in plan(paper.config).jobs.values():
-        if job.stage in ("manifest", "cues", "index", "evaluate"):
+        if job.stage in ("manifest", "cues", "index", "evaluate", "films"):
             found = re.fullmatch(patterns[job.stage], str(benchmark_file(job, "results/paper")))
             assert found is not None, job.name
             assert "-".join(found.groups()) == "-".join(job.name.split("/")[1:])
             seen.add(job.stage)
-    assert len(seen) == 4
+    assert len(seen) == 5
 
 
 def _benchmark(file: Path, seconds: float) -> None:

@@ -182,9 +182,9 @@ rule films:
         table=f"{HOME}/explorer/films/{{dataset}}/films.csv",
         videos=directory(f"{HOME}/explorer/films/{{dataset}}/videos"),
     log:
-        f"{HOME}/logs/films-{{dataset}}.log",
+        f"{HOME}/{{dataset}}/logs/films.log",
     benchmark:
-        f"{HOME}/benchmarks/films-{{dataset}}.tsv"
+        f"{HOME}/{{dataset}}/benchmarks/films.tsv"
     wildcard_constraints:
         dataset=JOBS.one_of(CONFIG.embedded),
     conda:
