@@ -107,3 +107,16 @@ def test_what_makes_no_sense_is_one_line(configured, entry, over, message):
     with pytest.raises(FusevadError) as caught:
         configured(entry, **over)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_without_intervals_neither_imported_scores_nor_oracle_have_frames_to_be_judged_by(
+    configured,
+):
+    file = configured.folder / "datasets" / "rendered.yaml"
+    file.write_text(file.read_text().replace("metrics: [AUC, AP, Ano-AUC]", "metrics: [Video-AUC]"))
+    with pytest.raises(FusevadError, match="'theirs': scores of data set 'rendered', whose test"):
+        configured()
+    elsewhere = ENTRY | {"imported": {"scores": {"paper": "given"}, "form": "per-frame"}}
+    with pytest.raises(FusevadError, match=r"oracle chooses by frames .* 'rendered' have no inter"):
+        configured(elsewhere, protocol="oracle")
+    assert configured(elsewhere, protocol="last").protocol == "last"

@@ -4,6 +4,7 @@ from fusevad.config.model import Config
 from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.embed.streams.registry import is_made, kind_of
 from fusevad.errors import FusevadError
+from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.models.registry import METHODS, check_teacher, find
 from fusevad.train.settings import train_settings
 
@@ -26,6 +27,7 @@ def check_references(config: Config) -> None:
             " `motion_cue_weights` a motion-cue tower is trained, and `align` says how"
         )
     _check_datasets(config)
+    _check_judged_by_videos(config)
     _check_search(config)
     for name in used:
         _check_texts(config, name)
@@ -40,6 +42,24 @@ def check_references(config: Config) -> None:
     for dataset in config.datasets:
         for name in dict.fromkeys((*used, *config.possible(dataset))):
             train_settings(config.train_settings(dataset, name), f"experiment '{name}'")
+
+
+def _check_judged_by_videos(config: Config) -> None:
+    """Nothing needs a metric of frames on data sets whose test videos have no intervals."""
+    for key, dataset in config.datasets.items():
+        if dataset.metrics[0] != VIDEO_AUC:
+            continue
+        if config.protocol == "oracle":
+            raise FusevadError(
+                f"{SOURCE}: protocol: oracle chooses by frames of test videos, and those of data"
+                f" set '{key}' have no intervals; use last"
+            )
+        for name, imported in config.imported.items():
+            if key in imported.scores:
+                raise FusevadError(
+                    f"{config.folder / 'experiments'}: experiment '{name}': scores of data set"
+                    f" '{key}', whose test videos have no intervals to judge them by; remove them"
+                )
 
 
 def check_methods(config: Config) -> None:
