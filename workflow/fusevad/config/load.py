@@ -69,21 +69,23 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
         name=name,
     )
     check_methods(config)
-    for path in sorted((folder / "tables").glob("*.yaml")):
-        table = read_named(folder, "tables", path.stem)
-        if "study" in table:
-            if table["study"] == "methods":
-                names = with_searched_rates(
-                    path.stem, table["experiments"], config.experiments, config.imported
-                )
-                table = table | {"experiments": names}
-            config.study_tables[path.stem] = table
-            continue
-        config.ablations[path.stem] = expand(
-            path.stem, table, config.experiments, config.imported, config.is_base_value
-        )
+    _add_tables(config)
     check_references(config)
     return config
+
+
+def _add_tables(config: Config) -> None:
+    """Add the tables of config/tables/, and the experiments that some of them bring."""
+    for path in sorted((config.folder / "tables").glob("*.yaml")):
+        name, table = path.stem, read_named(config.folder, "tables", path.stem)
+        known = config.experiments, config.imported
+        if "study" not in table:
+            config.ablations[name] = expand(name, table, *known, config.is_base_value)
+            continue
+        if table["study"] == "methods":
+            names = with_searched_rates(name, table["experiments"], *known)
+            table = table | {"experiments": names}
+        config.study_tables[name] = table
 
 
 def _main(values: Mapping[str, Any]) -> dict[str, Any]:
