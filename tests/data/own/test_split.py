@@ -45,6 +45,17 @@ def test_the_split_does_not_depend_on_the_order_of_the_videos():
     assert split(videos) == split(videos[::-1])
 
 
+def test_classes_that_one_camera_each_has_are_divided_by_camera():
+    sizes = {"hall": 6, "yard": 6, "gate": 3, "roof": 3}
+    videos = [video(f"{cam}{k}", "normal", cam) for cam, n in sizes.items() for k in range(n)]
+    videos += [video(f"fire{k}", "fire", "gate") for k in range(4)]
+    videos += [video(f"fight{k}", "fight", "roof") for k in range(4)]
+    found = split(videos)
+    assert not found.by_video and not found.both
+    sources = {each.source for each in videos if each.name in found.test}
+    assert sources in ({"gate"}, {"roof"})
+
+
 def test_sources_of_one_class_each_that_cannot_be_divided_count_by_video():
     videos = [video(f"{c}{k}", c, c) for c in ("normal", "fight") for k in range(5)]
     found = split(videos)

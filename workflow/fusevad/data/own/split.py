@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from fusevad.data.label_tables import NORMAL
 from fusevad.data.own.found import Found
 from fusevad.errors import FusevadError
 
@@ -35,8 +36,9 @@ def split_by_source(videos: Sequence[Found], testable: Collection[str]) -> Split
 
     Sources join the test one by one, each time the one that brings the classes' shares closest to
     30 %, until none brings them closer; ties are broken by a hash of the name. So the same videos
-    give the same split, in whatever order they are listed. If sources can't be divided so that both
-    parts have normal and anomalous videos, each video counts as its own source.
+    give the same split, in whatever order they are listed. If a part then lacks normal or anomalous
+    videos, as where each class has a camera of its own, the shares of normal and of anomalous
+    videos count instead; and if it still does, each video counts as its own source.
 
     Args:
         videos: all of them.
@@ -49,27 +51,41 @@ def split_by_source(videos: Sequence[Found], testable: Collection[str]) -> Split
         test = frozenset(video.name for video in videos if video.split == "test")
         _check(videos, test)
         return Split(test, _in_both(videos, test))
-    test = _proposed(videos, {video.name: video.source for video in videos}, testable)
-    if _is_possible(videos, test):
-        return Split(test)
-    test = _proposed(videos, {video.name: video.name for video in videos}, testable)
+    sources = {video.name: video.source for video in videos}
+    for labels in (_classes, _kind):
+        test = _proposed(videos, sources, testable, labels)
+        if _is_possible(videos, test):
+            return Split(test)
+    test = _proposed(videos, {video.name: video.name for video in videos}, testable, _classes)
     _check(videos, test)
     return Split(test, _in_both(videos, test), by_video=True)
 
 
+def _classes(video: Found) -> tuple[str, ...]:
+    return video.classes
+
+
+def _kind(video: Found) -> tuple[str, ...]:
+    return ("anomalous" if video.anomalous else NORMAL,)
+
+
 def _proposed(
-    videos: Sequence[Found], source: Mapping[str, str], testable: Collection[str]
+    videos: Sequence[Found],
+    source: Mapping[str, str],
+    testable: Collection[str],
+    labels: Callable[[Found], tuple[str, ...]],
 ) -> frozenset[str]:
+    """Names of test videos: whole sources, about `TEST_SHARE` of each label."""
     members: dict[str, list[Found]] = defaultdict(list)
     for video in videos:
         members[source[video.name]].append(video)
     candidates = [s for s, own in members.items() if all(video.name in testable for video in own)]
     candidates.sort(key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-    classes = sorted({name for video in videos for name in video.classes})
-    counts = np.array([_counts(members[each], classes) for each in candidates], float)
-    total = _counts(videos, classes)
+    names = sorted({name for video in videos for name in labels(video)})
+    counts = np.array([_counts(members[each], labels, names) for each in candidates], float)
+    total = _counts(videos, labels, names)
     chosen: list[int] = []
-    shares = np.zeros(len(classes))
+    shares = np.zeros(len(names))
     while len(chosen) < len(candidates):
         after = ((shares + counts / total - TEST_SHARE) ** 2).sum(axis=1)
         after[chosen] = np.inf
@@ -81,10 +97,12 @@ def _proposed(
     return frozenset(video.name for each in chosen for video in members[candidates[each]])
 
 
-def _counts(videos: Sequence[Found], classes: Sequence[str]) -> np.ndarray:
-    """(classes,) videos of each class."""
-    found = Counter(name for video in videos for name in video.classes)
-    return np.array([found[name] for name in classes])
+def _counts(
+    videos: Sequence[Found], labels: Callable[[Found], tuple[str, ...]], names: Sequence[str]
+) -> np.ndarray:
+    """(names,) videos of each label."""
+    found = Counter(name for video in videos for name in labels(video))
+    return np.array([found[name] for name in names])
 
 
 def _is_possible(videos: Sequence[Found], test: Collection[str]) -> bool:
