@@ -64,15 +64,15 @@ def test_a_threshold_for_a_camera_is_of_scores_as_watch_gives_them(made_up, came
         ]
         tracks.append(Track(np.array(scores), np.append(16 * np.arange(len(scores)), 200) / 20))
     expected = calibrate(tracks, 1500.0, RULES)
-    films, found = detector.about.thresholds[:-1], detector.about.thresholds[-1]
+    recordings, found = detector.about.thresholds[:-1], detector.about.thresholds[-1]
     assert found.threshold == pytest.approx(expected.threshold, abs=1e-4)
     assert (found.alarms, found.window, found.certified) == (expected.alarms, 3, True)
-    assert films == made_up.about.thresholds
+    assert recordings == made_up.about.thresholds
     whole = calibrate_model(made_up.file, camera, 1500.0, None, workers=1)[0]
-    assert abs(whole.threshold - found.threshold) > 1e-3  # films have another
+    assert abs(whole.threshold - found.threshold) > 1e-3  # recordings have another
 
 
-def test_a_threshold_of_films_stays_beside_one_of_a_camera_and_not_beside_another(
+def test_a_threshold_for_recordings_stays_beside_one_of_a_camera_and_not_beside_another(
     made_up, tmp_path
 ):
     film, camera = threshold(0.3, rate=2.0), replace(threshold(0.6, rate=3.0), window=4)

@@ -104,20 +104,20 @@ def test_ids_begin_with_the_time_and_no_two_are_the_same(made_up, video, monkeyp
 
 
 @pytest.mark.parametrize(("window", "vouches"), [(None, False), (2, True)])
-def test_a_threshold_of_films_vouches_for_no_camera_and_that_is_said(
+def test_a_threshold_for_recordings_vouches_for_no_camera_and_that_is_said(
     made_up, video, tmp_path, capsys, window, vouches
 ):
     low = replace(threshold(0.001, rate=3.0), window=window)
-    films = () if window is None else made_up.about.thresholds
-    model = made_up.changed(tmp_path / "m.fusevad", thresholds=(*films, low))
+    recordings = () if window is None else made_up.about.thresholds
+    model = made_up.changed(tmp_path / "m.fusevad", thresholds=(*recordings, low))
     messages = watched(model, video, fast=True)
     assert {each["certified"] for each in messages} == {vouches}
     assert ("fusevad calibrate --causal" in capsys.readouterr().err) is not vouches
 
 
 def test_scores_look_back_as_far_as_the_threshold_was_made_for(made_up, video, tmp_path):
-    films, camera = made_up.about.thresholds, replace(threshold(0.9), window=2)
-    model = made_up.changed(tmp_path / "m.fusevad", thresholds=(*films, camera))
+    recordings, camera = made_up.about.thresholds, replace(threshold(0.9), window=2)
+    model = made_up.changed(tmp_path / "m.fusevad", thresholds=(*recordings, camera))
     chosen, named, longest = (
         [each["score"] for each in scored(watched(file, video, fast=True, scores=True, **more))]
         for file, more in ((model, {}), (made_up.file, {"window": 2}), (made_up.file, {}))
