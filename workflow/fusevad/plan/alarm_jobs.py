@@ -7,9 +7,9 @@ from typing import Any, Literal
 from fusevad.plan.jobs import Jobs
 
 STUDY = "alarms"
-# Videos of another data set that a run scores.
-Elsewhere = Literal["other", "footage"]
 _TRUTH = ("manifest", "intervals")
+# Videos of another data set that a run scores: its own, or its normal footage.
+Elsewhere = Literal["other", "footage"]
 ELSEWHERE: tuple[Elsewhere, ...] = ("other", "footage")
 
 
@@ -18,8 +18,9 @@ class AlarmTransfer:
     """A run, and another data set whose embeddings are of the same encoder.
 
     Attributes:
-        trained_on: that the run learned from.
-        tested_on: the other data set.
+        experiment: of the run.
+        trained_on: key of the data set that the run learned from.
+        tested_on: key of the other data set.
     """
 
     experiment: str
@@ -100,7 +101,7 @@ class AlarmJobs:
         }
 
     def footage_scores(self, table: str) -> dict[str, dict[str, str]]:
-        """Scores of that footage, by experiment and data set."""
+        """Scores of the normal footage, by experiment and data set of a table."""
         found = self.by_experiment(table, "footage/{}.parquet")
         with_any = self.footage(table)
         return {
@@ -128,11 +129,11 @@ class AlarmJobs:
         return [videos for videos in ELSEWHERE if with_footage or videos != "footage"]
 
     def scored_dataset(self, tested_on: str, videos: str) -> str:
-        """The data set that has them."""
+        """Key of the data set that has these videos of a transfer."""
         return self.jobs.config.footage[tested_on].key if videos == "footage" else tested_on
 
     def transfer_file(self, transfer: AlarmTransfer, videos: str) -> str:
-        """Their scores."""
+        """File with the scores of these videos of a transfer."""
         name = f"transferred/{transfer.trained_on}/{transfer.experiment}.{videos}.parquet"
         return self.study_file(transfer.tested_on, name)
 

@@ -48,7 +48,9 @@ _CONFIG = """\
 {written}. Lay it over config.yaml.
 datasets: [{name}]
 {protocol}"""
-_HONEST = "protocol: last # validation would choose the epoch by the videos that Video-AUC ranks\n"
+_BY_LAST_EPOCH = (
+    "protocol: last # validation would choose the epoch by the videos that Video-AUC ranks\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,6 @@ def _write_configuration(files: _Files, videos: int, judged: bool) -> None:
         intervals=files.intervals.as_posix(),
     )
     write_text(text, files.dataset)
-    protocol = "" if judged else _HONEST
+    protocol = "" if judged else _BY_LAST_EPOCH
     text = _CONFIG.format(written=_WRITTEN, name=files.name, protocol=protocol)
     write_text(text, files.configuration)
