@@ -42,7 +42,7 @@ class EpochRecord:
     warm_up: bool | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isnan(self.validation_auc) or 0 <= self.validation_auc <= 1):
+        if not 0 <= self.validation_auc <= 1:
             raise ValueError(f"epoch {self.epoch}: a validation AUC of {self.validation_auc}")
         if not self.validation_loss >= 0:
             raise ValueError(f"epoch {self.epoch}: a validation loss of {self.validation_loss}")

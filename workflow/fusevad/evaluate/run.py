@@ -5,7 +5,6 @@ video-level labels only), `oracle` the best epoch on the test set: the literatur
 to measure what it adds, never to choose.
 """
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -115,11 +114,6 @@ def _history(run: Path, seed: object, records: pd.DataFrame, epochs: int) -> lis
         history = [EpochRecord.from_row(row) for row in records.to_dict("records")]
     except (ValueError, TypeError) as error:
         raise FusevadError(f"{wrong}: {error}; train this run again") from error
-    unknown = sum(math.isnan(each.validation_auc) for each in history)
-    if unknown not in (0, len(history)):  # no epoch is the best then
-        raise FusevadError(
-            f"{wrong}: {unknown} epochs without validation_auc; train this run again"
-        )
     if not history or [each.epoch for each in history] != [*range(epochs)]:
         raise FusevadError(
             f"{wrong}: {len(history)} epochs, but scores of {epochs}, or not in order; train this"
