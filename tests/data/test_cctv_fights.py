@@ -183,6 +183,8 @@ def test_another_number_of_videos_than_was_published_is_named(folder, settings):
 
 
 def test_training_on_it_is_refused_before_any_job():
-    with pytest.raises(FusevadError, match="'cctv-fights' has no normal videos") as caught:
+    with pytest.raises(
+        FusevadError, match=r"'cctv-fights' has no normal videos, .* under `only_tested`"
+    ) as caught:
         load_files([], stand_ins.CONFIG.parent, ["datasets=[cctv-fights]"])
     assert "\n" not in str(caught.value)

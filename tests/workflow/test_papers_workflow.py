@@ -19,6 +19,7 @@ OVER = ("--configfile", "config/tiny.yaml", "heard.yaml")
 # The rows that a test can afford; other tables of the papers are removed.
 ROWS = {
     "avadclip-3": ["vadclip", "avadclip"],
+    "avadclip-5": ["avadclip"],
     "avadclip-6": ["avadclip.baseline", "avadclip"],
     "avadclip-8": ["avadclip-student", "avadclip"],
     "pivad-1": ["ur-dmu", "pi-vad-sound"],
@@ -48,7 +49,12 @@ def finished(root, tiny_made, tmp_path_factory) -> Path:
     torch.manual_seed(0)
     save_file(SmallAudioTower().state_dict(), folder / "tower.safetensors")
     audio = {"encoder": "small", "weights": "tower.safetensors"}
-    (folder / "heard.yaml").write_text(yaml.safe_dump({"streams": {"audio": audio}}))
+    tiny = yaml.safe_load((folder / "config/datasets/rendered-tiny.yaml").read_text())
+    tiny["render"] |= {"seed": 12, "train_normal": 0, "train_per_class": 0}
+    other = folder / "config/datasets/rendered-other.yaml"
+    other.write_text(yaml.safe_dump(tiny | {"title": "Other videos", "shards": 1}))
+    over = {"streams": {"audio": audio}, "only_tested": ["rendered-other"]}
+    (folder / "heard.yaml").write_text(yaml.safe_dump(over))
     targets = DOCUMENTS if LATEXMK else [f"results/heard/{name}.tex" for name in ROWS]
     run(folder, "snakemake", "--cores", "2", *targets, *OVER)
     return folder
@@ -61,6 +67,15 @@ def test_every_table_has_measured_rows_and_the_papers_numbers(finished, table):
     assert set(measured.experiment) == set(ROWS[table])
     if table != "pivad-checks":
         assert numbers.block.eq("published").any()
+
+
+def test_runs_are_tested_on_a_data_set_that_none_is_trained_on(finished):
+    numbers = pd.read_csv(finished / "results/heard/avadclip-5.csv")
+    moved = numbers[numbers.block == "transfer"]
+    assert set(zip(moved.trained_on, moved.dataset, strict=True)) == {
+        ("rendered-tiny", "rendered-other")
+    }
+    assert not (finished / "results/heard/rendered-other/runs").exists()
 
 
 def test_events_are_measured_beside_frames(finished):

@@ -152,7 +152,7 @@ rule manifest:
     benchmark:
         "results/{dataset}/benchmarks/manifest.tsv"
     wildcard_constraints:
-        dataset=JOBS.one_of([*CONFIG.with_videos, *JOBS.footage]),
+        dataset=JOBS.one_of([*CONFIG.with_videos, *JOBS.untrained]),
     conda:
         "../../envs/fusevad.yaml"
     threads: 64

@@ -12,7 +12,7 @@ rule embed:
     benchmark:
         "results/{dataset}/benchmarks/embed-{encoder}-{stream}-{shard}.tsv"
     wildcard_constraints:
-        dataset=JOBS.one_of([*CONFIG.embedded, *JOBS.footage]),
+        dataset=JOBS.one_of([*CONFIG.embedded, *JOBS.untrained]),
     conda:
         "../../envs/fusevad.yaml"
     threads: 1
@@ -39,7 +39,7 @@ rule index:
     benchmark:
         "results/{dataset}/benchmarks/index-{encoder}-{stream}.tsv"
     wildcard_constraints:
-        dataset=JOBS.one_of([*CONFIG.embedded, *JOBS.footage]),
+        dataset=JOBS.one_of([*CONFIG.embedded, *JOBS.untrained]),
     conda:
         "../../envs/fusevad.yaml"
     resources:

@@ -231,6 +231,32 @@ rule study_leaks:
         " 2>&1 | tee {log:q} >&2"
 
 
+# The runs of a table of transfer on a data set that they were not trained on.
+rule study_transfer_of_table:
+    input:
+        unpack(inputs_of("study-transfer/{dataset}/{table}")),
+    output:
+        f"{HOME}/{{dataset}}/studies/transfer-{{table}}.csv",
+    log:
+        f"{HOME}/{{dataset}}/logs/study-transfer-{{table}}.log",
+    benchmark:
+        f"{HOME}/{{dataset}}/benchmarks/study-transfer-{{table}}.tsv"
+    wildcard_constraints:
+        table=JOBS.one_of(STUDIES.transfer_tables),
+    conda:
+        "../../envs/fusevad.yaml"
+    threads: len(CONFIG.seeds)
+    resources:
+        mem_mb=memory(1200, worker_mb=1200),
+        runtime=minutes(120),
+    params:
+        streams=lambda w: STUDIES.transfer(w.table).stream_options(w.dataset),
+    shell:
+        "fusevad study-transfer --manifest {input.manifest:q} --intervals {input.intervals:q}"
+        " {params.streams:q} --settings {input.settings:q} --workers {threads:q}"
+        " {output:q} 2>&1 | tee {log:q} >&2"
+
+
 rule study_table:
     input:
         unpack(inputs_of("report/{table}")),

@@ -189,9 +189,13 @@ def _check_datasets(config: Config) -> None:
         if not dataset.learned_from:
             raise FusevadError(
                 f"{SOURCE}: datasets: data set '{key}' has no normal videos, and detectors learn"
-                " from normal and anomalous ones; remove it"
+                " from normal and anomalous ones; name it under `only_tested` instead"
             )
-    sources = {each.source for each in (*config.datasets.values(), *config.events.values())}
+        if key in config.only_tested:
+            raise FusevadError(
+                f"{SOURCE}: only_tested: '{key}' is among `datasets`, too; remove it from one"
+            )
+    sources = {each.source for each in (*config.tested.values(), *config.events.values())}
     for key, names, known in (
         ("data_root", config.data_root, sources),
         ("features", config.features, config.datasets),

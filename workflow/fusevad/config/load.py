@@ -60,6 +60,7 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
         features=values.get("features", {}),
         events={key: load_dataset(folder, name) for key, name in values.get("events", {}).items()},
         footage=_footage(folder, values["datasets"], values["studies"]["footage"]),
+        only_tested={key: load_dataset(folder, key) for key in values.get("only_tested", ())},
         chosen={key: each for key, each in values.get("streams", {}).items() if each},
         ablations={},
         study_tables={},

@@ -76,6 +76,7 @@ class Config:
     features: dict[str, dict[str, Any]]
     events: dict[str, Dataset]
     footage: dict[str, Dataset]
+    only_tested: dict[str, Dataset]
     chosen: dict[str, dict[str, Any]]
     ablations: dict[str, Ablation]
     study_tables: dict[str, dict[str, Any]]
@@ -98,8 +99,13 @@ class Config:
 
     @property
     def every(self) -> dict[str, Dataset]:
-        """All data sets with videos or embeddings: those of the tables, and normal footage."""
-        return self.datasets | {each.key: each for each in self.footage.values()}
+        """All data sets with videos or embeddings: those tested on, and normal footage."""
+        return self.tested | {each.key: each for each in self.footage.values()}
+
+    @property
+    def tested(self) -> dict[str, Dataset]:
+        """Those of the tables, and those on which runs on others are tested alone."""
+        return self.datasets | self.only_tested
 
     @property
     def frame_level(self) -> bool:

@@ -27,9 +27,10 @@ class DataJobs:
         return self.config.every[dataset].settings
 
     @property
-    def footage(self) -> list[str]:
-        """Data sets of normal footage."""
-        return [each.key for each in self.config.footage.values()]
+    def untrained(self) -> list[str]:
+        """Data sets on which nothing is trained: normal footage, and those that are only tested."""
+        footage = [each.key for each in self.config.footage.values()]
+        return [*footage, *self.config.only_tested]
 
     @staticmethod
     def source_tables(dataset: str) -> dict[str, str]:
@@ -45,7 +46,7 @@ class DataJobs:
         if chosen.origin != "recorded":
             return True
         layout = parse(LayoutSettings, chosen.settings["layout"], f"{dataset}: layout")
-        return dataset in self.config.with_videos and layout.converts
+        return dataset not in self.config.without_videos and layout.converts
 
     def videos(self, dataset: str) -> list[str]:
         """The folder of the videos that a job makes; none if the videos are the user's."""
@@ -68,14 +69,15 @@ class DataJobs:
     @property
     def fetched(self) -> dict[str, dict[str, Any]]:
         """The downloads, by the data set that owns the raw data."""
-        read = (*self.config.datasets.values(), *self.config.events.values())
+        read = (*self.config.tested.values(), *self.config.events.values())
         return {each.source: each.fetch for each in read if each.fetch}
 
     def fetch(self, source: str) -> dict[str, Any]:
         """Settings of `fusevad fetch`: archives (of videos) only if videos are needed."""
         # Features are fetched by hand.
         settings = {key: value for key, value in self.fetched[source].items() if key != "features"}
-        read = [self.config.every[key] for key in self.config.with_videos]
+        videos = (*self.config.with_videos, *self.config.only_tested)
+        read = [self.config.every[key] for key in videos]
         if any(each.source == source for each in (*read, *self.config.events.values())):
             return settings
         files = [file for file in settings["files"] if not file.get("unpack")]

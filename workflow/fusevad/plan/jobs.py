@@ -128,7 +128,7 @@ class Jobs(RunJobs):
 
     def same_encoders(self, first: str, second: str, experiment: str) -> bool:
         """Whether runs on one of two data sets can be tested on the other."""
-        one, other = self.config.datasets[first], self.config.datasets[second]
+        one, other = self.config.tested[first], self.config.tested[second]
         # Splits of the same recorded videos: one trains on what the other tests on.
         if first == second or (one.source == other.source and one.origin != "render"):
             return False
@@ -175,7 +175,7 @@ class Jobs(RunJobs):
 
     def table_dataset(self, key: str) -> dict[str, Any]:
         """A data set in the report's form (`report.runs.TableDataset`)."""
-        dataset = self.config.datasets[key]
+        dataset = self.config.tested[key]
         values = asdict(dataset)
         files = {name: f"results/{key}/{name}.csv" for name in ("manifest", "intervals", "skipped")}
         kept = {

@@ -6,17 +6,15 @@ from itertools import chain
 from typing import Any
 
 from fusevad.config.protocols import TEACHING
-from fusevad.plan.jobs import Jobs
+from fusevad.plan.transfer_jobs import TransferJobs
 
 STUDY = "methods"
 SPEED, TRANSFER = "speed", "transfer"
 
 
 @dataclass(frozen=True, slots=True)
-class MethodJobs:
+class MethodJobs(TransferJobs):
     """Paths and settings of the table of all methods, and of what is measured for it alone."""
-
-    jobs: Jobs
 
     @property
     def tables(self) -> list[str]:
@@ -24,45 +22,11 @@ class MethodJobs:
         known = self.jobs.config.study_tables.items()
         return [name for name, values in known if values["study"] == STUDY]
 
-    def experiments(self, dataset: str) -> list[str]:
-        """Rows that have a run on a data set."""
-        config = self.jobs.config
-        rows = [name for table in self.tables for name in config.study_tables[table]["experiments"]]
-        possible = set(config.possible(dataset))
-        return [name for name in rows if name in possible]
-
     def imported(self, dataset: str) -> list[str]:
         """Rows with imported scores of a data set."""
         config = self.jobs.config
         rows = [name for table in self.tables for name in config.study_tables[table]["experiments"]]
         return [name for name in rows if name in config.imported and config.runs(dataset, name)]
-
-    def file(self, dataset: str, study: str) -> str:
-        """What a study of a data set makes."""
-        return f"{self.jobs.config.home}/{dataset}/studies/{study}.csv"
-
-    def streams(self, dataset: str) -> dict[str, str]:
-        """Index of each stream that a row reads, by the name of the stream."""
-        config = self.jobs.config
-        return {
-            config.streams(name)[role]: index
-            for name in self.experiments(dataset)
-            for role, index in self.jobs.streams(dataset, name).items()
-        }
-
-    def stream_options(self, dataset: str) -> list[str]:
-        """Options of the verbs that read them."""
-        indices = self.streams(dataset).items()
-        return [word for name, path in indices for word in ("--stream", f"{name}={path}")]
-
-    def measured(self, dataset: str, experiment: str) -> dict[str, Any]:
-        """A run as `studies.settings.MeasuredRun`."""
-        streams = self.jobs.config.streams(experiment)
-        run = self.jobs.run(dataset, experiment)
-        texts = next(iter(self.jobs.texts(dataset, experiment)), None)
-        values = {"experiment": experiment, "run": run, "streams": streams, "texts": texts}
-        teacher = self.jobs.config.experiments[experiment].teacher
-        return values | ({"teacher": self.jobs.run(dataset, teacher)} if teacher else {})
 
     def texts(self, dataset: str) -> list[str]:
         """Texts of classes that rows learn with."""
@@ -97,31 +61,6 @@ class MethodJobs:
         teachers = [config.experiments[name].teacher for name in self.experiments(dataset)]
         runs = [self.jobs.run(dataset, name) for name in dict.fromkeys(filter(None, teachers))]
         return [f"{run}/weights/seed-{seed}-{TEACHING}.safetensors" for run in runs]
-
-    def transfers(self, target: str) -> list[dict[str, Any]]:
-        """Runs on other data sets whose embeddings are of the same encoder."""
-        return [
-            self.measured(key, name) | {"dataset": key}
-            for key in self.jobs.config.datasets
-            for name in self.experiments(key)
-            if name in self.experiments(target) and self.jobs.same_encoders(key, target, name)
-        ]
-
-    def transferred(self) -> list[str]:
-        """Data sets on which runs on others are tested."""
-        return [key for key in self.jobs.config.datasets if self.transfers(key)]
-
-    def transferred_weights(self, target: str) -> list[str]:
-        """All weights of the runs that are tested on a data set."""
-        return [
-            file
-            for run in self.transfers(target)
-            for file in self.jobs.weights(run["dataset"], run["experiment"])
-        ]
-
-    def transferred_histories(self, target: str) -> list[str]:
-        """Of those runs, the files that list their seeds."""
-        return [f"{run['run']}/history.csv" for run in self.transfers(target)]
 
     def table(self, name: str) -> dict[str, Any]:
         """Settings of `fusevad report methods`."""

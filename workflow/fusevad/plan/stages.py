@@ -78,7 +78,7 @@ def _source(jobs: Jobs, key: str, dataset: Dataset) -> Job:
     )
     options: dict[str, Any] = {}
     if stage == "labels":
-        options["videos"] = key in jobs.config.with_videos
+        options["videos"] = key not in jobs.config.without_videos
         options["on_bad_video"] = jobs.config.on_bad_video
     videos = jobs.videos(key)
     outputs = (*jobs.source_tables(key).values(), *videos)
@@ -104,7 +104,7 @@ def _manifest(jobs: Jobs, key: str) -> Job:
 
 
 def _cues(jobs: Jobs) -> Iterator[Job]:
-    for key in (*jobs.config.with_videos, *jobs.footage):
+    for key in (*jobs.config.with_videos, *jobs.untrained):
         options = {"shards": jobs.config.every[key].shards}
         for definition in ("paper", "released"):
             step = f"cues/{key}/{definition}"
@@ -126,7 +126,7 @@ def _embeddings(jobs: Jobs) -> Iterator[Job]:
     for key in jobs.config.features:
         for stream in jobs.imported_streams(key):
             yield _imported(jobs, key, stream)
-    for key in (*jobs.config.embedded, *jobs.footage):
+    for key in (*jobs.config.embedded, *jobs.untrained):
         if jobs.config.encoder_settings["motion_cue_weights"] is None:
             yield _tower(jobs, key)
         for stream in jobs.embedded(key):

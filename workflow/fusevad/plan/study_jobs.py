@@ -9,6 +9,7 @@ from typing import Any
 from fusevad.config.claims import needed_experiments
 from fusevad.config.paper import IEF_VAD, PAPERS
 from fusevad.plan.alarm_jobs import AlarmJobs
+from fusevad.plan.transfer_jobs import TransferTable
 
 # Inputs of a study's table: files of the data set's studies, of its runs, of the data set.
 _STUDY_FILES = {
@@ -90,8 +91,21 @@ class StudyJobs(AlarmJobs):
     def makes_table(self, table: str) -> bool:
         """Whether all data sets of a study's table have the streams of its rows, and intervals."""
         names = self.jobs.config.study_tables[table].get("experiments", ())
+        if table in self.transfer_tables:  # a dash where a data set lacks the streams
+            found = any(map(self.transfer(table).experiments, self.jobs.config.datasets))
+            return found and self.jobs.config.frame_level
         has_streams = self.jobs.has_streams(self.table_datasets(table), names)
         return has_streams and self.jobs.config.frame_level
+
+    @property
+    def transfer_tables(self) -> list[str]:
+        """Names of the tables of transfer between data sets."""
+        known = self.jobs.config.study_tables.items()
+        return [name for name, values in known if values["study"] == "transfer"]
+
+    def transfer(self, table: str) -> TransferTable:
+        """The runs of a table of transfer, and what they are tested on."""
+        return TransferTable(self.jobs, table)
 
     @property
     def documents(self) -> dict[str, list[str]]:
@@ -112,6 +126,8 @@ class StudyJobs(AlarmJobs):
         study, keys = values["study"], self.table_datasets(table)
         if study == "leaks":
             return self._leaks_files(values["experiments"])
+        if study == "transfer":
+            return self.transfer(table).table_files()
         names = values.get("experiments", ())
         if study == "equivalence":
             names = (self.paired, self.compared_with)
@@ -199,6 +215,14 @@ class StudyJobs(AlarmJobs):
                 return {
                     "experiment": self.jobs.row(self.paired),
                     "compared_with": self.jobs.row(self.compared_with),
+                }
+            case "transfer":
+                return {
+                    "datasets": [self.jobs.table_dataset(key) for key in config.tested],
+                    "transfers": self.transfer(table).moved(),
+                    "published": published,
+                    "protocol": self.protocol_with_weights,
+                    "paper": PAPERS[config.study_tables[table].get("of", IEF_VAD)],
                 }
             case "leaks":
                 studies = {"studies": self._leaks(), "variants": self.variants}

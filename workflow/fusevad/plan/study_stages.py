@@ -7,6 +7,7 @@ from fusevad.plan.job import Files, Job
 from fusevad.plan.method_jobs import SPEED, STUDY, TRANSFER, MethodJobs
 from fusevad.plan.report_stages import figure, report, table, truth_of
 from fusevad.plan.study_jobs import StudyJobs
+from fusevad.plan.transfer_jobs import TransferJobs
 
 CLAIMS = "config/claims.yaml"
 # Tables of the book before its figures, in order.
@@ -36,6 +37,10 @@ def studies(jobs: StudyJobs) -> Iterator[Job]:
     yield from _shown(jobs)
     for name in filter(jobs.makes_table, jobs.alarm_tables):
         yield _alarms_figure(jobs, name)
+    for name in filter(jobs.makes_table, jobs.transfer_tables):
+        moved = jobs.transfer(name)
+        for key in moved.transferred():
+            yield _transfer(moved, key, f"study-transfer/{key}/{name}", moved.study)
     yield from _methods(MethodJobs(jobs.jobs))
     yield _claims(jobs)
     tables, figures = book_files(jobs)
@@ -214,7 +219,7 @@ def _methods(jobs: MethodJobs) -> Iterator[Job]:
     for key in plain.config.datasets if jobs.tables else ():
         yield _speed(jobs, key)
     for key in jobs.transferred():
-        yield _transfer(jobs, key)
+        yield _transfer(jobs, key, f"study-transfer/{key}", TRANSFER)
     for name in jobs.tables:
         reads: dict[str, Files] = {"files": jobs.table_files(), "published": jobs.published}
         yield table(plain, name, STUDY, jobs.table(name), reads)
@@ -241,7 +246,8 @@ def _speed(jobs: MethodJobs, key: str) -> Job:
     return Job(f"study-speed/{key}", "study-speed", jobs.speed(key), reads, found)
 
 
-def _transfer(jobs: MethodJobs, key: str) -> Job:
+def _transfer(jobs: TransferJobs, key: str, name: str, study: str) -> Job:
+    """Runs on other data sets, tested on this one."""
     plain, indices = jobs.jobs, list(jobs.streams(key).values())
     reads: dict[str, Files] = {
         "manifest": plain.manifest(key),
@@ -251,9 +257,8 @@ def _transfer(jobs: MethodJobs, key: str) -> Job:
         "histories": jobs.transferred_histories(key),
         "weights": jobs.transferred_weights(key),
     }
-    found = (jobs.file(key, TRANSFER),)
     settings = {"runs": jobs.transfers(key)}
-    return Job(f"study-transfer/{key}", "study-transfer", settings, reads, found)
+    return Job(name, "study-transfer", settings, reads, (jobs.file(key, study),))
 
 
 def _claims(jobs: StudyJobs) -> Job:

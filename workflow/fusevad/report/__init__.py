@@ -35,6 +35,7 @@ REPORTS = {
     "selection": ("selection", "make_selection"),
     "table1": ("table1", "make_table1"),
     "timelines": ("timelines", "make_timelines"),
+    "transfer": ("transfer_table", "make_transfer_table"),
     "weight-surface": ("weight_surface", "make_weight_surface"),
 }
 

@@ -39,6 +39,7 @@ from fusevad.report.table1 import (
     protocol_caption,
     protocol_tabulars,
 )
+from fusevad.report.transferred import read_transfers
 from fusevad.report.write_sheet import write_sheet
 
 RERUN, IMPORTED, PRINTED = "re-run here", "scores imported", "printed in the paper"
@@ -47,7 +48,6 @@ COLUMNS = [
     *("mean", "std", "n", "bold", "leading", "p"),
     *("streams", "learning_rate", "parameters", "flops_per_segment"),
 ]
-_TRANSFER = ["trained_on", "experiment", "seed", "protocol", "metric", "value"]
 SPEED_COLUMNS = ["experiment", "training_seconds", "segments_per_second", "with_encoder", "machine"]
 
 
@@ -110,7 +110,7 @@ def make_methods(
     paper = read_published(published)
     paper = paper[paper["dataset"].isin({dataset.source for dataset in datasets})]
     costs = _costs(experiments, datasets, seeds[0])
-    moved = _transfers(transfers, datasets)
+    moved = read_transfers(transfers, datasets)
     moved_summary = summarize_table(moved, ["trained_on", "dataset", "metric"])
     notes = footnotes(experiments, datasets, values, protocol, seeds)
     verdicts = judge_table(values, protocol, fixed(experiments))
@@ -156,19 +156,6 @@ def _costs(experiments: Sequence[TableRow], datasets: Sequence[TableDataset], se
                 flops_per_segment(detector),
             )
     return costs
-
-
-def _transfers(transfers: Mapping[str, Path], datasets: Sequence[TableDataset]) -> pd.DataFrame:
-    """All values of runs on other data sets, of the metrics that the data sets are judged by."""
-    parts = []
-    for dataset in datasets:
-        if dataset.key not in transfers:
-            continue
-        text = ("trained_on", "experiment", "protocol", "metric")
-        table = read_csv(transfers[dataset.key], _TRANSFER, text=text)
-        shown = table["metric"].isin(dataset.metrics) & table["value"].notna()
-        parts.append(table[shown].assign(dataset=dataset.key))
-    return pd.concat(parts) if parts else pd.DataFrame(columns=[*_TRANSFER, "dataset"])
 
 
 def _cost_parts(

@@ -138,6 +138,8 @@ class ConfigFile:
         data_root: by data set, its folder if you already have it; linked, never copied.
         features: by data set, features that you already have, in place of its videos.
         events: by data set, the data set of event streams that a camera recorded of its videos.
+        only_tested: further data sets, on which nothing is trained: runs on `datasets` are tested
+            on them, in tables of transfer. Data sets without normal videos can be here alone.
         streams: how further streams are made, by kind.
         table1: experiments that are the rows of Table 1 and of the table of classes.
         table1_ours: experiments that the paper does not have, in a block of their own below the
@@ -164,6 +166,7 @@ class ConfigFile:
     data_root: dict[str, Place] = field(default_factory=dict)
     features: dict[str, FeatureChoice] = field(default_factory=dict)
     events: dict[str, str] = field(default_factory=dict)
+    only_tested: Annotated[tuple[str, ...], Once] = ()
     streams: StreamsChoice = field(default_factory=StreamsChoice)
     table1: Names
     table1_ours: tuple[str, ...] = ()

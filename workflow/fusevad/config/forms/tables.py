@@ -31,7 +31,10 @@ class Sweep:
 
 ShortName = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
 # These studies name their experiments; the others use `studies.experiment` of the configuration.
-_OF_EXPERIMENTS = ("alarms", "classes", "selection", "leaks", "locality", "localisation", "methods")
+_OF_EXPERIMENTS = (
+    *("alarms", "classes", "selection", "leaks", "locality", "localisation", "methods"),
+    "transfer",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,7 @@ class TableFile:
             "methods",
             "noise",
             "selection",
+            "transfer",
         ]
         | None
     ) = None
