@@ -12,7 +12,15 @@ from fusevad.plan.stages import plan
 from fusevad.plan.study_jobs import StudyJobs
 
 MOTION = "motion-T16-thr10"
-AVADCLIP = ["avadclip-1", "avadclip-3", "avadclip-6", "avadclip-7", "avadclip-8", "avadclip-checks"]
+AVADCLIP = [
+    "avadclip-1",
+    "avadclip-3",
+    "avadclip-5",
+    "avadclip-6",
+    "avadclip-7",
+    "avadclip-8",
+    "avadclip-checks",
+]
 PIVAD = ["pivad-1", "pivad-3", "pivad-4", "pivad-5", "pivad-6", "pivad-checks"]
 
 
@@ -65,3 +73,15 @@ def test_a_row_of_table_1_whose_stream_is_not_made_is_one_clear_line(root):
     table1 = ["image-only", "avadclip"]
     with pytest.raises(FusevadError, match="table1: experiment 'avadclip' needs stream audio, wh"):
         with_streams(root, table1=table1)
+
+
+def test_a_stream_that_imported_features_lack_is_not_made_beside_them_and_one_line_says_so(root):
+    folder = root / "config"
+    features = {"layout": "vadclip", "folder": "features", "videos": True}
+    values = yaml.safe_load((folder / "config.yaml").read_text())
+    values |= {"datasets": ["xd-violence"], "features": {"xd-violence": features}}
+    left = load(values | {"table1": ["image-only"], "table1_ours": []}, folder)
+    assert left.lacking_streams("xd-violence", "avadclip") == ["audio"]
+    assert not [name for name in plan(left).jobs if "avadclip" in name or "audio" in name]
+    with pytest.raises(FusevadError, match=r"name its folder under `features.xd-violence.streams`"):
+        load(values | {"table1": ["image-only", "avadclip"]}, folder)

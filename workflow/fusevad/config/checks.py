@@ -174,9 +174,14 @@ def _check_streams(config: Config, place: str, experiment: str) -> None:
                 and kind_of(stream).name in _OF_LAYOUTS
             ):
                 continue
+            lacking = (
+                f"which the imported features of data set '{dataset}' lack, and no stream is made"
+                f" beside them; name its folder under `features.{dataset}.streams`, or leave it out"
+                if dataset in config.features
+                else f"which data set '{dataset}' lacks; leave it out"
+            )
             raise FusevadError(
-                f"{place}: experiment '{experiment}' needs stream {stream}, which data set"
-                f" '{dataset}' lacks; leave it out"
+                f"{place}: experiment '{experiment}' needs stream {stream}, {lacking}"
             )
 
 
