@@ -33,6 +33,20 @@ def test_the_curve_rises_where_the_test_videos_false_alarms_let_it(folder):
     assert curve.low.tolist() == curve.high.tolist() == curve.share.tolist()
 
 
+def test_among_thousands_of_scores_the_highest_are_all_tried(folder):
+    """The same alarms as above, with another score for each calm segment."""
+    file = folder / "scores.parquet"
+    scores = pd.read_parquet(file)
+    calm = scores["score"] == 0.1
+    scores.loc[calm, "score"] = np.linspace(0.1, 0.4, calm.sum())
+    scores.to_parquet(file, index=False)
+    data = alarms_dataset(folder)
+    videos = timed_videos(data.manifest, data.intervals, "test")
+    hours = (3 * SEGMENTS - 80) / 3600
+    rates = np.array([1.99, 2.01]) / hours
+    assert found_curve(folder, "validation", videos, PLAIN, rates).share.tolist() == [0, 0.5]
+
+
 @pytest.fixture
 def drawn(folder, monkeypatch):
     """The figure of two methods, and the table whose thresholds it marks."""

@@ -63,17 +63,23 @@ def found_curve(
     return FoundCurve(found.mean(axis=(0, 2)), low, high)
 
 
+def _places(count: int) -> NDArray[np.intp]:
+    """Which of so many descending scores are tried: the more, the higher, where alarms are few."""
+    if count <= _THRESHOLDS:
+        return np.arange(count)
+    return np.unique(np.geomspace(1, count, _THRESHOLDS).round().astype(int)) - 1
+
+
 def _found_at(
     videos: Sequence[TimedVideo], found: Sequence[Track], rules: AlarmSettings, rates: Floats
 ) -> NDArray[np.bool_]:
     """Of one seed, `rates x events`: whether each event is found."""
     scores = np.unique(np.concatenate([track.scores for track in found]))[::-1]
-    places = np.linspace(0, len(scores) - 1, min(_THRESHOLDS, len(scores))).astype(int)
     # Until a threshold raises too many false alarms, nothing is found.
     events = sum(len(video.intervals) for video in videos)
     result = np.zeros((len(rates), events), bool)
     allowed = np.ones(len(rates), bool)
-    for threshold in scores[places]:
+    for threshold in scores[_places(len(scores))]:
         outcome = judged(videos, found, float(threshold), rules, ())
         allowed &= outcome.false_alarms.sum() <= rates * outcome.normal_hours.sum()
         if not allowed.any():
