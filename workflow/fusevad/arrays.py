@@ -14,6 +14,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from fusevad.errors import message_of
+
 # An archive of arrays may unpack to as much, or to this many times its own size if that is more.
 _SMALL = 100 << 20
 _RATIO = 50
@@ -39,7 +41,7 @@ def read_npy(stream: BinaryIO, most: int) -> NDArray[np.generic]:
             raise ValueError("a header of more than 64 kB")
         shape, in_columns, kind = np.lib.format.read_array_header_1_0(stream)
     except NO_HEADER as error:
-        raise ValueError(f"not an array ({_one_line(error)})") from error
+        raise ValueError(f"not an array ({message_of(error)})") from error
     if kind.kind not in "iuf":
         raise ValueError(f"values of type {kind}")
     size = prod(shape) * kind.itemsize
@@ -70,7 +72,7 @@ def read_npz(path: Path, names: Iterable[str]) -> list[NDArray[np.generic]]:
                     found.append(read_npy(stream, left))
                 left -= found[-1].nbytes
     except (*_NO_MEMBER, OSError, EOFError) as error:
-        raise ValueError(_one_line(error)) from error
+        raise ValueError(message_of(error)) from error
     return found
 
 
@@ -83,7 +85,3 @@ def _fill(target: memoryview, stream: BinaryIO) -> None:
             raise ValueError(f"{done} of {len(target)} bytes")
         target[done : done + len(part)] = part
         done += len(part)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -12,7 +12,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, message_of
 from fusevad.files import atomic_path, read_limited
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def read_csv(
             skip_blank_lines=not set(columns) <= set(text),
         )
     except (pd.errors.ParserError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = message_of(error)
         raise FusevadError(f"{path}: not a CSV table ({reason}); make it again") from error
     _check_frame(path, frame, columns, text, truths)
     return frame.dropna(how="all") if set(columns) <= set(text) else frame

@@ -26,5 +26,10 @@ def refuse(reasons: Sequence[str], summary: str) -> NoReturn:
     raise FusevadError(summary)
 
 
+def message_of(error: BaseException) -> str:
+    """The message of an error of others without line breaks; the error's type if it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class DivergedError(FusevadError):
     """Training gave scores that are no finite numbers."""

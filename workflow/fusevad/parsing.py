@@ -24,7 +24,7 @@ from typing import (
 )
 
 from fusevad import json_text
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, message_of
 
 if TYPE_CHECKING:
     from pydantic import ConfigDict, TypeAdapter
@@ -184,7 +184,7 @@ def read_yaml(path: Path) -> Any:
         text = read_limited(path).decode()
         return json_text.load(text) if path.suffix == ".json" else yaml_text.load(text)
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
-        line = " ".join(str(error).split())
+        line = message_of(error)
         raise FusevadError(
             f"{path}: not valid YAML or JSON ({line[:300]}); correct the file"
         ) from error

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, message_of
 from fusevad.system_errors import FULL_DISK
 from fusevad.system_errors import explained as explained_by_system
 
@@ -58,7 +58,7 @@ def explained(doing: str, error: BaseException, advice: str) -> FusevadError:
         # Only errors of this machine's files name one: those of other remotes don't.
         if isinstance(cause, OSError) and cause.errno in _RIGHTS and cause.filename:
             return explained_by_system(cause)
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = message_of(error)
     return FusevadError(f"{doing}: {text}; {advice}")
 
 

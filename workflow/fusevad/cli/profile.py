@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, message_of
 
 PROFILES = Path("profiles")
 # Rules that ask for a GPU (`workflow/rules`).
@@ -79,7 +79,7 @@ def _values(file: Path) -> dict[str, Any]:
         with file.open() as opened:
             values = yte.process_yaml(opened, require_use_yte=True)
     except Exception as error:
-        line = " ".join(str(error).split())
+        line = message_of(error)
         raise FusevadError(f"{file}: Snakemake can't read it ({line}); correct it") from error
     if not isinstance(values, dict):
         raise FusevadError(f"{file}: not keys and values; correct it")

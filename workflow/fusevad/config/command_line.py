@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from fusevad import yaml_text
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, message_of
 from fusevad.parsing import read_mapping
 
 _OPTIONS = {
@@ -121,6 +121,6 @@ def overrides(pairs: Sequence[str]) -> dict[str, Any]:
         try:
             found[key] = yaml_text.load(text)
         except (yaml.YAMLError, ValueError) as error:
-            line = " ".join(str(error).split())
+            line = message_of(error)
             raise FusevadError(f"--config {pair}: not valid YAML ({line}); correct it") from error
     return found

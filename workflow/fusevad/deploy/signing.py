@@ -6,8 +6,10 @@ A signature lies beside its bundle, as BUNDLE.sig, and covers every byte: weight
 from pathlib import Path
 from types import ModuleType
 
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, message_of
 from fusevad.files import atomic_path
+
+_SHOWN = 200  # characters of a message of others
 
 
 def signature_of(bundle: Path) -> Path:
@@ -28,8 +30,9 @@ def sign(bundle: Path, key: Path) -> None:
             config = signing.Config().use_elliptic_key_signer(private_key=key)
             config.sign(bundle, temporary)
         except (ValueError, TypeError) as error:
+            why = message_of(error)[:_SHOWN]
             raise FusevadError(
-                f"{key}: can't sign ({_one_line(error)}); make a key with: openssl ecparam -name"
+                f"{key}: can't sign ({why}); make a key with: openssl ecparam -name"
                 " prime256v1 -genkey -noout -out key.pem"
             ) from error
 
@@ -51,9 +54,9 @@ def check_signature(bundle: Path, key: Path) -> None:
         config = verifying.Config().use_elliptic_key_verifier(public_key=key)
         config.verify(bundle, signature)
     except Exception as error:  # the packages below raise many kinds on foreign signatures
+        why = message_of(error)[:_SHOWN]
         raise FusevadError(
-            f"{bundle}: its signature is not of this file by {key} ({_one_line(error)}); do not"
-            " trust it"
+            f"{bundle}: its signature is not of this file by {key} ({why}); do not trust it"
         ) from error
 
 
@@ -70,8 +73,3 @@ def _module(name: str) -> ModuleType:
 def _check_file(path: Path, what: str) -> None:
     if not path.is_file():
         raise FusevadError(f"{path}: no such {what}; check the path")
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:200]

@@ -6,7 +6,7 @@ from pathlib import Path
 import huggingface_hub
 from huggingface_hub.errors import EntryNotFoundError
 
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, message_of
 
 
 def from_hub(repository: str, names: Sequence[str], revision: str | None = None) -> Path:
@@ -44,4 +44,4 @@ def from_hub(repository: str, names: Sequence[str], revision: str | None = None)
 
 def one_line(error: Exception) -> str:
     """The beginning of an error's message, without line breaks."""
-    return " ".join((str(error) or type(error).__name__).split())[:200]
+    return message_of(error)[:200]

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from fusevad.arrays import NO_HEADER
 from fusevad.embed.imported.layouts import FoundFiles
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, message_of
 from fusevad.files import check_size
 
 _WHOLE = -1  # key of a file without a crop's number
@@ -235,7 +235,7 @@ def _open(file: Path) -> NDArray[np.floating]:
             return _read_text(file)
         array = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, OverflowError, *NO_HEADER) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = message_of(error)
         raise FusevadError(
             f"{file}: not a readable array of numbers ({reason}); download or convert it again"
         ) from error

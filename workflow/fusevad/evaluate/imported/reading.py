@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from fusevad.arrays import read_npy
 from fusevad.data.truth import LabelledVideo
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, message_of
 from fusevad.evaluate.imported.columns import LARGEST_TEXT, Column, Floats, read_column
 from fusevad.evaluate.imported.settings import ScoreSettings
 from fusevad.files import check_size
@@ -128,7 +128,7 @@ def _from_folder(
             _check_owners(column, [name], [len(column.values)])
             given[name] = GivenScores(path, column.values)
         except (ValueError, OSError) as error:
-            bad[name] = " ".join(str(error).split())
+            bad[name] = message_of(error)
     if bad:
         raise FusevadError(
             f"{folder}: scores of {len(bad)} of {len(videos)} test videos are unreadable:"
@@ -147,7 +147,7 @@ def _from_list(
     try:
         column = _column(file, settings)
     except (ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = message_of(error)
         raise FusevadError(f"{file}: unreadable scores ({reason}); export them again") from error
     values = column.values
     known = _lengths([len(names[name].labels) for name in listed], settings)
