@@ -255,3 +255,32 @@ for place in range({start}, len(content) - 8):
             pass
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_no_damaged_end_is_waited_for(tmp_path):
+    """With a filter of rows, pyarrow waited for ever where one bit of a column's entry is wrong."""
+    write_scores(tmp_path, [(0, "last", "a", 0, 0, 10, 0.5)])
+    file = tmp_path / "scores.parquet"
+    optional, unknown = b"\x25\x02\x18\x04seed", b"\x25\x12\x18\x04seed"
+    assert file.read_bytes().count(optional) == 1
+    file.write_bytes(file.read_bytes().replace(optional, unknown))
+    program = f"""
+from pathlib import Path
+from fusevad.evaluate.score_table import read_score_table
+read_score_table(Path({str(file)!r}), "protocol", "last")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert "scores.parquet: unreadable scores" in ended.stderr
+
+
+def test_rows_of_all_parts_of_a_file_are_found(tmp_path):
+    write_scores(tmp_path, [(seed, "last", "a", 0, 0, 10, 0.5) for seed in (0, 1)])
+    file = tmp_path / "scores.parquet"
+    table = parquet.read_table(file)
+    with parquet.ParquetWriter(file, table.schema) as writer:
+        for row in (0, 1):  # each part has its own list of texts
+            writer.write_table(table.slice(row, 1))
+    assert read_score_table(file, "protocol", "last")["seed"].tolist() == [0, 1]
+    assert read_score_table(file, "protocol", "oracle").empty

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow
-from pyarrow import parquet
+from pyarrow import compute, parquet
 
 from fusevad.errors import FusevadError
 from fusevad.evaluate.history import SCORE
@@ -40,9 +40,7 @@ def read_score_table(path: Path, part: str, value: str | None = None) -> pd.Data
     try:
         check_size(path)
         _check_columns(parquet.read_schema(path), part)
-        rows = [(part, "==", value)] if value is not None else None
-        # Each text once, however many rows have it.
-        stored = parquet.read_table(path, filters=rows, read_dictionary=[*_TEXTS])
+        stored = _rows(path, part, value)
         # What a file says to pandas of its columns may be damaged, or name one of them an index.
         table = stored.to_pandas(ignore_metadata=True)
         texts = [name for name in _TEXTS if name in table]
@@ -64,11 +62,33 @@ def read_score_table(path: Path, part: str, value: str | None = None) -> pd.Data
     return table
 
 
+def _rows(path: Path, part: str, value: str | None) -> pyarrow.Table:
+    """The rows with a value; each text is in memory once, however many rows have it.
+
+    They are read one after another: with `filters`, pyarrow waits for ever at a damaged page.
+    """
+    names = parquet.read_schema(path).names
+    with parquet.ParquetFile(path, read_dictionary=[n for n in _TEXTS if n in names]) as file:
+        schema = file.schema_arrow
+        batches = [_having(each, part, value) for each in file.iter_batches(use_threads=False)]
+    return pyarrow.Table.from_batches(batches, None if batches else schema)
+
+
+def _having(batch: pyarrow.RecordBatch, part: str, value: str | None) -> pyarrow.RecordBatch:
+    if value is None:
+        return batch
+    texts = batch.column(part).dictionary_encode()
+    wanted = compute.equal(texts.dictionary, value)  # a text may be there twice
+    return batch.filter(wanted.take(texts.indices))
+
+
 def _check_columns(schema: pyarrow.Schema, part: str) -> None:
     """Raise `ValueError` unless a table has the columns of scores, of their types."""
     for name in (*_WHOLE, part, "video", SCORE):
         if name not in schema.names:
             raise ValueError(f"no column {name}")
+    if len(set(schema.names)) < len(schema.names):
+        raise ValueError("a column twice")
     for each in schema:
         if not _fits(each.type, each.name):
             raise ValueError(f"column {each.name} of type {each.type}")
