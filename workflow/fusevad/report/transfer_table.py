@@ -7,8 +7,8 @@ import pandas as pd
 
 from fusevad.config.paper import PAPER_DATASETS
 from fusevad.config.protocols import PROTOCOLS
+from fusevad.csv_tables import read_csv, write_csv
 from fusevad.errors import FusevadError
-from fusevad.files import read_csv, write_csv
 from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset, TableRow, footnotes, read_measurements
 from fusevad.report.statistics import summarize_table

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusevad.files import read_csv
+from fusevad.csv_tables import read_csv
 from fusevad.report.runs import TableDataset
 
 _COLUMNS = ["trained_on", "experiment", "seed", "protocol", "metric", "value"]
