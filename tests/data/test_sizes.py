@@ -49,6 +49,13 @@ def test_a_recorded_data_set_has_its_published_frames_and_its_split_s_videos(in_
     assert unknown.bytes == 447_236 * 7_500 and "7500 bytes a frame" in unknown.known
 
 
+def test_of_a_data_set_whose_parts_are_not_published_half_is_assumed_for_training(in_root):
+    found = size_of(load_dataset(Path("config"), "cctv-fights"), NONE)
+    assert (found.videos, found.training, found.frames) == (1000, 500, 1_909_440)
+    assert found.test_segments == pytest.approx(found.segments / 2)
+    assert "assumed: half of its videos for training" in found.known
+
+
 def test_a_data_set_to_be_made_has_the_means_of_its_settings(in_root):
     rendered = size_of(load_dataset(Path("config"), "rendered"), NONE)
     # 220 videos of (10 + 11 + 25) / 3 seconds, at 20.4 frames a second.

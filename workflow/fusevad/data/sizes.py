@@ -1,13 +1,13 @@
 """How large data sets are: by their manifests, else as published or as they will be rendered."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fusevad.config.model import Dataset
 from fusevad.data.label_tables import read_labels
 from fusevad.data.manifest import read_manifest
-from fusevad.data.recorded.settings import RecordedSettings
+from fusevad.data.recorded.settings import RecordedSettings, SplitSettings
 from fusevad.data.render.settings import RenderSettings
 from fusevad.data.splice.settings import SpliceSettings
 from fusevad.errors import FusevadError
@@ -89,18 +89,40 @@ def _published(dataset: Dataset) -> Size:
             f"{dataset.key}: {PUBLISHED} does not say how many frames it has; add a line, or make"
             " its manifest"
         )
-    split = settings.chosen(settings.split)
     size = float(row["bytes"]) if row["bytes"] else None
-    return _estimated(
-        split.train.videos, split.test.videos, float(row["frames"]), size, row["source"]
-    )
+    training, test, assumed = _parts(dataset.key, settings.chosen(settings.split))
+    return _estimated(training, test, float(row["frames"]), size, row["source"], assumed)
 
 
-def _estimated(training: int, test: int, frames: float, size: float | None, source: str) -> Size:
+def _parts(key: str, split: SplitSettings) -> tuple[float, float, list[str]]:
+    """Training and test videos, and what is assumed where only their sum is published."""
+    training, test = split.train.videos, split.test.videos
+    if training is not None and test is not None:
+        return training, test, []
+    if split.videos is None:
+        raise FusevadError(
+            f"{key}: its settings do not say how many videos it has; add their number, or make its"
+            " manifest"
+        )
+    return split.videos / 2, split.videos / 2, ["half of its videos for training"]
+
+
+def _estimated(
+    training: float,
+    test: float,
+    frames: float,
+    size: float | None,
+    source: str,
+    parts: Sequence[str] = (),
+) -> Size:
     """The size of a data set of known means; on average a video's last segment is half full."""
     videos = training + test
     segments = frames / SEGMENT_FRAMES + videos / 2
-    assumed = ["test videos as long as others", f"longest video {LONGEST:.0f} times the mean"]
+    assumed = [
+        *parts,
+        "test videos as long as others",
+        f"longest video {LONGEST:.0f} times the mean",
+    ]
     assumed += [] if size is not None else [f"{FRAME_BYTES} bytes a frame"]
     return Size(
         videos,
