@@ -120,6 +120,10 @@ def test_footnotes_of_tables_count_videos_without_sound(tmp_path, weights, video
     notes = footnotes(rows, [dataset], values, "last", [])
     assert notes[-1] == "Clips: 1 of 3 videos have no sound, 1 have it in part."
     assert not any("sound" in note for note in footnotes(rows[:1], [dataset], values, "last", []))
+    whole = (tmp_path / "index.csv").read_text().replace("absent", "other")
+    (tmp_path / "index.csv").write_text(whole)
+    notes = footnotes(rows, [dataset], values, "last", [])
+    assert notes[-1] == "Clips: all 3 videos have sound."
 
 
 def test_a_shard_is_resumed_with_videos_that_have_no_sound(tmp_path, weights, videos):

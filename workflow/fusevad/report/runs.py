@@ -295,8 +295,12 @@ def _lacking(rows: Sequence[TableRow], dataset: TableDataset) -> list[str]:
     notes = []
     for role, index in indices.items():
         without, in_part, videos = videos_without(index)
-        found = f"{without} of {videos} videos have no {stream_title(role)}"
-        partly = f", {in_part} have it in part" if in_part else ""
+        if without:
+            found = f"{without} of {videos} videos have no {stream_title(role)}"
+            partly = f", {in_part} have it in part" if in_part else ""
+        else:
+            found = f"all {videos} videos have {stream_title(role)}"
+            partly = f", {in_part} of them in part" if in_part else ""
         notes.append(f"{dataset.title}: {found}{partly}.")
     return notes
 
