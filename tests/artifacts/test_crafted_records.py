@@ -232,6 +232,14 @@ def test_a_record_without_end_is_damaged() -> None:
         parse_record(b"[" * 100_000, "a.json")
 
 
+@pytest.mark.parametrize("step", [5, "text", None, [], {"settings": "x"}, {"sources": ["x"]}])
+def test_a_record_whose_steps_are_none_is_damaged(step: Any) -> None:
+    values = {"job": "a", "stage": "a", "lineage": {"a": step}}
+    rest = {"inputs": {}, "outputs": {}, "packages": {}}
+    with pytest.raises(FusevadError, match=r"a\.json: a lineage of something else than steps"):
+        parse_record(json.dumps(values | rest).encode(), "a.json")
+
+
 def test_records_of_gigabytes_are_not_read(tmp_path: Path) -> None:
     for name, read in (("dvc.lock", read_records), ("a.provenance.json", read_record)):
         with (tmp_path / name).open("wb") as file:

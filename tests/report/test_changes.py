@@ -295,6 +295,25 @@ def test_results_of_different_kinds_or_without_a_record_are_one_line(a, b):
         lines(a, b, "results/none.tex")
 
 
+@pytest.mark.parametrize("value", ["80.5.1", "high"])
+def test_a_table_with_text_for_a_number_is_one_line(a, b, value):
+    table = b.root / "results/table1.csv"
+    table.write_text(table.read_text().replace("80.5", value))
+    with pytest.raises(FusevadError, match=r"b/results/table1\.csv: column mean: not all numbers"):
+        lines(a, b)
+
+
+def test_entries_without_a_name_for_a_name_are_compared_by_place(a, b):
+    b.change_steps(
+        lambda name, values: (
+            values["settings"].update({"experiments": [{"name": ["x"]}]})
+            if name == "report/table1"
+            else None
+        )
+    )
+    assert any("experiments" in line for line in lines(a, b))
+
+
 def test_the_command_prints_the_lines(a, b):
     result = CliRunner().invoke(app, ["diff", str(a.root / TABLE), str(b.root / TABLE)])
     assert result.exit_code == 0

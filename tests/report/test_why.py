@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,7 @@ from fusevad.config.load import load_files
 from fusevad.errors import FusevadError
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.made import Made
-from fusevad.plan.records import FileRecord, Record, write_record
+from fusevad.plan.records import FileRecord, Record, read_record, write_record
 from fusevad.report.named_tables import NamedTable
 from fusevad.report.runs import TableRow
 from fusevad.report.why import why_lines
@@ -152,6 +153,13 @@ def test_a_cell_that_is_not_there_is_one_line(world, words, message):
     with pytest.raises(FusevadError) as error:
         lines_of(world, *words)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_record_without_its_own_job_is_one_line(world):
+    file = RUN / "history.provenance.json"
+    write_record(replace(read_record(file), lineage={"another": {}}), file)
+    with pytest.raises(FusevadError, match="says nothing of its own job"):
+        lines_of(world, "student-t", "AUC")
 
 
 def test_the_command_finds_the_table_by_its_file_and_says_when_it_was_not_made(

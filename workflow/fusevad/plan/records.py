@@ -240,7 +240,15 @@ def parse_record(content: bytes, source: str) -> Record:
         raise FusevadError(f"{source}: not JSON, so not a record; {_AGAIN}") from error
     if deep:
         raise FusevadError(f"{source}: nested too deeply for a record; {_AGAIN}")
+    if not all(map(_is_step, record.lineage.values())):
+        raise FusevadError(f"{source}: a lineage of something else than steps; {_AGAIN}")
     return record
+
+
+def _is_step(value: Any) -> bool:
+    """Whether a value has the form of a step: mappings of settings and sources, if any."""
+    parts = ("settings", "sources")
+    return isinstance(value, Mapping) and all(isinstance(value.get(p, {}), Mapping) for p in parts)
 
 
 def _is_deep(value: Any, most: int) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.csv_tables import read_csv
+from fusevad.errors import FusevadError
 from fusevad.plan.ancestry import Ancestry, Pair
 
 # Columns that do not name a number: its spread, its tests, other means, and facts of its run.
@@ -123,11 +124,17 @@ def _numbers(path: Path) -> pd.Series | None:
     value = next((name for name in ("mean", "value") if name in table), None)
     if value is None:
         return None
+    if not table.empty and table[value].dtype.kind not in "iuf":
+        raise FusevadError(f"{path}: column {value}: not all numbers; make it again")
     if "experiment" in table:
         table = table.drop(columns=["method"], errors="ignore")
     keys = [name for name in table if name not in (value, "block", *_BESIDE)]
     texts = table[keys].astype(str)
-    means = (scale * table[value]).groupby([texts[name] for name in keys], sort=False).mean()
+    means = (
+        (scale * table[value].astype(float))
+        .groupby([texts[name] for name in keys], sort=False)
+        .mean()
+    )
     if len(keys) == 1:
         means.index = pd.MultiIndex.from_arrays([means.index])
     return means

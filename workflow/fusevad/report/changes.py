@@ -114,7 +114,8 @@ def _by_name(value: Any) -> Any:
 
 
 def _name(value: Any) -> str:
-    return value.get("name") or value.get("key") or "" if isinstance(value, Mapping) else ""
+    name = value.get("name") or value.get("key") if isinstance(value, Mapping) else None
+    return name if isinstance(name, str) else ""
 
 
 def _says_where(value: Any) -> bool:

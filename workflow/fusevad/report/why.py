@@ -154,7 +154,10 @@ def _record(run: Path) -> Record:
     path = run / TRAINING_RECORD
     if not path.is_file():
         raise FusevadError(f"{path}: no record of how the run was trained; train it with snakemake")
-    return read_record(path)
+    record = read_record(path)
+    if "settings" not in record.lineage.get(record.job, {}):
+        raise FusevadError(f"{path}: says nothing of its own job; train it with snakemake")
+    return record
 
 
 def _benchmark(cell: Behind) -> Iterator[str]:
