@@ -63,6 +63,13 @@ def test_a_pair_has_the_values_of_the_study_and_a_dash_for_what_is_not_measured(
     assert not [each for each in lines if each.startswith("Elsewhere &")]
 
 
+def test_a_data_set_that_is_only_tested_lacks_no_run(made_up, tmp_path):
+    text = "\n".join(table(made_up, tmp_path)[0])
+    assert "Elsewhere: none of these was trained on it." in text
+    assert "Elsewhere: 1 frame in" in text
+    assert "was not run on" not in text
+
+
 def test_a_pair_of_one_data_set_has_the_values_of_its_runs(made_up, tmp_path):
     _, numbers = table(made_up, tmp_path)
     own = numbers[(numbers.block == "measured") & (numbers.metric == "AUC")].iloc[0]

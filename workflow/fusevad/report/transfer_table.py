@@ -68,7 +68,14 @@ def make_transfer_table(
         f"{title}. In percent: mean ± standard deviation of {len(seeds)} seeds. Protocol: "
         f"{protocol}, {PROTOCOLS[protocol]}, on the data set that a detector was trained on."
     )
-    notes = [*footnotes(experiments, datasets, own, protocol, seeds), _DASH]
+    learned = [each for each in datasets if any(each.key in row.runs for row in experiments)]
+    others = [each for each in datasets if each not in learned]
+    notes = [
+        *footnotes(experiments, learned, own, protocol, seeds),
+        *footnotes([], others, own, protocol, seeds),
+        *(f"{each.title}: none of these was trained on it." for each in others),
+        _DASH,
+    ]
     notes += [_PAPER_NOTE.format(paper)] if len(printed) else []
     tables = [_tabular(row, datasets, summary, printed) for row in experiments]
     write_csv(_tidy(summary, printed), out_csv)
