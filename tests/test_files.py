@@ -1,10 +1,12 @@
 """Writing so that nothing half-written has a final name, and what killed jobs resume from."""
 
+import hashlib
 import os
+from pathlib import Path
 
 import pytest
 
-from fusevad.files import atomic_path, keep, kept, progress_folder, remove_abandoned
+from fusevad.files import atomic_path, keep, kept, progress_folder, remove_abandoned, sha256
 
 
 def test_bytes_reach_the_disk_before_their_name_and_the_name_before_the_job_goes_on(
@@ -60,6 +62,22 @@ def test_progress_of_other_settings_is_removed_and_that_of_other_files_stays(tmp
     assert progress_folder(tmp_path / "shard-1.h5", {"a": 1}) == mine and any(mine.iterdir())
     changed = progress_folder(tmp_path / "shard-1.h5", {"a": 2})
     assert changed != mine and not mine.exists() and other.exists()
+
+
+def test_a_link_in_place_of_progress_is_removed_and_what_it_leads_to_stays(tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "victim").touch()
+    for settings in ({"a": 1}, {"a": 2}):
+        progress = progress_folder(tmp_path / "shard-1.h5", settings)
+        progress.rmdir()
+        progress.symlink_to(mine)
+        assert not progress_folder(tmp_path / "shard-1.h5", {"a": 1}).is_symlink()
+    assert not progress.is_symlink() and (mine / "victim").exists()
+
+
+def test_a_file_of_the_kernel_that_says_0_bytes_is_hashed_as_empty():
+    assert sha256(Path("/proc/kmsg")) == hashlib.sha256().hexdigest()
 
 
 def test_folders_of_progress_of_longer_names_and_of_patterns_stay(tmp_path):

@@ -10,7 +10,12 @@ import av
 import numpy as np
 import pytest
 
-from fusevad.data.made_videos import forget_others, resume_videos
+from fusevad.data.made_videos import (
+    finish_videos,
+    forget_others,
+    list_videos,
+    resume_videos,
+)
 from fusevad.data.render.dataset import render_dataset, video_path
 from fusevad.data.render.frames import Stage, direct, iter_frames
 from fusevad.data.render.groundtruth import optical_flow, render_ground_truth, segment_captions
@@ -221,6 +226,27 @@ def test_a_table_of_hashes_that_leads_outside_removes_nothing(tmp_path):
     (out / "videos/SHA256SUMS").write_text(lines)
     assert resume_videos(out)[1] == set()
     assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("link", ["videos", ".videos.progress", ".videos.progress/train"])
+@pytest.mark.parametrize("note", ["old", "new"])
+def test_a_link_in_place_of_a_folder_is_replaced_and_what_it_leads_to_stays(tmp_path, link, note):
+    mine, out = tmp_path / "mine", tmp_path / "results/made/source"
+    mine.mkdir()
+    (mine / "victim.txt").write_text("mine")
+    lines = "".join(f"{'0' * 64}  {folder}victim.txt\n" for folder in ("", "train/"))
+    (mine / "SHA256SUMS").write_text(lines)
+    forget_others(out, "render.json", (), note, {})
+    (out / link).parent.mkdir(exist_ok=True)
+    (out / ".videos.progress/SHA256SUMS").write_text(lines) if "/" in link else None
+    (out / link).symlink_to(mine)
+    forget_others(out, "render.json", (), "new", {})
+    assert resume_videos(out)[1] == set()
+    list_videos(out, ())
+    finish_videos(out)
+    assert sorted(path.name for path in mine.iterdir()) == ["SHA256SUMS", "victim.txt"]
+    assert (mine / "SHA256SUMS").read_text() == lines
+    assert (out / "videos").is_dir() and not (out / "videos").is_symlink()
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b"[1]", b"\xff", b"[" * 100_000])

@@ -142,6 +142,11 @@ def test_devices_pipes_and_folders_are_refused_without_being_opened(tmp_path, ma
     assert "folder or device" in error_of(path)
 
 
+def test_files_of_the_kernel_that_never_end_are_not_opened(tmp_path):
+    (tmp_path / "a.mp4").symlink_to("/proc/kmsg")
+    assert "an empty file" in error_of(tmp_path / "a.mp4")
+
+
 def test_links_to_videos_are_videos(tmp_path):
     write_video(tmp_path / "real.mp4", 6)
     (tmp_path / "link.mp4").symlink_to("real.mp4")

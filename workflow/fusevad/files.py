@@ -103,10 +103,15 @@ def remove_abandoned(folder: Path) -> None:
     for path in folder.iterdir():
         match = _TEMPORARY.fullmatch(path.name)
         if match and not (_runs(int(match[2])) if match[1] == _HOST else _is_new(path)):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            remove_folder(path)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, if it is there; of a link, or a file in its place, only that name."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_new(path: Path) -> bool:
@@ -216,10 +221,12 @@ def progress_folder(final: Path, made_with: Mapping[str, Any]) -> Path:
     """
     folder = final.parent / f".{final.stem}-{settings_hash(made_with)}.progress"
     own = re.compile(rf"\.{re.escape(final.stem)}-[0-9a-f]{{12}}\.progress")
+    if folder.is_symlink():  # what it leads to is not this job's
+        folder.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     for other in list(folder.parent.iterdir()):
         if other != folder and own.fullmatch(other.name):  # not a file's whose name is longer
-            shutil.rmtree(other)
+            remove_folder(other)
     remove_abandoned(folder)
     return folder
 
@@ -242,8 +249,11 @@ def sha256(path: Path) -> str:
         FusevadError: it is a pipe or device, whose bytes might never end.
         OSError: it can't be read.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
         raise FusevadError(f"{path}: a folder, pipe or device, not a file; move it away")
+    if not found.st_size:  # files of the kernel say so, too, and may wait for ever or never end
+        return hashlib.sha256().hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -7,7 +7,6 @@ the folder says which of them are finished and undamaged.
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from fusevad.files import (
     folder_files,
     hashes_text,
     remove_abandoned,
+    remove_folder,
     sha256,
     stays_inside,
     write_json,
@@ -44,9 +44,11 @@ def resume_videos(out: Path) -> tuple[Path, set[str]]:
     Damaged videos are named and removed, as are other remains of killed jobs.
     """
     final, folder = videos_folder(out), _progress(out)
+    _drop_links(final)
     if (final / HASHES).is_file():
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
         final.rename(folder)
+    _drop_links(folder)
     folder.mkdir(parents=True, exist_ok=True)
     whole = {}
     for path, digest in _read(folder).items():
@@ -60,6 +62,13 @@ def resume_videos(out: Path) -> tuple[Path, set[str]]:
     for parent in folder.glob("**/"):
         remove_abandoned(parent)
     return folder, set(whole)
+
+
+def _drop_links(folder: Path) -> None:
+    """Remove links to folders: whatever they lead to is not made here, and is not changed."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_symlink() and path.is_dir():
+            path.unlink()
 
 
 def add_video(folder: Path, file: Path, written: Path) -> None:
@@ -91,7 +100,7 @@ def list_videos(out: Path, paths: Iterable[str]) -> None:
 
 def finish_videos(out: Path) -> None:
     """Give the folder in progress its final name: the last step of a stage."""
-    shutil.rmtree(videos_folder(out), ignore_errors=True)
+    remove_folder(videos_folder(out))
     _progress(out).rename(videos_folder(out))
 
 
@@ -113,8 +122,7 @@ def forget_others(
     for name in tables:
         (out / name).unlink(missing_ok=True)
     for folder in (videos_folder(out), _progress(out)):
-        if folder.exists():
-            shutil.rmtree(folder)
+        remove_folder(folder)
     write_json({"digest": digest, "settings": dict(settings)}, path)
 
 

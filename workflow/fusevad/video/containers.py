@@ -108,7 +108,7 @@ def reason(error: Exception) -> str:
 
 def _check_regular(path: Path) -> None:
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FusevadError(
             f"{path}: no such video file; put it there or correct the path"
@@ -117,5 +117,8 @@ def _check_regular(path: Path) -> None:
         raise FusevadError(
             f"{path}: the video file can't be opened ({error.strerror}); correct the path"
         ) from error
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(found.st_mode):
         raise FusevadError(f"{path}: a folder or device, not a video file; correct the path")
+    # Files of the kernel say so, too, and reading them may wait for ever.
+    if not found.st_size:
+        raise FusevadError(f"{path}: an empty file, not a readable video; {REPLACE}")
