@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from fusevad.data.fetch import archives
 from fusevad.data.fetch.dataset import fetch
 from fusevad.data.fetch.settings import FetchSettings
 from fusevad.errors import FusevadError
@@ -304,3 +305,28 @@ def test_an_encrypted_archive_is_told(unpack):
 def test_what_is_no_archive_is_told(unpack):
     with pytest.raises(FusevadError, match="not a zip or tar archive"):
         unpack(b"<html>")
+
+
+@pytest.mark.parametrize("member", [("l", tarfile.SYMTYPE, "v/none"), ("\udcff.txt", b"1")])
+def test_an_archive_with_odd_names_at_its_top_is_unpacked_once(unpack, monkeypatch, member):
+    content = tarred(("v/x", b"1"), member)
+    folder = unpack(content)
+    monkeypatch.setattr(archives, "unpack", None)
+    assert unpack(content) == folder
+
+
+@pytest.mark.parametrize("name", [".", "./", "v"])
+def test_a_file_with_the_name_of_a_folder_is_refused_and_said_to_be_the_archives(unpack, name):
+    with pytest.raises(FusevadError, match="has the name of a folder; do not use this archive"):
+        unpack(tarred(("v/x", b"1"), (name, b"1")))
+
+
+def test_a_hard_link_to_itself_is_the_file(unpack):
+    link = ("v/x", tarfile.LNKTYPE, "v/x")
+    assert (unpack(tarred(("v/x", b"1"), link)) / "v/x").read_bytes() == b"1"
+
+
+def test_a_chain_of_links_is_not_followed_further_than_the_system_does(unpack):
+    links = [(f"l{i}", tarfile.SYMTYPE, f"l{i - 1}") for i in range(1, 100)]
+    with pytest.raises(FusevadError, match="is a link without an end"):
+        unpack(tarred(("l0", b"1"), *links))

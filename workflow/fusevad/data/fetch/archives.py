@@ -5,6 +5,7 @@ are refused, and the count, depth and size of what is written are capped while w
 archive's own figures may be false.
 """
 
+import errno
 import os
 import shutil
 import stat
@@ -120,11 +121,13 @@ class _Unpacking:
                 path.mkdir(exist_ok=True)
             elif member.kind == "link":
                 _check_link(member)
-                _make_way(path).symlink_to(member.link)
+                _make_way(path, member).symlink_to(member.link)
             elif member.kind == "hard link":
-                os.link(self._linked(member), _make_way(path))
+                source = self._linked(member)
+                if source != path:
+                    os.link(source, _make_way(path, member))
             elif member.kind == "file":
-                self._write_file(member, _make_way(path))
+                self._write_file(member, _make_way(path, member))
             else:
                 raise _unsafe(member.name, "is not a file, folder or link")
         _refuse_loops(self.folder)
@@ -209,10 +212,11 @@ def _refuse_loops(folder: Path) -> None:
 
 
 def _ends(link: Path) -> bool:
+    """Whether the system can follow a link; it gives up after 40, however long the chain is."""
     try:
-        link.resolve()
-    except (OSError, RuntimeError):
-        return False
+        link.stat()
+    except OSError as error:
+        return error.errno != errno.ELOOP  # a link to nothing ends, too
     return True
 
 
@@ -221,8 +225,10 @@ def _is_ours(name: PurePosixPath) -> bool:
     return any(part.casefold() == HIDDEN for part in name.parts)
 
 
-def _make_way(path: Path) -> Path:
+def _make_way(path: Path, member: Member) -> Path:
     """`path`, after removing an earlier member of that name: the last member counts."""
+    if _is_folder(path):
+        raise _unsafe(member.name, "has the name of a folder")
     path.unlink(missing_ok=True)
     return path
 

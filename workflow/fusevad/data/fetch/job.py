@@ -1,5 +1,6 @@
 """One run of `fetch`: its arguments, and what earlier runs have done."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -79,7 +80,9 @@ def _file_is_there(job: FetchJob, file: FileSettings, entry: Entry) -> bool:
 def _unpacked_is_there(job: FetchJob, file: FileSettings, entry: Entry) -> bool:
     """Whether an archive was unpacked to its place, and its content is still there."""
     target = job.folder / file.target
-    if entry.target != file.target or not all((target / name).exists() for name in entry.holds):
+    # A link may lead to what another archive brings, or to nothing.
+    found = all(os.path.lexists(target / name) for name in entry.holds)
+    if entry.target != file.target or not found:
         return False
     expected = job.expected(file)
     if expected not in (None, entry.sha256):

@@ -78,7 +78,7 @@ def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
         sha256=sha256,
         size=archive.stat().st_size,
         target=file.target,
-        holds=tuple(sorted(path.name for path in slot.unpacked.iterdir())),
+        holds=_noted_names(slot.unpacked),
     )
     job.keep_checksum(file, sha256, entry.size)
     archives.merge(slot.unpacked, job.folder / file.target, own)
@@ -162,6 +162,12 @@ def _check_by_hand(job: FetchJob, file: FileSettings) -> str:
             " remove the file and run the command again, or correct the expected value"
         )
     return sha256
+
+
+def _noted_names(folder: Path) -> tuple[str, ...]:
+    """Names in a folder, without those that JSON can't hold: they have bytes that are no UTF-8."""
+    names = (path.name for path in folder.iterdir())
+    return tuple(sorted(name for name in names if name == name.encode(errors="ignore").decode()))
 
 
 def _is_given(job: FetchJob, file: FileSettings) -> bool:
