@@ -1,6 +1,8 @@
 """Files of motion cues: what they hold, what is kept of them, and what damage does to them."""
 
+import hashlib
 import json
+from contextlib import contextmanager
 
 import h5py
 import hdf5plugin  # noqa: F401 (other software reads the counts with it)
@@ -263,7 +265,7 @@ def test_no_flipped_bit_gives_other_counts(manifest, tmp_path):
 
 def rewritten(file, change) -> None:
     """Change a shard as somebody with h5py would, the index included."""
-    with h5py.File(file, "r+") as store:
+    with h5py.File(file, "r+", libver=("v110", "v110")) as store:
         change(store)
 
 
@@ -276,7 +278,7 @@ def replace(name, make):
 
 
 def declare(store, name, **options):
-    store.create_dataset(name, **options)
+    return store.create_dataset(name, **options)
 
 
 SHAPE = {"shape": (4, 256, 340), "dtype": np.uint8, "chunks": (1, 256, 340)}
@@ -309,26 +311,56 @@ def test_no_other_structure_is_read_whatever_it_claims(manifest, shard, name, ma
         list(CueShards([shard]).counts(read_manifest(manifest)[0], 16, 10))
 
 
+@contextmanager
+def changed_index(store):
+    """The content of an index, whose changes get the right hash."""
+    index = json.loads(store["index"][()].tobytes()[64:])
+    yield index
+    del store["index"]
+    content = json.dumps(index).encode()
+    text = hashlib.sha256(content).hexdigest().encode() + content
+    store.create_dataset("index", data=np.frombuffer(text, np.uint8))
+
+
 def bomb(store) -> None:
     """A segment that says and holds a gigabyte of zeros."""
     import pyarrow
 
     zeros = pyarrow.Codec("zstd").compress(bytes(2**30), asbytes=True)
     store["T16-thr10"].id.write_direct_chunk((0, 0, 0), zeros)
-    index = json.loads(store["index"][()].tobytes()[64:])
-    del store["index"]
-    import hashlib
-
     digest = hashlib.sha256(zeros)
     for place in (1, 2):
         digest.update(store["T16-thr10"].id.read_direct_chunk((place, 0, 0))[1])
-    index["videos"][0]["sha256"]["T16-thr10"] = digest.hexdigest()
-    content = json.dumps(index).encode()
-    text = hashlib.sha256(content).hexdigest().encode() + content
-    store.create_dataset("index", data=np.frombuffer(text, np.uint8))
+    with changed_index(store) as index:
+        index["videos"][0]["sha256"]["T16-thr10"] = digest.hexdigest()
 
 
 def test_a_segment_that_unpacks_to_gigabytes_is_one_line(manifest, shard):
     rewritten(shard, bomb)
     with pytest.raises(FusevadError, match=r"shard-0\.h5: damaged motion cues"):
         next(CueShards([shard]).counts(read_manifest(manifest)[0], 16, 10))
+
+
+def billion_segments(store) -> None:
+    with changed_index(store) as index:
+        index["made_with"]["cues"] = ["T16-thr10"]
+        index["videos"] = index["videos"][:1]
+        index["videos"][0]["segments"] = 10**12
+    del store["T16-thr10"]
+    made = declare(store, "T16-thr10", **SHAPE | {"shape": (10**12, 256, 340)}, compression="gzip")
+    made.id.write_direct_chunk((0, 0, 0), b"x")
+
+
+def cue_of_a_million_times(store) -> None:
+    with changed_index(store) as index:
+        index["made_with"]["cues"] = ["T16-thr10"] * 1_000_000
+
+
+@pytest.mark.parametrize("change", [billion_segments, cue_of_a_million_times])
+def test_an_index_of_a_few_kilobytes_takes_no_minutes(shard, change):
+    rewritten(shard, change)
+    with (
+        pytest.raises(FusevadError, match=r"shard-0\.h5: damaged motion cues"),
+        open_shard(shard) as found,
+    ):
+        found.check("T16-thr10", found.index.videos[0], 0)
