@@ -389,6 +389,16 @@ def test_a_data_set_is_based_on_another(values, folder, tmp_path):
     assert Jobs(config).data_folder("xd-violence.released") == "data/xd-violence"
 
 
+@pytest.mark.parametrize("value", ["{a: 1}", "null", "3"])
+def test_a_data_set_is_based_on_a_name_alone(values, folder, tmp_path, value):
+    copy = tmp_path / "config"
+    shutil.copytree(folder, copy)
+    file = copy / "datasets" / "rendered-normal.yaml"
+    file.write_text(file.read_text().replace("based_on: rendered", f"based_on: {value}"))
+    with pytest.raises(FusevadError, match=r"rendered-normal\.yaml: based_on: .* is no name"):
+        load(values, copy)
+
+
 def test_every_table_of_the_paper_is_a_target(values, folder):
     config = load(values, folder)
     tables = {"table1", *config.ablations, *config.study_tables}

@@ -139,6 +139,9 @@ def load_dataset(folder: Path, key: str) -> Dataset:
     """Read `config/datasets/{key}.yaml`, laid over the data set that it is `based_on`."""
     values = read_unchecked(folder, "datasets", key)
     source = values.pop("based_on", key)
+    if not isinstance(source, str):
+        where = folder / "datasets" / f"{key}.yaml"
+        raise FusevadError(f"{where}: based_on: {source!r} is no name of a data set; correct it")
     if source != key:
         values = merge(read_unchecked(folder, "datasets", source), values)
     values = check(values, "datasets", str(folder / "datasets" / f"{key}.yaml"))
