@@ -185,6 +185,20 @@ def test_a_crop_that_no_stream_has_is_one_line(made_up, tmp_path):
         Detector.load(tmp_path / "a.fusevad")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('"batch_size": null', f'"batch_size": {10**9}'), ("[0, 5]", "[0, 5, 5]")]
+)
+def test_settings_that_would_join_a_whole_film_or_repeat_its_crops_are_one_line(
+    made_up, tmp_path, old, new
+):
+    content = members_of(made_up.about, made_up.weights)
+    facts = content[ABOUT].replace(old.encode(), new.encode(), 1)
+    assert facts != content[ABOUT]
+    write_archive(content | {ABOUT: facts}, tmp_path / "a.fusevad")
+    with pytest.raises(FusevadError, match=r"a batch of 1 to 4096|each once"):
+        Detector.load(tmp_path / "a.fusevad")
+
+
 def test_settings_of_a_stream_nested_without_end_are_one_line(made_up, tmp_path):
     content = members_of(made_up.about, made_up.weights)
     deep = b'"frame_stride": ' + b"[" * 900 + b"]" * 900

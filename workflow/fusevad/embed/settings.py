@@ -17,6 +17,10 @@ class StreamSettings(Protocol):
     def stream(self) -> str: ...
 
 
+# Images at once: 600 MB of them. Without a bound, a foreign bundle's batch is a whole film.
+_LARGEST_BATCH = 4096
+
+
 @dataclass(frozen=True, slots=True)
 class EmbedSettings:
     """Stream, encoder and crops of embeddings by a CLIP.
@@ -41,14 +45,18 @@ class EmbedSettings:
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.crops or not set(self.crops) <= set(range(CROP_COUNT)):
-            raise FusevadError(f"crops {list(self.crops)}: use numbers of 0 to {CROP_COUNT - 1}")
+        known = [place for place in range(CROP_COUNT) if place in self.crops]
+        if not self.crops or len(self.crops) != len(known):
+            raise FusevadError(
+                f"crops {list(self.crops[:CROP_COUNT])}: use numbers of 0 to {CROP_COUNT - 1}, each"
+                " once"
+            )
         if not 1 <= self.frame_stride <= SEGMENT_FRAMES or (
-            self.batch_size is not None and self.batch_size < 1
+            self.batch_size is not None and not 1 <= self.batch_size <= _LARGEST_BATCH
         ):
             raise FusevadError(
                 f"frame_stride {self.frame_stride}, batch_size {self.batch_size}: use a stride of "
-                f"1 to {SEGMENT_FRAMES} and a batch of at least 1"
+                f"1 to {SEGMENT_FRAMES} and a batch of 1 to {_LARGEST_BATCH}"
             )
 
 
