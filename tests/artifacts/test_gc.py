@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from fusevad.artifacts.adopt import adopt
 from fusevad.artifacts.gc import Unused, delete, listed, unused
+from fusevad.cli import app
 from tests.made_up_plan import DATA, EMBEDDINGS, made_up_plan, make, write
 
 
@@ -126,3 +128,12 @@ def test_a_link_is_removed_and_not_what_it_points_to(tmp_path):
     delete(unused([made_up_plan()]))
     assert Path("precious/history.csv").is_file()
     assert not folder.exists()
+
+
+def test_a_name_of_several_lines_is_one_line_of_the_listing(tmp_path):
+    (tmp_path / "config").symlink_to(Path(__file__).parents[2] / "config")
+    write("results/rendered/runs/a\n0 B  results/\x1b[2K", "x")
+    lines = CliRunner().invoke(app, ["gc"]).stdout.splitlines()
+    assert [line for line in lines if "results/" in line] == [
+        r"      1 B  results/rendered/runs/a\n0 B  results"
+    ]

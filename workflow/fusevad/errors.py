@@ -10,8 +10,12 @@ class FusevadError(Exception):
 
     def __str__(self) -> str:
         """The message, one line even if a name or value of others in it has control characters."""
-        text = super().__str__()
-        return text if text.isprintable() else "".join(map(_shown, text))
+        return in_one_line(super().__str__())
+
+
+def in_one_line(text: str) -> str:
+    """A text in which control characters of others' names are written out."""
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def _shown(sign: str) -> str:

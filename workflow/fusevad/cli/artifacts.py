@@ -115,12 +115,13 @@ def gc(
     from fusevad.artifacts.adopt import refuse_while_running
     from fusevad.artifacts.gc import delete as remove
     from fusevad.artifacts.gc import listed, unused
+    from fusevad.errors import in_one_line
     from fusevad.plan.stages import plan
 
     used = [[], *([Path(file) for file in each.split(",")] for each in configfile or [])]
     found = unused(plan(configuration(files)) for files in used)
     for each in listed(found):
-        print(f"{_bytes(each.size):>9}  {each.path}")
+        print(f"{_bytes(each.size):>9}  {in_one_line(each.path)}")
     total = _bytes(sum(each.size for each in found))
     if delete:
         refuse_while_running()
