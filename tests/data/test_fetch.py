@@ -353,6 +353,25 @@ def test_a_revision_that_a_repository_lacks_is_told(repository, get, revision):
         get(from_git(repository[0], revision))
 
 
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../labels.txt", "a/../../labels.txt"])
+def test_a_repository_with_a_link_to_the_outside_is_refused(repository, get, place, target):
+    (place / "upstream" / "labels.csv").symlink_to(target)
+    for words in (["add", "labels.csv"], ["commit", "--message", "three"]):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", str(place / "upstream"), *who, *words], check=True)
+    with pytest.raises(FusevadError, match=r"'labels\.csv' is a link"):
+        get(from_git(repository[0], "main"))
+    assert not list(place.rglob("**/code/labels.csv"))
+
+
+def test_a_repository_may_have_links_to_its_own_files(repository, get, place):
+    (place / "upstream" / "same.txt").symlink_to("labels.txt")
+    for words in (["add", "same.txt"], ["commit", "--message", "three"]):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", str(place / "upstream"), *who, *words], check=True)
+    assert (get(from_git(repository[0], "main")) / "code" / "same.txt").read_text() == "two"
+
+
 def test_a_repository_that_cannot_be_reached_is_offline(get):
     with pytest.raises(FusevadError, match="apparently offline"):
         get(from_git("http://127.0.0.1:9/code.git", "main"))

@@ -120,7 +120,7 @@ class _Unpacking:
                     raise _unsafe(member.name, "is a link and a folder")
                 path.mkdir(exist_ok=True)
             elif member.kind == "link":
-                _check_link(member)
+                check_link(member.name, member.link)
                 _make_way(path, member).symlink_to(member.link)
             elif member.kind == "hard link":
                 source = self._linked(member)
@@ -186,20 +186,23 @@ class _Unpacking:
         return source
 
 
-def _check_link(member: Member) -> None:
+def check_link(name: str, target: str) -> None:
     """Refuse a link that could leave its folder, whatever the folders and links around it become.
 
     The archive moves into a folder with other files, among them links of other archives. So a link
     may first go up, through the real folders that it is in, and then only down: each further link
     on its way down does the same.
+
+    Raises:
+        UnsafeArchiveError: it could.
     """
-    link = PurePosixPath(member.link)
+    link = PurePosixPath(target)
     ups = next((i for i, part in enumerate(link.parts) if part != ".."), len(link.parts))
-    inside = ups <= len(PurePosixPath(member.name).parts) - 1
-    if not link.parts or link.is_absolute() or not inside or "\0" in member.link:
-        raise _unsafe(member.name, "is a link to the outside")
-    if ".." in link.parts[ups:] or len(member.link) > LONGEST_NAME or _is_ours(link):
-        raise _unsafe(member.name, "is a link whose target depends on other files")
+    inside = ups <= len(PurePosixPath(name).parts) - 1
+    if not link.parts or link.is_absolute() or not inside or "\0" in target:
+        raise _unsafe(name, "is a link to the outside")
+    if ".." in link.parts[ups:] or len(target) > LONGEST_NAME or _is_ours(link):
+        raise _unsafe(name, "is a link whose target depends on other files")
 
 
 def _refuse_loops(folder: Path) -> None:

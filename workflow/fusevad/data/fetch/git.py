@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fusevad.data.fetch.archives import check_link
+from fusevad.data.fetch.member import UnsafeArchiveError
 from fusevad.data.fetch.mirrors import MirrorError, Slot
 from fusevad.data.fetch.settings import GitRepository
 
@@ -23,7 +25,8 @@ def clone(source: GitRepository, slot: Slot, revision: str) -> str:
     """Clone the repository to `slot.unpacked`, check `revision` out, return its commit.
 
     Raises:
-        MirrorError: offline, no such repository or revision, no git command.
+        MirrorError: offline, no such repository or revision, no git command, or a link in it that
+            could lead outside.
     """
     if slot.unpacked.exists():
         shutil.rmtree(slot.unpacked)
@@ -34,7 +37,19 @@ def clone(source: GitRepository, slot: Slot, revision: str) -> str:
     if commit is None:
         raise MirrorError(f"no revision {revision}")
     _git(*at, "checkout", "--progress", "--detach", commit)
+    _check_links(slot.unpacked)
     return commit
+
+
+def _check_links(folder: Path) -> None:
+    """As for links in archives: they move with the folder, and a stranger wrote them."""
+    for parent, folders, files in os.walk(folder):
+        for path in (Path(parent, name) for name in folders + files):
+            if path.is_symlink():
+                try:
+                    check_link(str(path.relative_to(folder)), os.readlink(path))
+                except UnsafeArchiveError as error:
+                    raise MirrorError(str(error)) from error
 
 
 def head(folder: Path) -> str | None:
