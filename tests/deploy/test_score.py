@@ -234,9 +234,9 @@ def test_the_command_says_what_it_did_and_ends_with_1_if_a_video_is_bad(alarming
     (tmp_path / "bad.mp4").write_bytes(b"no video")
     words = ["score", str(video), "--model", str(alarming), "--out", str(tmp_path / "out")]
     good = CliRunner().invoke(app, [*words, "--no-film"])
-    assert good.exit_code == 0 and "1 videos scored" in good.output
+    assert good.exit_code == 0 and "videos: 1 scored" in good.output
     bad = CliRunner().invoke(app, [*words, str(tmp_path / "bad.mp4"), "--no-film"])
-    assert bad.exit_code == 1 and "1 were finished, 1 could not be scored" in bad.output
+    assert bad.exit_code == 1 and "1 finished before, 1 could not be scored" in bad.output
 
 
 def test_a_film_keeps_the_pictures_and_shows_the_timeline_below(alarming, tmp_path):

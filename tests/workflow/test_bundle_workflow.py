@@ -57,7 +57,7 @@ def test_a_bundle_moves_to_a_place_without_the_project(project, tmp_path):
     shutil.copytree(project / VIDEOS, tmp_path / "camera")
     command = ("fusevad", "score", "camera", "--model", "model.fusevad", "--out", "found")
     shutil.copytree(project / "workflow", tmp_path / "workflow")
-    assert "6 videos scored" in run(tmp_path, *command).stdout
+    assert "videos: 6 scored" in run(tmp_path, *command).stdout
     assert len(list(tmp_path.glob("found/*/annotated.mp4"))) == 6
 
 

@@ -155,7 +155,7 @@ def _summary(outcomes: Sequence[Outcome], out: Path) -> str:
     hours = sum(each.seconds for each in scored) / SECONDS_PER_HOUR
     kept = sum(each.kept for each in outcomes)
     bad = sum(bool(each.problem) for each in outcomes)
-    parts = [f"{len(scored)} videos scored ({hours:.2f} h, {sum(e.events for e in scored)} events)"]
-    parts += [f"{kept} were finished"] if kept else []
+    parts = [f"{len(scored)} scored ({hours:.2f} h; events: {sum(e.events for e in scored)})"]
+    parts += [f"{kept} finished before"] if kept else []
     parts += [f"{bad} could not be scored"] if bad else []
-    return f"{out}: {', '.join(parts)}"
+    return f"{out}: videos: {', '.join(parts)}"
