@@ -168,9 +168,21 @@ def copies_manifest(clip: Path, copies: int, folder: Path) -> Path:
         with path.open("ab") as file:
             file.write((16).to_bytes(4, "big") + b"free" + number.to_bytes(8, "big"))
         rows.append(
-            (path.stem, path, "train", "normal", info.frames, info.fps, 320, 240, sha256(path))
+            (
+                path.stem,
+                path,
+                "train",
+                "normal",
+                info.frames,
+                info.fps,
+                320,
+                240,
+                sha256(path),
+                False,
+            )
         )
     columns = ["video", "path", "split", "classes", "frames", "fps", "width", "height", "sha256"]
+    columns.append("variable_rate")
     write_csv(pd.DataFrame(rows, columns=columns), folder / "manifest.csv")
     return folder / "manifest.csv"
 

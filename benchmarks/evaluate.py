@@ -55,7 +55,7 @@ def make_run(folder: Path, seeds: int, epochs: int, total: int = FRAMES) -> None
     generator = np.random.default_rng(0)
     lengths = generator.lognormal(np.log(MEDIAN_SEGMENTS * 16), 1.0, VIDEOS)
     frames = np.maximum(32, (lengths * total / lengths.sum()).astype(int))
-    frames[0] += total - frames.sum()
+    frames[frames.argmax()] += total - frames.sum()
     videos, intervals = [], []
     for k, length in enumerate(frames.tolist()):
         label = f"class-{k % CLASSES:02d}" if k < ANOMALOUS else "normal"
