@@ -59,6 +59,7 @@ VIDEOS, SEGMENTS, CROPS, WIDTH = (
     10,
     128,
 )  # made-up embeddings, as large as the rendered set's
+EVALUATED = (3, 10)  # seeds and epochs of a run
 GRAPH_VIDEOS = (1000, 10_000, 100_000)
 
 
@@ -252,7 +253,7 @@ def evaluation_rows(folder: Path) -> Iterator[Row]:
     for total in frames:
         place = folder / f"{total}"
         place.mkdir()
-        evaluate.make_run(place, 3, 10, total)
+        evaluate.make_run(place, *EVALUATED, total)
         spent.append(evaluate.measured(evaluate.on_segments, place))
     slow = evaluate.measured(evaluate.on_frames, place)
     value = slow.seconds / spent[-1].seconds

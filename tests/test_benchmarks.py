@@ -19,7 +19,7 @@ import bench, cues, encoder, evaluate
 
 bench.ROUNDS, bench.SIZES, bench.VIDEOS, bench.GRAPH_VIDEOS = 1, (1, 2), 24, (50, 100)
 cues.SECONDS, encoder.MODEL["cpu"], encoder.MATRIX_SIZE["cpu"] = 4.0, "ViT-B-32", 512
-evaluate.FRAMES = 200_000
+evaluate.FRAMES, bench.EVALUATED = 200_000, (1, 2)
 
 if __name__ == "__main__":
     for row in bench.PARTS[sys.argv[1]](Path(sys.argv[2])):
