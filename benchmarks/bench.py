@@ -2,10 +2,10 @@
 
     python benchmarks/bench.py [--out benchmarks/results.md]
 
-Figures are ratios within this run wherever there is something to compare with; processor time
-counts unless a row says "by the wall", which needs an idle machine. The parts are those of the
-other scripts in this folder, which print more. How a stage grows is the exponent of its processor
-time by the size of the data, fitted over three sizes: 1 is linear.
+Where possible, a figure is a ratio of two times measured in this run. Times are processor time
+unless a row says "by the wall"; those rows need an idle machine. The other scripts in this folder
+measure the same parts in more detail. Growth is the exponent of processor time against the size of
+the data, fitted over three sizes: 1 is linear.
 """
 
 import argparse
