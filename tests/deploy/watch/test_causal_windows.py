@@ -87,3 +87,8 @@ def test_a_stream_that_no_camera_gives_is_refused(detector, monkeypatch):
     monkeypatch.setattr(type(detector.streams["rgb"]), "source", object())
     with pytest.raises(FusevadError, match="stream rgb: can't be made while a camera is watched"):
         CausalScorer(detector)
+
+
+def test_scoring_leaves_torch_as_it_was(detector, video):
+    live_scores(CausalScorer(detector), video)
+    assert torch.backends.mha.get_fastpath_enabled()

@@ -3,7 +3,8 @@
 `fusevad watch` gives such scores, since what comes later has not happened yet.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -74,7 +75,8 @@ def backward_scores(
             for role, own in vectors.items()
         }
     )
-    return [_joined(seed.score(windows, list(ends)), video) for seed in seeds]
+    with _plain_attention():
+        return [_joined(seed.score(windows, list(ends)), video) for seed in seeds]
 
 
 def last_scores(seeds: Sequence[TrainedDetector], vectors: Mapping[str, Tensor]) -> list[float]:
@@ -85,8 +87,23 @@ def last_scores(seeds: Sequence[TrainedDetector], vectors: Mapping[str, Tensor])
         vectors: embeddings of the window, `T x crops x D` float16, by role.
     """
     streams = _streams({role: {_WINDOW: own} for role, own in vectors.items()})
-    scores = [seed.score(streams, [_WINDOW]).segments[_WINDOW] for seed in seeds]
+    with _plain_attention():
+        scores = [seed.score(streams, [_WINDOW]).segments[_WINDOW] for seed in seeds]
     return [float(each[-1, 0]) for each in scores]
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """On a CPU, attention as in training: torch's fast path takes twice as long on long windows.
+
+    See `benchmarks/attention.py`; outputs differ by 2e-6.
+    """
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(before and default_device().type != "cpu")
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _streams(vectors: Mapping[str, dict[str, Tensor]]) -> Streams:
