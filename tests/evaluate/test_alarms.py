@@ -152,6 +152,23 @@ def test_thresholds_are_not_tried_below_the_first_that_fails():
     assert found.alarms == 0 and found.threshold > 0.7
 
 
+@pytest.mark.parametrize("release", [0.3, 0.8, 1.0])
+def test_the_threshold_is_that_of_counting_all_videos_anew_at_each_score(release):
+    generator = np.random.default_rng(4)
+    settings = AlarmSettings(smoothing=0, release=release, shortest=1, gap=3, repeat=5)
+    normal = [track(generator.integers(0, 200, 60) / 200) for _ in range(12)]  # with equal scores
+    hours, rate = 12 * 60 / 3600, 150.0
+    expected = (math.inf, 0)
+    for threshold in sorted({score for each in normal for score in each.scores}, reverse=True):
+        events = [event for each in normal for event in find_events(each, threshold, settings)]
+        count = sum(event.alarms for event in events)
+        if upper_bound(count, hours) > rate:
+            break
+        expected = (threshold, max(expected[1], count))
+    found = calibrate(normal, rate, settings)
+    assert (found.threshold, found.alarms) == expected and found.alarms > 2
+
+
 def camera(generator: np.random.Generator, hours: float) -> Track:
     """Scores of a camera: an AR(1) process through a sigmoid, dependent over some ten seconds."""
     count = round(hours * 3600 / 0.64)

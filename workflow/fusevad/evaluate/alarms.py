@@ -212,23 +212,37 @@ def _lowest(normal: Sequence[Track], allowed: int, settings: AlarmSettings) -> t
     levels = [(smooth(track, settings.smoothing), track.edges) for track in normal]
     scores = np.unique(np.concatenate([level for level, _ in levels]))[::-1]
     chosen, alarms = float(np.nextafter(scores[0], np.inf)), 0
-    for threshold in scores:
-        count = _count(levels, float(threshold), settings)
-        if count > allowed:
+    counts = [0] * len(levels)
+    for score, changed in zip(scores, _changes(levels, scores, settings.release), strict=True):
+        threshold = float(score)
+        for track in changed:
+            events = _events(*levels[track], threshold, settings)
+            counts[track] = sum(event.alarms for event in events)
+        if sum(counts) > allowed:
             break
-        chosen, alarms = float(threshold), max(alarms, count)
+        chosen, alarms = threshold, max(alarms, sum(counts))
     return chosen, alarms
 
 
-def _count(
-    levels: Iterable[tuple[Floats, Floats]], threshold: float, settings: AlarmSettings
-) -> int:
-    return sum(
-        event.alarms
-        for level, edges in levels
-        if level.max() >= threshold
-        for event in _events(level, edges, threshold, settings)
-    )
+def _changes(
+    levels: Sequence[tuple[Floats, Floats]], scores: Floats, release: float
+) -> list[list[int]]:
+    """Of each threshold, which tracks may have other events than at the one before it.
+
+    Events depend on the segments that reach the threshold, and those that reach `release` times it.
+
+    Args:
+        levels: scores and edges of each track.
+        scores: the thresholds, descending.
+        release: as `AlarmSettings.release`.
+    """
+    changes: list[list[int]] = [[] for _ in scores]
+    for track, (level, _) in enumerate(levels):
+        raised, held = (np.searchsorted(-factor * scores, -level) for factor in (1.0, release))
+        places = np.unique(np.concatenate([raised, held]))
+        for place in places[(places >= raised.min()) & (places < len(scores))]:
+            changes[place].append(track)
+    return changes
 
 
 @dataclass(frozen=True, slots=True)
