@@ -15,6 +15,7 @@ from fusevad.evaluate.alarms import (
     calibrate,
     f1,
     find_events,
+    footage_hours,
     hours_needed,
     judge,
     matched,
@@ -152,12 +153,29 @@ def test_thresholds_are_not_tried_below_the_first_that_fails():
     assert found.alarms == 0 and found.threshold > 0.7
 
 
+def test_alarms_of_an_event_that_lasts_longer_at_a_lower_threshold_count():
+    # At 0.9, a score of the second video, the first one's event goes on through 0.45 and repeats.
+    settings = AlarmSettings(smoothing=0, release=0.5, shortest=0, gap=0, repeat=4)
+    first, second = ([1.0] + [0.45] * 20, [0.95, 0.0, 0.9])
+    normal = [track(scores + [0.0] * (1800 - len(scores))) for scores in (first, second)]
+    found = calibrate(normal, 10, settings)
+    assert (found.threshold, found.alarms) == (0.95, 2)
+
+
+def camera(generator: np.random.Generator, hours: float) -> Track:
+    """Scores of a camera: an AR(1) process through a sigmoid, dependent over some ten seconds."""
+    count = round(hours * 3600 / 0.64)
+    noise = math.sqrt(1 - 0.9**2) * generator.normal(size=count)
+    values = lfilter([1.0], [1.0, -0.9], noise)
+    return Track(1 / (1 + np.exp(-values)), 0.64 * np.arange(count + 1))
+
+
 @pytest.mark.parametrize("release", [0.3, 0.8, 1.0])
 def test_the_threshold_is_that_of_counting_all_videos_anew_at_each_score(release):
     generator = np.random.default_rng(4)
-    settings = AlarmSettings(smoothing=0, release=release, shortest=1, gap=3, repeat=5)
-    normal = [track(generator.integers(0, 200, 60) / 200) for _ in range(12)]  # with equal scores
-    hours, rate = 12 * 60 / 3600, 150.0
+    settings = AlarmSettings(smoothing=0, release=release, shortest=1, gap=3, repeat=4)
+    normal = [camera(generator, 0.04) for _ in range(12)]
+    hours, rate = footage_hours(normal), 150.0
     expected = (math.inf, 0)
     for threshold in sorted({score for each in normal for score in each.scores}, reverse=True):
         events = [event for each in normal for event in find_events(each, threshold, settings)]
@@ -167,14 +185,6 @@ def test_the_threshold_is_that_of_counting_all_videos_anew_at_each_score(release
         expected = (threshold, max(expected[1], count))
     found = calibrate(normal, rate, settings)
     assert (found.threshold, found.alarms) == expected and found.alarms > 2
-
-
-def camera(generator: np.random.Generator, hours: float) -> Track:
-    """Scores of a camera: an AR(1) process through a sigmoid, dependent over some ten seconds."""
-    count = round(hours * 3600 / 0.64)
-    noise = math.sqrt(1 - 0.9**2) * generator.normal(size=count)
-    values = lfilter([1.0], [1.0, -0.9], noise)
-    return Track(1 / (1 + np.exp(-values)), 0.64 * np.arange(count + 1))
 
 
 @pytest.mark.slow
