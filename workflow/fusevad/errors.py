@@ -1,4 +1,4 @@
-"""The one exception that users see."""
+"""The one exception that users see, and pieces of messages."""
 
 import sys
 from collections.abc import Sequence
@@ -33,6 +33,15 @@ def refuse(reasons: Sequence[str], summary: str) -> NoReturn:
 def message_of(error: BaseException) -> str:
     """The message of an error of others without line breaks; the error's type if it has none."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "video"), counted(3, "video")
+    ('1 video', '3 videos')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 class DivergedError(FusevadError):

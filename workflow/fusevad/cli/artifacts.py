@@ -36,6 +36,7 @@ def pull(
     """Fetch what TARGETS need and fits; say what will be made again, and why."""
     from fusevad.artifacts.pull import advice_on_videos, carry_out, prepare
     from fusevad.artifacts.store import Store
+    from fusevad.errors import counted
     from fusevad.plan.stages import plan
 
     jobs = plan(configuration(configfile, config))
@@ -47,7 +48,7 @@ def pull(
     for line in advice_on_videos(jobs, pulled):
         print(line)
     size = sum(pulled.files.values())
-    print(f"to fetch: {len(pulled.files)} files, {_bytes(size)}")
+    print(f"to fetch: {counted(len(pulled.files), 'file')}, {_bytes(size)}")
     _report(carry_out(jobs, store, pulled))
 
 
@@ -115,21 +116,21 @@ def gc(
     from fusevad.artifacts.adopt import refuse_while_running
     from fusevad.artifacts.gc import delete as remove
     from fusevad.artifacts.gc import listed, unused
-    from fusevad.errors import in_one_line
+    from fusevad.errors import counted, in_one_line
     from fusevad.plan.stages import plan
 
     used = [[], *([Path(file) for file in each.split(",")] for each in configfile or [])]
     found = unused(plan(configuration(files)) for files in used)
     for each in listed(found):
         print(f"{_bytes(each.size):>9}  {in_one_line(each.path)}")
-    total = _bytes(sum(each.size for each in found))
+    what, total = counted(len(found), "path"), _bytes(sum(each.size for each in found))
     if delete:
         refuse_while_running()
         remove(found)
-        print(f"removed: {len(found)} files and folders, {total}")
+        print(f"removed: {what}, {total}")
     else:
         advice = "; --delete removes them" if found else ""
-        print(f"unused: {len(found)} files and folders, {total}{advice}")
+        print(f"unused: {what}, {total}{advice}")
 
 
 @app.command("merge-records", hidden=True, rich_help_panel=RESULTS)
@@ -146,7 +147,7 @@ def _report(adopted: "Adopted", dry_run: bool = False) -> None:
     moved = "would be moved" if dry_run else "moved"
     _list(f"doesn't fit, {moved} to {UNFIT}", adopted.moved)
     _list("not all here", adopted.incomplete)
-    print(f"{len(adopted.fitting)} jobs fit: snakemake will not run them again")
+    print(f"jobs that fit, which snakemake will not run again: {len(adopted.fitting)}")
 
 
 def _list(what: str, reasons: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from math import inf
 
+from fusevad.errors import counted
 from fusevad.report.power import MARGIN, MOST_SEEDS, POWER, Decision, PairVerdict
 
 
@@ -53,7 +54,7 @@ def comparisons_note(verdicts: Sequence[PairVerdict], what: str) -> str:
     tested = [verdict for verdict in verdicts if verdict.tested]
     if not tested:
         return f"Comparisons of {what} take two seeds; there are none to test."
-    count = f"{len(tested)} comparison{'s' if len(tested) > 1 else ''} of {what}"
+    count = f"{counted(len(tested), 'comparison')} of {what}"
     return f"Of {count}, {_counts(tested, MARGIN)}{_waiting(tested)}."
 
 
@@ -85,7 +86,7 @@ def _of_column(verdicts: Sequence[PairVerdict], column: Hashable) -> list[PairVe
 
 
 def _pairs(verdicts: Sequence[PairVerdict]) -> str:
-    return f"{len(verdicts)} pair{'s' if len(verdicts) > 1 else ''}"
+    return counted(len(verdicts), "pair")
 
 
 def _sentence_of(text: str) -> str:

@@ -12,7 +12,7 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.csv_tables import read_csv
 from fusevad.embed.index import videos_without
 from fusevad.embed.streams.registry import stream_title
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, counted
 from fusevad.evaluate.score_table import read_score_table
 from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.tensor_files import open_tensors
@@ -268,7 +268,7 @@ def _sampling(dataset: TableDataset) -> str:
     stride = dataset.frame_stride
     frames = "every frame is encoded" if stride == 1 else f"1 frame in {stride} is encoded"
     scored = ", ".join(map(str, dataset.scored_crops))
-    crops = f"{dataset.crops} crop{'s' if dataset.crops > 1 else ''}"
+    crops = counted(dataset.crops, "crop")
     if dataset.features:
         return (
             f"imported features ({dataset.features}) of {crops}, numbered by their publisher, test"
@@ -284,7 +284,7 @@ def _skipped(dataset: TableDataset) -> str:
     if videos.empty:
         return "no video was skipped"
     named = ", ".join(videos[:5]) + (", ..." if len(videos) > 5 else "")
-    return f"{len(videos)} bad video{'s' if len(videos) > 1 else ''} skipped ({named})"
+    return f"{counted(len(videos), 'bad video')} skipped ({named})"
 
 
 def _lacking(rows: Sequence[TableRow], dataset: TableDataset) -> list[str]:

@@ -6,6 +6,7 @@ from itertools import islice
 
 from fusevad.data.own.dataset import Configured
 from fusevad.data.own.found import Found
+from fusevad.errors import counted
 
 _MOST_NAMED = 5
 
@@ -15,7 +16,7 @@ def summary(made: Configured) -> Iterator[str]:
     videos = [video for video, _ in made.videos]
     infos = [info for _, info in made.videos]
     hours = sum(info.frames / info.fps for info in infos) / 3600
-    yield f"{len(videos)} videos, {hours:.2f} hours: {_classes(videos)}"
+    yield f"{counted(len(videos), 'video')}, {hours:.2f} hours: {_classes(videos)}"
     yield "sizes: " + _common(f"{info.width}x{info.height}" for info in infos)
     yield "frames a second: " + _common(f"{info.fps:.4g}" for info in infos)
     for line in made.bad:
@@ -24,7 +25,9 @@ def summary(made: Configured) -> Iterator[str]:
     test = [video for video in videos if video.name in made.split.test]
     for part, own in (("train", train), ("test", test)):
         sources = len({video.source for video in own})
-        yield f"{part}: {len(own)} videos of {sources} sources: {_classes(own)}"
+        yield (
+            f"{part}: {counted(len(own), 'video')} of {counted(sources, 'source')}: {_classes(own)}"
+        )
     yield from _about_sources(made)
     if made.intervals:
         yield f"intervals: {len(made.intervals)} in test videos" + (

@@ -12,7 +12,7 @@ from fusevad.deploy.detector import HIGHEST, LOWEST
 from fusevad.deploy.kept_results import read_facts, read_segments
 from fusevad.deploy.results import EVENTS, FILM
 from fusevad.embed.streams.registry import stream_title
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, counted
 from fusevad.evaluate.history import SCORE, WEIGHT
 from fusevad.report.explorer.contents import (
     Page,
@@ -61,7 +61,7 @@ def make_own_explorer(scored: Path, model_sha256: str, threshold: Threshold) -> 
             *_others([each.made_with.threshold.rate for _, each in own], threshold),
         ),
     )
-    title = f"Scores of {len(own)} videos"
+    title = f"Scores of {counted(len(own), 'video')}"
     write_page(Page(title, [dataset], facts.rules, threshold.threshold), scored / PAGE)
     write_redirect(scored / INDEX, scored / PAGE)
     return scored / INDEX
