@@ -49,7 +49,7 @@ def test_what_it_finds_is_said_and_what_does_not_decode_is_left_out(shop, reposi
     assert said[1:3] == ["sizes: 64x48 (12)", "frames a second: 20 (12)"]
     assert said[3].startswith(f"left out: {shop}/normal/cam1/3.mp4")
     assert said[4] == "train: 9 videos of 3 sources: 3 fire, 6 normal"
-    assert said[5] == "test: 3 videos of 1 sources: 1 fire, 2 normal"
+    assert said[5] == "test: 3 videos of 1 source: 1 fire, 2 normal"
     assert said[6] == "no source is in both parts"
     assert said[-1].endswith("results/shop/table1.tex --configfile config/shop.yaml")
 
