@@ -95,6 +95,12 @@ def test_each_of_these_words_counts(project):
         ("--configfile fast.yaml results/metrics.json", "name targets first"),
         ("--configfile missing.yaml", "missing.yaml: no such file"),
         ("--configfile", "name at least one file"),
+        ("--config seeds=[0", r"--config seeds=\[0: not valid YAML"),
+        ("--config results/table1.tex", "results/table1.tex: not key=value"),
+        (
+            "--config hyperparameters.model.nu=4",
+            r"a key has no dots; write 'hyperparameters=\{model: \{nu: 4\}\}'",
+        ),
     ],
 )
 def test_what_would_run_something_else_in_silence_is_one_line(project, line, message):
@@ -113,6 +119,19 @@ def test_a_value_that_is_none_is_one_line(pair):
     with pytest.raises(FusevadError, match="--config ") as error:
         overrides([pair])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ("seeds=3", r"seeds: 3: input should be a list, as in \[0, 1\]; correct the value"),
+        ("seeds=0,1", r"seeds: '0,1': input should be a list, as in \[0, 1\]; correct the value"),
+        ("cues=8", r"cues: 8: input should be a mapping, as in \{key: value\}; correct the value"),
+    ],
+)
+def test_a_wrong_shape_is_named_in_the_words_of_yaml(project, pair, message):
+    with pytest.raises(FusevadError, match=message):
+        as_fusevad_reads(project, ["--config", pair])
 
 
 def test_a_configuration_that_is_a_program_is_refused(project):

@@ -34,6 +34,14 @@ T = TypeVar("T")
 FORBID: ConfigDict = {"extra": "forbid", "allow_inf_nan": False}
 _LONG = 200  # characters of a wrong value in a message
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
+# Pydantic names Python's types; people write YAML.
+_SHAPES = {
+    "tuple_type": "input should be a list, as in [0, 1]",
+    "list_type": "input should be a list, as in [0, 1]",
+    "dict_type": "input should be a mapping, as in {key: value}",
+    "mapping_type": "input should be a mapping, as in {key: value}",
+    "dataclass_type": "input should be a mapping, as in {key: value}",
+}
 
 
 def parse(kind: type[T], values: Any, source: str) -> T:
@@ -109,7 +117,8 @@ def _explained(kind: Any, error: Any) -> str:
     key = _dotted(_kinds_at(kind, error["loc"])[1])
     if error["type"] == "missing":
         return f"{key}: missing; add it"
-    value, what = error["input"], error["msg"].removeprefix("Value error, ")
+    message = error["msg"].removeprefix("Value error, ")
+    value, what = error["input"], _SHAPES.get(error["type"], message)
     text = repr(value) if len(repr(value)) < _LONG else f"{repr(value)[:_LONG]}..."
     shown = f"{text}: " if isinstance(value, str | int | float | None) else ""
     return f"{key}: {shown}{what[0].lower()}{what[1:]}; correct the value"

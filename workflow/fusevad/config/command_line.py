@@ -6,6 +6,7 @@ the first: that is refused, for `snakemake` and `fusevad` alike.
 
 import sys
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,10 @@ def check_command_line(words: Sequence[str]) -> None:
     """Refuse words that Snakemake would misread, and files that it reads too leniently.
 
     Raises:
-        FusevadError: an option is given twice, a target stands where configurations belong, or a
-            configuration, also config/config.yaml, has a key twice or holds a program; or the path
-            of this folder has braces, on which Snakemake fails.
+        FusevadError: an option is given twice, a word after `--config` is no pair, a target stands
+            where configurations belong, or a configuration, also config/config.yaml, has a key
+            twice or holds a program; or the path of this folder has braces, on which Snakemake
+            fails.
     """
     here = str(Path.cwd())
     if "{" in here or "}" in here:
@@ -69,6 +71,8 @@ def check_command_line(words: Sequence[str]) -> None:
             raise FusevadError(
                 f"{option} is given twice, and only the last would count; write {option} {files}"
             )
+    for values in found["--config"]:
+        overrides(values)
     for values in found["--configfile"]:
         for value in values:
             _check_configuration(value)
@@ -114,6 +118,10 @@ def overrides(pairs: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
+        if equals and "." in key:
+            outer, *inner = key.split(".")
+            nested = reduce(lambda value, part: f"{{{part}: {value}}}", reversed(inner), text)
+            raise FusevadError(f"--config {pair}: a key has no dots; write '{outer}={nested}'")
         if not equals or not key.isidentifier():
             raise FusevadError(
                 f"--config {pair}: not key=value; write --config last, as in 'seeds=[0,1]'"
