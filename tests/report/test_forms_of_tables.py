@@ -87,11 +87,17 @@ def test_the_table_for_a_paper_has_the_measured_rows_and_none_of_the_sheets_own(
 
 
 @pytest.mark.parametrize(
-    ("columns", "expected"), [(1, "fits a column"), (3, "table*"), (9, "side")]
+    ("columns", "title", "expected"),
+    [
+        (1, "AUC", "fits a column"),
+        (3, "AUC", "table*"),
+        (9, "AUC", "side"),
+        (4, "IEF-VAD (Student)", "table*"),
+    ],
 )
-def test_the_comment_says_truly_where_the_table_fits(tmp_path, columns, expected):
+def test_the_comment_says_truly_where_the_table_fits(tmp_path, columns, title, expected):
     numbers = [sheet.measured(0.81234, 0.1 / (1 + k), differs=k == 1) for k in range(columns)]
-    heads = [f"AUC {k}" for k in range(columns)]
+    heads = [f"{title} {k}" for k in range(columns)]
     rows = [sheet.head(["Method", *heads]), "rule", sheet.line(["IEF-VAD (Student-t)", *numbers])]
     text = bare.tables([sheet.tabular(columns, rows)])
     assert expected in text.splitlines()[0]

@@ -163,7 +163,7 @@ STAGES = {
             "evaluate/settings.py",
             "evaluate/timed_videos.py",
         ),
-        version=14,
+        version=15,
     ),
     "leaderboard": Stage("pages", source=("report/leaderboard.py",)),
     "search": Stage("runs", source=_TRAINING, runs_method=True),

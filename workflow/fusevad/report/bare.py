@@ -41,22 +41,18 @@ class _Column:
         split: whether means and spreads have columns of their own.
         numeric: whether its cells are numbers, set flush right.
         mean, spread: largest number of digits before the decimal point.
-        characters: of the widest cell.
+        width: of the widest cell, in points, estimated.
     """
 
     split: bool
     numeric: bool
     mean: int
     spread: int
-    characters: int
+    width: float
 
     @property
     def places(self) -> int:
         return 2 if self.split else 1
-
-    @property
-    def width(self) -> float:
-        return self.characters * _CHARACTER + (_PLUS_MINUS if self.split else 0)
 
 
 def tables(parts: Sequence[Part]) -> str:
@@ -128,7 +124,7 @@ def _column(rows: Sequence[Row], place: int, text: bool) -> _Column:
         numeric=not text and plain,
         mean=max((_whole(number.mean) for number in numbers), default=0),
         spread=max((_whole(number.spread) for number in numbers), default=0),
-        characters=max(map(_characters, cells), default=0),
+        width=max(map(_width, cells), default=0),
     )
 
 
@@ -136,15 +132,16 @@ def _whole(digits: str) -> int:
     return len(digits.partition(".")[0])
 
 
-def _characters(cell: Cell) -> int:
+def _width(cell: Cell) -> float:
     match cell:
         case Number():
-            return len(cell.mean + cell.spread) + cell.marked
+            digits = (len(cell.mean + cell.spread) + cell.marked) * _CHARACTER
+            return digits + (_PLUS_MINUS if cell.spread else 0)
         case Formula():
-            return len(re.sub("<[^>]*>", "", cell.html))
+            return len(re.sub("<[^>]*>", "", cell.html)) * _CHARACTER
         case Emphasis():
-            return len(cell.text)
-    return len(cell)
+            return len(cell.text) * _CHARACTER
+    return len(cell) * _CHARACTER
 
 
 def _kind(column: _Column) -> str:
