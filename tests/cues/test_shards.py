@@ -299,6 +299,7 @@ LAYOUT = h5py.VirtualLayout((4, 256, 340), np.uint8)
         lambda store, name: declare(store, name, **SHAPE | {"chunks": (4, 256, 340)}),
         lambda store, name: declare(store, name, **SHAPE | {"shape": (2**40, 256, 340)}),
         lambda store, name: declare(store, name, **SHAPE),
+        lambda store, name: declare(store, name, **SHAPE, maxshape=(4, 256, 2**50)),
         lambda store, name: store.create_group(name),
         lambda store, name: store.__setitem__(name, 3),
         lambda store, name: None,

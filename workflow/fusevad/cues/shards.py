@@ -118,8 +118,11 @@ class CueShard:
     def _dataset(self, cue: str) -> h5py.Dataset:
         dataset = _own_dataset(self._store, cue)
         expected = (self._segments(), _HEIGHT, _WIDTH)
-        if dataset.shape != expected or dataset.chunks != (1, _HEIGHT, _WIDTH):
-            raise ValueError(f"{cue}: {dataset.shape} in chunks of {dataset.chunks}")
+        # HDF5 finds a chunk by the largest shape that the file states, and reads beyond its memory
+        # if that is another one.
+        shapes = {dataset.shape, dataset.maxshape}
+        if shapes != {expected} or dataset.chunks != (1, _HEIGHT, _WIDTH):
+            raise ValueError(f"{cue}: {shapes} in chunks of {dataset.chunks}")
         return dataset
 
     def segment(self, cue: str, place: int) -> NDArray[np.uint8]:
