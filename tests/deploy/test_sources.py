@@ -70,6 +70,34 @@ def test_a_list_that_names_a_list_is_refused_even_by_a_pattern(folder):
             find_videos([str(folder / "some.txt")])
 
 
+@pytest.mark.parametrize("line", ["**/*/**/*/**/*.mp4", "cam*/../cam*/../*/0001.mkv", "*/0001.mkv"])
+def test_no_list_has_folders_searched_in_circles(folder, line):
+    (folder / "some.txt").write_text(f"lobby.mp4\n{line}\n")
+    with pytest.raises(FusevadError, match=r"some\.txt: .*: a pattern of folders"):
+        find_videos([str(folder / "some.txt")])
+
+
+def test_a_pattern_in_a_list_is_of_files_in_one_folder(folder):
+    (folder / "some.txt").write_text("cam1/0*\n**.mp4\n")
+    assert set(find_videos([str(folder / "some.txt")])) == {"0001", "lobby"}
+
+
+def test_a_list_in_a_folder_with_brackets_is_read_as_any_other(folder):
+    inner = folder / "cam[1]"
+    inner.mkdir()
+    (inner / "0002.mp4").touch()
+    (inner / "some.txt").write_text("0*.mp4\n0003.mp4\n")
+    assert set(find_videos([str(inner / "some.txt")])) == {"0002", "0003"}
+
+
+@pytest.mark.parametrize("line", ["none*.mp4", "empty"])
+def test_a_line_of_a_list_without_videos_is_named(folder, line):
+    (folder / "empty").mkdir()
+    (folder / "some.txt").write_text(f"lobby.mp4\n{line}\n")
+    with pytest.raises(FusevadError, match=r"some\.txt: .*: no videos there"):
+        find_videos([str(folder / "some.txt")])
+
+
 @pytest.mark.parametrize("name", [b"a\xff.mp4", b"a\x1b[2J.mp4"])
 def test_names_that_no_table_or_screen_can_have_are_one_line(folder, name):
     path = folder / os.fsdecode(name)

@@ -22,11 +22,13 @@ def find_videos(words: Sequence[str]) -> dict[str, Path]:
 
     A word is a file; a folder, whose videos are found in its subfolders too; a pattern such as
     `cam*.mp4`; or a text file (.txt, .list) with a path a line, relative to itself, which names no
-    other list. A name is the path within the folder, with - in place of /, or the file's name:
-    without its suffix, unless another video has the same one.
+    other list, and has patterns of files, not of folders. A name is the path within the folder,
+    with - in place of /, or the file's name: without its suffix, unless another video has the same
+    one.
 
     Raises:
-        FusevadError: a word names no video, two videos have one name, or a list names a list.
+        FusevadError: a word names no video, two videos have one name, a list names a list, or it
+            has a pattern of folders.
     """
     found: dict[Path, str] = {}
     for word in words:
@@ -52,24 +54,50 @@ def find_videos(words: Sequence[str]) -> dict[str, Path]:
     return videos
 
 
-def _of_word(word: str, listed_in: Path | None = None) -> Iterator[tuple[str, Path]]:
+def _of_word(word: str) -> Iterator[tuple[str, Path]]:
     """Videos with their names, suffix included."""
     path = Path(word)
+    if _is_list(path):
+        for line in dict.fromkeys(_lines(path)):
+            named = list(_of_line(path, line))
+            if not named:
+                raise FusevadError(f"{path}: {line}: no videos there; correct the list")
+            yield from named
+    elif glob.has_magic(word) and not path.exists():
+        for each in sorted(glob.glob(word, recursive=True)):
+            yield from _of_word(each)
+    else:
+        yield from _of_place(path)
+
+
+def _of_line(listed_in: Path, line: str) -> Iterator[tuple[str, Path]]:
+    """Videos of a line of a list, as `_of_word`."""
+    path = listed_in.parent / line
+    places = [path]
+    if glob.has_magic(line) and not path.exists():
+        # Somebody else's pattern of folders could be followed for days, in circles of links.
+        if glob.has_magic(str(Path(line).parent)):
+            raise FusevadError(f"{listed_in}: {line[:80]}: a pattern of folders; name one of them")
+        places = [path.parent / name for name in sorted(glob.glob(path.name, root_dir=path.parent))]
+    for place in places:
+        if _is_list(place):  # it could name itself, or a hundred lists a hundred times
+            raise FusevadError(f"{listed_in}: names {place}, another list; name its videos")
+        yield from _of_place(place)
+
+
+def _of_place(path: Path) -> Iterator[tuple[str, Path]]:
+    """The file, or the videos of a folder, as `_of_word`."""
     if path.is_dir():
         for each in sorted(path.rglob("*")):
             if each.suffix.lower() in VIDEO_SUFFIXES and each.is_file() and _shown(each, path):
                 yield "-".join(each.relative_to(path).parts), each
-    elif path.suffix.lower() in _LISTS and path.is_file():
-        if listed_in is not None:  # it could name itself, or a hundred lists a hundred times
-            raise FusevadError(f"{listed_in}: names {path}, another list; name its videos")
-        for line in dict.fromkeys(_lines(path)):
-            yield from _of_word(str(path.parent / line), path)
-    elif glob.has_magic(word) and not path.exists():
-        for each in sorted(glob.glob(word, recursive=True)):
-            yield from _of_word(each, listed_in)
     else:
         # A missing file is the reader's to name.
         yield path.name, path
+
+
+def _is_list(path: Path) -> bool:
+    return path.suffix.lower() in _LISTS and path.is_file()
 
 
 def _shown(path: Path, folder: Path) -> bool:
