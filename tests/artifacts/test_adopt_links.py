@@ -175,13 +175,45 @@ def test_without_anything_moved_there_is_no_way_back() -> None:
         move_back()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"results/a": 1}', '{"../a": "results/.unfit/b"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"results/a": 1}',
+        '{"../a": "results/.unfit/b"}',
+        '{"results/a": "results/other/c"}',
+        '{"results/a": "results/.unfit/last.json"}',
+        '{"results/a": "results/.unfit/b", "results/a2": "results/.unfit/b"}',
+        '{"results/a": "results/.unfit/b", "results/a/a2": "results/.unfit/d/e"}',
+        '{"results/a": "results/.unfit/d", "results/a2": "results/.unfit/d/e"}',
+        '{"results/.unfit/a": "results/.unfit/b"}',
+    ],
+)
 def test_a_crafted_note_moves_nothing(text: str) -> None:
     write("results/.unfit/last.json", text)
-    write("results/.unfit/b", "b")
+    for path in ("results/.unfit/b", "results/.unfit/d/e", "results/other/c"):
+        write(path, "b")
+    before = files()
     with pytest.raises(FusevadError, match=r"last\.json: "):
         move_back()
+    assert files() == before
     assert not Path("../a").exists()
+
+
+def test_pipes_named_as_benchmark_files_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_pipe(source: Path, target: Path) -> None:
+        assert source.is_file(), f"{source}: would be waited for"
+
+    monkeypatch.setattr("fusevad.artifacts.times.copy_file", no_pipe)
+    plan = made_up_plan()
+    make(plan)
+    folder = Path(DATA, "benchmarks")
+    folder.mkdir(exist_ok=True)
+    os.mkfifo(folder / "pipe.tsv")
+    os.utime(folder / "pipe.tsv", (1, 1))
+    os.link(folder / "pipe.tsv", folder / "second-name.tsv")
+    assert not adopt(plan).moved
 
 
 def test_files_of_another_user_are_one_line_before_anything_is_moved(

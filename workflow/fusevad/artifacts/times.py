@@ -151,5 +151,6 @@ def _see_to_own(path: Path, nanoseconds: int) -> None:
 
 
 def _benchmarks() -> list[str]:
-    found = map(str, Path("results").glob("**/benchmarks/*.tsv"))
+    """Benchmark files; not pipes of such names, which a copy would wait for."""
+    found = (str(path) for path in Path("results").glob("**/benchmarks/*.tsv") if path.is_file())
     return [path for path in found if not linked_folder(path)]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from fusevad import json_text
 from fusevad.artifacts.check import Finding
@@ -39,8 +39,8 @@ def move_back() -> list[str]:
     """Move the files in the note back; return their paths.
 
     Raises:
-        FusevadError: there is no note, a place is taken by now, or a folder is a link; then nothing
-            is moved.
+        FusevadError: there is no note, it names other files than `move_away` has moved, a place is
+            taken by now, or a folder is a link; then nothing is moved.
     """
     if not _LAST.is_file():
         raise FusevadError(f"{_LAST}: no such file: nothing has been moved away")
@@ -50,9 +50,8 @@ def move_back() -> list[str]:
         raise FusevadError(f"{_LAST}: not JSON; move the files back by hand") from error
     moved = parse(dict[str, str], values, str(_LAST))
     refuse_linked_folders([str(_LAST), *moved, *moved.values()])
+    _check_note(moved)
     for old, new in moved.items():
-        if not (in_results(old) and in_results(new)):
-            raise FusevadError(f"{_LAST}: names {old}, {new}, outside results; delete it")
         if os.path.lexists(old):
             raise FusevadError(f"{old}: exists again; move it away, then run the command again")
         if not os.path.lexists(new):
@@ -62,3 +61,26 @@ def move_back() -> list[str]:
         Path(new).rename(old)
     _LAST.unlink()
     return list(moved)
+
+
+def _check_note(moved: Mapping[str, str]) -> None:
+    """Refuse a note of others that would move other files than `move_away` has moved.
+
+    Raises:
+        FusevadError: a file leaves `results/` or does not come from `UNFIT`, or one is named twice,
+            or is in another.
+    """
+    for old, new in moved.items():
+        if not (in_results(old) and in_results(new)):
+            raise FusevadError(f"{_LAST}: names {old}, {new}, outside results; delete it")
+        back = _is_below(new, UNFIT) and not _is_below(old, UNFIT) and new != str(_LAST)
+        if not back or any(str(parent) in moved for parent in PurePosixPath(old).parents):
+            raise FusevadError(f"{_LAST}: {new} was not moved away from {old}; delete it")
+    sources = {*moved.values()}
+    nested = [s for s in sources if any(str(p) in sources for p in PurePosixPath(s).parents)]
+    if nested or len(sources) < len(moved):
+        raise FusevadError(f"{_LAST}: names a file twice; move the files back by hand")
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return PurePosixPath(folder) in PurePosixPath(path).parents
