@@ -134,6 +134,16 @@ def test_a_wrong_shape_is_named_in_the_words_of_yaml(project, pair, message):
         as_fusevad_reads(project, ["--config", pair])
 
 
+def test_aliases_that_multiply_on_the_command_line_are_one_line(project):
+    """Eight levels of ten: the values written out would be ten million."""
+    levels = ["&a [x, x, x, x, x, x, x, x, x, x]"]
+    for before, name in zip("abcdefg", "bcdefgh", strict=True):
+        levels.append(f"&{name} [{', '.join([f'*{before}'] * 10)}]")
+    with pytest.raises(FusevadError, match=r"--config add=.*aliases multiply") as caught:
+        check_command_line(["--config", f"add=[{', '.join(levels)}]"])
+    assert "\n" not in str(caught.value)
+
+
 def test_a_configuration_that_is_a_program_is_refused(project):
     program = "__use_yte__: true\n?open('ran', 'w').name: 1\n"
     (project / "program.yaml").write_text(program)
