@@ -116,10 +116,12 @@ def test_a_torchscript_archive_is_not_run_and_its_advice_works(tmp_path: Path) -
         ({"vision_cfg": "x"}, "vision_cfg"),
     ],
 )
-def test_a_model_of_more_parameters_than_any_is_not_built(tmp_path, change, message):
-    file = tmp_path / "huge.json"
-    file.write_text(json.dumps({"embed_dim": 8, "vision_cfg": {}, "text_cfg": {}} | change))
-    with pytest.raises(FusevadError, match=rf"huge\.json: .*{message}") as error:
+@pytest.mark.parametrize("name", ["huge.json", "open_clip_config.json"])
+def test_a_model_of_more_parameters_than_any_is_not_built(tmp_path, name, change, message):
+    file = tmp_path / name
+    model = {"embed_dim": 8, "vision_cfg": {}, "text_cfg": {}} | change
+    file.write_text(json.dumps({"model_cfg": model} if name.startswith("open_clip") else model))
+    with pytest.raises(FusevadError, match=rf"{name}: .*{message}") as error:
         create_model(str(file), None, text=False)
     assert "\n" not in str(error.value)
 

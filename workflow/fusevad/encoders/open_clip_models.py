@@ -152,7 +152,7 @@ def weights_file(model: str, pretrained: str | None) -> Path:
 def _architecture(model: str) -> str:
     """Name for open_clip, after fetching or registering the configuration if it is a file."""
     if model.startswith(HUB):
-        return f"local-dir:{_from_hub(model, [_HUB_CONFIGURATION]).parent}"
+        return _local_architecture(_from_hub(model, [_HUB_CONFIGURATION]))
     if model.endswith(".json"):
         return _local_architecture(local_file(model, "model configuration"))
     if model not in open_clip.list_models():
@@ -170,12 +170,17 @@ def _local_architecture(file: Path) -> str:
         raise FusevadError(f"{file}: not JSON ({error}); correct it") from error
     if not isinstance(keys, dict):
         raise FusevadError(f"{file}: not keys and values; correct it")
-    if file.name == _HUB_CONFIGURATION and "model_cfg" in keys:  # a folder of Hugging Face
-        return f"local-dir:{file.parent}"
+    in_folder = file.name == _HUB_CONFIGURATION and "model_cfg" in keys  # of Hugging Face
+    if in_folder:
+        keys = keys["model_cfg"]
+        if not isinstance(keys, dict):
+            raise FusevadError(f"{file}: model_cfg: not keys and values; correct it")
     for key in ("embed_dim", "vision_cfg", "text_cfg"):
         if key not in keys:
             raise FusevadError(f"{file}: no {key}; use a model configuration of open_clip")
     check_model_size(keys, file)
+    if in_folder:
+        return f"local-dir:{file.parent}"
     open_clip.add_model_config(file)
     return file.stem
 
