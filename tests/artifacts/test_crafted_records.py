@@ -240,6 +240,13 @@ def test_a_record_whose_steps_are_none_is_damaged(step: Any) -> None:
         parse_record(json.dumps(values | rest).encode(), "a.json")
 
 
+def test_a_record_of_a_million_wrong_values_is_one_line_that_describes_none() -> None:
+    wrong = {str(number): number for number in range(20_000)}
+    values = {"job": "a", "stage": "a", "lineage": {}, "outputs": {}, "packages": {}}
+    with pytest.raises(FusevadError, match=r"a\.json: 20000 wrong values"):
+        parse_record(json.dumps(values | {"inputs": wrong}).encode(), "a.json")
+
+
 def test_records_of_gigabytes_are_not_read(tmp_path: Path) -> None:
     for name, read in (("dvc.lock", read_records), ("a.provenance.json", read_record)):
         with (tmp_path / name).open("wb") as file:

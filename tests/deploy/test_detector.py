@@ -1,5 +1,6 @@
 """A loaded bundle: its scores, and what it says of encoders and facts that do not fit."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -223,6 +224,34 @@ def test_an_encoder_is_read_from_its_own_member_alone(made_up, tmp_path, member)
     write_archive(content | {ABOUT: json.dumps(facts).encode()}, tmp_path / "a.fusevad")
     with pytest.raises(FusevadError, match="member"):
         Detector.load(tmp_path / "a.fusevad")
+
+
+@pytest.mark.parametrize("path", ["a" * 5000, "a" * 256, "b/" * 2100, "", "a\0b", "\ud800"])
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_encoder_at_a_place_that_no_system_has_is_one_line(made_up, tmp_path, path, listed):
+    content = members_of(made_up.about, made_up.weights)
+    facts = json.loads(content[ABOUT])
+    old = next(iter(facts["files"]))
+    facts = json.loads(json.dumps(facts).replace(json.dumps(old), json.dumps(path)))
+    facts["files"][path]["member"] = None
+    if not listed:
+        del facts["files"][path]
+    write_archive(content | {ABOUT: json.dumps(facts).encode()}, tmp_path / "a.fusevad")
+    with pytest.raises(FusevadError) as caught:
+        Detector.load(tmp_path / "a.fusevad")
+    assert len(str(caught.value)) < 1000
+
+
+def test_an_encoder_in_a_folder_that_may_not_be_read_is_one_line(made_up, tmp_path, monkeypatch):
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    path, listed = next(iter(made_up.about.files.items()))
+    outside = {**made_up.about.files, path: EncoderFile(listed.sha256, None)}
+    bundle = made_up.changed(tmp_path / "a.fusevad", files=outside)
+    monkeypatch.setattr("fusevad.deploy.streams.sha256", refused)
+    with pytest.raises(FusevadError, match="no permission"):
+        Detector.load(bundle)
 
 
 def test_an_enclosed_encoder_is_the_file_that_the_facts_name(made_up, tmp_path):

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FORBID: ConfigDict = {"extra": "forbid", "allow_inf_nan": False}
-_LONG = 200  # characters of a wrong value in a message
+_LONG = 200  # characters of a wrong value or key in a message
+_MOST_FAULTS = 10_000  # of which one is described; a file of another kind may have millions
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 # Pydantic names Python's types; people write YAML.
 _SHAPES = {
@@ -67,6 +68,10 @@ def parse(kind: type[T], values: Any, source: str) -> T:
     except FusevadError as error:
         raise FusevadError(f"{source}: {error}") from error
     except ValidationError as error:
+        if error.error_count() > _MOST_FAULTS:  # each takes a kilobyte to describe
+            raise FusevadError(
+                f"{source}: {error.error_count()} wrong values, so no file of this kind; replace it"
+            ) from None
         # An unknown key says more than the missing key in its place.
         first = max(error.errors(), key=lambda e: (e["type"] in _UNKNOWN, len(e["loc"])))
         raise FusevadError(f"{source}: {_explained(kind, first)}") from error
@@ -119,7 +124,7 @@ def _explained(kind: Any, error: Any) -> str:
         return f"{key}: missing; add it"
     message = error["msg"].removeprefix("Value error, ")
     value, what = error["input"], _SHAPES.get(error["type"], message)
-    text = repr(value) if len(repr(value)) < _LONG else f"{repr(value)[:_LONG]}..."
+    text = _shortened(repr(value))
     shown = f"{text}: " if isinstance(value, str | int | float | None) else ""
     return f"{key}: {shown}{what[0].lower()}{what[1:]}; correct the value"
 
@@ -172,8 +177,12 @@ def _booleans(values: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, .
 
 
 def _dotted(place: Any) -> str:
-    keys = ".".join(str(part) for part in place) or "top level"
+    keys = ".".join(_shortened(str(part)) for part in place) or "top level"
     return keys if keys.isprintable() else ascii(keys)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) < _LONG else f"{text[:_LONG]}..."
 
 
 def read_yaml(path: Path) -> Any:

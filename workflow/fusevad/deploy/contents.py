@@ -10,6 +10,7 @@ from fusevad.embed.streams.registry import kind_of
 from fusevad.evaluate.settings import AlarmSettings
 from fusevad.models.registry import find
 from fusevad.parsing import FORBID
+from fusevad.places import Place
 
 ABOUT, CARD, RECORD = "bundle.json", "MODEL_CARD.md", "training.provenance.json"
 # Raised when an older version of the package can't read new bundles: 2 has `Threshold.window`.
@@ -125,7 +126,7 @@ class BundleFacts:
     method: str
     seeds: Annotated[tuple[_Seed, ...], Field(min_length=1)]
     streams: dict[str, StreamFacts]
-    files: dict[str, EncoderFile]
+    files: dict[Place, EncoderFile]
     events: AlarmSettings
     thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1)]
     metrics: dict[str, Metric]

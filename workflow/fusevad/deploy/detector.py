@@ -24,6 +24,7 @@ from fusevad.evaluate.alarms import Event, Floats, Track, find_events
 from fusevad.evaluate.history import SCORE
 from fusevad.evaluate.scoring import Scores, TrainedDetector, load_detector
 from fusevad.files import sha256
+from fusevad.system_errors import one_line_each
 from fusevad.video.decode import SEGMENT_FRAMES, measure
 
 SPREAD, LOWEST, HIGHEST = "spread", "lowest", "highest"
@@ -90,7 +91,8 @@ class Detector:
         path = Path(bundle)
         if trust is not None:
             check_signature(path, Path(trust))
-        with unpacked(path) as folder:
+        # A bundle may name an encoder's file in a folder that may not be read.
+        with one_line_each(), unpacked(path) as folder:
             about = read_bundle_facts(folder, path)
             streams = {
                 role: load_stream(each, about, folder, path) for role, each in about.streams.items()
