@@ -107,10 +107,12 @@ format: env ## put code and workflow into the house style
 encoder: env ## train the bundled encoder again and put its weights in place
 	snakemake --cores all encoder
 	cp $(addprefix results/encoder/,clip.safetensors motion-cue.safetensors MODEL_CARD.md) config/encoders/fusevad-small/
+	cd config/encoders/fusevad-small && sha256sum *.safetensors > SHA256SUMS
 
 audio-tower: env ## train the bundled audio tower again and put its weights in place
 	snakemake --cores all audio_tower
 	cp results/encoder/audio.safetensors results/encoder/AUDIO_MODEL_CARD.md config/encoders/fusevad-small/
+	cd config/encoders/fusevad-small && sha256sum *.safetensors > SHA256SUMS
 
 lock: env ## resolve envs/requirements.in again: the lock and the conda environment
 	@$(AS_PIP) $(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \

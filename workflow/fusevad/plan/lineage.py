@@ -15,6 +15,7 @@ from typing import Any
 
 from fusevad.errors import FusevadError
 from fusevad.files import sha256, write_text
+from fusevad.plan.bundled_files import check_bundled
 from fusevad.plan.job import Files, Job
 from fusevad.plan.stage import SHARED_UNITS, STAGES
 
@@ -274,7 +275,9 @@ def _digest(path: str) -> str | None:
     file = Path(path)
     if not file.is_file():
         return None
-    return _digest_at(file, file.stat().st_mtime_ns)
+    digest = _digest_at(file, file.stat().st_mtime_ns)
+    check_bundled(file, digest)
+    return digest
 
 
 @cache
