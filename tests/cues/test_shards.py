@@ -312,6 +312,14 @@ def test_no_other_structure_is_read_whatever_it_claims(manifest, shard, name, ma
         list(CueShards([shard]).counts(read_manifest(manifest)[0], 16, 10))
 
 
+def test_a_refused_shard_is_closed(shard):
+    rewritten(shard, replace("T16-thr10", lambda store, name: None))
+    with pytest.raises(FusevadError) as refused:
+        open_shard(shard)
+    with h5py.File(shard, "r+"):  # HDF5 refuses that while this process reads the file
+        assert refused.value.__traceback__ is not None
+
+
 @contextmanager
 def changed_index(store):
     """The content of an index, whose changes get the right hash."""

@@ -5,10 +5,13 @@ build/fuzz/TARGET/corpus; one that crashes is written to build/fuzz/TARGET/crash
 """
 
 import argparse
+import hashlib
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 _BUILD = Path("build/fuzz")
@@ -78,10 +81,25 @@ def _fuzz(name: str, minutes: float) -> int:
                 "-print_final_stats=1",
                 str(corpus),
             ],
-            lambda content: try_input(target, content, folder / "input"),
+            lambda content: keep_crash(partial(try_input, target), content, folder / "input", own),
         )
         atheris.Fuzz()
     return 0
+
+
+def keep_crash(
+    attempt: Callable[[bytes, Path], None], content: bytes, folder: Path, own: Path
+) -> None:
+    """Try an input; write one that crashes to the target's own folder.
+
+    libFuzzer writes it as well, but not before the process ends, and by then its alarm, which comes
+    every few seconds, may have killed the process.
+    """
+    try:
+        attempt(content, folder)
+    except Exception:
+        (own / f"crash-{hashlib.sha1(content).hexdigest()}").write_bytes(content)
+        raise
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 import pytest
 
 from fusevad.errors import FusevadError
+from tests.fuzz.__main__ import keep_crash
 from tests.fuzz.targets import TARGETS, try_input
 
 CHANGES = 60  # what a test can afford; `make fuzz` has minutes
@@ -41,3 +42,13 @@ def test_changed_files_end_with_one_line_or_are_read(name, tmp_path):
     seeds = TARGETS[name].seeds(tmp_path)
     for _ in range(CHANGES):
         try_input(TARGETS[name], changed(generator.choice(seeds), generator), tmp_path)
+
+
+def test_an_input_that_crashes_is_kept_and_the_error_is_passed_on(tmp_path):
+    def crash(content, folder):
+        raise KeyError(content)
+
+    with pytest.raises(KeyError):
+        keep_crash(crash, b"bad", tmp_path, tmp_path)
+    keep_crash(lambda content, folder: None, b"good", tmp_path, tmp_path)
+    assert [each.read_bytes() for each in tmp_path.glob("crash-*")] == [b"bad"]

@@ -166,7 +166,12 @@ def open_shard(file: Path) -> CueShard:
     if not file.is_file():
         raise FusevadError(f"{file}: no such motion cues; run the cues stage first")
     with _reading(file):
-        return CueShard(file, h5py.File(file, "r"))
+        store = h5py.File(file, "r")
+        try:
+            return CueShard(file, store)
+        except BaseException:
+            store.close()  # the error's traceback keeps it open, and then nobody can write it
+            raise
 
 
 def damaged(file: Path) -> FusevadError:
