@@ -433,7 +433,6 @@ def test_a_data_set_without_fetch_is_told_which_keys_it_needs(root, tmp_path):
     values = yaml.safe_load(file.read_text())
     del values["fetch"]
     file.write_text(yaml.safe_dump(values))
-    with pytest.raises(
-        FusevadError, match="fetch: a recorded data set needs it; say what to fetch"
-    ):
+    says = "fetch: a recorded data set needs it; say its `licence` and which `files` it has"
+    with pytest.raises(FusevadError, match=says):
         load_dataset(tmp_path / "config", "ucf-crime")

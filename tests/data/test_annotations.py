@@ -313,3 +313,25 @@ def test_stand_ins_bear_real_names_in_their_real_part(published, dataset):
     for part, videos in stand_ins.VIDEOS[dataset].items():
         for video in videos:
             assert (real[video.name]["split"], real[video.name]["label"]) == (part, video.label)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "line", "start"),
+    [
+        ("ucf-crime", "{} Fighting 5 8 -1 -1", 4),
+        ("msad", "{} shop 5 8 -1 -1", 4),
+        ("xd-violence", "{} 5 8", 5),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", ".mp4", ".avi", ".MOV"])
+def test_videos_of_any_container_are_found_in_a_publishers_format(
+    tmp_path, dataset, line, start, suffix
+):
+    """Names may have dots: `Bad.Boys.1995__#01` is a video of XD-Violence."""
+    names = ["testing_03", "Bad.Boys.1995__#01"]
+    path = tmp_path / "a.txt"
+    path.write_text("".join(line.format(name + suffix) + "\n" for name in names))
+    found = read(dataset, path)
+    assert {name: each.spans[0].start for name, each in found.items()} == dict.fromkeys(
+        names, start
+    )

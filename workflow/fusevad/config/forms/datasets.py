@@ -14,6 +14,12 @@ from fusevad.data.splice.settings import SpliceSettings
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
 
+_NO_FETCH = (
+    "needs it; say its `licence` and which `files` it has: those that can be downloaded with their"
+    " `sources`, and in `form` how people get the others (config/datasets/msad.yaml is an example)."
+    " For videos of your own, fusevad init-dataset writes everything"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetFile:
@@ -65,5 +71,5 @@ class DatasetFile:
         if (self.fetch is None) != (named[0] in ("render", "own")):
             raise FusevadError(
                 f"fetch: a {named[0]} data set "
-                + ("downloads nothing; remove it" if self.fetch else "needs it; say what to fetch")
+                + ("downloads nothing; remove it" if self.fetch else _NO_FETCH)
             )

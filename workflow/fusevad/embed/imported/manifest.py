@@ -61,7 +61,8 @@ def manifest_from_features(
             if parts := pooled(scan.good, {label.name: label.split for label in declared}):
                 raise FusevadError(
                     f"{folder}: {parts} of {stream}, so a row is a part of a video and not"
-                    f" {layout.row_frames} frames; get features of all segments"
+                    f" {layout.row_frames} frames; get features of all segments, or add the videos"
+                    " (`videos: true`), which show whether they are really that long"
                 )
         videos = {label.name: _video(label, scans, layout) for label in declared}
         bad = {name: video for name, video in videos.items() if isinstance(video, str)}

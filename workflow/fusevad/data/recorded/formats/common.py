@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from fusevad.data.numbers import whole_number
 from fusevad.data.spreadsheets import list_text
 from fusevad.errors import FusevadError
+from fusevad.video.settings import VIDEO_SUFFIXES
 
 _NONE = (-1, -1)
 
@@ -49,6 +50,16 @@ def text_lines(path: Path) -> list[str]:
         return list_text(path.read_bytes()).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise FusevadError(f"{path}: not a readable text file ({error}); get it again") from error
+
+
+def video_name(file: str) -> str:
+    """The name of an annotated video: its file's, without the suffix of a video.
+
+    Data sets of others use a publisher's format for files of any container, and names of videos may
+    have dots themselves.
+    """
+    suffix = PurePosixPath(file).suffix
+    return file.removesuffix(suffix) if suffix.lower() in VIDEO_SUFFIXES else file
 
 
 def pairs(path: Path, number: int, numbers: list[str], first: int) -> list[tuple[int, int]]:

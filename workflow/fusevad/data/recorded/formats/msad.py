@@ -8,7 +8,7 @@ publisher's table, which has the same numbers, anomalies end with the number of 
 
 from pathlib import Path
 
-from fusevad.data.recorded.formats.common import Annotation, Span, add, pairs, words
+from fusevad.data.recorded.formats.common import Annotation, Span, add, pairs, video_name, words
 from fusevad.errors import FusevadError
 
 
@@ -20,7 +20,7 @@ def read(path: Path) -> dict[str, Annotation]:
             raise FusevadError(
                 f"{path}: line {number} is not name, scenario and two intervals; get the file again"
             )
-        name = line[0].removesuffix(".mp4")
+        name = video_name(line[0])
         spans = tuple(Span(start - 1, end) for start, end in pairs(path, number, line[2:], first=1))
         add(found, name, Annotation((), spans), f"{path}: line {number}")
     return found

@@ -8,7 +8,7 @@ the same numbers as a slice from 0, so each anomaly begins a frame later.
 
 from pathlib import Path
 
-from fusevad.data.recorded.formats.common import Annotation, Span, add, pairs, words
+from fusevad.data.recorded.formats.common import Annotation, Span, add, pairs, video_name, words
 from fusevad.errors import FusevadError
 
 
@@ -20,7 +20,7 @@ def read(path: Path) -> dict[str, Annotation]:
             raise FusevadError(
                 f"{path}: line {number} is not name, class and two intervals; get the file again"
             )
-        name, label = line[0].removesuffix(".mp4"), line[1]
+        name, label = video_name(line[0]), line[1]
         spans = tuple(
             Span(start - 1, end, label) for start, end in pairs(path, number, line[2:], first=1)
         )

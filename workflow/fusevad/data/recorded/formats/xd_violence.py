@@ -8,14 +8,14 @@ set (`gt[start:end] = 1`); the publisher does not say.
 
 from pathlib import Path
 
-from fusevad.data.recorded.formats.common import Annotation, Span, add, pairs, words
+from fusevad.data.recorded.formats.common import Annotation, Span, add, pairs, video_name, words
 
 
 def read(path: Path) -> dict[str, Annotation]:
     """Annotations by video name."""
     found: dict[str, Annotation] = {}
     for number, line in words(path):
-        name = line[0].removesuffix(".mp4")
+        name = video_name(line[0])
         spans = tuple(Span(*pair) for pair in pairs(path, number, line[1:], first=0))
         add(found, name, Annotation((), spans), f"{path}: line {number}")
     return found
