@@ -1,5 +1,6 @@
 """`fusevad init-dataset`: what it writes and says, and when it writes nothing."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -176,6 +177,16 @@ def test_even_force_replaces_no_file_that_it_did_not_write(shop, repository):
 def test_a_name_that_cannot_be_one_is_refused_before_a_video_is_read(repository, name):
     error = init("nowhere", name=name)
     assert "nowhere" not in str(error) and name in str(error)
+
+
+def test_a_read_only_folder_is_named_before_a_video_is_read(repository, monkeypatch):
+    """The superuser may write everywhere, so the system's answer is made up."""
+    may = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, *rest: Path(path).name != "datasets" and may(path, *rest)
+    )
+    message = str(init("no-such-folder"))
+    assert message.startswith("config/datasets/: no file can be written there; change its owner")
 
 
 def test_a_folder_without_a_video_that_decodes_is_one_line(repository, tmp_path):

@@ -147,7 +147,7 @@ class _Files:
         return self.labels.with_name("intervals.csv")
 
     def check(self, force: bool, given: Iterable[Path]) -> None:
-        """Raise `FusevadError` if the name is none or in use, or there is no `config/`.
+        """Raise `FusevadError` if the name is none or in use, or `config/` is missing or read-only.
 
         Args:
             force: whether what was written before may be replaced.
@@ -157,6 +157,13 @@ class _Files:
         configuration_name([self.configuration], {})
         if not self.config.is_dir():
             raise FusevadError(f"{self.config}/: no such folder; run the command in the repository")
+        # Known before hours of decoding.
+        for folder in (self.config, self.dataset.parent, self.labels.parent):
+            if folder.exists() and not os.access(folder, os.W_OK):
+                raise FusevadError(
+                    f"{folder}/: no file can be written there; change its owner or rights (chown,"
+                    " chmod), or work in a copy of the repository"
+                )
         for file in (self.dataset, self.configuration):
             _check_free(file, force)
         for table in (self.labels, self.intervals):
