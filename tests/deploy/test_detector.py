@@ -78,12 +78,13 @@ def test_score_and_spread_are_over_the_seeds(made_up, detector, video, tmp_path)
     assert both["spread"].max() > 0
 
 
-def test_the_scored_crop_alone_is_embedded_as_the_run_would(made_up, detector, video):
+@pytest.mark.usefixtures("on_cpu")
+def test_the_scored_crop_alone_is_embedded_as_the_run_would(made_up, video):
     seen = []
+    detector = Detector.load(made_up.file)
     seed = detector.seeds[0].model
-    hook = seed.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
+    seed.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
     detector.score(video)
-    hook.remove()
     streams, mask = seen[0]
     expected = rgb_of(video, made_up.streams["rgb"]).astype(np.float16)
     assert np.allclose(streams["rgb"][mask].numpy(), expected, atol=2e-3)
@@ -200,12 +201,14 @@ def test_settings_that_would_join_a_whole_film_or_repeat_its_crops_are_one_line(
         Detector.load(tmp_path / "a.fusevad")
 
 
-def test_settings_of_a_stream_nested_without_end_are_one_line(made_up, tmp_path):
+@pytest.mark.parametrize("value", [b'"x"', b"[" * 900 + b"]" * 900], ids=["word", "nested"])
+def test_wrong_settings_of_a_stream_are_one_line_that_names_the_bundle(made_up, tmp_path, value):
+    """Python 3.12 and later can look into 900 lists, and 3.11 ends on its way down."""
     content = members_of(made_up.about, made_up.weights)
-    deep = b'"frame_stride": ' + b"[" * 900 + b"]" * 900
-    facts = content[ABOUT].replace(b'"frame_stride": 8', deep, 1)
+    facts = content[ABOUT].replace(b'"frame_stride": 8', b'"frame_stride": ' + value, 1)
+    assert facts != content[ABOUT]
     write_archive(content | {ABOUT: facts}, tmp_path / "a.fusevad")
-    with pytest.raises(FusevadError, match=r"a\.fusevad: .*nested without end"):
+    with pytest.raises(FusevadError, match=r"a\.fusevad: .*(valid integer|nested without end)"):
         Detector.load(tmp_path / "a.fusevad")
 
 

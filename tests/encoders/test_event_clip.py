@@ -104,6 +104,7 @@ def checkpoint_of(tower, model, file):
     return save(wrong | state, file, epoch=7)
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_the_converted_tower_embeds_as_openais_does(model, tower, tmp_path):
     checkpoint = checkpoint_of(tower, model, tmp_path / "vitl.pt")
     convert_event_clip(checkpoint, model, tmp_path / "out/event-clip.safetensors")

@@ -40,12 +40,6 @@ def encoder(tmp_path_factory):
     return make_encoder(tmp_path_factory.mktemp("encoder"))
 
 
-@pytest.fixture
-def on_cpu(monkeypatch):
-    """Towers in float32, also where there is a GPU, which computes in bfloat16."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-
-
 @pytest.mark.usefixtures("on_cpu")
 def test_embedding_is_open_clips_own_without_normalisation(encoder):
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)

@@ -115,6 +115,7 @@ def as_map(row):
 # Maps
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_last_is_the_class_tokens_attention_as_pytorch_gives_it(encoders):
     tower = load_image_tower(encoders["transformer"])
     images = pictures(2, 48)
@@ -128,6 +129,7 @@ def test_last_is_the_class_tokens_attention_as_pytorch_gives_it(encoders):
     assert found.patch == 16 / 48
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_rollout_multiplies_the_attention_of_all_blocks_with_the_residual(encoders):
     tower = load_image_tower(encoders["transformer"])
     images = pictures(2, 48)
@@ -142,6 +144,7 @@ def test_rollout_multiplies_the_attention_of_all_blocks_with_the_residual(encode
     assert np.abs(found - attention_maps(tower, images, "last").weights).max() > 0.01
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_a_residual_network_is_read_at_its_attention_pooling(encoders):
     tower = load_image_tower(encoders["residual"])
     images = pictures(2, 80)

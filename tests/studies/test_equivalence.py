@@ -40,6 +40,7 @@ def by_hand(world: World, method: str, seed: int):
     model = build(method, training(method).model, {"rgb": DIM, "motion": DIM}).eval()
     model.load_state_dict(load_file(world.run / "weights" / f"seed-{seed}-last.safetensors"))
     streams = open_streams(world.streams, ("rgb", "motion"), "test")
+    model.to(streams.device)
     weights, scores = [], []
     for video in read_test_videos(world.manifest, world.intervals):
         for start in range(0, streams.length(video.name), TRAINING.max_segments):
@@ -49,9 +50,9 @@ def by_hand(world: World, method: str, seed: int):
                 for role, store in streams.stores.items()
             }
             with torch.no_grad():
-                output = model(part, torch.ones(part["rgb"].shape[:2], dtype=torch.bool))
-            weights.append(torch.stack(list(output.weights.values()))[:, 0])
-            scores.append(output.logits[0].sigmoid())
+                output = model(part, torch.ones_like(part["rgb"][..., 0], dtype=torch.bool))
+            weights.append(torch.stack(list(output.weights.values()))[:, 0].cpu())
+            scores.append(output.logits[0].sigmoid().cpu())
     return torch.cat(weights, dim=1).numpy(), torch.cat(scores).numpy()
 
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from fusevad.data.truth import read_test_videos
-from fusevad.embed.store import open_streams
+from fusevad.embed.store import default_device, open_streams
 from fusevad.errors import FusevadError
 from fusevad.models.base import build
 from fusevad.report.locality_table import make_locality_table
@@ -41,6 +41,7 @@ def scorer(world, seed):
     """Scores of `T x D` embeddings, by role, as the trained detector gives them."""
     model = build("student-t", training("student-t").model, {"rgb": DIM, "motion": DIM}).eval()
     model.load_state_dict(load_file(world.run / "weights" / f"seed-{seed}-last.safetensors"))
+    model.to(default_device())
 
     def score(x):
         (crop,) = TRAINING.test_crops
@@ -54,9 +55,9 @@ def scorer(world, seed):
                 for k, v in x.items()
             }
             with torch.no_grad():
-                mask = torch.ones(chunk["rgb"].shape[:2], dtype=torch.bool)
+                mask = torch.ones_like(chunk["rgb"][..., 0], dtype=torch.bool)
                 parts.append(model(chunk, mask).logits[0].sigmoid())
-        return torch.cat(parts).double().numpy()
+        return torch.cat(parts).double().cpu().numpy()
 
     return score
 

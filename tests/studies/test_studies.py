@@ -15,7 +15,7 @@ from scipy.stats import entropy, poisson
 from sklearn.metrics import brier_score_loss
 
 from fusevad.data.truth import read_test_videos
-from fusevad.embed.store import open_streams
+from fusevad.embed.store import default_device, open_streams
 from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import LabelledSegments
 from fusevad.models.base import build
@@ -149,6 +149,7 @@ def test_changes_by_dimension_are_those_of_the_model_called_by_hand(world, maske
     np.testing.assert_array_equal(dimensions, masked_dimensions(1, place, 0.25, DIM))
     model = build("student-t", TRAINING.model, {"rgb": DIM, "motion": DIM}).eval()
     model.load_state_dict(load_file(world.run / "weights" / "seed-1-last.safetensors"))
+    model.to(default_device())
     stores = list(open_streams(world.streams, ("rgb", "motion"), "test").stores.values())
     expected = []
     for video in read_test_videos(world.manifest, world.intervals):
@@ -168,9 +169,9 @@ def test_changes_by_dimension_are_those_of_the_model_called_by_hand(world, maske
 @torch.no_grad()
 def by_hand(model, streams):
     """Weights of both streams, segments x D each."""
-    mask = torch.ones(1, len(streams[0]), dtype=torch.bool)
+    mask = torch.ones(1, len(streams[0]), dtype=torch.bool, device=streams[0].device)
     named = {role: x[None] for role, x in zip(("rgb", "motion"), streams, strict=True)}
-    return [weight[0] for weight in model(named, mask).weights.values()]
+    return [weight[0].cpu() for weight in model(named, mask).weights.values()]
 
 
 @pytest.mark.slow

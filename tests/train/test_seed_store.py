@@ -61,6 +61,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_two_seeds_then_more_trains_the_missing_ones_alone_in_one_start(
     data, tmp_path, trained, monkeypatch
 ):
@@ -241,6 +242,7 @@ def test_a_finished_seed_notes_the_machine_and_the_time_of_its_training(data, tm
     assert made["seconds"] >= 0
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_a_seed_stands_in_for_one_of_the_same_kind_of_device_and_version_of_torch_alone(
     data, tmp_path
 ):

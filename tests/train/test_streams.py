@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from fusevad.embed.store import EmbeddingStore, open_streams
+from fusevad.embed.store import EmbeddingStore, default_device, open_streams
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import load_detector, weights_file
 from fusevad.models.base import Blueprint, Detector
@@ -69,7 +69,7 @@ def test_a_stream_that_only_training_needs_is_not_asked_for_at_test(listening, t
     data, streams = with_sound(tmp_path / "data")
     train(listening, type(data)(data.manifest, streams), [0], tmp_path / "run", workers=1)
     assert "loss_sound" in (tmp_path / "run" / "history.csv").read_text()
-    detector = load_detector(weights_file(tmp_path / "run", 0, "last"), torch.device("cpu"))
+    detector = load_detector(weights_file(tmp_path / "run", 0, "last"), default_device())
     assert detector.model.widths == {"rgb": DIM, "audio": SOUND}
     rgb = open_streams(streams, ("rgb",), "test")
     scores = detector.score(rgb, ["fire_20"])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from fusevad.embed.store import open_streams
+from fusevad.embed.store import default_device, open_streams
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import load_detector, weights_file
 from fusevad.train.inputs import TrainData
@@ -40,7 +40,7 @@ def test_a_student_comes_closer_to_its_own_teacher_than_without_it(taught, data,
     student = small("image-only-distilled", loss={"teacher": 20.0}, **long)
     train(student, taught, [0], tmp_path / "student", workers=1)
     train(small("image-only", **long), data, [0], tmp_path / "alone", workers=1)
-    teacher = load_detector(weights_file(taught.teacher, 0, "validation"), torch.device("cpu"))
+    teacher = load_detector(weights_file(taught.teacher, 0, "validation"), default_device())
     streams = open_streams(data.streams, ("rgb", "motion"), "test")
     names = list(read_tests(data))
     said = torch.cat(list(teacher.score(streams, names).segments.values()))[:, 0].numpy()

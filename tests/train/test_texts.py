@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fusevad.embed.store import open_streams
+from fusevad.embed.store import default_device, open_streams
 from fusevad.encoders.text import load_class_texts, save_class_texts
 from fusevad.errors import FusevadError
 from fusevad.evaluate.history import CLASS
@@ -46,7 +46,7 @@ def test_scores_have_a_probability_of_each_class_that_sum_to_one(run):
 
 
 def test_a_seeds_weights_say_the_same_again_without_the_text_tower(run, data):
-    detector = load_detector(weights_file(run, 0, "last"), torch.device("cpu"))
+    detector = load_detector(weights_file(run, 0, "last"), default_device())
     streams = open_streams(data.streams, ("rgb",), "test")
     tests = list(pd.read_parquet(run / "scores.parquet")["video"].drop_duplicates())
     again = torch.cat(list(detector.score(streams, tests).segments.values()))

@@ -85,6 +85,8 @@ def load_stream(
         settings = parse_settings(_replaced(facts.settings, files))
     except RecursionError as error:
         raise FusevadError(f"{bundle}: settings nested without end; make it again") from error
+    except FusevadError as error:
+        raise FusevadError(f"{bundle}: {error}") from error
     embedder = load_embedder(settings)
     for name in different(facts.provenance, embedder.provenance):
         raise FusevadError(
