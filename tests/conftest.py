@@ -68,7 +68,10 @@ def _highest_gb() -> float:
 
 @pytest.fixture
 def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compute in float32 and train in processes, as on a CPU, also where there is a GPU."""
+    """Compute in float32 as on a CPU, also where there is a GPU.
+
+    Not for tests that train: seeds would be forked from a process that may have used the GPU.
+    """
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

@@ -18,6 +18,9 @@ from tests.made_up_videos import write_video
 needs_extra = pytest.mark.skipif(
     find_spec("onnxruntime") is None, reason="without the extra: make env EXTRAS=onnx"
 )
+needs_cpu = pytest.mark.skipif(
+    torch.cuda.is_available(), reason="exports need a CPU: CUDA_VISIBLE_DEVICES= pytest"
+)
 pytestmark = pytest.mark.slow
 
 
@@ -35,6 +38,7 @@ def session(file: Path):
 
 
 @needs_extra
+@needs_cpu
 def test_the_detector_scores_a_video_as_the_bundle_does(made_up, exported, tmp_path):
     detector = Detector.load(made_up.file)
     video = write_video(tmp_path / "a.mp4", frames=64)  # one chunk of four segments
@@ -49,6 +53,7 @@ def test_the_detector_scores_a_video_as_the_bundle_does(made_up, exported, tmp_p
 
 
 @needs_extra
+@needs_cpu
 @pytest.mark.parametrize("count", [1, 7])
 def test_encoders_embed_any_number_of_pictures(made_up, exported, count):
     detector, random = Detector.load(made_up.file), np.random.default_rng(0)
@@ -63,6 +68,7 @@ def test_encoders_embed_any_number_of_pictures(made_up, exported, count):
 
 
 @needs_extra
+@needs_cpu
 def test_a_network_that_computes_something_else_is_not_kept(made_up, tmp_path, monkeypatch):
     detector = Detector.load(made_up.file)
     real = onnx_module._difference
@@ -79,6 +85,7 @@ def test_a_network_that_computes_something_else_is_not_kept(made_up, tmp_path, m
 
 
 @needs_extra
+@needs_cpu
 def test_a_network_that_gives_no_numbers_is_not_kept(made_up, tmp_path):
     detector = Detector.load(made_up.file)
     with torch.no_grad():
@@ -113,6 +120,7 @@ os._exit(0)
 
 
 @needs_extra
+@needs_cpu
 def test_processes_forked_after_an_export_can_train(made_up, tmp_path):
     subprocess.run(
         [sys.executable, "-c", EXPORT_AND_FORK, made_up.file, tmp_path], check=True, timeout=100

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from fusevad.embed.store import default_device
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import trained_on
 from fusevad.files import sha256, temporary_path
@@ -61,7 +63,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-@pytest.mark.usefixtures("on_cpu")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="on a GPU, seeds train in one process")
 def test_two_seeds_then_more_trains_the_missing_ones_alone_in_one_start(
     data, tmp_path, trained, monkeypatch
 ):
@@ -242,27 +244,27 @@ def test_a_finished_seed_notes_the_machine_and_the_time_of_its_training(data, tm
     assert made["seconds"] >= 0
 
 
-@pytest.mark.usefixtures("on_cpu")
 def test_a_seed_stands_in_for_one_of_the_same_kind_of_device_and_version_of_torch_alone(
     data, tmp_path
 ):
     store = tmp_path / "store"
     train(SETTINGS, data, [0], tmp_path / "run", workers=1, store=store)
     (folder,) = store.iterdir()
-    assert folder.name.startswith("cpu-")
-    assert trained_on(weights(store)[0]) == "cpu"
+    device = default_device().type
+    assert folder.name.startswith(f"{device}-")
+    assert trained_on(weights(store)[0]) == device
     indices = (data.streams["rgb"], data.streams["motion"])
     key = SeedKey(
         SETTINGS,
         tuple(map(sha256, (data.manifest, *indices))),
         teacher=None,
-        device="cpu",
+        device=device,
         torch=version("torch"),
     )
     assert key.folder(store) == folder
-    on_gpu, older = replace(key, device="cuda"), replace(key, torch="2.0.0")
-    assert on_gpu.folder(store).name.startswith("cuda-")
-    assert len({each.folder(store) for each in (key, on_gpu, older)}) == 3
+    other, older = replace(key, device="another"), replace(key, torch="2.0.0")
+    assert other.folder(store).name.startswith("another-")
+    assert len({each.folder(store) for each in (key, other, older)}) == 3
 
 
 def test_scores_that_are_none_are_refused_even_if_their_hash_is_noted(data, tmp_path):

@@ -161,7 +161,7 @@ def test_the_memory_of_a_seed_does_not_grow_with_the_data(tmp_path):
     assert float(result.stdout) < 20
 
 
-@pytest.mark.usefixtures("on_cpu")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="on a GPU, seeds train one by one")
 def test_seeds_at_a_time_are_counted_for_the_widest_stream(data, tmp_path, monkeypatch):
     widths = []
     monkeypatch.setattr(
