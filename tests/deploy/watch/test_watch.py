@@ -1,5 +1,6 @@
 """Watching a file: lines of JSON, events in order, and an end that is always told."""
 
+import gc
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from av import VideoFrame
 from typer.testing import CliRunner
 
 from fusevad.cli import app
@@ -177,6 +179,17 @@ def test_a_score_for_each_segment_if_wanted(made_up, video):
     assert [each["time_seconds"] for each in scored(lines)] == pytest.approx(
         [min(16 * k, FRAMES) / FPS for k in range(1, 26)]
     )
+
+
+def test_pictures_are_freed_while_the_watch_goes_on(made_up, video):
+    gc.collect()
+    gc.disable()  # then nothing but the watch itself collects
+    try:
+        watched(made_up.file, video, fast=True)
+        left = sum(isinstance(each, VideoFrame) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left < FRAMES / 4
 
 
 def test_a_file_is_watched_at_its_own_pace(made_up, tmp_path):

@@ -81,7 +81,7 @@ def test_the_page_opens_at_the_threshold_of_the_newest_command(scored, tmp_path)
     index = read_script(tmp_path / "out/page/data/index.js")
     assert index["threshold"] == 0.4  # of 5 an hour
     first, second = index["datasets"][0]["notes"]
-    assert "for a rate of 5 false alarms/h" in first
+    assert "for false alarms at 5/h" in first
     assert second.startswith("Films and events.json of 2 of the 3 videos")
     assert "the threshold for 1 false" in second
     score(more, scored.model, tmp_path / "out")
@@ -203,5 +203,5 @@ def test_the_page_opens_in_a_browser_at_the_models_threshold(scored, open_page):
     page = open_page(scored.out / "index.html")
     assert page.title() == "Scores of 2 videos"
     assert page.locator("#threshold-value").text_content() == "0.500"
-    assert "false alarms/h" in (page.locator("#notes").text_content() or "")
+    assert "false alarms at" in (page.locator("#notes").text_content() or "")
     assert page.locator("th").all_text_contents()[:2] == ["Video", "Length"]

@@ -111,7 +111,7 @@ def _others(rates: Sequence[float], threshold: Threshold) -> tuple[str, ...]:
 
 def _vouched(threshold: Threshold) -> str:
     return (
-        f"The page opens at the model's threshold for a rate of {threshold.rate:g} false"
-        f" alarms/h; the 95 % bound on its footage is {threshold.bound:.3g}/h"
+        f"The page opens at the model's threshold for false alarms at {threshold.rate:g}/h; the"
+        f" 95 % bound on its footage is {threshold.bound:.3g}/h"
         f" ({threshold.footage})."
     )

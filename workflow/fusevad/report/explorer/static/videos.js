@@ -117,7 +117,7 @@ var Explorer = window.Explorer || {};
       this.body.replaceChildren(...this.visible.map((row) => this.lines.get(row)));
       this.drawHead();
       const all = this.visible.length === this.rows.length;
-      document.getElementById("shown").textContent = `${all ? "" : `${this.visible.length} of `}${this.rows.length} videos`;
+      document.getElementById("shown").textContent = `${all ? "" : `${this.visible.length} of `}${this.rows.length} video${this.rows.length === 1 ? "" : "s"}`;
     }
 
     drawHead() {
