@@ -114,7 +114,7 @@ class Watch:
             self._warn(_NOT_CALIBRATED)
         # A frame of PyAV and its side data name each other, so both wait for the collector of
         # cycles, which hardly ever looks at objects that have outlived two of its rounds. So it is
-        # called after each segment, without what is loaded by now, which would take it 0.2 s.
+        # called after each segment; what is loaded by now is left out, which makes a round short.
         gc.freeze()
         self._reader.start()
         try:
