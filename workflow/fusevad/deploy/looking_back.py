@@ -96,7 +96,7 @@ def last_scores(seeds: Sequence[TrainedDetector], vectors: Mapping[str, Tensor])
 def _plain_attention() -> Iterator[None]:
     """On a CPU, attention as in training: torch's fast path takes twice as long on long windows.
 
-    See `benchmarks/attention.py`; outputs differ by 2e-6.
+    See `benchmarks/attention.py`; outputs differ by less than 1e-6.
     """
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(before and default_device().type != "cpu")

@@ -218,9 +218,10 @@ def _lowest(normal: Sequence[Track], allowed: int, settings: AlarmSettings) -> t
         for track in changed:
             events = _events(*levels[track], threshold, settings)
             counts[track] = sum(event.alarms for event in events)
-        if sum(counts) > allowed:
+        count = sum(counts)
+        if count > allowed:
             break
-        chosen, alarms = threshold, max(alarms, sum(counts))
+        chosen, alarms = threshold, max(alarms, count)
     return chosen, alarms
 
 
