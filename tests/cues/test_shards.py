@@ -17,7 +17,8 @@ from fusevad.cues.shards import open_shard
 from fusevad.cues.store import make_cues
 from fusevad.data.manifest import read_manifest
 from fusevad.errors import FusevadError
-from fusevad.files import hashes_text, sha256
+from fusevad.files import sha256
+from fusevad.hash_tables import hashes_text
 from fusevad.video.decode import probe, read_frames
 from tests.made_up_cues import all_counts, stored_counts
 from tests.made_up_tables import write_table

@@ -13,7 +13,8 @@ from fusevad.data.manifest import frame_labels, read_manifest, shard
 from fusevad.data.manifest_making import make_manifest
 from fusevad.data.truth import read_test_videos
 from fusevad.errors import FusevadError
-from fusevad.files import HASHES, hashes_text, sha256
+from fusevad.files import sha256
+from fusevad.hash_tables import HASHES, hashes_text
 from fusevad.video.decode import probe
 from tests.made_up_videos import cut, write_stamped, write_video
 

@@ -23,8 +23,6 @@ from typing import Any
 from fusevad.errors import FusevadError
 from fusevad.system_errors import FULL_DISK, explained
 
-# Table of hashes in a folder that is one output of a job.
-HASHES = "SHA256SUMS"
 # Marks the temporary files of this machine: other machines' process numbers mean nothing here.
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
 # Another disk, one without links, a file of another user.
@@ -256,29 +254,6 @@ def sha256(path: Path) -> str:
         return hashlib.sha256().hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def folder_files(folder: Path) -> list[str]:
-    """Paths of the files in a folder, sorted, without hidden files and its table of hashes."""
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    shown = (path for path in found if not any(part.startswith(".") for part in path.parts))
-    return sorted(path.as_posix() for path in shown if path.as_posix() != HASHES)
-
-
-def hashes_text(hashes: Mapping[str, str]) -> str:
-    """A table of hashes by path, in the format of the program sha256sum."""
-    return "".join(f"{hashes[path]}  {path}\n" for path in sorted(hashes))
-
-
-def folder_size(folder: Path) -> int:
-    """Bytes of all files of `folder_files`."""
-    return sum((folder / path).stat().st_size for path in folder_files(folder))
-
-
-def folder_sha256(folder: Path) -> str:
-    """SHA-256 of the table of hashes that a folder has, or should have, read from all its files."""
-    text = hashes_text({path: sha256(folder / path) for path in folder_files(folder)})
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:

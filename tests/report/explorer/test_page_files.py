@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from fusevad.errors import FusevadError
-from fusevad.files import HASHES
+from fusevad.hash_tables import HASHES
 from fusevad.report.explorer.contents import (
     Page,
     ShownDataset,

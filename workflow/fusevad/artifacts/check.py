@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from fusevad.artifacts.trusted import in_results
 from fusevad.errors import FusevadError
-from fusevad.files import folder_files, folder_sha256, folder_size, sha256
+from fusevad.files import sha256
+from fusevad.hash_tables import folder_files, folder_sha256, folder_size
 from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
 from fusevad.plan.records import Record, differences, read_record

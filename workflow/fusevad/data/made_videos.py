@@ -6,7 +6,6 @@ the folder says which of them are finished and undamaged.
 """
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,19 +13,14 @@ from typing import Any
 
 from fusevad.errors import FusevadError
 from fusevad.files import (
-    HASHES,
-    folder_files,
-    hashes_text,
     remove_abandoned,
     remove_folder,
     sha256,
-    stays_inside,
     write_json,
     write_text,
 )
+from fusevad.hash_tables import HASHES, folder_files, hashes_text, listed_hashes
 from fusevad.parsing import parse, read_noted
-
-_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 def videos_folder(out: Path) -> Path:
@@ -51,7 +45,7 @@ def resume_videos(out: Path) -> tuple[Path, set[str]]:
     _drop_links(folder)
     folder.mkdir(parents=True, exist_ok=True)
     whole = {}
-    for path, digest in _read(folder).items():
+    for path, digest in listed_hashes(folder).items():
         file = folder / path
         if file.is_file() and sha256(file) == digest:
             whole[path] = digest
@@ -84,13 +78,15 @@ def add_video(folder: Path, file: Path, written: Path) -> None:
 def hashes_when_made(out: Path) -> dict[str, str]:
     """SHA-256 of the finished videos of a stage that writes to `out`, by absolute path."""
     folder = videos_folder(out)
-    return {os.path.abspath(folder / path): digest for path, digest in _read(folder).items()}
+    return {
+        os.path.abspath(folder / path): digest for path, digest in listed_hashes(folder).items()
+    }
 
 
 def list_videos(out: Path, paths: Iterable[str]) -> None:
     """Complete the table of the folder in progress: each of `paths` once; remove other files."""
     folder = _progress(out)
-    known, wanted = _read(folder), set(paths)
+    known, wanted = listed_hashes(folder), set(paths)
     for path in folder_files(folder):
         if path not in wanted:
             (folder / path).unlink()
@@ -135,17 +131,3 @@ def _noted(path: Path) -> str | None:
     except FusevadError:
         print(f"{path}: damaged; its videos are made again", file=sys.stderr)
         return None
-
-
-def _read(folder: Path) -> dict[str, str]:
-    """Hashes by path; the last line of a path counts; half a line of a killed job is ignored.
-
-    A path that leads out of the folder is ignored: its file would be removed as a damaged one.
-    """
-    table = folder / HASHES
-    if not table.is_file():
-        return {}
-    text = table.read_text(errors="replace")
-    lines = text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
-    found = filter(None, map(_LINE.fullmatch, lines))
-    return {line[2]: line[1] for line in found if stays_inside(line[2])}

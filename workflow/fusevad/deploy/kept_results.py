@@ -16,7 +16,8 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.history import SCORE
 from fusevad.evaluate.score_table import check_size
 from fusevad.evaluate.settings import AlarmSettings
-from fusevad.files import HASHES, read_limited, sha256
+from fusevad.files import sha256
+from fusevad.hash_tables import listed_hashes
 from fusevad.parsing import parse, read_noted
 
 _WHOLE = ("segment", "start_frame", "end_frame")
@@ -73,12 +74,11 @@ def read_segments(folder: Path) -> pd.DataFrame:
     file = folder / PARQUET
     again = f"delete {folder} and score the video again"
     try:
-        listed = read_limited(folder / HASHES).decode().splitlines()
-        if f"{sha256(file)}  {PARQUET}" not in listed:
+        if listed_hashes(folder).get(PARQUET) != sha256(file):
             raise ValueError("other bytes than listed")
         check_size(file)
         table = parquet.read_table(file).to_pandas(ignore_metadata=True)
-    except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
+    except (FusevadError, OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
         raise FusevadError(f"{file}: missing or damaged; {again}") from error
     if (fault := _fault(table)) is not None:
         raise FusevadError(f"{file}: {fault}; {again}")

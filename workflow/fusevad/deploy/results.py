@@ -16,17 +16,8 @@ from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import Detector, ScoredVideo
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Event
-from fusevad.files import (
-    HASHES,
-    folder_files,
-    hashes_text,
-    read_limited,
-    sha256,
-    sync,
-    temporary_path,
-    write_json,
-    write_text,
-)
+from fusevad.files import read_limited, sha256, sync, temporary_path, write_json, write_text
+from fusevad.hash_tables import HASHES, folder_files, hashes_text
 
 EVENTS, TABLE, PARQUET, FILM = "events.json", "segments.csv", "segments.parquet", "annotated.mp4"
 _NAMES = {EVENTS, TABLE, PARQUET, FILM, HASHES}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fusevad.errors import FusevadError
-from fusevad.files import HASHES
+from fusevad.hash_tables import HASHES, listed_hashes
 
 FOLDER = Path("config/encoders")
 
@@ -18,14 +18,11 @@ def check_bundled(file: Path, digest: str) -> None:
     Raises:
         FusevadError: the file is listed with another hash.
     """
-    table = file.parent / HASHES
-    if FOLDER not in file.parents or not table.is_file():
+    if FOLDER not in file.parents:
         return
-    for line in table.read_text(encoding="utf-8", errors="replace").splitlines():
-        listed, _, name = line.partition("  ")
-        if name == file.name and listed != digest:
-            raise FusevadError(
-                f"{file}: not the bytes that {table} lists, so damaged or replaced; restore the"
-                f" file (git checkout -- {file}), or name other weights in a file of {FOLDER} of"
-                " your own"
-            )
+    if listed_hashes(file.parent).get(file.name, digest) != digest:
+        raise FusevadError(
+            f"{file}: not the bytes that {file.parent / HASHES} lists, so damaged or replaced;"
+            f" restore the file (git checkout -- {file}), or name other weights in a file of"
+            f" {FOLDER} of your own"
+        )

@@ -11,15 +11,8 @@ from typing import Any
 import fusevad
 from fusevad import json_text
 from fusevad.errors import FusevadError
-from fusevad.files import (
-    HASHES,
-    folder_size,
-    read_limited,
-    remove_abandoned,
-    sha256,
-    stays_inside,
-    write_json,
-)
+from fusevad.files import read_limited, remove_abandoned, sha256, stays_inside, write_json
+from fusevad.hash_tables import HASHES, folder_size
 from fusevad.parsing import FORBID, from_text_or_file, parse
 from fusevad.plan.job import record_path
 from fusevad.plan.lineage import settings_digest

@@ -22,7 +22,8 @@ from urllib.parse import quote
 import numpy as np
 
 from fusevad.errors import FusevadError
-from fusevad.files import HASHES, folder_files, hashes_text, sha256, write_text
+from fusevad.files import sha256, write_text
+from fusevad.hash_tables import HASHES, folder_files, hashes_text, listed_hashes
 from fusevad.report.explorer.contents import (
     Floats,
     Page,
@@ -88,7 +89,7 @@ def is_page(folder: Path) -> bool:
     """Whether `write_page` wrote a folder, to which nobody has added anything."""
     if folder.is_symlink() or not (folder / HASHES).is_file():
         return False
-    listed = {line[66:] for line in (folder / HASHES).read_text(errors="replace").splitlines()}
+    listed = listed_hashes(folder)
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     return "data/index.js" in listed and found <= {HASHES, *listed}
 
