@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -268,6 +269,22 @@ def test_notes_of_a_run_with_other_settings_do_not_count_for_what_is_here_now():
     adopt(plan)
     assert rerun(plan, command) == set()
     assert rerun(changed, command) == later
+
+
+def test_results_copied_into_results_are_named_with_the_command_that_helps():
+    plan = made_up_plan()
+    make(plan)
+    Path("results/settings").mkdir()
+    Path("results/settings/table1.json").write_text("{}")
+    Path("results").rename("theirs")
+    # Every start of Snakemake writes settings, in a fresh clone, too.
+    shutil.copytree("theirs/settings", "results/settings")
+    subprocess.run(["cp", "-r", "theirs", "results/results"], check=True)
+    with pytest.raises(FusevadError, match=r"results/results: .*move it up: (.*)") as refused:
+        adopt(plan)
+    subprocess.run(str(refused.value).rpartition("move it up: ")[2], shell=True, check=True)
+    assert not Path("results/results").exists()
+    assert {job.name for job in adopt(plan).fitting} == set(plan.jobs)
 
 
 def test_adopting_waits_for_snakemake():

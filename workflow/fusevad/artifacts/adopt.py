@@ -47,8 +47,9 @@ def adopt(plan: Plan, jobs: Iterable[Job] | None = None, dry_run: bool = False) 
         dry_run: change nothing.
 
     Raises:
-        FusevadError: Snakemake is running, or was killed; a folder below `results/` is a link; or a
-            file that must be changed belongs to another user. Then nothing is changed.
+        FusevadError: Snakemake is running, or was killed; a folder below `results/` is a link; a
+            file that must be changed belongs to another user; or nothing fits, and another
+            `results/` is inside of this one. Then nothing is changed.
     """
     refuse_while_running()
     chosen = plan.jobs if jobs is None else with_upstream(plan, (job.name for job in jobs))
@@ -56,6 +57,8 @@ def adopt(plan: Plan, jobs: Iterable[Job] | None = None, dry_run: bool = False) 
     findings = check(plan, chosen.values())
     unfit = [finding for finding in findings.values() if not finding.fits]
     fitting = {name: found for name, found in findings.items() if found.fits and found.hashes}
+    if not fitting:
+        _refuse_nested()
     if not dry_run:
         _carry_out(plan, fitting, unfit)
     incomplete = {
@@ -105,4 +108,14 @@ def refuse_while_running() -> None:
         raise FusevadError(
             f"{folder}: Snakemake is running here, or was killed; wait for it, or run: snakemake"
             " --unlock"
+        )
+
+
+def _refuse_nested() -> None:
+    # `cp -r THEIRS/results results` copies into a folder that exists, and not over it.
+    nested = Path("results/results")
+    if (nested / "settings").is_dir():
+        raise FusevadError(
+            f"{nested}: the copied folder is inside of results/, where nothing is looked for; move"
+            f" it up: cp -alf {nested}/. results/ && rm -r {nested}"
         )
