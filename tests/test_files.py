@@ -1,12 +1,22 @@
 """Writing so that nothing half-written has a final name, and what killed jobs resume from."""
 
 import hashlib
+import inspect
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from fusevad.files import atomic_path, keep, kept, progress_folder, remove_abandoned, sha256
+from fusevad.files import (
+    atomic_path,
+    keep,
+    kept,
+    progress_folder,
+    remove_abandoned,
+    remove_folder,
+    sha256,
+)
 
 
 def test_bytes_reach_the_disk_before_their_name_and_the_name_before_the_job_goes_on(
@@ -105,3 +115,22 @@ def test_files_of_running_processes_and_of_users_are_never_removed(tmp_path):
             other.touch()
         remove_abandoned(tmp_path)
         assert temporary.exists() and all(other.exists() for other in others)
+
+
+def test_a_folder_is_removed_however_deep_it_is(tmp_path, monkeypatch):
+    """Deeper than a function may call itself, and than the system takes as one path."""
+    (tmp_path / "kept.txt").write_text("kept")
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    for _ in range(100):
+        Path("a" * 100).mkdir()
+        os.chdir("a" * 100)
+    Path("file.txt").write_text("a")
+    Path("link").symlink_to(tmp_path)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 80)
+    try:
+        remove_folder(tmp_path / "deep")
+    finally:
+        sys.setrecursionlimit(limit)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]

@@ -15,7 +15,7 @@ import huggingface_hub
 import pytest
 import requests
 
-from fusevad.data.fetch import drive, https
+from fusevad.data.fetch import caps, drive, https
 from fusevad.data.fetch.dataset import fetch
 from fusevad.data.fetch.settings import FetchSettings
 from fusevad.errors import FusevadError
@@ -353,12 +353,17 @@ def test_a_revision_that_a_repository_lacks_is_told(repository, get, revision):
         get(from_git(repository[0], revision))
 
 
+def commit_all(place):
+    """A third commit in the repository."""
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["add", "."], ["commit", "--message", "three"]):
+        subprocess.run(["git", "-C", str(place / "upstream"), *who, *words], check=True)
+
+
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../labels.txt", "a/../../labels.txt"])
 def test_a_repository_with_a_link_to_the_outside_is_refused(repository, get, place, target):
     (place / "upstream" / "labels.csv").symlink_to(target)
-    for words in (["add", "labels.csv"], ["commit", "--message", "three"]):
-        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-        subprocess.run(["git", "-C", str(place / "upstream"), *who, *words], check=True)
+    commit_all(place)
     with pytest.raises(FusevadError, match=r"'labels\.csv' is a link"):
         get(from_git(repository[0], "main"))
     assert not list(place.rglob("**/code/labels.csv"))
@@ -366,10 +371,44 @@ def test_a_repository_with_a_link_to_the_outside_is_refused(repository, get, pla
 
 def test_a_repository_may_have_links_to_its_own_files(repository, get, place):
     (place / "upstream" / "same.txt").symlink_to("labels.txt")
-    for words in (["add", "same.txt"], ["commit", "--message", "three"]):
-        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-        subprocess.run(["git", "-C", str(place / "upstream"), *who, *words], check=True)
+    commit_all(place)
     assert (get(from_git(repository[0], "main")) / "code" / "same.txt").read_text() == "two"
+
+
+def test_a_repository_of_folders_without_end_is_refused_and_nothing_of_it_stays(
+    repository, get, place
+):
+    deep = (place / "upstream").joinpath(*["a"] * 101)
+    deep.mkdir(parents=True)
+    (deep / "a.txt").write_text("a")
+    commit_all(place)
+    for _ in range(2):
+        with pytest.raises(FusevadError, match="more than 100 folders deep") as raised:
+            get(from_git(repository[0], "main"))
+        one_line(raised)
+        assert not list((place / "data" / "set").rglob("a"))
+
+
+@pytest.mark.parametrize(
+    ("cap", "complaint"),
+    [
+        ({"max_gigabytes": 0.001}, "more than 0.001 GB"),
+        ({"max_members": 2}, "more than 2 members"),  # a folder and two files
+        ({"max_ratio": 50}, "more than 50 times its own size"),
+    ],
+)
+def test_a_repository_over_a_cap_is_refused_before_it_is_unpacked(
+    repository, get, place, monkeypatch, cap, complaint
+):
+    monkeypatch.setattr(caps, "_SMALL", 1_000_000)
+    (place / "upstream" / "in").mkdir()
+    (place / "upstream" / "in" / "zeros.bin").write_bytes(bytes(2_000_000))
+    commit_all(place)
+    file = from_git(repository[0], "main") | {"max_ratio": 10_000}
+    with pytest.raises(FusevadError, match=f"set/code: .*{complaint}; if that is right, raise"):
+        get(file | cap)
+    assert not list((place / "data" / "set").rglob("labels.txt"))
+    assert (get(file) / "code" / "in" / "zeros.bin").stat().st_size == 2_000_000
 
 
 def test_a_repository_that_cannot_be_reached_is_offline(get):

@@ -16,6 +16,7 @@ import shutil
 import stat
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -28,6 +29,7 @@ _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
 # Another disk, one without links, a file of another user.
 _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
 _LONGEST_NAME = 255  # bytes, on all common file systems
+_SHALLOW = 8  # folders below one that is removed
 _TEMPORARY = re.compile(r"\..*\.([0-9a-f]{4})-(\d+)\.tmp(\..*)?")
 # Seconds after which another machine's temporary file is not being written any more. Every write
 # changes its time, and the longest, a shard that is joined, takes minutes.
@@ -105,11 +107,38 @@ def remove_abandoned(folder: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder, if it is there; of a link, or a file in its place, only that name."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
+    """Remove a folder, if it is there; of a link, or a file in its place, only that name.
+
+    However deep it is: `shutil.rmtree` calls itself, and opens a file, for each folder on the way
+    down, and a path may be longer than the system takes.
+    """
+    if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
+        return
+    waiting = [path]
+    while waiting:
+        folder = waiting[-1]
+        inside = _remove_files(folder)
+        if not inside:
+            folder.rmdir()
+            waiting.pop()
+        elif len(folder.parts) - len(path.parts) < _SHALLOW:
+            waiting += inside
+        else:
+            for child in inside:  # found again there, once all others are removed
+                child.rename(path / uuid.uuid4().hex)
+
+
+def _remove_files(folder: Path) -> list[Path]:
+    """Remove what is not a folder from a folder; return the folders in it."""
+    inside = []
+    with os.scandir(folder) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                inside.append(Path(entry.path))
+            else:
+                os.unlink(entry)
+    return inside
 
 
 def _is_new(path: Path) -> bool:

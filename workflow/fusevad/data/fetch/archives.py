@@ -7,16 +7,16 @@ archive's own figures may be false.
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
+from fusevad.data.fetch.caps import Caps, Tally
 from fusevad.data.fetch.member import (
     CHUNK,
+    DEEPEST,
     LONGEST_NAME,
     Member,
     TooManyMembersError,
@@ -26,20 +26,7 @@ from fusevad.data.fetch.members import members, reading
 from fusevad.data.fetch.mirrors import one_line, writing
 from fusevad.data.fetch.record import HIDDEN
 from fusevad.errors import FusevadError
-
-# Depth of folders: code that walks through them later recurses.
-_DEEPEST = 100
-# Up to this many bytes, the compression ratio of an archive is not limited.
-_SMALL = 100_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """Limits on what an archive may unpack to: members, bytes in all, bytes per byte of its own."""
-
-    members: int
-    size: int
-    ratio: float
+from fusevad.files import remove_folder
 
 
 def unpack(archive: Path, title: Path, folder: Path, caps: Caps) -> None:
@@ -50,25 +37,21 @@ def unpack(archive: Path, title: Path, folder: Path, caps: Caps) -> None:
         UnsupportedArchiveError: it has a form that Python does not read.
         FusevadError: it would write outside, holds devices, is over a cap, or the disk is full.
     """
-    if folder.exists():
-        shutil.rmtree(folder)
+    remove_folder(folder)
     folder.mkdir(parents=True)
     try:
         with tqdm(desc=f"unpack {title.name}", unit="B", unit_scale=True) as bar, writing(title):
             _Unpacking(archive, title, folder, caps, bar).write_all()
     except UnsafeArchiveError as error:
-        shutil.rmtree(folder)
+        remove_folder(folder)
         raise FusevadError(
             f"{title}: not unpacked: {error}; do not use this archive, and tell whoever gave it"
         ) from error
     except TooManyMembersError as error:
-        shutil.rmtree(folder)
-        raise FusevadError(
-            f"{title}: has more than {caps.members} members; if that is right, raise its"
-            " max_members"
-        ) from error
+        remove_folder(folder)
+        raise caps.too_many(title) from error
     except Exception:
-        shutil.rmtree(folder)
+        remove_folder(folder)
         raise
 
 
@@ -107,13 +90,11 @@ class _Unpacking:
         self.folder = folder
         self.caps = caps
         self.bar = bar
-        self._made = 0
-        self._written = 0
-        self._packed = archive.stat().st_size
+        self.tally = Tally(caps, title, archive.stat().st_size)
 
     def write_all(self) -> None:
         for member in members(self.archive, self.title, self.caps.members):
-            self._count_one()
+            self.tally.add_member()
             path = self._place(member.name)
             if member.kind == "folder":
                 if path.is_symlink():
@@ -135,27 +116,9 @@ class _Unpacking:
     def _write_file(self, member: Member, path: Path) -> None:
         with path.open("xb") as file:
             for chunk in _chunks(member, self.title):
-                self._count_bytes(len(chunk))
+                self.bar.update(len(chunk))
+                self.tally.add_bytes(len(chunk))
                 file.write(chunk)
-
-    def _count_one(self) -> None:
-        self._made += 1
-        if self._made > self.caps.members:
-            raise TooManyMembersError
-
-    def _count_bytes(self, size: int) -> None:
-        self.bar.update(size)
-        self._written += size
-        if self._written > self.caps.size:
-            raise FusevadError(
-                f"{self.title}: unpacks to more than {self.caps.size / 1e9:g} GB; if that is"
-                " right, raise its max_gigabytes"
-            )
-        if self._written > max(_SMALL, self._packed * self.caps.ratio):
-            raise FusevadError(
-                f"{self.title}: unpacks to more than {self.caps.ratio:g} times its own size; if"
-                " that is right, raise its max_ratio"
-            )
 
     def _place(self, text: str) -> Path:
         """Where a member goes, after making its parent folders; never through a link."""
@@ -164,8 +127,8 @@ class _Unpacking:
             raise _unsafe(text, "leaves its folder")
         if len(text) > LONGEST_NAME:
             raise _unsafe(text, f"has a name of {len(text)} characters")
-        if len(name.parts) > _DEEPEST:
-            raise _unsafe(text, f"is more than {_DEEPEST} folders deep")
+        if len(name.parts) > DEEPEST:
+            raise _unsafe(text, f"is more than {DEEPEST} folders deep")
         if _is_ours(name):
             raise _unsafe(text, f"is where the downloader keeps its own files ({HIDDEN})")
         path = self.folder
@@ -174,7 +137,7 @@ class _Unpacking:
             if path.is_symlink() or (path.exists() and not path.is_dir()):
                 raise _unsafe(text, "is behind a link or a file")
             if not path.exists():
-                self._count_one()
+                self.tally.add_member()
                 path.mkdir()
         return self.folder / name
 

@@ -6,7 +6,6 @@ verification. So the command can be killed anywhere; started again, it ends with
 
 import contextlib
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from fusevad.data.fetch.place import fetch_archive, fetch_file, fetch_repository
 from fusevad.data.fetch.record import HIDDEN, Record
 from fusevad.data.fetch.settings import FetchSettings, FileSettings, Licence
 from fusevad.errors import FusevadError
+from fusevad.files import remove_folder
 
 
 def fetch(
@@ -101,8 +101,7 @@ def _fetch_all(job: FetchJob) -> None:
             f" {one_line(job.settings.form or '', 1000)}; put it into the folder {job.folder} and"
             " run the command again"
         )
-    if (job.folder / HIDDEN / "staging").exists():
-        shutil.rmtree(job.folder / HIDDEN / "staging")
+    remove_folder(job.folder / HIDDEN / "staging")
 
 
 def _remove_leftovers(final: Path) -> None:

@@ -2,18 +2,24 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, NoReturn
 
 from fusevad.data.fetch.archives import check_link
-from fusevad.data.fetch.member import UnsafeArchiveError
+from fusevad.data.fetch.caps import Caps, Tally
+from fusevad.data.fetch.member import DEEPEST, LONGEST_NAME, UnsafeArchiveError
 from fusevad.data.fetch.mirrors import MirrorError, Slot
 from fusevad.data.fetch.settings import GitRepository
+from fusevad.errors import FusevadError
+from fusevad.files import remove_folder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNREACHABLE = ("Could not resolve", "Failed to connect", "Connection refused", "timed out")
+# Bytes of a line of `git ls-tree`, which may take four for each of a path's.
+_LONGEST_LINE = 5 * LONGEST_NAME
 
 
 def is_commit(revision: str) -> bool:
@@ -21,35 +27,77 @@ def is_commit(revision: str) -> bool:
     return _COMMIT.fullmatch(revision) is not None
 
 
-def clone(source: GitRepository, slot: Slot, revision: str) -> str:
+def clone(source: GitRepository, slot: Slot, revision: str, caps: Caps) -> str:
     """Clone the repository to `slot.unpacked`, check `revision` out, return its commit.
 
     Raises:
-        MirrorError: offline, no such repository or revision, no git command, or a link in it that
-            could lead outside.
+        MirrorError: offline, no such repository or revision, no git command, a link in it that
+            could lead outside, or too many folders in each other.
+        FusevadError: it would unpack to more than `caps`.
     """
-    if slot.unpacked.exists():
-        shutil.rmtree(slot.unpacked)
+    remove_folder(slot.unpacked)
     print(f"{slot.title}: cloning {source.url}", file=sys.stderr)
-    _git("clone", "--progress", "--no-checkout", "--", source.url, str(slot.unpacked))
-    at = ("-C", str(slot.unpacked))
-    commit = _commit(slot.unpacked, revision)
-    if commit is None:
-        raise MirrorError(f"no revision {revision}")
-    _git(*at, "checkout", "--progress", "--detach", commit)
-    _check_links(slot.unpacked)
+    try:
+        _git("clone", "--progress", "--no-checkout", "--", source.url, str(slot.unpacked))
+        commit = _commit(slot.unpacked, revision)
+        if commit is None:
+            raise MirrorError(f"no revision {revision}")
+        _check_size(slot, commit, caps)
+        _git("-C", str(slot.unpacked), "checkout", "--progress", "--detach", commit)
+        _check_paths(slot.unpacked)
+    except (MirrorError, FusevadError):
+        remove_folder(slot.unpacked)
+        raise
     return commit
 
 
-def _check_links(folder: Path) -> None:
-    """As for links in archives: they move with the folder, and a stranger wrote them."""
-    for parent, folders, files in os.walk(folder):
-        for path in (Path(parent, name) for name in folders + files):
-            if path.is_symlink():
-                try:
-                    check_link(str(path.relative_to(folder)), os.readlink(path))
-                except UnsafeArchiveError as error:
-                    raise MirrorError(str(error)) from error
+def _check_size(slot: Slot, commit: str, caps: Caps) -> None:
+    """Refuse a commit of too much before it is unpacked: a small one may list a file many times."""
+    packed = sum(path.stat().st_size for path in slot.unpacked.glob(".git/objects/*/*"))
+    tally = Tally(caps, slot.title, packed)
+    command = ["git", "-C", str(slot.unpacked), "ls-tree", "-r", "-t", "-l", commit]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            for size in _sizes(process.stdout):
+                tally.add_member()
+                tally.add_bytes(size)
+        except Exception:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise MirrorError(f"git ls-tree ended with status {process.returncode}")
+
+
+def _sizes(lines: IO[bytes] | None) -> Iterator[int]:
+    """Sizes of what `git ls-tree -l` lists: mode, kind, hash, size and path, a line each."""
+    while lines and (line := lines.readline(_LONGEST_LINE)):
+        if not line.endswith(b"\n"):
+            raise MirrorError(f"has a path of more than {LONGEST_NAME} characters")
+        size = line.split(maxsplit=4)[3]
+        yield int(size) if size.isdigit() else 0  # of folders and submodules: -
+
+
+def _check_paths(folder: Path) -> None:
+    """As for archives: links move with the folder, a stranger wrote them, and depth is bounded.
+
+    Branches are folders in `.git`, and git writes longer paths than others can read.
+    """
+    try:
+        for parent, folders, files in os.walk(folder, onerror=_fail):
+            for path in (Path(parent, name) for name in folders + files):
+                name = path.relative_to(folder)
+                if len(name.parts) > DEEPEST:
+                    raise MirrorError(f"is more than {DEEPEST} folders deep")
+                if path.is_symlink():
+                    check_link(str(name), os.readlink(path))
+    except UnsafeArchiveError as error:
+        raise MirrorError(str(error)) from error
+    except OSError as error:
+        raise MirrorError(f"has a path that cannot be read: {error.strerror}") from error
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise error
 
 
 def head(folder: Path) -> str | None:

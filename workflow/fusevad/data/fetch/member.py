@@ -21,6 +21,8 @@ CHUNK = 1 << 20
 LONGEST_END = 256 << 20
 # Bytes of a name: PATH_MAX of Linux.
 LONGEST_NAME = 4096
+# Depth of folders: code that walks through them later recurses.
+DEEPEST = 100
 # Errors of zipfile, tarfile and the libraries below them on broken bytes.
 BROKEN = (
     zipfile.BadZipFile,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusevad.errors import FusevadError
+from fusevad.files import remove_folder
 from fusevad.system_errors import explained
 
 
@@ -74,8 +75,7 @@ class Slot:
 
     def clear(self) -> None:
         """Remove everything that is incomplete."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        remove_folder(self.folder)
 
 
 def one_line(text: str, most: int = 200) -> str:

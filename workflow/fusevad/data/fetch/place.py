@@ -1,10 +1,10 @@
 """Bring one file, archive or repository to its place."""
 
 import os
-import shutil
 from pathlib import Path, PurePosixPath
 
 from fusevad.data.fetch import archives, git
+from fusevad.data.fetch.caps import Caps
 from fusevad.data.fetch.checksums import Locked, sha256_with_progress
 from fusevad.data.fetch.download import download, from_first_mirror
 from fusevad.data.fetch.job import FetchJob
@@ -13,6 +13,7 @@ from fusevad.data.fetch.mirrors import Slot
 from fusevad.data.fetch.record import Entry
 from fusevad.data.fetch.settings import FileSettings, Source
 from fusevad.errors import FusevadError
+from fusevad.files import remove_folder
 
 
 def fetch_file(job: FetchJob, file: FileSettings) -> bool:
@@ -62,9 +63,8 @@ def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
         return False
     archive = own if by_hand else slot.complete
     sha256 = _check_by_hand(job, file) if by_hand else _complete_archive(job, file, slot)
-    caps = archives.Caps(file.max_members, int(file.max_gigabytes * 1e9), file.max_ratio)
     try:
-        archives.unpack(archive, own, slot.unpacked, caps)
+        archives.unpack(archive, own, slot.unpacked, _caps(file))
     except UnreadableArchiveError:
         slot.clear()
         raise
@@ -94,7 +94,7 @@ def fetch_repository(job: FetchJob, file: FileSettings) -> None:
     """Clone a repository to its place, at its pinned or locked commit, or at its branch's head.
 
     Raises:
-        FusevadError: no mirror gave it.
+        FusevadError: no mirror gave it, or it is too large.
     """
     slot = job.slot(file)
 
@@ -103,7 +103,10 @@ def fetch_repository(job: FetchJob, file: FileSettings) -> None:
         revision = source.git.revision
         locked = job.lock.get(file.name).commit
         return git.clone(
-            source.git, slot, revision if git.is_commit(revision) else locked or revision
+            source.git,
+            slot,
+            revision if git.is_commit(revision) else locked or revision,
+            _caps(file),
         )
 
     commit = from_first_mirror(job, file, clone)
@@ -113,6 +116,10 @@ def fetch_repository(job: FetchJob, file: FileSettings) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     slot.unpacked.rename(place)
     slot.clear()
+
+
+def _caps(file: FileSettings) -> Caps:
+    return Caps(file.max_members, int(file.max_gigabytes * 1e9), file.max_ratio)
 
 
 def _by_hand(job: FetchJob, file: FileSettings, reason: str) -> FusevadError:
@@ -138,7 +145,7 @@ def _refuse_others(job: FetchJob, file: FileSettings, unpacked: Path) -> None:
             if path in map(PurePosixPath, file.gives) or not path.is_relative_to(target):
                 continue
             if path != target and os.path.lexists(unpacked / path.relative_to(target)):
-                shutil.rmtree(unpacked)
+                remove_folder(unpacked)
                 raise FusevadError(
                     f"{job.folder / file.name}: not unpacked: contains {path}, which belongs to"
                     f" {other.name}; do not use this archive, and tell whoever gave it"

@@ -86,7 +86,7 @@ class FileSettings:
     gives: paths below the data folder that show that the archive is already unpacked there, for
         users who unpacked it themselves.
     keep_archive: whether the archive stays after unpacking.
-    max_members, max_gigabytes: limits on the unpacked archive.
+    max_members, max_gigabytes: limits on the unpacked archive or the git repository.
     max_ratio: limit on the compression ratio, above 100 MB: bytes for each byte of its own.
     """
 
