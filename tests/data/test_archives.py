@@ -250,6 +250,64 @@ def test_an_archive_does_not_bring_what_shows_that_another_is_unpacked(place, gi
     assert tree(place / "data" / "set") == []
 
 
+@pytest.fixture
+def get(place):
+    """Fetch files, given as name, bytes and settings, from file:// mirrors."""
+
+    def run(*files):
+        values = []
+        for i, (name, content, more) in enumerate(files):
+            (place / f"{i}.mirror").write_bytes(content)
+            source = {"url": (place / f"{i}.mirror").as_uri()}
+            values.append({"name": name, "sources": [source]} | more)
+        section = {"licence": {"text": "none"}, "files": values}
+        settings = parse(FetchSettings, section, "set.yaml")
+        fetch("set", settings, place / "data" / "set", place / "lock.json")
+        return place / "data" / "set"
+
+    return run
+
+
+LINK = ("a.tar", tarred(("labels", tarfile.SYMTYPE, "videos")), {"unpack": True})
+EVIL = ("b.tar", tarred(("videos/test.csv", b"evil")), {"unpack": True})
+GOOD = tarred(("labels/test.csv", b"good"))
+PRETENDED = {
+    "archive": ("c.tar", GOOD, {"unpack": True, "gives": ["labels/test.csv"]}),
+    "file": ("labels/test.csv", b"good", {}),
+    "archive put there": ("labels/test.csv", GOOD, {"unpack": True}),
+}
+
+
+@pytest.mark.parametrize("file", PRETENDED.values(), ids=PRETENDED)
+def test_a_link_does_not_pretend_that_another_file_is_there(get, place, file):
+    with pytest.raises(FusevadError, match=r"a\.tar: not unpacked: contains a link labels on the"):
+        get(LINK, EVIL, file)
+    assert tree(place / "data" / "set") == []
+
+
+@pytest.mark.parametrize("file", PRETENDED.values(), ids=PRETENDED)
+@pytest.mark.parametrize("goal", ["videos", "./x/../videos"])
+def test_a_link_that_is_there_already_does_not_pretend_it_either(get, place, file, goal):
+    get(EVIL)
+    (place / "data" / "set" / "labels").symlink_to(goal)
+    (place / "data" / "set" / "x").mkdir()
+    with pytest.raises(FusevadError, match=r"set/labels: a link to videos of .* delete the link"):
+        get(EVIL, file)
+    assert file[0] not in (place / "lock.json").read_text()
+    (place / "data" / "set" / "labels").unlink()
+    assert get(EVIL, file).joinpath("labels").is_dir()
+
+
+def test_links_of_the_users_to_other_places_are_followed(get, place):
+    (place / "disk").mkdir()
+    (place / "disk" / "test.csv").write_bytes(b"mine")
+    for name, goal in (("labels", place / "disk"), ("more", "../../disk")):
+        (place / "data" / "set" / name).symlink_to(goal)
+        archive = ("c.tar", GOOD, {"unpack": True, "gives": [f"{name}/test.csv"]})
+        folder = get((f"{name}/test.csv", b"not asked for", {}), archive)
+        assert (folder / name / "test.csv").read_bytes() == b"mine"
+
+
 def test_a_link_is_safe_whatever_another_archive_puts_around_it(unpack, place):
     """`sub/../x` stays inside as long as `sub` is a folder, and then `sub` becomes a link."""
     unpack(tarred(("d/up", tarfile.SYMTYPE, "..")), "a.tar")

@@ -411,6 +411,32 @@ def test_a_repository_over_a_cap_is_refused_before_it_is_unpacked(
     assert (get(file) / "code" / "in" / "zeros.bin").stat().st_size == 2_000_000
 
 
+def test_a_repository_behind_a_link_of_the_data_set_is_not_taken_for_the_wanted_one(
+    repository, get, place
+):
+    url, first, _ = repository
+    forged = get(from_git(url, first) | {"name": "other/code"}) / "other" / "code"
+    (forged / "labels.txt").write_text("forged")
+    (place / "data" / "set" / "sub").symlink_to("other")
+    with pytest.raises(
+        FusevadError, match=r"set/sub: a link to other .* delete the link"
+    ) as raised:
+        get(from_git(url, first) | {"name": "sub/code"})
+    one_line(raised)
+
+
+def test_a_repository_does_not_bring_what_belongs_to_another_file(repository, get, place):
+    (place / "upstream" / "in").symlink_to("labels.txt")
+    commit_all(place)
+    for name, complaint in (
+        ("code/labels.txt", "contains code/labels.txt"),
+        ("code/in/labels.txt", "contains a link code/in on the way"),
+    ):
+        with pytest.raises(FusevadError, match=f"{complaint}.* belongs to {name}"):
+            get(from_git(repository[0], "main"), a_bin(NOBODY) | {"name": name})
+        assert not (place / "data" / "set" / "code").exists()
+
+
 def test_a_repository_that_cannot_be_reached_is_offline(get):
     with pytest.raises(FusevadError, match="apparently offline"):
         get(from_git("http://127.0.0.1:9/code.git", "main"))

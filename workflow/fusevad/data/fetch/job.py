@@ -2,12 +2,12 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from fusevad.data.fetch import git
 from fusevad.data.fetch.checksums import Locked, LockFile
-from fusevad.data.fetch.mirrors import Slot
+from fusevad.data.fetch.mirrors import Slot, one_line
 from fusevad.data.fetch.record import HIDDEN, Entry, Record
 from fusevad.data.fetch.settings import FetchSettings, FileSettings
 from fusevad.errors import FusevadError
@@ -49,11 +49,32 @@ class FetchJob:
         return "the configuration" if file.sha256 else str(self.lock.path)
 
 
+def check_way(job: FetchJob, file: FileSettings, path: str) -> None:
+    """Refuse to take for a file's own what a link from elsewhere in the data set puts at `path`.
+
+    Links of archives stay in the data set; those to other places are the user's own.
+
+    Raises:
+        FusevadError: there is such a link.
+    """
+    way = PurePosixPath(path)
+    for name in (way, *way.parents[:-1]):
+        place = job.folder / name
+        if place.is_symlink():
+            goal = PurePosixPath(os.path.normpath(name.parent / os.readlink(place)))
+            if not goal.is_absolute() and ".." not in goal.parts:
+                raise FusevadError(
+                    f"{place}: a link to {one_line(str(goal))} of this data set, where {path} of"
+                    f" {file.name} belongs; delete the link and run the command again"
+                )
+
+
 def is_done(job: FetchJob, file: FileSettings) -> bool:
     """Whether the record and the disk agree that a file is in its place.
 
     Raises:
-        FusevadError: a version other than the requested one was cloned or unpacked there.
+        FusevadError: a version other than the requested one was cloned or unpacked there, or a
+            link is in its place.
     """
     if file.from_git:
         return _repository_is_there(job, file)
@@ -100,6 +121,7 @@ def _repository_is_there(job: FetchJob, file: FileSettings) -> bool:
     place = job.folder / file.name
     if not place.is_dir():
         return False
+    check_way(job, file, file.name)
     commit, wanted = git.head(place), job.commits(file)
     if commit and wanted and commit not in wanted:
         raise FusevadError(

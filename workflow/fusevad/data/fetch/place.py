@@ -1,13 +1,12 @@
 """Bring one file, archive or repository to its place."""
 
-import os
 from pathlib import Path, PurePosixPath
 
 from fusevad.data.fetch import archives, git
 from fusevad.data.fetch.caps import Caps
 from fusevad.data.fetch.checksums import Locked, sha256_with_progress
 from fusevad.data.fetch.download import download, from_first_mirror
-from fusevad.data.fetch.job import FetchJob
+from fusevad.data.fetch.job import FetchJob, check_way
 from fusevad.data.fetch.member import UnreadableArchiveError, UnsupportedArchiveError
 from fusevad.data.fetch.mirrors import Slot
 from fusevad.data.fetch.record import Entry
@@ -20,11 +19,12 @@ def fetch_file(job: FetchJob, file: FileSettings) -> bool:
     """Bring a verified file to its name; False if the user has to put it there.
 
     Raises:
-        FusevadError: no mirror gave it, or the user's file has a wrong checksum.
+        FusevadError: no mirror gave it, the user's file has a wrong checksum, or a link is there.
     """
     path = job.folder / file.name
     slot = job.slot(file)
     if path.is_dir() and not file.sources:
+        check_way(job, file, file.name)
         return True
     if path.exists():
         sha256 = _check_by_hand(job, file)
@@ -73,7 +73,7 @@ def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
             own.parent.mkdir(parents=True, exist_ok=True)
             archive.rename(own)
         raise _by_hand(job, file, str(error)) from error
-    _refuse_others(job, file, slot.unpacked)
+    _refuse_others(job, file, slot.unpacked, file.target)
     entry = Entry(
         sha256=sha256,
         size=archive.stat().st_size,
@@ -94,7 +94,7 @@ def fetch_repository(job: FetchJob, file: FileSettings) -> None:
     """Clone a repository to its place, at its pinned or locked commit, or at its branch's head.
 
     Raises:
-        FusevadError: no mirror gave it, or it is too large.
+        FusevadError: no mirror gave it; it is too large; or files of others are in it.
     """
     slot = job.slot(file)
 
@@ -110,6 +110,7 @@ def fetch_repository(job: FetchJob, file: FileSettings) -> None:
         )
 
     commit = from_first_mirror(job, file, clone)
+    _refuse_others(job, file, slot.unpacked, file.name)
     if not job.commits(file):
         job.lock.add(file.name, Locked(commit=commit))
     place = job.folder / file.name
@@ -133,32 +134,42 @@ def _by_hand(job: FetchJob, file: FileSettings, reason: str) -> FusevadError:
     return FusevadError(f"{own}: intact, but {reason}; {advice}, and run the command again")
 
 
-def _refuse_others(job: FetchJob, file: FileSettings, unpacked: Path) -> None:
-    """Refuse an archive with paths that mark another file of the data set as unpacked.
+def _refuse_others(job: FetchJob, file: FileSettings, unpacked: Path, target: str) -> None:
+    """Refuse an archive or repository that marks another file of the data set as there.
+
+    Either by that path, or by a link in place of a folder above it.
+
+    unpacked: its content, to come to `target` of the data folder.
 
     Raises:
-        FusevadError: it has some.
+        FusevadError: it does.
     """
-    target = PurePosixPath(file.target)
+    top = PurePosixPath(target)
     for other in job.settings.files:
         for path in map(PurePosixPath, () if other is file else (other.name, *other.gives)):
-            if path in map(PurePosixPath, file.gives) or not path.is_relative_to(target):
+            if path in map(PurePosixPath, file.gives) or not path.is_relative_to(top):
                 continue
-            if path != target and os.path.lexists(unpacked / path.relative_to(target)):
-                remove_folder(unpacked)
-                raise FusevadError(
-                    f"{job.folder / file.name}: not unpacked: contains {path}, which belongs to"
-                    f" {other.name}; do not use this archive, and tell whoever gave it"
-                )
+            for name in (path, *path.parents):
+                if name == top:
+                    break
+                place = unpacked / name.relative_to(top)
+                if place.is_symlink() or (name == path and place.exists()):
+                    what = str(path) if name == path else f"a link {name} on the way to {path}"
+                    remove_folder(unpacked)
+                    raise FusevadError(
+                        f"{job.folder / file.name}: not unpacked: contains {what}, which belongs"
+                        f" to {other.name}; do not use it, and tell whoever gave it"
+                    )
 
 
 def _check_by_hand(job: FetchJob, file: FileSettings) -> str:
     """SHA-256 of a file that the user put in its place or changed there.
 
     Raises:
-        FusevadError: it is not the expected one, or a folder.
+        FusevadError: it is not the expected one, a folder, or behind a link.
     """
     path = job.folder / file.name
+    check_way(job, file, file.name)
     if path.is_dir():
         raise FusevadError(f"{path}: a folder where a file belongs; move it away")
     sha256 = sha256_with_progress(path, path)
@@ -178,8 +189,16 @@ def _noted_names(folder: Path) -> tuple[str, ...]:
 
 
 def _is_given(job: FetchJob, file: FileSettings) -> bool:
-    """Whether the user has already unpacked an archive in its place."""
-    return bool(file.gives) and all((job.folder / path).exists() for path in file.gives)
+    """Whether the user has already unpacked an archive in its place.
+
+    Raises:
+        FusevadError: a link from elsewhere in the data set makes it look so.
+    """
+    if not file.gives or not all((job.folder / path).exists() for path in file.gives):
+        return False
+    for path in file.gives:
+        check_way(job, file, path)
+    return True
 
 
 def _complete_archive(job: FetchJob, file: FileSettings, slot: Slot) -> str:
