@@ -43,3 +43,19 @@ def test_no_other_module_reads_json_of_others():
         and (node.attr == "validate_json" or ast.unparse(node) in ("json.loads", "json.load"))
     }
     assert readers <= OWN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'{"a": "\ud800"}', r'["\uDFFF"]', r'{"\udc00\ud800": 1}', b'["\xed\xa0\x80"]',
+        r'["\ud800"]'.encode("utf-16"),
+    ],
+)  # fmt: skip
+def test_half_of_a_character_is_refused(text):
+    with pytest.raises(ValueError, match="can't"):
+        json_text.load(text)
+
+
+def test_whole_characters_may_be_written_in_halves():
+    assert json_text.load(r'["\ud83d\ude00", "\\ud800"]') == ["\U0001f600", r"\ud800"]

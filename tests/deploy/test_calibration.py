@@ -1,6 +1,8 @@
 """Calibration on a camera's own normal video."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,3 +161,12 @@ def test_without_a_readable_video_nothing_is_written(made_up, tmp_path):
     with pytest.raises(FusevadError, match="none of the videos can be read"):
         calibrate_model(made_up.file, videos, 1.0, tmp_path / "b.fusevad", workers=1)
     assert not (tmp_path / "b.fusevad").exists()
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_named_in_the_bundle(made_up, tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    video = write_video(folder / "a.mp4", frames=400)
+    out = tmp_path / "new.fusevad"
+    calibrate_model(made_up.file, {"a": video}, 1500.0, out, workers=1)
+    assert bundle_facts(out).thresholds[0].footage == r"1 own videos, caf\xe9"

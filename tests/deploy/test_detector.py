@@ -201,6 +201,20 @@ def test_settings_that_would_join_a_whole_film_or_repeat_its_crops_are_one_line(
         Detector.load(tmp_path / "a.fusevad")
 
 
+@pytest.mark.parametrize("segments", [10**9, 10**20])
+def test_weights_that_saw_more_segments_than_there_are_hours_are_one_line(
+    made_up, tmp_path, segments
+):
+    settings = replace(small("student-t"), max_segments=segments)
+    widths = read_about(made_up.weights[0]).widths
+    model = build("student-t", settings.model, widths)
+    save_weights(model.state_dict(), About(settings, widths), "cpu", tmp_path / "w.safetensors")
+    weights = [tmp_path / "w.safetensors"] * len(made_up.about.seeds)
+    write_archive(members_of(made_up.about, weights), tmp_path / "a.fusevad")
+    with pytest.raises(FusevadError, match=r"max_segments.*less than or equal to 1048576"):
+        Detector.load(tmp_path / "a.fusevad")
+
+
 @pytest.mark.parametrize("value", [b'"x"', b"[" * 900 + b"]" * 900], ids=["word", "nested"])
 def test_wrong_settings_of_a_stream_are_one_line_that_names_the_bundle(made_up, tmp_path, value):
     """Python 3.12 and later can look into 900 lists, and 3.11 ends on its way down."""
@@ -281,7 +295,7 @@ def test_scores_that_are_no_numbers_are_refused(made_up, video, tmp_path):
     broken = {name: torch.full_like(each, torch.nan) for name, each in load_file(file).items()}
     save_weights(broken, read_about(file), "cpu", other)
     write_archive(members_of(made_up.about, [other, made_up.weights[1]]), tmp_path / "a.fusevad")
-    with pytest.raises(FusevadError, match="scores that are no numbers"):
+    with pytest.raises(FusevadError, match="scores that are not finite"):
         Detector.load(tmp_path / "a.fusevad").score(video)
 
 

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from fusevad.cli import app
 from fusevad.deploy import score as score_module
 from fusevad.deploy.detector import Detector
+from fusevad.deploy.kept_results import read_segments
 from fusevad.deploy.score import Task, score_videos
 from fusevad.evaluate.alarms import Track, find_events
 from fusevad.files import temporary_path
@@ -389,3 +390,15 @@ def test_several_videos_at_a_time_give_the_same(alarming, video, tmp_path):
         one, two = (tmp_path / out / name / "segments.csv" for out in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
     shutil.rmtree(tmp_path / "two")
+
+
+def test_names_that_are_not_utf_8_are_scored(alarming, tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    video = write_video(folder / "a.mp4", frames=40)
+    (outcome,) = scored(alarming, {"a": video}, folder / "found", film=False)
+    assert not outcome.problem
+    assert len(read_segments(folder / "found/a")) == 3
+    assert json.loads((folder / "found/a/events.json").read_text())["video"]["path"].endswith(
+        r"/caf\xe9/a.mp4"
+    )

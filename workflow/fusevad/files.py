@@ -269,6 +269,15 @@ def stays_inside(path: str) -> bool:
     return plain and short and not pure.is_absolute() and ".." not in pure.parts
 
 
+def path_text(path: Path | str) -> str:
+    """A path as text that any file can have: bytes of no character are written out.
+
+    >>> path_text("caf\\udce9/door.mp4")
+    'caf\\\\xe9/door.mp4'
+    """
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes.
 

@@ -1,7 +1,7 @@
-"""JSON of others: a key that is given twice is an error.
+"""JSON of others: a key that is given twice is an error, and so is half of a character.
 
-Python's own reader, like most, takes the last of them in silence; what somebody has read and
-checked might be the first.
+Of equal keys, Python's own reader, like most, takes the last in silence; what somebody has read and
+checked might be the first. Half of a character, such as "\\ud800", can't be written to any file.
 """
 
 import json
@@ -10,13 +10,18 @@ from typing import Any
 
 
 def load(text: str | bytes) -> Any:
-    """Read JSON whose keys are each given once.
+    """Read JSON whose keys are each given once, and whose texts are of whole characters.
 
     Raises:
-        ValueError: it is no JSON, or a key is given twice.
+        ValueError: it is no JSON, a key is given twice, or a text has half of a character.
         RecursionError: it is nested without end.
     """
-    return json.loads(text, object_pairs_hook=_once)
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text))
+    found = json.loads(text, object_pairs_hook=_once)
+    if "\\ud" in text.lower():
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -89,3 +89,54 @@ def test_files_and_devices_are_known(tmp_path):
 def test_one_source_is_named(given):
     with pytest.raises(FusevadError, match="name one source"):
         find_address(*given)
+
+
+@pytest.mark.parametrize("password", ["hun'ter2", 'hun"ter2', "hun ter2", "hun@ter2", "hun#ter2"])
+def test_a_password_of_any_signs_is_not_shown(monkeypatch, password):
+    monkeypatch.setenv("CAM", f"rtsp://bob:{password}@host/cam")
+    try:
+        shown = find_address("env:CAM", None).shown
+    except FusevadError as error:
+        shown = str(error)
+    assert "bob" not in shown
+    assert "ter2" not in shown
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["?user=bob&password=hunter2&channel=1", "user=bob_password=hunter2_channel=1", "?PWD=hunter2"],
+)
+def test_a_password_within_an_address_is_not_shown_nor_taken_from_the_command_line(
+    monkeypatch, path
+):
+    where = f"rtsp://host/{path}"
+    monkeypatch.setenv("CAM", where)
+    found = find_address("env:CAM", None)
+    assert found.where == where
+    assert "hunter2" not in found.shown
+    with pytest.raises(FusevadError, match="shows in the list of processes") as caught:
+        find_address(where, None)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "bob:hunter2@host/cam", "//bob:hunter2@host/cam", "rtsp:/bob:hunter2@host/cam",
+        "rtsp://bob:hunter2\u2100@host/cam", "rtsp://bob:hunter2@[", "rtsp://bob:hunter2@host:99999/",
+        "rtsps://bob:hunter2@host/cam", f"bob:hunter2@host/{'a' * 5000}",
+    ],
+)  # fmt: skip
+def test_of_a_wrong_address_only_the_place_that_has_it_is_named(monkeypatch, tmp_path, where):
+    monkeypatch.setenv("CAM", where)
+    (tmp_path / "cam").write_text(where)
+    for source, file in ("env:CAM", None), (None, tmp_path / "cam"):
+        with pytest.raises(FusevadError) as caught:
+            find_address(source, file)
+        assert str(caught.value).startswith(source or str(file))
+        assert "hunter2" not in str(caught.value)
+
+
+def test_a_long_address_is_one_line():
+    with pytest.raises(FusevadError, match="no video file"):
+        find_address("a" * 5000, None)

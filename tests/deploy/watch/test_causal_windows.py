@@ -92,3 +92,13 @@ def test_a_stream_that_no_camera_gives_is_refused(detector, monkeypatch):
 def test_scoring_leaves_torch_as_it_was(detector, video):
     live_scores(CausalScorer(detector), video)
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_a_score_that_is_no_number_is_one_line(made_up, video):
+    """Otherwise it would begin an event that never ends: no threshold is above it."""
+    detector = Detector.load(made_up.file)
+    with torch.no_grad():
+        for weights in detector.seeds[1].model.parameters():
+            weights.fill_(float("nan"))
+    with pytest.raises(FusevadError, match="not finite: the weights of the bundle are damaged"):
+        live_scores(CausalScorer(detector), video)

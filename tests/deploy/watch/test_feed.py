@@ -1,6 +1,7 @@
 """Pictures of a camera: on time or left out, whole stretches, and damage that passes."""
 
 import threading
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -8,12 +9,14 @@ import pytest
 
 from fusevad.deploy.watch import feed as module
 from fusevad.deploy.watch.address import Address
-from fusevad.deploy.watch.feed import Feed, open_source
+from fusevad.deploy.watch.feed import Feed, Pace, open_source
 from fusevad.errors import FusevadError
 from fusevad.video.live import LostError
 from tests.made_up_cameras import write_film
+from tests.made_up_videos import write_stamped
 
 FPS, SECONDS = 25, 12
+MILLISECOND = Fraction(1, 1000)
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +120,37 @@ def test_a_damaged_picture_ends_a_file(film):
 def test_a_device_that_is_not_there_may_come_back():
     with pytest.raises(LostError, match="/dev/video99: the camera can't be opened"):
         open_source(Address("device", "/dev/video99", "/dev/video99"))
+
+
+def read_file(path: Path, pace: Pace) -> int:
+    """Pictures of a file that is watched."""
+    with open_source(Address("file", str(path), str(path))) as container:
+        feed = Feed(container, str(path), pace, threading.Event())
+        return sum(1 for _ in feed.stretch())
+
+
+@pytest.mark.parametrize("pace", ["fast", "recorded"])
+def test_a_picture_that_rests_for_a_year_ends_a_file_at_once(tmp_path, pace):
+    year = 365 * 86_400_000
+    file = write_stamped(tmp_path / "gap.mkv", [0, 40, year, year + 40], MILLISECOND)
+    with pytest.raises(FusevadError, match=r"gap.mkv: .* 2 frames last 31536000 seconds"):
+        read_file(file, pace)
+
+
+def test_a_picture_that_rests_for_minutes_is_a_recording(tmp_path):
+    stamps = [*range(0, 400, 40), *range(300_000, 301_000, 40)]
+    file = write_stamped(tmp_path / "screen.mkv", stamps, MILLISECOND)
+    assert read_file(file, "fast") == len(stamps)
+
+
+def test_more_pictures_a_second_than_cameras_take_end_a_file(tmp_path):
+    write_stamped(tmp_path / "hz.mp4", range(40), Fraction(1, 90_000), Fraction(90_000))
+    with pytest.raises(FusevadError, match=r"hz.mp4: .* cameras record at most 1000"):
+        read_file(tmp_path / "hz.mp4", "fast")
+
+
+def test_a_file_whose_end_is_missing_is_not_watched(tmp_path):
+    whole = write_stamped(tmp_path / "whole.mkv", range(0, 4000, 40), MILLISECOND).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(FusevadError, match=r"cut.mkv: truncated"):
+        read_file(tmp_path / "cut.mkv", "fast")

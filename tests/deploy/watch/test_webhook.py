@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -79,3 +80,36 @@ def test_no_server_is_worth_another_try_and_no_secret_is_told():
 def test_other_addresses_are_refused(url):
     with pytest.raises(FusevadError, match="--webhook"):
         Webhook(url)
+
+
+def test_an_answer_without_end_is_not_read():
+    """Only its status counts."""
+    server = socket.create_server(("127.0.0.1", 0))
+    gone = threading.Event()
+
+    def answer() -> None:
+        connection, _ = server.accept()
+        connection.recv(1 << 16)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(bytes(1 << 16))
+        gone.set()
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    with server:
+        Webhook(f"http://127.0.0.1:{server.getsockname()[1]}/").send("{}")
+        assert gone.wait(30)
+
+
+@pytest.mark.parametrize("url", ["http://[", "https://u:hunter2\u2100@h/", "http://h:99999/"])
+def test_what_is_no_url_is_one_line_without_it(url):
+    with pytest.raises(FusevadError, match="--webhook: give a URL") as caught:
+        Webhook(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_user_that_http_cannot_send_is_no_crash():
+    with pytest.raises(UndeliveredError, match="not reached"):
+        Webhook("http://\u20ac:pass@127.0.0.1:9/").send("{}")

@@ -18,7 +18,7 @@ from fusevad.deploy.thresholds import certified
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Track
 from fusevad.evaluate.history import SCORE
-from fusevad.files import progress_folder, sha256
+from fusevad.files import path_text, progress_folder, sha256
 
 _NAMED = 3  # folders in a title
 
@@ -75,7 +75,7 @@ def calibrate_model(
 
 def _folders(videos: Iterable[Path]) -> str:
     """The folders of videos, for readers."""
-    names = list(dict.fromkeys(path.parent.name or "here" for path in videos))
+    names = list(dict.fromkeys(path_text(path.parent.name) or "here" for path in videos))
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"{', '.join(names[:_NAMED])}{more}"
 

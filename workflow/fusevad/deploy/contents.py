@@ -9,6 +9,7 @@ from pydantic import Field
 from fusevad.embed.streams.registry import kind_of
 from fusevad.evaluate.settings import AlarmSettings
 from fusevad.models.registry import find
+from fusevad.models.settings import Natural
 from fusevad.parsing import FORBID
 from fusevad.places import Place
 
@@ -49,7 +50,7 @@ class Threshold:
     bound: _Finite
     certified: bool
     footage: str
-    window: Annotated[int, Field(gt=0)] | None = None
+    window: Natural | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from fusevad.data.manifest import Video
 from fusevad.deploy.contents import BundleFacts, weights_member
-from fusevad.deploy.looking_back import backward_scores
+from fusevad.deploy.looking_back import NOT_FINITE, backward_scores
 from fusevad.deploy.opening import read_bundle_facts, unpacked
 from fusevad.deploy.signing import check_signature
 from fusevad.deploy.streams import StreamEmbedder, load_stream
@@ -198,10 +198,7 @@ def _table(scores: Sequence[Scores], video: Video, edges: Floats) -> pd.DataFram
         [each.segments[video.name].numpy().astype(np.float64) for each in scores]
     )
     if not np.isfinite(by_seed).all():
-        raise FusevadError(
-            f"{video.path}: scores that are no numbers: the weights of the bundle are damaged;"
-            " make it again"
-        )
+        raise FusevadError(f"{video.path}: {NOT_FINITE}")
     starts = SEGMENT_FRAMES * np.arange(video.segments)
     ends = np.minimum(starts + SEGMENT_FRAMES, video.frames)
     table = pd.DataFrame(

@@ -77,7 +77,8 @@ def read_segments(folder: Path) -> pd.DataFrame:
         if listed_hashes(folder).get(PARQUET) != sha256(file):
             raise ValueError("other bytes than listed")
         check_size(file)
-        table = parquet.read_table(file).to_pandas(ignore_metadata=True)
+        with file.open("rb") as stream:  # pyarrow opens no names that are not UTF-8
+            table = parquet.read_table(stream).to_pandas(ignore_metadata=True)
     except (FusevadError, OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
         raise FusevadError(f"{file}: missing or damaged; {again}") from error
     if (fault := _fault(table)) is not None:

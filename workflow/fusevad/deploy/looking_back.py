@@ -3,6 +3,7 @@
 `fusevad watch` gives such scores, since what comes later has not happened yet.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import Scores, TrainedDetector, read_about
 from fusevad.train.settings import TrainSettings
 
+NOT_FINITE = (
+    "scores that are not finite: the weights of the bundle are damaged; build the bundle again"
+)
 _WINDOW = "window"
 
 
@@ -85,11 +89,17 @@ def last_scores(seeds: Sequence[TrainedDetector], vectors: Mapping[str, Tensor])
     Args:
         seeds: the trained detectors.
         vectors: embeddings of the window, `T x crops x D` float16, by role.
+
+    Raises:
+        FusevadError: a score is not finite.
     """
     streams = _streams({role: {_WINDOW: own} for role, own in vectors.items()})
     with _plain_attention():
         scores = [seed.score(streams, [_WINDOW]).segments[_WINDOW] for seed in seeds]
-    return [float(each[-1, 0]) for each in scores]
+    found = [float(each[-1, 0]) for each in scores]
+    if not all(map(math.isfinite, found)):
+        raise FusevadError(NOT_FINITE)
+    return found
 
 
 @contextmanager

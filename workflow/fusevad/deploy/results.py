@@ -16,7 +16,15 @@ from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import Detector, ScoredVideo
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Event
-from fusevad.files import read_limited, sha256, sync, temporary_path, write_json, write_text
+from fusevad.files import (
+    path_text,
+    read_limited,
+    sha256,
+    sync,
+    temporary_path,
+    write_json,
+    write_text,
+)
 from fusevad.hash_tables import HASHES, folder_files, hashes_text
 
 EVENTS, TABLE, PARQUET, FILM = "events.json", "segments.csv", "segments.parquet", "annotated.mp4"
@@ -132,10 +140,11 @@ def write_tables(
 ) -> None:
     """Write the segments as CSV and Parquet, and the events as JSON; see docs/own-videos.md."""
     write_csv(scored.table, folder / TABLE)
-    scored.table.to_parquet(folder / PARQUET, index=False)
+    # pyarrow itself opens no names that are not UTF-8.
+    (folder / PARQUET).write_bytes(scored.table.to_parquet(index=False))
     video = scored.video
     facts = {
-        "path": str(video.path),
+        "path": path_text(video.path),
         "frames": video.frames,
         "fps": video.fps,
         "variable_rate": video.variable_rate,

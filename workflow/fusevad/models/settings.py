@@ -11,7 +11,9 @@ from pydantic import Field
 from fusevad.parsing import FORBID
 
 Whole = Annotated[int, Field(ge=0)]
-Natural = Annotated[int, Field(ge=1)]
+# More is a mistake, or weights of others that ask for terabytes.
+_MOST = 1 << 20
+Natural = Annotated[int, Field(ge=1, le=_MOST)]
 # Of layers or steps, each built or computed in turn: weights of others may ask for a billion.
 Steps = Annotated[int, Field(ge=0, le=1000)]
 Blocks = Annotated[int, Field(ge=1, le=1000)]

@@ -17,8 +17,8 @@ from fusevad.video.containers import (
     picture_stream,
     reason,
 )
-from fusevad.video.settings import HIGHEST_RATE, LONGEST_SEGMENT, SEGMENT_FRAMES
-from fusevad.video.timing import Timing, constant, timing_of
+from fusevad.video.settings import SEGMENT_FRAMES
+from fusevad.video.timing import Timing, check_longest, check_rate, constant, timing_of
 
 # A shorter packet may mean that the picture stays: MPEG-4 has such packets of 7 bytes.
 _PICTURE_BYTES = 16
@@ -69,18 +69,10 @@ class FrameReader:
         """
         if self._timing is None:
             raise FusevadError(f"{self._path}: the file states no frame rate; {REPLACE}")
-        if self._timing.fps > HIGHEST_RATE:
-            raise FusevadError(
-                f"{self._path}: {self._timing.fps:g} frames a second, and cameras record at most"
-                f" {HIGHEST_RATE}; {REPLACE}"
-            )
+        check_rate(self._path, self._timing.fps)
         step = min(SEGMENT_FRAMES, len(self._timing.edges) - 1)
         longest = (self._timing.edges[step:] - self._timing.edges[:-step]).max()
-        if not longest <= LONGEST_SEGMENT:
-            raise FusevadError(
-                f"{self._path}: its time stamps say that {step} frames last {longest:.0f} seconds,"
-                f" and at most {LONGEST_SEGMENT} are taken for a recording; {REPLACE}"
-            )
+        check_longest(self._path, step, longest)
         return self._timing
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

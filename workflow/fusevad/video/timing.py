@@ -3,11 +3,46 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
+from fusevad.errors import FusevadError
+from fusevad.video.containers import REPLACE
+from fusevad.video.settings import HIGHEST_RATE, LONGEST_SEGMENT
+
 # Time stamps of a constant rate are off by one step of their clock, or by this share of a frame.
 _JITTER = 0.1
+
+
+def check_rate(file: Path | str, fps: float) -> None:
+    """Refuse a frame rate that no camera has.
+
+    Raises:
+        FusevadError: it is above `HIGHEST_RATE`.
+    """
+    if fps > HIGHEST_RATE:
+        raise FusevadError(
+            f"{file}: {fps:g} frames a second, and cameras record at most {HIGHEST_RATE}; {REPLACE}"
+        )
+
+
+def check_longest(file: Path | str, frames: int, seconds: float) -> None:
+    """Refuse frames that rest longer than in any recording.
+
+    Args:
+        file: for the message.
+        frames: those of a segment, or of a shorter video.
+        seconds: how long they are shown.
+
+    Raises:
+        FusevadError: it is above `LONGEST_SEGMENT`, or no number.
+    """
+    if not seconds <= LONGEST_SEGMENT:
+        raise FusevadError(
+            f"{file}: its time stamps say that {frames} frames last {seconds:.0f} seconds,"
+            f" and at most {LONGEST_SEGMENT} are taken for a recording; {REPLACE}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited
 
 _VARIABLE = "env:"
 # Up to the last @ before a blank, as passwords may have any other sign.
-_USER = re.compile(r"(?<=://)[^\s'\"]*@")
+_USER = re.compile(r"(?<=://)\S*@")
+# Cameras also take passwords in a query, or in a path such as /user=admin_password=1234_channel=1.
+_WORD = re.compile(r"((?:pass(?:word|wd)?|pwd|token|secret)=)[^&\s]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,10 @@ def scrubbed(text: str) -> str:
 
     >>> scrubbed("no answer from rtsp://bob:p@ss@10.0.0.2/cam")
     'no answer from rtsp://10.0.0.2/cam'
+    >>> scrubbed("rtsp://10.0.0.2/cam?user=bob&password=p@ss&channel=2")
+    'rtsp://10.0.0.2/cam?user=bob&password=...&channel=2'
     """
-    return _USER.sub("", text)
+    return _USER.sub("", _WORD.sub(r"\1...", text))
 
 
 def secret(word: str, what: str) -> str:
@@ -51,7 +55,7 @@ def secret(word: str, what: str) -> str:
         if not value:
             raise FusevadError(f"{what} {word}: no such environment variable; set {name}")
         return value
-    if "@" in word:
+    if "@" in word or _WORD.search(word):
         raise FusevadError(
             f"{what}: a password on the command line shows in the list of"
             f" processes; put the address into a variable and write {_VARIABLE}NAME"
@@ -69,10 +73,9 @@ def find_address(source: str | None, source_file: Path | None) -> Address:
     if (source is None) == (source_file is None):
         raise FusevadError("watch: name one source, as SOURCE or by --source-file")
     if source_file is not None:
-        return _address(_only_line(source_file))
+        return _address(_only_line(source_file), str(source_file))
     assert source is not None
-    named = source if Path(source).exists() else secret(source, "SOURCE")
-    return _address(named)
+    return _address(source if os.path.exists(source) else secret(source, "SOURCE"), source)
 
 
 def _only_line(file: Path) -> str:
@@ -85,16 +88,27 @@ def _only_line(file: Path) -> str:
     return lines[0]
 
 
-def _address(where: str) -> Address:
-    shown = scrubbed(where)
-    if Path(where).is_file():
-        return Address("file", where, shown)
+def web_address(url: str) -> SplitResult | None:
+    """The parts of a URL; None if it has no host, or is none."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.hostname and parts.port != 0 else None
+    except ValueError:  # its text would have the URL
+        return None
+
+
+def _address(where: str, named: str) -> Address:
+    """What is watched; messages say `named` until it is known what is an address and what not."""
+    if os.path.isfile(where):
+        return Address("file", where, where)
     if re.fullmatch(r"/dev/video\d+", where):
-        return Address("device", where, shown)
+        return Address("device", where, where)
     if where.startswith("rtsp://"):
-        if not urlsplit(where).hostname:
-            raise FusevadError(f"{shown}: no host; write rtsp://HOST/PATH")
-        return Address("rtsp", where, shown)
+        if web_address(where) is None:
+            raise FusevadError(f"{named}: not an address of a camera; write rtsp://HOST/PATH")
+        # A blank may be part of this password.
+        shown = f"rtsp://{where.removeprefix('rtsp://').rpartition('@')[2]}"
+        return Address("rtsp", where, scrubbed(shown))
     raise FusevadError(
-        f"{shown}: no video file, no device /dev/videoN and no rtsp:// address; correct it"
+        f"{named}: no video file, no device /dev/videoN and no rtsp:// address; correct it"
     )

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -14,8 +15,11 @@ from av.video.frame import VideoFrame
 from fusevad.deploy.watch.address import Address
 from fusevad.deploy.watch.clock import Clock
 from fusevad.errors import FusevadError
+from fusevad.video.complete import check_complete
 from fusevad.video.containers import open_container, picture_stream, reason
 from fusevad.video.live import LostError, open_device, open_rtsp
+from fusevad.video.settings import HIGHEST_RATE, SEGMENT_FRAMES
+from fusevad.video.timing import check_longest, check_rate
 
 # Seconds. What is later is left out up to a key frame that is on time.
 _MOST_LATE, _ON_TIME = 2.0, 0.5
@@ -39,7 +43,35 @@ def open_source(address: Address) -> InputContainer:
         return open_rtsp(address.where, address.shown)
     if address.kind == "device":
         return open_device(address.where)
-    return open_container(Path(address.where))
+    container = open_container(Path(address.where))
+    check_complete(Path(address.where), picture_stream(container, Path(address.where)))
+    return container
+
+
+class _FileTimes:
+    """Time stamps of a file's packets, which end the watch as soon as no recording has them."""
+
+    def __init__(self, shown: str) -> None:
+        self._shown = shown
+        self._last: deque[float] = deque(maxlen=SEGMENT_FRAMES)
+        self._steps = 0
+        self._seconds = 0.0
+
+    def add(self, stamp: float) -> None:
+        """Check a stamp; see `FrameReader.timing`.
+
+        Raises:
+            FusevadError: frames rest too long, or are too many a second.
+        """
+        if self._last and stamp < self._last[-1]:  # recordings were joined
+            self._last.clear()
+        if self._last:
+            self._steps += 1
+            self._seconds += stamp - self._last[-1]
+            check_longest(self._shown, len(self._last), stamp - self._last[0])
+        self._last.append(stamp)
+        if self._steps >= SEGMENT_FRAMES:
+            check_rate(self._shown, self._steps / max(self._seconds, 1 / HIGHEST_RATE))
 
 
 class Feed:
@@ -72,6 +104,7 @@ class Feed:
         self._stop = stop
         self._clock: Clock | None = None
         self._held: Packet | None = None
+        self._times = None if pace == "camera" else _FileTimes(shown)
         self._packet_stamp = self._stamp = 0.0
         self._skipping = pace == "camera"  # up to the first key frame
         self._seen = False
@@ -133,10 +166,16 @@ class Feed:
         return step < -_LONGEST_JUMP or (self._pace == "camera" and step > _LONGEST_JUMP)
 
     def _leaves_out(self, packet: Packet) -> bool:
-        """Wait for the time of a packet, or find that it comes too late to be looked at."""
+        """Wait for the time of a packet, or find that it comes too late to be looked at.
+
+        Raises:
+            FusevadError: the time stamps of a file are no recording's.
+        """
         stamp = _stamp_of(packet)
         if stamp is None:
             return self._skipping and not packet.is_keyframe
+        if self._times is not None:
+            self._times.add(stamp)
         if self._clock is None or self._jumps(packet):
             self._clock = Clock(stamp, time.time())
         self._packet_stamp = stamp

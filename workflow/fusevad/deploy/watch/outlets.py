@@ -4,10 +4,10 @@ import re
 from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
+from fusevad.deploy.watch.address import web_address
 from fusevad.deploy.watch.delivery import UndeliveredError
 from fusevad.errors import FusevadError
 
@@ -15,7 +15,7 @@ _SECONDS = 10
 # Answers that may be others later: timeout, too early, too many.
 _LATER = (408, 425, 429)
 _MQTT = re.compile(
-    r"(?:(?P<user>[^:@/]*)(?::(?P<password>.*))?@)?(?P<host>[^:@/]+)(?::(?P<port>\d+))?/(?P<topic>[^#+]+)"
+    r"(?:(?P<user>[^:@/]*)(?::(?P<password>.*))?@)?(?P<host>[^:@/]+)(?::(?P<port>[0-9]{1,5}))?/(?P<topic>[^#+]+)"
 )
 _MQTT_PORT = 1883
 
@@ -32,8 +32,8 @@ class Webhook:
         Raises:
             FusevadError: it is no such URL.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = web_address(url)
+        if parts is None or parts.scheme not in ("http", "https"):
             raise FusevadError("--webhook: give a URL such as https://HOST/PATH")
         self._url = url
         self._session = requests.Session()
@@ -43,13 +43,19 @@ class Webhook:
         """See `Outlet.send`."""
         headers = {"Content-Type": "application/json"}
         try:
-            answer = self._session.post(
-                self._url, text, headers=headers, timeout=_SECONDS, allow_redirects=False
-            )
-        except requests.RequestException as error:
+            # Only the status is read: what follows may be without end.
+            with self._session.post(
+                self._url,
+                text,
+                headers=headers,
+                timeout=_SECONDS,
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                status = answer.status_code
+        except (requests.RequestException, ValueError) as error:
             # Its text would have the URL.
             raise UndeliveredError(f"not reached ({type(error).__name__})", again=True) from error
-        status = answer.status_code
         if not 200 <= status < 300:
             raise UndeliveredError(f"answers {status}", again=status >= 500 or status in _LATER)
 
@@ -71,7 +77,7 @@ class Mqtt:
             FusevadError: it has another form, or the extra is not installed.
         """
         found = _MQTT.fullmatch(address)
-        if found is None:
+        if found is None or not 0 < int(found["port"] or _MQTT_PORT) < 1 << 16:
             raise FusevadError("--mqtt: give HOST[:PORT]/TOPIC, such as localhost/cameras/door")
         self._host, self._port = found["host"], int(found["port"] or _MQTT_PORT)
         self._topic = found["topic"]
