@@ -275,7 +275,7 @@ def own_page(folder: Path, timed: bool = True) -> Path:
 
 def test_own_videos_without_annotations_have_events_and_alarms(tmp_path, open_page):
     page = open_page(own_page(tmp_path / "page"))
-    assert page.inner_text("#counts dd") == "1 events  ·  30.0 alarms an hour (0.03 h of video)"
+    assert page.inner_text("#counts dd") == "1 event  ·  1 alarm in 2:00 of video"
     assert column(page, "events") == ["1", "0"]
     assert not column(page, "error")
     assert page.inner_text(".no-film") == "No film of this video."

@@ -152,10 +152,11 @@ def score_sources(
 def _summary(outcomes: Sequence[Outcome], out: Path) -> str:
     """One line about all videos."""
     scored = [each for each in outcomes if not (each.kept or each.problem)]
-    hours = sum(each.seconds for each in scored) / SECONDS_PER_HOUR
+    seconds = sum(each.seconds for each in scored)
+    length = f"{seconds:.0f} s" if seconds < 360 else f"{seconds / SECONDS_PER_HOUR:.2f} h"
     kept = sum(each.kept for each in outcomes)
     bad = sum(bool(each.problem) for each in outcomes)
-    parts = [f"{len(scored)} scored ({hours:.2f} h; events: {sum(e.events for e in scored)})"]
+    parts = [f"{len(scored)} scored ({length}; events: {sum(e.events for e in scored)})"]
     parts += [f"{kept} finished before"] if kept else []
     parts += [f"{bad} could not be scored"] if bad else []
     return f"{out}: videos: {', '.join(parts)}"

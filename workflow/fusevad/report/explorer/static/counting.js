@@ -3,6 +3,7 @@
 var Explorer = window.Explorer || {};
 
 (function () {
+  const SHORT = 0.1;  // hours: too few for a rate of alarms an hour
   const nothing = () => ({ found: 0, intervals: 0, falseAlarms: 0, normalHours: 0, hours: 0, alarms: 0, events: 0 });
 
   /** Events of video `k` by a method, judged if the video is annotated: {events, found, falseAlarms}. */
@@ -32,7 +33,12 @@ var Explorer = window.Explorer || {};
   /** The total in words: every second one is the number that counts. */
   Explorer.inWords = function (total, labelled) {
     if (!labelled) {
-      return [`${total.events}`, " events", (total.alarms / total.hours).toFixed(1),
+      const events = total.events === 1 ? " event" : " events", alarms = total.alarms === 1 ? " alarm" : " alarms";
+      if (total.hours < SHORT) {
+        const length = Explorer.clock(3600 * total.hours, true, false);
+        return [`${total.events}`, events, `${total.alarms}`, `${alarms} in ${length} of video`];
+      }
+      return [`${total.events}`, events, (total.alarms / total.hours).toFixed(1),
         ` alarms an hour (${total.hours.toFixed(2)} h of video)`];
     }
     const rate = total.normalHours ? Explorer.rates(total)[0].toFixed(1) : "–";
