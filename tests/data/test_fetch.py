@@ -15,7 +15,7 @@ import huggingface_hub
 import pytest
 import requests
 
-from fusevad.data.fetch import caps, drive, https
+from fusevad.data.fetch import caps, drive, https, mirrors
 from fusevad.data.fetch.dataset import fetch
 from fusevad.data.fetch.settings import FetchSettings
 from fusevad.errors import FusevadError
@@ -533,6 +533,41 @@ def test_a_disk_that_fills_up_on_the_way_is_one_line_and_what_came_is_kept(mirro
     assert "FusevadError: data/set/a.bin: larger than its file system or a limit" in result.stderr
     assert (get(a_bin(f"{mirror.url}/ok/a.bin")) / "a.bin").read_bytes() == BYTES
     assert mirror.seen[-1][2] == f"bytes={most}-"
+
+
+def test_a_files_bytes_are_on_the_disk_before_its_name_and_both_before_the_record(
+    mirror, get, place, monkeypatch
+):
+    folder, synced = place / "data" / "set", []
+
+    def sync(path):
+        there = [(folder / name).exists() for name in ("in/a.bin", ".fetch/record.json")]
+        synced.append((path.name, *there))
+
+    monkeypatch.setattr(mirrors, "sync", sync)
+    get(a_bin(f"{mirror.url}/ok/a.bin") | {"name": "in/a.bin"})
+    assert synced == [("part", False, False), ("in", True, False)]
+
+
+def test_an_archives_content_is_on_the_disk_before_its_names_and_both_before_the_record(
+    mirror, get, place, monkeypatch
+):
+    folder, synced = place / "data" / "set", []
+
+    def sync():
+        there = [(folder / name).exists() for name in ("in/a.txt", ".fetch/record.json")]
+        synced.append(tuple(there))
+
+    monkeypatch.setattr(os, "sync", sync)
+    get({"name": "a.zip", "sources": [{"url": f"{mirror.url}/ok/a.zip"}], "unpack": True})
+    assert synced == [(False, False), (True, False)]
+
+
+def test_a_repository_is_on_the_disk_before_its_name(repository, get, place, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "sync", lambda: synced.append((place / "data/set/code").exists()))
+    get(from_git(repository[0], "main"))
+    assert synced == [False]
 
 
 def test_two_commands_do_not_fetch_into_one_folder(mirror, get, place):

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from fusevad.data.fetch import git, https, hugging_face
 from fusevad.data.fetch.checksums import Locked, LockFile
-from fusevad.data.fetch.mirrors import MirrorError, MismatchError, Slot, need_room
+from fusevad.data.fetch.mirrors import MirrorError, MismatchError, Slot, need_room, settle
 from fusevad.data.fetch.record import HIDDEN
 from fusevad.data.fetch.settings import HuggingFaceFolder
 from fusevad.errors import FusevadError
@@ -92,6 +92,5 @@ def _fetch(source: HuggingFaceFolder, commit: str, file: _File, staging: Path) -
         if found != file.sha256:
             slot.clear()
             raise MismatchError(file.sha256, found)
-    file.place.parent.mkdir(parents=True, exist_ok=True)
-    slot.part.rename(file.place)
+    settle(slot.part, file.place)
     slot.clear()

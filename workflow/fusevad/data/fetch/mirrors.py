@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusevad.errors import FusevadError
-from fusevad.files import remove_folder
+from fusevad.files import remove_folder, sync
 from fusevad.system_errors import explained
 
 
@@ -95,6 +95,19 @@ def writing(final: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise explained(error, final) from error
+
+
+def settle(source: Path, final: Path) -> None:
+    """Give a complete file its name, its bytes on the disk first: a power cut leaves no part of it.
+
+    Raises:
+        FusevadError: the disk is full, the folder cannot be written to, ...
+    """
+    with writing(final):
+        sync(source)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(final)
+        sync(final.parent)
 
 
 def need_room(final: Path, folder: Path, size: int) -> None:

@@ -1,5 +1,6 @@
 """Bring one file, archive or repository to its place."""
 
+import os
 from pathlib import Path, PurePosixPath
 
 from fusevad.data.fetch import archives, git
@@ -8,7 +9,7 @@ from fusevad.data.fetch.checksums import Locked, sha256_with_progress
 from fusevad.data.fetch.download import download, from_first_mirror
 from fusevad.data.fetch.job import FetchJob, check_way
 from fusevad.data.fetch.member import UnreadableArchiveError, UnsupportedArchiveError
-from fusevad.data.fetch.mirrors import Slot
+from fusevad.data.fetch.mirrors import Slot, settle
 from fusevad.data.fetch.record import Entry
 from fusevad.data.fetch.settings import FileSettings, Source
 from fusevad.errors import FusevadError
@@ -32,8 +33,7 @@ def fetch_file(job: FetchJob, file: FileSettings) -> bool:
     elif file.sources:
         sha256 = download(job, file, slot)
         job.keep_checksum(file, sha256, slot.part.stat().st_size)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        slot.part.rename(path)
+        settle(slot.part, path)
     else:
         return False
     found = path.stat()
@@ -70,8 +70,7 @@ def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
         raise
     except UnsupportedArchiveError as error:
         if not by_hand:
-            own.parent.mkdir(parents=True, exist_ok=True)
-            archive.rename(own)
+            settle(archive, own)
         raise _by_hand(job, file, str(error)) from error
     _refuse_others(job, file, slot.unpacked, file.target)
     entry = Entry(
@@ -81,10 +80,9 @@ def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
         holds=_noted_names(slot.unpacked),
     )
     job.keep_checksum(file, sha256, entry.size)
-    archives.merge(slot.unpacked, job.folder / file.target, own)
+    _bring_unpacked(job, file, slot)
     if file.keep_archive and not by_hand:
-        own.parent.mkdir(parents=True, exist_ok=True)
-        archive.rename(own)
+        settle(archive, own)
     job.record.add(file.name, entry)
     slot.clear()
     return True
@@ -114,13 +112,24 @@ def fetch_repository(job: FetchJob, file: FileSettings) -> None:
     if not job.commits(file):
         job.lock.add(file.name, Locked(commit=commit))
     place = job.folder / file.name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    slot.unpacked.rename(place)
+    os.sync()  # git leaves that to the system
+    settle(slot.unpacked, place)
     slot.clear()
 
 
 def _caps(file: FileSettings) -> Caps:
     return Caps(file.max_members, int(file.max_gigabytes * 1e9), file.max_ratio)
+
+
+def _bring_unpacked(job: FetchJob, file: FileSettings, slot: Slot) -> None:
+    """Bring an archive's content to its place; a power cut then leaves no file empty, no name out.
+
+    All disks are synced at once: it takes as long as the sync of one file, 0.01 s, and an archive
+    may have thousands.
+    """
+    os.sync()
+    archives.merge(slot.unpacked, job.folder / file.target, job.folder / file.name)
+    os.sync()
 
 
 def _by_hand(job: FetchJob, file: FileSettings, reason: str) -> FusevadError:
@@ -209,5 +218,5 @@ def _complete_archive(job: FetchJob, file: FileSettings, slot: Slot) -> str:
             return sha256
         slot.clear()
     sha256 = download(job, file, slot)
-    slot.part.rename(slot.complete)
+    settle(slot.part, slot.complete)
     return sha256
