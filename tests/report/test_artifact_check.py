@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from fusevad.cli import app
 from fusevad.errors import FusevadError
+from fusevad.plan.records import FileRecord, Record, write_record
 from fusevad.report.artifact_check import EXPECTED, TOLERANCE, check_artifact, quantities
 from tests.made_up_tables import write_table
 
@@ -81,6 +82,22 @@ def test_one_frame_too_few_and_a_row_that_is_absent_fail(finished):
     lines = artifact_check().output.splitlines()
     assert "FAIL  rendered-tiny: frames of annotated anomalies: 14, expected 15" in lines
     assert any("protocol oracle: nothing, expected 82 ± 2" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["rendered-tiny/manifest.csv", "rendered-tiny/intervals.csv", "tiny/table1.csv"],
+)
+def test_a_file_that_is_not_as_recorded_neither_passes_nor_is_committed(finished, path):
+    artifact_check("--write")
+    file = finished.parent / path
+    noted = {f"results/{path}": FileRecord.of(file)}
+    write_record(Record("a/job", "x", {}, {}, noted, {}), file.with_suffix(".provenance.json"))
+    assert artifact_check().exit_code == 0
+    file.write_text(file.read_text() + "\n")
+    for words in ([], ["--write"]):
+        message = str(artifact_check(*words).exception)
+        assert message.startswith(f"results/{path}: changed since it was made, so not as recorded")
 
 
 def test_without_a_table_or_committed_numbers_it_is_one_line(finished):

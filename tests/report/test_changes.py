@@ -78,6 +78,17 @@ class Project:
         first = self.root / next(iter(outputs))
         write_record(record, first.with_suffix(".provenance.json"))
 
+    def rewrite(self, path, change):
+        """Change the content of an output, as if its job had made it so."""
+        file = self.root / path
+        file.write_text(change(file.read_text()))
+        for beside in file.parent.glob("*.provenance.json"):
+            outputs = read_record(beside).outputs
+            if path in outputs:
+                self.change(
+                    beside.relative_to(self.root), outputs=outputs | {path: FileRecord.of(file)}
+                )
+
     def change(self, path, **values):
         """Change fields of a record."""
         file = self.root / path
@@ -190,8 +201,8 @@ def test_other_videos_are_counted_and_other_annotations_said(a, b):
 
 def test_a_job_that_made_other_bytes_of_the_same_is_named_with_commit_and_machine(a, b):
     path = "results/shop/runs/gating/history.provenance.json"
-    noted = {"results/shop/runs/gating/history.csv": FileRecord("e" * 64, 3)}
-    b.change(path, outputs=noted, made=Made("b" * 40 + "-dirty", "Another processor", 61.0))
+    b.rewrite("results/shop/runs/gating/history.csv", lambda text: f"other {text}")
+    b.change(path, made=Made("b" * 40 + "-dirty", "Another processor", 61.0))
     assert lines(a, b)[:3] == [
         "train/shop/gating: other bytes of the same inputs, settings and packages",
         f"train/shop/gating: commit {'a' * 12} -> {'b' * 12}-dirty",
@@ -200,10 +211,12 @@ def test_a_job_that_made_other_bytes_of_the_same_is_named_with_commit_and_machin
 
 
 def test_numbers_that_moved_come_last_the_largest_move_first(a, b):
-    file = b.root / "results/table1.csv"
-    text = file.read_text().replace("gating,shop,AUC,last,80.5", "gating,shop,AUC,last,79.25")
-    file.write_text(text.replace("student-t,shop,AUC,last,80.5", "student-t,shop,AUC,last,83"))
-    assert lines(a, b)[1:] == [
+    def change(text):
+        text = text.replace("gating,shop,AUC,last,80.5", "gating,shop,AUC,last,79.25")
+        return text.replace("student-t,shop,AUC,last,80.5", "student-t,shop,AUC,last,83")
+
+    b.rewrite("results/table1.csv", change)
+    assert lines(a, b)[-3:] == [
         "2 of 2 numbers moved",
         "  student-t, shop, AUC, last: 80.50 -> 83.00",
         "  gating, shop, AUC, last: 80.50 -> 79.25",
@@ -251,13 +264,13 @@ def test_a_number_is_known_by_what_it_is_of_not_by_what_stands_beside_it(
     a, b, head, old, new, line
 ):
     for project, row in ((a, old), (b, new)):
-        (project.root / "results/table1.csv").write_text(f"{head}\n{row}\n")
+        project.rewrite("results/table1.csv", lambda _, row=row: f"{head}\n{row}\n")
     assert lines(a, b)[-2:] == ["1 of 1 numbers moved", line]
 
 
 def test_two_runs_of_one_clone_are_compared_though_their_names_differ(a):
-    seeds = a.root / "results/shop/runs/student-t/seeds.csv"
-    seeds.write_text(seeds.read_text().replace("0.81", "0.83"))
+    seeds = "results/shop/runs/student-t/seeds.csv"
+    a.rewrite(seeds, lambda text: text.replace("0.81", "0.83"))
     assert lines(a, a, "results/shop/runs/gating", "results/shop/runs/student-t") == [
         "train/shop/gating: method gating -> student-t",
         "1 of 1 numbers moved",
@@ -297,8 +310,7 @@ def test_results_of_different_kinds_or_without_a_record_are_one_line(a, b):
 
 @pytest.mark.parametrize("value", ["80.5.1", "high"])
 def test_a_table_with_text_for_a_number_is_one_line(a, b, value):
-    table = b.root / "results/table1.csv"
-    table.write_text(table.read_text().replace("80.5", value))
+    b.rewrite("results/table1.csv", lambda text: text.replace("80.5", value))
     with pytest.raises(FusevadError, match=r"b/results/table1\.csv: column mean: not all numbers"):
         lines(a, b)
 
@@ -312,6 +324,64 @@ def test_entries_without_a_name_for_a_name_are_compared_by_place(a, b):
         )
     )
     assert any("experiments" in line for line in lines(a, b))
+
+
+def _emptied(text):
+    return ""
+
+
+def _doubled(text):
+    return text * 2
+
+
+def _shortened(text):
+    return "".join(text.splitlines(keepends=True)[:-1])
+
+
+def _endless(text):
+    return text.replace("1,last,7", "1,last,1e308")
+
+
+GATING = "results/shop/runs/gating"
+ALTERED = {
+    "the table lacks a row": (TABLE, "results/table1.csv", _shortened),
+    "the table has rows twice": (TABLE, "results/table1.csv", _doubled),
+    "the table's document": (TABLE, TABLE, _emptied),
+    "a run behind the table": (TABLE, f"{GATING}/seeds.csv", _endless),
+    "a manifest behind the table": (TABLE, "results/shop/manifest.csv", _shortened),
+    "a run's values": (GATING, f"{GATING}/seeds.csv", _endless),
+    "a history that is empty": (GATING, f"{GATING}/history.csv", _emptied),
+    "a history that is doubled": (GATING, f"{GATING}/history.csv", _doubled),
+}
+
+
+@pytest.mark.parametrize("result, file, change", ALTERED.values(), ids=ALTERED)
+def test_a_file_that_is_not_as_recorded_is_named_instead_of_compared(a, b, result, file, change):
+    altered = b.root / file
+    altered.write_text(change(altered.read_text()))
+    for pair in ((a, b), (b, a)):
+        with pytest.raises(FusevadError) as error:
+            lines(*pair, result)
+        assert str(error.value).startswith(f"{altered}: changed since it was made, so not as rec")
+        assert str(error.value).endswith(f"; delete {altered} and run the workflow again")
+
+
+def test_large_files_of_the_jobs_before_and_files_that_are_gone_are_not_asked_for(a, b):
+    for each in (a, b):
+        each.made("embed/shop", {"data/labels.csv": None}, {"results/shop/e/s.safetensors": "1"})
+        record = read_record(each.root / "results/table1.provenance.json")
+        inputs = record.inputs | {"results/shop/e/s.safetensors": "1" * 64}
+        each.change("results/table1.provenance.json", inputs=inputs)
+        (each.root / "results/shop/e/s.safetensors").write_text("not read")
+        (each.root / GATING / "seeds.csv").unlink()
+    assert lines(a, b) == ["nothing differs in what makes them", "0 of 2 numbers moved"]
+
+
+def test_a_record_of_an_absolute_path_is_no_record_of_the_result(a, b):
+    table = str(b.root / "results/table1.csv")
+    b.change("results/table1.provenance.json", outputs={table: FileRecord.of(Path(table))})
+    with pytest.raises(FusevadError, match="no record of how it was made"):
+        lines(a, b)
 
 
 def test_the_command_prints_the_lines(a, b):

@@ -1,5 +1,6 @@
 """Verdicts on pairs of methods and the seeds that would decide, against scipy and simulation."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from fusevad.cli import app
 from fusevad.errors import FusevadError
+from fusevad.plan.records import FileRecord, Record, write_record
 from fusevad.report.named_tables import NamedTable
 from fusevad.report.pair_texts import comparisons_note, pairs_caption
 from fusevad.report.power import (
@@ -262,6 +264,36 @@ def test_pairs_of_classes_are_judged_class_by_class(made_up):
     ahead = 100 * (values[0] - values[1]).mean()
     assert any(f"{abs(ahead):.2f} points" in line for line in lines)
     assert sum(line.startswith("  ") for line in lines) == 21 * len(CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"), [("runs", "seeds"), ("classes", "classes"), ("localisation", "localisation")]
+)
+def test_a_run_that_is_not_as_recorded_is_named_and_not_judged(tmp_path, kind, file):
+    made_up = make_up(tmp_path / "results/rendered")
+    run = made_up.rows[-1].runs["rendered"]
+    for row in made_up.rows:
+        shutil.copy(row.runs["rendered"] / "classes.csv", row.runs["rendered"] / "localisation.csv")
+    noted = {f"results/rendered/runs/student-t/{file}.csv": FileRecord.of(run / f"{file}.csv")}
+    record = Record("a/job", "evaluate", {}, {}, noted, {})
+    write_record(record, run / f"{file}.provenance.json")
+    table = pd.read_csv(run / f"{file}.csv")
+    table.loc[0, "value"] /= 2
+    table.to_csv(run / f"{file}.csv", index=False)
+    with pytest.raises(FusevadError, match=rf"student-t/{file}\.csv: changed since it was made"):
+        list(power_lines(replace(table_of(made_up, made_up.rows), kind=kind), 0.01))
+
+
+def test_the_events_of_a_table_are_compared_with_their_record(tmp_path):
+    made_up = make_up(tmp_path / "results/rendered")
+    for row in made_up.rows:
+        file = row.runs["rendered"] / "localisation.csv"
+        file.write_text("altered")
+        noted = {f"results/rendered/runs/{row.name}/{file.name}": FileRecord("0" * 64, 1)}
+        write_record(Record("a/job", "x", {}, {}, noted, {}), file.with_suffix(".provenance.json"))
+    table = replace(table_of(made_up, made_up.rows), events=True)
+    with pytest.raises(FusevadError, match=r"localisation\.csv: changed since it was made"):
+        list(power_lines(table, 0.01))
 
 
 def test_a_cell_of_classes_is_no_metric_of_a_run(root, monkeypatch):

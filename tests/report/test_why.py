@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +154,38 @@ def test_a_cell_that_is_not_there_is_one_line(world, words, message):
     with pytest.raises(FusevadError) as error:
         lines_of(world, *words)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def record_values():
+    """Record a run's values, as the evaluation does."""
+    file = RUN / "seeds.csv"
+    outputs = {str(file): FileRecord.of(file)}
+    record = Record("evaluate/rendered/student-t", "evaluate", {}, {}, outputs, {})
+    write_record(record, RUN / "seeds.provenance.json")
+
+
+def test_values_that_are_as_recorded_are_shown_and_others_refused_by_name(world):
+    lines = lines_of(world, "student-t", "AUC")
+    record_values()
+    assert lines_of(world, "student-t", "AUC") == lines
+    table = pd.read_csv(RUN / "seeds.csv")
+    table.loc[0, "value"] += 0.1
+    table.to_csv(RUN / "seeds.csv", index=False)
+    with pytest.raises(FusevadError) as error:
+        lines_of(world, "student-t", "AUC")
+    assert str(error.value) == (
+        f"{RUN}/seeds.csv: changed since it was made, so not as recorded in"
+        f" {RUN}/seeds.provenance.json; delete {RUN}/seeds.csv and run the workflow again"
+    )
+
+
+def test_the_values_of_another_run_are_not_shown_as_this_ones(world):
+    record_values()
+    other = Path("results/rendered/runs/gating")
+    for name in ("seeds.csv", "seeds.provenance.json", "history.provenance.json"):
+        shutil.copy(RUN / name, other / name)
+    with pytest.raises(FusevadError, match=r"gating/seeds\.csv: its record .* another file's"):
+        lines_of(world, "gating", "AUC")
 
 
 def test_a_record_without_its_own_job_is_one_line(world):

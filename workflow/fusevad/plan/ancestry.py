@@ -8,7 +8,8 @@ from typing import Any
 
 from fusevad.errors import FusevadError
 from fusevad.files import stays_inside
-from fusevad.plan.records import Record, read_record
+from fusevad.plan.job import record_path
+from fusevad.plan.records import Record, check_output, read_record
 
 # What stands for a folder: a run's values, or what its training wrote.
 _OF_A_RUN = ("seeds.csv", "history.csv")
@@ -91,16 +92,67 @@ def ancestry_of(given: Path) -> Ancestry:
         given: any file of a table or figure, or the folder of a run.
 
     Raises:
-        FusevadError: there is no such result, it has no record, or a record is damaged.
+        FusevadError: there is no such result, it has no record, a record is damaged, or one of the
+            result's files or of the tables behind it is not as recorded.
     """
-    path = Path(os.path.abspath(_file(given)))
+    path = _file(given)
+    recorded = _recorded(path)
+    if recorded is None:
+        raise FusevadError(f"{given}: no record of how it was made; make it with snakemake")
+    record, output = recorded
+    found = Ancestry(Path(os.path.abspath(path)).parents[len(Path(output).parts) - 1], record)
+    _follow(found)
+    _check_files(found)
+    return found
+
+
+def check_recorded(path: Path) -> None:
+    """Compare a result with the record beside it, before its numbers are used.
+
+    A result that was made without the workflow has no record, and is taken as it is; so is a
+    missing one, which its reader tells.
+
+    Raises:
+        FusevadError: it has changed since it was made, or its record is damaged or another file's.
+    """
+    if not path.is_file():
+        return
+    recorded = _recorded(path)
+    if recorded is not None:
+        record, output = recorded
+        check_output(str(path), record.outputs[output], str(_beside(path, record)))
+    elif Path(own := record_path(str(path))).is_file():
+        raise FusevadError(
+            f"{path}: its record {own} is another file's; delete both and run the workflow again"
+        )
+
+
+def _recorded(path: Path) -> tuple[Record, str] | None:
+    """The record beside a file that names it, and by which name; None without one."""
+    parts = Path(os.path.abspath(path)).parts
     for record in _records_in(path.parent):
-        for output in record.outputs:
-            if path.parts[-len(Path(output).parts) :] == Path(output).parts:
-                found = Ancestry(path.parents[len(Path(output).parts) - 1], record)
-                _follow(found)
-                return found
-    raise FusevadError(f"{given}: no record of how it was made; make it with snakemake")
+        for output in filter(stays_inside, record.outputs):
+            if parts[-len(Path(output).parts) :] == Path(output).parts:
+                return record, output
+    return None
+
+
+def _beside(path: Path, record: Record) -> Path:
+    """Where the record of an output is."""
+    return path.with_name(Path(record_path(next(iter(record.outputs)))).name)
+
+
+def _check_files(result: Ancestry) -> None:
+    """Compare the files of a result, and the tables of the jobs before it, with their records.
+
+    Embeddings and weights, which may be large, are not read.
+    """
+    for record in result.records.values():
+        for output, noted in record.outputs.items():
+            path = result.root / output
+            wanted = record is result.record or path.suffix == ".csv"
+            if wanted and stays_inside(output) and (path.is_file() or path.is_dir()):
+                check_output(str(path), noted, str(_beside(path, record)))
 
 
 def _file(given: Path) -> Path:

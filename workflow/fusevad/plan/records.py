@@ -185,11 +185,8 @@ def _checked(job: Assignment, path: str, record: str | None) -> str:
     """Return the hash of an input after checking its record."""
     if not Path(path).exists():
         raise FusevadError(f"{path}: no such file; run the stage that makes it first")
-    if Path(path).is_dir() and not Path(path, HASHES).is_file():
-        raise FusevadError(f"{path}: without its {HASHES}; delete it and run the workflow again")
-    found = _hash(Path(path))
     if record is None:
-        return found
+        return _now(path).sha256
     again = f"delete {path} and run the workflow again"
     if not Path(record).is_file():
         raise FusevadError(f"{path}: no record of how it was made ({record}); {again}")
@@ -202,9 +199,28 @@ def _checked(job: Assignment, path: str, record: str | None) -> str:
     expected = {step: job.lineage.get(step) for step in made.lineage}
     for difference in differences(made.lineage, expected):
         raise FusevadError(f"{path}: made otherwise than configured: {difference}; {again}")
-    if made.outputs[path] != FileRecord(found, _size(Path(path))):
-        raise FusevadError(f"{path}: changed since it was made (see {record}); {again}")
-    return found
+    return check_output(path, made.outputs[path], record)
+
+
+def check_output(path: str, noted: FileRecord, record: str) -> str:
+    """Return the hash of an output after comparing it with what its record notes.
+
+    Raises:
+        FusevadError: it has changed since it was made.
+    """
+    found = _now(path)
+    if found != noted:
+        raise FusevadError(
+            f"{path}: changed since it was made, so not as recorded in {record};"
+            f" delete {path} and run the workflow again"
+        )
+    return found.sha256
+
+
+def _now(path: str) -> FileRecord:
+    if Path(path).is_dir() and not Path(path, HASHES).is_file():
+        raise FusevadError(f"{path}: without its {HASHES}; delete it and run the workflow again")
+    return FileRecord.of(Path(path))
 
 
 def read_record(path: Path) -> Record:

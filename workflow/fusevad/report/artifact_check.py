@@ -15,6 +15,7 @@ import pandas as pd
 from fusevad.csv_tables import read_csv, write_csv
 from fusevad.data.label_tables import read_intervals
 from fusevad.errors import FusevadError
+from fusevad.plan.ancestry import check_recorded
 
 EXPECTED = Path("benchmarks/artifact-check.csv")
 PROTOCOLS = ("last", "oracle")
@@ -86,8 +87,11 @@ def quantities(home: Path, datasets: Sequence[str], data: Path = Path("results")
         data: folder of the data sets.
 
     Raises:
-        FusevadError: the table or a data set is missing or damaged.
+        FusevadError: the table or a data set is missing, damaged or not as recorded.
     """
+    tables = [data / key / name for key in datasets for name in ("manifest.csv", "intervals.csv")]
+    for path in (*tables, home / "table1.csv"):
+        check_recorded(path)
     rows = [row for key in datasets for row in _of_data(data / key, key)]
     return pd.DataFrame([*rows, *_of_table(home / "table1.csv")], columns=_COLUMNS)
 

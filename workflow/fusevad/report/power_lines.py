@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from fusevad.errors import FusevadError
+from fusevad.plan.ancestry import check_recorded
 from fusevad.report import classes
 from fusevad.report.ablation import measured_values
 from fusevad.report.localisation import EVENT_COLUMN, event_families
@@ -54,7 +55,8 @@ def power_lines(table: NamedTable, margin: float) -> Iterator[str]:
 
 def _lines_of_runs(table: NamedTable, margin: float) -> Iterator[str]:
     """Lines of the measured rows, and of ours."""
-    values = measured_values(_with_runs(table, "seeds.csv"), table.datasets, table.events)
+    files = ["seeds.csv", *(["localisation.csv"] if table.events else [])]
+    values = measured_values(_with_runs(table, *files), table.datasets, table.events)
     ours = {row.name for row in table.ours}
     measured = values[~values["experiment"].isin(ours)]
     keys = ("dataset", "metric")
@@ -72,19 +74,20 @@ def _judge(
     return judge_table(values, table.protocol, fixed(table.rows), margin, keys)
 
 
-def _with_runs(table: NamedTable, file: str) -> list[TableRow]:
+def _with_runs(table: NamedTable, *files: str) -> list[TableRow]:
     """All rows of a table.
 
     Raises:
-        FusevadError: a run lacks the file.
+        FusevadError: a run lacks one of the files, or has another than was recorded.
     """
     for row in table.all_rows:
-        for run in row.runs.values():
-            if not (run / file).is_file():
+        for path in (run / file for run in row.runs.values() for file in files):
+            if not path.is_file():
                 raise FusevadError(
-                    f"{run}/{file}: no such run; make the table first:"
+                    f"{path}: no such run; make the table first:"
                     f" snakemake --cores all {table.target}"
                 )
+            check_recorded(path)
     return table.all_rows
 
 

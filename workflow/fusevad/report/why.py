@@ -16,6 +16,7 @@ from fusevad.csv_tables import read_csv
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.parsing import parse, read_noted
+from fusevad.plan.ancestry import check_recorded
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.made import Made
 from fusevad.plan.records import Record, read_record
@@ -140,6 +141,7 @@ def _values(cell: Behind) -> pd.DataFrame:
         raise FusevadError(
             f"{path}: no such run; make the table first: snakemake --cores all {cell.table.target}"
         )
+    check_recorded(path)
     columns = ["seed", "protocol", "epoch", "metric", "value"]
     table = read_csv(path, columns, text=("protocol", "metric"))
     chosen = (table["protocol"] == cell.table.protocol) & (table["metric"] == cell.metric)
