@@ -28,6 +28,13 @@ def test_a_key_that_is_given_twice_is_an_error(text):
         json_text.load(text)
 
 
+@pytest.mark.parametrize("text", [str(2**1023), f"[-{2**1024 - 1}]", '{"a": ' + "9" * 5000 + "}"])
+def test_a_whole_number_that_no_float_holds_is_an_error(text):
+    with pytest.raises(ValueError, match="digits"):
+        json_text.load(text)
+    assert json_text.load(str(1 - 2**1023)) == 1 - 2**1023
+
+
 def test_other_json_is_read_as_always():
     values = {"a": [1, 2.5, None], "b": {"a": "x"}}
     assert json_text.load(b'{"a": [1, 2.5, null], "b": {"a": "x"}}') == values

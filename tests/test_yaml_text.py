@@ -53,6 +53,8 @@ def test_a_hash_or_a_name_that_begins_like_a_number_is_text(text):
         ("a: !!bool perhaps", "not of its type"),
         ("a: !!int ''", "not of its type"),
         ("a: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
+        (f"a: {2**1023}", "line 1: a number of too many digits"),
+        (f"a: [-{2**1024 - 1}]", "line 1: a number of too many digits"),
         ("a: 0x" + "f" * 5000, "line 1: a number of too many digits"),
         ("a: 1" + ":59" * 5000, "line 1: a number of too many digits"),
         ("a: 1" + ":59" * 300_000, "line 1: a number of too many digits"),

@@ -30,6 +30,9 @@ _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
 _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
 _LONGEST_NAME = 255  # bytes, on all common file systems
 _SHALLOW = 8  # folders below one that is removed
+# Of a path of others: bytes that Linux takes, less the NUL at its end, and names in a row, which
+# Python follows one call a name.
+_LONGEST_PATH, _DEEPEST = 4095, 100
 _TEMPORARY = re.compile(r"\..*\.([0-9a-f]{4})-(\d+)\.tmp(\..*)?")
 # Seconds after which another machine's temporary file is not being written any more. Every write
 # changes its time, and the longest, a shard that is joined, takes minutes.
@@ -264,6 +267,7 @@ def stays_inside(path: str) -> bool:
     plain = path == str(pure) and "\0" not in path and path != "."
     try:
         short = all(len(os.fsencode(part)) <= _LONGEST_NAME for part in pure.parts)
+        short = short and len(os.fsencode(path)) <= _LONGEST_PATH and len(pure.parts) <= _DEEPEST
     except UnicodeEncodeError:
         return False
     return plain and short and not pure.is_absolute() and ".." not in pure.parts

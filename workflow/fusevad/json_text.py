@@ -1,4 +1,4 @@
-"""JSON of others: a key that is given twice is an error, and so is half of a character.
+"""JSON of others: equal keys, halves of characters and numbers beyond all floats are errors.
 
 Of equal keys, Python's own reader, like most, takes the last in silence; what somebody has read and
 checked might be the first. Half of a character, such as "\\ud800", can't be written to any file.
@@ -8,20 +8,30 @@ import json
 from collections import Counter
 from typing import Any
 
+_LONGEST = 1023  # bits of a whole number, as in `yaml_text`: a float holds it
+
 
 def load(text: str | bytes) -> Any:
     """Read JSON whose keys are each given once, and whose texts are of whole characters.
 
     Raises:
-        ValueError: it is no JSON, a key is given twice, or a text has half of a character.
+        ValueError: it is no JSON, a key is given twice, a text has half of a character, or a whole
+            number has too many digits.
         RecursionError: it is nested without end.
     """
     if isinstance(text, bytes):
         text = text.decode(json.detect_encoding(text))
-    found = json.loads(text, object_pairs_hook=_once)
+    found = json.loads(text, object_pairs_hook=_once, parse_int=_whole_number)
     if "\\ud" in text.lower():
         json.dumps(found, ensure_ascii=False).encode()
     return found
+
+
+def _whole_number(text: str) -> int:
+    value = int(text)
+    if value.bit_length() > _LONGEST:
+        raise ValueError("a number of too many digits")
+    return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

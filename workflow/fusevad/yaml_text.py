@@ -13,8 +13,8 @@ T = TypeVar("T")
 _DEEPEST = 100
 # Values of a file: each takes half a kilobyte while it is read.
 _MOST = 3_000_000
-# Bits of a whole number: more than any has, and few enough to be printed.
-_LONGEST = 1024
+# Bits of a whole number: more than any has, and few enough for a float.
+_LONGEST = 1023
 # What PyYAML raises, beside its own errors, for a value that does not fit its tag.
 _UNFIT = (AttributeError, IndexError, KeyError, OverflowError, TypeError, RecursionError)
 # The key `<<`, which takes over the keys of other mappings.

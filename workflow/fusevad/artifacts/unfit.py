@@ -52,8 +52,8 @@ def move_back() -> list[str]:
     refuse_linked_folders([str(_LAST), *moved, *moved.values()])
     _check_note(moved)
     for old, new in moved.items():
-        if os.path.lexists(old):
-            raise FusevadError(f"{old}: exists again; move it away, then run the command again")
+        if taken := _in_the_way(Path(old)):
+            raise FusevadError(f"{taken}: exists again; move it away, then run the command again")
         if not os.path.lexists(new):
             raise FusevadError(f"{new}: no longer exists; nothing is moved back")
     for old, new in moved.items():
@@ -61,6 +61,12 @@ def move_back() -> list[str]:
         Path(new).rename(old)
     _LAST.unlink()
     return list(moved)
+
+
+def _in_the_way(path: Path) -> Path | None:
+    """What has a file's place, or that of a folder on the way to it; None if nothing has."""
+    files = (folder for folder in path.parents if folder.exists() and not folder.is_dir())
+    return path if os.path.lexists(path) else next(files, None)
 
 
 def _check_note(moved: Mapping[str, str]) -> None:
