@@ -18,7 +18,8 @@ from fusevad.csv_tables import read_csv
 from fusevad.cues.reading import CueShards
 from fusevad.cues.settings import CueSettings
 from fusevad.cues.shards import open_shard
-from fusevad.data.manifest import check_unchanged, read_manifest
+from fusevad.data.footage import open_footage
+from fusevad.data.manifest import read_manifest
 from fusevad.embed.image_sources import Chunk, CueSource
 from fusevad.embed.store import EmbeddingStore
 from fusevad.encoders.clip import Tower, load_cue_tower
@@ -49,7 +50,7 @@ def main() -> None:
         inside = [videos[video.video] for video, _ in places]
         _print(
             f"{len(inside)} videos against the manifest, and their decoding",
-            lambda: [check_unchanged(video) for video in inside],
+            lambda: [open_footage(video) for video in inside],
             lambda: [sum(1 for _ in read_pictures(video.path)) for video in inside],
         )
         cue = shard.index.made_with.cues[0]

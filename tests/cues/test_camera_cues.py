@@ -11,6 +11,7 @@ from fusevad.cues.count import cue_counts
 from fusevad.cues.settings import CameraCueSettings, CueSettings
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
+from fusevad.files import sha256
 from fusevad.video.decode import probe
 from tests.made_up_cues import stored_counts
 from tests.made_up_tables import write_table
@@ -94,11 +95,17 @@ def test_events_of_a_video_of_variable_rate_fall_into_the_frames_that_were_shown
     info = probe(path)
     assert info.variable_rate and info.frames == 40
     stream = Stream(tmp_path, 40)
-    row = ("a", path, "test", "normal", 40, info.fps, 64, 48, "0" * 64, True)
+    row = ("a", path, "test", "normal", 40, info.fps, 64, 48, sha256(path), True)
     write_table(tmp_path, "manifest", [row])
     times = [stamps[number] * 1000 + 10_000 for number in (0, 15, 16, 19, 25, 32, 39)]
     stream.write(times, [0] * 7, [0] * 7)
     assert stream.cues()["T16-thr0"][:, 0, 0].tolist() == [2, 3, 2]
+    # Another video of as many frames and the same mean rate, then in a new manifest.
+    write_stamped(path, [0, *(stamps[-1] - stamps[-2::-1]).tolist()], Fraction(1, 1000))
+    assert probe(path) == info
+    (tmp_path / "cues/shard-0.h5").unlink()
+    with pytest.raises(FusevadError, match=r"a\.mkv: not the file that the manifest was made from"):
+        stream.cues()
 
 
 def test_streams_that_do_not_fit_are_one_line(stream):
@@ -120,3 +127,17 @@ def test_a_stream_that_changed_is_counted_again(stream):
     assert stream.cues()["T16-thr0"][:, 0, 0].tolist() == [1, 0, 1]
     stream.write([at(3.0), at(4.1), at(39.0)], [0, 0, 0], [0, 0, 0])
     assert stream.cues()["T16-thr0"][:, 0, 0].tolist() == [2, 0, 1]
+
+
+def test_cues_of_another_video_of_the_same_length_and_rate_are_counted_again(tmp_path):
+    stamps = np.cumsum([0] + [20] * 19 + [400] * 20)
+    others = stamps[-1] - stamps[::-1]
+    stream = Stream(tmp_path, 40)
+    found = []
+    for shown in (stamps, others):
+        path = write_stamped(tmp_path / "a.mkv", shown.tolist(), Fraction(1, 1000))
+        row = ("a", path, "test", "normal", 40, 4.8, 64, 48, sha256(path), True)
+        write_table(tmp_path, "manifest", [row])
+        stream.write([stamp * 1000 + 10_000 for stamp in stamps[[0, 15, 39]]], [0] * 3, [0] * 3)
+        found.append(stream.cues()["T16-thr0"][:, 0, 0].tolist())
+    assert found[0] != found[1]

@@ -15,6 +15,7 @@ from fusevad.cues.reading import CueShards
 from fusevad.cues.settings import CueSettings
 from fusevad.cues.shards import open_shard
 from fusevad.cues.store import make_cues
+from fusevad.data import footage as footage_module
 from fusevad.data.manifest import read_manifest
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
@@ -85,15 +86,15 @@ def test_shards_share_the_videos_and_one_may_be_empty(manifest):
 def test_a_killed_job_counts_no_video_twice_and_ends_with_the_same_bytes(manifest, monkeypatch):
     fresh, killed = (manifest.parent / name / "shard-0.h5" for name in ("fresh", "killed"))
     make_cues(manifest, 0, 1, CueSettings(), fresh)
-    real, counted = store_module.read_pictures, []
+    real, counted = footage_module.read_pictures, []
 
-    def read_or_die(path, expected):
+    def read_or_die(path, *rest):
         counted.append(path.stem)
         if counted == ["a", "b"]:
             raise KeyboardInterrupt
-        return real(path, expected=expected)
+        return real(path, *rest)
 
-    monkeypatch.setattr(store_module, "read_pictures", read_or_die)
+    monkeypatch.setattr(footage_module, "read_pictures", read_or_die)
     with pytest.raises(KeyboardInterrupt):
         make_cues(manifest, 0, 1, CueSettings(), killed)
     assert not killed.exists() and len(parts(killed.parent)) == 1
@@ -121,13 +122,13 @@ def test_a_damaged_part_of_a_killed_job_is_named_and_counted_again(manifest, mon
 
 def test_what_an_earlier_shard_has_is_kept_if_it_is_whole(manifest, shard, monkeypatch, capsys):
     counted = []
-    real = store_module.read_pictures
+    real = footage_module.read_pictures
 
-    def watched(path, expected):
+    def watched(path, *rest):
         counted.append(path.stem)
-        return real(path, expected=expected)
+        return real(path, *rest)
 
-    monkeypatch.setattr(store_module, "read_pictures", watched)
+    monkeypatch.setattr(footage_module, "read_pictures", watched)
     expected, file = shard.read_bytes(), shard.stat()
     make_cues(manifest, 0, 1, CueSettings(), shard)
     assert counted == [] and shard.stat().st_ino == file.st_ino

@@ -23,6 +23,7 @@ from fusevad.data.render.plan import HARD_NEGATIVES, encoder_plans, plan
 from fusevad.data.render.settings import CLASSES, VERSION, RenderSettings
 from fusevad.data.render.sheet import contact_sheet
 from fusevad.errors import FusevadError
+from fusevad.hash_tables import HASHES
 from fusevad.parsing import parse
 from tests.made_up_tables import rows
 
@@ -287,8 +288,18 @@ def test_contact_sheet_is_a_picture(rendered, tmp_path):
         contact_sheet(tmp_path, tmp_path / "other.png")
 
 
+def test_a_contact_sheet_shows_no_video_that_changed(rendered, tmp_path):
+    folder = shutil.copytree(rendered, tmp_path / "copy")
+    first, *others = plan(SMALL)
+    for video in others:
+        shutil.copyfile(video_path(folder, first), video_path(folder, video))
+    with pytest.raises(FusevadError, match=r"damaged since it was made; delete .*copy/videos and"):
+        contact_sheet(folder, tmp_path / "sheet.png")
+
+
 def test_a_contact_sheet_opens_no_other_file(rendered, tmp_path):
     folder = shutil.copytree(rendered, tmp_path / "copy")
+    (folder / "videos" / HASHES).unlink()
     first = plan(SMALL)[0]
     for video in plan(SMALL):
         script = f"ffconcat version 1.0\nfile {video_path(rendered, first)}\n"

@@ -33,6 +33,7 @@ from tests.made_up_runs import (
     changed_run,
     make_up,
 )
+from tests.made_up_tables import with_a_changed_video
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +280,17 @@ def test_the_timelines_show_scores_weights_and_truth_in_seconds(made_up, tmp_pat
     for band in steps[1::2]:
         assert low <= band.baseline.min() and band.values.max() <= high, "bands are whole"
     assert {axis.get_ylim() for axis in axes[3::4]} == {(low, high)}, "one axis for the page"
+
+
+def test_the_timelines_show_no_picture_of_a_video_that_changed(made_up, tmp_path):
+    cues = tmp_path / "cues/shard-0.h5"
+    make_cues(made_up.dataset.manifest, 0, 1, CueSettings(), cues)
+    manifest = with_a_changed_video(made_up.dataset.manifest, "test-002", tmp_path)
+    changed = replace(made_up.dataset, manifest=manifest)
+    files = tmp_path / "timelines.pdf", tmp_path / "timelines.png"
+    with pytest.raises(FusevadError, match=r"test-002\.mp4: not the file that the manifest was"):
+        make_timelines(made_up.rows[-1], changed, "validation", (cues,), 16, 10, *files)
+    assert not files[1].exists()
 
 
 def test_weights_of_next_to_nothing_are_zoomed_and_a_method_without_any_has_no_axis():

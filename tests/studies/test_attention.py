@@ -30,7 +30,7 @@ from fusevad.report.runs import TableDataset
 from fusevad.report.style import PAGE
 from fusevad.studies.attention import attended, study_attention
 from fusevad.studies.settings import AttentionSettings
-from tests.made_up_tables import write_table
+from tests.made_up_tables import with_a_changed_video, write_table
 
 TEXT = {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1}
 VISION = {
@@ -440,3 +440,12 @@ def test_the_figure_is_written(measured, data, tmp_path):
     files = tmp_path / "figure4.pdf", tmp_path / "figure4.png"
     make_attention_maps(dataset(data), measured[1], (data / "cues/shard-0.h5",), 16, 10, *files)
     assert files[0].read_bytes()[:4] == b"%PDF" and files[1].read_bytes()[1:4] == b"PNG"
+
+
+def test_the_figure_shows_no_picture_of_a_video_that_changed(measured, data, tmp_path):
+    files = tmp_path / "figure4.pdf", tmp_path / "figure4.png"
+    manifest = with_a_changed_video(data / "manifest.csv", "mixed", tmp_path)
+    changed = dataclasses.replace(dataset(data), manifest=manifest)
+    with pytest.raises(FusevadError, match=r"mixed\.mp4: not the file that the manifest was made"):
+        make_attention_maps(changed, measured[1], (data / "cues/shard-0.h5",), 16, 10, *files)
+    assert not files[1].exists()

@@ -18,6 +18,7 @@ import numpy as np
 from fusevad.cues.count import window_counts
 from fusevad.cues.settings import CameraCueSettings
 from fusevad.cues.store import write_cues
+from fusevad.data.footage import edges
 from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.data.recorded.convert import Events, read_events
 from fusevad.data.recorded.inventory import Inventory, RawVideo
@@ -48,7 +49,8 @@ def make_camera_cues(
         out: the shard to write.
 
     Raises:
-        FusevadError: a stream is missing or unreadable, or its length differs from its video's.
+        FusevadError: a stream is missing or unreadable, or its length differs from its video's, or
+            a video whose frames' times are read has changed.
     """
     videos = shard(read_manifest(manifest), shard_index, shard_count)
     streams = _streams(folder, videos, settings.layout)
@@ -64,7 +66,8 @@ def make_camera_cues(
         file = streams[video.name].files[0]
         layout = repr(settings.layout.events)
         length = [video.frames, video.fps]
-        return settings_hash({"file": sha256(file), "layout": layout, "length": length})
+        hashes = {"file": sha256(file), "video": video.sha256}
+        return settings_hash({**hashes, "layout": layout, "length": length})
 
     write_cues(videos, settings.cues, source, counts, out)
 
@@ -80,10 +83,10 @@ def camera_totals(
     width, height = FRAME_SIZE
     cells = _cells(events, settings.layout.events)
     # Rounded first: 0.28 s are 280000.00000000006 microseconds.
-    edges = np.ceil(np.round(video.edges() * 1e6, 3)).astype(np.int64)
+    times = np.ceil(np.round(edges(video) * 1e6, 3)).astype(np.int64)
     limits = np.array(settings.cues.thresholds)[:, None]
     total = np.zeros((len(limits), height * width), np.uint8)
-    for start, end in pairwise(np.searchsorted(events.times, edges)):
+    for start, end in pairwise(np.searchsorted(events.times, times)):
         total += np.bincount(cells[start:end], minlength=height * width) > limits
         yield total.reshape(-1, height, width)
 

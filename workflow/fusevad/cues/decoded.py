@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from fusevad.cues.count import cue_counts
 from fusevad.cues.settings import CAMERA, CueSettings, cue_name
-from fusevad.data.manifest import Video, check_unchanged
+from fusevad.data.footage import open_footage
+from fusevad.data.manifest import Video
 from fusevad.errors import FusevadError
-from fusevad.video.decode import read_pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,7 @@ class DecodedCues:
         Raises:
             FusevadError: the video fails to decode, or is not the manifest's.
         """
-        check_unchanged(video)
         name = cue_name(window, threshold)
         own = replace(self.settings, windows=(window,), thresholds=(threshold,))
-        for counts in cue_counts(read_pictures(video.path, expected=video.frames), own):
+        for counts in cue_counts(open_footage(video).pictures(), own):
             yield counts[name]

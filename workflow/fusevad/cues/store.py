@@ -12,10 +12,10 @@ from tqdm import tqdm
 from fusevad.cues.count import cue_counts
 from fusevad.cues.settings import CueSettings, cue_name
 from fusevad.cues.shards import MadeWith, NewVideo, compress, open_shard, write_shard
-from fusevad.data.manifest import Video, check_unchanged, read_manifest, shard
+from fusevad.data.footage import open_footage
+from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.errors import FusevadError
 from fusevad.files import progress_folder, settings_hash
-from fusevad.video.decode import read_pictures
 from fusevad.video.pixels import PIXELS_VERSION
 
 _Key = tuple[str, str]  # name of a video, and its source as in `VideoCues`
@@ -35,8 +35,7 @@ def make_cues(
     """
 
     def counts(video: Video) -> Iterator[dict[str, np.ndarray]]:
-        check_unchanged(video)
-        return cue_counts(read_pictures(video.path, expected=video.frames), settings)
+        return cue_counts(open_footage(video).pictures(), settings)
 
     videos = shard(read_manifest(manifest), shard_index, shard_count)
     write_cues(videos, settings, lambda video: video.sha256, counts, out)

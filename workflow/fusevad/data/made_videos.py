@@ -83,6 +83,20 @@ def hashes_when_made(out: Path) -> dict[str, str]:
     }
 
 
+def damage(path: Path, made: Mapping[str, str], out: Path) -> str | None:
+    """Why a video is not as the stage that writes to `out` made it; None if it is.
+
+    Args:
+        made: of `hashes_when_made`; a file that is not there, or missing, is no damaged video.
+    """
+    digest = made.get(os.path.abspath(path))
+    if digest is None or not path.is_file() or sha256(path) == digest:
+        return None
+    return (
+        f"{path}: damaged since it was made; delete {videos_folder(out)} and run the workflow again"
+    )
+
+
 def list_videos(out: Path, paths: Iterable[str]) -> None:
     """Complete the table of the folder in progress: each of `paths` once; remove other files."""
     folder = _progress(out)

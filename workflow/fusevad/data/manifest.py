@@ -1,6 +1,5 @@
 """The manifest: the videos, their classes, and the number of frames that decode."""
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,10 +10,8 @@ import pandas as pd
 
 from fusevad.csv_tables import read_csv, write_csv
 from fusevad.data.label_tables import NORMAL, Interval, checked_classes
-from fusevad.data.made_videos import hashes_when_made
 from fusevad.errors import FusevadError
-from fusevad.files import sha256
-from fusevad.video.decode import frame_edges, segment_count
+from fusevad.video.decode import segment_count
 from fusevad.video.settings import HIGHEST_RATE
 
 _MANIFEST_COLUMNS = [
@@ -49,18 +46,6 @@ class Video:
     height: int
     sha256: str
     variable_rate: bool = False
-
-    def edges(self) -> np.ndarray:
-        """Times of its frames: (frames + 1,) seconds from the first frame.
-
-        Frame k is shown from edge k to edge k + 1. A video of variable rate is decoded for this.
-
-        Raises:
-            FusevadError: such a video can't be decoded, or has changed.
-        """
-        if self.variable_rate:
-            return frame_edges(self.path, self.frames)
-        return np.arange(self.frames + 1) / self.fps
 
     @property
     def segments(self) -> int:
@@ -148,32 +133,6 @@ def frame_labels(frames: int, intervals: Iterable[Interval]) -> np.ndarray:
     for interval in intervals:
         labels[interval.start : interval.end] = 1
     return labels
-
-
-def check_unchanged(video: Video) -> None:
-    """Compare a video's file with the manifest before its pictures are used.
-
-    This takes 0.1 % of the time of counting or embedding (measured on the rendered set).
-
-    Raises:
-        FusevadError: the file is missing or has other bytes.
-    """
-    if not video.path.is_file():
-        raise FusevadError(f"{video.path}: no such video; get it, or make the manifest again")
-    if sha256(video.path) != video.sha256:
-        raise FusevadError(
-            f"{video.path}: not the file that the manifest was made from; {_way_back(video)}"
-        )
-
-
-def _way_back(video: Video) -> str:
-    """What to do about a video that has other bytes than the manifest says."""
-    made_in = next((folder for folder in video.path.parents if folder.name == "videos"), None)
-    if made_in is not None and (made_in.parent / "labels.csv").is_file():
-        path = os.path.abspath(video.path)
-        if hashes_when_made(made_in.parent).get(path) == video.sha256:
-            return f"delete {made_in} and run the workflow again"
-    return "get it again, or make the manifest again"
 
 
 def shard(videos: Sequence[Video], index: int, count: int) -> list[Video]:

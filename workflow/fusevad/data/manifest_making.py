@@ -1,8 +1,7 @@
 """Make the manifest: check the labels, decode every video once, warn of what that shows."""
 
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,7 @@ from fusevad.data.label_tables import (
     read_labels,
     within_videos,
 )
-from fusevad.data.made_videos import hashes_when_made, videos_folder
+from fusevad.data.made_videos import damage, hashes_when_made
 from fusevad.data.manifest import Video, frame_labels, write_manifest
 from fusevad.errors import FusevadError, refuse
 from fusevad.files import sha256
@@ -153,21 +152,10 @@ def _decode(labels: Sequence[Label], workers: int, source: Path) -> list[Video |
     outcomes = in_processes(_probe_one, paths, workers, "decoding videos", "video")
     made = hashes_when_made(source)
     return [
-        _damage(label.path, made, source)
+        damage(label.path, made, source)
         or (outcome if isinstance(outcome, str) else measured(label, *outcome))
         for label, outcome in zip(labels, outcomes, strict=True)
     ]
-
-
-def _damage(path: Path, made: Mapping[str, str], source: Path) -> str | None:
-    """Why a video that was made here is not as it was made."""
-    digest = made.get(os.path.abspath(path))
-    if digest is None or not path.is_file() or sha256(path) == digest:
-        return None
-    return (
-        f"{path}: damaged since it was made; delete {videos_folder(source)} and run the workflow"
-        " again"
-    )
 
 
 def _probe_one(path: Path) -> tuple[VideoInfo, str] | str:

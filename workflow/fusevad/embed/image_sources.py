@@ -9,9 +9,10 @@ import numpy as np
 from fusevad.cues.count import cue_counts, normalise
 from fusevad.cues.reading import Counted
 from fusevad.cues.settings import CueSettings, cue_name
-from fusevad.data.manifest import Video, check_unchanged
+from fusevad.data.footage import open_footage
+from fusevad.data.manifest import Video
 from fusevad.video.crops import crop_images
-from fusevad.video.decode import SEGMENT_FRAMES, read_frames, read_pictures, sampled_times
+from fusevad.video.decode import SEGMENT_FRAMES, sampled_times
 from fusevad.video.pixels import Picture
 
 _CHUNK_IMAGES = 32
@@ -70,9 +71,8 @@ class FrameSource:
         Raises:
             FusevadError: the video fails to decode, or is not the manifest's.
         """
-        check_unchanged(video)
         times = sampled_times(video.frames, self.stride)
-        frames = read_frames(video.path, expected=video.frames, stride=self.stride)
+        frames = open_footage(video).frames(stride=self.stride)
         pictures = (
             (time // SEGMENT_FRAMES, crop_images(frame, self.crops, self.image_size))
             for time, frame in zip(times, frames, strict=True)
@@ -113,10 +113,9 @@ class MiddleFrameSource:
         Raises:
             FusevadError: the video fails to decode, or is not the manifest's.
         """
-        check_unchanged(video)
         wanted = set(middle_frames(video.frames))
         times = sampled_times(video.frames, _MIDDLE)
-        read = read_pictures(video.path, self.size, video.frames, _MIDDLE)
+        read = open_footage(video).pictures(self.size, _MIDDLE)
         pictures = (
             (time // SEGMENT_FRAMES, picture.rgb()[None])
             for time, picture in zip(times, read, strict=True)

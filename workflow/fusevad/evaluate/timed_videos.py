@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusevad.data.footage import edges
 from fusevad.data.manifest import read_manifest
 from fusevad.data.truth import read_anomalies
 from fusevad.errors import FusevadError
@@ -53,8 +54,8 @@ def timed_videos(
         split: of the videos; None for all of them.
 
     Raises:
-        FusevadError: the manifest has no frame rates, as one that was made from features, or
-            anomalous test videos have no intervals.
+        FusevadError: the manifest has no frame rates, as one that was made from features,
+            anomalous test videos have no intervals, or a video of variable rate has changed.
     """
     videos = read_manifest(manifest)
     anomalies = read_anomalies(intervals, videos) if intervals else {}
@@ -72,10 +73,10 @@ def timed_videos(
                 f"{manifest}: no frame rates, so no alarms an hour; make the manifest from the"
                 " videos"
             )
-        edges = video.edges()
+        begins = edges(video)
         spans = anomalies.get(video.name, ())
-        times = tuple((float(edges[each.start]), float(edges[each.end])) for each in spans)
-        found.append(TimedVideo(video.name, not video.anomalous, edges, times))
+        times = tuple((float(begins[each.start]), float(begins[each.end])) for each in spans)
+        found.append(TimedVideo(video.name, not video.anomalous, begins, times))
     return found
 
 

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from fusevad.csv_tables import read_csv
 from fusevad.cues.reading import CueShards
+from fusevad.data.footage import open_footage
 from fusevad.data.label_tables import NORMAL
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.errors import FusevadError
 from fusevad.report.attention_table import MODALITIES
 from fusevad.report.runs import TableDataset
 from fusevad.report.style import PAGE, figure_style, save_figure
-from fusevad.video.decode import FRAME_SIZE, read_frames
+from fusevad.video.decode import FRAME_SIZE
 
 EXAMPLES = 8
 _LINE = 0.84  # inches a row of pictures
@@ -114,9 +115,10 @@ def _example(
     time, segment = int(own["frame"].iloc[0]), int(own["segment"].iloc[0])
     counts = cues.chosen(video, window, threshold, [segment])
     label = "no anomaly" if name == NORMAL else name.replace("_", " ").replace("-", " ")
+    footage = open_footage(video)
     return Example(
-        title=f"{label}\n{video.name}\n{video.edges()[time]:.1f} s",
-        frame=next(islice(read_frames(video.path), time, None)),
+        title=f"{label}\n{video.name}\n{footage.edges()[time]:.1f} s",
+        frame=next(islice(footage.frames(), time, None)),
         cue=next(counts),
         maps={key: _map(own[own["modality"] == key]) for key in MODALITIES},
     )

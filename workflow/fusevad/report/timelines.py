@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fusevad.cues.reading import CueShards
+from fusevad.data.footage import open_footage
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import LabelledVideo
 from fusevad.embed.streams.registry import stream_title
@@ -30,7 +31,7 @@ from fusevad.report.style import (
     figure_style,
     save_figure,
 )
-from fusevad.video.decode import SEGMENT_FRAMES, read_frames
+from fusevad.video.decode import SEGMENT_FRAMES
 
 VIDEOS = 8
 _PICTURES = 6
@@ -127,10 +128,11 @@ def _timeline(
     counts: Iterable[NDArray[np.uint8]],
     parts: Mapping[str, NDArray[np.floating]],
 ) -> Timeline:
-    begins = video.edges()
+    footage = open_footage(video)
+    begins = footage.edges()
     shown = _shown_frames(truth, begins)
     segments = [k // SEGMENT_FRAMES for k in shown]
-    pictures = {k: frame for k, frame in enumerate(read_frames(video.path)) if k in set(shown)}
+    pictures = {k: frame for k, frame in enumerate(footage.frames()) if k in set(shown)}
     cues = {k: count for k, count in enumerate(counts) if k in set(segments)}
     names = " + ".join(dict.fromkeys(label for label, _, _ in truth.intervals)) or "normal"
     return Timeline(

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fusevad.data.made_videos import damage, hashes_when_made
 from fusevad.data.render.dataset import video_path
 from fusevad.data.render.plan import CALM_ACTIVITIES, HARD_NEGATIVES, VideoPlan, plan
 from fusevad.data.render.settings import load_settings
@@ -23,7 +24,7 @@ NORMAL, ANOMALOUS, PAPER = (96, 128, 60), (40, 44, 176), (250, 250, 250)
 def contact_sheet(folder: Path, out: Path) -> None:
     """Draw a PNG with a row for each class, four moments each, from the mp4 files in `folder`.
 
-    Raises FusevadError if `folder` has no complete rendered data set.
+    Raises FusevadError if `folder` has no complete rendered data set, or a damaged video.
     """
     settings = load_settings(folder / "render.json")
     videos = plan(settings)
@@ -79,6 +80,8 @@ def _normal_rows(folder: Path, videos: list[VideoPlan]) -> list[np.ndarray]:
 def _pictures(folder: Path, video: VideoPlan, frames: list[int]) -> list[np.ndarray]:
     """Some frames of a video file, BGR."""
     path = video_path(folder, video)
+    if found_damage := damage(path, hashes_when_made(folder), folder):
+        raise FusevadError(found_damage)
     found = {}
     for index, frame in enumerate(FrameReader(path)):
         if index in frames:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fusevad.csv_tables import read_csv, write_csv
 from fusevad.cues.reading import CueShards
+from fusevad.data.footage import open_footage
 from fusevad.data.made_videos import (
     add_video,
     finish_videos,
@@ -20,12 +21,12 @@ from fusevad.data.made_videos import (
     resume_videos,
     videos_folder,
 )
-from fusevad.data.manifest import Video, check_unchanged, read_manifest
+from fusevad.data.manifest import Video, read_manifest
 from fusevad.files import atomic_path, settings_hash
 from fusevad.parallel import in_processes
 from fusevad.report.explorer.encoding import encode_film
 from fusevad.report.explorer.settings import FilmSettings
-from fusevad.video.decode import SEGMENT_FRAMES, read_frames
+from fusevad.video.decode import SEGMENT_FRAMES
 
 COLUMNS = ["video", "film", "bytes"]
 Picture = NDArray[np.uint8]
@@ -86,14 +87,15 @@ def _film(
     folder: Path, names: dict[str, str], shards: CueShards, settings: FilmSettings, video: Video
 ) -> None:
     cv2.setNumThreads(1)  # a worker a core
-    check_unchanged(video)
+    footage = open_footage(video)
     size = film_size(video.width, video.height, settings.longest)
     counts = shards.counts(video, *_cue(settings))
-    frames = read_frames(video.path, size, video.frames)
-    pictures = _with_cues(frames, (_drawn(each, size, settings.window) for each in counts))
+    pictures = _with_cues(
+        footage.frames(size), (_drawn(each, size, settings.window) for each in counts)
+    )
     file = folder / names[video.name]
     with atomic_path(file) as temporary:
-        encode_film(pictures, (size[0], 2 * size[1]), video.edges(), temporary, settings.crf)
+        encode_film(pictures, (size[0], 2 * size[1]), footage.edges(), temporary, settings.crf)
         add_video(folder, file, temporary)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusevad.data.footage import edges
 from fusevad.data.label_tables import Interval
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import read_anomalies
@@ -113,7 +114,7 @@ def _dataset(
 def _video(
     video: Video, anomalies: Sequence[Interval], timed: bool, film: Path | None
 ) -> ShownVideo:
-    begins = video.edges() if timed else np.arange(video.frames + 1, dtype=np.float64)
+    begins = edges(video) if timed else np.arange(video.frames + 1, dtype=np.float64)
     return ShownVideo(
         name=video.name,
         edges=np.append(begins[:-1:SEGMENT_FRAMES], begins[-1]),

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fusevad.data.manifest import Video, check_unchanged
+from fusevad.data.footage import open_footage
+from fusevad.data.manifest import Video
 from fusevad.embed.embedder import Embedder, settings_provenance
 from fusevad.embed.image_sources import Chunk
 from fusevad.embed.store import default_device
@@ -16,7 +17,6 @@ from fusevad.embed.streams.audio.settings import SAMPLE_RATE, AudioSettings
 from fusevad.encoders.audio import FEWEST_SAMPLES, load_audio_tower
 from fusevad.errors import FusevadError
 from fusevad.video.settings import SEGMENT_FRAMES
-from fusevad.video.sound import read_sound
 
 
 def load_embedder(settings: AudioSettings) -> Embedder:
@@ -73,10 +73,10 @@ class SoundSource:
         Raises:
             FusevadError: the video or its sound fails to decode, or is not the manifest's.
         """
-        check_unchanged(video)
-        edges = video.edges()
+        footage = open_footage(video)
+        edges = footage.edges()
         ends = np.append(edges[:-1:SEGMENT_FRAMES], edges[-1])
-        for segment, samples in enumerate(read_sound(video.path, ends.tolist(), SAMPLE_RATE)):
+        for segment, samples in enumerate(footage.sound(ends.tolist(), SAMPLE_RATE)):
             if samples is not None:
                 enough = np.pad(samples, (0, max(0, FEWEST_SAMPLES - len(samples))))
                 yield Chunk(np.array([segment]), enough[None])

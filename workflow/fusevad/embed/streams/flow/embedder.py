@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fusevad.data.manifest import Video, check_unchanged
+from fusevad.data.footage import Footage, open_footage
+from fusevad.data.manifest import Video
 from fusevad.embed.embedder import Embedder, Ready, settings_provenance
 from fusevad.embed.image_sources import Chunk, in_chunks
 from fusevad.embed.streams.flow.histograms import histograms
 from fusevad.embed.streams.flow.raft import load_raft
 from fusevad.embed.streams.flow.settings import FlowSettings
-from fusevad.video.decode import read_pictures
 from fusevad.video.settings import SEGMENT_FRAMES
 
 # Width and height that both estimators take, multiples of 8 for RAFT.
@@ -56,22 +56,22 @@ class FlowSource:
         Raises:
             FusevadError: the video fails to decode, or is not the manifest's.
         """
-        check_unchanged(video)
+        footage = open_footage(video)
         dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         find = self._histogram if self.settings.estimator == "dis" else _stacked
-        pairs = ((start // SEGMENT_FRAMES, find(dis, *pair)) for start, pair in self._pairs(video))
-        return in_chunks(pairs, 1)
+        pairs = self._pairs(footage)
+        found = ((start // SEGMENT_FRAMES, find(dis, *pair)) for start, pair in pairs)
+        return in_chunks(found, 1)
 
-    def _pairs(self, video: Video) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
+    def _pairs(self, footage: Footage) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
         """Frames `t` and `t + 1`, with `t`; a pair whose second frame is missing is dropped.
 
         Only the first frame of a last segment of a single frame is its own neighbour.
         """
         luma = self.settings.estimator == "dis"
-        wanted = set(pair_starts(video.frames, self.settings.pairs))
-        pictures = read_pictures(video.path, SIZE, expected=video.frames)
+        wanted = set(pair_starts(footage.video.frames, self.settings.pairs))
         before: tuple[int, np.ndarray] | None = None
-        for time, picture in enumerate(pictures):
+        for time, picture in enumerate(footage.pictures(SIZE)):
             needed = time in wanted or before is not None
             image = (picture.y if luma else picture.rgb()) if needed else None
             if before is not None:
