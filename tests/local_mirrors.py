@@ -17,7 +17,8 @@ class Mirror(ThreadingHTTPServer):
     """Serves `files` (name -> bytes) under /HABIT/NAME.
 
     seen: what was asked for: (method, path, Range). cut: byte after which the habit `cut` falls
-    silent, None to go on. sent: bytes of bodies.
+    silent, None to go on. sent: bytes of bodies. raw: for the habit `raw`, name -> what gives the
+    bytes of an answer for the byte that Range asks from (None: it does not ask).
     """
 
     daemon_threads = True
@@ -29,6 +30,7 @@ class Mirror(ThreadingHTTPServer):
         self.times_asked = Counter()
         self.sent = 0
         self.cut = None
+        self.raw = {}
 
     @property
     def url(self):
@@ -77,6 +79,10 @@ class _Handler(BaseHTTPRequestHandler):
                 "uc": self._drive_page,
                 "drive": self._drive_file,
             }[habit]()
+        elif habit == "raw":
+            start = self.headers.get("Range")
+            self.wfile.write(self.server.raw[name](start and int(start[6:-1])))
+            self.close_connection = True
         elif content is None:
             self.send_error(404, "Not Found")
         elif habit == "hangs-up" or (habit == "busy-hang-up" and asked == 1):

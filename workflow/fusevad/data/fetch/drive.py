@@ -6,7 +6,8 @@ import gdown
 import requests
 from gdown.exceptions import DownloadError, FileURLRetrievalError
 
-from fusevad.data.fetch.mirrors import MirrorError, Slot, one_line, writing
+from fusevad.data.fetch.answers import understood
+from fusevad.data.fetch.mirrors import MirrorError, Slot, writing
 
 _RETRIES = 3
 _SECONDS = 60.0
@@ -37,7 +38,7 @@ def download(file_id: str, slot: Slot) -> None:
 
 def _download(file_id: str, whole: Path, title: Path) -> None:
     """Get the file to `whole` with gdown, whose failures become a MirrorError."""
-    with writing(title):
+    with writing(title), understood():
         try:
             gdown.download(
                 id=file_id,
@@ -57,8 +58,6 @@ def _download(file_id: str, whole: Path, title: Path) -> None:
             raise MirrorError(str(error), unreachable) from error
         except requests.exceptions.HTTPError as error:
             raise MirrorError(f"answers {error.response.status_code}") from error
-        except requests.exceptions.RequestException as error:
-            raise MirrorError(f"not reached: {one_line(str(error))}", unreachable=True) from error
 
 
 def _partial_files(slot: Slot) -> list[Path]:

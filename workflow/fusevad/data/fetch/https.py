@@ -1,9 +1,8 @@
 """Mirrors on the web: downloads resume, even in a later run."""
 
-import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 
 import requests
@@ -12,22 +11,32 @@ from pydantic import TypeAdapter, ValidationError
 from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 
+from fusevad.data.fetch.answers import (
+    Span,
+    length_past_end,
+    partial_span,
+    understood,
+    whole_span,
+)
 from fusevad.data.fetch.mirrors import MirrorError, Slot, need_room, one_line, writing
 from fusevad.files import write_json
 
 _CHUNK = 1 << 16
 _CONNECT_SECONDS = 15
 _READ_SECONDS = 60
-_BROKEN_OFF = 5  # interruptions in a row without a byte received
+_BROKEN_OFF = 5  # interruptions in a row that bring no byte beyond the furthest one
 _BACKOFF_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60
 _BUSY = (408, 429, 500, 502, 503, 504)
 _LARGE = 100_000_000  # bytes of a file whose progress stays on the screen
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
 class _BrokenOffError(Exception):
     """The transfer stopped before its end; received bytes are kept."""
+
+
+class _OtherFileError(Exception):
+    """An answer does not go with the received bytes, which are of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +66,20 @@ def download(url: str, slot: Slot, known: bool, headers: Mapping[str, str] | Non
         FusevadError: the disk is full.
     """
     with _session(headers or {}) as session:
-        stalled = 0
+        stalled, furthest, anew = 0, 0, False
         while True:
-            before = _size(slot)
             try:
                 _go_on(session, url, slot, known)
                 return
+            except _OtherFileError as error:
+                slot.clear_part()
+                if anew:
+                    raise MirrorError(str(error)) from error
+                anew, furthest = True, 0
             except _BrokenOffError as error:
-                stalled = 0 if _size(slot) > before else stalled + 1
+                # Farther than ever: a server may begin again and again.
+                stalled = 0 if _size(slot) > furthest else stalled + 1
+                furthest = max(furthest, _size(slot))
                 if stalled == _BROKEN_OFF:
                     raise MirrorError(f"interrupted: {error}") from error
                 time.sleep(_BACKOFF_SECONDS * 2**stalled)
@@ -97,86 +112,108 @@ def _session(headers: Mapping[str, str]) -> requests.Session:
 
 def _go_on(session: requests.Session, url: str, slot: Slot, known: bool) -> None:
     """One request and its body, appended to `slot.part`."""
-    start, length, conditions = _resume_point(url, slot, known)
-    if start and start == length:
+    start, note, conditions = _resume_point(url, slot, known)
+    if start and start == note.length:
         return
-    try:
+    with understood():
         response = session.get(
             url, headers=conditions, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS)
         )
-    except requests.exceptions.SSLError as error:
-        raise MirrorError(f"its certificate is not trusted: {_reason(error)}") from error
-    except requests.exceptions.ConnectionError as error:
-        raise MirrorError(f"not reached: {_reason(error)}", unreachable=True) from error
-    except requests.exceptions.RequestException as error:
-        raise MirrorError(_reason(error)) from error
     with response:
         if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
-            if response.headers.get("Content-Range") == f"bytes */{start}":
-                return  # everything was there
-            slot.clear_part()
-            raise _BrokenOffError("the server has another file now")
-        _check_answer(response, slot, known)
-        _receive(response, url, slot, start)
+            if length_past_end(response) != start or note.length is not None:
+                raise _OtherFileError(
+                    f"says that nothing follows after {start} bytes, where more was to come"
+                )
+            return  # everything was there
+        _check_answer(response, slot, start, known)
+        if response.status_code == HTTPStatus.PARTIAL_CONTENT:
+            span = _rest(response, start, note, known)
+            note = replace(note, length=span.whole)
+        else:
+            span = whole_span(response)
+            note = _Note(url, _validator(response), span.whole)
+        _receive(response, slot, span, note)
 
 
-def _resume_point(url: str, slot: Slot, known: bool) -> tuple[int, int | None, dict[str, str]]:
-    """Byte to resume from, total length, and headers that ask for the rest of the same version."""
+def _resume_point(url: str, slot: Slot, known: bool) -> tuple[int, _Note, dict[str, str]]:
+    """Byte to resume from, its note, and headers that ask for the rest of the same version."""
     start = _size(slot)
     note = _read_note(slot)
     if not start or note is None:
-        return 0, None, {}
+        return 0, _Note(url), {}
     validator = note.validator if note.url == url else ""
     if not validator and not known:
-        return 0, None, {}
+        return 0, _Note(url), {}
     condition = {"If-Range": validator} if validator else {}
-    return start, note.length, {"Range": f"bytes={start}-", **condition}
+    return start, note, {"Range": f"bytes={start}-", **condition}
 
 
-def _check_answer(response: requests.Response, slot: Slot, known: bool) -> None:
+def _check_answer(response: requests.Response, slot: Slot, start: int, known: bool) -> None:
     """Raise MirrorError unless the response is a file; a known checksum says more than a type."""
     if response.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         raise MirrorError(f"answers {response.status_code} {response.reason}")
+    if response.status_code == HTTPStatus.PARTIAL_CONTENT and not start:
+        raise MirrorError("sends a part when asked for the whole file")
     kind = response.headers.get("Content-Type", "")
     if not known and kind.startswith("text/html") and slot.title.suffix not in (".html", ".htm"):
         raise MirrorError("sends a web page instead of the file (a login or a notice?)")
 
 
-def _receive(response: requests.Response, url: str, slot: Slot, start: int) -> None:
-    """Write the response's body to `slot.part` from byte `start`, or from 0 if the server does."""
-    if response.status_code == HTTPStatus.PARTIAL_CONTENT:
-        span = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
-        if span is None or int(span[1]) != start:
-            slot.clear_part()
-            raise _BrokenOffError("the server sends bytes other than requested")
-    else:
-        start = 0
-    announced = response.headers.get("Content-Length", "")
-    coming = int(announced) if announced.isdigit() else None
-    length = None if coming is None else start + coming
+def _rest(response: requests.Response, start: int, note: _Note, known: bool) -> Span:
+    """The bytes of a partial answer, which go on at byte `start` of the file of the note.
+
+    Raises:
+        _OtherFileError: they do not.
+    """
+    span = partial_span(response)
+    if span is None or span.start != start:
+        raise _OtherFileError("sends bytes other than requested")
+    whole = span.whole or note.length
+    if note.length not in (None, whole) or (whole and span.end and span.end > whole):
+        raise _OtherFileError(f"sends bytes of a file that is not the one of {note.length} bytes")
+    if whole is None and not known:
+        raise _OtherFileError("does not say how long the file is")
+    return replace(span, whole=whole)
+
+
+def _receive(response: requests.Response, slot: Slot, span: Span, note: _Note) -> None:
+    """Write the response's body to `slot.part` from where `span` begins.
+
+    Raises:
+        _BrokenOffError: it ends before the file does.
+        _OtherFileError: it goes on after its end.
+    """
     with writing(slot.title):
-        if start == 0:
+        if span.start == 0:
             # Old bytes must never be kept with a new note.
             slot.clear_part()
-            write_json(asdict(_Note(url, _validator(response), length)), slot.note)
-    need_room(slot.title, slot.folder, coming or 0)
-    leave = length is None or length > _LARGE
+        write_json(asdict(note), slot.note)
+    need_room(slot.title, slot.folder, (span.end or span.start) - span.start)
+    at = span.start
+    leave = span.whole is None or span.whole > _LARGE
     bar = tqdm(
-        total=length, initial=start, desc=slot.title.name, unit="B", unit_scale=True, leave=leave
+        total=span.whole, initial=at, desc=slot.title.name, unit="B", unit_scale=True, leave=leave
     )
     with bar, writing(slot.title), slot.part.open("ab") as part:
         body = response.raw.stream(_CHUNK, decode_content=False)
         while chunk := _next(body):
+            at += len(chunk)
+            if span.end is not None and at > span.end:
+                raise _OtherFileError(f"sends more than the {span.end} bytes that it announces")
             part.write(chunk)
             bar.update(len(chunk))
+    if span.end is not None and at < (span.whole or span.end):
+        raise _BrokenOffError(f"{at} of {span.whole or span.end} bytes came")
 
 
 def _next(body: Iterator[bytes]) -> bytes:
     """The next bytes of a body, empty at its end."""
-    try:
-        return next(body, b"")
-    except urllib3.exceptions.HTTPError as error:
-        raise _BrokenOffError(one_line(str(error))) from error
+    with understood():
+        try:
+            return next(body, b"")
+        except urllib3.exceptions.HTTPError as error:
+            raise _BrokenOffError(one_line(str(error))) from error
 
 
 def _validator(response: requests.Response) -> str:
@@ -198,17 +235,3 @@ def _read_note(slot: Slot) -> _Note | None:
         return _NOTE.validate_json(slot.note.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
-
-
-def _reason(error: Exception) -> str:
-    """The innermost reason of a failed request, in a few words."""
-    inner = error.args[0] if error.args else error
-    inner = getattr(inner, "reason", inner)
-    if isinstance(inner, urllib3.exceptions.NameResolutionError):
-        return "its name is unknown"
-    cause = getattr(inner, "__cause__", None) or getattr(inner, "__context__", None)
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror.lower()
-    if isinstance(inner, urllib3.exceptions.TimeoutError):
-        return "no answer in time"
-    return one_line(str(inner))

@@ -20,6 +20,15 @@ from fusevad.data.fetch.settings import HuggingFaceFile, HuggingFaceFolder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BUSY = (408, 429, 500, 502, 503, 504)
+# The library expects well-formed headers and JSON, and passes on what reading others raises.
+_NOT_UNDERSTOOD = (
+    httpx2.InvalidURL,
+    ValueError,
+    OverflowError,
+    TypeError,
+    LookupError,
+    AttributeError,
+)
 
 
 class _BusyError(MirrorError):
@@ -113,3 +122,7 @@ def _hub_errors(revision: str, busy: type[MirrorError] = MirrorError) -> Iterato
         raise kind(f"answers {status}") from error
     except httpx2.HTTPError as error:
         raise MirrorError(f"not reached: {error}", unreachable=True) from error
+    except errors.HFValidationError as error:
+        raise MirrorError(str(error)) from error
+    except _NOT_UNDERSTOOD as error:
+        raise MirrorError(f"its answer is malformed: {error}") from error
