@@ -2,11 +2,11 @@
 
 import bz2
 import contextlib
-import gzip
 import lzma
 import re
 import tarfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
@@ -19,6 +19,8 @@ _HEADERS = 1 << 20
 _LONG_NUMBER = re.compile(rb"[0-9]{600}")
 # Bytes that an xz decoder may take; `xz -9` needs 65 MB.
 _XZ_MEMORY = 256 << 20
+# Bytes that a decoder gets at once: each stream of thousands in a piece copies the rest of it.
+_PIECE = 1 << 14
 
 
 class _Readable(Protocol):
@@ -88,7 +90,8 @@ def _open_tar(path: Path) -> Iterator[tuple[tarfile.TarFile, "_Bounded"]]:
     Raises:
         tarfile.ReadError: it is not a tar archive.
     """
-    for decoded in (lambda file: file, _gunzipped, bz2.BZ2File, _Xz):
+    gunzipped, unxzed = partial(_Decoded, _Gunzip), partial(_Decoded, _unxz)
+    for decoded in (lambda file: file, gunzipped, bz2.BZ2File, unxzed):
         with path.open("rb") as file, contextlib.ExitStack() as stack:
             try:
                 stream = _Bounded(decoded(file))
@@ -100,10 +103,6 @@ def _open_tar(path: Path) -> Iterator[tuple[tarfile.TarFile, "_Bounded"]]:
             yield tar, stream
             return
     raise tarfile.ReadError("no tar archive")
-
-
-def _gunzipped(file: IO[bytes]) -> _Readable:
-    return gzip.GzipFile(fileobj=file)
 
 
 class _Bounded:
@@ -150,12 +149,53 @@ class _Bounded:
         self._source.close()
 
 
-class _Xz:
-    """The content of an xz file, decoded in bounded memory, which `lzma.LZMAFile` cannot do."""
+class _Decoder(Protocol):
+    """What decodes one compressed stream, as `lzma.LZMADecompressor`."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class _Gunzip:
+    """A decoder of one gzip stream; Python's gzip module reads a header's name byte by byte."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zlib.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        found = self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
+        self.needs_input = len(found) < max_length
+        return found
+
+
+def _unxz() -> _Decoder:
+    return lzma.LZMADecompressor(memlimit=_XZ_MEMORY)  # which `lzma.LZMAFile` cannot limit
+
+
+class _Decoded:
+    """The content of a file of compressed streams, decoded in bounded memory."""
+
+    def __init__(self, new: Callable[[], _Decoder], file: IO[bytes]) -> None:
+        self._new = new
         self._file = file
-        self._decoder = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+        self._decoder = new()
 
     def read(self, size: int) -> bytes:
         parts = []
@@ -170,14 +210,14 @@ class _Xz:
             if self._decoder.eof:
                 # Another stream may follow, after zeros.
                 rest = self._decoder.unused_data.lstrip(b"\0")
-                while not rest and (more := self._file.read(CHUNK)):
+                while not rest and (more := self._file.read(_PIECE)):
                     rest = more.lstrip(b"\0")
                 if not rest:
                     return b""
-                self._decoder = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+                self._decoder = self._new()
                 data = self._decoder.decompress(rest, size)
             elif self._decoder.needs_input:
-                more = self._file.read(CHUNK)
+                more = self._file.read(_PIECE)
                 if not more:
                     raise EOFError("it is cut")
                 data = self._decoder.decompress(more, size)
