@@ -88,11 +88,11 @@ def test_what_people_read_alone_is_no_change(package, old, new):
 
 
 def test_a_message_in_other_words_is_no_change_but_another_condition_is(package):
-    edit(package, "data/fetch/archives.py", "has more than", "contains over")
+    edit(package, "data/fetch/caps.py", "has more than", "contains over")
     edit(package, "data/fetch/dataset.py", "by using it you accept", "it is licensed")
     assert not changed(package)
-    edit(package, "data/fetch/archives.py", "> self.caps.members", ">= self.caps.members")
-    assert changed(package) == {"stage fetch": ("data/fetch/archives.py",)}
+    edit(package, "data/fetch/caps.py", "> self._caps.members", ">= self._caps.members")
+    assert changed(package) == {"stage fetch": ("data/fetch/caps.py",)}
 
 
 def test_a_method_counts_for_those_that_build_on_it(package):
