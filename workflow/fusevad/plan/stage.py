@@ -63,6 +63,8 @@ _TABLES = (
     "spelling.py",
 )
 _MANIFEST = ("data/manifest.py", "data/manifest_making.py")
+# How the videos of a manifest are read.
+_VIDEOS = ("data/footage.py", "video")
 # Code that all methods share.
 _METHODS = tuple(f"models/{name}.py" for name in ("base", "layers", "losses", "output"))
 _STUDY = ("studies/trained.py", "evaluate/metrics.py", "evaluate/scoring.py")
@@ -76,12 +78,13 @@ STAGES = {
         "pages",
         source=(
             *(f"deploy/{n}.py" for n in ("archive", "card", "contents", "making", "thresholds")),
+            "data/footage.py",
             "evaluate/alarms.py",
             "evaluate/timed_videos.py",
         ),
         version=3,
     ),
-    "camera-cues": Stage("cues", version=2, source=("cues",)),
+    "camera-cues": Stage("cues", version=2, source=("cues", "data/footage.py")),
     "class-texts": Stage(
         "encoders",
         source=tuple(
@@ -89,10 +92,10 @@ STAGES = {
         ),
     ),
     "contact-sheet": Stage("pages", source=("data/render/sheet.py", "video"), reads_videos=True),
-    "cues": Stage("cues", version=3, source=("cues", "video"), reads_videos=True),
+    "cues": Stage("cues", version=3, source=("cues", *_VIDEOS), reads_videos=True),
     # Whether videos are read, the kind of the stream says.
     "embed": Stage(
-        "embeddings", version=2, source=("embed", "encoders", "video"), runs_stream=True
+        "embeddings", version=2, source=("embed", "encoders", *_VIDEOS), runs_stream=True
     ),
     "evaluate": Stage(
         "runs",
@@ -111,7 +114,7 @@ STAGES = {
             "evaluate/parquet_footer.py",
             "evaluate/score_table.py",
             "data/truth.py",
-            "video",
+            *_VIDEOS,
         ),
         reads_videos=True,
     ),
@@ -122,7 +125,7 @@ STAGES = {
         source=(
             *(f"report/explorer/{name}.py" for name in ("films", "encoding", "settings")),
             "cues/reading.py",
-            "video",
+            *_VIDEOS,
         ),
         reads_videos=True,
     ),
@@ -156,6 +159,7 @@ STAGES = {
         source=(
             "report",
             "report/verdicts",
+            "data/footage.py",
             "evaluate/alarms.py",
             "evaluate/flops.py",
             "evaluate/parquet_footer.py",
@@ -176,7 +180,7 @@ STAGES = {
     "study-alarms": Stage("studies", source=("studies/alarms.py", "train/sampling.py", *_STUDY)),
     "study-attention": Stage(
         "studies",
-        source=("studies/attention.py", "studies/settings.py", "encoders", "video"),
+        source=("studies/attention.py", "studies/settings.py", "encoders", *_VIDEOS),
         reads_videos=True,
     ),
     "study-equivalence": Stage(
