@@ -89,6 +89,8 @@ def test_each_of_these_words_counts(project):
         ("--configfile fast.yaml --configfile more.yaml", "write --configfile fast.yaml more.yaml"),
         ("--configfile=fast.yaml --configfile more.yaml", "given twice"),
         ("--configfile fast.yaml --configfiles more.yaml", "given twice"),
+        ("-Cseeds=[0] -Cseeds=[1]", "given twice"),
+        ("-Cseeds=[0] --config seeds=[1]", "given twice"),
         ("--config seeds=[0] --config protocol=last", r"write --config seeds=\[0\] protocol=last"),
         ("--configfile fast.yaml results/table1.tex", "results/table1.tex: .*name targets first"),
         ("--configfile fast.yaml all", "--configfile all: .*name targets first"),

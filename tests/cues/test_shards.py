@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from contextlib import contextmanager
 
 import h5py
@@ -375,3 +376,26 @@ def test_an_index_of_a_few_kilobytes_takes_no_minutes(shard, change):
         open_shard(shard) as found,
     ):
         found.check("T16-thr10", found.index.videos[0], 0)
+
+
+@pytest.mark.parametrize("external", [True, False])
+def test_a_link_to_a_folder_of_cues_is_not_followed_whatever_the_index_names(
+    manifest, shard, tmp_path, external
+):
+    other = tmp_path / "other.h5"
+    shutil.copy(shard, other)
+
+    def behind_a_link(store):
+        text = store["index"][()].tobytes()
+        index = json.loads(text[64:])
+        index["made_with"]["cues"] = [f"e/{cue}" for cue in index["made_with"]["cues"]]
+        content = json.dumps(index).encode()
+        content = hashlib.sha256(content).hexdigest().encode() + content
+        del store["index"]
+        store["index"] = np.frombuffer(content, np.uint8)
+        store["e"] = h5py.ExternalLink(str(other), "/") if external else h5py.SoftLink("/")
+        assert store["e/T16-thr10"].shape == (4, 256, 340)
+
+    rewritten(shard, behind_a_link)
+    with pytest.raises(FusevadError, match=r"shard-0\.h5: damaged motion cues; delete it"):
+        open_shard(shard)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fusevad.deploy import onnx as onnx_module
 from fusevad.deploy.detector import Detector
 from fusevad.deploy.onnx import export_onnx
 from fusevad.errors import FusevadError
+from fusevad.models.settings import TemporalSettings
 from tests.made_up_videos import write_video
 
 needs_extra = pytest.mark.skipif(
@@ -91,6 +93,46 @@ def test_a_network_that_gives_no_numbers_is_not_kept(made_up, tmp_path):
     with torch.no_grad():
         detector.seeds[0].model.classifier.bias.fill_(float("nan"))
     with pytest.raises(FusevadError, match="differs by nan from torch"):
+        export_onnx(detector, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@needs_extra
+@needs_cpu
+@pytest.mark.parametrize("window", [0, 2])
+def test_methods_with_a_window_score_any_number_of_videos(made_up, tmp_path, window):
+    """As `export_onnx` itself finds by comparing them with torch."""
+    detector = Detector.load(made_up.file)
+    settings = replace(detector.seeds[0].model.settings, window=window)
+    for module in detector.seeds[0].model.modules():
+        if isinstance(getattr(module, "settings", None), TemporalSettings):
+            module.settings = settings
+    assert export_onnx(detector, tmp_path)["detector.onnx"] < 1e-5
+
+
+@needs_extra
+@needs_cpu
+def test_a_network_that_onnxruntime_cannot_run_is_one_line_and_not_kept(
+    made_up, tmp_path, monkeypatch
+):
+    import onnxruntime
+
+    def without_memory(*_: object) -> None:
+        raise onnxruntime.capi.onnxruntime_pybind11_state.Fail("no memory for 34 GB")
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", without_memory)
+    with pytest.raises(FusevadError, match=r"can't run the network .*34 GB"):
+        export_onnx(Detector.load(made_up.file), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@needs_extra
+@needs_cpu
+def test_a_detector_of_more_segments_than_fit_into_memory_is_one_line(made_up, tmp_path):
+    detector = Detector.load(made_up.file)
+    seeds = [replace(s, settings=replace(s.settings, max_segments=2**15)) for s in detector.seeds]
+    detector.seeds = seeds
+    with pytest.raises(FusevadError, match="scores 32768 segments at once, and at most 4096"):
         export_onnx(detector, tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -17,6 +17,9 @@ from fusevad.errors import FusevadError
 from fusevad.video.decode import probe, read_frames
 from tests.made_up_videos import error_of, write_video
 
+# A file without a length of its own, which cannot be mapped into memory.
+KERNEL = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
 
 @contextmanager
 def counted_connections() -> Iterator[tuple[int, list[int]]]:
@@ -145,6 +148,12 @@ def test_devices_pipes_and_folders_are_refused_without_being_opened(tmp_path, ma
 def test_files_of_the_kernel_that_never_end_are_not_opened(tmp_path):
     (tmp_path / "a.mp4").symlink_to("/proc/kmsg")
     assert "an empty file" in error_of(tmp_path / "a.mp4")
+
+
+@pytest.mark.skipif(not KERNEL.is_file(), reason=f"no {KERNEL}: not Linux")
+def test_a_file_of_the_kernel_is_one_line_that_names_it(tmp_path):
+    (tmp_path / "a.mp4").symlink_to(KERNEL)
+    assert "can't be read (" in error_of(tmp_path / "a.mp4")
 
 
 def test_links_to_videos_are_videos(tmp_path):

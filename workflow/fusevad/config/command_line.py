@@ -40,6 +40,8 @@ def values_of(words: Sequence[str]) -> tuple[dict[str, list[list[str]]], list[st
     taking: list[str] | None = None
     for word in words:
         name, equals, value = word.partition("=")
+        if word.startswith("-C") and len(name) > 2:  # argparse also takes -Ckey=value
+            name, equals, value = "-C", "=", word[2:].removeprefix("=")
         if word.startswith("-") and name in _OPTIONS:
             taking = [value] if equals else []
             found[_OPTIONS[name]].append(taking)

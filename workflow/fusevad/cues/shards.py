@@ -189,6 +189,8 @@ def _reading(file: Path) -> Iterator[None]:
 
 def _own_dataset(store: h5py.File, name: str) -> h5py.Dataset:
     """A dataset of bytes in the file itself: not a link, and no other file behind it."""
+    if "/" in name:  # a group on the way could be a link
+        raise ValueError(f"{name}: in a group")
     if not isinstance(store.get(name, getlink=True), h5py.HardLink):
         raise ValueError(f"{name}: missing, or a link")
     dataset = store[name]

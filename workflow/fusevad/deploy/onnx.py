@@ -7,7 +7,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +20,15 @@ from fusevad.deploy.streams import StreamEmbedder
 from fusevad.embed.store import default_device
 from fusevad.embed.streams.registry import kind_of
 from fusevad.encoders.clip import BatchedTower, Tower
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, message_of
 from fusevad.files import atomic_path
 from fusevad.models.base import Detector as Method
 
 # The largest difference between torch and onnxruntime that is rounding.
 TOLERANCE = 1e-5
 DETECTOR = "detector.onnx"
+# Segments that a network scores at once: its attention over them takes 1.6 GB while it is compared.
+_LONGEST = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def export_onnx(detector: Detector, out: Path) -> dict[str, float]:
         The largest difference to torch of each file.
 
     Raises:
-        FusevadError: the extra is not installed, or a network computes something else.
+        FusevadError: the extra is not installed, the detector scores too many segments at once, or
+            a network computes something else. Then its file is not written.
     """
     _check_ready()
     out.mkdir(parents=True, exist_ok=True)
@@ -108,6 +111,11 @@ def _check_ready() -> None:
 def _detector_network(detector: Detector) -> _Network:
     models = [seed.model for seed in detector.seeds]
     length = detector.seeds[0].settings.max_segments
+    if length > _LONGEST:
+        raise FusevadError(
+            f"export-onnx: the model scores {length} segments at once, and at most {_LONGEST} can"
+            " be exported; train one with a smaller max_segments"
+        )
 
     def inputs(videos: int) -> dict[str, Tensor]:
         random = torch.Generator().manual_seed(videos)
@@ -154,7 +162,14 @@ def _export(network: _Network, file: Path) -> float:
         )
     with atomic_path(file) as temporary:
         temporary.write_bytes(program.model_proto.SerializeToString())
-    return _difference(network, file)
+        largest = _difference(network, temporary)
+        # NaN is no rounding either.
+        if not largest <= TOLERANCE:
+            raise FusevadError(
+                f"{file}: onnxruntime differs by {largest:.1e} from torch; the method can't be"
+                " exported"
+            )
+    return largest
 
 
 def _start_autograd() -> None:
@@ -167,26 +182,35 @@ def _start_autograd() -> None:
 
 
 def _difference(network: _Network, file: Path) -> float:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     errors = []
     for count in (1, 3):  # other counts than it was exported with
         inputs = network.inputs(count)
-        given = {name: value.numpy() for name, value in inputs.items()}
-        found = torch.from_numpy(session.run(None, given)[0])
+        found = _computed(file, inputs)
         with torch.inference_mode():
             expected = network.module(*inputs.values())
         error = (found - expected).abs() / expected.abs().clamp(min=1)
         errors.append(error[inputs["mask"]] if "mask" in inputs else error)
     # Of torch, whose maximum is NaN if any is: Python's would be the other number.
-    largest = float(torch.cat([error.flatten() for error in errors]).max())
-    if not largest <= TOLERANCE:
-        file.unlink()
+    return float(torch.cat([error.flatten() for error in errors]).max())
+
+
+def _computed(file: Path, inputs: Mapping[str, Tensor]) -> Tensor:
+    """What onnxruntime makes of inputs.
+
+    Raises:
+        FusevadError: it can't run the network.
+    """
+    import onnxruntime
+
+    given = {name: value.numpy() for name, value in inputs.items()}
+    try:
+        session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        return torch.from_numpy(session.run(None, given)[0])
+    except Exception as error:  # its errors have no other class in common
         raise FusevadError(
-            f"{file}: onnxruntime differs by {largest:.1e} from torch; the method can't be exported"
-        )
-    return largest
+            f"export-onnx: onnxruntime can't run the network ({message_of(error)[:300]}); the"
+            " method can't be exported"
+        ) from error
 
 
 @contextmanager

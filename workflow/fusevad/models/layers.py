@@ -40,7 +40,7 @@ def attention_masks(settings: TemporalSettings, mask: Tensor) -> AttentionMasks:
         return {"key_padding_mask": ~mask if settings.mask_padding else None, "attn_mask": None}
     place = torch.arange(mask.shape[1], device=mask.device)
     distance = (place[:, None] - place).abs()
-    seen = (distance <= settings.window).expand(len(mask), -1, -1)
+    seen = (distance <= settings.window).expand(mask.shape[0], -1, -1)  # an export fixes `len`
     if settings.mask_padding:
         seen = seen & mask[:, None] | (distance == 0)
     return {"key_padding_mask": None, "attn_mask": ~seen.repeat_interleave(settings.heads, dim=0)}

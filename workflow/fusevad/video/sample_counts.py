@@ -43,13 +43,19 @@ def check_sample_counts(path: Path, refuse: str) -> None:
     """Refuse a file that declares more samples than it can have; files of other formats pass.
 
     Raises:
-        FusevadError: it does; `refuse` says what to do.
+        FusevadError: it does, or can't be read; `refuse` says what to do.
     """
     size = path.stat().st_size
     if size < 8:
         return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        declared, entries = _declared(content, size, path)
+    try:
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            declared, entries = _declared(content, size, path)
+    except OSError as error:  # files of the kernel
+        raise FusevadError(f"{path}: can't be read ({error.strerror}); {refuse}") from error
     if max(declared, entries) > size or entries > _MOST:
         raise FusevadError(
             f"{path}: declares {entries} pictures and samples of sound, more than its {size} bytes"
