@@ -1,6 +1,7 @@
 """The manifest's videos are read only as the files from which the manifest was made."""
 
 import ast
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +32,15 @@ NOT_FILES = {
     "segment_count",
 }
 OWN_VIDEOS = ("video", "data", "deploy", "bundled")
+
+
+def imported(code: str) -> Iterator[str]:
+    """Full names of what code imports."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
 
 
 @pytest.fixture
@@ -81,13 +91,24 @@ def test_pictures_are_as_many_as_the_manifest_says(tmp_path):
 
 def test_no_stage_opens_the_videos_of_a_manifest_in_another_way():
     wrong = {
-        f"{path.relative_to(PACKAGE)}: {alias.name}"
+        f"{path.relative_to(PACKAGE)}: {name}"
         for path in PACKAGE.rglob("*.py")
         if path.relative_to(PACKAGE).parts[0] not in OWN_VIDEOS
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ImportFrom)
-        and node.module in {f"fusevad.video.{name}" for name in READERS}
-        for alias in node.names
-        if alias.name not in NOT_FILES
+        for name in imported(path.read_text())
+        if name.startswith(tuple(f"fusevad.video.{reader}" for reader in READERS))
+        and name.rpartition(".")[2] not in NOT_FILES
     }
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from fusevad.video.decode import read_frames",
+        "from fusevad.video import decode",
+        "import fusevad.video.decode",
+    ],
+)
+def test_all_ways_of_importing_a_module_are_known(code):
+    (name,) = imported(code)
+    assert name.startswith("fusevad.video.decode")

@@ -29,9 +29,9 @@ _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
 # Another disk, one without links, a file of another user.
 _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
 _LONGEST_NAME = 255  # bytes, on all common file systems
-_SHALLOW = 8  # folders below one that is removed
-# Of a path of others: bytes that Linux takes, less the NUL at its end, and names in a row, which
-# Python follows one call a name.
+_SHALLOW = 8  # levels below a folder that is removed; deeper folders are first moved up
+# Of a path of others: bytes that Linux takes, without the NUL at the end, and depth, since Python's
+# own functions call themselves for each folder.
 _LONGEST_PATH, _DEEPEST = 4095, 100
 _TEMPORARY = re.compile(r"\..*\.([0-9a-f]{4})-(\d+)\.tmp(\..*)?")
 # Seconds after which another machine's temporary file is not being written any more. Every write
@@ -128,7 +128,7 @@ def remove_folder(path: Path) -> None:
         elif len(folder.parts) - len(path.parts) < _SHALLOW:
             waiting += inside
         else:
-            for child in inside:  # found again there, once all others are removed
+            for child in inside:  # the last look into `path` finds them
                 child.rename(path / uuid.uuid4().hex)
 
 
@@ -274,7 +274,7 @@ def stays_inside(path: str) -> bool:
 
 
 def path_text(path: Path | str) -> str:
-    """A path as text that any file can have: bytes of no character are written out.
+    """A path as text for any file: bytes that are not UTF-8 are written out.
 
     >>> path_text("caf\\udce9/door.mp4")
     'caf\\\\xe9/door.mp4'

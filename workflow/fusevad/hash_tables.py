@@ -37,7 +37,7 @@ def listed_hashes(folder: Path) -> dict[str, str]:
     path that leads out of the folder.
 
     Raises:
-        FusevadError: it has more bytes than such a table.
+        FusevadError: it is larger than any such table.
     """
     table = folder / HASHES
     if not table.is_file():

@@ -1,4 +1,4 @@
-"""JSON of others: equal keys, halves of characters and numbers beyond all floats are errors.
+"""JSON of others: equal keys, halves of characters and integers that no float holds are errors.
 
 Of equal keys, Python's own reader, like most, takes the last in silence; what somebody has read and
 checked might be the first. Half of a character, such as "\\ud800", can't be written to any file.
@@ -8,7 +8,8 @@ import json
 from collections import Counter
 from typing import Any
 
-_LONGEST = 1023  # bits of a whole number, as in `yaml_text`: a float holds it
+# Bits of a whole number: more than any has, and few enough for a float.
+MOST_BITS = 1023
 
 
 def load(text: str | bytes) -> Any:
@@ -29,7 +30,7 @@ def load(text: str | bytes) -> Any:
 
 def _whole_number(text: str) -> int:
     value = int(text)
-    if value.bit_length() > _LONGEST:
+    if value.bit_length() > MOST_BITS:
         raise ValueError("a number of too many digits")
     return value
 

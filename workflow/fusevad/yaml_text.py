@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from fusevad.json_text import MOST_BITS
+
 # The loader in C if PyYAML has it: Snakemake reads the configuration at every start.
 _BASE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 T = TypeVar("T")
@@ -13,8 +15,6 @@ T = TypeVar("T")
 _DEEPEST = 100
 # Values of a file: each takes half a kilobyte while it is read.
 _MOST = 3_000_000
-# Bits of a whole number: more than any has, and few enough for a float.
-_LONGEST = 1023
 # What PyYAML raises, beside its own errors, for a value that does not fit its tag.
 _UNFIT = (AttributeError, IndexError, KeyError, OverflowError, TypeError, RecursionError)
 # The key `<<`, which takes over the keys of other mappings.
@@ -70,9 +70,9 @@ _Loader.add_implicit_resolver(
 
 def _whole_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     # Not after its value is made: the time of `1:59:59` grows with the square of its length.
-    if len(node.value) <= 2 * _LONGEST:
+    if len(node.value) <= 2 * MOST_BITS:
         value = loader.construct_yaml_int(node)
-        if value.bit_length() <= _LONGEST:
+        if value.bit_length() <= MOST_BITS:
             return value
     raise ValueError(f"line {node.start_mark.line + 1}: a number of too many digits")
 

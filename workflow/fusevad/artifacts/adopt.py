@@ -48,8 +48,8 @@ def adopt(plan: Plan, jobs: Iterable[Job] | None = None, dry_run: bool = False) 
 
     Raises:
         FusevadError: Snakemake is running, or was killed; a folder below `results/` is a link; a
-            file that must be changed belongs to another user; or nothing fits, and another
-            `results/` is inside of this one. Then nothing is changed.
+            file that must be changed belongs to another user; or nothing fits, and `results/`
+            contains another `results/`. Then nothing is changed.
     """
     refuse_while_running()
     chosen = plan.jobs if jobs is None else with_upstream(plan, (job.name for job in jobs))
@@ -112,10 +112,10 @@ def refuse_while_running() -> None:
 
 
 def _refuse_nested() -> None:
-    # `cp -r THEIRS/results results` copies into a folder that exists, and not over it.
+    # `cp -r THEIRS/results results` copies into `results`, not over it, if the folder exists.
     nested = Path("results/results")
     if (nested / "settings").is_dir():
         raise FusevadError(
-            f"{nested}: the copied folder is inside of results/, where nothing is looked for; move"
-            f" it up: cp -alf {nested}/. results/ && rm -r {nested}"
+            f"{nested}: the copied folder is inside results/, where nothing reads it; move it up:"
+            f" cp -alf {nested}/. results/ && rm -r {nested}"
         )

@@ -64,9 +64,9 @@ def move_back() -> list[str]:
 
 
 def _in_the_way(path: Path) -> Path | None:
-    """What has a file's place, or that of a folder on the way to it; None if nothing has."""
-    files = (folder for folder in path.parents if folder.exists() and not folder.is_dir())
-    return path if os.path.lexists(path) else next(files, None)
+    """What exists at `path`, or a file where one of its parent folders belongs; None if neither."""
+    blocking = (parent for parent in path.parents if parent.exists() and not parent.is_dir())
+    return path if os.path.lexists(path) else next(blocking, None)
 
 
 def _check_note(moved: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The way from a manifest's video to its pictures and sound, which goes through its hash."""
+"""Pictures and sound of a manifest's videos, whose files are compared with their hashes first."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -43,8 +43,8 @@ class Footage:
 def edges(video: Video) -> np.ndarray:
     """Times of a video's frames: (frames + 1,) seconds from the first frame.
 
-    Frame k is shown from edge k to edge k + 1. Only of a video of variable rate is the file read,
-    and then all of it.
+    Frame k is shown from edge k to edge k + 1. The file is read only if its rate is variable, and
+    then all of it.
 
     Raises:
         FusevadError: such a video is missing, has changed or can't be decoded.

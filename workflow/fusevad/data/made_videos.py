@@ -87,7 +87,7 @@ def damage(path: Path, made: Mapping[str, str], out: Path) -> str | None:
     """Why a video is not as the stage that writes to `out` made it; None if it is.
 
     Args:
-        made: of `hashes_when_made`; a file that is not there, or missing, is no damaged video.
+        made: from `hashes_when_made`; a file that is not in it, or is missing, is not damaged.
     """
     digest = made.get(os.path.abspath(path))
     if digest is None or not path.is_file() or sha256(path) == digest:

@@ -195,7 +195,7 @@ def _difference(network: _Network, file: Path) -> float:
 
 
 def _computed(file: Path, inputs: Mapping[str, Tensor]) -> Tensor:
-    """What onnxruntime makes of inputs.
+    """Run a network in onnxruntime.
 
     Raises:
         FusevadError: it can't run the network.
@@ -206,7 +206,7 @@ def _computed(file: Path, inputs: Mapping[str, Tensor]) -> Tensor:
     try:
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
         return torch.from_numpy(session.run(None, given)[0])
-    except Exception as error:  # its errors have no other class in common
+    except Exception as error:  # its errors have no other common class
         raise FusevadError(
             f"export-onnx: onnxruntime can't run the network ({message_of(error)[:300]}); the"
             " method can't be exported"

@@ -153,7 +153,8 @@ def _summary(outcomes: Sequence[Outcome], out: Path) -> str:
     """One line about all videos."""
     scored = [each for each in outcomes if not (each.kept or each.problem)]
     seconds = sum(each.seconds for each in scored)
-    length = f"{seconds:.0f} s" if seconds < 360 else f"{seconds / SECONDS_PER_HOUR:.2f} h"
+    hours = seconds / SECONDS_PER_HOUR
+    length = f"{seconds:.0f} s" if hours < 0.1 else f"{hours:.2f} h"
     kept = sum(each.kept for each in outcomes)
     bad = sum(bool(each.problem) for each in outcomes)
     parts = [f"{len(scored)} scored ({length}; events: {sum(e.events for e in scored)})"]

@@ -40,7 +40,8 @@ def attention_masks(settings: TemporalSettings, mask: Tensor) -> AttentionMasks:
         return {"key_padding_mask": ~mask if settings.mask_padding else None, "attn_mask": None}
     place = torch.arange(mask.shape[1], device=mask.device)
     distance = (place[:, None] - place).abs()
-    seen = (distance <= settings.window).expand(mask.shape[0], -1, -1)  # an export fixes `len`
+    # In an ONNX export, `len(mask)` would be a constant.
+    seen = (distance <= settings.window).expand(mask.shape[0], -1, -1)
     if settings.mask_padding:
         seen = seen & mask[:, None] | (distance == 0)
     return {"key_padding_mask": None, "attn_mask": ~seen.repeat_interleave(settings.heads, dim=0)}

@@ -109,8 +109,8 @@ def ancestry_of(given: Path) -> Ancestry:
 def check_recorded(path: Path) -> None:
     """Compare a result with the record beside it, before its numbers are used.
 
-    A result that was made without the workflow has no record, and is taken as it is; so is a
-    missing one, which its reader tells.
+    A result that was made without the workflow has no record, and is not compared. A missing one is
+    left to its reader.
 
     Raises:
         FusevadError: it has changed since it was made, or its record is damaged or another file's.
@@ -128,7 +128,7 @@ def check_recorded(path: Path) -> None:
 
 
 def _recorded(path: Path) -> tuple[Record, str] | None:
-    """The record beside a file that names it, and by which name; None without one."""
+    """The record beside a file that has it as an output, and the output's path, if there is one."""
     parts = Path(os.path.abspath(path)).parts
     for record in _records_in(path.parent):
         for output in filter(stays_inside, record.outputs):
@@ -145,7 +145,7 @@ def _beside(path: Path, record: Record) -> Path:
 def _check_files(result: Ancestry) -> None:
     """Compare the files of a result, and the tables of the jobs before it, with their records.
 
-    Embeddings and weights, which may be large, are not read.
+    Embeddings and weights of the jobs before it, which may be large, are not read.
     """
     for record in result.records.values():
         for output, noted in record.outputs.items():

@@ -218,6 +218,7 @@ def check_output(path: str, noted: FileRecord, record: str) -> str:
 
 
 def _now(path: str) -> FileRecord:
+    """The record that a file or folder would have now."""
     if Path(path).is_dir() and not Path(path, HASHES).is_file():
         raise FusevadError(f"{path}: without its {HASHES}; delete it and run the workflow again")
     return FileRecord.of(Path(path))

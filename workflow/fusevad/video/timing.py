@@ -28,11 +28,11 @@ def check_rate(file: Path | str, fps: float) -> None:
 
 
 def check_longest(file: Path | str, frames: int, seconds: float) -> None:
-    """Refuse frames that rest longer than in any recording.
+    """Refuse frames that are shown longer than in any recording.
 
     Args:
         file: for the message.
-        frames: those of a segment, or of a shorter video.
+        frames: number of frames: a segment's, or a shorter video's.
         seconds: how long they are shown.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Answers of web servers, read strictly: which bytes they bring, and what is wrong with them."""
+"""Answers of web servers, read strictly: which bytes they contain, and what is wrong with them."""
 
 import contextlib
 import re
@@ -19,9 +19,9 @@ _NO_RANGE = re.compile(rf"bytes \*/({_COUNT})")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The bytes that an answer brings: from `start` to before `end`, of a file of `whole` bytes.
+    """The bytes in an answer: from `start` to before `end`, of a file of `whole` bytes.
 
-    end, whole: None if the server does not say so.
+    end, whole: None if the server does not state them.
     """
 
     start: int
@@ -31,7 +31,7 @@ class Span:
 
 @contextlib.contextmanager
 def understood() -> Iterator[None]:
-    """Turn whatever the HTTP library raises without an answer, or on a malformed one.
+    """Turn what the HTTP library raises, for no answer or a malformed one, into a MirrorError.
 
     Raises:
         MirrorError: it raised something.
@@ -50,7 +50,7 @@ def understood() -> Iterator[None]:
 
 
 def whole_span(response: requests.Response) -> Span:
-    """The bytes that an answer with the whole file brings.
+    """The bytes in an answer with the whole file.
 
     Raises:
         MirrorError: its Content-Length is not a number of bytes.
@@ -65,7 +65,7 @@ def whole_span(response: requests.Response) -> Span:
 
 
 def partial_span(response: requests.Response) -> Span | None:
-    """The bytes that an answer with a part of the file brings; None if it does not say which."""
+    """The bytes in an answer with a part of the file; None if it does not state them."""
     match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if match is None:
         return None

@@ -18,7 +18,7 @@ from fusevad.files import remove_folder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNREACHABLE = ("Could not resolve", "Failed to connect", "Connection refused", "timed out")
-# Bytes of a line of `git ls-tree`, which may take four for each of a path's.
+# Bytes of a line of `git ls-tree`, which may quote each byte of a path as four.
 _LONGEST_LINE = 5 * LONGEST_NAME
 
 
@@ -78,9 +78,10 @@ def _sizes(lines: IO[bytes] | None) -> Iterator[int]:
 
 
 def _check_paths(folder: Path) -> None:
-    """As for archives: links move with the folder, a stranger wrote them, and depth is bounded.
+    """Refuse links to the outside and folders too deep, as in archives.
 
-    Branches are folders in `.git`, and git writes longer paths than others can read.
+    `.git` is checked too: its folders are named after branches, and git writes longer paths than
+    other programs can read.
     """
     try:
         for parent, folders, files in os.walk(folder, onerror=_fail):

@@ -77,7 +77,7 @@ def download(url: str, slot: Slot, known: bool, headers: Mapping[str, str] | Non
                     raise MirrorError(str(error)) from error
                 anew, furthest = True, 0
             except _BrokenOffError as error:
-                # Farther than ever: a server may begin again and again.
+                # Only new bytes count: a server may start over again and again.
                 stalled = 0 if _size(slot) > furthest else stalled + 1
                 furthest = max(furthest, _size(slot))
                 if stalled == _BROKEN_OFF:
@@ -161,10 +161,10 @@ def _check_answer(response: requests.Response, slot: Slot, start: int, known: bo
 
 
 def _rest(response: requests.Response, start: int, note: _Note, known: bool) -> Span:
-    """The bytes of a partial answer, which go on at byte `start` of the file of the note.
+    """The bytes in a partial answer, checked against the request and the note.
 
     Raises:
-        _OtherFileError: they do not.
+        _OtherFileError: they do not start at byte `start`, or belong to another file.
     """
     span = partial_span(response)
     if span is None or span.start != start:
@@ -181,8 +181,8 @@ def _receive(response: requests.Response, slot: Slot, span: Span, note: _Note) -
     """Write the response's body to `slot.part` from where `span` begins.
 
     Raises:
-        _BrokenOffError: it ends before the file does.
-        _OtherFileError: it goes on after its end.
+        _BrokenOffError: the body ends before the file does.
+        _OtherFileError: the body is longer than announced.
     """
     with writing(slot.title):
         if span.start == 0:

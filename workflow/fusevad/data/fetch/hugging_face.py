@@ -20,7 +20,7 @@ from fusevad.data.fetch.settings import HuggingFaceFile, HuggingFaceFolder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BUSY = (408, 429, 500, 502, 503, 504)
-# The library expects well-formed headers and JSON, and passes on what reading others raises.
+# What the library raises on malformed headers and JSON, which it does not expect.
 _NOT_UNDERSTOOD = (
     httpx2.InvalidURL,
     ValueError,

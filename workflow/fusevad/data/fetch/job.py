@@ -50,9 +50,9 @@ class FetchJob:
 
 
 def check_way(job: FetchJob, file: FileSettings, path: str) -> None:
-    """Refuse to take for a file's own what a link from elsewhere in the data set puts at `path`.
+    """Refuse a file's `path` if a link shows something else of the data set there.
 
-    Links of archives stay in the data set; those to other places are the user's own.
+    Links of archives stay in the data set; links to other places are the user's own.
 
     Raises:
         FusevadError: there is such a link.

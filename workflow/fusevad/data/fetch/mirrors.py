@@ -98,7 +98,9 @@ def writing(final: Path) -> Iterator[None]:
 
 
 def settle(source: Path, final: Path) -> None:
-    """Give a complete file its name, its bytes on the disk first: a power cut leaves no part of it.
+    """Rename a complete file or folder to its final name, and wait until the disk has both.
+
+    The bytes of a file come first, so that a power cut leaves no part of one.
 
     Raises:
         FusevadError: the disk is full, the folder cannot be written to, ...

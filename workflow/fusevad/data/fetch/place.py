@@ -122,10 +122,10 @@ def _caps(file: FileSettings) -> Caps:
 
 
 def _bring_unpacked(job: FetchJob, file: FileSettings, slot: Slot) -> None:
-    """Bring an archive's content to its place; a power cut then leaves no file empty, no name out.
+    """Move an archive's content to its place, so that a power cut leaves no file empty or missing.
 
-    All disks are synced at once: it takes as long as the sync of one file, 0.01 s, and an archive
-    may have thousands.
+    One sync of all disks is faster than one for each file (0.01 s), of which an archive may have
+    thousands.
     """
     os.sync()
     archives.merge(slot.unpacked, job.folder / file.target, job.folder / file.name)
@@ -144,11 +144,11 @@ def _by_hand(job: FetchJob, file: FileSettings, reason: str) -> FusevadError:
 
 
 def _refuse_others(job: FetchJob, file: FileSettings, unpacked: Path, target: str) -> None:
-    """Refuse an archive or repository that marks another file of the data set as there.
+    """Refuse an archive or repository that contains another file of the data set.
 
-    Either by that path, or by a link in place of a folder above it.
+    So does one with a link in place of a folder above that file.
 
-    unpacked: its content, to come to `target` of the data folder.
+    unpacked: its content, which belongs in `target` of the data folder.
 
     Raises:
         FusevadError: it does.

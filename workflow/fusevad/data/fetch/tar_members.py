@@ -19,7 +19,7 @@ _HEADERS = 1 << 20
 _LONG_NUMBER = re.compile(rb"[0-9]{600}")
 # Bytes that an xz decoder may take; `xz -9` needs 65 MB.
 _XZ_MEMORY = 256 << 20
-# Bytes that a decoder gets at once: each stream of thousands in a piece copies the rest of it.
+# Bytes that a decoder gets at once: at the end of each stream it copies what is left of them.
 _PIECE = 1 << 14
 
 
@@ -150,7 +150,7 @@ class _Bounded:
 
 
 class _Decoder(Protocol):
-    """What decodes one compressed stream, as `lzma.LZMADecompressor`."""
+    """A decoder of one compressed stream, such as `lzma.LZMADecompressor`."""
 
     @property
     def eof(self) -> bool: ...

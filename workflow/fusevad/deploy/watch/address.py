@@ -11,7 +11,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import read_limited
 
 _VARIABLE = "env:"
-# Up to the last @ before a blank, as passwords may have any other sign.
+# Up to the last @ before a blank, as passwords may have any other character.
 _USER = re.compile(r"(?<=://)\S*@")
 # Cameras also take passwords in a query, or in a path such as /user=admin_password=1234_channel=1.
 _WORD = re.compile(r"((?:pass(?:word|wd)?|pwd|token|secret)=)[^&\s]*", re.IGNORECASE)
@@ -89,7 +89,7 @@ def _only_line(file: Path) -> str:
 
 
 def web_address(url: str) -> SplitResult | None:
-    """The parts of a URL; None if it has no host, or is none."""
+    """The parts of a URL; None if it is not a URL with a host."""
     try:
         parts = urlsplit(url)
         return parts if parts.hostname and parts.port != 0 else None
@@ -98,7 +98,7 @@ def web_address(url: str) -> SplitResult | None:
 
 
 def _address(where: str, named: str) -> Address:
-    """What is watched; messages say `named` until it is known what is an address and what not."""
+    """What is watched; messages say `named`, as a wrong address may have a password anywhere."""
     if os.path.isfile(where):
         return Address("file", where, where)
     if re.fullmatch(r"/dev/video\d+", where):

@@ -49,7 +49,7 @@ def open_source(address: Address) -> InputContainer:
 
 
 class _FileTimes:
-    """Time stamps of a file's packets, which end the watch as soon as no recording has them."""
+    """Checks time stamps of a file's packets: the first that no recording has ends the watch."""
 
     def __init__(self, shown: str) -> None:
         self._shown = shown
@@ -61,7 +61,7 @@ class _FileTimes:
         """Check a stamp; see `FrameReader.timing`.
 
         Raises:
-            FusevadError: frames rest too long, or are too many a second.
+            FusevadError: frames are shown too long, or are too many a second.
         """
         if self._last and stamp < self._last[-1]:  # recordings were joined
             self._last.clear()

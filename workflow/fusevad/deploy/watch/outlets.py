@@ -77,9 +77,10 @@ class Mqtt:
             FusevadError: it has another form, or the extra is not installed.
         """
         found = _MQTT.fullmatch(address)
-        if found is None or not 0 < int(found["port"] or _MQTT_PORT) < 1 << 16:
+        port = int(found["port"] or _MQTT_PORT) if found else 0
+        if found is None or not 0 < port < 1 << 16:
             raise FusevadError("--mqtt: give HOST[:PORT]/TOPIC, such as localhost/cameras/door")
-        self._host, self._port = found["host"], int(found["port"] or _MQTT_PORT)
+        self._host, self._port = found["host"], port
         self._topic = found["topic"]
         self._login = (found["user"], found["password"])
         self._paho = _paho()
