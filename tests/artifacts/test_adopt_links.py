@@ -198,18 +198,28 @@ def test_without_anything_moved_there_is_no_way_back() -> None:
             f' "results/{"/".join(["a" * 250] * 20)}": "results/.unfit/d/e"}}',
             id="5000 bytes",
         ),
-        '{"results/a": "results/.unfit/b", "results/other/c/d": "results/.unfit/d/e"}',
     ],
 )
 def test_a_crafted_note_moves_nothing(text: str) -> None:
+    assert "last.json: " in refusal_without_a_move(text)
+
+
+def test_a_note_of_a_path_below_a_file_moves_nothing() -> None:
+    text = '{"results/a": "results/.unfit/b", "results/other/c/d": "results/.unfit/d/e"}'
+    assert "other/c: exists" in refusal_without_a_move(text)
+
+
+def refusal_without_a_move(text: str) -> str:
+    """The line about a note after which all files are as before."""
     write("results/.unfit/last.json", text)
     for path in ("results/.unfit/b", "results/.unfit/d/e", "results/other/c"):
         write(path, "b")
     before = files()
-    with pytest.raises(FusevadError, match=r"last\.json: |other/c: exists"):
+    with pytest.raises(FusevadError) as refused:
         move_back()
     assert files() == before
     assert not Path("../a").exists()
+    return str(refused.value)
 
 
 def test_pipes_named_as_benchmark_files_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

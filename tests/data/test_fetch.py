@@ -411,6 +411,26 @@ def test_a_repository_over_a_cap_is_refused_before_it_is_unpacked(
     assert (get(file) / "code" / "in" / "zeros.bin").stat().st_size == 2_000_000
 
 
+@pytest.mark.parametrize(
+    "attributes", ["ident", "text working-tree-encoding=UTF-32LE", "text eol=crlf", "filter=larger"]
+)
+def test_a_repository_cannot_make_its_files_larger_than_they_are_stored(
+    repository, get, place, monkeypatch, attributes
+):
+    """`max_gigabytes` counts files as they are stored."""
+    for key, value in (("KEY_0", "filter.larger.smudge"), ("VALUE_0", "cat && echo more")):
+        monkeypatch.setenv(f"GIT_CONFIG_{key}", value)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    stored = b"$Id$\nlabel\n"
+    # Git decodes the file when it is added.
+    given = stored.decode().encode("utf-32-le") if "UTF-32LE" in attributes else stored
+    (place / "upstream" / "labels.txt").write_bytes(given)
+    (place / "upstream" / ".gitattributes").write_text(f"labels.txt {attributes}\n")
+    commit_all(place)
+    found = get(from_git(repository[0], "main")) / "code"
+    assert (found / "labels.txt").read_bytes() == stored
+
+
 def test_a_repository_behind_a_link_of_the_data_set_is_not_taken_for_the_wanted_one(
     repository, get, place
 ):

@@ -33,7 +33,8 @@ def hashes_text(hashes: Mapping[str, str]) -> str:
 def listed_hashes(folder: Path) -> dict[str, str]:
     """The table of hashes in a folder, by path; empty without one.
 
-    Of several lines for a path the last counts. Half a line of a killed job is ignored, and so is a
+    Of several lines for a path the last counts. Half of a hash, which a killed job may leave, is
+    ignored (half of a path names no file), and so is a
     path that leads out of the folder.
 
     Raises:
@@ -46,7 +47,7 @@ def listed_hashes(folder: Path) -> dict[str, str]:
         text = read_limited(table).decode(errors="replace")
     except ValueError as error:
         raise FusevadError(f"{table}: {error}; delete it") from error
-    *lines, _half = text.split("\n")
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
     found = filter(None, map(_LINE.fullmatch, lines))
     return {line[2]: line[1] for line in found if stays_inside(line[2])}
 

@@ -43,12 +43,23 @@ def clone(source: GitRepository, slot: Slot, revision: str, caps: Caps) -> str:
         if commit is None:
             raise MirrorError(f"no revision {revision}")
         _check_size(slot, commit, caps)
+        _take_as_stored(slot.unpacked)
         _git("-C", str(slot.unpacked), "checkout", "--progress", "--detach", commit)
         _check_paths(slot.unpacked)
     except (MirrorError, FusevadError):
         remove_folder(slot.unpacked)
         raise
     return commit
+
+
+def _take_as_stored(folder: Path) -> None:
+    """Check files out with the bytes that they have in the repository, whatever it says of them.
+
+    Its `.gitattributes` could make them many times as large, or a user's filters download others.
+    """
+    attributes = folder / ".git" / "info" / "attributes"
+    attributes.parent.mkdir(exist_ok=True)
+    attributes.write_text("* -text -eol -ident -filter -working-tree-encoding\n")
 
 
 def _check_size(slot: Slot, commit: str, caps: Caps) -> None:

@@ -44,7 +44,11 @@ def open_source(address: Address) -> InputContainer:
     if address.kind == "device":
         return open_device(address.where)
     container = open_container(Path(address.where))
-    check_complete(Path(address.where), picture_stream(container, Path(address.where)))
+    try:
+        check_complete(Path(address.where), picture_stream(container, Path(address.where)))
+    except FusevadError:
+        container.close()
+        raise
     return container
 
 
