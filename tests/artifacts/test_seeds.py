@@ -152,7 +152,7 @@ def changed_record(change) -> None:
         (DATA, "which its job does not make"),
         (f"{DATA}/manifest.csv", "which its job does not make"),
         (f"{RUN}/weights", "which its job does not make"),
-        ("results/a\ud800", "outside results"),
+        ("results/a\ud800", "not a record"),
         (f"results/{'a' * 300}", "outside results"),
     ],
 )
