@@ -9,18 +9,17 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from functools import partial
 
 import filelock
 import huggingface_hub
 import pytest
 import requests
 
-from fusevad.data.fetch import caps, drive, https, mirrors
-from fusevad.data.fetch.dataset import fetch
-from fusevad.data.fetch.settings import FetchSettings
+from fusevad.data.fetch import drive, https, mirrors
 from fusevad.errors import FusevadError
-from fusevad.parsing import parse
 from tests.local_mirrors import COMMIT, running
+from tests.made_up_fetches import fetch_set, from_git, lock, one_line
 
 BYTES = bytes(range(256)) * 1000
 NOBODY = "http://127.0.0.1:9/a.bin"
@@ -45,16 +44,7 @@ def place(tmp_path, monkeypatch):
 @pytest.fixture
 def get(place):
     """Fetch files given as in the configuration; returns the data folder."""
-
-    def run(*files, existing=None, **section):
-        licence = {"text": "CC BY 4.0", "url": "https://example.org/licence"}
-        values = {"licence": licence, "files": list(files), **section}
-        settings = parse(FetchSettings, values, "set.yaml: fetch")
-        folder = place / "data" / "set"
-        fetch("set", settings, folder, place / "checksums" / "set.json", existing)
-        return folder
-
-    return run
+    return partial(fetch_set, place)
 
 
 def zipped(members):
@@ -71,16 +61,6 @@ def sha256(content):
 
 def a_bin(*urls, **more):
     return {"name": "a.bin", "sources": [{"url": url} for url in urls], **more}
-
-
-def lock(place):
-    return json.loads((place / "checksums" / "set.json").read_text())
-
-
-def one_line(raised):
-    text = str(raised.value)
-    assert "\n" not in text
-    return text
 
 
 # Web servers
@@ -226,7 +206,7 @@ def test_a_broken_lock_file_is_one_line(mirror, get, place):
         get(a_bin(f"{mirror.url}/ok/a.bin"))
 
 
-# Hugging Face, Google Drive, git
+# Hugging Face, Google Drive
 
 
 @pytest.fixture
@@ -299,167 +279,6 @@ def test_what_google_drive_refuses_is_told(google, get):
     with pytest.raises(FusevadError) as raised:
         get({"name": "a.bin", "sources": [{"drive": "absent"}]})
     assert "with a browser" in one_line(raised)
-
-
-@pytest.fixture
-def repository(place):
-    """A git repository with two commits; returns its address and their names."""
-
-    def git(*words):
-        who = {"GIT_CONFIG_GLOBAL": os.devnull}
-        for role in ("AUTHOR", "COMMITTER"):
-            who |= {f"GIT_{role}_NAME": "a", f"GIT_{role}_EMAIL": "a@example.org"}
-        command = ["git", "-C", str(place / "upstream"), *words]
-        return subprocess.run(
-            command, check=True, capture_output=True, text=True, env=os.environ | who
-        ).stdout.strip()
-
-    (place / "upstream").mkdir()
-    git("init", "--initial-branch=main")
-    commits = []
-    for text in ("one", "two"):
-        (place / "upstream" / "labels.txt").write_text(text)
-        git("add", "labels.txt")
-        git("commit", "--message", text)
-        commits.append(git("rev-parse", "HEAD"))
-    return (place / "upstream").as_uri(), *commits
-
-
-def from_git(url, revision):
-    return {"name": "code", "sources": [{"git": {"url": url, "revision": revision}}]}
-
-
-def test_a_repository_is_cloned_at_its_pinned_commit(repository, get, place):
-    url, first, second = repository
-    for _ in range(2):
-        folder = get(from_git(url, first))
-        assert (folder / "code" / "labels.txt").read_text() == "one"
-    with pytest.raises(FusevadError, match=f"is at commit {first}, expected {second}"):
-        get(from_git(url, second))
-
-
-def test_the_commit_of_a_branch_is_locked(repository, get, place):
-    url, first, second = repository
-    folder = get(from_git(url, "main"))
-    assert lock(place) == {"code": {"commit": second}}
-    (place / "checksums" / "set.json").write_text(json.dumps({"code": {"commit": first}}))
-    shutil.rmtree(folder)
-    assert (get(from_git(url, "main")) / "code" / "labels.txt").read_text() == "one"
-
-
-@pytest.mark.parametrize("revision", ["absent", "0" * 40])
-def test_a_revision_that_a_repository_lacks_is_told(repository, get, revision):
-    with pytest.raises(FusevadError, match=f"no revision {revision}"):
-        get(from_git(repository[0], revision))
-
-
-def commit_all(place):
-    """A third commit in the repository."""
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    for words in (["add", "."], ["commit", "--message", "three"]):
-        subprocess.run(["git", "-C", str(place / "upstream"), *who, *words], check=True)
-
-
-@pytest.mark.parametrize("target", ["/etc/passwd", "../../labels.txt", "a/../../labels.txt"])
-def test_a_repository_with_a_link_to_the_outside_is_refused(repository, get, place, target):
-    (place / "upstream" / "labels.csv").symlink_to(target)
-    commit_all(place)
-    with pytest.raises(FusevadError, match=r"'labels\.csv' is a link"):
-        get(from_git(repository[0], "main"))
-    assert not list(place.rglob("**/code/labels.csv"))
-
-
-def test_a_repository_may_have_links_to_its_own_files(repository, get, place):
-    (place / "upstream" / "same.txt").symlink_to("labels.txt")
-    commit_all(place)
-    assert (get(from_git(repository[0], "main")) / "code" / "same.txt").read_text() == "two"
-
-
-def test_a_repository_of_folders_without_end_is_refused_and_nothing_of_it_stays(
-    repository, get, place
-):
-    deep = (place / "upstream").joinpath(*["a"] * 101)
-    deep.mkdir(parents=True)
-    (deep / "a.txt").write_text("a")
-    commit_all(place)
-    for _ in range(2):
-        with pytest.raises(FusevadError, match="more than 100 folders deep") as raised:
-            get(from_git(repository[0], "main"))
-        one_line(raised)
-        assert not list((place / "data" / "set").rglob("a"))
-
-
-@pytest.mark.parametrize(
-    ("cap", "complaint"),
-    [
-        ({"max_gigabytes": 0.001}, "more than 0.001 GB"),
-        ({"max_members": 2}, "more than 2 members"),  # a folder and two files
-        ({"max_ratio": 50}, "more than 50 times its own size"),
-    ],
-)
-def test_a_repository_over_a_cap_is_refused_before_it_is_unpacked(
-    repository, get, place, monkeypatch, cap, complaint
-):
-    monkeypatch.setattr(caps, "_SMALL", 1_000_000)
-    (place / "upstream" / "in").mkdir()
-    (place / "upstream" / "in" / "zeros.bin").write_bytes(bytes(2_000_000))
-    commit_all(place)
-    file = from_git(repository[0], "main") | {"max_ratio": 10_000}
-    with pytest.raises(FusevadError, match=f"set/code: .*{complaint}; if that is right, raise"):
-        get(file | cap)
-    assert not list((place / "data" / "set").rglob("labels.txt"))
-    assert (get(file) / "code" / "in" / "zeros.bin").stat().st_size == 2_000_000
-
-
-@pytest.mark.parametrize(
-    "attributes", ["ident", "text working-tree-encoding=UTF-32LE", "text eol=crlf", "filter=larger"]
-)
-def test_a_repository_cannot_make_its_files_larger_than_they_are_stored(
-    repository, get, place, monkeypatch, attributes
-):
-    """`max_gigabytes` counts files as they are stored."""
-    for key, value in (("KEY_0", "filter.larger.smudge"), ("VALUE_0", "cat && echo more")):
-        monkeypatch.setenv(f"GIT_CONFIG_{key}", value)
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    stored = b"$Id$\nlabel\n"
-    # Git decodes the file when it is added.
-    given = stored.decode().encode("utf-32-le") if "UTF-32LE" in attributes else stored
-    (place / "upstream" / "labels.txt").write_bytes(given)
-    (place / "upstream" / ".gitattributes").write_text(f"labels.txt {attributes}\n")
-    commit_all(place)
-    found = get(from_git(repository[0], "main")) / "code"
-    assert (found / "labels.txt").read_bytes() == stored
-
-
-def test_a_repository_behind_a_link_of_the_data_set_is_not_taken_for_the_wanted_one(
-    repository, get, place
-):
-    url, first, _ = repository
-    forged = get(from_git(url, first) | {"name": "other/code"}) / "other" / "code"
-    (forged / "labels.txt").write_text("forged")
-    (place / "data" / "set" / "sub").symlink_to("other")
-    with pytest.raises(
-        FusevadError, match=r"set/sub: a link to other .* delete the link"
-    ) as raised:
-        get(from_git(url, first) | {"name": "sub/code"})
-    one_line(raised)
-
-
-def test_a_repository_does_not_bring_what_belongs_to_another_file(repository, get, place):
-    (place / "upstream" / "in").symlink_to("labels.txt")
-    commit_all(place)
-    for name, complaint in (
-        ("code/labels.txt", "contains code/labels.txt"),
-        ("code/in/labels.txt", "contains a link code/in on the way"),
-    ):
-        with pytest.raises(FusevadError, match=f"{complaint}.* belongs to {name}"):
-            get(from_git(repository[0], "main"), a_bin(NOBODY) | {"name": name})
-        assert not (place / "data" / "set" / "code").exists()
-
-
-def test_a_repository_that_cannot_be_reached_is_offline(get):
-    with pytest.raises(FusevadError, match="apparently offline"):
-        get(from_git("http://127.0.0.1:9/code.git", "main"))
 
 
 # Data that the user has, or has to ask for
@@ -581,13 +400,6 @@ def test_an_archives_content_is_on_the_disk_before_its_names_and_both_before_the
     monkeypatch.setattr(os, "sync", sync)
     get({"name": "a.zip", "sources": [{"url": f"{mirror.url}/ok/a.zip"}], "unpack": True})
     assert synced == [(False, False), (True, False)]
-
-
-def test_a_repository_is_on_the_disk_before_its_name(repository, get, place, monkeypatch):
-    synced = []
-    monkeypatch.setattr(os, "sync", lambda: synced.append((place / "data/set/code").exists()))
-    get(from_git(repository[0], "main"))
-    assert synced == [False]
 
 
 def test_two_commands_do_not_fetch_into_one_folder(mirror, get, place):

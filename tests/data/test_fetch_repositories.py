@@ -1,0 +1,193 @@
+"""Fetching git repositories: the right commit within its bounds, or one line and nothing left."""
+
+import json
+import os
+import shutil
+import subprocess
+from functools import partial
+
+import pytest
+
+from fusevad.data.fetch import caps
+from fusevad.errors import FusevadError
+from tests.made_up_fetches import fetch_set, from_git, lock, one_line
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def get(place):
+    """Fetch files given as in the configuration; returns the data folder."""
+    return partial(fetch_set, place)
+
+
+@pytest.fixture
+def repository(place):
+    """A git repository with two commits; returns its address and their names."""
+
+    def git(*words):
+        who = {"GIT_CONFIG_GLOBAL": os.devnull}
+        for role in ("AUTHOR", "COMMITTER"):
+            who |= {f"GIT_{role}_NAME": "a", f"GIT_{role}_EMAIL": "a@example.org"}
+        command = ["git", "-C", str(place / "upstream"), *words]
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, env=os.environ | who
+        ).stdout.strip()
+
+    (place / "upstream").mkdir()
+    git("init", "--initial-branch=main")
+    commits = []
+    for text in ("one", "two"):
+        (place / "upstream" / "labels.txt").write_text(text)
+        git("add", "labels.txt")
+        git("commit", "--message", text)
+        commits.append(git("rev-parse", "HEAD"))
+    return (place / "upstream").as_uri(), *commits
+
+
+def test_a_repository_is_cloned_at_its_pinned_commit(repository, get, place):
+    url, first, second = repository
+    for _ in range(2):
+        folder = get(from_git(url, first))
+        assert (folder / "code" / "labels.txt").read_text() == "one"
+    with pytest.raises(FusevadError, match=f"is at commit {first}, expected {second}"):
+        get(from_git(url, second))
+
+
+def test_the_commit_of_a_branch_is_locked(repository, get, place):
+    url, first, second = repository
+    folder = get(from_git(url, "main"))
+    assert lock(place) == {"code": {"commit": second}}
+    (place / "checksums" / "set.json").write_text(json.dumps({"code": {"commit": first}}))
+    shutil.rmtree(folder)
+    assert (get(from_git(url, "main")) / "code" / "labels.txt").read_text() == "one"
+
+
+@pytest.mark.parametrize("revision", ["absent", "0" * 40])
+def test_a_revision_that_a_repository_lacks_is_told(repository, get, revision):
+    with pytest.raises(FusevadError, match=f"no revision {revision}"):
+        get(from_git(repository[0], revision))
+
+
+def commit_all(place):
+    """A third commit in the repository."""
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["add", "."], ["commit", "--message", "three"]):
+        subprocess.run(["git", "-C", str(place / "upstream"), *who, *words], check=True)
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../labels.txt", "a/../../labels.txt"])
+def test_a_repository_with_a_link_to_the_outside_is_refused(repository, get, place, target):
+    (place / "upstream" / "labels.csv").symlink_to(target)
+    commit_all(place)
+    with pytest.raises(FusevadError, match=r"'labels\.csv' is a link"):
+        get(from_git(repository[0], "main"))
+    assert not list(place.rglob("**/code/labels.csv"))
+
+
+def test_a_repository_may_have_links_to_its_own_files(repository, get, place):
+    (place / "upstream" / "same.txt").symlink_to("labels.txt")
+    commit_all(place)
+    assert (get(from_git(repository[0], "main")) / "code" / "same.txt").read_text() == "two"
+
+
+def test_a_repository_of_folders_without_end_is_refused_and_nothing_of_it_stays(
+    repository, get, place
+):
+    deep = (place / "upstream").joinpath(*["a"] * 101)
+    deep.mkdir(parents=True)
+    (deep / "a.txt").write_text("a")
+    commit_all(place)
+    for _ in range(2):
+        with pytest.raises(FusevadError, match="more than 100 folders deep") as raised:
+            get(from_git(repository[0], "main"))
+        one_line(raised)
+        assert not list((place / "data" / "set").rglob("a"))
+
+
+@pytest.mark.parametrize(
+    ("cap", "complaint"),
+    [
+        ({"max_gigabytes": 0.001}, "more than 0.001 GB"),
+        ({"max_members": 2}, "more than 2 members"),  # a folder and two files
+        ({"max_ratio": 50}, "more than 50 times its own size"),
+    ],
+)
+def test_a_repository_over_a_cap_is_refused_before_it_is_unpacked(
+    repository, get, place, monkeypatch, cap, complaint
+):
+    monkeypatch.setattr(caps, "_SMALL", 1_000_000)
+    (place / "upstream" / "in").mkdir()
+    (place / "upstream" / "in" / "zeros.bin").write_bytes(bytes(2_000_000))
+    commit_all(place)
+    file = from_git(repository[0], "main") | {"max_ratio": 10_000}
+    with pytest.raises(FusevadError, match=f"set/code: .*{complaint}; if that is right, raise"):
+        get(file | cap)
+    assert not list((place / "data" / "set").rglob("labels.txt"))
+    assert (get(file) / "code" / "in" / "zeros.bin").stat().st_size == 2_000_000
+
+
+@pytest.mark.parametrize(
+    "attributes", ["ident", "text working-tree-encoding=UTF-32LE", "text eol=crlf", "filter=larger"]
+)
+def test_a_repository_cannot_make_its_files_larger_than_they_are_stored(
+    repository, get, place, monkeypatch, attributes
+):
+    """`max_gigabytes` counts files as they are stored."""
+    for key, value in (("KEY_0", "filter.larger.smudge"), ("VALUE_0", "cat && echo more")):
+        monkeypatch.setenv(f"GIT_CONFIG_{key}", value)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    stored = b"$Id$\nlabel\n"
+    # Git decodes the file when it is added.
+    given = stored.decode().encode("utf-32-le") if "UTF-32LE" in attributes else stored
+    (place / "upstream" / "labels.txt").write_bytes(given)
+    (place / "upstream" / ".gitattributes").write_text(f"labels.txt {attributes}\n")
+    commit_all(place)
+    found = get(from_git(repository[0], "main")) / "code"
+    assert (found / "labels.txt").read_bytes() == stored
+
+
+def test_a_repository_behind_a_link_of_the_data_set_is_not_taken_for_the_wanted_one(
+    repository, get, place
+):
+    url, first, _ = repository
+    forged = get(from_git(url, first) | {"name": "other/code"}) / "other" / "code"
+    (forged / "labels.txt").write_text("forged")
+    (place / "data" / "set" / "sub").symlink_to("other")
+    with pytest.raises(
+        FusevadError, match=r"set/sub: a link to other .* delete the link"
+    ) as raised:
+        get(from_git(url, first) | {"name": "sub/code"})
+    one_line(raised)
+
+
+def test_a_repository_does_not_bring_what_belongs_to_another_file(repository, get, place):
+    (place / "upstream" / "in").symlink_to("labels.txt")
+    commit_all(place)
+    for name, complaint in (
+        ("code/labels.txt", "contains code/labels.txt"),
+        ("code/in/labels.txt", "contains a link code/in on the way"),
+    ):
+        with pytest.raises(FusevadError, match=f"{complaint}.* belongs to {name}"):
+            get(
+                from_git(repository[0], "main"),
+                {"name": name, "sources": [{"url": "http://127.0.0.1:9/a.bin"}]},
+            )
+        assert not (place / "data" / "set" / "code").exists()
+
+
+def test_a_repository_that_cannot_be_reached_is_offline(get):
+    with pytest.raises(FusevadError, match="apparently offline"):
+        get(from_git("http://127.0.0.1:9/code.git", "main"))
+
+
+def test_a_repository_is_on_the_disk_before_its_name(repository, get, place, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "sync", lambda: synced.append((place / "data/set/code").exists()))
+    get(from_git(repository[0], "main"))
+    assert synced == [False]
