@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
 from fusevad.deploy.choosing import camera_threshold
@@ -168,3 +169,41 @@ def test_the_password_is_nowhere(always, camera, tmp_path):
     assert "rtsp://127.0.0.1" in errors
     for text in (first, listed, out, errors):
         assert SECRET not in text and "bob" not in text
+
+
+_PEAK = r"""
+import re, sys
+from fusevad.deploy.watch.address import Address
+from fusevad.deploy.watch.feed import Feed, open_source
+from fusevad.errors import FusevadError
+try:
+    Feed(open_source(Address("rtsp", sys.argv[1], "cam")), "cam", "camera", None)
+except FusevadError as error:
+    print(error)
+print(re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())[1])
+"""
+
+
+def test_pictures_larger_than_8k_are_refused_before_they_take_memory(tmp_path):
+    film = tmp_path / "large.mp4"
+    with av.open(str(film), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 12_000, 8_000, "yuv420p"
+        stream.options = {"preset": "ultrafast", "x264-params": "threads=1:keyint=1:bframes=0"}
+        frame = av.VideoFrame(stream.width, stream.height, "yuv420p")
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        for index in range(3):
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    camera = Camera("--file", str(film))
+    try:
+        command = [sys.executable, "-c", _PEAK, f"rtsp://127.0.0.1:{camera.port}/cam"]
+        said, peak = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=60
+        ).stdout.splitlines()
+    finally:
+        camera.kill()
+    assert "pictures of 12000 x 8000 pixels, more than 8K UHD" in said
+    assert int(peak) < 250_000  # kB; a picture has 144,000

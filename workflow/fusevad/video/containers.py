@@ -23,7 +23,6 @@ _DEMUXERS = (
 )  # fmt: skip
 # Pixels of a picture: 8K UHD. A decoder keeps up to 17 pictures, whatever the size of the file.
 MOST_PIXELS = 7680 * 4320
-_CODEC_BOUNDS = {"max_pixels": str(MOST_PIXELS)}
 # Streams of a file, of which broadcasts have 16 of sound. A stream of Matroska with a compressed
 # header takes 14 kB of the file, and 80 MB of memory when it is opened.
 _TOO_MANY_STREAMS = 20
@@ -32,11 +31,13 @@ _FEWER_STREAMS = (
     f"{_TOO_MANY_STREAMS} streams or more, or too little memory for them; keep one stream of"
     " pictures and one of sound, or set on_bad_video: skip"
 )
+_CODEC_BOUNDS = {"max_pixels": str(MOST_PIXELS)}
+# Of whatever is opened; those of codecs are of the decoders that look at the first pictures.
+BOUNDS = {"max_streams": str(_TOO_MANY_STREAMS), **_CODEC_BOUNDS}
 _ONLY_THIS_FILE = {
     "protocol_whitelist": "file",
     "format_whitelist": ",".join(_DEMUXERS),
-    "max_streams": str(_TOO_MANY_STREAMS),
-    **_CODEC_BOUNDS,  # of the decoders that look at the first pictures
+    **BOUNDS,
 }
 # Brands of MP4 files that have one picture: HEIC, AVIF.
 _STILL = ("avif", "heic", "heix", "heim", "heis", "mif1")

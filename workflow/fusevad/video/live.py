@@ -5,7 +5,7 @@ from av.container import InputContainer
 from av.error import HTTPForbiddenError, HTTPUnauthorizedError
 
 from fusevad.errors import FusevadError
-from fusevad.video.containers import reason
+from fusevad.video.containers import BOUNDS, reason
 
 _OPEN_SECONDS, _READ_SECONDS = 10.0, 5.0
 _RTSP = {
@@ -17,6 +17,7 @@ _RTSP = {
     "fflags": "nobuffer",
     "analyzeduration": "500000",
     "fpsprobesize": "0",
+    **BOUNDS,
 }
 
 
@@ -52,6 +53,6 @@ def open_device(device: str) -> InputContainer:
         LostError: it is not there, or in use.
     """
     try:
-        return av.open(device, format="v4l2")
+        return av.open(device, format="v4l2", options=BOUNDS)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise LostError(f"{device}: the camera can't be opened ({reason(error)})") from error

@@ -14,20 +14,23 @@ from av.video.frame import VideoFrame
 
 from fusevad.deploy.watch.address import Address
 from fusevad.deploy.watch.clock import Clock
+from fusevad.deploy.watch.times import (
+    LONGEST_JUMP,
+    CameraTimes,
+    FileTimes,
+    Packets,
+    Shown,
+    StampCheck,
+)
 from fusevad.errors import FusevadError
 from fusevad.video.complete import check_complete
 from fusevad.video.containers import open_container, picture_stream, reason
 from fusevad.video.live import LostError, open_device, open_rtsp
-from fusevad.video.settings import HIGHEST_RATE, SEGMENT_FRAMES
-from fusevad.video.timing import check_longest, check_rate
 
 # Seconds. What is later is left out up to a key frame that is on time.
 _MOST_LATE, _ON_TIME = 2.0, 0.5
-# Time stamps that jump further belong to another recording or clock.
-_LONGEST_JUMP = 5.0
 # Pictures in a row that a camera may send damaged.
 _MOST_DAMAGED = 100
-_USUAL_STEP = 1 / 25
 
 Pace = Literal["camera", "recorded", "fast"]
 
@@ -50,32 +53,6 @@ def open_source(address: Address) -> InputContainer:
         container.close()
         raise
     return container
-
-
-class _FileTimes:
-    """Checks time stamps of a file's packets: the first that no recording has ends the watch."""
-
-    def __init__(self, shown: str) -> None:
-        self._shown = shown
-        self._last: deque[float] = deque(maxlen=SEGMENT_FRAMES)
-        self._steps = 0
-        self._seconds = 0.0
-
-    def add(self, stamp: float) -> None:
-        """Check a stamp; see `FrameReader.timing`.
-
-        Raises:
-            FusevadError: frames are shown too long, or are too many a second.
-        """
-        if self._last and stamp < self._last[-1]:  # recordings were joined
-            self._last.clear()
-        if self._last:
-            self._steps += 1
-            self._seconds += stamp - self._last[-1]
-            check_longest(self._shown, len(self._last), stamp - self._last[0])
-        self._last.append(stamp)
-        if self._steps >= SEGMENT_FRAMES:
-            check_rate(self._shown, self._steps / max(self._seconds, 1 / HIGHEST_RATE))
 
 
 class Feed:
@@ -106,51 +83,54 @@ class Feed:
         self._shown = shown
         self._pace = pace
         self._stop = stop
-        self._clock: Clock | None = None
-        self._held: Packet | None = None
-        self._times = None if pace == "camera" else _FileTimes(shown)
-        self._packet_stamp = self._stamp = 0.0
+        self._arrived = Packets()
+        # Of files; a decoder may give frames other stamps than their packets had.
+        self._packet_check, self._frame_check = StampCheck(shown), StampCheck(shown)
+        self._times = CameraTimes(self._arrived) if pace == "camera" else FileTimes()
+        self._ready: deque[tuple[VideoFrame, Shown]] = deque()
         self._skipping = pace == "camera"  # up to the first key frame
         self._seen = False
         self._damaged = 0
         self.ended = False
         self.late_packets = 0
 
-    def time_of(self, stamp: float) -> float:
-        """Time of day of a frame's stamp."""
-        assert self._clock is not None
-        return self._clock.time_of(stamp)
-
-    def stretch(self) -> Iterator[tuple[VideoFrame, float]]:
-        """Frames with their stamps in seconds, until pictures are late, jump or end.
+    def stretch(self) -> Iterator[tuple[VideoFrame, Shown]]:
+        """Frames and when they are shown, until pictures are late, jump or end.
 
         Raises:
             LostError: the camera sends no more.
             FusevadError: a file can't be decoded.
         """
         began = False
-        while (packet := self._read()) is not None and not self._stop.is_set():
-            if began and self._jumps(packet):
-                self._held = packet
+        while self._decode_next(began):
+            frame, shown = self._ready[0]
+            if began and shown.begins:
                 return
+            self._ready.popleft()
+            began = self._seen = True
+            yield frame, shown
+
+    def _decode_next(self, began: bool) -> bool:
+        """Decode until a frame is ready; false at the end, or of a stretch that `began`."""
+        while not self._ready:
+            packet = None if self._stop.is_set() else self._read()
+            if packet is None:
+                self.ended = True
+                return False
             if packet.size and self._leaves_out(packet):
                 if began:
-                    return
+                    return False
                 continue
-            for frame in self._decoded(packet):
-                if frame.time is not None:
-                    # Frames of a camera that steps back a little keep their order.
-                    self._stamp = max(frame.time, self._stamp) if began else frame.time
-                elif began:
-                    self._stamp += _USUAL_STEP
-                began = self._seen = True
-                yield frame, self._stamp
-        self.ended = True
+            frames = self._decoded(packet)
+            self._ready.extend((frame, self._shown_at(frame.time)) for frame in frames)
+        return True
+
+    def _shown_at(self, stamp: float | None) -> Shown:
+        if self._pace != "camera" and stamp is not None:
+            self._frame_check.add(stamp)
+        return self._times.of(stamp)
 
     def _read(self) -> Packet | None:
-        if self._held is not None:
-            held, self._held = self._held, None
-            return held
         try:
             return next(self._packets, None)
         except (av.FFmpegError, ValueError) as error:
@@ -161,13 +141,10 @@ class Feed:
             return LostError(f"{self._shown}: connection lost ({reason(error)})")
         return FusevadError(f"{self._shown}: decoding fails ({reason(error)}); replace the file")
 
-    def _jumps(self, packet: Packet) -> bool:
-        stamp = _stamp_of(packet)
-        if stamp is None:
-            return False
-        step = stamp - self._packet_stamp
+    def _jumps(self, stamp: float) -> bool:
+        step = stamp - self._arrived.stamp
         # Files of screens and of events may rest for long.
-        return step < -_LONGEST_JUMP or (self._pace == "camera" and step > _LONGEST_JUMP)
+        return step < -LONGEST_JUMP or (self._pace == "camera" and step > LONGEST_JUMP)
 
     def _leaves_out(self, packet: Packet) -> bool:
         """Wait for the time of a packet, or find that it comes too late to be looked at.
@@ -178,20 +155,22 @@ class Feed:
         stamp = _stamp_of(packet)
         if stamp is None:
             return self._skipping and not packet.is_keyframe
-        if self._times is not None:
-            self._times.add(stamp)
-        if self._clock is None or self._jumps(packet):
-            self._clock = Clock(stamp, time.time())
-        self._packet_stamp = stamp
+        if self._pace != "camera":
+            self._packet_check.add(stamp)
+        clock = self._arrived.clock
+        if clock is None or self._jumps(stamp):
+            clock = self._arrived.clock = Clock(stamp, time.time())
+        self._arrived.stamp = stamp
         if self._pace == "fast":
             return False
         if self._pace == "recorded":
-            self._stop.wait(max(0.0, self._clock.due(stamp) - time.time()))
-        late = self._clock.late(stamp, time.time())
+            self._stop.wait(max(0.0, clock.due(stamp) - time.time()))
+        late = clock.late(stamp, time.time())
         if self._skipping:
             self._skipping = not (packet.is_keyframe and late <= _ON_TIME)
         elif late > _MOST_LATE:
             self._skipping = True
+            self._frame_check.interrupt()
             self._stream.codec_context.flush_buffers()
         self.late_packets += self._skipping and self._seen
         return self._skipping

@@ -13,6 +13,7 @@ from av.video.reformatter import VideoReformatter
 
 from fusevad.deploy.watch.address import Address
 from fusevad.deploy.watch.feed import Feed, Pace, open_source
+from fusevad.deploy.watch.times import Shown
 from fusevad.deploy.watch.waiting import Segment, SegmentQueue
 from fusevad.embed.image_sources import LiveSource
 from fusevad.video.decode import SEGMENT_FRAMES, picture_of
@@ -112,25 +113,23 @@ class Reader:
 
 def _segments(feed: Feed, sources: Mapping[str, LiveSource], stretch: int) -> Iterator[Segment]:
     """Cut a stretch into segments, each as soon as all streams have it."""
-    stamps: deque[float] = deque()
-    pictures = _pictures(feed.stretch(), stamps)
+    shown: deque[Shown] = deque()
+    pictures = _pictures(feed.stretch(), shown)
     copies = tee(pictures, len(sources))
     streams = [source.segments(copy) for source, copy in zip(sources.values(), copies, strict=True)]
     step = 0.0
     for images in zip(*streams, strict=True):
-        own = [stamps.popleft() for _ in range(min(SEGMENT_FRAMES, len(stamps)))]
+        own = [shown.popleft().time for _ in range(min(SEGMENT_FRAMES, len(shown)))]
         step = (own[-1] - own[0]) / (len(own) - 1) if len(own) > 1 else step
-        start, end, last = (feed.time_of(each) for each in (own[0], own[-1] + step, own[-1]))
         # Where frames are reordered, the last one comes before it is to be shown.
-        arrived = min(last, time.time())
-        yield Segment(dict(zip(sources, images, strict=True)), stretch, start, end, arrived)
+        arrived = min(own[-1], time.time())
+        pictures_of = dict(zip(sources, images, strict=True))
+        yield Segment(pictures_of, stretch, own[0], own[-1] + step, arrived)
 
 
-def _pictures(
-    frames: Iterable[tuple[VideoFrame, float]], stamps: deque[float]
-) -> Iterator[Picture]:
-    """Frames in the size of all streams; their stamps are noted."""
+def _pictures(frames: Iterable[tuple[VideoFrame, Shown]], noted: deque[Shown]) -> Iterator[Picture]:
+    """Frames in the size of all streams; when they are shown is noted."""
     reformatter = VideoReformatter()
-    for frame, stamp in frames:
-        stamps.append(stamp)
+    for frame, shown in frames:
+        noted.append(shown)
         yield picture_of(frame, reformatter)
