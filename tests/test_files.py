@@ -16,7 +16,6 @@ from fusevad.files import (
     remove_abandoned,
     remove_folder,
     sha256,
-    stays_inside,
 )
 
 
@@ -64,21 +63,6 @@ def test_an_emptied_file_is_no_kept_content(tmp_path, size):
     keep(b"something", file)
     file.write_bytes(file.read_bytes()[:size])
     assert kept(file) is None and not file.exists()
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("/".join(["a"] * 100), True),
-        ("/".join(["a"] * 101), False),
-        ("/".join(["a" * 255] * 15), True),
-        ("/".join(["a" * 255] * 16), True),  # 4,095 bytes
-        ("/".join(["a" * 255] * 15 + ["a" * 254, "b"]), False),
-        ("/".join(["\u00fc" * 120] * 18), False),
-    ],
-)
-def test_a_path_of_others_is_one_that_the_system_takes(path, expected):
-    assert stays_inside(path) == expected
 
 
 def test_progress_of_other_settings_is_removed_and_that_of_other_files_stays(tmp_path):

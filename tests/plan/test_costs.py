@@ -128,9 +128,10 @@ def test_finished_jobs_give_the_rate_of_their_stage_unless_they_may_have_had_a_g
     assert found["cues paper"].core == pytest.approx(10 / (160_000 / 32))
     both = Rates(RATES.by_key | found)
     assert both.of(Work(("cues paper", "cues"), 1, "frame")) is found["cues paper"]
-    (folder / "cues-paper-0.tsv").write_text("s\th:m:s\n")
-    with pytest.raises(FusevadError, match="not a benchmark file"):
-        measured_rates(jobs, paper, "results/paper")
+    for damaged in ("s\th:m:s\n", "s\tcpu_time\n1\tnan\n", "s\tcpu_time\ninf\t-\n"):
+        (folder / "cues-paper-0.tsv").write_text(damaged)
+        with pytest.raises(FusevadError, match="not a benchmark file"):
+            measured_rates(jobs, paper, "results/paper")
 
 
 def test_the_recorded_rates_are_read_and_a_damaged_table_is_named(root, tmp_path):

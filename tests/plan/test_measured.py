@@ -46,7 +46,18 @@ def test_files_that_name_no_rule_are_no_help(tmp_path):
         measured_jobs(tmp_path)
 
 
-@pytest.mark.parametrize("line", ["5\t0:00:05\t9\t3\tcues", "five\t0:00:05\t9\t3\tcues\t1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "5\t0:00:05\t9\t3\tcues",
+        "5\t0:00:05\t9\t3\tcues\t1\t1",
+        "five\t0:00:05\t9\t3\tcues\t1",
+        "inf\t0:00:05\t9\t3\tcues\t1",
+        "5\t0:00:05\tnan\t3\tcues\t1",
+        "-5\t0:00:05\t9\t3\tcues\t1",
+        "5\t0:00:05\t9\t3\tcues\t1e999",
+    ],
+)
 def test_a_damaged_file_is_named(results, line):
     damaged = results / "rendered" / "benchmarks" / "cues-2.tsv"
     damaged.write_text(EXTENDED + line)

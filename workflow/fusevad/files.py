@@ -18,21 +18,18 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from fusevad.errors import FusevadError
+from fusevad.paths import LONGEST_NAME
 from fusevad.system_errors import FULL_DISK, explained
 
 # Marks the temporary files of this machine: other machines' process numbers mean nothing here.
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
 # Another disk, one without links, a file of another user.
 _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
-_LONGEST_NAME = 255  # bytes, on all common file systems
 _SHALLOW = 8  # levels below a folder that is removed; deeper folders are first moved up
-# Of a path of others: bytes that Linux takes, without the NUL at the end, and depth, since Python's
-# own functions call themselves for each folder.
-_LONGEST_PATH, _DEEPEST = 4095, 100
 _TEMPORARY = re.compile(r"\..*\.([0-9a-f]{4})-(\d+)\.tmp(\..*)?")
 # Seconds after which another machine's temporary file is not being written any more. Every write
 # changes its time, and the longest, a shard that is joined, takes minutes.
@@ -58,10 +55,9 @@ def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
         final.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         if durable:
-            sync(temporary)
-        temporary.replace(final)
-        if durable:
-            sync(final.parent)
+            rename_durably(temporary, final)
+        else:
+            temporary.replace(final)
     except OSError as error:
         about = {None, str(temporary), str(final), str(final.parent)}
         if error.errno in FULL_DISK or (error.errno and error.filename in about):
@@ -76,12 +72,22 @@ def temporary_path(final: Path) -> Path:
     """The name of a file that is not complete yet: no longer than a file system allows."""
     end = f".{_HOST}-{os.getpid()}.tmp"
     whole = f".{final.stem}{end}{final.suffix}"
-    if len(os.fsencode(whole)) <= _LONGEST_NAME:
+    if len(os.fsencode(whole)) <= LONGEST_NAME:
         return final.with_name(whole)
     short = f".{hashlib.sha256(os.fsencode(final.name)).hexdigest()[:16]}{end}"
     # A folder's name may be nothing but a suffix, after its first letter.
-    suffix = final.suffix if len(os.fsencode(short + final.suffix)) <= _LONGEST_NAME else ""
+    suffix = final.suffix if len(os.fsencode(short + final.suffix)) <= LONGEST_NAME else ""
     return final.with_name(short + suffix)
+
+
+def rename_durably(source: Path, final: Path) -> None:
+    """Give a complete file or folder its final name, and wait until the disk has both.
+
+    The bytes of a file come first, so that a power cut leaves no part of one under this name.
+    """
+    sync(source)
+    source.replace(final)
+    sync(final.parent)
 
 
 def sync(path: Path) -> None:
@@ -259,27 +265,6 @@ def progress_folder(final: Path, made_with: Mapping[str, Any]) -> Path:
             remove_folder(other)
     remove_abandoned(folder)
     return folder
-
-
-def stays_inside(path: str) -> bool:
-    """Whether a relative path is written plainly, can be a file's and leads down only."""
-    pure = PurePosixPath(path)
-    plain = path == str(pure) and "\0" not in path and path != "."
-    try:
-        short = all(len(os.fsencode(part)) <= _LONGEST_NAME for part in pure.parts)
-        short = short and len(os.fsencode(path)) <= _LONGEST_PATH and len(pure.parts) <= _DEEPEST
-    except UnicodeEncodeError:
-        return False
-    return plain and short and not pure.is_absolute() and ".." not in pure.parts
-
-
-def path_text(path: Path | str) -> str:
-    """A path as text for any file: bytes that are not UTF-8 are written out.
-
-    >>> path_text("caf\\udce9/door.mp4")
-    'caf\\\\xe9/door.mp4'
-    """
-    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def sha256(path: Path) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fusevad.errors import FusevadError
-from fusevad.files import read_limited, sha256, stays_inside
+from fusevad.files import read_limited, sha256
+from fusevad.paths import stays_inside
 
 HASHES = "SHA256SUMS"
 

@@ -1,13 +1,11 @@
 """Paths in a configuration, which become arguments of commands and inputs of Snakemake's jobs."""
 
-import os
 import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator
 
-# Bytes of a path and of each name in it, on all common file systems.
-_LONGEST_PATH, _LONGEST_NAME = 4095, 255
+from fusevad.paths import fits_a_disk
 
 
 def _place(path: str) -> str:
@@ -17,8 +15,7 @@ def _place(path: str) -> str:
         raise ValueError("not a path: empty, or with control characters or half characters")
     if "{" in path or "}" in path:
         raise ValueError("has braces, which are wildcards to Snakemake; rename the file or folder")
-    names = os.fsencode(path).split(b"/")
-    if len(os.fsencode(path)) > _LONGEST_PATH or any(len(name) > _LONGEST_NAME for name in names):
+    if not fits_a_disk(path):
         raise ValueError("longer than a path can be")
     return path
 

@@ -9,10 +9,10 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from fusevad.paths import LONGEST_NAME
 from fusevad.plan.lineage import SETTINGS_FOLDER
 
 METADATA = Path(".snakemake/metadata")
-_LONGEST_NAME = 255
 
 
 def forget_other_settings(settings: Mapping[str, Iterable[str]]) -> None:
@@ -53,6 +53,6 @@ def _forget(path: str, settings_file: str) -> None:
 def _parts(path: str) -> list[str]:
     """Snakemake's path of metadata: the output's path in base 64, in folders if it is too long."""
     text = urlsafe_b64encode(path.encode()).decode()
-    size = _LONGEST_NAME - 1
+    size = LONGEST_NAME - 1
     parts = [text[start : start + size] for start in range(0, len(text), size)]
     return [*(f"@{part}" for part in parts[:-1]), parts[-1]]

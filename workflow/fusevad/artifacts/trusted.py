@@ -13,8 +13,8 @@ from typing import Any
 
 from fusevad import json_text
 from fusevad.errors import FusevadError
-from fusevad.files import stays_inside
 from fusevad.parsing import parse
+from fusevad.paths import stays_inside
 
 _FILE = re.compile(r"[0-9a-f]{32}")
 _FILE_OR_FOLDER = re.compile(r"[0-9a-f]{32}(\.dir)?")

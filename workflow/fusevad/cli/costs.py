@@ -23,7 +23,7 @@ def plan(
         str | None, typer.Argument(help="File that a job makes; else the configuration's Table 1.")
     ] = None,
     times: Annotated[
-        int, typer.Option(help="Plan so many times the data, too; 1: not.", min=1)
+        int, typer.Option(help="Plan so many times the data, too; 1: not.", min=1, max=1_000_000)
     ] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     configfile: ConfigFiles = None,

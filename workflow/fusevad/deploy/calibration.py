@@ -18,7 +18,8 @@ from fusevad.deploy.thresholds import certified
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Track
 from fusevad.evaluate.history import SCORE
-from fusevad.files import path_text, progress_folder, sha256
+from fusevad.files import progress_folder, sha256
+from fusevad.paths import path_text
 
 _NAMED = 3  # folders in a title
 

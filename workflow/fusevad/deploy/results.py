@@ -17,7 +17,6 @@ from fusevad.deploy.detector import Detector, ScoredVideo
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Event
 from fusevad.files import (
-    path_text,
     read_limited,
     sha256,
     sync,
@@ -26,6 +25,7 @@ from fusevad.files import (
     write_text,
 )
 from fusevad.hash_tables import HASHES, folder_files, hashes_text
+from fusevad.paths import path_text
 
 EVENTS, TABLE, PARQUET, FILM = "events.json", "segments.csv", "segments.parquet", "annotated.mp4"
 _NAMES = {EVENTS, TABLE, PARQUET, FILM, HASHES}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fusevad.errors import FusevadError
-from fusevad.files import stays_inside
+from fusevad.paths import stays_inside
 from fusevad.plan.job import record_path
 from fusevad.plan.records import Record, check_output, read_record
 

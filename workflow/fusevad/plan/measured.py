@@ -6,18 +6,17 @@ Only files with Snakemake's extended columns say which rule wrote them (`benchma
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fusevad.errors import FusevadError
+from fusevad.plan.benchmark_files import BenchmarkFile
 from fusevad.plan.requests import MARGIN
 
 # A job's time depends on its neighbours and on the file system; its first attempt gets this factor.
 _TIME = 3
 _LEAST_MINUTES = 10
-# What Snakemake writes of a job that ended before it could be measured.
-_NOT_MEASURED = ("NA", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +68,9 @@ def proposed_lines(jobs: Sequence[Measured]) -> Iterator[str]:
 
 
 def _read(file: Path) -> Iterator[Measured]:
-    header, *lines = file.read_text(errors="replace").splitlines() or [""]
-    names = header.split("\t")
-    if "rule_name" not in names:
+    found = BenchmarkFile(file)
+    if "rule_name" not in found.columns:
         return
-    for line in lines:
-        try:
-            yield _measured(dict(zip(names, line.split("\t"), strict=True)))
-        except (ValueError, KeyError) as error:
-            raise FusevadError(f"{file}: not a benchmark file ({error}); delete it") from error
-
-
-def _measured(row: Mapping[str, str]) -> Measured:
-    memory = row["max_rss"]
-    return Measured(
-        row["rule_name"],
-        float(row["s"]),
-        None if memory in _NOT_MEASURED else float(memory),
-        int(row["threads"]),
-    )
+    for row in found.rows:
+        seconds, threads = found.known(row, "s"), found.known(row, "threads")
+        yield Measured(row["rule_name"], seconds, found.number(row, "max_rss"), int(threads))

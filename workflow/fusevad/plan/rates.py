@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusevad.errors import FusevadError
+from fusevad.plan.benchmark_files import BenchmarkFile
 from fusevad.plan.job import Job
 from fusevad.plan.sizes import Work, Workload
 
@@ -102,10 +103,8 @@ def benchmark_file(job: Job, home: str) -> Path:
 
 
 def _core_seconds(file: Path) -> float:
-    try:
-        with file.open(newline="") as opened:
-            row = next(csv.DictReader(opened, delimiter="\t"))
-        # A job that ended before it could be measured has no times of processors.
-        return float(row["s"] if row["cpu_time"] in ("NA", "-") else row["cpu_time"])
-    except (StopIteration, KeyError, ValueError) as error:
-        raise FusevadError(f"{file}: not a benchmark file ({error}); delete it") from error
+    found = BenchmarkFile(file)
+    row = next(iter(found.rows), {})
+    # A job that ended before it could be measured has no times of processors.
+    seconds = found.number(row, "cpu_time")
+    return found.known(row, "s") if seconds is None else seconds

@@ -11,9 +11,10 @@ from typing import Any
 import fusevad
 from fusevad import json_text
 from fusevad.errors import FusevadError
-from fusevad.files import read_limited, remove_abandoned, sha256, stays_inside, write_json
+from fusevad.files import read_limited, remove_abandoned, sha256, write_json
 from fusevad.hash_tables import HASHES, folder_size
 from fusevad.parsing import FORBID, from_text_or_file, parse
+from fusevad.paths import stays_inside
 from fusevad.plan.job import record_path
 from fusevad.plan.lineage import settings_digest
 from fusevad.plan.made import Made, commit, processor
@@ -186,7 +187,7 @@ def _checked(job: Assignment, path: str, record: str | None) -> str:
     if not Path(path).exists():
         raise FusevadError(f"{path}: no such file; run the stage that makes it first")
     if record is None:
-        return _now(path).sha256
+        return _as_found(path).sha256
     again = f"delete {path} and run the workflow again"
     if not Path(record).is_file():
         raise FusevadError(f"{path}: no record of how it was made ({record}); {again}")
@@ -208,7 +209,7 @@ def check_output(path: str, noted: FileRecord, record: str) -> str:
     Raises:
         FusevadError: it has changed since it was made.
     """
-    found = _now(path)
+    found = _as_found(path)
     if found != noted:
         raise FusevadError(
             f"{path}: changed since it was made, so not as recorded in {record};"
@@ -217,7 +218,7 @@ def check_output(path: str, noted: FileRecord, record: str) -> str:
     return found.sha256
 
 
-def _now(path: str) -> FileRecord:
+def _as_found(path: str) -> FileRecord:
     """The record that a file or folder would have now."""
     if Path(path).is_dir() and not Path(path, HASHES).is_file():
         raise FusevadError(f"{path}: without its {HASHES}; delete it and run the workflow again")

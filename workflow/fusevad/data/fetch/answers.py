@@ -30,7 +30,7 @@ class Span:
 
 
 @contextlib.contextmanager
-def understood() -> Iterator[None]:
+def http_errors() -> Iterator[None]:
     """Turn what the HTTP library raises, for no answer or a malformed one, into a MirrorError.
 
     Raises:

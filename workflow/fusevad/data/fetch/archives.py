@@ -16,8 +16,6 @@ from tqdm import tqdm
 from fusevad.data.fetch.caps import Caps, Tally
 from fusevad.data.fetch.member import (
     CHUNK,
-    DEEPEST,
-    LONGEST_NAME,
     Member,
     TooManyMembersError,
     UnsafeArchiveError,
@@ -27,6 +25,7 @@ from fusevad.data.fetch.mirrors import one_line, writing
 from fusevad.data.fetch.record import HIDDEN
 from fusevad.errors import FusevadError
 from fusevad.files import remove_folder
+from fusevad.paths import DEEPEST, LONGEST_PATH
 
 
 def unpack(archive: Path, title: Path, folder: Path, caps: Caps) -> None:
@@ -125,7 +124,7 @@ class _Unpacking:
         name = PurePosixPath(text)
         if name.is_absolute() or ".." in name.parts or "\0" in text:
             raise _unsafe(text, "leaves its folder")
-        if len(text) > LONGEST_NAME:
+        if len(text) > LONGEST_PATH:
             raise _unsafe(text, f"has a name of {len(text)} characters")
         if len(name.parts) > DEEPEST:
             raise _unsafe(text, f"is more than {DEEPEST} folders deep")
@@ -164,7 +163,7 @@ def check_link(name: str, target: str) -> None:
     inside = ups <= len(PurePosixPath(name).parts) - 1
     if not link.parts or link.is_absolute() or not inside or "\0" in target:
         raise _unsafe(name, "is a link to the outside")
-    if ".." in link.parts[ups:] or len(target) > LONGEST_NAME or _is_ours(link):
+    if ".." in link.parts[ups:] or len(target) > LONGEST_PATH or _is_ours(link):
         raise _unsafe(name, "is a link whose target depends on other files")
 
 

@@ -6,7 +6,7 @@ import gdown
 import requests
 from gdown.exceptions import DownloadError, FileURLRetrievalError
 
-from fusevad.data.fetch.answers import understood
+from fusevad.data.fetch.answers import http_errors
 from fusevad.data.fetch.mirrors import MirrorError, Slot, writing
 
 _RETRIES = 3
@@ -38,7 +38,7 @@ def download(file_id: str, slot: Slot) -> None:
 
 def _download(file_id: str, whole: Path, title: Path) -> None:
     """Get the file to `whole` with gdown, whose failures become a MirrorError."""
-    with writing(title), understood():
+    with writing(title), http_errors():
         try:
             gdown.download(
                 id=file_id,

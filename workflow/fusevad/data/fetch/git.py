@@ -10,16 +10,17 @@ from typing import IO, NoReturn
 
 from fusevad.data.fetch.archives import check_link
 from fusevad.data.fetch.caps import Caps, Tally
-from fusevad.data.fetch.member import DEEPEST, LONGEST_NAME, UnsafeArchiveError
+from fusevad.data.fetch.member import UnsafeArchiveError
 from fusevad.data.fetch.mirrors import MirrorError, Slot
 from fusevad.data.fetch.settings import GitRepository
 from fusevad.errors import FusevadError
 from fusevad.files import remove_folder
+from fusevad.paths import DEEPEST, LONGEST_PATH
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNREACHABLE = ("Could not resolve", "Failed to connect", "Connection refused", "timed out")
 # Bytes of a line of `git ls-tree`, which may quote each byte of a path as four.
-_LONGEST_LINE = 5 * LONGEST_NAME
+_LONGEST_LINE = 5 * LONGEST_PATH
 
 
 def is_commit(revision: str) -> bool:
@@ -83,7 +84,7 @@ def _sizes(lines: IO[bytes] | None) -> Iterator[int]:
     """Sizes of what `git ls-tree -l` lists: mode, kind, hash, size and path, a line each."""
     while lines and (line := lines.readline(_LONGEST_LINE)):
         if not line.endswith(b"\n"):
-            raise MirrorError(f"has a path of more than {LONGEST_NAME} characters")
+            raise MirrorError(f"has a path of more than {LONGEST_PATH} characters")
         size = line.split(maxsplit=4)[3]
         yield int(size) if size.isdigit() else 0  # of folders and submodules: -
 

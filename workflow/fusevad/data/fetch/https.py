@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from fusevad.data.fetch.answers import (
     Span,
+    http_errors,
     length_past_end,
     partial_span,
-    understood,
     whole_span,
 )
 from fusevad.data.fetch.mirrors import MirrorError, Slot, need_room, one_line, writing
@@ -115,7 +115,7 @@ def _go_on(session: requests.Session, url: str, slot: Slot, known: bool) -> None
     start, note, conditions = _resume_point(url, slot, known)
     if start and start == note.length:
         return
-    with understood():
+    with http_errors():
         response = session.get(
             url, headers=conditions, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS)
         )
@@ -209,7 +209,7 @@ def _receive(response: requests.Response, slot: Slot, span: Span, note: _Note) -
 
 def _next(body: Iterator[bytes]) -> bytes:
     """The next bytes of a body, empty at its end."""
-    with understood():
+    with http_errors():
         try:
             return next(body, b"")
         except urllib3.exceptions.HTTPError as error:

@@ -49,7 +49,7 @@ class FetchJob:
         return "the configuration" if file.sha256 else str(self.lock.path)
 
 
-def check_way(job: FetchJob, file: FileSettings, path: str) -> None:
+def refuse_links(job: FetchJob, file: FileSettings, path: str) -> None:
     """Refuse a file's `path` if a link shows something else of the data set there.
 
     Links of archives stay in the data set; links to other places are the user's own.
@@ -121,7 +121,7 @@ def _repository_is_there(job: FetchJob, file: FileSettings) -> bool:
     place = job.folder / file.name
     if not place.is_dir():
         return False
-    check_way(job, file, file.name)
+    refuse_links(job, file, file.name)
     commit, wanted = git.head(place), job.commits(file)
     if commit and wanted and commit not in wanted:
         raise FusevadError(

@@ -19,10 +19,6 @@ from fusevad.errors import FusevadError
 CHUNK = 1 << 20
 # Bytes of the list of members at the end of a zip archive, or of zeros at the end of a tar archive.
 LONGEST_END = 256 << 20
-# Bytes of a name: PATH_MAX of Linux.
-LONGEST_NAME = 4096
-# Depth of folders: code that walks through them later recurses.
-DEEPEST = 100
 # Errors of zipfile, tarfile and the libraries below them on broken bytes.
 BROKEN = (
     zipfile.BadZipFile,

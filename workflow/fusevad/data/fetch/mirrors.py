@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusevad.errors import FusevadError
-from fusevad.files import remove_folder, sync
+from fusevad.files import remove_folder, rename_durably
 from fusevad.system_errors import explained
 
 
@@ -98,18 +98,14 @@ def writing(final: Path) -> Iterator[None]:
 
 
 def settle(source: Path, final: Path) -> None:
-    """Rename a complete file or folder to its final name, and wait until the disk has both.
-
-    The bytes of a file come first, so that a power cut leaves no part of one.
+    """Move a complete file or folder to its place, durably; make the folders on its way.
 
     Raises:
         FusevadError: the disk is full, the folder cannot be written to, ...
     """
     with writing(final):
-        sync(source)
         final.parent.mkdir(parents=True, exist_ok=True)
-        source.rename(final)
-        sync(final.parent)
+        rename_durably(source, final)
 
 
 def need_room(final: Path, folder: Path, size: int) -> None:

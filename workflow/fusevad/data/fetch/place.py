@@ -7,7 +7,7 @@ from fusevad.data.fetch import archives, git
 from fusevad.data.fetch.caps import Caps
 from fusevad.data.fetch.checksums import Locked, sha256_with_progress
 from fusevad.data.fetch.download import download, from_first_mirror
-from fusevad.data.fetch.job import FetchJob, check_way
+from fusevad.data.fetch.job import FetchJob, refuse_links
 from fusevad.data.fetch.member import UnreadableArchiveError, UnsupportedArchiveError
 from fusevad.data.fetch.mirrors import Slot, settle
 from fusevad.data.fetch.record import Entry
@@ -25,7 +25,7 @@ def fetch_file(job: FetchJob, file: FileSettings) -> bool:
     path = job.folder / file.name
     slot = job.slot(file)
     if path.is_dir() and not file.sources:
-        check_way(job, file, file.name)
+        refuse_links(job, file, file.name)
         return True
     if path.exists():
         sha256 = _check_by_hand(job, file)
@@ -178,7 +178,7 @@ def _check_by_hand(job: FetchJob, file: FileSettings) -> str:
         FusevadError: it is not the expected one, a folder, or behind a link.
     """
     path = job.folder / file.name
-    check_way(job, file, file.name)
+    refuse_links(job, file, file.name)
     if path.is_dir():
         raise FusevadError(f"{path}: a folder where a file belongs; move it away")
     sha256 = sha256_with_progress(path, path)
@@ -206,7 +206,7 @@ def _is_given(job: FetchJob, file: FileSettings) -> bool:
     if not file.gives or not all((job.folder / path).exists() for path in file.gives):
         return False
     for path in file.gives:
-        check_way(job, file, path)
+        refuse_links(job, file, path)
     return True
 
 

@@ -10,13 +10,13 @@ from typing import IO
 
 from fusevad.data.fetch.member import (
     LONGEST_END,
-    LONGEST_NAME,
     Member,
     TooManyMembersError,
     UnsafeArchiveError,
     UnsupportedArchiveError,
 )
 from fusevad.data.fetch.mirrors import one_line
+from fusevad.paths import LONGEST_PATH
 
 
 def zip_members(archive: Path, most: int) -> Iterator[Member]:
@@ -54,8 +54,8 @@ def _check_supported(info: zipfile.ZipInfo) -> None:
 def _zip_link(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
     """Where a link of a zip archive points."""
     with file.open(info) as stream:
-        target = stream.read(LONGEST_NAME + 1)
-    if len(target) > LONGEST_NAME:
+        target = stream.read(LONGEST_PATH + 1)
+    if len(target) > LONGEST_PATH:
         raise UnsafeArchiveError(f"member {one_line(info.filename, 80)!r} is a link without end")
     return target.decode(errors="surrogateescape")
 
@@ -78,7 +78,7 @@ def _check_directory(stream: IO[bytes], most: int) -> None:
             raise zipfile.BadZipFile("its list of members is cut")
         fields = struct.unpack(zipfile.structCentralDir, entry)
         name, extra, comment = fields[12:15]
-        if name > LONGEST_NAME:
+        if name > LONGEST_PATH:
             raise UnsafeArchiveError(f"a member's name has {name} characters")
         count += 1
         if count > most:

@@ -1,0 +1,66 @@
+"""The benchmark files that Snakemake writes of finished jobs: memory, time and threads."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from fusevad.errors import FusevadError
+from fusevad.files import read_limited
+
+# What Snakemake writes of a job that ended before it could be measured.
+_NOT_MEASURED = ("NA", "-")
+_MOST_BYTES = 1 << 20
+
+
+class BenchmarkFile:
+    """A benchmark file: a header, and a line for each time the job was measured."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a file.
+
+        Raises:
+            FusevadError: it is no text with such lines.
+        """
+        self._path = path
+        try:
+            text = read_limited(path, _MOST_BYTES).decode(errors="replace")
+            reader = csv.DictReader(io.StringIO(text), delimiter="\t")
+            self.columns = tuple(reader.fieldnames or ())
+            self.rows = list(reader)
+        except (OSError, ValueError, csv.Error) as error:
+            raise self._damaged(str(error)) from error
+        if any(None in row or None in row.values() for row in self.rows):
+            raise self._damaged("lines of another length than its header")
+
+    def number(self, row: Mapping[str, str], column: str) -> float | None:
+        """A measured value; None if Snakemake could not measure it.
+
+        Raises:
+            FusevadError: it is missing, or no number that can be measured.
+        """
+        text = row.get(column, "")
+        if text in _NOT_MEASURED:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value < math.inf:
+            raise self._damaged(f"{column} is '{text}'")
+        return value
+
+    def known(self, row: Mapping[str, str], column: str) -> float:
+        """A value that Snakemake always measures.
+
+        Raises:
+            FusevadError: as `number`, or it is not measured.
+        """
+        value = self.number(row, column)
+        if value is None:
+            raise self._damaged(f"{column} is not measured")
+        return value
+
+    def _damaged(self, why: str) -> FusevadError:
+        return FusevadError(f"{self._path}: not a benchmark file ({why}); delete it")
