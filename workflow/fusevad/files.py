@@ -90,6 +90,23 @@ def rename_durably(source: Path, final: Path) -> None:
     sync(final.parent)
 
 
+def replace_folder(source: Path, final: Path) -> None:
+    """Give a complete folder its name, in place of an older one, which is hidden, then removed.
+
+    All its bytes reach the disk before the name does.
+    """
+    for path in source.rglob("*"):
+        if not path.is_symlink():
+            sync(path)
+    if not final.exists():
+        rename_durably(source, final)
+        return
+    old = temporary_path(final.with_name(f"{final.name}.old"))
+    final.rename(old)
+    rename_durably(source, final)
+    remove_folder(old)
+
+
 def sync(path: Path) -> None:
     """Wait until the bytes of a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)

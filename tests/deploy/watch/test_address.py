@@ -104,7 +104,18 @@ def test_a_password_of_any_signs_is_not_shown(monkeypatch, password):
 
 @pytest.mark.parametrize(
     "path",
-    ["?user=bob&password=hunter2&channel=1", "user=bob_password=hunter2_channel=1", "?PWD=hunter2"],
+    [
+        "?user=bob&password=hunter2&channel=1",
+        "user=bob_password=hunter2_channel=1",
+        "?PWD=hunter2",
+        "cam?channel=1&subtype=0&authbasic=hunter2",
+        "?loginuse=bob&loginpas=hunter2",
+        "?psw=hunter2",
+        "?usr=bob&pw=hunter2",
+        "live?auth=hunter2",
+        "?apikey=hunter2",
+        "?key=hunter2",
+    ],
 )
 def test_a_password_within_an_address_is_not_shown_nor_taken_from_the_command_line(
     monkeypatch, path
@@ -113,7 +124,7 @@ def test_a_password_within_an_address_is_not_shown_nor_taken_from_the_command_li
     monkeypatch.setenv("CAM", where)
     found = find_address("env:CAM", None)
     assert found.where == where
-    assert "hunter2" not in found.shown
+    assert "hunter2" not in found.shown and "bob" not in found.shown
     with pytest.raises(FusevadError, match="shows in the list of processes") as caught:
         find_address(where, None)
     assert "hunter2" not in str(caught.value)
@@ -135,6 +146,19 @@ def test_of_a_wrong_address_only_the_place_that_has_it_is_named(monkeypatch, tmp
             find_address(source, file)
         assert str(caught.value).startswith(source or str(file))
         assert "hunter2" not in str(caught.value)
+
+
+def test_of_a_query_only_what_chooses_pictures_is_shown(monkeypatch):
+    monkeypatch.setenv("CAM", "rtsp://host/cam?channel=2&subtype=1&kennwort=hunter2&x")
+    shown = find_address("env:CAM", None).shown
+    assert shown == "rtsp://host/cam?channel=2&subtype=1&kennwort=...&x"
+
+
+def test_the_name_of_a_file_is_text_that_json_can_have(tmp_path):
+    file = tmp_path / "caf\udce9.mp4"
+    file.touch()
+    found = find_address(str(file), None)
+    assert found.where == str(file) and found.shown == f"{tmp_path}/caf\\xe9.mp4"
 
 
 def test_a_long_address_is_one_line():

@@ -34,7 +34,7 @@ class Arrivals:
         self._stuck, self._behind = stuck, behind
         self._packet = -1
 
-    def time(self) -> float:
+    def monotonic(self) -> float:
         self._packet += 1
         packet = max(0, self._packet - 1)  # the first is asked for twice
         begin = self._stuck.start / FPS

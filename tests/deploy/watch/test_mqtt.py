@@ -107,6 +107,29 @@ def test_messages_reach_a_subscriber(broker):
 
 
 @needs_extra
+@pytest.mark.parametrize(
+    "address",
+    ["localhost:1883/site@home/door", "bob:p/w@localhost/door", "bob:pw@host/site@home/a"],
+)
+def test_an_address_that_can_be_read_in_two_ways_is_refused(address):
+    with pytest.raises(FusevadError, match="write %2F for it in a password") as caught:
+        Mqtt(address)
+    assert "p/w" not in str(caught.value)
+
+
+@needs_extra
+@needs_broker
+def test_a_topic_may_have_any_signs(broker):
+    topic = "site@home/Tür %2F"
+    subscriber = Subscriber(broker.port, topic)
+    outlet = Mqtt(f"b%6fb:p%40ss@127.0.0.1:{broker.port}/site%40home/Tür %252F")
+    outlet.send("new")
+    assert subscriber.wait(1) == ["new"]
+    outlet.close()
+    subscriber.leave()
+
+
+@needs_extra
 @needs_broker
 def test_a_broker_that_was_away_gets_the_next_message(broker):
     outlet = Mqtt(f"bob:p@ss@127.0.0.1:{broker.port}/door")

@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -268,3 +269,13 @@ def test_a_camera_has_no_fast_pace(made_up):
     settings = WatchSettings(camera_threshold(detector.about, None, None), fast=True)
     with pytest.raises(FusevadError, match="leave out --fast"):
         Watch(detector, find_address("/dev/video0", None), settings)
+
+
+def test_times_of_day_follow_the_machine_s_clock_where_it_is_set(always, video, monkeypatch):
+    real, asked = time.time, count()
+    monkeypatch.setattr(module.time, "time", lambda: real() + (3600 if next(asked) > 5 else 0))
+    found = scored(watched(always, video, fast=True, scores=True))
+    zeros = [datetime.fromisoformat(m["time"]).timestamp() - m["time_seconds"] for m in found]
+    assert zeros[0] == pytest.approx(real(), abs=60)
+    assert zeros[-1] - zeros[0] == pytest.approx(3600, abs=1)
+    assert np.diff([m["time_seconds"] for m in found]) == pytest.approx(16 / FPS, abs=1e-3)

@@ -1,8 +1,11 @@
 """Calibrate a bundle on normal video of a camera: a threshold with a bound on its false alarms."""
 
+import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import numpy as np
 from fusevad.deploy.archive import write_archive
 from fusevad.deploy.card import model_card
 from fusevad.deploy.contents import ABOUT, CARD, FORMAT, BundleFacts, Threshold
-from fusevad.deploy.kept_results import read_segments
+from fusevad.deploy.kept_results import read_facts, read_segments
 from fusevad.deploy.opening import bundle_facts, read_bundle_facts, unpacked
 from fusevad.deploy.score import Outcome, Task, score_videos
 from fusevad.deploy.thresholds import certified
@@ -22,6 +25,7 @@ from fusevad.files import progress_folder, sha256
 from fusevad.paths import path_text
 
 _NAMED = 3  # folders in a title
+_OTHER_MODEL = "the model was replaced while it was calibrated; run the command again"
 
 
 def calibrate_model(
@@ -55,23 +59,46 @@ def calibrate_model(
             there twice.
     """
     _check_distinct(videos)
-    about = bundle_facts(model)
-    scores = progress_folder(out or model, {"calibrated": sha256(model), "window": window})
-    alone = min(workers, len(videos)) == 1
-    task = Task(model, scores, rate=None, film=False, alone=alone, window=window)
-    outcomes = score_videos(videos, task, workers)
-    normal = list(_tracks(outcomes, scores))
-    if not normal:
-        raise FusevadError(f"{model}: none of the videos can be read; name others")
-    unread = len(outcomes) - len(normal)
-    number = f"{len(normal)} of {len(outcomes)}" if unread else f"{len(normal)}"
-    title = f"{number} own videos, {_folders(videos.values())}"
-    (found,) = certified(normal, [rate], about.events, title)
-    found = replace(found, window=window)
-    if out is not None:
-        write_calibrated(model, found, out)
-    shutil.rmtree(scores)
+    digest, about = sha256(model), bundle_facts(model)
+    with _kept_scores(out or model) as scores:
+        alone = min(workers, len(videos)) == 1
+        task = Task(model, scores, rate=None, film=False, alone=alone, window=window)
+        outcomes = score_videos(videos, task, workers)
+        normal = list(_tracks(outcomes, scores, digest))
+        if not normal:
+            raise FusevadError(f"{model}: none of the videos can be read; name others")
+        unread = len(outcomes) - len(normal)
+        number = f"{len(normal)} of {len(outcomes)}" if unread else f"{len(normal)}"
+        title = f"{number} own videos, {_folders(videos.values())}"
+        (found,) = certified(normal, [rate], about.events, title)
+        found = replace(found, window=window)
+        if out is not None:
+            write_calibrated(model, digest, found, out)
+        shutil.rmtree(scores)
     return found, unread
+
+
+@contextmanager
+def _kept_scores(final: Path) -> Iterator[Path]:
+    """The folder of scores of a calibration, which is beside `final` and this process's alone.
+
+    Raises:
+        FusevadError: another process calibrates there.
+    """
+    # Scores of another model or window are known as such, and made again.
+    folder = progress_folder(final.with_name(f"{final.name}.calibrated"), {})
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FusevadError(
+                f"{folder}: another fusevad calibrate is at work there; wait for it, or name"
+                " another --out"
+            ) from error
+        yield folder
+    finally:
+        os.close(lock)
 
 
 def _folders(videos: Iterable[Path]) -> str:
@@ -95,20 +122,27 @@ def _check_distinct(videos: Mapping[str, Path]) -> None:
                 raise FusevadError(f"{path}: the same video as {other}; name it once")
 
 
-def _tracks(outcomes: Sequence[Outcome], scores: Path) -> Iterator[Track]:
+def _tracks(outcomes: Sequence[Outcome], scores: Path, model_sha256: str) -> Iterator[Track]:
     for outcome in outcomes:
         if not outcome.problem:
+            if read_facts(scores / outcome.name, model_sha256) is None:
+                raise FusevadError(f"{scores / outcome.name}: {_OTHER_MODEL}")
             table = read_segments(scores / outcome.name)
             edges = np.append(table["start_seconds"], table["end_seconds"].iloc[-1])
             yield Track(table[SCORE].to_numpy(np.float64), edges.astype(np.float64))
 
 
-def write_calibrated(model: Path, threshold: Threshold, out: Path) -> None:
+def write_calibrated(model: Path, model_sha256: str, threshold: Threshold, out: Path) -> None:
     """Write a bundle with another threshold; others of its kind are of other cameras, and go.
 
     It is not signed.
+
+    Raises:
+        FusevadError: the model is not that of the threshold any more.
     """
     with unpacked(model) as folder:
+        if sha256(model) != model_sha256:
+            raise FusevadError(f"{model}: {_OTHER_MODEL}")
         facts = read_bundle_facts(folder, model)
         looks_back = threshold.window is not None
         kept = [each for each in facts.thresholds if (each.window is not None) != looks_back]

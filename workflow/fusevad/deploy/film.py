@@ -55,7 +55,7 @@ def write_film(
         read_shown(video.path), total=video.frames, desc="film", unit="frame", disable=not progress
     )
     options = {"movflags": "+faststart"}
-    written = 0
+    written, last = 0, -1
     with av.open(str(out), "w", format="mp4", options=options) as film:
         stream = _add_stream(film, canvas.width, canvas.height + panel.height, video.fps)
         stream.codec_context.sample_aspect_ratio = pixel_aspect(video.path)
@@ -66,8 +66,10 @@ def write_film(
             start, end = scored.edges[written - 1 : written + 1]
             packed = canvas.packed(shown, panel.at(start), alarm=panel.is_alarm(start))
             frame = av.VideoFrame.from_ndarray(packed, format="yuv420p")
-            frame.pts, frame.time_base = round(start * _CLOCK), Fraction(1, _CLOCK)
-            frame.duration = round(end * _CLOCK) - frame.pts
+            # Pictures of one time are a step apart: a film has no two at once.
+            last = max(round(start * _CLOCK), last + 1)
+            frame.pts, frame.time_base = last, Fraction(1, _CLOCK)
+            frame.duration = max(round(end * _CLOCK) - last, 1)
             film.mux(stream.encode(frame))
             sound.write_until(end)
         film.mux(stream.encode())

@@ -44,7 +44,10 @@ def _locked_folder() -> Iterator[Path]:
     """A new folder, and a lock on it that the system takes back when the process ends."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = os.open(folder, os.O_RDONLY)
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # another process took it for an abandoned one
+            continue
         fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.is_dir():  # unless another process found it before it had its lock
             break

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
 import fusevad
 from fusevad import json_text
@@ -18,8 +18,8 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Event
 from fusevad.files import (
     read_limited,
+    replace_folder,
     sha256,
-    sync,
     temporary_path,
     write_json,
     write_text,
@@ -113,21 +113,9 @@ def _says_so(folder: Path) -> bool:
 
 
 def put_in_place(temporary: Path, final: Path) -> None:
-    """Give a complete folder its name, in place of older results.
-
-    Its hashes are written first, and all bytes reach the disk before the name does.
-    """
-    for name in folder_files(temporary):
-        sync(temporary / name)
+    """Give a complete folder its name, in place of older results; its hashes are written first."""
     write_text(_hashes(temporary), temporary / HASHES)
-    if final.exists():
-        old = temporary_path(final.with_name(f"{final.name}.old"))
-        final.rename(old)
-        temporary.rename(final)
-        shutil.rmtree(old)
-    else:
-        temporary.rename(final)
-    sync(final.parent)
+    replace_folder(temporary, final)
 
 
 def write_tables(
@@ -137,6 +125,7 @@ def write_tables(
     detector: Detector,
     made_with: Mapping[str, Any],
     folder: Path,
+    name: str,
 ) -> None:
     """Write the segments as CSV and Parquet, and the events as JSON; see docs/own-videos.md."""
     write_csv(scored.table, folder / TABLE)
@@ -158,21 +147,25 @@ def write_tables(
         "video": facts,
         "model": model,
         "rules": asdict(about.events),
-        "events": [_described(event, n, scored, threshold) for n, event in enumerate(events, 1)],
+        "events": [
+            _described(event, f"{path_text(name)}-{number}", scored.table, threshold)
+            for number, event in enumerate(events, 1)
+        ],
         "made_with": dict(made_with),
     }
     write_json(values, folder / EVENTS)
 
 
 def _described(
-    event: Event, number: int, scored: ScoredVideo, threshold: Threshold
+    event: Event, key: str, segments: pd.DataFrame, threshold: Threshold
 ) -> dict[str, Any]:
-    """An event in frames, half-open, and in seconds from the first frame."""
-    start, end = np.searchsorted(scored.edges, (event.start, event.end))
+    """An event, from segment to segment, in frames, half-open, and in seconds from the first."""
+    first = segments["start_seconds"].searchsorted(event.start)
+    last = segments["end_seconds"].searchsorted(event.end)
     return {
-        "id": f"{scored.video.name}-{number}",
-        "start_frame": int(start),
-        "end_frame": int(end),
+        "id": key,
+        "start_frame": int(segments["start_frame"].iloc[first]),
+        "end_frame": int(segments["end_frame"].iloc[last]),
         "start_seconds": event.start,
         "end_seconds": event.end,
         "alarm_seconds": event.alarm,

@@ -123,7 +123,7 @@ def _scored(task: Task, name: str, path: Path) -> Outcome:
     with new_folder(final) as temporary:
         scored = detector.scored(path, task.alone, task.window)
         events = detector.events(scored, threshold.threshold)
-        write_tables(scored, events, threshold, detector, made_with, temporary)
+        write_tables(scored, events, threshold, detector, made_with, temporary, name)
         if task.film:
             write_film(scored, detector, threshold, events, temporary / FILM, task.alone)
         put_in_place(temporary, final)

@@ -1,6 +1,5 @@
 """What is behind a number of a table: its seeds, and where each of them comes from."""
 
-import csv
 import json
 import shlex
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.parsing import parse, read_noted
 from fusevad.plan.ancestry import check_recorded
+from fusevad.plan.benchmark_files import BenchmarkFile
 from fusevad.plan.jobs import Jobs
 from fusevad.plan.made import Made
 from fusevad.plan.records import Record, read_record
@@ -166,9 +166,9 @@ def _benchmark(cell: Behind) -> Iterator[str]:
     """How long the job trained that made the run; it may have found seeds in the store."""
     path = cell.run.parents[1] / "benchmarks" / f"train-{cell.row.name}.tsv"
     if path.is_file():
-        with path.open(newline="") as file:
-            seconds = float(next(csv.DictReader(file, delimiter="\t"))["s"])
-        yield f"training job: {seconds / 60:.1f} minutes in all ({path})"
+        found = BenchmarkFile(path)
+        for seconds in filter(None, (found.number(row, "s") for row in found.rows)):
+            yield f"training job: {seconds / 60:.1f} minutes in all ({path})"
 
 
 def _data(record: Record) -> list[tuple[str, str]]:
@@ -187,7 +187,7 @@ def _seed_cells(cell: Behind, jobs: Jobs, record: Record, seed: object) -> tuple
     return (
         str(number),
         f"{100 * seed.value:.2f}",
-        str(int(seed.epoch)),
+        str(int(seed.epoch)) if seed.epoch == seed.epoch else "–",
         weights,
         _short(made.commit) if made and made.commit else "–",
         made.machine if made else "–",

@@ -9,12 +9,20 @@ from urllib.parse import SplitResult, urlsplit
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited
+from fusevad.paths import path_text
 
 _VARIABLE = "env:"
 # Up to the last @ before a blank, as passwords may have any other character.
 _USER = re.compile(r"(?<=://)\S*@")
 # Cameras also take passwords in a query, or in a path such as /user=admin_password=1234_channel=1.
-_WORD = re.compile(r"((?:pass(?:word|wd)?|pwd|token|secret)=)[^&\s]*", re.IGNORECASE)
+_SECRET = r"(?:[a-z]*(?:pass?|psw|pwd|auth|token|secret|apikey|credential)[a-z]*|pw|key)"
+_WORD = re.compile(rf"(?<![a-z])({_SECRET}=)[^&\s]*", re.IGNORECASE)
+# Makers have ever other words for them: of a query, only what chooses pictures is shown.
+_QUERY = re.compile(
+    r"(?<=[?&])((?!(?:channel|subtype|stream|streamtype|profile|unicast|proto)=)[^=&\s]*=)[^&\s]+",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?<![a-z])((?:user|username|usr|login)=)[^&_\s]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +46,11 @@ def scrubbed(text: str) -> str:
     >>> scrubbed("no answer from rtsp://bob:p@ss@10.0.0.2/cam")
     'no answer from rtsp://10.0.0.2/cam'
     >>> scrubbed("rtsp://10.0.0.2/cam?user=bob&password=p@ss&channel=2")
-    'rtsp://10.0.0.2/cam?user=bob&password=...&channel=2'
+    'rtsp://10.0.0.2/cam?user=...&password=...&channel=2'
     """
-    return _USER.sub("", _WORD.sub(r"\1...", text))
+    for hidden in (_QUERY, _WORD, _NAME):
+        text = hidden.sub(r"\1...", text)
+    return _USER.sub("", text)
 
 
 def secret(word: str, what: str) -> str:
@@ -100,7 +110,7 @@ def web_address(url: str) -> SplitResult | None:
 def _address(where: str, named: str) -> Address:
     """What is watched; messages say `named`, as a wrong address may have a password anywhere."""
     if os.path.isfile(where):
-        return Address("file", where, where)
+        return Address("file", where, path_text(where))
     if re.fullmatch(r"/dev/video\d+", where):
         return Address("device", where, where)
     if where.startswith("rtsp://"):

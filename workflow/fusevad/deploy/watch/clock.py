@@ -1,11 +1,11 @@
-"""Time stamps of a stream as time of day, and how late its pictures come."""
+"""Time stamps of a stream as times of this machine, and how late its pictures come."""
 
 import math
 
 # The least delay seen may grow by this share of the time: clocks of cameras run slow or fast by
 # some 0.01 %, while pictures that pile up are late by more.
 _DRIFT = 0.001
-# Times of day follow the delay by this share, so that no second is twice as long as another.
+# Times follow the delay by this share, so that no second is twice as long as another.
 _SLEW = 0.01
 # Seconds from the first arrival: what a camera has kept comes at once, and then the delay is known.
 _LEARNING = 1.0
@@ -14,7 +14,7 @@ _LEARNING = 1.0
 class Clock:
     """Learns when time 0 of the stamps was: the arrival with the least delay tells.
 
-    All times are seconds; of day, since 1970.
+    All times are seconds; arrivals are of `time.monotonic`, which nobody sets.
     """
 
     def __init__(self, stamp: float, now: float) -> None:
@@ -35,5 +35,5 @@ class Clock:
         return self._zero + stamp
 
     def time_of(self, stamp: float) -> float:
-        """Time of day of a stamp, for readers."""
+        """When a stamp was, for readers."""
         return self._shown + stamp

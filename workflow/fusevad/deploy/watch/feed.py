@@ -159,13 +159,13 @@ class Feed:
             self._packet_check.add(stamp)
         clock = self._arrived.clock
         if clock is None or self._jumps(stamp):
-            clock = self._arrived.clock = Clock(stamp, time.time())
+            clock = self._arrived.clock = Clock(stamp, time.monotonic())
         self._arrived.stamp = stamp
         if self._pace == "fast":
             return False
         if self._pace == "recorded":
-            self._stop.wait(max(0.0, clock.due(stamp) - time.time()))
-        late = clock.late(stamp, time.time())
+            self._stop.wait(max(0.0, clock.due(stamp) - time.monotonic()))
+        late = clock.late(stamp, time.monotonic())
         if self._skipping:
             self._skipping = not (packet.is_keyframe and late <= _ON_TIME)
         elif late > _MOST_LATE:

@@ -4,6 +4,7 @@ import re
 from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any
+from urllib.parse import unquote
 
 import requests
 
@@ -14,9 +15,7 @@ from fusevad.errors import FusevadError
 _SECONDS = 10
 # Answers that may be others later: timeout, too early, too many.
 _LATER = (408, 425, 429)
-_MQTT = re.compile(
-    r"(?:(?P<user>[^:@/]*)(?::(?P<password>.*))?@)?(?P<host>[^:@/]+)(?::(?P<port>[0-9]{1,5}))?/(?P<topic>[^#+]+)"
-)
+_MQTT = re.compile(r"(?P<host>[^:@/]+)(?::(?P<port>[0-9]{1,5}))?/(?P<topic>[^#+]+)")
 _MQTT_PORT = 1883
 
 
@@ -71,18 +70,24 @@ class Mqtt:
         """Make a publisher; it connects with its first message.
 
         Args:
-            address: [USER:PASSWORD@]HOST[:PORT]/TOPIC.
+            address: [USER:PASSWORD@]HOST[:PORT]/TOPIC; user, password and topic may have %40 for @.
 
         Raises:
             FusevadError: it has another form, or the extra is not installed.
         """
-        found = _MQTT.fullmatch(address)
+        login, _, place = address.rpartition("@")
+        if "/" in login:
+            raise FusevadError(
+                "--mqtt: a / before an @; write %2F for it in a password, %40 for an @ in a topic"
+            )
+        found = _MQTT.fullmatch(place)
         port = int(found["port"] or _MQTT_PORT) if found else 0
         if found is None or not 0 < port < 1 << 16:
             raise FusevadError("--mqtt: give HOST[:PORT]/TOPIC, such as localhost/cameras/door")
         self._host, self._port = found["host"], port
-        self._topic = found["topic"]
-        self._login = (found["user"], found["password"])
+        self._topic = unquote(found["topic"])
+        user, colon, password = login.partition(":")
+        self._login = (unquote(user), unquote(password) if colon else None) if user else None
         self._paho = _paho()
         self._client: Any = None
         self.shown = f"mqtt {self._host}:{self._port}/{self._topic}"
@@ -114,7 +119,7 @@ class Mqtt:
         client = self._paho.Client(version, reconnect_on_failure=False)
         answers: SimpleQueue[Any] = SimpleQueue()
         client.on_connect = lambda _client, _data, _flags, reason, _more: answers.put(reason)
-        if self._login[0] is not None:
+        if self._login is not None:
             client.username_pw_set(*self._login)
         client.connect(self._host, self._port)
         client.loop_start()

@@ -122,7 +122,7 @@ def _segments(feed: Feed, sources: Mapping[str, LiveSource], stretch: int) -> It
         own = [shown.popleft().time for _ in range(min(SEGMENT_FRAMES, len(shown)))]
         step = (own[-1] - own[0]) / (len(own) - 1) if len(own) > 1 else step
         # Where frames are reordered, the last one comes before it is to be shown.
-        arrived = min(own[-1], time.time())
+        arrived = min(own[-1], time.monotonic())
         pictures_of = dict(zip(sources, images, strict=True))
         yield Segment(pictures_of, stretch, own[0], own[-1] + step, arrived)
 

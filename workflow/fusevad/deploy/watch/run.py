@@ -26,6 +26,8 @@ from fusevad.errors import FusevadError
 _STATUS_SECONDS = 60.0
 _LAST_SECONDS = 5.0  # for what is still to be sent
 _BEAT = 0.5
+# A smaller step of the machine's clock is none.
+_CLOCK_SET = 0.5
 _NOT_CALIBRATED = (
     "the threshold is for scores of recordings, so its bound does not hold for a camera, whose"
     " scores only look back; fusevad calibrate --causal makes one that holds"
@@ -90,6 +92,7 @@ class Watch:
         self._tell = tell
         self._stop = threading.Event()
         self._stretch = self._scored = 0
+        self._began = 0.0  # of `time.monotonic`, at the first picture
         self._latencies: list[float] = []
         self._trouble = ""
         self._moment = Moment(0.0, 0.0, 0.0, 0.0, None, 0)
@@ -125,7 +128,7 @@ class Watch:
                     self._take(segment)
                     gc.collect()
                 elif away:
-                    self._publish(self._finder.rest(time.time() - self._teller.began))
+                    self._publish(self._finder.rest(time.monotonic() - self._began))
                 self._show()
         finally:
             gc.unfreeze()
@@ -149,27 +152,35 @@ class Watch:
     def _take(self, segment: Segment) -> None:
         """Score a segment and tell what it changes."""
         if not self._scored:
-            self._teller.began = segment.start
-        start = max(segment.start - self._teller.began, self._moment.end)
-        end = max(segment.end - self._teller.began, start)
+            self._began = segment.start
+        start = max(segment.start - self._began, self._moment.end)
+        end = max(segment.end - self._began, start)
         if segment.stretch != self._stretch:
             self._stretch = segment.stretch
             self._scorer.begin()
             self._finder.begin(start)
         score = self._scorer.score(segment.images)
         changes = self._finder.add(end, score)
-        latency = None if self._settings.fast else time.time() - segment.arrived
+        latency = None if self._settings.fast else time.monotonic() - segment.arrived
         self._moment = Moment(start, end, score, self._finder.level, latency, self._dropped)
         self._scored += 1
         if latency is not None:
             self._latencies.append(latency)
         if self._settings.scores:
+            self._follow_clock()
             self._tell(self._teller.of_score(self._moment).text)
         self._publish(changes)
 
     def _publish(self, changes: list[Change]) -> None:
+        self._follow_clock()
         for message in self._teller.of_changes(changes, self._moment):
             self._send(message)
+
+    def _follow_clock(self) -> None:
+        """Tell times of day by the machine's clock as it is set now."""
+        began = self._began + time.time() - time.monotonic()
+        if abs(began - self._teller.began) > _CLOCK_SET:
+            self._teller.began = began
 
     def _send(self, message: Message) -> None:
         for delivery in self._deliveries:

@@ -1,4 +1,6 @@
-"""Times of day of frames: of a file, in which recordings may be joined, and of a camera.
+"""When frames are shown: of a file, in which recordings may be joined, and of a camera.
+
+Times are those of `time.monotonic`: the machine's clock may be set while a camera is watched.
 
 Packets are read before the frames in them, which a decoder gives back later and in another order:
 so each frame has its own time, and not that of the packet that was read last.
@@ -36,10 +38,10 @@ class Shown:
     """When a frame is shown.
 
     Attributes:
-        stamp: seconds, of day if there is no clock.
+        stamp: seconds, of `time.monotonic` if there is no clock.
         begins: whether the frame before is of another recording, or of the camera's clock before it
             was set.
-        clock: that makes the stamp a time of day, and still learns in its first second.
+        clock: that makes the stamp such a time, and still learns in its first second.
     """
 
     stamp: float
@@ -48,7 +50,7 @@ class Shown:
 
     @property
     def time(self) -> float:
-        """Time of day in seconds, as it is known now."""
+        """Seconds of `time.monotonic`, as it is known now."""
         return self.stamp if self.clock is None else self.clock.time_of(self.stamp)
 
 
@@ -67,7 +69,7 @@ class FileTimes:
         """When the next frame is shown; with no stamp, after the usual time."""
         if self._stamp is None:
             self._stamp = stamp or 0.0
-            self._zero = time.time() - self._stamp
+            self._zero = time.monotonic() - self._stamp
         stamp = self._stamp + median(self._steps) if stamp is None else stamp
         step = stamp - self._stamp
         if step > 0:
@@ -95,7 +97,7 @@ class CameraTimes:
         begins = abs(stamp - last) > LONGEST_JUMP
         # Frames of a camera that steps back a little keep their order.
         self._stamp = stamp if begins else max(stamp, last)
-        clock = self._packets.clock = self._packets.clock or Clock(self._stamp, time.time())
+        clock = self._packets.clock = self._packets.clock or Clock(self._stamp, time.monotonic())
         return Shown(self._stamp, begins, clock)
 
 

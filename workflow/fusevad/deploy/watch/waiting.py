@@ -18,8 +18,8 @@ class Segment:
     Attributes:
         images: of each stream, by role; see `LiveSource.segments`.
         stretch: number of its stretch; between two stretches the camera was not seen.
-        start, end: time of day of its first picture and of its end, seconds since 1970.
-        arrived: time of day of its last picture, or of its arrival if that was before.
+        start, end: of its first picture and of its end, in seconds of `time.monotonic`.
+        arrived: when its last picture was shown, or arrived if that was before.
     """
 
     images: Mapping[str, NDArray]

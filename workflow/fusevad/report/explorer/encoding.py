@@ -48,9 +48,12 @@ def encode_film(
             "bf": "0",
             "threads": "1",
         }
+        last = -1
         for number, picture in enumerate(pictures):
             planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-            frame.pts, frame.time_base = round(float(edges[number]) / _TICK), _TICK
+            # Pictures of one time are a tick apart: a film has no two at once.
+            last = max(round(float(edges[number]) / _TICK), last + 1)
+            frame.pts, frame.time_base = last, _TICK
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

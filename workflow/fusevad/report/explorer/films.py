@@ -56,7 +56,8 @@ def make_films(
     names = {video.name: f"{number:04d}.mp4" for number, video in enumerate(videos)}
     folder.mkdir(parents=True, exist_ok=True)
     made_of = {v.name: [v.sha256, shards.digest(v, *_cue(settings))] for v in videos}
-    digest = settings_hash({"settings": asdict(settings), "videos": made_of})
+    # As a list: films are named by their order, which the hash of a mapping leaves out.
+    digest = settings_hash({"settings": asdict(settings), "videos": list(made_of.items())})
     forget_others(folder, "films.json", (out.name,), digest, asdict(settings))
     progress, whole = resume_videos(folder)
     left = [video for video in videos if names[video.name] not in whole]

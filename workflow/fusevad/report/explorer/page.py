@@ -22,8 +22,15 @@ from urllib.parse import quote
 import numpy as np
 
 from fusevad.errors import FusevadError
-from fusevad.files import sha256, write_text
+from fusevad.files import (
+    remove_abandoned,
+    replace_folder,
+    sha256,
+    temporary_path,
+    write_text,
+)
 from fusevad.hash_tables import HASHES, folder_files, hashes_text, listed_hashes
+from fusevad.paths import path_text
 from fusevad.report.explorer.contents import (
     Floats,
     Page,
@@ -56,16 +63,14 @@ def write_page(page: Page, folder: Path) -> None:
     Raises:
         FusevadError: a method's scores do not fit the videos.
     """
-    progress = folder.with_name(f".{folder.name}.progress")
-    shutil.rmtree(progress, ignore_errors=True)  # of a killed process
+    remove_abandoned(folder.parent)
+    progress = temporary_path(folder)
     try:
         shutil.copytree(STATIC, progress)
         _write_data(page, progress, folder)
         hashes = {path: sha256(progress / path) for path in folder_files(progress)}
         write_text(hashes_text(hashes), progress / HASHES)
-        if folder.exists():
-            shutil.rmtree(folder)
-        progress.rename(folder)
+        replace_folder(progress, folder)
     except BaseException:
         shutil.rmtree(progress, ignore_errors=True)
         raise
@@ -135,9 +140,9 @@ def _write_dataset(
 def _video(video: ShownVideo, final: Path) -> dict[str, Any]:
     film = None
     if video.film is not None:
-        film = quote(Path(os.path.relpath(video.film, final)).as_posix())
+        film = quote(os.fsencode(Path(os.path.relpath(video.film, final)).as_posix()))
     return {
-        "name": video.name,
+        "name": path_text(video.name),
         "classes": video.classes,
         "film": film,
         "truth": video.truth,

@@ -55,7 +55,7 @@ var Explorer = window.Explorer || {};
       ArrowLeft: () => viewer.step(-1), ArrowRight: () => viewer.step(1),
       "Shift+ArrowLeft": () => viewer.step(-10), "Shift+ArrowRight": () => viewer.step(10),
       " ": () => viewer.film.toggle(),
-      "[": () => showThreshold(state.threshold - 0.01), "]": () => showThreshold(state.threshold + 0.01),
+      "[": () => showThreshold(onSlider(state.threshold - 0.01)), "]": () => showThreshold(onSlider(state.threshold + 0.01)),
       "/": () => element("search").focus(), "?": () => element("help-text").showModal(),
     });
   }
@@ -121,12 +121,16 @@ var Explorer = window.Explorer || {};
     table.show(dataset, state.rows, shown.length > 1);
   }
 
+  /** A step of the slider has three digits. */
+  const onSlider = (threshold) => Math.round(threshold * 1000) / 1000;
+  const inDigits = (threshold) => (onSlider(threshold) === threshold ? threshold.toFixed(3) : String(Number(threshold.toPrecision(6))));
+
   /** Count events and false alarms of all videos, and show them. */
   function showThreshold(threshold) {
     const { dataset, videos, shown, rows } = state;
-    state.threshold = Math.round(Math.min(1, Math.max(0, threshold)) * 1000) / 1000;
+    state.threshold = Math.min(1, Math.max(0, threshold)); // exactly: a model's may lie between two steps of the slider
     element("threshold").value = state.threshold;
-    element("threshold-value").textContent = state.threshold.toFixed(3);
+    element("threshold-value").textContent = inDigits(state.threshold);
     element("alarms").hidden = !dataset.timed;
     if (dataset.timed) {
       for (const each of shown) Object.assign(each, Explorer.count(each, videos, state.threshold, index.rules));
