@@ -1,6 +1,8 @@
 """Frame folders and event streams become videos without loss."""
 
 import io
+import os
+import time
 from pathlib import Path
 
 import av
@@ -13,6 +15,8 @@ from fusevad.data.recorded.convert import check_raw_video, event_counts, to_vide
 from fusevad.data.recorded.inventory import RawVideo
 from fusevad.data.recorded.settings import EventSettings, FrameSettings, LayoutSettings
 from fusevad.errors import FusevadError
+from fusevad.files import sha256
+from fusevad.hash_tables import listed_hashes
 from fusevad.video.decode import probe, read_frames
 
 
@@ -44,10 +48,35 @@ def test_images_become_a_video_without_loss(frames, tmp_path):
 
 def test_a_video_of_images_is_made_once_and_again_when_they_change(frames, tmp_path):
     video = to_video(frames, FRAMES, tmp_path / "out")
-    first = video.stat().st_mtime_ns
-    assert to_video(frames, FRAMES, tmp_path / "out").stat().st_mtime_ns == first
+    later = time.time_ns() + 10**9
+    os.utime(video, ns=(later, later))
+
+    def again(raw: RawVideo) -> Path:
+        return to_video(raw, FRAMES, tmp_path / "out", {"clip.mkv"})
+
+    assert again(frames).stat().st_mtime_ns == later
     fewer = RawVideo("clip", frames.files[:-1], "frames")
-    assert probe(to_video(fewer, FRAMES, tmp_path / "out")).frames == 19
+    assert probe(again(fewer)).frames == 19
+
+
+def test_a_video_of_events_is_made_again_when_they_change_but_not_in_number(tmp_path):
+    layout, out, sums = LayoutSettings(events=SENSOR), tmp_path / "out", []
+    for column in (2, 5):
+        path = write_events(tmp_path / "a.npz", [0], [column], [0])
+        os.utime(path, (0, 0))  # as from an archive
+        video = to_video(RawVideo("a", (path,), "events"), layout, out, set(listed_hashes(out)))
+        with av.open(str(video)) as container:
+            (frame,) = container.decode(video=0)
+        sums.append(frame.to_ndarray(format="gray").sum(axis=0).tolist())
+        assert listed_hashes(out) == {"a.mkv": sha256(video)}
+    assert [row.index(1) for row in sums] == [2, 5]
+
+
+def test_a_picture_whose_end_is_missing_is_named(frames, tmp_path):
+    content = frames.files[3].read_bytes()
+    frames.files[3].write_bytes(content[: len(content) // 2])
+    with pytest.raises(FusevadError, match=r"003\.jpg: its end is missing"):
+        to_video(frames, FRAMES, tmp_path / "out")
 
 
 def test_an_image_of_another_size_or_format_is_named_and_leaves_no_video(frames, tmp_path):

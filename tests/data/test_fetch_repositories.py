@@ -181,6 +181,22 @@ def test_a_repository_does_not_bring_what_belongs_to_another_file(repository, ge
         assert not (place / "data" / "set" / "code").exists()
 
 
+@pytest.mark.parametrize("head", ["1" * 40, "ref: refs/heads/main"])
+def test_a_folder_in_place_of_a_repository_runs_no_command_of_its_settings(get, place, head):
+    """Git would fetch the commit that is missing from wherever the folder's settings say."""
+    folder = place / "data" / "set" / "code"
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    (folder / ".git" / "HEAD").write_text(f"{head}\n")
+    (folder / ".git" / "config").write_text(
+        "[core]\nrepositoryformatversion = 1\n[extensions]\npartialClone = origin\n"
+        '[remote "origin"]\nurl = nowhere\npromisor = true\n'
+        f'uploadpack = "touch {place}/ran; false"\n'
+    )
+    with pytest.raises(FusevadError, match=r"set/code: (is at|git finds no) commit"):
+        get(from_git("https://example.org/code", "a" * 40))
+    assert not (place / "ran").exists()
+
+
 def test_a_repository_that_cannot_be_reached_is_offline(get):
     with pytest.raises(FusevadError, match="apparently offline"):
         get(from_git("http://127.0.0.1:9/code.git", "main"))

@@ -28,6 +28,7 @@ from fusevad.data.recorded.split import class_of, read_split
 from fusevad.data.recorded.verify import verify
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse, read_yaml
+from fusevad.video.decode import read_frames
 from tests import stand_ins
 from tests.made_up_videos import cut
 
@@ -377,6 +378,30 @@ def test_a_class_in_two_forms_of_letters_is_one_class(tmp_path):
     assert {label.classes for label in read_labels(tmp_path / "labels.csv")} == {(composed,)}
     (tmp_path / "intervals.csv").write_text(f"video,class,start,end\nb,{decomposed},0,5\n")
     assert read_intervals(tmp_path / "intervals.csv")["b"][0].label == composed
+
+
+def test_a_converted_video_that_was_damaged_after_a_kill_is_made_again(copy, laid_out, tmp_path):
+    folder, settings = copy("shanghaitech"), small(laid_out, "shanghaitech")
+    image = sorted((folder / "shanghaitech/testing/frames").glob("*/007.jpg"))[-1]
+    content = image.read_bytes()
+    image.write_text("no image")
+    with pytest.raises(FusevadError, match="not a JPEG"):
+        make_labels(folder, settings, "official", tmp_path)
+    left = sorted((tmp_path / ".videos.progress").glob("*.mkv"))[0]
+    good = left.read_bytes()
+    left.write_bytes(good[:-200] + bytes(200))
+    image.write_bytes(content)
+    make_labels(folder, settings, "official", tmp_path)
+    decoded = [
+        [frame.tobytes() for frame in read_frames(path)]
+        for path in (write(tmp_path / "good.mkv", good), tmp_path / "videos" / left.name)
+    ]
+    assert decoded[0] == decoded[1]
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
 
 
 def test_videos_that_are_missing_or_broken_can_be_left_out_alone(copy, laid_out, tmp_path, capsys):

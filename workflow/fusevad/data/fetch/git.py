@@ -114,26 +114,34 @@ def _fail(error: OSError) -> NoReturn:
 
 
 def head(folder: Path) -> str | None:
-    """Commit that a working copy is at; None if `folder` is not one itself."""
-    return _commit(folder, "HEAD") if (folder / ".git").exists() else None
+    """Commit that a working copy is at; None if `folder` is not one itself.
+
+    Raises:
+        FusevadError: it is a damaged one.
+    """
+    if not (folder / ".git").exists():
+        return None
+    # No object is asked for: for a missing one, git runs commands that the folder's settings name.
+    # So folders of other users, which git does not read by itself, do no harm either.
+    commit = _parsed(folder, "HEAD", "-c", "safe.directory=*")
+    if commit is None:
+        raise FusevadError(
+            f"{folder}: git finds no commit that it is at; move it away and run the command again"
+        )
+    return commit
 
 
 def _commit(folder: Path, revision: str) -> str | None:
     """Commit of a revision, which may be a branch on the server."""
-    for name in (revision, f"origin/{revision}"):
-        command = [
-            "git",
-            "-C",
-            str(folder),
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            f"{name}^{{commit}}",
-        ]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode == 0:
-            return answer.stdout.strip()
-    return None
+    names = (f"{name}^{{commit}}" for name in (revision, f"origin/{revision}"))
+    return next(filter(None, (_parsed(folder, name) for name in names)), None)
+
+
+def _parsed(folder: Path, revision: str, *options: str) -> str | None:
+    """Hash that git takes a revision for; None if it finds none."""
+    command = ["git", *options, "-C", str(folder), "rev-parse", "--verify", "--quiet", revision]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 def _git(*arguments: str) -> None:

@@ -73,8 +73,8 @@ def is_done(job: FetchJob, file: FileSettings) -> bool:
     """Whether the record and the disk agree that a file is in its place.
 
     Raises:
-        FusevadError: a version other than the requested one was cloned or unpacked there, or a
-            link is in its place.
+        FusevadError: a version other than the requested one was cloned or unpacked there, a
+            damaged repository or a link is in its place.
     """
     if file.from_git:
         return _repository_is_there(job, file)

@@ -1,6 +1,7 @@
 """Convert frame folders and event streams to lossless videos, so that one decoder reads all."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
@@ -12,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from fusevad.arrays import read_npz
+from fusevad.data.made_videos import add_video
 from fusevad.data.recorded.inventory import RawVideo
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
@@ -22,18 +24,25 @@ _SOURCE = "FUSEVAD_SOURCE"
 # Microseconds of a day: longer than any recording, and a file of three events may state a year.
 _LONGEST = 86_400_000_000
 _JPEG = ("JPEG",)
+# Marks before the pixels of a picture, and at its end.
+_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _NO_IMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
-def to_video(raw: RawVideo, layout: LayoutSettings, folder: Path) -> Path:
-    """Write a raw video to `folder/NAME.mkv`, unless it exists already; return the file.
+def to_video(
+    raw: RawVideo, layout: LayoutSettings, folder: Path, whole: Collection[str] = ()
+) -> Path:
+    """Write a raw video to `folder/NAME.mkv`, unless it was made of the same; return the file.
 
     JPEG files become a Motion JPEG stream unchanged, without being decoded. A frame of events has
     the number of events of each pixel (gray, at most 255), in FFV1.
 
+    Args:
+        whole: paths in `folder` of finished and undamaged videos (`resume_videos`).
+
     Raises:
-        FusevadError: an image is not a JPEG or differs in size from the first, or a file is not an
-            event stream.
+        FusevadError: an image is not a whole JPEG or differs in size from the first, or a file is
+            not an event stream.
     """
     out = folder / f"{raw.name}.mkv"
     states = [file.stat() for file in raw.files]
@@ -45,14 +54,16 @@ def to_video(raw: RawVideo, layout: LayoutSettings, folder: Path) -> Path:
             ],
         }
     )
-    if _made_from(out) == source:
+    if out.name in whole and _made_from(out) == source and _is_newer(out, states):
         return out
-    with atomic_path(out) as temporary, av.open(str(temporary), "w") as container:
-        container.metadata[_SOURCE] = source
-        if raw.kind == "frames":
-            _mux_images(container, raw.files, layout.frames.fps)
-        else:
-            _encode_events(container, raw.files[0], layout.events)
+    with atomic_path(out) as temporary:
+        with av.open(str(temporary), "w") as container:
+            container.metadata[_SOURCE] = source
+            if raw.kind == "frames":
+                _mux_images(container, raw.files, layout.frames.fps)
+            else:
+                _encode_events(container, raw.files[0], layout.events)
+        add_video(folder, out, temporary)
     return out
 
 
@@ -148,11 +159,15 @@ def event_counts(path: Path, settings: EventSettings) -> Iterator[np.ndarray]:
 
 
 def _made_from(video: Path) -> str | None:
-    """The source that a video's metadata names; None if there is no such video."""
-    if not video.is_file():
-        return None
+    """The source that a video's metadata names."""
     with open_container(video) as container:
         return container.metadata.get(_SOURCE)
+
+
+def _is_newer(video: Path, sources: list[os.stat_result]) -> bool:
+    """Whether no source was changed since; archives set other times of files back, not this one."""
+    made = video.stat().st_mtime_ns
+    return all(source.st_ctime_ns < made for source in sources)
 
 
 def _mux_images(
@@ -165,7 +180,10 @@ def _mux_images(
     stream.time_base = Fraction(1, fps)
     for number, path in enumerate(images):
         _check_size(path, _jpeg_size(path), size)
-        packet = av.Packet(path.read_bytes())
+        content = path.read_bytes()
+        if content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
+            raise FusevadError(f"{path}: its end is missing; get it again")
+        packet = av.Packet(content)
         packet.stream, packet.time_base = stream, Fraction(1, fps)
         packet.pts = packet.dts = number
         packet.duration = 1

@@ -142,12 +142,12 @@ def _as_videos(
     }
     if not layout.converts:
         return list(files.values())
-    progress, _ = resume_videos(out_folder)
+    progress, whole = resume_videos(out_folder)
     made = [found[name] for name in files if name in found and found[name].kind != "video"]
     converted = []
     for raw in tqdm(made, desc="lossless videos", unit="video", file=sys.stderr, disable=not made):
         try:
-            path = to_video(raw, layout, progress).relative_to(progress)
+            path = to_video(raw, layout, progress, whole).relative_to(progress)
             files[raw.name] = videos_folder(out_folder) / path
             converted.append(path.as_posix())
         except FusevadError as error:
