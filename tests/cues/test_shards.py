@@ -1,5 +1,6 @@
 """Files of motion cues: what they hold, what is kept of them, and what damage does to them."""
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -15,12 +16,13 @@ from fusevad.cues import store as store_module
 from fusevad.cues.reading import CueShards
 from fusevad.cues.settings import CueSettings
 from fusevad.cues.shards import open_shard
-from fusevad.cues.store import make_cues
+from fusevad.cues.store import make_cues, write_cues
 from fusevad.data import footage as footage_module
 from fusevad.data.manifest import read_manifest
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.hash_tables import hashes_text
+from fusevad.plan.stage import STAGES
 from fusevad.video.decode import probe, read_frames
 from tests.made_up_cues import all_counts, stored_counts
 from tests.made_up_tables import write_table
@@ -158,6 +160,39 @@ def test_cues_of_other_pixels_are_refused_and_made_again(manifest, shard, monkey
     monkeypatch.setattr(store_module, "PIXELS_VERSION", 999)
     make_cues(manifest, 0, 1, CueSettings(), shard)
     assert len(stored_counts(shard, manifest, "a", 16, 10)) == 3
+
+
+def test_cues_of_another_version_of_the_stage_are_counted_again(manifest, shard, monkeypatch):
+    raised = dataclasses.replace(STAGES["cues"], version=STAGES["cues"].version + 1)
+    monkeypatch.setitem(STAGES, "cues", raised)
+    real, counted = footage_module.read_pictures, []
+
+    def watched(path, *rest):
+        counted.append(path.stem)
+        return real(path, *rest)
+
+    monkeypatch.setattr(footage_module, "read_pictures", watched)
+    make_cues(manifest, 0, 1, CueSettings(), shard)
+    assert counted == ["a", "b"]
+    with open_shard(shard) as found:
+        assert found.index.made_with.version == raised.version
+
+
+def test_a_video_that_counts_more_segments_than_before_is_counted_again(manifest):
+    """The same bytes may have more frames for another reader: no video gets the next one's cues."""
+    settings, out = CueSettings(windows=(16,), thresholds=(10,)), manifest.parent / "cues.h5"
+    levels = {"a": 10, "b": 20}
+
+    def counts(video):
+        for k in range(video.segments):
+            yield {"T16-thr10": np.full((256, 340), levels[video.name] + k, np.uint8)}
+
+    first, second = read_manifest(manifest)
+    for videos in ([first, second], [dataclasses.replace(first, frames=64), second]):
+        write_cues("cues", videos, settings, lambda video: video.sha256, counts, out)
+    cues = CueShards([out])
+    found = [[int(cue[0, 0]) for cue in cues.counts(video, 16, 10)] for video in videos]
+    assert found == [[10, 11, 12, 13], [20]]
 
 
 def test_cues_of_another_definition_are_refused(shard):

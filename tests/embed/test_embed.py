@@ -13,14 +13,17 @@ from safetensors.numpy import load_file, save_file
 from fusevad.cues.count import normalise
 from fusevad.cues.settings import CueSettings
 from fusevad.cues.store import make_cues
+from fusevad.embed import embedder as embedder_module
 from fusevad.embed import run as embed_module
 from fusevad.embed.index import make_index
 from fusevad.embed.run import embed_shard
 from fusevad.embed.settings import EmbedSettings
 from fusevad.embed.store import EmbeddingStore
+from fusevad.embed.streams.registry import KINDS
 from fusevad.encoders.clip import load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
+from fusevad.plan.stage import STAGES
 from fusevad.video.crops import crop_images
 from fusevad.video.decode import read_frames
 from tests.made_up_cues import stored_counts
@@ -211,6 +214,50 @@ def test_what_an_earlier_shard_has_is_embedded_again_only_if_it_is_damaged(
         assert "damaged embeddings; they are made again" in capsys.readouterr().err
     done.clear()
     embed(data, tmp_path, dataclasses.replace(settings, frame_stride=8))
+    assert done == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("field", "damage"), [(b'"F16"', b'"I16"'), (b"[3, 1, 24]", b"[3, 2, 12]")]
+)
+def test_kept_embeddings_have_the_type_and_shape_that_they_were_written_with(
+    encoder, data, tmp_path, capsys, field, damage
+):
+    settings = EmbedSettings("rgb", encoder, crops=(0,), frame_stride=16)
+    file = embed(data, tmp_path, settings)
+    expected = file.read_bytes()
+    file.write_bytes(expected.replace(field, damage, 1))
+    assert embed(data, tmp_path, settings).read_bytes() == expected
+    assert "video a is damaged; it is embedded again" in capsys.readouterr().err
+
+
+def raise_stage(patch):
+    patch.setitem(STAGES, "embed", dataclasses.replace(STAGES["embed"], version=99))
+
+
+def raise_stream(patch):
+    patch.setattr(type(KINDS["rgb"]), "version", 99)
+
+
+def raise_pixels(patch):
+    patch.setattr(embedder_module, "PIXELS_VERSION", 99)
+
+
+@pytest.mark.parametrize("change", [raise_stage, raise_stream, raise_pixels])
+def test_a_raised_version_of_the_code_embeds_all_videos_again(
+    encoder, data, tmp_path, monkeypatch, change
+):
+    settings = EmbedSettings("rgb", encoder, frame_stride=16)
+    embed(data, tmp_path, settings)
+    real, done = embed_module._embed_video, []
+
+    def watched(video, *rest):
+        done.append(video.name)
+        return real(video, *rest)
+
+    monkeypatch.setattr(embed_module, "_embed_video", watched)
+    change(monkeypatch)
+    embed(data, tmp_path, settings)
     assert done == ["a", "b", "c"]
 
 

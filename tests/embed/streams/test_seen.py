@@ -13,6 +13,7 @@ from torchvision.models.detection import keypointrcnn_resnet50_fpn
 from fusevad.data.render.frames import Frame, Stage, direct
 from fusevad.data.render.plan import plan
 from fusevad.data.render.settings import RenderSettings
+from fusevad.embed.embedder import load_embedder
 from fusevad.embed.run import embed_shard
 from fusevad.embed.streams.depth.embedder import describe as describe_depth
 from fusevad.embed.streams.masks.embedder import describe as describe_masks
@@ -84,7 +85,8 @@ def test_real_videos_need_weights_and_weights_are_used_for_rendered_ones_too(str
     chosen = given({}, **{stream: {"weights": "model.safetensors"}})
     assert kind.settings(stream, chosen)["encoder"] == kind.model
     assert kind.settings(stream, chosen)["render"] is None
-    assert kind.weights(stream, chosen) == ["model.safetensors"]
+    configurations = [] if stream == "pose" else ["config.json"]
+    assert kind.weights(stream, chosen) == ["model.safetensors", *configurations]
 
 
 def test_depth_is_1_at_the_camera_and_averages_to_the_whole_picture(frame):
@@ -186,6 +188,10 @@ def test_encoders_of_transformers_give_a_mean_over_the_picture(tmp_path, stream,
     found = load_file(tmp_path / "shard-0.safetensors")["a"]
     assert found.shape == (2, 1, dim)
     assert np.abs(found[0] - found[1]).max() > 0
+    configuration = tmp_path / "config.json"
+    before = load_embedder(settings).provenance
+    configuration.write_text(configuration.read_text() + " ")
+    assert load_embedder(settings).provenance != before  # other bytes may mean another model
 
 
 @pytest.mark.parametrize("stream", ["depth", "masks"])

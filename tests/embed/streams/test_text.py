@@ -1,5 +1,9 @@
 """Captions as a stream: of rendered videos, and from tables."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,12 +16,13 @@ from fusevad.data.render.settings import RenderSettings
 from fusevad.embed.run import embed_shard
 from fusevad.embed.streams.registry import KINDS, parse_settings
 from fusevad.embed.streams.settings import Given
-from fusevad.embed.streams.text.embedder import CaptionTables
+from fusevad.embed.streams.text.embedder import CaptionTables, load_embedder
 from fusevad.embed.streams.text.settings import TextSettings
 from fusevad.encoders.clip import load_clip
 from fusevad.encoders.open_clip_models import tokenizer
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.errors import FusevadError
+from fusevad.files import sha256
 from tests.made_up_tables import write_table
 
 CLIP = EncoderSettings(
@@ -83,6 +88,23 @@ def test_a_table_without_captions_leaves_all_segments_without(tmp_path):
     (tmp_path / "a.csv").write_text("start,end,caption\n")
     video = Video("a", tmp_path / "a", "train", ("normal",), 20, 20.0, 320, 240, "0" * 64)
     assert CaptionTables(tmp_path).of(video) == [None, None]
+
+
+@pytest.mark.parametrize("row", ["16,,a man falls", "16,32,", "32,16,a man falls", ",16,he runs"])
+def test_a_row_without_a_caption_or_a_time_is_named(tmp_path, row):
+    """One such row had taken all captions from its video."""
+    (tmp_path / "a.csv").write_text(f"start,end,caption\n0,16,a man walks\n{row}\n")
+    video = Video("a", tmp_path / "a", "train", ("normal",), 32, 20.0, 320, 240, "0" * 64)
+    with pytest.raises(FusevadError, match=r"a\.csv: row 2: no caption, or no start"):
+        CaptionTables(tmp_path).of(video)
+
+
+def test_another_architecture_with_the_same_weights_is_another_encoder(tmp_path):
+    values = json.loads(Path(CLIP.model).read_text()) | {"quick_gelu": True}
+    (tmp_path / "other.json").write_text(json.dumps(values))
+    other = replace(CLIP, model=str(tmp_path / "other.json"))
+    one, two = (load_embedder(TextSettings("text", each)).provenance for each in (CLIP, other))
+    assert one["model"] == sha256(Path(CLIP.model)) != two["model"]
 
 
 def test_changed_captions_are_embedded_again(tmp_path):

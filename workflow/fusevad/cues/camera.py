@@ -69,7 +69,7 @@ def make_camera_cues(
         hashes = {"file": sha256(file), "video": video.sha256}
         return settings_hash({**hashes, "layout": layout, "length": length})
 
-    write_cues(videos, settings.cues, source, counts, out)
+    write_cues("camera-cues", videos, settings.cues, source, counts, out)
 
 
 def camera_totals(

@@ -48,6 +48,7 @@ class MadeWith:
         pixels_version: version of the frames' pixels (`video.pixels`).
         definition: as in `CueSettings`.
         cues: `cue_name` of each window and threshold.
+        version: of the stage that counted them; 0 in shards from before it was noted.
     """
 
     __pydantic_config__ = FORBID
@@ -55,6 +56,7 @@ class MadeWith:
     pixels_version: int
     definition: str
     cues: tuple[str, ...]
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

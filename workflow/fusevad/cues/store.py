@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from fusevad.data.footage import open_footage
 from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.errors import FusevadError
 from fusevad.files import progress_folder, settings_hash
+from fusevad.plan.stage import STAGES
 from fusevad.video.pixels import PIXELS_VERSION
 
-_Key = tuple[str, str]  # name of a video, and its source as in `VideoCues`
+_Key = tuple[str, str, int]  # name, source and segments of a video, as in `VideoCues`
 _Place = tuple[Path, int]  # a shard, and the place of a video's first segment
 
 
@@ -38,10 +39,11 @@ def make_cues(
         return cue_counts(open_footage(video).pictures(), settings)
 
     videos = shard(read_manifest(manifest), shard_index, shard_count)
-    write_cues(videos, settings, lambda video: video.sha256, counts, out)
+    write_cues("cues", videos, settings, lambda video: video.sha256, counts, out)
 
 
 def write_cues(
+    stage: str,
     videos: Sequence[Video],
     settings: CueSettings,
     source: Callable[[Video], str],
@@ -51,6 +53,7 @@ def write_cues(
     """Write the motion cues of some videos; see `make_cues`.
 
     Args:
+        stage: whose version the shard notes: what another version counted is not kept.
         videos: of a shard.
         settings: definition, windows and thresholds.
         source: returns a hash, in hexadecimal digits, of the source of a video's cues.
@@ -58,24 +61,23 @@ def write_cues(
         out: the shard to write.
     """
     names = tuple(cue_name(t, tau) for t in settings.windows for tau in settings.thresholds)
-    made_with = MadeWith(PIXELS_VERSION, settings.definition, names)
+    made_with = MadeWith(PIXELS_VERSION, settings.definition, names, STAGES[stage].version)
     progress = progress_folder(out, asdict(made_with))
-    sources = {video.name: source(video) for video in videos}
+    keys: list[_Key] = [(video.name, source(video), video.segments) for video in videos]
     kept = _whole_videos(out, made_with)
-    unchanged = bool(kept) and list(kept) == [(video.name, sources[video.name]) for video in videos]
-    for video in tqdm(videos, desc="motion cues", unit="video"):
-        key = video.name, sources[video.name]
+    unchanged = bool(kept) and list(kept) == keys
+    for key, video in zip(keys, tqdm(videos, desc="motion cues", unit="video"), strict=True):
         if key in kept:
             continue
         part = progress / f"{settings_hash({'video': key})}.h5"
         if key not in _whole_videos(part, made_with):
-            new = NewVideo(*key, video.segments, map(compress, counts(video)))
+            new = NewVideo(*key, map(compress, counts(video)))
             write_shard(part, made_with, [new], video.segments)
         kept[key] = part, 0
     if unchanged:
         out.touch()  # newer than its inputs
     else:
-        joined = (_copied(video, sources[video.name], kept) for video in videos)
+        joined = (_copied(key, *kept[key]) for key in keys)
         write_shard(out, made_with, joined, sum(video.segments for video in videos))
     shutil.rmtree(progress)
 
@@ -94,19 +96,18 @@ def _whole_videos(file: Path, made_with: MadeWith) -> dict[_Key, _Place]:
                 for video, start in zip(found.index.videos, found.starts(), strict=True):
                     for cue in made_with.cues:
                         found.check(cue, video, start)
-                    kept[video.video, video.source] = file, start
+                    kept[video.video, video.source, video.segments] = file, start
     except FusevadError:
         tqdm.write(f"{file}: damaged motion cues; they are made again", file=sys.stderr)
     return kept
 
 
-def _copied(video: Video, source: str, kept: Mapping[_Key, _Place]) -> NewVideo:
+def _copied(key: _Key, file: Path, start: int) -> NewVideo:
     """A video as stored in another shard."""
-    file, start = kept[video.name, source]
 
     def compressed() -> Iterator[dict[str, bytes]]:
         with open_shard(file) as found:
-            for place in range(start, start + video.segments):
+            for place in range(start, start + key[2]):
                 yield {cue: found.compressed(cue, place) for cue in found.index.made_with.cues}
 
-    return NewVideo(video.name, source, video.segments, compressed())
+    return NewVideo(*key, compressed())

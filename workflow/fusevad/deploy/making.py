@@ -25,7 +25,7 @@ from fusevad.deploy.contents import (
 )
 from fusevad.deploy.settings import BundleSettings
 from fusevad.deploy.thresholds import thresholds_of
-from fusevad.embed.embedder import load_embedder
+from fusevad.embed.embedder import load_embedder, shard_provenance
 from fusevad.embed.shards import UNREADABLE
 from fusevad.embed.streams.registry import is_made, kind_of, parse_settings
 from fusevad.embed.streams.settings import RENDERED
@@ -116,12 +116,13 @@ def _stream(role: str, record: Record) -> StreamFacts:
     settings = {key: value for key, value in settings.items() if key in own}
     if settings.get("encoder") == RENDERED:
         raise FusevadError(f"{index}: what the renderer knows, and other videos do not have")
-    made = load_embedder(parse_settings(settings)).provenance
-    for difference in different(_provenance(index), made):
+    parsed = parse_settings(settings)
+    embedder = load_embedder(parsed)
+    for difference in different(_provenance(index), shard_provenance(parsed, embedder)):
         raise FusevadError(
             f"{index}: embedded otherwise than its encoder does now: {difference}; {_AGAIN}"
         )
-    return StreamFacts(settings, made)
+    return StreamFacts(settings, embedder.provenance)
 
 
 def _index(role: str, record: Record) -> tuple[Path, str]:

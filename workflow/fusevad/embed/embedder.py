@@ -21,8 +21,11 @@ from fusevad.embed.image_sources import Chunk
 from fusevad.embed.settings import EmbedSettings, StreamSettings
 from fusevad.embed.streams.registry import kind_of
 from fusevad.encoders.clip import Tower
+from fusevad.encoders.settings import EncoderSettings
 from fusevad.encoders.weights import local_file
 from fusevad.files import sha256
+from fusevad.plan.stage import STAGES
+from fusevad.video.pixels import PIXELS_VERSION
 
 
 class Source(Protocol):
@@ -58,7 +61,7 @@ class Embedder:
 
     Attributes:
         encoder: ready to embed.
-        provenance: how embeddings are made, for the shard's metadata; others are not kept.
+        provenance: how embeddings are made, whatever the version of the code.
         segment: an empty segment of one crop, as the encoder gets it: items first.
     """
 
@@ -110,6 +113,19 @@ def _module(settings: StreamSettings) -> ModuleType:
     return import_module(f"fusevad.embed.streams.{kind.name}.embedder")
 
 
+def shard_provenance(settings: StreamSettings, embedder: Embedder) -> dict[str, str]:
+    """How a shard's embeddings are made, for its metadata; those made otherwise are not kept.
+
+    It has the versions that say that code computes something else.
+    """
+    versions = {
+        "version": STAGES["embed"].version,
+        "stream_version": kind_of(settings.stream).version,
+        "pixels_version": PIXELS_VERSION,
+    }
+    return embedder.provenance | {name: str(value) for name, value in versions.items()}
+
+
 def settings_provenance(settings: StreamSettings) -> dict[str, str]:
     """How embeddings are made, if settings say everything; weights by their hash."""
     values = asdict(settings)
@@ -122,13 +138,15 @@ def settings_provenance(settings: StreamSettings) -> dict[str, str]:
 
 def clip_provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
     """How embeddings by a tower of the CLIP are made, whatever the stream."""
-    encoder = settings.encoder
-    model = sha256(Path(encoder.model)) if encoder.model.endswith(".json") else encoder.model
     return {
-        "encoder": encoder.name,
-        "model": model,
-        "weights_sha256": tower.weights_sha256,
+        **model_provenance(settings.encoder, tower.weights_sha256),
         "stream": settings.stream,
         "crops": ",".join(map(str, settings.crops)),
         "fusevad_version": fusevad.__version__,
     }
+
+
+def model_provenance(encoder: EncoderSettings, weights_sha256: str) -> dict[str, str]:
+    """What a tower of the CLIP is; an architecture in a file by its hash."""
+    model = sha256(Path(encoder.model)) if encoder.model.endswith(".json") else encoder.model
+    return {"encoder": encoder.name, "model": model, "weights_sha256": weights_sha256}

@@ -12,7 +12,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from fusevad.data.manifest import Video, read_manifest, shard
-from fusevad.embed.embedder import Embedder, Encoder, load_embedder, open_source
+from fusevad.embed.embedder import (
+    Embedder,
+    Encoder,
+    load_embedder,
+    open_source,
+    shard_provenance,
+)
 from fusevad.embed.image_sources import Chunk
 from fusevad.embed.read_ahead import reading_ahead
 from fusevad.embed.settings import StreamSettings
@@ -65,12 +71,14 @@ def embed_shard(
     videos = shard(read_manifest(manifest), shard_index, shard_count)
     embedder = load_embedder(settings)
     source = open_source(settings, embedder, cues)
-    encoder, provenance = embedder.encoder, embedder.provenance
+    encoder, provenance = embedder.encoder, shard_provenance(settings, embedder)
     progress = progress_folder(out_file, provenance)
     keys = {video.name: source.key(video) for video in videos}
+    segments = {video.name: video.segments for video in videos}
     parts = {name: progress / f"{key}.safetensors" for name, key in keys.items()}
     for name, key, embeddings in whole_videos(out_file, provenance):
-        if keys.get(name) == key and kept(parts[name]) is None:
+        whole = keys.get(name) == key and segments[name] == len(embeddings)
+        if whole and kept(parts[name]) is None:
             _keep_part(parts[name], embeddings)
     # One copy of a video is enough: the parts of all copies are the same file.
     todo = {parts[video.name]: video for video in videos if kept(parts[video.name]) is None}

@@ -1,6 +1,7 @@
 """Streams of middle frames: embedded by a model of pictures, or from what the renderer knows."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,9 @@ from fusevad.data.render.frames import Frame
 from fusevad.embed.embedder import Embedder, Encoder, Ready, Source, settings_provenance
 from fusevad.embed.image_sources import MiddleFrameSource
 from fusevad.embed.rendered_sources import RenderedSource
-from fusevad.embed.streams.settings import RENDERED, SeenSettings
+from fusevad.embed.streams.registry import kind_of
+from fusevad.embed.streams.settings import RENDERED, SeenSettings, configuration_of
+from fusevad.files import sha256
 
 CELLS = 8  # along each side of a picture
 
@@ -32,7 +35,10 @@ def seen_embedder(
     if settings.encoder == RENDERED:
         return Embedder(Ready(), provenance, np.zeros((1, width), np.float32))
     segment = np.zeros((1, size[1], size[0], 3), np.uint8)
-    return Embedder(load(settings.weights), provenance, segment)
+    encoder = load(settings.weights)
+    if kind_of(settings.stream).configured:
+        provenance["configuration"] = sha256(Path(configuration_of(settings.weights)))
+    return Embedder(encoder, provenance, segment)
 
 
 def seen_source(

@@ -88,8 +88,10 @@ def stored_videos(file: Path, metadata: Mapping[str, str]) -> dict[str, Embedded
 
 
 def embeddings_sha256(embeddings: NDArray[np.float16]) -> str:
-    """Hash of a video's embeddings."""
-    return hashlib.sha256(np.ascontiguousarray(embeddings).data).hexdigest()
+    """Hash of a video's embeddings: of their type and shape too, which damage may change alone."""
+    digest = hashlib.sha256(f"{embeddings.dtype} {embeddings.shape} ".encode())
+    digest.update(np.ascontiguousarray(embeddings).data)
+    return digest.hexdigest()
 
 
 def whole_videos(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fusevad import json_text
 from fusevad.embed.store import default_device
+from fusevad.embed.streams.settings import configuration_of
 from fusevad.encoders.weights import load_state, local_file
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited
@@ -70,7 +71,7 @@ def load_model(build: Callable[[dict], nn.Module], weights: str, what: str) -> n
         FusevadError: a file is missing, or they don't fit each other.
     """
     file = local_file(weights, f"weights of {what}")
-    configuration = local_file(str(file.parent / "config.json"), f"configuration of {what}")
+    configuration = local_file(configuration_of(str(file)), f"configuration of {what}")
     try:
         model = build(json_text.load(read_limited(configuration)))
     except (ValueError, TypeError, KeyError, RecursionError) as error:

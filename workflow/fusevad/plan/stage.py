@@ -84,7 +84,7 @@ STAGES = {
         ),
         version=3,
     ),
-    "camera-cues": Stage("cues", version=2, source=("cues", "data/footage.py")),
+    "camera-cues": Stage("cues", version=3, source=("cues", "data/footage.py")),
     "class-texts": Stage(
         "encoders",
         source=tuple(
@@ -92,10 +92,10 @@ STAGES = {
         ),
     ),
     "contact-sheet": Stage("pages", source=("data/render/sheet.py", "video"), reads_videos=True),
-    "cues": Stage("cues", version=3, source=("cues", *_VIDEOS), reads_videos=True),
+    "cues": Stage("cues", version=4, source=("cues", *_VIDEOS), reads_videos=True),
     # Whether videos are read, the kind of the stream says.
     "embed": Stage(
-        "embeddings", version=2, source=("embed", "encoders", *_VIDEOS), runs_stream=True
+        "embeddings", version=3, source=("embed", "encoders", *_VIDEOS), runs_stream=True
     ),
     "evaluate": Stage(
         "runs",

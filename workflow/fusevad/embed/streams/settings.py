@@ -7,6 +7,7 @@ name.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
 from fusevad.cues.settings import MotionCue
@@ -22,6 +23,11 @@ RENDERED = "rendered"
 def local_files(values: Iterable[str | None]) -> list[str]:
     """The values that are paths of models or weights, not names of what is downloaded."""
     return [value for value in values if value and value.endswith((".json", ".safetensors"))]
+
+
+def configuration_of(weights: str) -> str:
+    """Where the package `transformers` has the configuration of a model: beside its weights."""
+    return str(PurePath(weights).with_name("config.json"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +198,19 @@ class SeenKind(ChosenKind):
 
     Attributes:
         model: name of the model.
+        configured: whether a configuration lies beside the model's weights (`configuration_of`).
     """
 
     form = SeenSettings
     unchosen = ("stream", "encoder", "render")
     version = 2
     model: str
+    configured: bool = False
+
+    def weights(self, stream: str, given: Given) -> list[str]:
+        """See `StreamKind.weights`."""
+        found = super().weights(stream, given)
+        return found + [configuration_of(each) for each in found if self.configured]
 
     def encoder(self, settings: Mapping[str, Any], given: Given) -> str:
         """See `ChosenKind.encoder`."""

@@ -10,6 +10,7 @@ class Depth(SeenKind):
     title = "depth"
     pattern = "depth"
     model = "depth-anything"
+    configured = True
 
 
 KIND = Depth()

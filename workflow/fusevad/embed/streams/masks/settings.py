@@ -10,6 +10,7 @@ class Masks(SeenKind):
     title = "masks"
     pattern = "masks"
     model = "sam"
+    configured = True
 
 
 KIND = Masks()

@@ -13,7 +13,7 @@ from fusevad.csv_tables import read_csv
 from fusevad.data.manifest import Video
 from fusevad.data.render.groundtruth import segment_captions
 from fusevad.data.render.settings import RenderSettings
-from fusevad.embed.embedder import Embedder, Source
+from fusevad.embed.embedder import Embedder, Source, model_provenance
 from fusevad.embed.image_sources import Chunk
 from fusevad.embed.rendered_sources import plan_of
 from fusevad.embed.store import default_device
@@ -32,11 +32,8 @@ def load_embedder(settings: TextSettings) -> Embedder:
         FusevadError: an unknown architecture, or weights that are missing or do not fit it.
     """
     encoder = settings.encoder
-    provenance = {
-        "stream": settings.stream,
-        "encoder": encoder.name,
-        "weights_sha256": sha256(weights_file(encoder.model, encoder.pretrained)),
-    }
+    weights_sha256 = sha256(weights_file(encoder.model, encoder.pretrained))
+    provenance = {"stream": settings.stream, **model_provenance(encoder, weights_sha256)}
     read = TextEncoder(load_clip(encoder))
     return Embedder(read, provenance, _tokens(encoder.model, ["nothing"]))
 
@@ -96,10 +93,17 @@ class CaptionTables:
         """The caption that covers most of each segment; None where none does.
 
         Raises:
-            FusevadError: no table of this video, or another form.
+            FusevadError: no table of this video, or another form; no caption in a row, or one that
+                ends before it starts.
         """
         file = self.folder / f"{video.name}.csv"
         table = read_csv(file, ["start", "end", "caption"], text=("caption",))
+        wrong = ~(table["start"] < table["end"]) | table["caption"].isna()
+        if wrong.any():
+            raise FusevadError(
+                f"{file}: row {wrong.idxmax() + 1}: no caption, or no start before its end; correct"
+                " the table"
+            )
         starts = np.arange(0, video.frames, SEGMENT_FRAMES)[:, None]
         ends = np.minimum(starts + SEGMENT_FRAMES, video.frames)
         begin, end = (table[column].to_numpy() for column in ("start", "end"))
