@@ -1,5 +1,6 @@
 """`fusevad adopt`: Snakemake believes what fits the configuration, and nothing else."""
 
+import json
 import os
 import random
 import shutil
@@ -243,6 +244,19 @@ def test_a_record_cannot_name_files_outside_results():
     write("precious", "not to be moved")
     assert "outside results" in adopt(plan).moved["report/table1"]
     assert Path("precious").is_file()
+
+
+def test_a_record_cannot_name_the_record_of_another_job():
+    plan = made_up_plan()
+    make(plan)
+    record, other = (
+        Path(plan.jobs[f"{stage}/tiny/ours"].record) for stage in ("train", "evaluate")
+    )
+    values = json.loads(record.read_text())
+    values["outputs"][str(other)] = {"sha256": "0", "size": 1}
+    record.write_text(json.dumps(values))
+    assert "does not make" in adopt(plan, [plan.jobs["train/tiny/ours"]]).moved["train/tiny/ours"]
+    assert other.is_file()
 
 
 def test_a_second_adopt_changes_no_time():

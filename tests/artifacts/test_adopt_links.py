@@ -152,6 +152,24 @@ def test_what_was_moved_comes_back_and_snakemake_believes_it() -> None:
     assert rerun(plan) == set()
 
 
+def test_what_was_moved_before_a_failure_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    make(made_up_plan(rate=0.001))
+    before = {path: path.read_bytes() for path in files()}
+    rename, renamed = Path.rename, []
+
+    def failing(path: Path, target: Path) -> Path:
+        renamed.append(path)
+        if len(renamed) == 2:
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(Path, "rename", failing)
+        adopt(made_up_plan(rate=0.002))
+    move_back()
+    assert {path: path.read_bytes() for path in files()} == before
+
+
 def test_an_adopt_that_moves_nothing_keeps_the_way_back() -> None:
     make(made_up_plan(rate=0.001))
     adopt(made_up_plan(rate=0.002))

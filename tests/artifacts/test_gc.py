@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from fusevad.artifacts.adopt import adopt
 from fusevad.artifacts.gc import Unused, delete, listed, unused
 from fusevad.cli import app
+from fusevad.errors import FusevadError
 from tests.made_up_plan import DATA, EMBEDDINGS, made_up_plan, make, write
 
 
@@ -118,6 +119,20 @@ def test_deleting_leaves_what_is_in_use_and_no_empty_folders():
     assert not Path("results/gone").exists()
     assert unused([left]) == []
     assert adopt(left).moved.keys() == {"report/table1"}  # made from both runs
+
+
+def test_what_two_searches_find_is_listed_and_removed_once():
+    """As runs of a data set called `seeds` were, before that name was refused."""
+    write("results/seeds/seeds/runs/ours/history.csv", "1")
+    assert paths(made_up_plan()) == ["results/seeds/seeds/runs/ours"]
+
+
+def test_values_on_the_command_line_are_not_dropped_in_silence(tmp_path):
+    """What they made was listed, and removed, although it was named."""
+    (tmp_path / "config").symlink_to(Path(__file__).parents[2] / "config")
+    found = CliRunner().invoke(app, ["gc", "--delete", "--config", "seeds=[0, 1]"])
+    assert isinstance(found.exception, FusevadError)
+    assert "--config: not read here" in str(found.exception)
 
 
 def test_a_link_is_removed_and_not_what_it_points_to(tmp_path):

@@ -12,9 +12,10 @@ from fusevad.artifacts.adopt import adopt
 from fusevad.artifacts.pull import Pull, advice_on_videos, carry_out, prepare
 from fusevad.artifacts.push import Push, push
 from fusevad.artifacts.store import Store
+from fusevad.artifacts.unfit import move_back
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import Plan
-from tests.made_up_plan import DATA, made_up_plan, make, rerun, write
+from tests.made_up_plan import DATA, VIDEOS, made_up_plan, make, rerun, write
 
 pytestmark = pytest.mark.slow
 
@@ -204,6 +205,22 @@ def test_an_older_table_in_the_workspace_is_moved_away_for_the_one_that_fits(clo
     pulled(plan)
     assert Path("results/.unfit/results/table1.tex").read_bytes() == old
     assert rerun(plan) == set()
+
+
+def test_videos_that_no_remote_has_stay_when_their_labels_are_fetched_again(clone_b):
+    plan = made_up_plan()
+    make(plan, ["render/tiny"])
+    video = Path(VIDEOS, "a.mp4").read_bytes()
+    write(f"{DATA}/source/labels.csv", "damaged")
+    store = Store()
+    done = carry_out(plan, store, prepare(plan, store, [f"{DATA}/source/labels.csv"]))
+    assert "labels.csv" in done.moved["render/tiny"]
+    assert Path(VIDEOS, "a.mp4").read_bytes() == video
+    for path in (f"{DATA}/source/{name}" for name in os.listdir(f"{DATA}/source")):
+        if path != VIDEOS:
+            Path(path).unlink()
+    assert f"{DATA}/source/labels.csv" in move_back()
+    assert Path(f"{DATA}/source/labels.csv").read_text() == "damaged"
 
 
 def test_an_older_table_stays_where_the_remote_is_gone(clone_b):

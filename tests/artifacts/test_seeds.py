@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,7 @@ def test_nothing_is_listed_while_what_training_reads_is_not_there():
 
 def changed_record(change) -> None:
     """Change the record of the run in `plan(0, 1)`."""
-    (job,) = plan(0, 1).jobs.values()
+    job = plan(0, 1).jobs["train/tiny/concat"]
     values = json.loads(Path(job.record).read_text())
     change(values)
     Path(job.record).write_text(json.dumps(values))
@@ -182,6 +183,21 @@ def test_settings_that_a_job_takes_from_no_file_make_a_record_foreign():
     shutil.rmtree(STORE)
     changed_record(lambda values: values.update(found={"learning_rate": 5.0}))
     assert "from no file" in adopt(plan(0, 1)).moved["train/tiny/concat"]
+    assert not Path(STORE).exists()
+
+
+def test_a_crafted_learning_rate_stops_nothing_and_keeps_no_seeds(capfd):
+    make(plan(0, 1))
+    shutil.rmtree(STORE)
+    searched = replace(
+        plan(0, 1).jobs["train/tiny/concat"],
+        reads={**plan(0, 1).jobs["train/tiny/concat"].reads, "learning_rates": "rates.csv"},
+    )
+    changed_record(lambda values: values.update(found={"learning_rate": "abc"}))
+    Path("rates.csv").write_text("")
+    changed_record(lambda values: values.update(lineage=Plan([searched]).lineage(searched)))
+    assert not adopt(Plan([searched])).moved
+    assert "'abc': input should be a valid number" in capfd.readouterr().err
     assert not Path(STORE).exists()
 
 

@@ -92,6 +92,9 @@ def test_each_of_these_words_counts(project):
         ("-Cseeds=[0] -Cseeds=[1]", "given twice"),
         ("-Cseeds=[0] --config seeds=[1]", "given twice"),
         ("--config seeds=[0] --config protocol=last", r"write --config seeds=\[0\] protocol=last"),
+        ("--config seeds=[0] seeds=[1]", "seeds is given twice"),
+        ("-nC seeds=[0] --config protocol=last", "given twice"),
+        ("-npCseeds=[0] -C protocol=last", "given twice"),
         ("--configfile fast.yaml results/table1.tex", "results/table1.tex: .*name targets first"),
         ("--configfile fast.yaml all", "--configfile all: .*name targets first"),
         ("--configfile fast.yaml results/metrics.json", "name targets first"),
@@ -114,6 +117,14 @@ def test_what_would_run_something_else_in_silence_is_one_line(project, line, mes
 @pytest.mark.parametrize("line", ["results/table1.tex --configfile fast.yaml more.yaml -n", ""])
 def test_targets_first_and_files_last_is_the_form_that_works(project, line):
     check_command_line(line.split())
+
+
+@pytest.mark.parametrize("words", ["-nC seeds=[0]", "-npCseeds=[0]", "-C seeds=[0] -n", "-sC"])
+def test_short_options_that_are_written_together_are_read_as_snakemake_does(words):
+    _, options = parse_args(["--cores", "1", *words.split()])
+    found, others = values_of(words.split())
+    assert found["--config"] == ([options.config] if options.config else [])
+    assert options.dryrun == any(word.startswith("-n") for word in others)
 
 
 @pytest.mark.parametrize("pair", ["seeds", "=1", "se-eds=1", "seeds=[0", "seeds={a: 1, a: 2}"])

@@ -25,6 +25,7 @@ frame_stride: 1
 shards: 1
 hyperparameters: tiny
 """
+SWEEP = "title: x\nbase: student-t\nsweeps: {{w: {{label: W, set: {}, values: {}}}}}\n"
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +247,14 @@ def test_null_is_no_section_of_hyperparameters(values, folder, section):
             "gating: {label: x, method: gating, sett: {}}\n",
             r"table1\.yaml: gating\.sett: unknown; did you mean 'set'\?",
         ),
+        *(
+            ("tables/mine.yaml", SWEEP.format(*swept), message)
+            for *swept, message in (
+                ("motion_cue.wndow", "[8]", r"mine\.yaml: .*set: motion_cue\.wndow is no number"),
+                ("motion_cue", "[8]", "set: motion_cue is no number of a cue"),
+                ("motion_cue.window", "[8.0]", r"values: of motion_cue\.window are whole numbers"),
+            )
+        ),
         (
             "tables/mine.yaml",
             "title: x\nbase: student-t\n"
@@ -387,6 +396,30 @@ def test_a_data_set_is_based_on_another(values, folder, tmp_path):
     dataset = config.datasets["xd-violence.released"]
     assert (dataset.source, dataset.settings["split"]) == ("xd-violence", "released")
     assert Jobs(config).data_folder("xd-violence.released") == "data/xd-violence"
+
+
+def test_a_data_set_may_have_another_origin_than_the_one_it_is_based_on(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "config")
+    own = "{labels: labels.csv, intervals: intervals.csv}"
+    (copy / "datasets" / "shop.yaml").write_text(f"based_on: rendered\nrender: null\nown: {own}\n")
+    dataset = load_dataset(copy, "shop")
+    assert (dataset.origin, dataset.settings["labels"]) == ("own", "labels.csv")
+
+
+def test_a_data_set_is_based_on_one_that_stands_alone(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "config")
+    (copy / "datasets" / "mine.yaml").write_text("based_on: rendered-normal\n")
+    with pytest.raises(FusevadError, match=r"mine\.yaml: based_on: 'rendered-normal' is based on"):
+        load_dataset(copy, "mine")
+
+
+@pytest.mark.parametrize("name", ["seeds", "runs", "figures", "bundles"])
+def test_a_data_set_is_not_called_like_another_folder_of_results(folder, tmp_path, name):
+    """`fusevad gc` took runs of a data set called `seeds` for finished seeds, and removed them."""
+    copy = shutil.copytree(folder, tmp_path / "config")
+    (copy / "datasets" / f"{name}.yaml").write_text("based_on: rendered\n")
+    with pytest.raises(FusevadError, match=f"data set '{name}': .*rename it"):
+        load_dataset(copy, name)
 
 
 @pytest.mark.parametrize("value", ["{a: 1}", "null", "3"])

@@ -18,7 +18,29 @@ def _name(*files: str, named: str | None = None, **over: object) -> str:
 
 
 def test_the_default_configuration_has_no_folder_of_its_own():
-    assert _name() == _name("config/config.yaml") == _name("/somewhere/config/config.yaml") == ""
+    whole = str(Path.cwd() / "config/config.yaml")
+    assert _name() == _name("config/config.yaml") == _name(whole) == ""
+
+
+@pytest.mark.parametrize(
+    ("files", "over"),
+    [
+        (["elsewhere/config.yaml"], {}),
+        (["config/tiny.yaml", "config/config.yaml"], {}),
+        ([], {"name": "config", "seeds": [5]}),
+        ([], {"name": None, "seeds": [5]}),
+        ([], {"name": "", "seeds": [5]}),
+    ],
+)
+def test_nothing_else_writes_into_the_results_of_the_default_configuration(files, over):
+    with pytest.raises(FusevadError, match=r"rename it|correct it"):
+        _name(*files, named=over.get("name"), **over)
+    assert _name(*files, seeds=[5]) != "" != _name(*files, named="mine", name="mine", seeds=[5])
+
+
+def test_keys_that_yaml_reads_as_no_text_have_a_name_too():
+    names = [_name(data_root={key: "a", "msad": "b"}) for key in (1, True, None)]
+    assert len(set(names)) == len(names)
 
 
 def test_the_last_file_or_the_key_names_a_configuration():

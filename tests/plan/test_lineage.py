@@ -1,6 +1,7 @@
 """Lineages: what an artifact depends on, known from the configuration alone."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fusevad.config.load import load
+from fusevad.config.load import load, load_files
 from fusevad.config.reading import merge
 from fusevad.errors import FusevadError
 from fusevad.models.registry import METHODS
@@ -145,8 +146,22 @@ def test_a_source_file_counts_by_its_content(tmp_path, monkeypatch):
 
 def test_two_jobs_cannot_make_one_file():
     jobs = [Job(name, "align", {}, {}, ("a.csv",)) for name in ("align/x", "align/y")]
+    jobs += [replace(jobs[0], name="align/z", outputs=("a.tex",))]  # its record is a's, too
+    with pytest.raises(
+        FusevadError, match=r"a\.provenance\.json: made by both align/x and align/z"
+    ):
+        Plan([jobs[0], jobs[2]])
     with pytest.raises(FusevadError, match=r"a\.csv: made by both align/x and align/y"):
         Plan(jobs)
+
+
+@pytest.mark.parametrize("name", ["table1", "metrics", "claims", "leaderboard"])
+def test_a_table_of_ones_own_replaces_no_other_job_unseen(root, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(root / "config", "config")
+    Path(f"config/tables/{name}.yaml").write_text("title: Mine\nexperiments: [student-t]\n")
+    with pytest.raises(FusevadError, match=rf"results/tiny/{name}\..*rename"):
+        plan(load_files([Path("config/tiny.yaml")]))
 
 
 def test_other_settings_are_another_file_and_leave_the_first_alone(tmp_path, monkeypatch):

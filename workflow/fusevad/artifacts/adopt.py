@@ -10,6 +10,7 @@ sources of absent jobs must also be older than those outputs.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from fusevad.artifacts.check import Finding, check
 from fusevad.artifacts.seeds import take_seeds
@@ -38,13 +39,19 @@ class Adopted:
     incomplete: dict[str, str]
 
 
-def adopt(plan: Plan, jobs: Iterable[Job] | None = None, dry_run: bool = False) -> Adopted:
+def adopt(
+    plan: Plan,
+    jobs: Iterable[Job] | None = None,
+    dry_run: bool = False,
+    before: Mapping[Path, Path] = MappingProxyType({}),
+) -> Adopted:
     """Put files of `jobs` (all, if None) and all jobs before them in order, or move them away.
 
     Args:
         plan: of the configuration.
         jobs: the requested jobs.
         dry_run: change nothing.
+        before: what the command has moved away already, which one note has with the rest.
 
     Raises:
         FusevadError: Snakemake is running, or was killed; a folder below `results/` is a link; a
@@ -60,7 +67,7 @@ def adopt(plan: Plan, jobs: Iterable[Job] | None = None, dry_run: bool = False) 
     if not fitting:
         _refuse_nested()
     if not dry_run:
-        _carry_out(plan, fitting, unfit)
+        _carry_out(plan, fitting, unfit, dict(before))
     incomplete = {
         name: f"{found.missing[0]}: missing" for name, found in fitting.items() if found.missing
     }
@@ -68,15 +75,19 @@ def adopt(plan: Plan, jobs: Iterable[Job] | None = None, dry_run: bool = False) 
     return Adopted([found.job for found in fitting.values()], moved, incomplete)
 
 
-def _carry_out(plan: Plan, fitting: Mapping[str, Finding], unfit: Iterable[Finding]) -> None:
+def _carry_out(
+    plan: Plan,
+    fitting: Mapping[str, Finding],
+    unfit: Iterable[Finding],
+    moved: dict[Path, Path],
+) -> None:
     needed = with_upstream(plan, fitting)
     gone = {path for finding in unfit for path in finding.files}
     times = plan_times(plan, needed, fitting, gone)
     refuse_foreign(times)
-    moved: dict[Path, Path] = {}
     try:
         for finding in unfit:
-            moved |= move_away(finding)
+            move_away(finding, moved)
     finally:
         note(moved)
     set_times(times)

@@ -42,7 +42,8 @@ def unused(plans: Iterable[Plan]) -> list[Unused]:
     found = [*_settings(referred), *datasets, *unneeded_seeds(plans)]
     if Path(UNFIT).is_dir():
         found.append(UNFIT)
-    sized = [Unused(path, _size(Path(path))) for path in found if not linked_folder(path)]
+    once = dict.fromkeys(found)
+    sized = [Unused(path, _size(Path(path))) for path in once if not linked_folder(path)]
     return sorted(sized, key=lambda each: (-each.size, each.path))
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from fusevad.artifacts.check import Finding, believed_records, check, check_reco
 from fusevad.artifacts.dvc_errors import WrongContentError
 from fusevad.artifacts.pull_plan import Known, PullPlan, plan_pull, target_jobs, videos_needed
 from fusevad.artifacts.trusted import refuse_linked_folders
-from fusevad.artifacts.unfit import move_away
+from fusevad.artifacts.unfit import move_away, note
 from fusevad.errors import FusevadError
 from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
@@ -92,8 +92,8 @@ def carry_out(plan: Plan, store: "Store", pull: Pull) -> Adopted:
         store.fetch(pull.files, arrived)
     moved: dict[Path, Path] = {}
     try:
-        for finding in pull.replaced.values():
-            moved |= move_away(finding)
+        for name, finding in pull.replaced.items():
+            move_away(finding, moved, _same_videos(finding, pull.planned.fetch[name]))
         store.restore(pull.files)
     except BaseException:
         for path, aside in moved.items():
@@ -102,8 +102,21 @@ def carry_out(plan: Plan, store: "Store", pull: Pull) -> Adopted:
     for path in pull.files:
         # Older than files made from them before, so that `adopt` need not compare these.
         os.utime(path, ns=(_OLD, _OLD))
+    note(moved)  # at once, as adopting may fail
     wanted = [plan.jobs[name] for name in (*pull.planned.fetch, *pull.planned.here)]
-    return adopt(plan, wanted)
+    adopted = adopt(plan, wanted, before=moved)
+    reasons = {
+        name: finding.reason or "another version of it was fetched"
+        for name, finding in pull.replaced.items()
+    }
+    return replace(adopted, moved=reasons | adopted.moved)
+
+
+def _same_videos(finding: Finding, record: Record) -> list[str]:
+    """The folder of videos that is here as the fetched record has it: no remote has videos."""
+    videos = finding.job.videos
+    made = record.outputs.get(videos)
+    return [videos] if made is not None and made.sha256 == finding.hashes.get(videos) else []
 
 
 def _look_at(

@@ -35,7 +35,11 @@ def _take(job: Job, record: Record) -> None:
     if not {*_data(job), *job.reads["teacher"]} <= record.inputs.keys():
         return  # of what it was trained with is not known
     run = Path(job.outputs[0]).parent
-    settings = train_settings(job.settings | record.found, job.name)
+    try:
+        settings = train_settings(job.settings | record.found, job.name)
+    except FusevadError as error:
+        print(f"fusevad: {error}; its seeds are not kept for other runs", file=sys.stderr)
+        return
     for seed, folders in _folders(job, settings, record.inputs, record.packages["torch"]):
         if any(record_file(folder, seed).is_file() for folder in folders.values()):
             continue

@@ -1,7 +1,7 @@
 """Move artifacts that do not fit to `results/.unfit/`, and back on request."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path, PurePosixPath
 
 from fusevad import json_text
@@ -15,10 +15,14 @@ UNFIT = "results/.unfit"
 _LAST = Path(UNFIT, "last.json")
 
 
-def move_away(finding: Finding) -> dict[Path, Path]:
-    """Move a job's files to `UNFIT`, under unused names; return old and new paths."""
-    moved = {}
+def move_away(finding: Finding, moved: dict[Path, Path], kept: Container[str] = ()) -> None:
+    """Move a job's files, but for those `kept`, to `UNFIT`, under unused names.
+
+    Each is added to `moved`, by its old path, at once: an error further on forgets none.
+    """
     for path in finding.files:
+        if path in kept:
+            continue
         target = Path(UNFIT, path)
         number = 1
         while os.path.lexists(target):
@@ -26,7 +30,6 @@ def move_away(finding: Finding) -> dict[Path, Path]:
             target = Path(UNFIT, f"{path}.{number}")
         target.parent.mkdir(parents=True, exist_ok=True)
         moved[Path(path)] = Path(path).rename(target)
-    return moved
 
 
 def note(moved: Mapping[Path, Path]) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperCommand
 
+from fusevad.errors import FusevadError
+
 if TYPE_CHECKING:
     from fusevad.config.model import Config
 
@@ -50,6 +52,11 @@ class ConfiguredOften(TyperCommand):
         from fusevad.config.command_line import values_of
 
         found, others = values_of(args)
+        if found["--config"]:
+            raise FusevadError(
+                "--config: not read here; write the values into a file that has their results'"
+                " folder as its `name`, such as over-e9587d, and name it after --configfile"
+            )
         often = [
             word for values in found["--configfile"] for word in ("--configfile", ",".join(values))
         ]

@@ -4,6 +4,7 @@ Both options take all words up to the next option, and of two such options Snake
 the first: that is refused, for `snakemake` and `fusevad` alike.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from functools import reduce
@@ -22,6 +23,8 @@ _OPTIONS = {
     "--config": "--config",
     "-C": "--config",
 }
+# Argparse also takes -Ckey=value, and -nC for -n -C: after options of Snakemake that take no value.
+_SHORT = re.compile(r"-([adDfFhklnpStv]*)C=?(.*)", re.DOTALL)
 _SUFFIXES = (".yaml", ".yml", ".json")
 _MAIN = Path("config/config.yaml")
 # With this key a file is a template to Snakemake, which runs the Python in its keys and values.
@@ -40,8 +43,9 @@ def values_of(words: Sequence[str]) -> tuple[dict[str, list[list[str]]], list[st
     taking: list[str] | None = None
     for word in words:
         name, equals, value = word.partition("=")
-        if word.startswith("-C") and len(name) > 2:  # argparse also takes -Ckey=value
-            name, equals, value = "-C", "=", word[2:].removeprefix("=")
+        if short := _SHORT.fullmatch(word):
+            others += [f"-{short[1]}"] if short[1] else []
+            name, equals, value = "-C", short[2], short[2]
         if word.startswith("-") and name in _OPTIONS:
             taking = [value] if equals else []
             found[_OPTIONS[name]].append(taking)
@@ -128,6 +132,8 @@ def overrides(pairs: Sequence[str]) -> dict[str, Any]:
             raise FusevadError(
                 f"--config {pair}: not key=value; write --config last, as in 'seeds=[0,1]'"
             )
+        if key in found:
+            raise FusevadError(f"--config {pair}: {key} is given twice; keep one")
         try:
             found[key] = yaml_text.load(text)
         except (yaml.YAMLError, ValueError) as error:

@@ -12,7 +12,7 @@ from fusevad.config.command_line import overrides
 from fusevad.config.forms.configuration import CueChoice
 from fusevad.config.forms.encoders import EncoderFile
 from fusevad.config.model import ORIGINS, Config, Dataset
-from fusevad.config.names import check_name, configuration_name
+from fusevad.config.names import check_dataset_name, check_name, configuration_name
 from fusevad.config.reading import check, filled, merge, read_named, read_unchecked
 from fusevad.config.tables import Experiment, ImportedExperiment, expand, with_searched_rates
 from fusevad.cues.settings import MotionCue
@@ -137,16 +137,23 @@ def load_files(
 
 def load_dataset(folder: Path, key: str) -> Dataset:
     """Read `config/datasets/{key}.yaml`, laid over the data set that it is `based_on`."""
+    check_dataset_name(key, str(folder / "datasets"))
     values = read_unchecked(folder, "datasets", key)
     source = values.pop("based_on", key)
+    where = str(folder / "datasets" / f"{key}.yaml")
     if not isinstance(source, str):
-        where = folder / "datasets" / f"{key}.yaml"
         raise FusevadError(f"{where}: based_on: {source!r} is no name of a data set; correct it")
     if source != key:
-        values = merge(read_unchecked(folder, "datasets", source), values)
-    values = check(values, "datasets", str(folder / "datasets" / f"{key}.yaml"))
-    origin = next(name for name in ORIGINS if name in values)
-    settings = values.pop(origin)
+        base = read_unchecked(folder, "datasets", source)
+        if "based_on" in base:
+            raise FusevadError(
+                f"{where}: based_on: {source!r} is based on another data set itself; name that one"
+            )
+        values = merge(base, values)
+    values = check(values, "datasets", where)
+    # A data set that is based on another may have null in place of that one's origin.
+    origins = {name: values.pop(name, None) for name in ORIGINS}
+    origin, settings = next((name, given) for name, given in origins.items() if given is not None)
     values |= {name: tuple(values[name]) for name in ("metrics", "crops")}
     fetch = values.pop("fetch", None)
     return Dataset(key=key, source=source, origin=origin, settings=settings, fetch=fetch, **values)

@@ -11,9 +11,13 @@ from fusevad import yaml_text
 from fusevad.errors import FusevadError
 from fusevad.files import settings_hash
 
-_DEFAULT = "config"  # config/config.yaml
+_MAIN = Path("config/config.yaml")
+_DEFAULT = _MAIN.stem
 # Folders of results/ that all configurations share.
 _SHARED = ("benchmarks", "encoder", "encoders", "fetched", "figures", "logs", "settings")
+# Other folders of results/, of a configuration and of a data set: what lies in them is told apart
+# by their names.
+_FOLDERS = ("bundles", "cues", "embeddings", "explorer", "runs", "seeds", "source", "studies")
 
 _GIVEN = re.compile(r"[a-z0-9][a-z0-9.-]*")
 # Sweeps add their short names and values, as in `student-t.lambda_r-0.5`.
@@ -32,6 +36,19 @@ def check_name(name: str, kind: str, source: str) -> str:
             " alone, and starts with a letter or digit; rename it"
         )
     return name
+
+
+def check_dataset_name(name: str, source: str) -> str:
+    """Return the name if data sets can have it.
+
+    Raises:
+        FusevadError: as `check_name`, or other folders of `results/` have it.
+    """
+    if name in (*_SHARED, *_FOLDERS):
+        raise FusevadError(
+            f"{source}: data set {name!r}: results/ has other folders of that name; rename it"
+        )
+    return check_name(name, "data set", source)
 
 
 def check_swept(name: str, source: str) -> str:
@@ -60,21 +77,25 @@ def configuration_name(
         named: the configuration's key `name`, from any of its files.
 
     Raises:
-        FusevadError: it is no text, can't name a folder, or is a folder that all configurations
-            share.
+        FusevadError: it is no text, can't name a folder, is a folder that all configurations
+            share, or is the default's without being it.
     """
-    name = named or (files[-1].stem if files else _DEFAULT)
     source = str(files[-1]) if files else "--config"
-    if not isinstance(name, str):
+    default = named is None and all(path.resolve() == _MAIN.resolve() for path in files)
+    name: Any = named
+    if named is None and "name" not in over:
+        name = _DEFAULT if default else files[-1].stem
+    if not isinstance(name, str) or not name:
         raise FusevadError(f"{source}: name: {name!r} is no word; correct it")
     if over and "name" not in over:
-        name = f"{'over' if name == _DEFAULT else name}-{settings_hash(_typed(over))[:6]}"
-    if name == _DEFAULT:
+        name = f"{'over' if default else name}-{settings_hash(_typed(over))[:6]}"
+    elif default and not over:
         return ""
-    if name in _SHARED:
+    if name in (*_SHARED, _DEFAULT):
+        whose = "config/config.yaml alone" if name == _DEFAULT else "what configurations share"
         raise FusevadError(
-            f"{source}: configuration {name!r}: a folder of results/ that all configurations share;"
-            " rename it, or give it a key `name`"
+            f"{source}: configuration {name!r}: the name of {whose}; rename it, or give it a key"
+            " `name`"
         )
     return check_name(name, "configuration", source)
 
@@ -82,7 +103,7 @@ def configuration_name(
 def _typed(value: Any) -> Any:
     """Values of `--config` as YAML reads them: Snakemake leaves numbers as text."""
     if isinstance(value, Mapping):
-        return {key: _typed(inner) for key, inner in value.items()}
+        return {str(key): _typed(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_typed(inner) for inner in value]
     try:

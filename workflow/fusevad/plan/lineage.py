@@ -33,14 +33,20 @@ class Plan:
         every: these, and jobs whose inputs nothing makes.
 
     Raises:
-        FusevadError: two jobs make the same file.
+        FusevadError: two jobs make the same file or record, or have the same name.
     """
 
     def __init__(self, jobs: Iterable[Job], name: str = "", every: Iterable[Job] = ()) -> None:
-        given = {job.name: job for job in jobs}
+        given: dict[str, Job] = {}
+        for job in jobs:
+            if given.setdefault(job.name, job) != job:
+                raise FusevadError(
+                    f"{job.outputs[0]}: another job is called {job.name}, too; rename the table,"
+                    " experiment or data set of one"
+                )
         self._producers: dict[str, str] = {}
         for job in given.values():
-            for path in job.outputs:
+            for path in (*job.outputs, job.record):
                 other = self._producers.setdefault(path, job.name)
                 if other != job.name:
                     raise FusevadError(f"{path}: made by both {other} and {job.name}; rename one")

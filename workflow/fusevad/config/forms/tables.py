@@ -28,6 +28,18 @@ class Sweep:
     set: str
     values: Annotated[tuple[bool | int | float | str, ...], Once, Some]
 
+    def __post_init__(self) -> None:
+        head, _, tail = self.set.partition(".")
+        if head != "motion_cue":
+            return
+        if tail not in ("window", "threshold"):
+            raise FusevadError(
+                f"set: {self.set} is no number of a cue; write motion_cue.window or"
+                " motion_cue.threshold"
+            )
+        if not all(type(value) is int for value in self.values):
+            raise FusevadError(f"values: of {self.set} are whole numbers; correct them")
+
 
 ShortName = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
 # These studies name their experiments; the others use `studies.experiment` of the configuration.

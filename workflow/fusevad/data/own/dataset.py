@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusevad.config.names import check_name, configuration_name
+from fusevad.config.names import check_dataset_name, configuration_name
 from fusevad.csv_tables import write_csv
 from fusevad.data.label_tables import (
     INTERVAL_COLUMNS,
@@ -153,7 +153,7 @@ class _Files:
             force: whether what was written before may be replaced.
             given: the user's tables, which are never replaced.
         """
-        check_name(self.name, "data set", "--name")
+        check_dataset_name(self.name, "--name")
         configuration_name([self.configuration], {})
         if not self.config.is_dir():
             raise FusevadError(f"{self.config}/: no such folder; run the command in the repository")
