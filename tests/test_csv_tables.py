@@ -1,5 +1,6 @@
 """Tables of CSV: what pandas would misread, or read for hours, is one line."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -36,12 +37,20 @@ def test_a_name_that_is_not_utf_8_is_one_line_and_leaves_no_table(tmp_path):
         (b"video,frames\na\0b,16\n", "a NUL character"),
         (b"a," * 40_000, "too many columns"),
         (b'video,frames,"frames"\na,16,17\n', "two columns frames"),
+        (b"\xef\xbb\xbf\r\n \nvideo,frames,frames\na,16,17\n", "two columns frames"),
+        (b"\n" + b"a," * 40_000, "too many columns"),
     ],
 )
 def test_a_table_that_pandas_would_misread_is_one_line(tmp_path, content, message):
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(FusevadError, match=rf"a\.csv: not a CSV table \(.*{message}"):
         read_csv(tmp_path / "a.csv", ["video", "frames"], text=("video",))
+
+
+def test_floats_read_back_unchanged(tmp_path):
+    values = np.random.default_rng(0).random(1000)
+    write_csv(pd.DataFrame({"auc": values}), tmp_path / "a.csv")
+    assert read_csv(tmp_path / "a.csv", ["auc"])["auc"].tolist() == values.tolist()
 
 
 def test_hashes_are_texts_for_readers_that_do_not_ask_for_them(tmp_path):

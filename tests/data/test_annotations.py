@@ -279,6 +279,25 @@ LABELS = LabelSettings(
 )
 
 
+@pytest.mark.parametrize("form", ["ucf-crime", "msad", "xd-violence"])
+def test_a_name_in_two_forms_of_letters_is_not_annotated_twice(tmp_path, form):
+    path = tmp_path / "a.txt"
+    middle, rest = ("", "") if form == "xd-violence" else ("Fire ", " -1 -1")
+    for name in ("caf\u00e9", "cafe\u0301"):
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{name}.mp4 {middle}1 9{rest}\n")
+    with pytest.raises(FusevadError, match="video caf\u00e9 is annotated twice"):
+        read(form, path)
+
+
+def test_anomalies_of_a_name_in_two_forms_of_letters_are_one_video_s(tmp_path):
+    path = tmp_path / "a.csv"
+    heading = "name,starting frame of anomaly,ending frame of anomaly"
+    rows = [heading, "caf\u00e9.mp4,1,9", "cafe\u0301.mp4,20,30"]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    assert read("msad-table", path) == {"caf\u00e9": Annotation((), (Span(0, 9), Span(19, 30)))}
+
+
 def test_several_labels_in_a_name_are_several_classes(tmp_path):
     inventory = Inventory(tmp_path, ())
     names = ["x_label_A", "x_label_B1-0-0", "x_label_B2-B1-0", "y_label_B2"]

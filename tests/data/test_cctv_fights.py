@@ -95,6 +95,12 @@ def test_a_fight_shorter_than_a_frame_is_one_frame(tmp_path):
     assert (span.start, span.end) == (25, 26)
 
 
+def test_names_that_are_one_video_s_are_refused(tmp_path):
+    path = write(tmp_path, {"in/a": entry((0.0, 1.0)), "in_a": entry((1.0, 2.0))})
+    with pytest.raises(FusevadError, match="video in_a is annotated twice"):
+        read_annotations(path, FORM)
+
+
 # Files of another form
 
 

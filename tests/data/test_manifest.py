@@ -192,6 +192,13 @@ def test_intervals_past_the_end_are_clipped_or_dropped_where_that_is_asked_for(s
     assert "interval 23-25 of video brawl: ends after the video's 23 frames, dropped" in warnings[1]
 
 
+def test_intervals_that_clipping_makes_equal_are_one(source):
+    source.intervals += [("brawl", "fight", 20, 30), ("brawl", "fight", 20, 40)]
+    source.make(past_end="clip")
+    spans = read_intervals(source.out / "intervals.csv")["brawl"]
+    assert [(each.start, each.end) for each in spans][-1:] == [(20, 23)]
+
+
 def test_an_anomaly_is_not_dropped_as_a_whole(source):
     source.intervals = [("brawl", "fight", 23, 30)]
     with pytest.raises(FusevadError, match="of video brawl start after its 23 frames"):

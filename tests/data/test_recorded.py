@@ -24,7 +24,7 @@ from fusevad.data.recorded.settings import (
     RecordedSettings,
     SplitSettings,
 )
-from fusevad.data.recorded.split import class_of, read_split
+from fusevad.data.recorded.split import class_of, read_classes, read_split
 from fusevad.data.recorded.verify import verify
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse, read_yaml
@@ -291,6 +291,41 @@ def test_copies_of_a_list_that_say_the_same_are_one_and_empty_ones_do_not_count(
         for which in ("with", "without")
     )
     assert with_copies.to_numpy().tolist() == without.to_numpy().tolist()
+
+
+def test_copies_of_json_have_its_lines_in_one_order(tmp_path):
+    for place, lines in {"a": ["[1,", "2]"], "b": ["[1, ", " 2]", ""], "c": ["2]", "[1,"]}.items():
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "truth.json").write_text("\n".join(lines))
+    with pytest.raises(FusevadError, match="different files"):
+        Inventory.of(tmp_path).find("truth.json")
+    (tmp_path / "c/truth.json").unlink()
+    assert Inventory.of(tmp_path).find("truth.json") == tmp_path / "a/truth.json"
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        (["a,0\na,1\n", ""], "line 2: video a is labelled '1', but '0' before"),
+        (["a,0\nb,1\n", "b,0\n"], "video b is labelled '1' in one list and '0' in 1.txt"),
+        (["a,0\na,0\nb,1\n", "b,yes\n"], None),
+    ],
+)
+def test_a_video_has_one_label_in_all_lists(tmp_path, lists, message):
+    for number, text in enumerate(lists):
+        (tmp_path / f"{number}.txt").write_text(text)
+    line = r"(?P<name>\w),(?P<label>\w+)"
+    values = {
+        "lists": [{"file": f"{number}.txt", "line": line} for number in range(len(lists))],
+        "names": {"0": "normal", "1": "fire", "yes": "fire"},
+    }
+    labels = parse(LabelSettings, values, "labels")
+    if message is None:
+        found = read_classes(Inventory.of(tmp_path), labels, ["a", "b"])
+        assert found == {"a": ("normal",), "b": ("fire",)}
+        return
+    with pytest.raises(FusevadError, match=re.escape(message)):
+        read_classes(Inventory.of(tmp_path), labels, ["a", "b"])
 
 
 AVENUE = LayoutSettings(suffixes=(".avi",))

@@ -215,6 +215,30 @@ def test_an_interval_counts_once(tmp_path: Path) -> None:
         read_intervals(write(tmp_path / "intervals.csv", rows + "a,fire,1.0,9\n"))
 
 
+@pytest.mark.parametrize("label", ["fire;fire", "fall;smoke"])
+def test_an_interval_of_several_classes_counts_once_for_each(tmp_path: Path, label: str) -> None:
+    rows = f"video,class,start,end\na,smoke,1,9\na,{label},1,9\n"
+    with pytest.raises(FusevadError, match=r"line 3: interval 1-9 of video a is there twice"):
+        read_intervals(write(tmp_path / "intervals.csv", rows))
+
+
+def test_a_video_may_be_called_as_a_note_of_excel(tmp_path: Path) -> None:
+    rows = "sep=,\nvideo,split,class,path\na,train,normal,a.mp4\nsep=1,test,fire,b.mp4\n"
+    labels = read_labels(write(tmp_path / "labels.csv", rows))
+    assert [label.name for label in labels] == ["a", "sep=1"]
+
+
+@pytest.mark.parametrize("text", ["1.000", "-12.000", " 123.000 "])
+def test_a_number_that_may_be_thousands_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="may be a number or thousands"):
+        whole_number(text)
+
+
+def test_other_zeros_behind_the_point_are_a_spreadsheet_s() -> None:
+    texts = ["30.0", "30.00", "30.", "0.000", "1234.000", "30.0000"]
+    assert [whole_number(text) for text in texts] == [30, 30, 30, 0, 1234, 30]
+
+
 def test_an_anomaly_counts_once_in_published_annotations(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "a.mp4 3 9 20 30 3 9\n")
     with pytest.raises(FusevadError, match="video a: an anomaly from frame 3 to 9 is there twice"):

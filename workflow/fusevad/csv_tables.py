@@ -5,6 +5,7 @@ pandas is imported where a table is read: some modules that import this one are 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Collection
@@ -77,6 +78,7 @@ def read_csv(
             keep_default_na=False,
             na_values=missing_texts,
             skip_blank_lines=not set(columns) <= set(text),
+            float_precision="round_trip",
         )
     except (pd.errors.ParserError, ValueError) as error:
         reason = message_of(error)
@@ -123,15 +125,20 @@ def _table_content(path: Path) -> bytes:
     content = read_limited(path, _LARGEST_TABLE)
     if b"\0" in content:
         raise ValueError("a NUL character")
-    if len(content.split(b"\n", 1)[0]) > _LONGEST_HEADER:
+    if len(_header(content)) > _LONGEST_HEADER:
         raise ValueError("a first line of too many columns")
     return content
 
 
+def _header(content: bytes) -> bytes:
+    """The first line of a table that is not blank: pandas skips those before it."""
+    found = re.search(rb"\S[^\r\n]*", content.removeprefix(codecs.BOM_UTF8))
+    return found[0] if found else b""
+
+
 def _check_once(content: bytes, columns: Collection[str]) -> None:
     """Raise `ValueError` if one of the columns is there twice: pandas would take the first."""
-    head = re.split(rb"[\r\n]", content, maxsplit=1)[0].decode("utf-8-sig", "replace")
-    names = next(csv.reader([head]), [])
+    names = next(csv.reader([_header(content).decode(errors="replace")]), [])
     twice = next((name for name in names if name in columns and names.count(name) > 1), None)
     if twice is not None:
         raise ValueError(f"two columns {twice}")

@@ -123,6 +123,7 @@ def test_only_sources_whose_anomalies_have_intervals_test(shop, repository):
         ("normal/cam1/1.mp4,fire,1,2", "is labelled normal"),
         ("anomalous/fire/cam1/1.mp4,fire,1,900", "ends after the video's 20 frames"),
         ("anomalous/fire/cam1/1.mp4,flood,1,2", "class 'flood' is not among"),
+        ("anomalous/fire/cam1/1.mp4,fire,1,2\nanomalous_fire_cam1_1,fire,1,2", "by its path"),
     ],
 )
 def test_wrong_intervals_leave_no_data_set(shop, repository, row, message):

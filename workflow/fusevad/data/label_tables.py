@@ -22,6 +22,9 @@ SPLITS = ("train", "test")
 
 PastEnd = Literal["stop", "clip"]
 
+# Video, one class, start and end of an interval.
+_Shown = tuple[str, str, int, int]
+
 # safetensors stores its metadata under this name, among the tensors of videos.
 _RESERVED = "__metadata__"
 _LABEL_COLUMNS = ["video", "split", "class", "path"]
@@ -61,9 +64,10 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
 
     Raises:
         FusevadError: the file is missing, a cell is empty or not a whole number, or an interval
-            starts before its video, is empty or is there twice.
+            starts before its video, is empty or shows a class that is there twice.
     """
     result: dict[str, list[Interval]] = {}
+    seen: set[_Shown] = set()
     for line, cells in _rows(path, INTERVAL_COLUMNS):
         try:
             video, name, start, end = map(_filled, cells)
@@ -75,12 +79,32 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
             ) from error
         video, name = one_spelling(video), one_spelling(name)
         new = Interval(video, name, first, last)
-        if new in result.setdefault(video, []):
+        if each_once([new], seen) != [new]:
             raise FusevadError(
                 f"{path}: line {line}: interval {first}-{last} of video {video} is there twice, and"
                 " would count as two; remove one"
             )
-        result[video].append(new)
+        result.setdefault(video, []).append(new)
+    return result
+
+
+def each_once(intervals: Iterable[Interval], seen: set[_Shown] | None = None) -> list[Interval]:
+    """Intervals without those classes that an equal interval of their video shows already.
+
+    Args:
+        intervals: in the order in which they count.
+        seen: what others show, which these are added to.
+    """
+    seen, result = set() if seen is None else seen, []
+    for each in intervals:
+        names = []
+        for name in each.label.split(";"):
+            shown = (each.video, name, each.start, each.end)
+            if shown not in seen:
+                seen.add(shown)
+                names.append(name)
+        if names:
+            result.append(replace(each, label=";".join(names)))
     return result
 
 
@@ -266,7 +290,7 @@ def within_videos(
         intervals: only intervals of videos in `frames` are checked.
         frames: number of frames by video.
         past_end: `stop` raises; `clip` ends them with the video, or drops those that begin after
-            it, with a warning on stderr.
+            it, with a warning on stderr; of those that this makes equal, one is kept.
 
     Raises:
         FusevadError: an interval ends after its video with `stop`, or a video has none left.
@@ -292,4 +316,4 @@ def within_videos(
                 f"{path}: all intervals of video {interval.video} start after its"
                 f" {frames[interval.video]} frames; get the video or its annotations again"
             )
-    return kept
+    return each_once(kept)

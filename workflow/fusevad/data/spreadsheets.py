@@ -52,7 +52,7 @@ def sheet_rows(
         table = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         for row in table:
             cells = [cell.strip() for cell in row]
-            if not any(cells) or _says_separator(row):
+            if not any(cells) or (places is None and _says_separator(row)):
                 continue
             if places is None:
                 names, width = [cell.casefold() for cell in cells], len(cells)

@@ -15,6 +15,7 @@ from fusevad.data.label_tables import (
     Interval,
     Label,
     check_intervals,
+    each_once,
     read_intervals,
     within_videos,
 )
@@ -205,7 +206,8 @@ def _named_intervals(path: Path, folder: Path, found: Sequence[Found]) -> dict[s
     """Intervals by the name of their video: the table has the name, or the path from `folder`.
 
     Raises:
-        FusevadError: the table is wrong, or names a video that is not there or is normal.
+        FusevadError: the table is wrong, has an interval twice, or names a video that is not there
+            or is normal.
     """
     videos = {video.name: video for video in found}
     names = {one_spelling(os.path.abspath(video.path)): video.name for video in found}
@@ -217,6 +219,11 @@ def _named_intervals(path: Path, folder: Path, found: Sequence[Found]) -> dict[s
         if not videos[name].anomalous:
             raise FusevadError(f"{path}: video {text} is labelled normal; correct one of them")
         named[name] += [Interval(name, each.label, each.start, each.end) for each in spans]
+        if each_once(named[name]) != named[name]:
+            raise FusevadError(
+                f"{path}: an interval of video {name} is there by its name and by its path; remove"
+                " one"
+            )
     return dict(named)
 
 

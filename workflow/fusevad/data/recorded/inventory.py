@@ -86,7 +86,8 @@ class Inventory:
         """The match of each video's first line in a list, by the video's name.
 
         Raises:
-            FusevadError: the list is missing, or a line does not match.
+            FusevadError: the list is missing, or a line does not match or has another label than
+                the video's first.
         """
         path = self.find(settings.file)
         expression = re.compile(settings.line)
@@ -101,7 +102,13 @@ class Inventory:
                     f"{path}: line {number} ({line[:60]!r}) does not match {settings.line}; get"
                     " the list again or correct its `line` in the data set's settings"
                 )
-            found.setdefault(listed_name(match["name"]), match)
+            name = listed_name(match["name"])
+            first = found.setdefault(name, match)
+            if "label" in expression.groupindex and first["label"] != match["label"]:
+                raise FusevadError(
+                    f"{path}: line {number}: video {name} is labelled {match['label']!r}, but"
+                    f" {first['label']!r} before; get the list again"
+                )
         return found
 
     def raw_videos(self, layout: LayoutSettings, listed: Iterable[str]) -> dict[str, RawVideo]:
@@ -185,8 +192,12 @@ def _fits(path: PurePosixPath, pattern: str) -> bool:
 
 
 def _what_it_says(file: Path) -> frozenset[str]:
-    """The lines of a file that are not blank, whatever their blanks, letters' form and encoding."""
-    lines = list_text(file.read_bytes(), errors="replace").splitlines()
+    """The lines of a file that are not blank, whatever their blanks, letters' form and encoding.
+
+    JSON counts as one line: what its lines say depends on those around them.
+    """
+    text = list_text(file.read_bytes(), errors="replace")
+    lines = [text] if file.suffix.lower() == ".json" else text.splitlines()
     return frozenset(one_spelling(" ".join(line.split())) for line in lines if line.strip())
 
 

@@ -65,7 +65,8 @@ def read_classes(
     """The classes of videos, only `normal` for normal videos.
 
     Raises:
-        FusevadError: a video has no label or an unknown one, which is never taken for anomalous.
+        FusevadError: a video has no label, different ones or an unknown one, which is never taken
+            for anomalous.
     """
     if labels.in_name is not None:
         expression = re.compile(labels.in_name)
@@ -73,7 +74,15 @@ def read_classes(
     else:
         listed: dict[str, re.Match[str]] = {}
         for settings in labels.lists:
-            listed |= inventory.read_list(settings)
+            for name, match in inventory.read_list(settings).items():
+                first, label = listed.setdefault(name, match)["label"], match["label"]
+                if first != label and _classes(name, first, labels) != _classes(
+                    name, label, labels
+                ):
+                    raise FusevadError(
+                        f"{inventory.folder}: video {name} is labelled {first!r} in one list and"
+                        f" {label!r} in {settings.file}; get the lists again"
+                    )
         matches = {name: listed.get(name) for name in names}
     without = [name for name, match in matches.items() if match is None]
     if without:

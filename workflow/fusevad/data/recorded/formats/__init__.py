@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from fusevad.data.names import listed_name
 from fusevad.data.recorded.formats import (
     cctv_fights,
     msad,
@@ -34,11 +33,11 @@ _READERS: dict[str, Callable[[Path], dict[str, Annotation]]] = {
 
 
 def read_annotations(path: Path, settings: AnnotationSettings) -> dict[str, Annotation]:
-    """Annotations by video name, without the file's suffix; not every video needs one.
+    """Annotations by name, as in lists, without the file's suffix; not every video needs one.
 
     Raises:
-        FusevadError: the file does not have this format, or an anomaly twice, or another number of
-            anomalies than was published.
+        FusevadError: the file does not have this format, or a video or an anomaly twice, or another
+            number of anomalies than was published.
     """
     found = _READERS[settings.format](path)
     anomalies = sum(len(annotation.spans) for annotation in found.values())
@@ -53,4 +52,4 @@ def read_annotations(path: Path, settings: AnnotationSettings) -> dict[str, Anno
                 f"{path}: video {name}: an anomaly from frame {twice[0].start} to {twice[0].end} is"
                 " there twice; get the file again"
             )
-    return {listed_name(name): annotation for name, annotation in found.items()}
+    return found

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from fusevad import json_text
-from fusevad.data.recorded.formats.common import Annotation, Span
+from fusevad.data.recorded.formats.common import Annotation, Span, add
 from fusevad.data.spreadsheets import list_text
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited
@@ -48,11 +48,11 @@ class _File:
 
 def read(path: Path) -> dict[str, Annotation]:
     """Annotations by video name."""
-    found = {}
+    found: dict[str, Annotation] = {}
     for name, entry in _entries(path).items():
         spans = tuple(_span(fight, entry.frame_rate, path, name) for fight in entry.annotations)
         labels = tuple(dict.fromkeys(fight.label for fight in entry.annotations))
-        found[name] = Annotation(labels, spans)
+        add(found, name, Annotation(labels, spans), str(path))
     return found
 
 

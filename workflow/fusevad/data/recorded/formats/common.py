@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from fusevad.data.names import listed_name
 from fusevad.data.numbers import whole_number
 from fusevad.data.spreadsheets import list_text
 from fusevad.errors import FusevadError
@@ -88,11 +89,12 @@ def pairs(path: Path, number: int, numbers: list[str], first: int) -> list[tuple
 
 
 def add(annotations: dict[str, Annotation], name: str, new: Annotation, where: str) -> None:
-    """Add the annotation of a video.
+    """Add the annotation of a video, by the name that lists give it.
 
     Raises:
         FusevadError: the video has one already.
     """
+    name = listed_name(name)
     if name in annotations:
         raise FusevadError(f"{where}: video {name} is annotated twice; get the file again")
     annotations[name] = new

@@ -9,6 +9,7 @@ the same name are further anomalies.
 from collections import defaultdict
 from pathlib import Path
 
+from fusevad.data.names import listed_name
 from fusevad.data.recorded.formats.common import Annotation, Span, pairs, video_name
 from fusevad.data.spreadsheets import sheet_rows
 from fusevad.errors import FusevadError
@@ -24,7 +25,7 @@ def read(path: Path) -> dict[str, Annotation]:
             if not any((name, *numbers)):
                 continue
             for start, end in pairs(path, line, numbers, first=1):
-                spans[video_name(name)].append(Span(start - 1, end))
+                spans[listed_name(video_name(name))].append(Span(start - 1, end))
     except (OSError, ValueError) as error:
         raise FusevadError(f"{path}: {error}; get the file again") from error
     return {name: Annotation((), tuple(each)) for name, each in spans.items()}
