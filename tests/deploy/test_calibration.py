@@ -1,6 +1,7 @@
 """Calibration on a camera's own normal video."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from fusevad.cli import app
-from fusevad.deploy.calibration import calibrate_model, write_calibrated
+from fusevad.deploy import calibration as module
+from fusevad.deploy.calibration import _kept_scores, calibrate_model, write_calibrated
+from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import Detector
 from fusevad.deploy.opening import bundle_facts
+from fusevad.deploy.thresholds import certified
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Track, calibrate
+from fusevad.files import sha256
 from tests.made_up_bundles import RULES, threshold
 from tests.made_up_videos import write_video
 from tests.made_up_watch import watched
@@ -74,13 +79,17 @@ def test_a_threshold_for_a_camera_is_of_scores_as_watch_gives_them(made_up, came
     assert abs(whole.threshold - found.threshold) > 1e-3  # recordings have another
 
 
+def written(model: Path, found: Threshold, out: Path) -> None:
+    write_calibrated(model, sha256(model), found, out)
+
+
 def test_a_threshold_for_recordings_stays_beside_one_of_a_camera_and_not_beside_another(
     made_up, tmp_path
 ):
     film, camera = threshold(0.3, rate=2.0), replace(threshold(0.6, rate=3.0), window=4)
-    write_calibrated(made_up.file, camera, tmp_path / "a.fusevad")
-    write_calibrated(tmp_path / "a.fusevad", film, tmp_path / "b.fusevad")
-    write_calibrated(tmp_path / "b.fusevad", replace(camera, window=2), tmp_path / "c.fusevad")
+    written(made_up.file, camera, tmp_path / "a.fusevad")
+    written(tmp_path / "a.fusevad", film, tmp_path / "b.fusevad")
+    written(tmp_path / "b.fusevad", replace(camera, window=2), tmp_path / "c.fusevad")
     found = [bundle_facts(tmp_path / f"{name}.fusevad").thresholds for name in "abc"]
     assert found[0] == (*made_up.about.thresholds, camera)
     assert found[1] == (film, camera)
@@ -170,3 +179,28 @@ def test_a_folder_whose_name_is_not_utf_8_is_named_in_the_bundle(made_up, tmp_pa
     out = tmp_path / "new.fusevad"
     calibrate_model(made_up.file, {"a": video}, 1500.0, out, workers=1)
     assert bundle_facts(out).thresholds[0].footage == r"1 own videos, caf\xe9"
+
+
+def test_two_calibrations_in_one_place_do_not_mix(made_up, camera, tmp_path):
+    out = tmp_path / "new.fusevad"
+    with _kept_scores(out), pytest.raises(FusevadError, match="another fusevad calibrate is at"):
+        calibrate_model(made_up.file, camera, 1500.0, out, workers=1)
+    # Another bundle has its own place, whatever follows the first dot of its name.
+    with _kept_scores(tmp_path / "new.cam1"):
+        assert calibrate_model(made_up.file, camera, 1500.0, out, workers=1)[0].certified
+
+
+def test_a_model_that_is_replaced_meanwhile_gets_no_threshold(
+    made_up, camera, tmp_path, monkeypatch
+):
+    model, out = tmp_path / "model.fusevad", tmp_path / "new.fusevad"
+    shutil.copyfile(made_up.file, model)
+
+    def certified_late(*given: object) -> list:
+        made_up.changed(model, thresholds=(threshold(0.9),))
+        return certified(*given)
+
+    monkeypatch.setattr(module, "certified", certified_late)
+    with pytest.raises(FusevadError, match="the model was replaced while it was calibrated"):
+        calibrate_model(model, camera, 1500.0, out, workers=1)
+    assert not out.exists()

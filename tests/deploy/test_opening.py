@@ -1,6 +1,7 @@
 """The folder of an opened bundle: gone afterwards, however the process ends."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -100,3 +101,19 @@ def test_a_fact_that_is_given_twice_is_one_line(made_up, tmp_path):
         (folder / ABOUT).write_text(text)
         with pytest.raises(FusevadError, match=r"its bundle\.json is not JSON.*twice"):
             read_bundle_facts(folder, made_up.file)
+
+
+def test_a_folder_that_another_process_takes_for_an_abandoned_one_is_made_again(
+    room, bundle, monkeypatch
+):
+    real, taken = os.open, []
+
+    def take_the_first(path: object, *flags: int, **more: object) -> int:
+        if not taken and Path(str(path)).parent == room:
+            taken.append(path)
+            os.rmdir(str(path))
+        return real(path, *flags, **more)
+
+    monkeypatch.setattr(os, "open", take_the_first)
+    with unpacked(bundle) as folder:
+        assert folder != taken[0] and (folder / ABOUT).is_file()

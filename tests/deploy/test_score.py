@@ -19,7 +19,7 @@ from fusevad.deploy import score as score_module
 from fusevad.deploy.detector import Detector
 from fusevad.deploy.kept_results import read_segments
 from fusevad.deploy.score import Task, score_videos
-from fusevad.evaluate.alarms import Track, find_events
+from fusevad.evaluate.alarms import Event, Track, find_events
 from fusevad.files import temporary_path
 from tests.made_up_bundles import RULES, threshold
 from tests.made_up_sound import tone_at, write_sounding
@@ -402,3 +402,69 @@ def test_names_that_are_not_utf_8_are_scored(alarming, tmp_path):
     assert json.loads((folder / "found/a/events.json").read_text())["video"]["path"].endswith(
         r"/caf\xe9/a.mp4"
     )
+
+
+def test_events_of_videos_of_one_name_have_ids_of_their_own(alarming, video, tmp_path):
+    scored(alarming, {"cam1/a": video, "cam2/a": video}, tmp_path / "out", film=False)
+    ids = [
+        event["id"]
+        for camera in ("cam1", "cam2")
+        for event in json.loads((tmp_path / f"out/{camera}/a/events.json").read_text())["events"]
+    ]
+    assert len(ids) == len(set(ids)) > 0
+
+
+def test_results_of_another_camera_are_not_replaced(alarming, video, tmp_path, capsys):
+    other = write_video(tmp_path / "cam2.mp4", frames=100, seed=3)
+    scored(alarming, {"door": video}, tmp_path / "out", film=False)
+    before = (tmp_path / "out/door/events.json").read_bytes()
+    (outcome,) = scored(alarming, {"door": other}, tmp_path / "out", film=False)
+    assert f"results of another video of that name, {video}" in outcome.problem
+    assert (tmp_path / "out/door/events.json").read_bytes() == before
+    video.unlink()  # nobody can score it again, and a moved video is none but this
+    (outcome,) = scored(alarming, {"door": other}, tmp_path / "out", film=False)
+    assert not outcome.problem
+
+
+def with_one_time(path: Path, picture: int, sound: int) -> Path:
+    """A Matroska file of 8 s; a picture and a packet of sound have the time of the one before."""
+    whole = path.with_name("whole.mkv")
+    write_stamped(
+        whole, range(0, 8000, 40), Fraction(1, 1000), codec="mjpeg", sound_seconds=8 if sound else 0
+    )
+    number = {"video": picture, "audio": sound}
+    with av.open(str(whole)) as source, av.open(str(path), "w") as target:
+        streams = {each: target.add_stream_from_template(each) for each in source.streams}
+        seen: dict[str, list[int]] = {"video": [], "audio": []}
+        for packet in source.demux():
+            kind = packet.stream.type
+            if packet.pts is None:
+                continue
+            if number[kind] and len(seen[kind]) == number[kind]:
+                packet.pts = packet.dts = seen[kind][-1]
+            seen[kind].append(packet.pts)
+            packet.stream = streams[packet.stream]
+            target.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("sound", [0, 5])
+def test_a_film_of_pictures_and_sounds_of_one_time_is_written(alarming, tmp_path, sound):
+    """Matroska allows it; two pictures of one time are a step of the film's clock apart."""
+    film = with_one_time(tmp_path / "a.mkv", picture=10, sound=sound)
+    (outcome,) = scored(alarming, {"a": film}, tmp_path / "out")
+    assert not outcome.problem
+    times = [frame.time for frame in frames_of(tmp_path / "out/a/annotated.mp4")]
+    stamps = [k - (k == 10) for k in range(200)]
+    assert times == pytest.approx([stamp / 25 for stamp in stamps], abs=1e-3)
+
+
+def test_an_event_begins_with_its_segment_where_pictures_share_a_time(
+    alarming, tmp_path, monkeypatch
+):
+    """Frame 16, with which the second segment begins, has the time of frame 15."""
+    film = with_one_time(tmp_path / "a.mkv", picture=16, sound=0)
+    monkeypatch.setattr(Detector, "events", lambda *_: [Event(0.6, 2.56, 1.28, 0.9)])
+    scored(alarming, {"a": film}, tmp_path / "out", film=False)
+    (event,) = json.loads((tmp_path / "out/a/events.json").read_text())["events"]
+    assert (event["start_frame"], event["end_frame"]) == (16, 64)

@@ -26,7 +26,7 @@ def write_footage(folder: Path, hours: dict[str, float], part: str) -> NormalFoo
     videos, rows = [], []
     for number, (name, length) in enumerate(hours.items()):
         frames = int(length * HOUR)
-        videos.append((name, f"{name}.mp4", "train", "normal", frames, FPS, 320, 240, "a"))
+        videos.append((name, f"{name}.mp4", "train", "normal", frames, FPS, 320, 240, str(number)))
         segments = -(-frames // 16)
         for seed in (0, 1) if part == "footage" else (number % 2,):
             for k, score in enumerate(rng.beta(2, 5, segments)):
@@ -109,3 +109,13 @@ def test_the_card_says_which_videos_the_metrics_are_of(made_up):
     assert heading.format("the test videos") in model_card(made_up.about)
     ranked = replace(made_up.about, metrics={"Video-AUC": Metric(0.8, 0.01)})
     assert heading.format("the training videos that each seed held out") in model_card(ranked)
+
+
+def test_footage_that_is_there_twice_certifies_nothing(settings, tmp_path):
+    chosen = with_footage(settings, tmp_path / "own", 4.0)
+    manifest = Path(chosen.footage.manifest)
+    table = pd.read_csv(manifest)
+    table["sha256"] = 64 * "a"
+    table.to_csv(manifest, index=False)
+    with pytest.raises(FusevadError, match="videos x and y are the same file"):
+        thresholds_of(chosen)

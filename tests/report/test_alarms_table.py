@@ -39,7 +39,7 @@ def test_hours_of_own_footage_certify_what_held_out_videos_cannot(folder):
     footage = folder / "footage"
     footage.mkdir()
     names = [f"night{k}" for k in range(8)]
-    rows = [(n, f"{n}.mp4", "test", "normal", 16 * SEGMENTS, FPS, 320, 240, "0") for n in names]
+    rows = [(n, f"{n}.mp4", "test", "normal", 16 * SEGMENTS, FPS, 320, 240, n) for n in names]
     write_table(footage, "manifest", rows)
     parts = [
         frame(name, calm((0.85,) if k % 2 else ()), seed=s, part="footage")

@@ -5,7 +5,7 @@ import pytest
 from fusevad.deploy.watch.address import find_address, scrubbed, secret
 from fusevad.errors import FusevadError
 
-URL = "rtsp://bob:p@ss/w%3A0rd@10.0.0.2:8554/cam?x=1"
+URL = "rtsp://bob:p@ss/w%3A0rd@10.0.0.2:8554/cam?channel=1"
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,11 @@ def test_text_without_a_password_stays():
 def test_an_address_comes_from_a_variable(monkeypatch):
     monkeypatch.setenv("CAM", URL)
     found = find_address("env:CAM", None)
-    assert (found.kind, found.where, found.shown) == ("rtsp", URL, "rtsp://10.0.0.2:8554/cam?x=1")
+    assert (found.kind, found.where, found.shown) == (
+        "rtsp",
+        URL,
+        "rtsp://10.0.0.2:8554/cam?channel=1",
+    )
 
 
 def test_an_address_comes_from_a_file(tmp_path):

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusevad import files as files_module
 from fusevad.errors import FusevadError
 from fusevad.hash_tables import HASHES
+from fusevad.report.explorer import page as module
 from fusevad.report.explorer.contents import (
     Page,
     ShownDataset,
@@ -21,9 +25,10 @@ from fusevad.report.explorer.contents import (
     VideoScores,
 )
 from fusevad.report.explorer.encoding import encode_film
-from fusevad.report.explorer.films import film_size
+from fusevad.report.explorer.films import film_size, make_films, read_films
 from fusevad.report.explorer.packing import pack, pack_exactly, unpack
-from fusevad.report.explorer.page import STATIC, write_page
+from fusevad.report.explorer.page import STATIC, is_page, write_page
+from fusevad.report.explorer.settings import FilmSettings
 
 
 def test_scores_keep_four_digits_and_missing_ones():
@@ -170,3 +175,62 @@ def test_times_are_stored_exactly(tmp_path):
     text = (tmp_path / "page" / "data" / "0" / "videos.js").read_text()
     (stored,) = json.loads(text.partition(",")[2].removesuffix(");\n"))
     assert stored["edges"] == pack_exactly(edges)
+
+
+def test_two_pages_at_once_are_each_whole(tmp_path, monkeypatch):
+    """The second begins while the first is being written."""
+    folder, real = tmp_path / "page", module._write_data
+    others = iter([page_of(flat(3), names=("b",))])
+
+    def interrupted(*given: object) -> None:
+        for other in others:
+            with monkeypatch.context() as process:
+                process.setattr(os, "getpid", os.getppid)
+                write_page(other, folder)
+        real(*given)
+
+    monkeypatch.setattr(module, "_write_data", interrupted)
+    write_page(page_of(flat(3)), folder)
+    assert is_page(folder)
+    assert '"name":"a"' in (folder / "data/0/videos.js").read_text().replace(" ", "")
+    assert [each.name for each in tmp_path.iterdir()] == ["page"]
+
+
+def test_a_page_is_whole_or_not_there_whenever_a_kill_comes(tmp_path, monkeypatch):
+    folder = tmp_path / "page"
+    write_page(page_of(flat(3), names=("b",)), folder)
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files_module, "remove_folder", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_page(page_of(flat(3)), folder)
+    assert is_page(folder)
+    assert '"name":"a"' in (folder / "data/0/videos.js").read_text().replace(" ", "")
+
+
+def test_a_film_in_a_folder_whose_name_is_not_utf_8_is_named_by_its_bytes(tmp_path):
+    film = tmp_path / "caf\udce9" / "annotated.mp4"
+    video = ShownVideo("caf\udce9", np.arange(4.0), film=film)
+    method = ShownMethod("m", "Method", (), [flat(3)])
+    write_page(Page("Page", [ShownDataset("d", "Data", [video], [method])]), tmp_path / "page")
+    text = (tmp_path / "page/data/0/videos.js").read_text()
+    assert "../caf%E9/annotated.mp4" in text
+    assert "caf\\\\xe9" in text
+
+
+def test_films_are_made_again_when_videos_have_another_order(films, made_up, tmp_path, monkeypatch):
+    """Films are called by their place in the manifest."""
+    manifest = made_up.dataset.manifest
+    table = pd.read_csv(manifest)
+    turned = manifest.with_name("turned.csv")
+    table.iloc[::-1].to_csv(turned, index=False)
+    folder = tmp_path / "films"
+    shutil.copytree(films.parent, folder)
+    cues = folder / "shard-0.h5"
+    make_films(turned, [cues], FilmSettings(16, 10), folder / "films.csv", workers=1)
+    before, after = (read_films(path / "films.csv") for path in (films.parent, folder))
+    assert list(after) == list(before)[::-1]
+    for name, film in before.items():
+        assert after[name].read_bytes() == film.read_bytes()

@@ -48,12 +48,11 @@ def identity(
 def is_finished(folder: Path, made_with: Mapping[str, Any]) -> bool:
     """Whether a folder has the results of a video, undamaged and made with the same."""
     try:
-        values = json_text.load(read_limited(folder / EVENTS))
         listed = read_limited(folder / HASHES).decode()
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return False
     names = [EVENTS, TABLE, PARQUET, *([FILM] if made_with["film"] else [])]
-    if not isinstance(values, dict) or values.get("made_with") != made_with:
+    if _events(folder).get("made_with") != made_with:
         return False
     return folder_files(folder) == sorted(names) and listed == _hashes(folder)
 
@@ -63,15 +62,21 @@ def _hashes(folder: Path) -> str:
 
 
 @contextmanager
-def new_folder(final: Path) -> Iterator[Path]:
+def new_folder(final: Path, video: Path) -> Iterator[Path]:
     """An empty hidden folder beside `final`, removed unless it is put in place.
 
     Raises:
-        FusevadError: `final` is something else than older results, which would be replaced.
+        FusevadError: `final` is something else than older results of the video, which would be
+            replaced.
         OSError: there can be no such folder.
     """
     if _is_there(final) and not _is_ours(final):
         raise FusevadError(f"{final}: not results of fusevad score; move it, or name another --out")
+    other = _scored_video(final)
+    if other is not None and other.is_file() and not other.samefile(video):
+        raise FusevadError(
+            f"{final}: results of another video of that name, {other}; name another --out"
+        )
     temporary = temporary_path(final)
     temporary.mkdir(parents=True)
     try:
@@ -104,12 +109,24 @@ def _is_ours(folder: Path) -> bool:
 
 def _says_so(folder: Path) -> bool:
     """Whether its events are results: other programs write files of that name, too."""
+    made_with = _events(folder).get("made_with")
+    return isinstance(made_with, dict) and "model_sha256" in made_with
+
+
+def _scored_video(folder: Path) -> Path | None:
+    """The video that a folder's results are of, if they say so."""
+    video = _events(folder).get("video")
+    path = video.get("path") if isinstance(video, dict) else None
+    return Path(path) if isinstance(path, str) and "\0" not in path else None
+
+
+def _events(folder: Path) -> dict[str, Any]:
+    """What `events.json` says; nothing if it is missing or damaged."""
     try:
         values = json_text.load(read_limited(folder / EVENTS))
     except (OSError, ValueError, RecursionError):
-        return False
-    made_with = values.get("made_with") if isinstance(values, dict) else None
-    return isinstance(made_with, dict) and "model_sha256" in made_with
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def put_in_place(temporary: Path, final: Path) -> None:

@@ -120,7 +120,7 @@ def _scored(task: Task, name: str, path: Path) -> Outcome:
     made_with = identity(detector, sha256(path), threshold, task.film, task.window)
     if is_finished(final, made_with):
         return Outcome(name, kept=True)
-    with new_folder(final) as temporary:
+    with new_folder(final, path) as temporary:
         scored = detector.scored(path, task.alone, task.window)
         events = detector.events(scored, threshold.threshold)
         write_tables(scored, events, threshold, detector, made_with, temporary, name)

@@ -20,7 +20,13 @@ from fusevad.evaluate.alarms import (
     hours_needed,
 )
 from fusevad.evaluate.settings import AlarmSettings
-from fusevad.evaluate.timed_videos import normal_scores, timed_videos, tracks
+from fusevad.evaluate.timed_videos import (
+    TimedVideo,
+    footage_videos,
+    normal_scores,
+    timed_videos,
+    tracks,
+)
 from fusevad.studies.settings import FOOTAGE, HELD_OUT
 
 
@@ -38,7 +44,7 @@ def thresholds_of(settings: BundleSettings) -> tuple[Threshold, ...]:
 
 
 def _certified(settings: BundleSettings, footage: NormalFootage) -> list[Threshold]:
-    normal = _mean_tracks(footage, FOOTAGE)
+    normal = _mean_tracks(footage, FOOTAGE, footage_videos(Path(footage.manifest)))
     rates = [rate for rate in settings.rates if hours_needed(rate) <= footage_hours(normal)]
     return certified(normal, rates, settings.events, footage.title)
 
@@ -64,8 +70,9 @@ def certified(
 
 
 def _estimated(settings: BundleSettings) -> list[Threshold]:
-    normal = _mean_tracks(settings.learned, HELD_OUT)
-    title = f"{settings.learned.title}, normal training videos, each by the seeds that held it out"
+    learned = settings.learned
+    normal = _mean_tracks(learned, HELD_OUT, timed_videos(Path(learned.manifest)))
+    title = f"{learned.title}, normal training videos, each by the seeds that held it out"
     return [
         _threshold(rate, estimate(normal, rate, settings.events), title, certified=False)
         for rate in sorted(settings.rates)
@@ -78,7 +85,7 @@ def _threshold(rate: float, found: Calibration, title: str, certified: bool) -> 
     )
 
 
-def _mean_tracks(footage: NormalFootage, part: str) -> list[Track]:
+def _mean_tracks(footage: NormalFootage, part: str, videos: Sequence[TimedVideo]) -> list[Track]:
     """Tracks of the videos of a part: the mean over the seeds that have scored each."""
     by_seed = normal_scores(Path(footage.scores), part)
     if not by_seed:
@@ -86,5 +93,4 @@ def _mean_tracks(footage: NormalFootage, part: str) -> list[Track]:
     keys = ["video", "segment", "start", "end"]
     scores = pd.concat(by_seed.values()).groupby(keys, as_index=False)["score"].mean()
     names = set(scores["video"])
-    videos = [v for v in timed_videos(Path(footage.manifest)) if v.name in names]
-    return tracks(videos, scores)
+    return tracks([video for video in videos if video.name in names], scores)

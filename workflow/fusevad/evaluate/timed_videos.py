@@ -80,6 +80,25 @@ def timed_videos(
     return found
 
 
+def footage_videos(manifest: Path) -> list[TimedVideo]:
+    """The videos of normal footage, whose hours vouch for a threshold.
+
+    Raises:
+        FusevadError: as `timed_videos`; or two are one file, whose hours would count twice, so that
+            the bound would promise too much.
+    """
+    found = timed_videos(manifest)
+    seen: dict[str, str] = {}
+    for video in read_manifest(manifest):
+        other = seen.setdefault(video.sha256, video.name)
+        if other != video.name:
+            raise FusevadError(
+                f"{manifest}: videos {other} and {video.name} are the same file; leave one out of"
+                " the footage"
+            )
+    return found
+
+
 def tracks(videos: Sequence[TimedVideo], scores: pd.DataFrame) -> list[Track]:
     """The track of each video, from one seed's scores.
 

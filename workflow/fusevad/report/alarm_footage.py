@@ -7,7 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.evaluate.alarms import Track, smoothed
-from fusevad.evaluate.timed_videos import TimedVideo, normal_scores, timed_videos, tracks
+from fusevad.evaluate.timed_videos import (
+    TimedVideo,
+    footage_videos,
+    normal_scores,
+    timed_videos,
+    tracks,
+)
 from fusevad.report.runs import TableDataset
 from fusevad.studies.settings import FOOTAGE, HELD_OUT, LEARNED
 
@@ -66,7 +72,7 @@ class AlarmVideos:
         return cls(
             timed_videos(*files, "test"),
             [video for video in timed_videos(*files, "train") if video.normal],
-            timed_videos(footage.manifest) if footage else [],
+            footage_videos(footage.manifest) if footage else [],
         )
 
 
