@@ -13,7 +13,7 @@ from fusevad.deploy.settings import BundleSettings, NormalFootage
 from fusevad.deploy.thresholds import thresholds_of
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Track, calibrate, estimate
-from tests.made_up_bundles import RULES
+from tests.made_up_bundles import RULES, threshold
 from tests.made_up_tables import write_table
 
 FPS, HOUR = 1.0, 3600
@@ -102,6 +102,12 @@ def test_the_card_says_who_vouches_and_what_was_measured(made_up):
     assert "certified for 1 false alarm an hour: 0.5000; 0 alarms in 4 h (made up)" in card
     assert "at most 0.75 an hour" in card
     assert "not enclosed" not in card
+
+
+@pytest.mark.parametrize(("hours", "shown"), [(0.00556, "0.0056"), (4, "4"), (149, "149.0")])
+def test_hours_are_written_out(hours, shown):
+    found = replace(threshold(0.5), hours=hours)
+    assert f" alarms in {shown} h (" in threshold_line(found)
 
 
 def test_the_card_says_which_videos_the_metrics_are_of(made_up):

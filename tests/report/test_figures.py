@@ -236,6 +236,12 @@ def test_the_pictures_are_even_in_time_and_one_shows_the_anomaly():
     assert timelines._shown_frames(short, np.arange(121) / 25) == [10, 30, 50, 63, 90, 110]
 
 
+def test_an_anomaly_whose_frames_share_the_last_time_is_in_the_last_picture():
+    late = LabelledVideo("a", np.zeros(4, bool), (("fire", 3, 4),))
+    edges = np.array([0, 1.0, 2.0, 3.0, 3.0])
+    assert timelines._shown_frames(late, edges)[-1] == 3
+
+
 def test_the_pictures_of_a_variable_rate_are_even_in_seconds():
     normal = LabelledVideo("n", np.zeros(6, bool), ())
     late = LabelledVideo("a", np.zeros(6, bool), (("fire", 5, 6),))

@@ -167,7 +167,9 @@ def _ask(*command: str) -> str:
         FusevadError: it fails, or does not answer within a minute.
     """
     try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        result = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=60
+        )
     except subprocess.TimeoutExpired as error:
         raise FusevadError(f"{command[0]} does not answer for a minute") from error
     if result.returncode:

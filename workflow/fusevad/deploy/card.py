@@ -60,7 +60,8 @@ def threshold_line(threshold: Threshold) -> str:
     """A threshold and who vouches for it, for readers."""
     kind = "certified for" if threshold.certified else "only estimated for"
     scores = "" if threshold.window is None else f" of a camera (window {threshold.window})"
-    seen = f"{threshold.alarms} alarms in {threshold.hours:.2g} h ({threshold.footage})"
+    hours = f"{threshold.hours:{'.2g' if threshold.hours < 10 else '.1f'}}"
+    seen = f"{threshold.alarms} alarms in {hours} h ({threshold.footage})"
     alarms = "false alarm" if threshold.rate == 1 else "false alarms"
     return (
         f"{kind} {threshold.rate:g} {alarms} an hour{scores}: {threshold.threshold:.4f}; {seen},"

@@ -45,8 +45,13 @@ def make_book(tables: Sequence[Path], figures: Sequence[Path], out: Path) -> Non
         name = out.with_suffix(".tex").name
         # -norc: a file .latexmkrc is a program, and results may be somebody else's.
         command = ["latexmk", "-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error"]
+        # TeX breaks its lines at bytes, within letters too.
         result = subprocess.run(
-            [*command, f"-outdir={scratch}", name], cwd=out.parent, capture_output=True, text=True
+            [*command, f"-outdir={scratch}", name],
+            cwd=out.parent,
+            capture_output=True,
+            text=True,
+            errors="replace",
         )
         made = Path(scratch) / out.name
         if result.returncode or not made.is_file():

@@ -159,7 +159,8 @@ def _shown_frames(truth: LabelledVideo, edges: NDArray[np.floating]) -> list[int
     if truth.intervals:
         _, start, end = truth.intervals[0]
         middle = (start + end) // 2
-        shown[int(edges[middle] / edges[-1] * _PICTURES + 1e-9)] = middle
+        part = int(edges[middle] / edges[-1] * _PICTURES + 1e-9)
+        shown[min(part, _PICTURES - 1)] = middle  # last frames may be of one time
     return shown
 
 
