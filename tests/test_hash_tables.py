@@ -1,5 +1,7 @@
 """Tables of hashes: written for, and read from, the program sha256sum."""
 
+import hashlib
+import os
 import subprocess
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
-from fusevad.hash_tables import HASHES, folder_files, hashes_text, listed_hashes
+from fusevad.hash_tables import HASHES, folder_files, folder_sha256, hashes_text, listed_hashes
 
 DIGEST = "0" * 64
 
@@ -32,6 +34,13 @@ def test_sha256sum_reads_our_table(folder: Path) -> None:
     hashes = {name: sha256(folder / name) for name in folder_files(folder)}
     (folder / HASHES).write_text(hashes_text(hashes), encoding="utf-8")
     subprocess.run(["sha256sum", "--check", "--strict", HASHES], cwd=folder, check=True)
+
+
+def test_a_folder_with_a_name_that_is_not_utf_8_has_the_hash_of_what_sha256sum_writes(folder: Path):
+    (folder / os.fsdecode(b"caf\xe9.mp4")).write_bytes(b"x")
+    command = ["sha256sum", *folder_files(folder)]
+    written = subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout
+    assert folder_sha256(folder) == hashlib.sha256(written).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -56,4 +56,4 @@ def listed_hashes(folder: Path) -> dict[str, str]:
 def folder_sha256(folder: Path) -> str:
     """SHA-256 of the table of hashes that a folder has, or should have, read from all its files."""
     text = hashes_text({path: sha256(folder / path) for path in folder_files(folder)})
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from fusevad import json_text
 from fusevad.encoders.model_file import check_model_size
 from fusevad.encoders.model_hub import from_hub, one_line
+from fusevad.encoders.settings import HUB
 from fusevad.encoders.weights import OPENAI_KEYS, local_file, read_state
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited
-
-HUB = "hf-hub:"
 
 _HUB_CONFIGURATION = "open_clip_config.json"
 _HUB_WEIGHTS = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)

@@ -6,6 +6,9 @@ from typing import Literal
 from fusevad.parsing import FORBID
 from fusevad.places import Place
 
+# How names of models on Hugging Face begin.
+HUB = "hf-hub:"
+
 AttentionMethod = Literal["last", "rollout"]
 
 

@@ -9,6 +9,7 @@ from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.embed.streams.registry import kind_of
 from fusevad.embed.streams.rgb.settings import RGB
 from fusevad.plan.data_jobs import DataJobs
+from fusevad.plan.own_files import CONTENT, content_of, outline_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,16 @@ class EmbeddingJobs(DataJobs):
         others = ("folder", "videos", "text_tower")
         kept = {key: value for key, value in values.items() if key not in others}
         return {"crops": self.config.crops(dataset)} | kept
+
+    def features_content(self, dataset: str) -> dict[str, Any]:
+        """An option: which files of imported features there are, and their sizes."""
+        values = self.config.features[dataset]
+        return {CONTENT: outline_of(values["folder"], LAYOUTS[values["layout"]].suffix)}
+
+    def tables_content(self, dataset: str, stream: str) -> dict[str, Any]:
+        """An option: what the user's tables hold that a stream is made from; none for most."""
+        folder = kind_of(stream).tables(stream, self.config.given(dataset))
+        return {CONTENT: content_of(folder)} if folder else {}
 
     def imported(self, dataset: str) -> list[str]:
         """Option of `fusevad manifest` for features that the user already has."""

@@ -9,14 +9,15 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fusevad.errors import FusevadError
-from fusevad.files import sha256, write_text
+from fusevad.files import write_text
 from fusevad.plan.bundled_files import check_bundled
 from fusevad.plan.job import Files, Job
+from fusevad.plan.own_files import digest
 from fusevad.plan.stage import SHARED_UNITS, STAGES
 
 SETTINGS_FOLDER = "results/settings"
@@ -281,12 +282,6 @@ def _digest(path: str) -> str | None:
     file = Path(path)
     if not file.is_file():
         return None
-    digest = _digest_at(file, file.stat().st_mtime_ns)
-    check_bundled(file, digest)
-    return digest
-
-
-@cache
-def _digest_at(file: Path, _time: int) -> str:
-    """Hash of a file with that modification time: encoder weights are inputs of many jobs."""
-    return sha256(file)
+    found = digest(file)
+    check_bundled(file, found)
+    return found

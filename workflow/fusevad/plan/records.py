@@ -18,6 +18,7 @@ from fusevad.paths import stays_inside
 from fusevad.plan.job import record_path
 from fusevad.plan.lineage import settings_digest
 from fusevad.plan.made import Made, commit, processor
+from fusevad.plan.own_files import CONTENT
 
 # Packages whose versions can change numbers.
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "av", "open_clip_torch")
@@ -27,6 +28,8 @@ _DEEPEST = 50
 _SETTINGS_NAME = re.compile(r"\.([0-9a-f]{12})\.json$")
 # Seconds by which clocks of a cluster's machines may differ; a job that is lost within is short.
 _SKEW = 60
+# How the keys of `differences` end that say what the user's own files hold.
+_CONTENT = f": settings: {CONTENT}"
 _AGAIN = "delete it and run the workflow again"
 
 
@@ -276,12 +279,16 @@ def write_record(record: Record, path: Path) -> None:
 
 
 def differences(recorded: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    """One line for each value that differs between two lineages, with both values."""
+    """One line for each value that differs between two lineages, with both values.
+
+    What the user's own files hold is not compared where one of both knows nothing of it.
+    """
     left, right = dict(_leaves(recorded)), dict(_leaves(expected))
     return [
         f"{key}: {left.get(key, 'nothing')!r} recorded, {right.get(key, 'nothing')!r} configured"
         for key in dict.fromkeys([*left, *right])
         if left.get(key, "nothing") != right.get(key, "nothing")
+        and not (key.endswith(_CONTENT) and None in (left.get(key), right.get(key)))
     ]
 
 

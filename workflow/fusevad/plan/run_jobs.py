@@ -8,6 +8,7 @@ from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.embed.streams.registry import kind_of, may_lack
 from fusevad.plan.embedding_jobs import EmbeddingJobs
 from fusevad.plan.memory import WIDEST_HERE, seed_memory_mb
+from fusevad.plan.own_files import CONTENT, content_of
 from fusevad.train.settings import SEARCHED, train_settings
 
 
@@ -59,6 +60,12 @@ class RunJobs(EmbeddingJobs):
         chosen = self.config.imported[experiment]
         order = {"order": chosen.order[dataset]} if dataset in chosen.order else {}
         return chosen.settings | order
+
+    def scores_content(self, dataset: str, experiment: str) -> dict[str, Any]:
+        """An option: what imported scores, and the list of their videos, hold."""
+        chosen = self.config.imported[experiment]
+        order = [chosen.order[dataset]] if dataset in chosen.order else []
+        return {CONTENT: content_of(chosen.scores[dataset], *order)}
 
     def train_memory(self, dataset: str, experiment: str, workers: int) -> int:
         """MB that a training job requests: one process a seed, at most `workers` at a time."""

@@ -93,6 +93,8 @@ def _manifest(jobs: Jobs, key: str) -> Job:
     reads: dict[str, Files] = {**jobs.source_tables(key)}
     outputs = tuple(f"results/{key}/{name}.csv" for name in ("manifest", "intervals", "skipped"))
     options: dict[str, Any] = {"on_bad_video": jobs.config.on_bad_video}
+    if key in jobs.config.features:
+        options |= jobs.features_content(key)
     if key in jobs.config.without_videos:
         settings = jobs.features(key)
         stage = "manifest-from-features"
@@ -134,11 +136,12 @@ def _embeddings(jobs: Jobs) -> Iterator[Job]:
     for key in jobs.config.datasets:
         if jobs.config.text_tower(key):
             yield _class_texts(jobs, key)
+    model = jobs.config.encoder_settings["model"]
     yield Job(
         "event-clip",
         "event-clip",
-        {"model": jobs.config.encoder_settings["model"]},
-        {},
+        {"model": model},
+        {"model": local_files([model])},
         ("results/encoders/event-clip.safetensors",),
     )
 
@@ -159,7 +162,7 @@ def _imported(jobs: Jobs, key: str, stream: str) -> Job:
         jobs.features(key),
         {"manifest": jobs.manifest(key)},
         (index, *jobs.embeddings(key, [index])),
-        {"stream": stream, "shards": jobs.config.datasets[key].shards},
+        {"stream": stream, "shards": jobs.config.datasets[key].shards} | jobs.features_content(key),
     )
 
 
@@ -180,6 +183,7 @@ def _embedded(jobs: Jobs, key: str, stream: str) -> Iterator[Job]:
     reads_videos = kind_of(stream).reads_videos(jobs.config.given(key))
     step = f"embed/{key}/{folder}/{stream}"
     files = jobs.shard_files(key, stream)
+    options = {"shards": len(files)} | jobs.tables_content(key, stream)
     for shard, file in enumerate(files):
         yield Job(
             f"{step}/{shard}",
@@ -192,7 +196,7 @@ def _embedded(jobs: Jobs, key: str, stream: str) -> Iterator[Job]:
                 "videos": jobs.videos(key) if reads_videos else [],
             },
             (file,),
-            {"shards": len(files)},
+            options,
             step,
             reads_videos=reads_videos,
         )
@@ -219,7 +223,7 @@ def _imported_scores(jobs: Jobs, key: str, name: str) -> Job:
         jobs.imported_scores(key, name),
         {"manifest": jobs.manifest(key), "intervals": jobs.intervals(key)},
         tuple(f"{jobs.run(key, name)}/{file}" for file in files),
-        {"main_metric": jobs.config.datasets[key].metrics[0]},
+        {"main_metric": jobs.config.datasets[key].metrics[0]} | jobs.scores_content(key, name),
     )
 
 

@@ -12,17 +12,24 @@ from typing import Any
 
 from fusevad.cues.settings import MotionCue
 from fusevad.data.render.settings import RenderSettings
+from fusevad.encoders.settings import HUB
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID, parse
 from fusevad.places import Place
 
+# Of models and weights in local files.
+_SUFFIXES = (".json", ".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 # The encoder of what the renderer knows about its own videos.
 RENDERED = "rendered"
 
 
 def local_files(values: Iterable[str | None]) -> list[str]:
     """The values that are paths of models or weights, not names of what is downloaded."""
-    return [value for value in values if value and value.endswith((".json", ".safetensors"))]
+    return [
+        value
+        for value in values
+        if value and value.casefold().endswith(_SUFFIXES) and not value.startswith(HUB)
+    ]
 
 
 def configuration_of(weights: str) -> str:
@@ -105,6 +112,11 @@ class StreamKind(ABC):
     @abstractmethod
     def weights(self, stream: str, given: Given) -> list[str]:
         """Files of weights that it needs; none for downloaded ones."""
+
+    def tables(self, stream: str, given: Given) -> str | None:
+        """The user's folder of tables that it is made from; None for none."""
+        del stream, given
+        return None
 
 
 class ClipKind(StreamKind):

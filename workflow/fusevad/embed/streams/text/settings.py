@@ -62,6 +62,10 @@ class Text(ChosenKind):
         del stream
         return local_files(given.encoder.get(key) for key in ("model", "pretrained"))
 
+    def tables(self, stream: str, given: Given) -> str | None:
+        """See `StreamKind.tables`."""
+        return self.settings(stream, given)["captions"]
+
     def lacks(self, given: Given) -> str:
         """See `StreamKind.lacks`."""
         if given.render is not None or (given.chosen.get(self.name) or {}).get("captions"):
