@@ -114,7 +114,8 @@ def write_run(folder, name, mean, generator, videos, shared):
         for video in videos
     ]
     columns = {name: column_of(parts, name) for name in parts[0]}
-    pd.DataFrame(columns).to_parquet(folder / "scores.parquet", index=False)
+    table = pd.DataFrame(columns).dropna(axis="columns")  # methods without weights have no columns
+    table.to_parquet(folder / "scores.parquet", index=False)
 
 
 def scores_of(video, mean, weight, generator):

@@ -287,6 +287,42 @@ def test_a_column_frame_may_have_the_first_frames_of_segments(given):
         given.judge(BY_SEGMENT)
 
 
+@pytest.mark.parametrize("head", ["start", "segment", "frame"])
+def test_a_table_whose_first_segment_is_missing_is_not_shifted(given, head):
+    given.save(given.draw(SEGMENTS))
+    file = given.scores / "Arson007_x264.csv"
+    file.with_suffix(".npy").unlink()
+    step = 1 if head == "segment" else 16
+
+    def number(first: int, count: int) -> None:
+        rows = [f"{first + step * place},0.5" for place in range(count)]
+        file.write_text("\n".join([f"{head},score", *rows]))
+
+    for first in (0, 1):
+        number(first, 4)
+        given.judge(BY_SEGMENT)
+    shutil.rmtree(given.out)
+    number(step, 3)
+    said = "3 scores numbered from 1, expected 4" if step == 1 else f"{head} 16 is not the first"
+    assert said in given.error(BY_SEGMENT)
+
+
+@pytest.mark.parametrize("other", ["Arson007_x264 2.mp4", "Arson007_x264__2.mp4"])
+def test_a_video_has_the_line_that_names_it_most_plainly(given, other):
+    arrays = given.draw(SEGMENTS)
+    given.scores.mkdir()
+    np.save(given.scores / "all.npy", np.concatenate(list(arrays.values())))
+    file = given.folder / "order.list"
+    settings = ScoreSettings("per-segment", order=str(file))
+    file.write_text("\n".join([other, *(f"{name}.mp4" for name in FRAMES)]))
+    found = given.judge(settings, given.scores / "all.npy")
+    assert found == pytest.approx(on_frames(repeated(arrays)))
+    shutil.rmtree(given.out)
+    file.write_text("\n".join([*FRAMES, "Abuse028_x264"]))
+    message = given.error(settings, given.scores / "all.npy")
+    assert "order.list: video Abuse028_x264 is there again after others" in message
+
+
 def test_the_same_video_twice_is_an_error(given):
     arrays = given.save(given.draw(SEGMENTS))
     given.save(arrays, "again/{}.npy")

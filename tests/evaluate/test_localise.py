@@ -74,6 +74,29 @@ def test_a_videos_class_is_that_of_its_highest_segments():
     assert video_class(-scores, p) == "normal"
 
 
+def test_rows_in_another_order_are_the_same_scores(tmp_path):
+    write_run(tmp_path)
+    expected = run(tmp_path)
+    scores = pd.read_parquet(tmp_path / "scores.parquet")
+    scores.sample(frac=1, random_state=1).to_parquet(tmp_path / "scores.parquet", index=False)
+    pd.testing.assert_series_equal(run(tmp_path), expected)
+
+
+def test_scores_of_a_part_of_a_video_are_one_line(tmp_path):
+    write_run(tmp_path)
+    scores = pd.read_parquet(tmp_path / "scores.parquet")
+    scores[scores["segment"] < 3].to_parquet(tmp_path / "scores.parquet", index=False)
+    with pytest.raises(FusevadError, match="not the test videos of"):
+        run(tmp_path)
+
+
+def test_events_are_not_judged_where_no_interval_is_known(tmp_path):
+    write_run(tmp_path)
+    write_table(tmp_path, "intervals")
+    with pytest.raises(FusevadError, match=r"intervals\.csv: no intervals of the anomalous test"):
+        run(tmp_path)
+
+
 def test_a_run_without_classes_is_one_line(tmp_path):
     write_run(tmp_path, columns=())
     with pytest.raises(FusevadError, match="no probabilities of classes; choose a method"):

@@ -108,6 +108,7 @@ def oracle_epochs(run) -> set[int]:
         (1, "validation_loss", -1, "seed 0: epoch 1: a validation loss of -1"),
         (1, "within_share", 2, "seed 0: epoch 1: a within_share of 2"),
         (1, "within_share", "much", "seed 0: must be real number"),
+        (slice(0, 3), "warm_up", 1, "seed 0: no epoch after the warm-up"),
         (3, "epoch", 2, "seed 0: 4 epochs, but scores of 4"),
         (3, "seed", 2, "seed 0: 3 epochs, but scores of 4"),
     ],

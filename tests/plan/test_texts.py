@@ -1,5 +1,6 @@
 """Texts of classes in the plan: made once a data set, with the tower of the features' encoder."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,12 @@ def test_a_row_that_needs_the_text_tower_of_imported_features_is_one_line(values
         load(over, Path("config"))
     with pytest.raises(FusevadError, match="nonsense"):
         planned(imported(values, text_tower="nonsense"))
+
+
+def test_events_are_not_localised_where_no_interval_is_known(values, tmp_path):
+    assert "localise/rendered/vadclip" in planned(values).jobs
+    shutil.copytree("config", tmp_path / "config")
+    file = tmp_path / "config" / "datasets" / "rendered.yaml"
+    file.write_text(file.read_text().replace("metrics: [AUC, AP, Ano-AUC]", "metrics: [Video-AUC]"))
+    jobs = plan(load(values, tmp_path / "config")).jobs
+    assert "train/rendered/vadclip" in jobs and "localise/rendered/vadclip" not in jobs

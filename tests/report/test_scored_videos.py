@@ -28,11 +28,12 @@ def write_scores(folder, rows):
 def test_scores_come_in_the_order_of_the_videos_not_of_the_file(tmp_path):
     videos = [video("b", 20), video("a", 10)]
     rows = [
-        (seed, protocol, name, segment, 0, 0, seed / 2 + value)
+        (seed, protocol, name, segment, 16 * segment, 16 * segment + 4, seed / 2 + value)
         for seed in (1, 0)
         for protocol in ("oracle", "last")
         for name, segment, value in (("a", 0, 0.1), ("b", 1, 0.3), ("b", 0, 0.2))
     ]
+    rows = [(*row[:5], 16, row[6]) if row[2:4] == ("b", 0) else row for row in rows]
     write_scores(tmp_path, rows)
     seeds, scores = segment_scores(tmp_path, "last", videos)
     assert seeds == [0, 1]
@@ -49,7 +50,9 @@ def test_scores_come_in_the_order_of_the_videos_not_of_the_file(tmp_path):
 )
 def test_scores_of_other_videos_are_refused_by_name(tmp_path, names, wrong):
     rows = [
-        (0, "last", name, names[:place].count(name), 0, 10, 0.5) for place, name in enumerate(names)
+        (0, "last", name, k, 16 * k, 16 * k + 16, 0.5)
+        for place, name in enumerate(names)
+        for k in [names[:place].count(name)]
     ]
     write_scores(tmp_path, rows)
     with pytest.raises(FusevadError, match=wrong):
@@ -116,12 +119,19 @@ def test_more_rows_than_any_run_has_are_refused_before_they_are_in_memory(tmp_pa
         ({"segment": [0, 0]}, "video a: segments are missing or there twice"),
         ({"segment": [-1, 0]}, "video a: segments are missing or there twice"),
         ({"more": ["x", "x"]}, "column more of type (large_)?string"),
+        ({"class_fire": [0.5, float("nan")]}, "a weight or probability outside 0..1, or none"),
+        ({"class_fire": [0.5, 45.0]}, "a weight or probability outside 0..1, or none"),
+        ({"start": [0, 8], "end": [8, 13]}, "video a: frames of other segments"),
+        ({"start": [0, 96]}, "video a: frames of other segments"),
+        ({"start": [-16, 16]}, "video a: frames of other segments"),
+        ({"end": [160, 32]}, "video a: frames of other segments"),
+        ({"end": [15, 26]}, "video a: frames of other segments"),
+        ({"end": [16, 16]}, "video a: frames of other segments"),
     ],
     ids=lambda value: "".join(value) if isinstance(value, dict) else "",
 )
 def test_scores_with_a_fitting_hash_and_other_content_are_one_line(tmp_path, changes, message):
-    rows = [(0, "last", "a", segment, 0, 10, 0.5) for segment in range(2)]
-    write_scores(tmp_path, rows)
+    write_scores(tmp_path, [(0, "last", "a", 0, 0, 16, 0.5), (0, "last", "a", 1, 16, 26, 0.5)])
     file = tmp_path / "scores.parquet"
     pd.read_parquet(file).assign(**changes).to_parquet(file, index=False)
     with pytest.raises(FusevadError, match=message) as error:

@@ -18,6 +18,7 @@ from fusevad.train.inputs import TrainData
 from fusevad.train.run import train
 from fusevad.train.settings import train_settings
 from tests.made_up_studies import DIM, SEEDS, TRAINING, World, training
+from tests.made_up_tables import write_table
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +133,10 @@ def test_the_table_shows_means_and_every_seed(tmp_path):
     text = (tmp_path / "table.tex").read_text()
     assert text.count("55.0") == 6
     assert "Gating: within & 50 & 60" in text.replace("  ", " ")
+
+
+def test_frames_are_not_judged_where_no_interval_is_known(world, tmp_path):
+    write_table(tmp_path, "intervals")
+    paths = world.manifest, tmp_path / "intervals.csv", world.streams
+    with pytest.raises(FusevadError, match=r"intervals\.csv: no intervals of the anomalous test"):
+        study_locality(world.run, *paths, LocalitySettings("last"), tmp_path / "x.csv", workers=1)

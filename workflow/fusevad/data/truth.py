@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fusevad.data.label_tables import Interval, check_intervals, read_intervals, within_videos
 from fusevad.data.manifest import Video, frame_labels, read_manifest
+from fusevad.errors import FusevadError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +27,39 @@ class LabelledVideo:
     intervals: tuple[tuple[str, int, int], ...]
 
 
-def read_anomalies(path: Path, videos: Sequence[Video]) -> dict[str, list[Interval]]:
+def read_anomalies(
+    path: Path, videos: Sequence[Video], *, known: bool = False
+) -> dict[str, list[Interval]]:
     """The anomalies of a manifest's test videos, by video.
 
+    Args:
+        path: `intervals.csv` of the data set.
+        videos: of the manifest.
+        known: whether frames are judged, so that anomalous test videos need intervals.
+
     Raises:
-        FusevadError: an interval is outside its video, or they contradict the manifest.
+        FusevadError: an interval is outside its video, or they contradict the manifest; or none is
+            known.
     """
     found = read_intervals(path)
+    if known and not found and any(v.anomalous and v.split == "test" for v in videos):
+        raise FusevadError(
+            f"{path}: no intervals of the anomalous test videos, so no alarm, event or frame can be"
+            " judged; add intervals"
+        )
     every = [each for spans in found.values() for each in spans]
     check_intervals(path, every, videos)
     within_videos(path, every, {video.name: video.frames for video in videos}, "stop")
     return found
 
 
-def read_test_videos(manifest: Path, intervals: Path) -> list[LabelledVideo]:
-    """Ground truth of the test split, in manifest order."""
+def read_test_videos(
+    manifest: Path, intervals: Path, *, known: bool = False
+) -> list[LabelledVideo]:
+    """Ground truth of the test split, in manifest order; see `read_anomalies`."""
     videos = read_manifest(manifest)
     rows = [video for video in videos if video.split == "test"]
-    by_video = read_anomalies(intervals, videos)
+    by_video = read_anomalies(intervals, videos, known=known)
     result = []
     for row in rows:
         spans = by_video.get(row.name, ())

@@ -66,13 +66,16 @@ class EpochRecord:
         """From a row of the table; other columns are ignored.
 
         Raises:
-            ValueError, TypeError: the epoch is no whole number, or a result is impossible.
+            ValueError, TypeError: the epoch is no whole number, a result is impossible, or
+                `warm_up` is neither 0 nor 1.
         """
         if not float(row["epoch"]).is_integer():
             raise ValueError(f"epoch {row['epoch']}")
         terms = {k.removeprefix(_TERM): v for k, v in row.items() if k.startswith(_TERM)}
         validation = (row["validation_auc"], row["validation_loss"])
         share, warm_up = row.get("within_share", math.nan), row.get("warm_up")
+        if warm_up not in (None, 0, 1):
+            raise ValueError(f"epoch {row['epoch']}: a warm_up of {warm_up}")
         return cls(
             int(row["epoch"]),
             terms,

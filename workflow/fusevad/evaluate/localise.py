@@ -30,18 +30,21 @@ def localise(run: Path, manifest: Path, intervals: Path, normal_events: bool) ->
         normal_events: see `events.precisions`.
 
     Raises:
-        FusevadError: a file is missing or wrong, or the run tells no classes apart.
+        FusevadError: a file is missing or wrong, the run tells no classes apart, or the intervals
+            of the test videos are not known.
     """
-    truth = {video.name: video for video in read_test_videos(manifest, intervals)}
+    truth = {v.name: v for v in read_test_videos(manifest, intervals, known=True)}
     events: list[dict[str, Any]] = []
     videos: list[dict[str, Any]] = []
     for (seed, protocol), scores in _read(run / "scores.parquet").groupby(["seed", "protocol"]):
         key = {"seed": seed, "protocol": protocol}
-        parts = dict(list(scores.groupby("video", sort=False)))
-        if parts.keys() != truth.keys():
+        found = dict(list(scores.sort_values("segment").groupby("video")))
+        lengths = {name: part["end"].iloc[-1] for name, part in found.items()}
+        if lengths != {name: len(video.labels) for name, video in truth.items()}:
             raise FusevadError(
                 f"{run / 'scores.parquet'}: not the test videos of {manifest}; train this run again"
             )
+        parts = {name: found[name] for name in truth}
         classed = {name: _classed(part, truth[name]) for name, part in parts.items()}
         events += [key | row for row in _precisions(list(classed.values()), normal_events)]
         predicted = {

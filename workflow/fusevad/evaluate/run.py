@@ -119,6 +119,8 @@ def _history(run: Path, seed: object, records: pd.DataFrame, epochs: int) -> lis
             f"{wrong}: {len(history)} epochs, but scores of {epochs}, or not in order; train this"
             " run again"
         )
+    if all(each.warm_up for each in history):
+        raise FusevadError(f"{wrong}: no epoch after the warm-up; train this run again")
     return history
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow
 from pyarrow import compute, parquet
@@ -9,6 +10,7 @@ from pyarrow import compute, parquet
 from fusevad.errors import FusevadError
 from fusevad.evaluate.history import SCORE
 from fusevad.evaluate.parquet_footer import row_groups
+from fusevad.video.settings import SEGMENT_FRAMES
 
 # A run of equal values takes no bytes: a small file may have any number of rows, and a text of any
 # length, and its end may lie about both. Ten seeds of XD-Violence have 4.4 million rows, and a row
@@ -32,7 +34,7 @@ def read_score_table(path: Path, part: str, value: str | None = None) -> pd.Data
         The rows as they are stored.
 
     Raises:
-        FusevadError: it is missing, damaged, or no table of scores.
+        FusevadError: it is missing, damaged, or no table of scores of whole videos.
     """
     again = "evaluate the run again"
     if not path.is_file():
@@ -54,12 +56,38 @@ def read_score_table(path: Path, part: str, value: str | None = None) -> pd.Data
         axis=None
     ):
         raise FusevadError(f"{path}: a score outside 0..1, or an empty cell; {again}")
-    ordered = table[place].sort_values(place)
+    if not _shares(table.drop(columns=[*texts, *_WHOLE])):
+        raise FusevadError(f"{path}: a weight or probability outside 0..1, or none; {again}")
+    ordered = table[[*place, "start", "end"]].sort_values(place)
     wrong = ordered[ordered["segment"] != ordered.groupby(place[:-1]).cumcount()]
     if not wrong.empty:
         name = wrong["video"].iloc[0]
         raise FusevadError(f"{path}: video {name}: segments are missing or there twice; {again}")
+    _check_frames(path, ordered)
     return table
+
+
+def _shares(values: pd.DataFrame) -> bool:
+    """Whether all are in 0..1; a weight can be rounded beyond 1."""
+    return all(column.between(0, 1 + 1e-5).all() for _, column in values.items())
+
+
+def _check_frames(path: Path, ordered: pd.DataFrame) -> None:
+    """Check the frames of whole videos, by segment: only a last one may be shorter.
+
+    Raises:
+        FusevadError: they are of other segments.
+    """
+    segment, start, end = (ordered[name].to_numpy() for name in ("segment", "start", "end"))
+    last = np.append(segment[1:] == 0, True)[: len(segment)]
+    length = end - start
+    right = (length == SEGMENT_FRAMES) | (last & (length > 0) & (length < SEGMENT_FRAMES))
+    wrong = ordered[(start != SEGMENT_FRAMES * segment) | ~right]
+    if not wrong.empty:
+        name = wrong["video"].iloc[0]
+        raise FusevadError(
+            f"{path}: video {name}: frames of other segments; evaluate the run again"
+        )
 
 
 def _rows(path: Path, part: str, value: str | None) -> pyarrow.Table:

@@ -61,8 +61,8 @@ def study_locality(
         workers: seeds at a time.
 
     Raises:
-        FusevadError: the method has no attention over segments, there is no normal test video, or
-            weights and embeddings are missing or do not fit each other.
+        FusevadError: the method has no attention over segments, there are no normal or no anomalous
+            test videos, or weights and embeddings are missing or do not fit each other.
     """
     files = LabelledRun(run, manifest, streams, intervals)
     observe = partial(_observe, files, settings.protocol)
@@ -117,8 +117,8 @@ def _spliced(
 ) -> dict[str, float]:
     """What the most anomalous segment of all does in the middle of normal videos."""
     normal = [video for video in videos if not video.labels.any()]
-    if not normal:
-        raise FusevadError("the study of locality needs normal test videos; there are none")
+    if len(normal) in (0, len(videos)):
+        raise FusevadError("the study of locality needs normal and anomalous test videos; add some")
     donor = max(
         (video.name for video in videos if video.labels.any()), key=lambda name: plain[name].max()
     )

@@ -90,8 +90,8 @@ class LabelledRun(RunFiles):
     intervals: Path
 
     def labelled_tests(self) -> list[LabelledVideo]:
-        """The test videos with the labels of their frames."""
-        return read_test_videos(self.manifest, self.intervals)
+        """The test videos with the labels of their frames, which must be known."""
+        return read_test_videos(self.manifest, self.intervals, known=True)
 
 
 def score(detector: TrainedDetector, streams: Streams, videos: list[str]) -> Scored:

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,9 @@ from fusevad.files import check_size
 
 Floats = NDArray[np.float64]
 _SCORE = "score"
-_ORDERS = ("frame", "segment", "start")
+_SEGMENT = "segment"
+_ORDERS = ("frame", _SEGMENT, "start")
+_FIRST = (0, 1)
 # Headings of columns that say whose the score of a row is.
 _OWNERS = re.compile(r"(video|clip|file)([ _-]?(name|id|path))?|name|path")
 _NUMBER = re.compile(
@@ -34,10 +36,13 @@ class Column:
         values: the scores.
         owners: the rows' names of videos, each with the number of rows that have it one after the
             other; empty if the rows name none.
+        from_one: whether rows of a video are numbered 1, 2, ...: they may count from 1, or lack
+            the first one.
     """
 
-    values: Floats
+    values: Floats = field(default_factory=lambda: np.empty(0))
     owners: list[tuple[str, int]] = field(default_factory=list)
+    from_one: bool = False
 
 
 def read_column(path: Path, settings: ScoreSettings) -> Column:
@@ -53,9 +58,10 @@ def read_column(path: Path, settings: ScoreSettings) -> Column:
             return Column(np.fromiter(map(_number, chain(first, _only(rows))), np.float64))
         if len(set(heads)) < len(heads):
             raise ValueError("two columns with one heading")
-        owners: list[tuple[str, int]] = []
-        scores = _of_scores(heads, _noting_owners(heads, rows, owners), owners, settings)
-        return Column(np.fromiter(map(_number, scores), np.float64), owners)
+        column = Column()
+        scores = _of_scores(heads, _noting_owners(heads, rows, column.owners), column, settings)
+        column.values = np.fromiter(map(_number, scores), np.float64)
+        return column
 
 
 def _noting_owners(
@@ -88,33 +94,66 @@ def _filled(rows: Iterable[list[str]]) -> Iterator[list[str]]:
 def _of_scores(
     heads: Sequence[str],
     rows: Iterable[list[str]],
-    owners: Sequence[tuple[str, int]],
+    column: Column,
     settings: ScoreSettings,
 ) -> Iterator[str]:
     """Cells of the column of scores; a column of `_ORDERS` says that none is missing.
 
-    It may begin anew with each video; `owners` grows as rows are read.
+    It may begin anew with each video; `column.owners` grows as rows are read.
     """
-    places = [place for place, head in enumerate(heads) if head in _ORDERS]
-    widths = (1, settings.segment_frames) if settings.form == "per-segment" else (1,)
-    last: list[float | None] = [None] * len(places)
+    step = settings.segment_frames if settings.form == "per-segment" else 1
+    counts = [
+        _Count(head, place, {1} if head == _SEGMENT else {1, step})
+        for place, head in enumerate(heads)
+        if head in _ORDERS
+    ]
     videos = 0
     for cells in rows:
-        for number, place in enumerate(places):
-            found = _number(cells[place])
-            anew = len(owners) > videos and 0 <= found <= max(widths)
-            last[number] = _in_order(heads[place], found, None if anew else last[number], widths)
-        videos = len(owners)
+        for count in counts:
+            count.go_on(_number(cells[count.place]), anew=len(column.owners) > videos)
+            column.from_one = column.from_one or count.from_one
+        videos = len(column.owners)
         yield cells[heads.index(_SCORE)]
 
 
-def _in_order(head: str, number: float, before: float | None, widths: Sequence[int]) -> float:
-    """Check that no frame or segment is missing before this one, which is returned."""
-    if before is None and not 0 <= number <= max(widths):
-        raise ValueError(f"{head} {number:g} is not the first")
-    if before is not None and number - before not in widths:
-        raise ValueError(f"{head} {number:g} is not the one after {before:g}")
-    return number
+@dataclass(slots=True)
+class _Count:
+    """A column that counts the rows of each video.
+
+    Attributes:
+        head: its heading.
+        place: its place in a row.
+        widths: from one row to the next.
+        first, last: of the video so far.
+        from_one: as in `Column`.
+    """
+
+    head: str
+    place: int
+    widths: Set[int]
+    first: float | None = None
+    last: float | None = None
+    from_one: bool = False
+
+    def go_on(self, number: float, *, anew: bool) -> None:
+        """Check that no frame or segment is missing before this one.
+
+        Args:
+            number: of the row.
+            anew: whether it may be the first of another video.
+
+        Raises:
+            ValueError: one is.
+        """
+        if self.last is None or (anew and number in _FIRST):
+            if number not in _FIRST:
+                raise ValueError(f"{self.head} {number:g} is not the first")
+            self.first = number
+        elif number - self.last not in self.widths:
+            raise ValueError(f"{self.head} {number:g} is not the one after {self.last:g}")
+        if self.first == 1 and (self.head == _SEGMENT or number == 2):
+            self.from_one = True
+        self.last = number
 
 
 def _only(rows: Iterable[list[str]]) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """Files of scores that other people's detectors gave, as one score a frame of every test video."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,9 @@ from fusevad.spelling import one_spelling
 
 _SUFFIXES = (".npy", ".csv", ".txt")
 # What published lists and files have between a video's name and the suffix.
-_ENDINGS = re.compile(r"_i3d|_c3d|_C|__\d+")
+_ENDING = re.compile(r"(_i3d|_c3d|_C|__\d+)\Z")
+# Where a line of a list may end a video's name: nowhere, at a comma, at a space.
+_CUTS = (re.compile(r"\Z"), re.compile(","), re.compile(r"[,\s]"))
 # Bytes: the scores of ten days of frames.
 _LARGEST_ARRAY = 1 << 28
 
@@ -31,10 +35,12 @@ class GivenScores:
     Attributes:
         file: that has them.
         values: a score a frame or a segment.
+        from_one: as in `Column`.
     """
 
     file: Path
     values: Floats
+    from_one: bool = False
 
 
 def read_scores(
@@ -60,7 +66,7 @@ def read_scores(
     wrong = {
         video.name: why
         for video in videos
-        if (why := _fault(given[video.name].values, len(video.labels), settings))
+        if (why := _fault(given[video.name], len(video.labels), settings))
     }
     if wrong:
         raise FusevadError(
@@ -126,7 +132,7 @@ def _from_folder(
         try:
             column = _column(path, settings)
             _check_owners(column, [name], [len(column.values)])
-            given[name] = GivenScores(path, column.values)
+            given[name] = GivenScores(path, column.values, column.from_one)
         except (ValueError, OSError) as error:
             bad[name] = message_of(error)
     if bad:
@@ -163,7 +169,10 @@ def _from_list(
     except ValueError as error:
         raise FusevadError(f"{file}: {error}; correct the table or {order}") from error
     parts = np.split(values, np.cumsum(lengths)[:-1])
-    return {name: GivenScores(file, part) for name, part in zip(listed, parts, strict=True)}
+    return {
+        name: GivenScores(file, part, column.from_one)
+        for name, part in zip(listed, parts, strict=True)
+    }
 
 
 def _lengths(frames: Sequence[int], settings: ScoreSettings) -> dict[str, list[int]]:
@@ -183,29 +192,51 @@ def _lengths(frames: Sequence[int], settings: ScoreSettings) -> dict[str, list[i
 
 
 def _listed(order: Path, names: Mapping[str, object]) -> list[str]:
-    """Videos of a list, each once: its lines begin with a path or a name."""
+    """Videos of a list, each once: its lines begin with a path or a name.
+
+    A video takes the lines that name it most plainly, so that `b 2.mp4` and `b__2.mp4`, which are
+    no test videos, are no lines of `b` where it has one of its own.
+
+    Raises:
+        FusevadError: the list is unreadable, lacks a video, or has one again after others.
+    """
     try:
         check_size(order, LARGEST_TEXT)
         lines = order.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise FusevadError(f"{order}: unreadable list of videos; correct `order`") from error
-    words = [re.split(r"[,\s]", line.strip())[0] for line in lines]
-    found = [_video(word.replace("\\", "/").rpartition("/")[2], names) for word in words]
-    listed = dict.fromkeys(name for name in found if name is not None)
+    found = [named for line in lines if (named := _named_by(line.strip(), names))]
+    plainest: dict[str, int] = {}
+    for name, rank in found:
+        plainest[name] = min(rank, plainest.get(name, rank))
+    listed = [name for name, _ in groupby(name for name, rank in found if rank == plainest[name])]
+    again = next((name for name, times in Counter(listed).items() if times > 1), None)
+    if again is not None:
+        raise FusevadError(f"{order}: video {again} is there again after others; correct `order`")
     _require_all(order, names, listed)
-    return list(listed)
+    return listed
 
 
-def _video(file: str, names: Mapping[str, object] | set[str]) -> str | None:
-    """The video that a file's name means."""
-    for suffix in ("", *_SUFFIXES, ".mp4", ".avi"):
-        stem = one_spelling(file).removesuffix(suffix)
-        if stem in names:
-            return stem
-        ending = list(_ENDINGS.finditer(stem))
-        if ending and ending[-1].end() == len(stem) and stem[: ending[-1].start()] in names:
-            return stem[: ending[-1].start()]
+def _named_by(line: str, names: Mapping[str, object]) -> tuple[str, int] | None:
+    """The video that a line names, and how plainly: 0 is its name alone."""
+    for place, cut in enumerate(_CUTS):
+        for literal, name in _readings(cut.split(line)[0]):
+            if name in names:
+                return name, 2 * place + (not literal)
     return None
+
+
+def _video(path: str, names: Mapping[str, object] | set[str]) -> str | None:
+    """The video that a path or a file's name means."""
+    return next((name for _, name in _readings(path) if name in names), None)
+
+
+def _readings(path: str) -> Iterator[tuple[bool, str]]:
+    """Names that a path may mean, and whether without leaving out more than a suffix of files."""
+    file = one_spelling(path.replace("\\", "/").rpartition("/")[2])
+    stems = [file.removesuffix(suffix) for suffix in ("", *_SUFFIXES, ".mp4", ".avi")]
+    yield from ((True, stem) for stem in stems)
+    yield from ((False, _ENDING.sub("", stem)) for stem in stems)
 
 
 def _require_all(place: Path, names: Mapping[str, object] | set[str], found: object) -> None:
@@ -244,7 +275,7 @@ def _check_owners(column: Column, videos: Sequence[str], lengths: Sequence[int])
     expected = iter(zip(videos, lengths, strict=True))
     for owner, length in column.owners:
         video, rows = next(expected, ("", 0))
-        found = _video(owner.replace("\\", "/").rpartition("/")[2], known)
+        found = _video(owner, known)
         if found != video or length != rows:
             raise ValueError(
                 f"rows {row + 1} to {row + length} are of {owner[:100]!r}, expected"
@@ -259,10 +290,13 @@ def _array(path: Path) -> NDArray[np.generic]:
         return read_npy(file, _LARGEST_ARRAY)
 
 
-def _fault(values: Floats, frames: int, settings: ScoreSettings) -> str | None:
+def _fault(given: GivenScores, frames: int, settings: ScoreSettings) -> str | None:
     """What is wrong with a video's scores."""
-    size = settings.segment_frames
+    values, size = given.values, settings.segment_frames
     segments = -(-frames // size)
+    whole = segments if settings.form == "per-segment" else frames
+    if given.from_one and len(values) < whole:
+        return f"{len(values)} scores numbered from 1, expected {whole}: number 0 may be missing"
     if settings.form == "per-segment":
         if len(values) not in (segments, segments - 1):
             return f"{len(values)} scores, expected {segments} or {segments - 1} segments"
