@@ -25,7 +25,7 @@ from fusevad.data.manifest import frame_labels, read_manifest
 from fusevad.data.manifest_making import make_manifest
 from fusevad.data.render.encode import write_video
 from fusevad.data.render.settings import RenderSettings
-from fusevad.data.splice.clips import Clip, clip_images, find_clips
+from fusevad.data.splice.clips import Clip, clip_images, clip_sound, find_clips
 from fusevad.data.splice.dataset import splice
 from fusevad.data.splice.plan import SplicedVideo, plan
 from fusevad.data.splice.settings import VERSION, SpliceSettings
@@ -33,6 +33,7 @@ from fusevad.data.splice.sources import read_sources, source_groups
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse, read_yaml
 from fusevad.video.decode import probe, read_frames
+from tests.made_up_sound import tone_at, write_sounding
 from tests.made_up_tables import rows
 from tests.made_up_videos import write_stamped
 
@@ -311,7 +312,7 @@ def test_the_bytes_of_a_video_are_of_this_version(spliced):
     """Where this fails, clips are joined otherwise: raise VERSION, and write the hash."""
     found = digests(spliced)
     name = min(name for name in found if name.endswith(".mp4"))
-    assert (VERSION, name) == (1, "videos/test-fight-000.mp4")
+    assert (VERSION, name) == (2, "videos/test-fight-000.mp4")
     assert found[name] == "01fbee59464d8637a61afd6a9172f538f0cf83ed042d2e8a8f3c310448720b33"
 
 
@@ -434,6 +435,14 @@ def test_real_clips_are_found_in_the_videos_where_the_recipe_says(real, tmp_path
 def clip_of(path: Path) -> Clip:
     info = probe(path)
     return Clip("a", path, "fight", "s", info.frames, info.fps, info.variable_rate, "0")
+
+
+def test_sound_that_starts_late_is_late_in_its_clip(tmp_path):
+    samples = tone_at(1.0, 16000, (0.2, 0.6))
+    clip = clip_of(write_sounding(tmp_path / "a.mkv", 64, [samples], starts=0.9, first_frame=0.4))
+    loud = np.flatnonzero(np.abs(clip_sound(clip, 0.5, 2.0, 16000)) > 0.1) / 16000
+    assert (loud[0], loud[-1]) == pytest.approx((0.2, 0.6), abs=0.02)
+    assert len(clip_sound(clip, 0.5, 2.0, 16000)) == 32000
 
 
 def grays(clip: Clip, count: int, fps: int) -> list[int]:

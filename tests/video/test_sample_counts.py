@@ -68,7 +68,9 @@ def test_more_samples_in_a_fragment_than_bytes_are_one_line(tmp_path: Path) -> N
     assert f"declares {MANY} pictures" in error_of(path)
 
 
-@pytest.mark.parametrize("around", [b"free", b"udta", b"stsd"])
+@pytest.mark.parametrize(
+    "around", [b"free", b"udta", b"stsd", b"ilst", b"tref", b"wave", b"sinf", b"schi"]
+)
 def test_a_table_is_found_where_ffmpeg_looks_for_it(tmp_path: Path, around: bytes) -> None:
     """A header that was set free, a box of user data, the end of a description."""
     box = struct.pack(">I4sIII", 20, b"stsz", 0, 1, MANY)

@@ -108,6 +108,32 @@ def test_a_long_segment_is_cut_from_many_pieces(tmp_path):
     np.testing.assert_allclose(found, samples, atol=1e-4)
 
 
+def test_sound_of_joined_recordings_goes_on_as_their_pictures_do(tmp_path):
+    samples = tone_at(1.6, 48000, (0.9, 1.1))
+    once = write_sounding(tmp_path / "a.ts", FRAMES // 2, [samples], 48000, "mp2")
+    joined = tmp_path / "b.ts"
+    joined.write_bytes(2 * once.read_bytes())
+    assert present(joined) == [True] * 4
+    for found in heard(joined)[1::2]:
+        assert found == pytest.approx((0.1, 0.3), abs=0.06)  # a packet of sound is 24 ms
+
+
+@pytest.mark.parametrize("wrong", [60_000, -900])
+def test_a_packet_that_is_alone_in_its_time_moves_no_other_sound(tmp_path, wrong):
+    samples = tone_at(3.2, 44100, (1.8, 2.2))
+    path = write_sounding(tmp_path / "a.flv", FRAMES, [samples], 44100)
+    content, place, packets = bytearray(path.read_bytes()), 13, 0
+    while place < len(content):
+        packets += content[place] == 8  # sound
+        if content[place] == 8 and packets == 50:
+            time = int.from_bytes(content[place + 4 : place + 7], "big")
+            content[place + 4 : place + 7] = (time + wrong).to_bytes(3, "big")
+        place += 15 + int.from_bytes(content[place + 1 : place + 4], "big")
+    path.write_bytes(content)
+    assert present(path) == [True] * 4
+    assert heard(path)[2] == pytest.approx((0.2, 0.6), abs=0.02)
+
+
 def test_a_file_that_is_no_video_is_one_line(tmp_path):
     (tmp_path / "a.mp4").write_text("no video")
     with pytest.raises(FusevadError, match=r"a\.mp4: not a"):

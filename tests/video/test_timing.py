@@ -67,6 +67,14 @@ def test_a_jump_back_where_recordings_were_joined_is_one_frame():
     assert (timing.fps, timing.variable) == (25, False)
 
 
+@pytest.mark.parametrize("wrong", [60.0, 0.22, 0.0, -60.0])
+def test_a_time_stamp_that_is_alone_in_being_wrong_moves_no_other_frame(wrong):
+    stamps = np.arange(10) / 25
+    stamps[4] = wrong
+    timing = timing_of(stamps.tolist(), last=0, clock=1 / 90000, rates=[Fraction(25)])
+    assert (timing.fps, timing.variable) == (25, False)
+
+
 def test_a_single_frame_has_the_rate_of_its_length():
     assert timing_of([3.0], last=0.5, clock=0.001, rates=[Fraction(25)]).fps == 2
     assert timing_of([3.0], last=0, clock=0.001, rates=[Fraction(25)]).fps == 25

@@ -13,7 +13,10 @@ from pathlib import Path
 from fusevad.errors import FusevadError
 
 # Boxes in which FFmpeg looks for further boxes; in `free` there may be a header that was given up.
-_OUTER = frozenset(b"moov hoov free trak mdia minf stbl moof traf mvex edts dinf udta meta".split())
+_OUTER = frozenset(
+    b"moov hoov free trak mdia minf stbl moof traf mvex edts dinf udta meta ilst tref wave sinf"
+    b" schi".split()
+)
 # Samples of all tracks: four days of 30 pictures a second with sound.
 _MOST = 20_000_000
 # FFmpeg takes samples of PCM sound a thousand at a time; old codecs have several a byte.

@@ -1,5 +1,6 @@
 """The sound of a video, segment by segment, in time with its frames."""
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
@@ -17,10 +18,10 @@ from fusevad.video.settings import LONGEST_SEGMENT
 
 # A piece of sound that is early or late by less follows the piece before: clocks are rounded.
 _JITTER = 0.02  # seconds
-# A part with sound in less than this share of its time has none.
 _LEAST_SHARE = 0.5
 # Pictures have places and no times: FFmpeg guesses, and is often late by one.
 _WITHOUT_STAMPS = ("avi",)
+_NOTHING = np.empty(0, np.float32)
 
 
 def read_sound(
@@ -29,7 +30,8 @@ def read_sound(
     """The sound of each part of a video, mixed to one channel.
 
     Where sound is missing within a part (it starts later, ends earlier, or has a gap), samples are
-    zero. Memory is that of a part, whatever the length of the video.
+    zero. Where recordings were joined and time stamps jump back, sound goes on, as pictures do.
+    Memory is that of a part, whatever the length of the video.
 
     Args:
         path: a video file.
@@ -47,13 +49,16 @@ def read_sound(
 
 
 def sound_parts(
-    path: Path, limits: Sequence[int], rate: int
+    path: Path, limits: Sequence[int], rate: int, least_share: float = _LEAST_SHARE
 ) -> Iterator[NDArray[np.float32] | None]:
-    """As `read_sound`, with the limits of the parts in samples from the first frame."""
+    """As `read_sound`, with the limits of the parts in samples from the first frame.
+
+    A part with sound in less than `least_share` of its time has none.
+    """
     begin = first_picture(path)
     with open_container(path) as container:
-        pieces = _placed(_pieces(path, container, rate), begin, rate)
-        yield from _parts(pieces, limits)
+        pieces = _placed(_trusted(_pieces(path, container, rate)), begin, rate)
+        yield from _parts(pieces, limits, least_share)
 
 
 def first_picture(path: Path) -> float:
@@ -104,13 +109,32 @@ def _check_length(path: Path, frame: av.AudioFrame) -> None:
         )
 
 
+def _trusted(
+    pieces: Iterator[tuple[float | None, NDArray[np.float32]]],
+) -> Iterator[tuple[float | None, NDArray[np.float32]]]:
+    """Pieces without a stamp that is alone in being earlier or later than those around it."""
+    before = -math.inf
+    for (time, samples), (after, _) in pairwise(chain(pieces, [(None, _NOTHING)])):
+        around = time is not None and after is not None and before <= after
+        if around and not before - _JITTER <= time <= after + _JITTER:
+            time = None
+        before = before if time is None else time
+        yield time, samples
+
+
 def _placed(
     pieces: Iterator[tuple[float | None, NDArray[np.float32]]], begin: float, rate: int
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Place of each piece in samples from the first frame, ascending; what overlaps is cut off."""
     end: int | None = None
+    # Samples by which a joined recording is later than its stamps say.
+    before, shift = -math.inf, 0
     for time, samples in pieces:
-        place = end if time is None else round((time - begin) * rate)
+        place = end if time is None else round((time - begin) * rate) + shift
+        if time is not None:
+            if time < before - _JITTER:
+                shift, place = shift + end - place, end
+            before = time
         if place is None or (end is not None and abs(place - end) <= _JITTER * rate):
             place = end or 0
         if end is not None and place < end:
@@ -121,10 +145,10 @@ def _placed(
 
 
 def _parts(
-    pieces: Iterator[tuple[int, NDArray[np.float32]]], limits: Sequence[int]
+    pieces: Iterator[tuple[int, NDArray[np.float32]]], limits: Sequence[int], least_share: float
 ) -> Iterator[NDArray[np.float32] | None]:
     """Cut pieces at limits; None for a part that has too little of them."""
-    place, samples = next(pieces, (limits[-1], np.empty(0, np.float32)))
+    place, samples = next(pieces, (limits[-1], _NOTHING))
     for start, stop in pairwise(limits):
         part, covered = np.zeros(stop - start, np.float32), 0
         while place < stop:
@@ -134,5 +158,5 @@ def _parts(
                 covered += last - first
             if place + len(samples) > stop:
                 break
-            place, samples = next(pieces, (limits[-1], samples[:0]))
-        yield part if covered and covered >= _LEAST_SHARE * len(part) else None
+            place, samples = next(pieces, (limits[-1], _NOTHING))
+        yield part if covered and covered >= least_share * len(part) else None

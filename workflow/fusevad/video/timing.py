@@ -78,7 +78,7 @@ def timing_of(
     Returns:
         None for a single frame of unknown length.
     """
-    begins = _rising(np.asarray(stamps, float))
+    begins = _rising(np.array(stamps, float))
     numbers = np.arange(len(begins))
     for rate in rates:
         if len(begins) > 1 and np.ptp(begins - numbers / float(rate)) <= 1.01 * clock:
@@ -100,7 +100,15 @@ def constant(frames: int, fps: Fraction | float) -> Timing:
 
 
 def _rising(stamps: np.ndarray) -> np.ndarray:
-    """Seconds from the first frame; a jump back counts as one frame of the usual length."""
+    """Seconds from the first frame; a jump back counts as one frame of the usual length.
+
+    A frame that is alone in being earlier or later than those around it is between them.
+    """
+    backward = np.flatnonzero(np.diff(stamps) < 0)
+    for place in sorted({*backward, *backward + 1} - {0, len(stamps) - 1}):
+        before, here, after = stamps[place - 1 : place + 2]
+        if before <= after and not before <= here <= after:
+            stamps[place] = (before + after) / 2
     steps = np.diff(stamps)
     forward = steps[steps > 0]
     steps[steps < 0] = np.median(forward) if len(forward) else 0.0

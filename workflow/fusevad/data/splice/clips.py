@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 
@@ -14,8 +13,8 @@ from fusevad.data.splice.sources import read_sources, source_groups
 from fusevad.errors import FusevadError, refuse
 from fusevad.files import sha256
 from fusevad.parallel import in_processes
-from fusevad.video.containers import open_container
 from fusevad.video.decode import VideoInfo, frame_edges, probe, read_frames
+from fusevad.video.sound import sound_parts
 
 FIGHT = "fight"
 LIST = "videos.txt"
@@ -126,25 +125,14 @@ def _nearest(clip: Clip, numbers: np.ndarray, fps: int) -> list[int]:
 def clip_sound(clip: Clip, start: float, seconds: float, rate: int) -> np.ndarray:
     """Mono samples in -1..1, (round(seconds * rate),) float32, from second `start` of a clip.
 
-    Silence if the clip has no sound.
+    Time counts from its first frame; where the clip has no sound, it is silent.
 
     Raises:
         FusevadError: the sound can't be decoded.
     """
-    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
-    blocks = [np.zeros(0, np.float32)]
-    try:
-        with open_container(clip.path) as container:
-            if container.streams.audio:
-                for frame in container.decode(audio=0):
-                    blocks += [part.to_ndarray()[0] for part in resampler.resample(frame)]
-    except (av.FFmpegError, ValueError) as error:
-        raise FusevadError(
-            f"{clip.path}: its sound can't be decoded ({error}); {_AGAIN}"
-        ) from error
     first, count = round(start * rate), round(seconds * rate)
-    samples = np.concatenate(blocks)[first : first + count].clip(-1, 1)
-    return np.pad(samples, (0, count - len(samples)))
+    (samples,) = sound_parts(clip.path, (first, first + count), rate, least_share=0)
+    return np.zeros(count, np.float32) if samples is None else samples.clip(-1, 1)
 
 
 def _repository(folder: Path) -> Path:
