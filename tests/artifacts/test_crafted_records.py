@@ -255,11 +255,12 @@ def test_records_of_gigabytes_are_not_read(tmp_path: Path) -> None:
             read(tmp_path / name)
 
 
-def test_a_record_of_sizes_below_nothing_is_damaged() -> None:
-    made = '{"results/a": {"sha256": "0", "size": -1}}'
+@pytest.mark.parametrize("size", [-1, 1 << 63])
+def test_a_record_of_sizes_that_no_file_has_is_damaged(size: int) -> None:
+    made = f'{{"results/a": {{"sha256": "0", "size": {size}}}}}'
     text = (
         f'{{"job": "a", "stage": "a", "inputs": {{}}, "outputs": {made}, "packages": {{}},'
         ' "lineage": {}}'
     )
-    with pytest.raises(FusevadError, match=r"a\.json: outputs\.results/a: a size below 0"):
+    with pytest.raises(FusevadError, match=r"a\.json: outputs\.results/a: a size that no file"):
         parse_record(text.encode(), "a.json")

@@ -3,13 +3,14 @@
 import contextlib
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from fusevad.artifacts.tracked import TRACKED, parse_records, with_units
+from fusevad.artifacts.tracked import TRACKED, parse_records, parse_tracked, with_units
 from fusevad.artifacts.units import units_of
 from fusevad.config.load import load_files
 from fusevad.plan.lineage import Plan
@@ -243,6 +244,15 @@ def test_on_an_empty_clone_repro_plans_table_1_of_the_shipped_configuration(root
     commands = [line[2:] for line in output.splitlines() if line.startswith("> ")]
     assert len(commands) == len(stages)
     assert all(line.startswith("snakemake --cores all results/") for line in commands)
+
+
+def test_a_file_is_one_word_of_the_commands_whatever_its_name(root, monkeypatch):
+    monkeypatch.chdir(root)
+    config = load_files([])
+    units = [unit for unit in units_of(plan(config)) if unit.stage == "data"]
+    files = [Path("my configs/tiny.yaml"), Path("$(touch ran).yaml")]
+    (entry, *_) = parse_tracked(with_units("", units, (), config, files))["data"].values()
+    assert shlex.split(entry["configfile"]) == list(map(str, files))
 
 
 def test_the_shipped_units_are_those_of_table_1_as_a_push_would_write_them(root, monkeypatch):

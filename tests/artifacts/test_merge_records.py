@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dvc.utils.serialize import dump_yaml, load_yaml
+from dvc.utils.serialize import dump_yaml, load_yaml, parse_yaml
 
 from fusevad.artifacts.merge import merge_records
-from fusevad.artifacts.tracked import TRACKED, tracked_text
+from fusevad.artifacts.tracked import TRACKED, parse_tracked, tracked_text
 from fusevad.errors import FusevadError
 from tests.conftest import ROOT
 from tests.made_up_clone import git
@@ -89,6 +89,13 @@ def test_lists_of_units_merge_line_by_line(tmp_path: Path) -> None:
     merge_records(tmp_path / "base", ours, tmp_path / "theirs", ".dvc/tracked.yaml")
     both = {"runs": {"a": entry, "b": entry, "c": entry}, "tables": {"table1": entry}}
     assert ours.read_text() == tracked_text(both)
+
+
+@pytest.mark.parametrize("name", ["2024", "on", "010", "1e3", "0o17", "2026-11-27", "a, b: {c}"])
+def test_names_that_yaml_takes_for_something_else_are_names_to_dvc_too(name: str) -> None:
+    text = tracked_text({"runs": {name: {"dataset": name}}})
+    for read in (parse_tracked, lambda text: parse_yaml(text, TRACKED)):
+        assert read(text)["runs"] == {name: {"dataset": name}}
 
 
 def test_units_that_an_older_clone_lists_in_config_are_merged_into_the_list_of_today(

@@ -63,6 +63,23 @@ def test_a_remote_says_where_it_is_or_that_nothing_is_there(
         Store(clone(tmp_path / "third", str(tmp_path / "elsewhere"))).reach_remote()
 
 
+def test_a_password_in_an_address_is_in_no_message(
+    served: tuple[Path, Path, type[Dying]], tmp_path: Path
+) -> None:
+    first, _, _ = served
+    with serving(tmp_path / "remote") as (address, handler):
+        with_password = address.replace("http://", "http://ann:s3cret@")
+        third = clone(tmp_path / "third", with_password, read_timeout="5")
+        share(first, third)
+        store = Store(third)
+        said = store.reach_remote()
+        handler.left = 0
+        with pytest.raises(FusevadError) as caught:
+            store.fetch(sorted(store.tracked(workspace(first))))
+    for text in (said, str(caught.value)):
+        assert "s3cret" not in text and "127.0.0.1" in text
+
+
 def test_http_gives_back_what_was_pushed(served: tuple[Path, Path, type[Dying]]) -> None:
     first, second, _ = served
     store = Store(second)

@@ -208,9 +208,18 @@ def test_a_quota_of_files_counts_where_it_is_the_file_system_s(tmp_path, monkeyp
     assert room_for(100, tmp_path, here).line.startswith("ok ")
     _quota(tmp_path, monkeypatch, "server:/home 5 0 0 0 900 0 0 0")
     assert file_quota(here) is None
+    _quota(tmp_path, monkeypatch, "\nserver:/home 5 0 0 0 900 0 1000 0")  # an empty line first
+    assert file_quota(here) == 100
     _quota(tmp_path, monkeypatch, "server:/home 5 0 0")
     with pytest.raises(FusevadError, match="quota: unexpected line"):
         file_quota(here)
+
+
+def test_a_quota_that_does_not_answer_is_one_line(tmp_path, monkeypatch):
+    _quota(tmp_path, monkeypatch, "'; exec sleep 9; echo '")
+    monkeypatch.setattr(shared_files, "_QUOTA_SECONDS", 0.1)
+    with pytest.raises(FusevadError, match=r"quota: no answer in 0\.1 s"):
+        file_quota(Mount("server:/home", "nfs4"))
 
 
 def test_a_file_system_without_free_inodes_is_a_fault(tmp_path, monkeypatch):

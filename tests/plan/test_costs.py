@@ -1,6 +1,7 @@
 """What a target will take: against numbers computed by hand."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,16 @@ def test_the_width_is_the_encoder_s_or_the_layout_s_of_imported_features(root, p
     # Nobody measured training on these features.
     assert found["train"].core_hours is None
     assert found["import-features"].written == pytest.approx(10_000 * 10 * 2048 * 2)
+
+
+@pytest.mark.parametrize("text", ["{}", '{"embed_dim": "wide"}', '{"model_cfg": {"embed_dim": 0}}'])
+def test_a_model_that_does_not_say_its_width_is_named(paper, tmp_path, text):
+    model = tmp_path / "model.json"
+    model.write_text(text)
+    settings = paper.config.encoder_settings | {"model": str(model)}
+    without = Workload(replace(paper.config, encoder_settings=settings), {})
+    with pytest.raises(FusevadError, match=r"model\.json: embed_dim: no number"):
+        without.width("ucf-crime")
 
 
 def test_finished_jobs_give_the_rate_of_their_stage_unless_they_may_have_had_a_gpu(

@@ -56,6 +56,9 @@ def test_files_that_name_no_rule_are_no_help(tmp_path):
         "5\t0:00:05\tnan\t3\tcues\t1",
         "-5\t0:00:05\t9\t3\tcues\t1",
         "5\t0:00:05\t9\t3\tcues\t1e999",
+        "5\t0:00:05\t1.7e308\t3\tcues\t1",
+        '5\t0:00:05\t9\t3\t"cues:\n    mem_mb: 1\n  train"\t1',
+        "5\t0:00:05\t9\t3\tcu\x1b[31mes\t1",
     ],
 )
 def test_a_damaged_file_is_named(results, line):

@@ -1,13 +1,15 @@
 """What changed between two results is found in their records, and said in a line a change."""
 
 import copy
+import io
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from fusevad.cli import app
+from fusevad.cli import app, main
 from fusevad.errors import FusevadError
 from fusevad.plan.ancestry import Pair, ancestry_of
 from fusevad.plan.made import Made
@@ -382,6 +384,26 @@ def test_a_record_of_an_absolute_path_is_no_record_of_the_result(a, b):
     b.change("results/table1.provenance.json", outputs={table: FileRecord.of(Path(table))})
     with pytest.raises(FusevadError, match="no record of how it was made"):
         lines(a, b)
+
+
+def test_a_version_with_control_characters_is_a_line_that_no_terminal_obeys(a, b):
+    for file in b.root.rglob("*.provenance.json"):
+        b.change(file.relative_to(b.root), packages={"torch": "2\x1b[2J\nnothing", "numpy": "2.3"})
+    found = CliRunner().invoke(app, ["diff", str(a.root / TABLE), str(b.root / TABLE)])
+    assert found.output.splitlines()[0] == r"torch 2.9 -> 2\x1b[2J\nnothing"
+
+
+def test_letters_that_a_terminal_lacks_are_written_out(a, b, monkeypatch):
+    for file in b.root.rglob("*.provenance.json"):
+        b.change(file.relative_to(b.root), packages={"torch": "2.9ü", "numpy": "2.3"})
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii", "strict"))
+    monkeypatch.setattr(sys, "argv", ["fusevad", "diff", *(str(x.root / TABLE) for x in (a, b))])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    sys.stdout.flush()
+    assert ended.value.code == 0
+    assert written.getvalue().startswith(b"torch 2.9 -> 2.9\\xfc\n")
 
 
 def test_the_command_prints_the_lines(a, b):

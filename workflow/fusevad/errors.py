@@ -26,7 +26,7 @@ def refuse(reasons: Sequence[str], summary: str) -> NoReturn:
     """Raise the only reason; of several, print a line each, and raise the summary."""
     if len(reasons) == 1:
         raise FusevadError(reasons[0])
-    print(*reasons, sep="\n", file=sys.stderr)
+    print(*map(in_one_line, reasons), sep="\n", file=sys.stderr)
     raise FusevadError(summary)
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from fusevad.deploy.watch.address import scrubbed
 from fusevad.errors import FusevadError, message_of
 from fusevad.system_errors import FULL_DISK
 from fusevad.system_errors import explained as explained_by_system
@@ -59,7 +60,7 @@ def explained(doing: str, error: BaseException, advice: str) -> FusevadError:
         if isinstance(cause, OSError) and cause.errno in _RIGHTS and cause.filename:
             return explained_by_system(cause)
     text = message_of(error)
-    return FusevadError(f"{doing}: {text}; {advice}")
+    return FusevadError(scrubbed(f"{doing}: {text}; {advice}"))
 
 
 def _is_full(error: sqlite3.OperationalError) -> bool:

@@ -11,6 +11,7 @@ from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.transfer import transfer
 
 from fusevad.artifacts.dvc_errors import WrongContentError, explained, one_line
+from fusevad.deploy.watch.address import scrubbed
 from fusevad.errors import FusevadError
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Objects:
     @property
     def _remote_text(self) -> str:
         name = self._remote_name or self._repo.config["core"].get("remote")
-        return f"remote '{name}' ({self._remote.fs.unstrip_protocol(self._remote.path)})"
+        address = self._remote.fs.unstrip_protocol(self._remote.path)
+        return f"remote '{name}' ({scrubbed(address)})"
 
     def reach_remote(self) -> str:
         """Ask the remote for its folder; return its name and address.

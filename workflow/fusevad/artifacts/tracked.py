@@ -1,6 +1,7 @@
 """`.dvc/tracked.yaml`, which lists the units of the stages in `dvc.yaml`, and `dvc.lock`."""
 
 import os
+import shlex
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -90,12 +91,19 @@ def tracked_text(values: Mapping[str, Mapping[str, Any]]) -> str:
         lines.append("" if units else f"\n{stage}: {{}}")
         if units:
             lines.append(f"{stage}:")
-        lines += [f"  {key}: {_flow(units[key])}" for key in sorted(units)]
+        lines += [f"  {_scalar(key)}: {_flow(units[key])}" for key in sorted(units)]
     return "\n".join(lines) + "\n"
 
 
-def _flow(entry: Mapping[str, str]) -> str:
-    return yaml.safe_dump(dict(entry), default_flow_style=True, sort_keys=False, width=1e9).strip()
+def _flow(entry: Mapping[str, Any]) -> str:
+    return f"{{{', '.join(f'{_scalar(key)}: {_scalar(value)}' for key, value in entry.items())}}}"
+
+
+def _scalar(value: Any) -> str:
+    """A value on one line, quoted if it is a text that YAML takes for something else."""
+    text = yaml.safe_dump([value], default_flow_style=True, width=1e9).strip()[1:-1]
+    # DVC reads YAML 1.2, to which 1e3 and 0o17 are numbers, too.
+    return f"'{text}'" if text == value and text[:1].isdigit() else text
 
 
 def with_units(
@@ -134,8 +142,10 @@ def entry(unit: Unit, config: Config, configfiles: Iterable[Path]) -> dict[str, 
     files = [str(file) for file in configfiles] or [_MAIN]
     values = {"dataset": dataset, "source": config.datasets[dataset].source}
     values |= _of_stage(unit, config, dataset, of)
+    # The commands of dvc.yaml are run by a shell.
+    configured = shlex.join(files)
     laid_over = files[-1] if files[-1] != _MAIN else f"config/datasets/{dataset}.yaml"
-    return values | {"configfile": " ".join(files), "laid_over": laid_over}
+    return values | {"configfile": configured, "laid_over": laid_over}
 
 
 def _of_stage(unit: Unit, config: Config, dataset: str, of: list[str]) -> dict[str, str]:

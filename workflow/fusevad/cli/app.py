@@ -6,6 +6,7 @@ Slow imports are inside the verbs, so that `fusevad --help` answers at once.
 import os
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -13,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from fusevad import __version__
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, in_one_line
 from fusevad.system_errors import one_line_each
 
 if not sys.stderr.isatty():
@@ -96,6 +97,11 @@ def _options(
     pass
 
 
+def say(line: str) -> None:
+    """Print a line that may have names or values of others: no terminal obeys them."""
+    print(in_one_line(line))
+
+
 def stream_paths(given: list[str]) -> dict[str, Path]:
     """Index of each stream by its role, from the options `--stream rgb=INDEX`.
 
@@ -116,6 +122,9 @@ def stream_paths(given: list[str]) -> dict[str, Path]:
 
 def main() -> None:
     """Run the command; on bad input, print one line and exit with status 1."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        # A terminal of few letters shows others as \u2192.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with one_line_each():
             app()

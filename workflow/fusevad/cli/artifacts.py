@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fusevad.cli.app import RESULTS, app, verb
+from fusevad.cli.app import RESULTS, app, say, verb
 from fusevad.cli.configured import (
     ConfigFiles,
     Configured,
@@ -46,7 +46,7 @@ def pull(
     pulled = prepare(jobs, store, targets or [])
     _list("will be made again", pulled.planned.remade)
     for line in advice_on_videos(jobs, pulled):
-        print(line)
+        say(line)
     size = sum(pulled.files.values())
     print(f"to fetch: {counted(len(pulled.files), 'file')}, {_bytes(size)}")
     _report(carry_out(jobs, store, pulled))
@@ -116,13 +116,13 @@ def gc(
     from fusevad.artifacts.adopt import refuse_while_running
     from fusevad.artifacts.gc import delete as remove
     from fusevad.artifacts.gc import listed, unused
-    from fusevad.errors import counted, in_one_line
+    from fusevad.errors import counted
     from fusevad.plan.stages import plan
 
     used = [[], *([Path(file) for file in each.split(",")] for each in configfile or [])]
     found = unused(plan(configuration(files)) for files in used)
     for each in listed(found):
-        print(f"{_bytes(each.size):>9}  {in_one_line(each.path)}")
+        say(f"{_bytes(each.size):>9}  {each.path}")
     what, total = counted(len(found), "path"), _bytes(sum(each.size for each in found))
     if delete:
         refuse_while_running()
@@ -157,7 +157,7 @@ def _list(what: str, reasons: Mapping[str, str]) -> None:
         names.setdefault(reason, []).append(name)
     for reason, found in list(names.items())[:_SHOWN]:
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-        print(f"{what}: {', '.join(found[:_NAMED])}{more}: {reason}")
+        say(f"{what}: {', '.join(found[:_NAMED])}{more}: {reason}")
     if len(names) > _SHOWN:
         print(f"{what}: {sum(map(len, list(names.values())[_SHOWN:]))} more, for other reasons")
 

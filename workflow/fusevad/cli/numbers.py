@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import RESULTS, RUN, verb
+from fusevad.cli.app import RESULTS, RUN, say, verb
 from fusevad.cli.configured import ConfigFiles, Configured, ConfigValues, configuration
 
 Table = Annotated[str, typer.Argument(help="Its name or a file of it: table1, results/table8.tex.")]
@@ -32,7 +32,7 @@ def power(
 
     chosen = named_table(Jobs(configuration(configfile, config)), table, protocol)
     for line in list(power_lines(chosen, margin / 100)):
-        print(line)
+        say(line)
 
 
 @verb(RESULTS, "fusevad why results/table1.tex student-t AUC", cls=Configured)
@@ -54,7 +54,7 @@ def why(
 
     jobs = Jobs(configuration(configfile, config))
     for line in list(why_lines(named_table(jobs, table, protocol), jobs, method, metric, dataset)):
-        print(line)
+        say(line)
 
 
 @verb(RESULTS, "fusevad diff results/table1.tex ../other/results/table1.tex")
@@ -67,7 +67,7 @@ def diff(
     from fusevad.report.changes import diff_lines
 
     for line in diff_lines(Pair.of(ancestry_of(a), ancestry_of(b))):
-        print(line)
+        say(line)
 
 
 @verb(RESULTS, "fusevad artifact-check --configfile config/tiny.yaml", cls=Configured)
@@ -105,4 +105,4 @@ def resources(
     from fusevad.plan.measured import measured_jobs, proposed_lines
 
     for line in proposed_lines(measured_jobs(results)):
-        print(line)
+        say(line)

@@ -24,6 +24,7 @@ _SLOW_MS = 50.0
 _LOCAL = ("btrfs", "ext2", "ext3", "ext4", "overlay", "ramfs", "tmpfs", "xfs", "zfs")
 # Beside its outputs, a job leaves its settings, its record, a log and a benchmark file.
 _BESIDE = 4
+_QUOTA_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +106,21 @@ def file_quota(mount: Mount) -> int | None:
     """How many more files the user's quota allows on a file system; None without a quota.
 
     Raises:
-        FusevadError: `quota` lists the file system in another form.
+        FusevadError: `quota` lists the file system in another form, or doesn't answer.
     """
     if shutil.which("quota") is None:
         return None
     command = ("quota", "--no-wrap", "--raw-grace")
     # Its status is 1 for somebody over a quota, which the lines say too.
-    lines = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.splitlines()
-    for line in lines:
-        source, *columns = line.split()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_QUOTA_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise FusevadError(
+            f"quota: no answer in {_QUOTA_SECONDS} s; ask who runs the file servers, or take"
+            " `quota` out of PATH"
+        ) from error
+    for line in done.stdout.splitlines():
+        source, *columns = line.split() or [""]
         if source != mount.source:
             continue
         try:

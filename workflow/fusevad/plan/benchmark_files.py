@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from fusevad.files import read_limited
 # What Snakemake writes of a job that ended before it could be measured.
 _NOT_MEASURED = ("NA", "-")
 _MOST_BYTES = 1 << 20
+# Seconds or MB: far more than any job takes, and far less than what no whole number can be made of.
+_MOST = 1e12
 
 
 class BenchmarkFile:
@@ -47,9 +50,19 @@ class BenchmarkFile:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not 0 <= value < math.inf:
+        if not 0 <= value <= _MOST:
             raise self._damaged(f"{column} is '{text}'")
         return value
+
+    def word(self, row: Mapping[str, str], column: str) -> str:
+        """A name, such as a rule's.
+
+        Raises:
+            FusevadError: it has other characters than letters, digits and underscores.
+        """
+        if not re.fullmatch(r"\w+", row[column]):
+            raise self._damaged(f"{column} is '{row[column]}'")
+        return row[column]
 
     def known(self, row: Mapping[str, str], column: str) -> float:
         """A value that Snakemake always measures.

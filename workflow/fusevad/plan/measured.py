@@ -72,5 +72,6 @@ def _read(file: Path) -> Iterator[Measured]:
     if "rule_name" not in found.columns:
         return
     for row in found.rows:
+        rule, memory = found.word(row, "rule_name"), found.number(row, "max_rss")
         seconds, threads = found.known(row, "s"), found.known(row, "threads")
-        yield Measured(row["rule_name"], seconds, found.number(row, "max_rss"), int(threads))
+        yield Measured(rule, seconds, memory, int(threads))

@@ -44,8 +44,8 @@ class FileRecord:
     size: int
 
     def __post_init__(self) -> None:
-        if self.size < 0:
-            raise ValueError("a size below 0")
+        if not 0 <= self.size < 1 << 63:
+            raise ValueError("a size that no file has")
 
     @classmethod
     def of(cls, path: Path) -> "FileRecord":

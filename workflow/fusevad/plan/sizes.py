@@ -1,6 +1,6 @@
 """How large a data set is, and how much of each job's work that means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +8,29 @@ from fusevad.config.model import Config
 from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.embed.streams.registry import kind_of
 from fusevad.embed.streams.rgb.settings import RGB
+from fusevad.errors import FusevadError
 from fusevad.parsing import read_mapping
 from fusevad.plan.job import Job
 from fusevad.train.settings import TrainSettings, search_candidates, train_settings
 
 # Features of an embedding by open_clip's name of the encoder; others count as the widest.
 _WIDTHS = {"ViT-B-32": 512, "ViT-B-16": 512, "ViT-L-14": 768}
+
+
+def _width_in(file: Path) -> int:
+    """Features of an embedding of the model that a file of open_clip or Hugging Face configures.
+
+    Raises:
+        FusevadError: it doesn't say.
+    """
+    values = read_mapping(file)
+    inner = values.get("model_cfg")
+    width = (inner if isinstance(inner, Mapping) else values).get("embed_dim")
+    if type(width) is not int or width < 1:
+        raise FusevadError(
+            f"{file}: embed_dim: no number of features; use a model configuration of open_clip"
+        )
+    return width
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +107,7 @@ class Workload:
             return max(LAYOUTS[self.encoder(key)].widths)
         model = self.config.encoder_settings["model"]
         if Path(model).suffix == ".json":
-            return int(read_mapping(Path(model))["embed_dim"])
+            return _width_in(Path(model))
         return _WIDTHS.get(model, max(_WIDTHS.values()))
 
     def share(self, job: Job) -> float:
