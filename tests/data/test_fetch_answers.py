@@ -1,5 +1,6 @@
 """Fetching from servers that contradict themselves or answer nonsense: a whole file or one line."""
 
+import json
 from pathlib import Path
 
 import huggingface_hub
@@ -7,7 +8,9 @@ import pytest
 import requests
 
 from fusevad.data.fetch import drive, https, hugging_face
+from fusevad.data.fetch.checksums import LockFile
 from fusevad.data.fetch.dataset import fetch
+from fusevad.data.fetch.hub_folder import fetch_folder
 from fusevad.data.fetch.mirrors import MirrorError, Slot
 from fusevad.data.fetch.settings import FetchSettings, HuggingFaceFolder
 from fusevad.errors import FusevadError
@@ -211,3 +214,30 @@ def test_nonsense_from_the_hub_is_told(mirror, monkeypatch, nonsense):
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"{mirror.url}/raw")
     with pytest.raises(MirrorError):
         hugging_face.commit_of(HuggingFaceFolder(repo="owner/repo"))
+
+
+def listing(path):
+    """What the hub answers for a folder of one file."""
+    entry = {"type": "file", "path": path, "size": len(BYTES), "oid": "0" * 40}
+    return answer(200, json.dumps([entry]).encode(), **JSON)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["a\0.npy", "/etc/a.npy", "a\ud800.npy", ".fetch/a.npy", "in/.FETCH/a.npy", "b/../a.npy",
+     "特" * 90 + ".npy"],
+)  # fmt: skip
+def test_names_of_the_hub_that_no_file_may_have_are_one_line(mirror, monkeypatch, path):
+    mirror.raw[f"api/datasets/owner/repo/tree/{'a' * 40}"] = lambda _: listing(path)
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"{mirror.url}/raw")
+    source = HuggingFaceFolder(repo="owner/repo", revision="a" * 40)
+    with pytest.raises(FusevadError, match="Hugging Face owner/repo: lists ") as caught:
+        fetch_folder(source, Path("data"), LockFile(Path("lock.json")))
+    assert "\n" not in str(caught.value) and not list(Path.cwd().rglob("*.npy"))
+
+
+def test_a_long_name_in_any_letters_has_a_folder_until_it_is_complete(tmp_path):
+    slot = Slot.of(tmp_path, "特" * 85, tmp_path / "a")
+    slot.folder.mkdir()
+    assert slot.folder != Slot.of(tmp_path, "征" * 85, tmp_path / "a").folder
+    assert Slot.of(tmp_path, "in/a b", tmp_path / "a").folder.name == "in%2Fa%20b"

@@ -162,6 +162,23 @@ def test_an_odd_line_is_an_error_with_its_number(tmp_path, line):
         read_sources(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("nofi1 - nofi2 : Caméra\n".encode("latin-1"), "not a list in UTF-8"),
+        (b"nofi1 - nofi999999 : X\n", "line 1 is not a range"),
+        (b"nofi1 - nofi" + b"9" * 5000 + b" : X\n", "line 1"),
+        (b"nofi1 - nofi9999 : X\n" * 40_000, "more than 10000 clips"),
+    ],
+    ids=["Latin-1", "a million", "digits", "repeated"],
+)
+def test_a_list_of_sources_that_could_take_gigabytes_is_one_line(tmp_path, content, message):
+    (tmp_path / "videos.txt").write_bytes(content)
+    with pytest.raises(FusevadError, match=rf"videos\.txt: {message}") as caught:
+        read_sources(tmp_path / "videos.txt")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
 def test_a_clip_before_any_source_is_an_error(tmp_path):
     path = tmp_path / "videos.txt"
     path.write_text("fi001: 1 - 2\n")

@@ -25,6 +25,14 @@ def test_a_folder_has_its_videos_and_those_of_its_subfolders(folder):
     }
 
 
+def test_a_linked_folder_is_searched_too(folder, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk/door.mp4").touch()
+    (folder / "cam0").symlink_to(tmp_path / "disk")
+    (folder / "all").symlink_to(folder)
+    assert set(find_videos([str(folder)])) == {"lobby", "cam1-0001", "cam2-0001", "cam0-door"}
+
+
 def test_a_file_is_called_by_its_name_whatever_its_suffix(folder):
     assert find_videos([str(folder / "notes.docx")]) == {"notes": folder / "notes.docx"}
 

@@ -4,6 +4,7 @@ Imports nothing heavy: the Snakefile reads it at every start.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 # Bytes of a name, on all common file systems.
@@ -40,6 +41,28 @@ def stays_inside(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return plain and short and not pure.is_absolute() and ".." not in pure.parts
+
+
+def shown_files(folder: Path) -> Iterator[Path]:
+    """Regular files below a folder, without hidden ones and those of archivers.
+
+    Links to folders are followed, after all folders have had their turn and each folder once, so
+    that links in circles end and a folder's own path comes first.
+    """
+    seen, places = set(), [os.fspath(folder)]
+    for start in places:
+        for place, folders, files in os.walk(start):
+            real = os.path.realpath(place)
+            folders[:] = sorted(name for name in folders if name[0] != "." and name != "__MACOSX")
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            inside = (os.path.join(place, name) for name in folders)
+            places += [path for path in inside if os.path.islink(path)]
+            paths = (os.path.join(place, name) for name in sorted(files) if name[0] != ".")
+            # Reading a pipe or device, or a link to one, might never end.
+            yield from (Path(path) for path in paths if os.path.isfile(path))
 
 
 def path_text(path: Path | str) -> str:

@@ -34,6 +34,18 @@ def test_folders_are_classes_and_names_may_repeat_between_them(tmp_path):
     ]
 
 
+def test_linked_folders_are_searched_too_each_once_without_circles(tmp_path):
+    touch(tmp_path / "disk", "cam3/1.mp4", "cam4/1.mp4")
+    folder = touch(tmp_path / "videos", *TREE)
+    (folder / "normal/cam3").symlink_to(tmp_path / "disk/cam3")
+    (folder / "anomalous/fight/a").symlink_to(folder / "anomalous/fight")
+    (folder / "anomalous/fight/again").symlink_to(folder / "anomalous/fight/cam1")
+    (tmp_path / "disk/cam3/up").symlink_to(tmp_path / "disk")
+    names = {video.name for video in find_labelled(folder)}
+    own = {video.name for video in find_labelled(touch(tmp_path / "own", *TREE))}
+    assert names - own == {"normal_cam3_1", "normal_cam3_up_cam4_1"} and own <= names
+
+
 @pytest.mark.parametrize(
     ("stem", "source"),
     [
@@ -118,6 +130,8 @@ def test_what_is_wrong_with_a_folder_is_one_line(tmp_path, names, message):
         (("video,label,split", "a.mp4,normal,train", "b.mp4,fire,"), "video b has no split"),
         (("video,label", "a.mp4,normal", "a.mp4,fire"), "would be video a"),
         (("video,label", "a.mp4,normal;fire"), "class 'normal;fire'"),
+        (("video,label", "/,normal"), "line 2: /: no such file"),
+        (("video,label", f"{'a' * 300}.mp4,normal"), "line 2: .*no such file"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_one_line(tmp_path, rows, message):

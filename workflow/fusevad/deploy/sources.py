@@ -8,6 +8,7 @@ from unicodedata import category
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited
+from fusevad.paths import shown_files
 from fusevad.video.settings import VIDEO_SUFFIXES
 
 _LISTS = (".txt", ".list")
@@ -88,8 +89,8 @@ def _of_line(listed_in: Path, line: str) -> Iterator[tuple[str, Path]]:
 def _of_place(path: Path) -> Iterator[tuple[str, Path]]:
     """The file, or the videos of a folder, as `_of_word`."""
     if path.is_dir():
-        for each in sorted(path.rglob("*")):
-            if each.suffix.lower() in VIDEO_SUFFIXES and each.is_file() and _shown(each, path):
+        for each in sorted(shown_files(path)):
+            if each.suffix.lower() in VIDEO_SUFFIXES:
                 yield "-".join(each.relative_to(path).parts), each
     else:
         # A missing file is the reader's to name.
@@ -98,11 +99,6 @@ def _of_place(path: Path) -> Iterator[tuple[str, Path]]:
 
 def _is_list(path: Path) -> bool:
     return path.suffix.lower() in _LISTS and path.is_file()
-
-
-def _shown(path: Path, folder: Path) -> bool:
-    """Whether no part of the path is hidden, as copies that are not finished are."""
-    return not any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _lines(path: Path) -> Iterator[str]:

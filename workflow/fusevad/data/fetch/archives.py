@@ -22,7 +22,7 @@ from fusevad.data.fetch.member import (
 )
 from fusevad.data.fetch.members import members, reading
 from fusevad.data.fetch.mirrors import one_line, writing
-from fusevad.data.fetch.record import HIDDEN
+from fusevad.data.fetch.record import HIDDEN, is_ours
 from fusevad.errors import FusevadError
 from fusevad.files import remove_folder
 from fusevad.paths import DEEPEST, LONGEST_PATH
@@ -128,7 +128,7 @@ class _Unpacking:
             raise _unsafe(text, f"has a name of {len(text)} characters")
         if len(name.parts) > DEEPEST:
             raise _unsafe(text, f"is more than {DEEPEST} folders deep")
-        if _is_ours(name):
+        if is_ours(name):
             raise _unsafe(text, f"is where the downloader keeps its own files ({HIDDEN})")
         path = self.folder
         for part in name.parts[:-1]:
@@ -163,7 +163,7 @@ def check_link(name: str, target: str) -> None:
     inside = ups <= len(PurePosixPath(name).parts) - 1
     if not link.parts or link.is_absolute() or not inside or "\0" in target:
         raise _unsafe(name, "is a link to the outside")
-    if ".." in link.parts[ups:] or len(target) > LONGEST_PATH or _is_ours(link):
+    if ".." in link.parts[ups:] or len(target) > LONGEST_PATH or is_ours(link):
         raise _unsafe(name, "is a link whose target depends on other files")
 
 
@@ -183,11 +183,6 @@ def _ends(link: Path) -> bool:
     except OSError as error:
         return error.errno != errno.ELOOP  # a link to nothing ends, too
     return True
-
-
-def _is_ours(name: PurePosixPath) -> bool:
-    """Whether a path leads to the downloader's own folder, also if case is ignored."""
-    return any(part.casefold() == HIDDEN for part in name.parts)
 
 
 def _make_way(path: Path, member: Member) -> Path:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import quote
 
 import huggingface_hub
 from huggingface_hub.utils import build_hf_headers
@@ -11,10 +10,11 @@ from tqdm import tqdm
 from fusevad.data.fetch import git, https, hugging_face
 from fusevad.data.fetch.checksums import Locked, LockFile
 from fusevad.data.fetch.mirrors import MirrorError, MismatchError, Slot, need_room, settle
-from fusevad.data.fetch.record import HIDDEN
+from fusevad.data.fetch.record import HIDDEN, is_ours
 from fusevad.data.fetch.settings import HuggingFaceFolder
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
+from fusevad.paths import stays_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,16 @@ def _commit(source: HuggingFaceFolder, lock: LockFile) -> str:
 def _below(path: str, source: HuggingFaceFolder) -> PurePosixPath:
     """The path of a listed file below the folder."""
     place = PurePosixPath(path)
-    if ".." in place.parts or not place.is_relative_to(source.folder):
+    if not (stays_inside(path) and place.is_relative_to(source.folder)):
         raise MirrorError(f"lists {path!r}, which is not below {source.folder or 'its top'}")
-    return place.relative_to(source.folder)
+    below = place.relative_to(source.folder)
+    if is_ours(below):
+        raise MirrorError(f"lists {path!r}, where the downloader keeps its own files")
+    return below
 
 
 def _fetch(source: HuggingFaceFolder, commit: str, file: _File, staging: Path) -> None:
-    slot = Slot(staging / quote(file.path, safe=""), file.place)
+    slot = Slot.of(staging, file.path, file.place)
     slot.folder.mkdir(parents=True, exist_ok=True)
     url = huggingface_hub.hf_hub_url(source.repo, file.path, repo_type="dataset", revision=commit)
     https.download(url, slot, file.sha256 is not None, build_hf_headers())

@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import quote
 
 from fusevad.data.fetch import git
 from fusevad.data.fetch.checksums import Locked, LockFile
@@ -26,7 +25,7 @@ class FetchJob:
     def slot(self, file: FileSettings) -> Slot:
         """Where a file is stored until it is complete."""
         staging = self.folder / HIDDEN / "staging"
-        return Slot(staging / quote(file.name, safe=""), self.folder / file.name)
+        return Slot.of(staging, file.name, self.folder / file.name)
 
     def expected(self, file: FileSettings) -> str | None:
         """SHA-256 that a file must have, once it is known."""

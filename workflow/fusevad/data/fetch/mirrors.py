@@ -1,13 +1,16 @@
 """Shared by all kinds of mirrors: where bytes go, and how failures are reported."""
 
 import contextlib
+import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from fusevad.errors import FusevadError
 from fusevad.files import remove_folder, rename_durably
+from fusevad.paths import LONGEST_NAME
 from fusevad.system_errors import explained
 
 
@@ -42,6 +45,14 @@ class Slot:
 
     folder: Path
     title: Path
+
+    @classmethod
+    def of(cls, staging: Path, name: str, title: Path) -> "Slot":
+        """The slot of a file in the folder of all of them."""
+        quoted = quote(name, safe="")
+        if len(quoted) > LONGEST_NAME:
+            quoted = hashlib.sha256(name.encode()).hexdigest()
+        return cls(staging / quoted, title)
 
     @property
     def part(self) -> Path:

@@ -1,13 +1,18 @@
 """The record of what was fetched: a small hidden file in the data folder."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import TypeAdapter, ValidationError
 
 from fusevad.files import write_json
 
 HIDDEN = ".fetch"
+
+
+def is_ours(name: PurePosixPath) -> bool:
+    """Whether a path leads to the downloader's own folder, also if case is ignored."""
+    return any(part.casefold() == HIDDEN for part in name.parts)
 
 
 @dataclass(frozen=True, slots=True)

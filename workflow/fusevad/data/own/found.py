@@ -10,6 +10,7 @@ from fusevad.data.label_tables import NORMAL, SPLITS, checked_classes
 from fusevad.data.names import listed_name
 from fusevad.data.spreadsheets import sheet_rows
 from fusevad.errors import FusevadError
+from fusevad.paths import fits_a_disk, shown_files
 from fusevad.video.settings import VIDEO_SUFFIXES
 
 ANOMALOUS, ANOMALY = "anomalous", "anomaly"  # the folder, and the class of videos right in it
@@ -104,9 +105,8 @@ def _is_class(path: Path) -> bool:
 
 def _videos(folder: Path, deep: bool = True) -> Iterator[Path]:
     """Files with the suffix of a video, in order; hidden ones may be copies half done."""
-    for path in sorted(folder.rglob("*") if deep else folder.iterdir()):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file() and not hidden:
+    for path in sorted(shown_files(folder)):
+        if path.suffix.lower() in VIDEO_SUFFIXES and (deep or path.parent == folder):
             yield path
 
 
@@ -142,11 +142,11 @@ def _row(
     if split and split not in SPLITS:
         raise FusevadError(f"{where}: the unknown split {split!r}; use train or test, or nothing")
     path, folder = Path(os.path.abspath(table.parent / video)), Path(os.path.abspath(table.parent))
+    if not (fits_a_disk(str(path)) and path.is_file()):
+        raise FusevadError(f"{where}: {table.parent / video}: no such file; correct its path")
     # Names begin in the table's folder, unless videos are outside.
     name = _name(path.relative_to(folder if shared.is_relative_to(folder) else shared).as_posix())
     classes = checked_classes(where, name, split or "train", label, video)
-    if not path.is_file():
-        raise FusevadError(f"{where}: {table.parent / video}: no such file; correct its path")
     told = source_of(path.relative_to(shared).parts[:-1], path.stem)
     return Found(name, table.parent / video, classes, source or told, split or None)
 

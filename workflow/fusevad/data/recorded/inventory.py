@@ -1,6 +1,5 @@
 """The content of a data set's folder: lists, annotations and videos, found by name."""
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from fusevad.data.recorded.formats.cctv_fights import read_subsets
 from fusevad.data.recorded.settings import LayoutSettings, ListSettings
 from fusevad.data.spreadsheets import list_text
 from fusevad.errors import FusevadError
+from fusevad.paths import shown_files
 from fusevad.spelling import one_spelling
 
 _GET = "fetch the data set, or put it there; section `fetch` of its settings has the source"
@@ -42,7 +42,8 @@ class Inventory:
         Raises:
             FusevadError: there is no such folder, or nothing in it.
         """
-        files = tuple(sorted(PurePosixPath(each) for each in _walk(folder)))
+        found = (path.relative_to(folder) for path in shown_files(folder))
+        files = tuple(sorted(PurePosixPath(path) for path in found))
         if not files:
             raise FusevadError(f"{folder}: no such folder, or nothing in it; {_GET}")
         return cls(folder, files)
@@ -213,19 +214,3 @@ def _kind(
     if frames is None or suffix not in frames.suffixes or len(file.parts) < 3:
         return None
     return "frames" if _fits(file.parent.parent, frames.folder) else None
-
-
-def _walk(folder: Path) -> Iterator[str]:
-    seen = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if name[0] != "." and name != "__MACOSX"]
-        below = os.path.relpath(place, folder)
-        for name in files:
-            # Reading a pipe or device, or a link to one, might never end.
-            if name[0] != "." and os.path.isfile(os.path.join(place, name)):
-                yield os.path.normpath(os.path.join(below, name))

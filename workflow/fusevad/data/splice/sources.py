@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from fusevad.data.spreadsheets import list_text
 from fusevad.errors import FusevadError
+from fusevad.files import read_limited
 
-_NAME = r"((?:no)?fi)(\d+)"
+_NAME = r"((?:no)?fi)([0-9]{1,6})"
+_MOST = 10_000  # clips; 300 are published
 _SOURCE = re.compile(r"https?://\S*[?&]v=([\w-]+)")
 _CLIP = re.compile(rf"{_NAME}\s*:")
 _RANGE = re.compile(rf"{_NAME}\s*-\s*{_NAME}\s*:\s*(\S.*)")
@@ -23,25 +26,37 @@ def read_sources(path: Path) -> dict[str, tuple[str, ...]]:
         By clip, the names of its sources: more than one if the file lists the clip twice.
 
     Raises:
-        FusevadError: a line is none of these.
+        FusevadError: a line is none of these, the file is no text, or has more than 10,000 clips.
     """
     result: dict[str, list[str]] = {}
-    current = None
-    for number, raw in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    current, listed = None, 0
+    for number, raw in enumerate(_lines(path), start=1):
         line = raw.strip()
         if source := _SOURCE.fullmatch(line):
             current = source[1]
         elif span := _RANGE.fullmatch(line):
-            for clip in _names(span, path, number):
+            clips = _names(span, path, number)
+            listed += len(clips)
+            for clip in clips if listed <= _MOST else ():
                 result.setdefault(clip, []).append(span[5])
         elif (clip := _CLIP.match(line)) and current is not None:
             result.setdefault(clip[1] + clip[2], []).append(current)
+            listed += 1
         elif line:
             raise FusevadError(
-                f"{path}: line {number} ({line!r}) names neither a source nor a clip of one; "
+                f"{path}: line {number} ({line[:60]!r}) names neither a source nor a clip of one; "
                 "correct it"
             )
+        if listed > _MOST:
+            raise FusevadError(f"{path}: more than {_MOST} clips; correct it")
     return {clip: tuple(sources) for clip, sources in result.items()}
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return list_text(read_limited(path, 1 << 20)).splitlines()
+    except ValueError as error:
+        raise FusevadError(f"{path}: not a list in UTF-8 ({error}); save it as one") from error
 
 
 def source_groups(sources: Mapping[str, Iterable[str]]) -> dict[str, str]:
@@ -62,6 +77,6 @@ def source_groups(sources: Mapping[str, Iterable[str]]) -> dict[str, str]:
 def _names(span: re.Match[str], path: Path, number: int) -> list[str]:
     """`nofi062`, ..., `nofi076`; both ends belong to the range."""
     prefix, first, last_prefix, last, _ = span.groups()
-    if prefix != last_prefix or int(first) > int(last):
+    if prefix != last_prefix or not 0 <= int(last) - int(first) < _MOST:
         raise FusevadError(f"{path}: line {number} is not a range of clips; correct it")
     return [f"{prefix}{clip:0{len(first)}d}" for clip in range(int(first), int(last) + 1)]
