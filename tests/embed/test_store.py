@@ -86,6 +86,14 @@ def test_videos_of_other_crops_or_widths_within_a_stream_are_an_error(tmp_path, 
         store(tmp_path, a=(3, 2, 8), b=second)
 
 
+def test_a_video_of_other_lengths_in_two_streams_is_named_before_it_is_pooled(tmp_path):
+    for role, length in (("rgb", 30), ("motion", 29)):
+        store(tmp_path / role, a=(5, 1, 8), b=(length, 1, 8))
+    indices = {role: tmp_path / role / "index.csv" for role in ("rgb", "motion")}
+    with pytest.raises(FusevadError, match="of video b of streams rgb and motion have different"):
+        open_streams(indices, ("rgb", "motion"), "test")
+
+
 def test_streams_of_other_crops_or_lengths_are_an_error(tmp_path):
     ten, five = store(tmp_path / "ten", a=(3, 10, 8)), store(tmp_path / "five", a=(3, 5, 8))
     with pytest.raises(FusevadError, match=r"5 crops of stream motion.*has 10"):

@@ -362,9 +362,13 @@ def test_settings_that_do_not_fit_are_one_line_with_the_key(changes, message):
         small(**({"method": "student-t"} | changes))
 
 
-def test_parameters_that_an_optimiser_does_not_have_are_one_line(data, tmp_path):
-    settings = small("concat", optimizer={"name": "adam", "parameters": {"momentum": 0.9}})
-    with pytest.raises(FusevadError, match=r"optimizer adam: parameters .*momentum.*correct them"):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("momentum", 0.9), ("betas", [0.9]), ("differentiable", True), ("lr", 1), ("eps", "x")],
+)
+def test_parameters_that_an_optimiser_cannot_use_are_one_line(data, tmp_path, name, value):
+    settings = small("concat", optimizer={"name": "adam", "parameters": {name: value}})
+    with pytest.raises(FusevadError, match=rf"optimizer adam: parameters .*{name}.*correct them"):
         train(settings, data, [0], tmp_path, workers=1)
     assert not (tmp_path / "history.csv").exists()
 

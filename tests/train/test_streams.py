@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,10 @@ def test_embeddings_of_another_width_than_the_detector_learned_are_one_clear_lin
     other = open_streams({"rgb": streams["audio"]}, ("rgb",), "test")
     with pytest.raises(FusevadError, match=r"3 features; detector listening learned from 8"):
         detector.score(other, ["fire_20"])
+    beyond = replace(detector, settings=replace(detector.settings, test_crops=(0, 5)))
+    own = open_streams({"rgb": streams["rgb"]}, ("rgb",), "test")
+    with pytest.raises(FusevadError, match="2 crops, without number 5 of test_crops"):
+        beyond.score(own, ["fire_20"])
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from fusevad.embed.store import default_device, open_streams
+from fusevad.embed.store import EmbeddingStore, default_device, open_streams
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import load_detector, weights_file
 from fusevad.train.inputs import TrainData
 from fusevad.train.run import train
+from tests.made_up_embeddings import write_stream
 from tests.made_up_training import small, write_training_data
 
 TAUGHT = small("image-only-distilled", epochs=2)
@@ -88,6 +89,16 @@ def test_another_teacher_is_another_seed_and_the_same_one_is_reused(taught, tmp_
     target.write_bytes(weights_file(taught.teacher, 1, "validation").read_bytes())
     train(TAUGHT, replace(taught, teacher=other), [0], tmp_path / "run", workers=1, store=store)
     assert len(list(store.iterdir())) == 2
+
+
+def test_a_teacher_of_another_width_is_one_clear_line(taught, tmp_path):
+    indices = {}
+    for role in ("rgb", "motion"):
+        store = EmbeddingStore(taught.streams[role], torch.device("cpu"))
+        wide = {name: np.repeat(store[name].numpy(), 2, axis=2) for name in store.lengths()}
+        indices[role] = write_stream(tmp_path / role, wide)
+    with pytest.raises(FusevadError, match="16 features; detector student-t learned from 8"):
+        train(TAUGHT, replace(taught, streams=indices), [0], tmp_path / "run", workers=1)
 
 
 def test_what_a_teacher_or_its_student_lacks_is_one_clear_line(taught, data, tmp_path):

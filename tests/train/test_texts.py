@@ -59,6 +59,14 @@ def test_texts_that_are_not_named_are_one_line(data, tmp_path):
         train(settings(), replace(data, texts=None), [0], tmp_path, workers=1)
 
 
+def test_texts_that_lack_a_class_of_the_manifest_are_one_line(data, tmp_path):
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(data.manifest.read_text().replace(",fire,", ",robbery,"))
+    other = replace(data, manifest=manifest)
+    with pytest.raises(FusevadError, match=r"texts\.safetensors: no text of class robbery of"):
+        train(settings(), other, [0], tmp_path / "run", workers=1)
+
+
 def test_without_language_none_are_needed(data, tmp_path):
     alone = settings(model={"language": False})
     train(alone, replace(data, texts=None), [0], tmp_path, workers=1)

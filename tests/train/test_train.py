@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_torch
 
+from fusevad.cli import results
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.data.manifest import read_manifest
 from fusevad.embed.shards import write_shard
@@ -62,6 +63,12 @@ def test_a_seed_alone_gives_the_numbers_of_its_group(data, run, tmp_path):
         name = f"weights/seed-2-{protocol}.safetensors"
         first, second = load_file(tmp_path / name), load_file(run / name)
         assert all(np.array_equal(first[key], second[key]) for key in second)
+
+
+@pytest.mark.parametrize("seeds", ["-1", str(10**15), "0,0", "x"])
+def test_seeds_of_the_command_line_are_those_that_a_configuration_may_have(data, tmp_path, seeds):
+    with pytest.raises(FusevadError, match=r"^--seeds: "):
+        results.train(data.manifest, [], tmp_path / "settings.json", tmp_path / "run", seeds=seeds)
 
 
 def test_seeds_differ(run):

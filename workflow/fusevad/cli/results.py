@@ -32,6 +32,13 @@ MemoryMB = Annotated[
 ]
 
 
+def _seeds(option: str) -> tuple[int, ...]:
+    """The numbers of `--seeds`, as a configuration may have them."""
+    from fusevad.config.forms.values import Seeds as Numbers
+
+    return parse(Numbers, option.split(","), "--seeds")
+
+
 @verb(
     STAGES,
     "fusevad train --manifest results/rendered/manifest.csv --stream "
@@ -60,7 +67,7 @@ def train(
     from fusevad.train.search import chosen_learning_rate
     from fusevad.train.settings import train_settings
 
-    numbers = parse(list[int], seeds.split(","), "--seeds")
+    numbers = _seeds(seeds)
     data = TrainData(manifest, stream_paths(stream), teacher, texts=texts)
     with recorded(settings) as job:
         if learning_rates is not None:
@@ -92,7 +99,7 @@ def search(
     from fusevad.train.search import search_learning_rate
     from fusevad.train.settings import search_candidates
 
-    numbers = parse(list[int], seeds.split(","), "--seeds")
+    numbers = _seeds(seeds)
     data = TrainData(manifest, stream_paths(stream), tests=False, texts=texts)
     with recorded(settings) as job:
         candidates = search_candidates(job.settings)

@@ -54,6 +54,10 @@ class EmbeddingStore:
             )
         return self._tensors[video]
 
+    def lengths(self) -> dict[str, int]:
+        """Segments of each video."""
+        return {video: len(embeddings) for video, embeddings in self._tensors.items()}
+
     def place(self, crop: int) -> int:
         """Position of a crop: a stream with one crop uses it for all."""
         return crop if self.crops > 1 else 0
@@ -197,7 +201,8 @@ def open_streams(indices: Mapping[str, Path], roles: Iterable[str], what: str) -
         what: names the caller that requires them.
 
     Raises:
-        FusevadError: an index is not given, or is unreadable.
+        FusevadError: an index is not given, or is unreadable, or a video has other segments in
+            another stream: training would pool them to one length.
     """
     wanted = tuple(roles)
     lacking = [role for role in wanted if role not in indices]
@@ -207,7 +212,13 @@ def open_streams(indices: Mapping[str, Path], roles: Iterable[str], what: str) -
             f" {lacking[0]}=INDEX"
         )
     device = default_device()
-    return Streams({role: EmbeddingStore(indices[role], device) for role in wanted})
+    streams = Streams({role: EmbeddingStore(indices[role], device) for role in wanted})
+    first, lengths = wanted[0], streams[wanted[0]].lengths()
+    for role in wanted[1:]:
+        for video, length in streams[role].lengths().items():
+            if length != lengths.get(video, length):
+                raise _other_lengths(first, role, f" of video {video}")
+    return streams
 
 
 def default_device() -> torch.device:
@@ -248,16 +259,20 @@ def _pad(streams: Mapping[str, list[Tensor]], minimum: int) -> Padded:
     padded = {}
     for role, rows in streams.items():
         if [len(x) for x in rows] != lengths.tolist():
-            raise FusevadError(
-                f"the embeddings of streams {first} and {role} have different numbers of segments;"
-                " extract all streams from the same manifest"
-            )
+            raise _other_lengths(first, role)
         out = rows[0].new_zeros(len(rows), longest, rows[0].shape[1])
         for row, x in zip(out, rows, strict=True):
             row[: len(x)] = x
         padded[role] = out
     mask = torch.arange(longest) < lengths[:, None]
     return Padded(padded, mask.to(padded[first].device))
+
+
+def _other_lengths(first: str, role: str, where: str = "") -> FusevadError:
+    return FusevadError(
+        f"the embeddings{where} of streams {first} and {role} have different numbers of segments;"
+        " extract all streams from the same manifest"
+    )
 
 
 def _is_name(file: object) -> bool:

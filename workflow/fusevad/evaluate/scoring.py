@@ -79,10 +79,15 @@ class TrainedDetector:
 
     @torch.inference_mode()
     def score(self, streams: Streams, videos: Sequence[str]) -> Scores:
-        """Score whole videos in chunks of `max_segments`: the mean over the test crops."""
+        """Score whole videos in chunks of `max_segments`: the mean over the test crops.
+
+        Raises:
+            FusevadError: embeddings are of another width than it learned from, or lack a test crop.
+        """
         self.model.eval()
         read = streams.only(self.model.streams)
-        self._check_widths(read)
+        self.check_widths(read)
+        self._check_crops(read)
         crops, length = self.settings.test_crops, self.settings.max_segments
         minimum = length if self.settings.model.pads_to_longest else 0
         found: dict[str, Tensor] = {}
@@ -103,7 +108,17 @@ class TrainedDetector:
                 found[name] = part.unflatten(0, (len(crops), -1)).mean(dim=0)
         return Scores(columns, {name: found[name] for name in videos})
 
-    def _check_widths(self, streams: Streams) -> None:
+    def _check_crops(self, streams: Streams) -> None:
+        last = max(self.settings.test_crops)
+        if 1 < streams.crops <= last:
+            store = max(streams.stores.values(), key=lambda each: each.crops)
+            raise FusevadError(
+                f"{store.index}: {store.crops} crops, without number {last} of test_crops; correct"
+                " test_crops, or embed these crops"
+            )
+
+    def check_widths(self, streams: Streams) -> None:
+        """Raise `FusevadError` if streams that it reads have other widths than it learned from."""
         for role, width in streams.widths.items():
             if width != self.model.widths[role]:
                 raise FusevadError(

@@ -1,11 +1,11 @@
 """Optimisers by name."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
 
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, message_of
 from fusevad.train.settings import TrainSettings
 
 _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -14,6 +14,8 @@ _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adagrad": torch.optim.Adagrad,
     "sgd": torch.optim.SGD,
 }
+# What they raise at parameters of other kinds, or that the device can't compute with.
+_WRONG = (TypeError, ValueError, IndexError, AssertionError, RuntimeError)
 
 
 def make_optimizer(
@@ -22,13 +24,30 @@ def make_optimizer(
     """Make the optimiser of a run.
 
     Raises:
-        FusevadError: it lacks one of the parameters in `settings.optimizer`.
+        FusevadError: it can't take a step with the parameters in `settings.optimizer`.
     """
-    chosen = settings.optimizer
+    chosen, learned = settings.optimizer, list(parameters)
     rates = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+
+    def make(of: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return _OPTIMIZERS[chosen.name](of, **rates, **chosen.parameters)
+
     try:
-        return _OPTIMIZERS[chosen.name](parameters, **rates, **chosen.parameters)
-    except (TypeError, ValueError) as error:
+        _try_steps(make, learned[0].device)
+        return make(learned)
+    except _WRONG as error:
         raise FusevadError(
-            f"optimizer {chosen.name}: parameters {chosen.parameters}: {error}; correct them"
+            f"optimizer {chosen.name}: parameters {chosen.parameters}: {message_of(error)}; correct"
+            " them"
         ) from error
+
+
+def _try_steps(
+    make: Callable[[list[nn.Parameter]], torch.optim.Optimizer], device: torch.device
+) -> None:
+    """Take two steps: some parameters are only looked at there."""
+    parameter = nn.Parameter(torch.zeros(1, device=device))
+    parameter.grad = torch.zeros_like(parameter)
+    trial = make([parameter])
+    for _ in range(2):
+        trial.step()

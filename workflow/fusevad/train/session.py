@@ -34,6 +34,12 @@ class Session:
         texts = None
         if inputs.settings.model.reads_texts:
             texts = load_class_texts(inputs.data.texts, streams.device)
+            named = {name for video in manifest for name in video.classes}
+            if lacking := named - set(texts.classes.names):
+                raise FusevadError(
+                    f"{inputs.data.texts}: no text of class {min(lacking)} of"
+                    f" {inputs.data.manifest}; make the texts of this manifest"
+                )
         self.data = SeedData(
             streams, training_videos(manifest), [video.name for video in tests], texts
         )
@@ -52,4 +58,6 @@ class Session:
     def _teacher(self, weights: Path | None) -> Detector | None:
         if weights is None:
             return None
-        return load_detector(weights, self.data.streams.device).model
+        teacher = load_detector(weights, self.data.streams.device)
+        teacher.check_widths(self.data.streams.only(teacher.model.streams))
+        return teacher.model
