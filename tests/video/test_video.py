@@ -1,6 +1,7 @@
 """Decoding: what good files give, and one clear line for each kind of bad file."""
 
 import hashlib
+import re
 
 import av
 import cv2
@@ -234,6 +235,22 @@ def test_truncated_matroska_is_named(tmp_path):
     assert probe(path).frames == 200
     message = error_of(cut(path, 0.5))
     assert "truncated" in message or "decoding fails" in message
+
+
+def test_pictures_that_ffmpeg_guesses_are_said(tmp_path, capsys):
+    path = write_video(tmp_path / "a.mp4", 40)
+    good = list(read_frames(path))
+    assert probe(path).frames == 40 and not capsys.readouterr().err
+    with av.open(str(path)) as container:
+        first = next(container.demux(video=0))
+        place = first.pos + first.size * 3 // 4
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x55
+    path.write_bytes(content)
+    assert any(not np.array_equal(*pair) for pair in zip(good, read_frames(path), strict=True))
+    assert probe(path).frames == 40
+    said = capsys.readouterr().err
+    assert re.fullmatch(rf"warning: {path}: \d+ of 40 frames are damaged, .*\n", said)
 
 
 def test_avi_and_mpeg4_decode_too(tmp_path):

@@ -1,5 +1,6 @@
 """Decode videos: the same frames on every machine, and one clear line for a bad file."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from tqdm import tqdm
 
 from fusevad.errors import FusevadError
 from fusevad.video.orientation import orientation_of
@@ -125,12 +127,21 @@ def probe(path: Path) -> VideoInfo:
 
 
 def measure(path: Path) -> tuple[VideoInfo, np.ndarray]:
-    """As `probe`, and the times of the frames as `frame_edges` gives them, in one decode."""
+    """As `probe`, and the times of the frames as `frame_edges` gives them, in one decode.
+
+    Frames that are damaged are counted in a warning: FFmpeg fills them from others.
+    """
     reader, frames = FrameReader(path), 0
     for frame in reader:
         if frames == 0:
             width, height = orientation_of(frame).size(frame.width, frame.height)
         frames += 1
+    if reader.damaged:
+        tqdm.write(
+            f"warning: {path}: {reader.damaged} of {frames} frames are damaged, and shown as FFmpeg"
+            " guesses them; get the video again if you can",
+            file=sys.stderr,
+        )
     timing = reader.timing
     return VideoInfo(frames, timing.fps, timing.variable, width, height), timing.edges
 

@@ -31,11 +31,15 @@ class FrameReader:
 
     Where the recorder of an AVI file left out unchanged pictures, the last picture is repeated.
 
+    Attributes:
+        damaged: number of frames, of those read, whose data FFmpeg found damaged and guessed.
+
     Raises:
         FusevadError: while iterating, the file can't be decoded to its end or was cut short.
     """
 
     def __init__(self, path: Path) -> None:
+        self.damaged = 0
         self._path = path
         self._stamps: list[float | None] = []
         self._last_duration = 0
@@ -92,6 +96,7 @@ class FrameReader:
                 self._pictures += packet.size > _PICTURE_BYTES and not packet.is_discard
                 self._ends_in_part = packet.is_corrupt
             for frame in frames:
+                self.damaged += frame.is_corrupt
                 self._stamps.append(frame.time)
                 self._last_duration = frame.duration
                 yield frame
