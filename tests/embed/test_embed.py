@@ -231,6 +231,24 @@ def test_kept_embeddings_have_the_type_and_shape_that_they_were_written_with(
     assert "video a is damaged; it is embedded again" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("killed", [False, True])
+def test_embeddings_of_a_video_that_now_counts_more_segments_are_not_kept(
+    encoder, data, tmp_path, monkeypatch, killed
+):
+    settings = EmbedSettings("rgb", encoder, frame_stride=16)
+    with monkeypatch.context() as patch:
+        if killed:
+            patch.setattr(embed_module.shutil, "rmtree", lambda _: None)
+        file = embed(data, tmp_path, settings)
+    if killed:
+        file.unlink()
+    table = pd.read_csv(data / "manifest.csv")
+    table.loc[0, "frames"] = 50
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    with pytest.raises(FusevadError, match=r"a\.mp4: .*the manifest's"):
+        embed_shard(tmp_path / "manifest.csv", 0, 1, settings, file)
+
+
 def raise_stage(patch):
     patch.setitem(STAGES, "embed", dataclasses.replace(STAGES["embed"], version=99))
 

@@ -75,7 +75,7 @@ def embed_shard(
     progress = progress_folder(out_file, provenance)
     keys = {video.name: source.key(video) for video in videos}
     segments = {video.name: video.segments for video in videos}
-    parts = {name: progress / f"{key}.safetensors" for name, key in keys.items()}
+    parts = {name: progress / f"{key}-{segments[name]}.safetensors" for name, key in keys.items()}
     for name, key, embeddings in whole_videos(out_file, provenance):
         whole = keys.get(name) == key and segments[name] == len(embeddings)
         if whole and kept(parts[name]) is None:
