@@ -78,7 +78,8 @@ def _below(path: str, source: HuggingFaceFolder) -> PurePosixPath:
     """The path of a listed file below the folder."""
     place = PurePosixPath(path)
     if not (stays_inside(path) and place.is_relative_to(source.folder)):
-        raise MirrorError(f"lists {path!r}, which is not below {source.folder or 'its top'}")
+        top = source.folder or "its top"
+        raise MirrorError(f"lists {path!r}, which can't be the path of a file below {top}")
     below = place.relative_to(source.folder)
     if is_ours(below):
         raise MirrorError(f"lists {path!r}, where the downloader keeps its own files")

@@ -1,6 +1,5 @@
 """Convert frame folders and event streams to lossless videos, so that one decoder reads all."""
 
-import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +16,7 @@ from fusevad.data.made_videos import add_video
 from fusevad.data.recorded.inventory import RawVideo
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
-from fusevad.files import atomic_path, settings_hash
+from fusevad.files import atomic_path, settings_hash, sha256
 from fusevad.video.containers import MOST_PIXELS, open_container
 
 _SOURCE = "FUSEVAD_SOURCE"
@@ -45,19 +44,14 @@ def to_video(
             not an event stream.
     """
     out = folder / f"{raw.name}.mkv"
-    states = [file.stat() for file in raw.files]
-    source = settings_hash(
-        {
-            "layout": repr(layout),
-            "files": [
-                (file.name, state.st_size) for file, state in zip(raw.files, states, strict=True)
-            ],
-        }
-    )
-    if out.name in whole and _made_from(out) == source and _is_newer(out, states):
+    files = [(file.name, sha256(file)) for file in raw.files]
+    source = settings_hash({"layout": repr(layout), "files": files})
+    if out.name in whole and _made_from(out) == source:
         return out
     with atomic_path(out) as temporary:
-        with av.open(str(temporary), "w") as container:
+        # Without the random number that Matroska gives each file.
+        options = {"fflags": "+bitexact"}
+        with av.open(str(temporary), "w", container_options=options) as container:
             container.metadata[_SOURCE] = source
             if raw.kind == "frames":
                 _mux_images(container, raw.files, layout.frames.fps)
@@ -162,12 +156,6 @@ def _made_from(video: Path) -> str | None:
     """The source that a video's metadata names."""
     with open_container(video) as container:
         return container.metadata.get(_SOURCE)
-
-
-def _is_newer(video: Path, sources: list[os.stat_result]) -> bool:
-    """Whether no source was changed since; archives set other times of files back, not this one."""
-    made = video.stat().st_mtime_ns
-    return all(source.st_ctime_ns < made for source in sources)
 
 
 def _mux_images(
