@@ -16,7 +16,8 @@ import huggingface_hub
 import pytest
 import requests
 
-from fusevad.data.fetch import drive, https, mirrors
+from fusevad import files
+from fusevad.data.fetch import drive, https
 from fusevad.errors import FusevadError
 from tests.local_mirrors import COMMIT, running
 from tests.made_up_fetches import fetch_set, from_git, lock, one_line
@@ -383,7 +384,7 @@ def test_a_files_bytes_are_on_the_disk_before_its_name_and_both_before_the_recor
         there = [(folder / name).exists() for name in ("in/a.bin", ".fetch/record.json")]
         synced.append((path.name, *there))
 
-    monkeypatch.setattr(mirrors, "sync", sync)
+    monkeypatch.setattr(files, "sync", sync)
     get(a_bin(f"{mirror.url}/ok/a.bin") | {"name": "in/a.bin"})
     assert synced == [("part", False, False), ("in", True, False)]
 
