@@ -382,7 +382,8 @@ def test_a_files_bytes_are_on_the_disk_before_its_name_and_both_before_the_recor
 
     def sync(path):
         there = [(folder / name).exists() for name in ("in/a.bin", ".fetch/record.json")]
-        synced.append((path.name, *there))
+        if path.name in ("part", "in"):  # not the tables of what was fetched
+            synced.append((path.name, *there))
 
     monkeypatch.setattr(files, "sync", sync)
     get(a_bin(f"{mirror.url}/ok/a.bin") | {"name": "in/a.bin"})

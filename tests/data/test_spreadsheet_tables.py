@@ -252,6 +252,7 @@ def test_of_two_columns_with_one_heading_none_is_chosen(tmp_path: Path) -> None:
 
 
 def test_a_table_of_own_videos_writes_no_control_characters_to_the_terminal(tmp_path: Path) -> None:
+    write(tmp_path / "\x1b[31mred.mp4", "")
     table = write(tmp_path / "t.csv", "video,label\n\x1b[31mred.mp4,normal\n")
     with pytest.raises(FusevadError, match=r"line 2: .* has a control character") as caught:
         find_labelled(table)
