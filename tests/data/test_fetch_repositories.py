@@ -197,6 +197,17 @@ def test_a_folder_in_place_of_a_repository_runs_no_command_of_its_settings(get, 
     assert not (place / "ran").exists()
 
 
+@pytest.mark.parametrize("lost", ["HEAD", "objects"])
+def test_a_damaged_repository_is_not_taken_for_the_one_around_it(repository, get, place, lost):
+    url, first, _ = repository
+    folder = get(from_git(url, first)) / "code"
+    shutil.move(folder / ".git" / lost, place / "lost")
+    (place / "upstream/.git").rename(place / ".git")
+    with pytest.raises(FusevadError, match="set/code: git finds no commit that it is at") as raised:
+        get(from_git(url, first))
+    one_line(raised)
+
+
 def test_a_repository_that_cannot_be_reached_is_offline(get):
     with pytest.raises(FusevadError, match="apparently offline"):
         get(from_git("http://127.0.0.1:9/code.git", "main"))

@@ -139,7 +139,9 @@ def _commit(folder: Path, revision: str) -> str | None:
 
 def _parsed(folder: Path, revision: str, *options: str) -> str | None:
     """Hash that git takes a revision for; None if it finds none."""
-    command = ["git", *options, "-C", str(folder), "rev-parse", "--verify", "--quiet", revision]
+    # The folder's own .git: from within the folder, git would take a whole one further up.
+    own = f"--git-dir={folder / '.git'}"
+    command = ["git", *options, own, "rev-parse", "--verify", "--quiet", revision]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return answer.stdout.strip() if answer.returncode == 0 else None
 
