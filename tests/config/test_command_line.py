@@ -119,7 +119,9 @@ def test_targets_first_and_files_last_is_the_form_that_works(project, line):
     check_command_line(line.split())
 
 
-@pytest.mark.parametrize("words", ["-nC seeds=[0]", "-npCseeds=[0]", "-C seeds=[0] -n", "-sC"])
+@pytest.mark.parametrize(
+    "words", ["-nC seeds=[0]", "-npCseeds=[0]", "-C seeds=[0] -n", "-sC", "-dCases"]
+)
 def test_short_options_that_are_written_together_are_read_as_snakemake_does(words):
     _, options = parse_args(["--cores", "1", *words.split()])
     found, others = values_of(words.split())

@@ -181,6 +181,20 @@ def test_a_folder_whose_name_is_not_utf_8_is_named_in_the_bundle(made_up, tmp_pa
     assert bundle_facts(out).thresholds[0].footage == r"1 own videos, caf\xe9"
 
 
+def test_scores_that_are_kept_of_another_camera_are_made_anew(made_up, camera, tmp_path):
+    """Recordings are often named by their time, so that two cameras have the same names."""
+    out = tmp_path / "new.fusevad"
+    with pytest.raises(FusevadError, match="can't certify 1 "):
+        calibrate_model(made_up.file, camera, 1.0, out, workers=1)
+    (tmp_path / "other").mkdir()
+    other = {
+        name: write_video(tmp_path / "other" / path.name, frames=200, seed=9 + number)
+        for number, (name, path) in enumerate(camera.items())
+    }
+    found, unread = calibrate_model(made_up.file, other, 1500.0, out, workers=1)
+    assert (unread, found.footage) == (0, "2 own videos, other")
+
+
 def test_two_calibrations_in_one_place_do_not_mix(made_up, camera, tmp_path):
     out = tmp_path / "new.fusevad"
     with _kept_scores(out), pytest.raises(FusevadError, match="another fusevad calibrate is at"):

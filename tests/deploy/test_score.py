@@ -414,7 +414,20 @@ def test_events_of_videos_of_one_name_have_ids_of_their_own(alarming, video, tmp
     assert len(ids) == len(set(ids)) > 0
 
 
-def test_results_of_another_camera_are_not_replaced(alarming, video, tmp_path, capsys):
+def test_results_are_not_replaced_wherever_their_video_was_named_from(
+    alarming, video, tmp_path, monkeypatch
+):
+    """Both videos are `1.mp4` of the folder that the command is typed in."""
+    for number, camera in enumerate(("caf\udce9", "b")):
+        (tmp_path / camera).mkdir()
+        write_video(tmp_path / camera / "1.mp4", frames=100, seed=number)
+        monkeypatch.chdir(tmp_path / camera)
+        (outcome,) = scored(alarming, {"1": Path("1.mp4")}, Path("../res"), film=False)
+        assert ("results of another video" in outcome.problem) == (number == 1)
+    assert "caf\\xe9/1.mp4" in outcome.problem
+
+
+def test_results_of_another_camera_are_not_replaced(alarming, video, tmp_path):
     other = write_video(tmp_path / "cam2.mp4", frames=100, seed=3)
     scored(alarming, {"door": video}, tmp_path / "out", film=False)
     before = (tmp_path / "out/door/events.json").read_bytes()
@@ -448,7 +461,7 @@ def with_one_time(path: Path, picture: int, sound: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("sound", [0, 5])
+@pytest.mark.parametrize("sound", [0, 1, 5])
 def test_a_film_of_pictures_and_sounds_of_one_time_is_written(alarming, tmp_path, sound):
     """Matroska allows it; two pictures of one time are a step of the film's clock apart."""
     film = with_one_time(tmp_path / "a.mkv", picture=10, sound=sound)

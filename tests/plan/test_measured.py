@@ -37,6 +37,14 @@ def test_comments_say_what_was_measured(results):
     assert "  table1: # memory not measured, 0 s at most; jobs: 1, threads: 1" in lines
 
 
+def test_a_job_of_thousands_of_inputs_is_measured_too(results):
+    """Snakemake writes the size of each into one cell."""
+    sizes = "{" + ", ".join(f"'results/a/shard-{k}.h5': {k}" for k in range(10_000)) + "}"
+    file = results / "rendered" / "benchmarks" / "cues-2.tsv"
+    file.write_text(f"{EXTENDED.rstrip()}\tinput_size_mb\n1\t0:00:01\t9\t3\tcues\t1\t{sizes}\n")
+    assert len([job for job in measured_jobs(results) if job.rule == "cues"]) == 3
+
+
 def test_files_that_name_no_rule_are_no_help(tmp_path):
     folder = tmp_path / "benchmarks"
     folder.mkdir()

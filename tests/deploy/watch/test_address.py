@@ -153,9 +153,16 @@ def test_of_a_wrong_address_only_the_place_that_has_it_is_named(monkeypatch, tmp
 
 
 def test_of_a_query_only_what_chooses_pictures_is_shown(monkeypatch):
-    monkeypatch.setenv("CAM", "rtsp://host/cam?channel=2&subtype=1&kennwort=hunter2&x")
+    monkeypatch.setenv("CAM", "rtsp://host/cam?channel=2&subtype=1&kennwort=hunter2&hunter3")
     shown = find_address("env:CAM", None).shown
-    assert shown == "rtsp://host/cam?channel=2&subtype=1&kennwort=...&x"
+    assert shown == "rtsp://host/cam?channel=2&subtype=1&kennwort=...&..."
+
+
+@pytest.mark.parametrize("query", ["camera=1&videocodec=h264", "inst=2", "compass=1&author=me"])
+def test_an_address_without_a_password_is_taken_from_the_command_line(query):
+    found = find_address(f"rtsp://host/media.amp?{query}", None)
+    assert found.where.endswith(query)
+    assert ("=..." in found.shown) == ("compass" in query)
 
 
 def test_the_name_of_a_file_is_text_that_json_can_have(tmp_path):

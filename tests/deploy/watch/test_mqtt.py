@@ -118,6 +118,13 @@ def test_an_address_that_can_be_read_in_two_ways_is_refused(address):
 
 
 @needs_extra
+@pytest.mark.parametrize("topic", ["c/#", "c/+", "c/%23", "c/%2B", "%00"])
+def test_a_topic_is_no_pattern(topic):
+    with pytest.raises(FusevadError, match="--mqtt: give HOST"):
+        Mqtt(f"localhost/{topic}")
+
+
+@needs_extra
 @needs_broker
 def test_a_topic_may_have_any_signs(broker):
     topic = "site@home/Tür %2F"

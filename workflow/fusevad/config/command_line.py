@@ -24,7 +24,7 @@ _OPTIONS = {
     "-C": "--config",
 }
 # Argparse also takes -Ckey=value, and -nC for -n -C: after options of Snakemake that take no value.
-_SHORT = re.compile(r"-([adDfFhklnpStv]*)C=?(.*)", re.DOTALL)
+_SHORT = re.compile(r"-([aDfFhklnpStv]*)C=?(.*)", re.DOTALL)
 _SUFFIXES = (".yaml", ".yml", ".json")
 _MAIN = Path("config/config.yaml")
 # With this key a file is a template to Snakemake, which runs the Python in its keys and values.

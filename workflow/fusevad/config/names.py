@@ -89,8 +89,12 @@ def configuration_name(
         raise FusevadError(f"{source}: name: {name!r} is no word; correct it")
     if over and "name" not in over:
         name = f"{'over' if default else name}-{settings_hash(_typed(over))[:6]}"
-    elif default and not over:
+    elif default:
         return ""
+    if named is None and files and files[-1].resolve() == _MAIN.resolve():
+        raise FusevadError(
+            f"{source}: other files are laid over it; leave it out, or name it first"
+        )
     if name in (*_SHARED, _DEFAULT):
         whose = "config/config.yaml alone" if name == _DEFAULT else "what configurations share"
         raise FusevadError(

@@ -62,7 +62,7 @@ def calibrate_model(
     digest, about = sha256(model), bundle_facts(model)
     with _kept_scores(out or model) as scores:
         alone = min(workers, len(videos)) == 1
-        task = Task(model, scores, rate=None, film=False, alone=alone, window=window)
+        task = Task(model, scores, None, film=False, alone=alone, window=window, replaces=True)
         outcomes = score_videos(videos, task, workers)
         normal = list(_tracks(outcomes, scores, digest))
         if not normal:
@@ -91,6 +91,8 @@ def _kept_scores(final: Path) -> Iterator[Path]:
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not folder.is_dir():  # the one before ended just now
+                raise BlockingIOError
         except BlockingIOError as error:
             raise FusevadError(
                 f"{folder}: another fusevad calibrate is at work there; wait for it, or name"

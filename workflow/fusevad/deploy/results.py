@@ -1,11 +1,13 @@
 """What is written of one scored video: a folder that appears when it is complete."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 import pandas as pd
 
@@ -61,22 +63,30 @@ def _hashes(folder: Path) -> str:
     return hashes_text({name: sha256(folder / name) for name in folder_files(folder)})
 
 
+def refuse_other_video(final: Path, video: Path) -> None:
+    """Refuse to replace the results of another video that is still there.
+
+    Raises:
+        FusevadError: `final` has them.
+    """
+    other = _scored_video(final)
+    if other is not None and other.is_file() and not other.samefile(video):
+        raise FusevadError(
+            f"{final}: results of another video of that name, {path_text(other)}; name another"
+            " --out"
+        )
+
+
 @contextmanager
-def new_folder(final: Path, video: Path) -> Iterator[Path]:
+def new_folder(final: Path) -> Iterator[Path]:
     """An empty hidden folder beside `final`, removed unless it is put in place.
 
     Raises:
-        FusevadError: `final` is something else than older results of the video, which would be
-            replaced.
+        FusevadError: `final` is something else than older results, which would be replaced.
         OSError: there can be no such folder.
     """
     if _is_there(final) and not _is_ours(final):
         raise FusevadError(f"{final}: not results of fusevad score; move it, or name another --out")
-    other = _scored_video(final)
-    if other is not None and other.is_file() and not other.samefile(video):
-        raise FusevadError(
-            f"{final}: results of another video of that name, {other}; name another --out"
-        )
     temporary = temporary_path(final)
     temporary.mkdir(parents=True)
     try:
@@ -116,8 +126,11 @@ def _says_so(folder: Path) -> bool:
 def _scored_video(folder: Path) -> Path | None:
     """The video that a folder's results are of, if they say so."""
     video = _events(folder).get("video")
-    path = video.get("path") if isinstance(video, dict) else None
-    return Path(path) if isinstance(path, str) and "\0" not in path else None
+    place = video.get("place") if isinstance(video, dict) else None
+    if not isinstance(place, str):
+        return None
+    path = os.fsdecode(unquote_to_bytes(place))
+    return None if "\0" in path else Path(os.path.normpath(folder.absolute() / path))
 
 
 def _events(folder: Path) -> dict[str, Any]:
@@ -151,6 +164,8 @@ def write_tables(
     video = scored.video
     facts = {
         "path": path_text(video.path),
+        # As seen from the results, in the form of a URL: whatever its bytes, wherever it was typed.
+        "place": quote(os.fsencode(os.path.relpath(video.path, folder))),
         "frames": video.frames,
         "fps": video.fps,
         "variable_rate": video.variable_rate,

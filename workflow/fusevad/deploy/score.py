@@ -18,6 +18,7 @@ from fusevad.deploy.results import (
     is_finished,
     new_folder,
     put_in_place,
+    refuse_other_video,
     write_tables,
 )
 from fusevad.errors import FusevadError
@@ -38,6 +39,7 @@ class Task:
         film: whether an annotated film is made.
         alone: whether this process shows the progress within a video.
         window: of scores that look back, see `Detector.scored`.
+        replaces: whether results of other videos may be replaced, in a folder of the program's own.
     """
 
     model: Path
@@ -46,6 +48,7 @@ class Task:
     film: bool
     alone: bool
     window: int | None = None
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,9 @@ def _scored(task: Task, name: str, path: Path) -> Outcome:
     made_with = identity(detector, sha256(path), threshold, task.film, task.window)
     if is_finished(final, made_with):
         return Outcome(name, kept=True)
-    with new_folder(final, path) as temporary:
+    if not task.replaces:
+        refuse_other_video(final, path)
+    with new_folder(final) as temporary:
         scored = detector.scored(path, task.alone, task.window)
         events = detector.events(scored, threshold.threshold)
         write_tables(scored, events, threshold, detector, made_with, temporary, name)

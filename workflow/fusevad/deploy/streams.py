@@ -88,7 +88,9 @@ def load_stream(
     except FusevadError as error:
         raise FusevadError(f"{bundle}: {error}") from error
     embedder = load_embedder(settings)
-    for name in different(facts.provenance, embedder.provenance):
+    # What earlier versions did not note is not compared.
+    noted = {name: embedder.provenance.get(name, "") for name in facts.provenance}
+    for name in different(facts.provenance, noted):
         raise FusevadError(
             f"{bundle}: stream {settings.stream}: the encoder here differs in {name}; get the"
             " encoder that the bundle names"

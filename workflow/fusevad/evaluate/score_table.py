@@ -57,7 +57,7 @@ def read_score_table(path: Path, part: str, value: str | None = None) -> pd.Data
     ):
         raise FusevadError(f"{path}: a score outside 0..1, or an empty cell; {again}")
     if not _shares(table.drop(columns=[*texts, *_WHOLE])):
-        raise FusevadError(f"{path}: a weight or probability outside 0..1, or none; {again}")
+        raise FusevadError(f"{path}: a weight or probability outside 0..1, or missing; {again}")
     ordered = table[[*place, "start", "end"]].sort_values(place)
     wrong = ordered[ordered["segment"] != ordered.groupby(place[:-1]).cumcount()]
     if not wrong.empty:

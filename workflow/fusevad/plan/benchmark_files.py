@@ -1,7 +1,5 @@
 """The benchmark files that Snakemake writes of finished jobs: memory, time and threads."""
 
-import csv
-import io
 import math
 import re
 from collections.abc import Mapping
@@ -12,7 +10,6 @@ from fusevad.files import read_limited
 
 # What Snakemake writes of a job that ended before it could be measured.
 _NOT_MEASURED = ("NA", "-")
-_MOST_BYTES = 1 << 20
 # Seconds or MB: far more than any job takes, and far less than what no whole number can be made of.
 _MOST = 1e12
 
@@ -28,14 +25,12 @@ class BenchmarkFile:
         """
         self._path = path
         try:
-            text = read_limited(path, _MOST_BYTES).decode(errors="replace")
-            reader = csv.DictReader(io.StringIO(text), delimiter="\t")
-            self.columns = tuple(reader.fieldnames or ())
-            self.rows = list(reader)
-        except (OSError, ValueError, csv.Error) as error:
+            # Without the limits and quotes of `csv`: a cell names all inputs of a job.
+            lines = read_limited(path).decode(errors="replace").rstrip("\n").split("\n")
+            self.columns, *cells = (tuple(line.split("\t")) for line in lines)
+            self.rows = [dict(zip(self.columns, row, strict=True)) for row in cells]
+        except (OSError, ValueError) as error:
             raise self._damaged(str(error)) from error
-        if any(None in row or None in row.values() for row in self.rows):
-            raise self._damaged("lines of another length than its header")
 
     def number(self, row: Mapping[str, str], column: str) -> float | None:
         """A measured value; None if Snakemake could not measure it.

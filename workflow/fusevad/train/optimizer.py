@@ -32,9 +32,12 @@ def make_optimizer(
     def make(of: list[nn.Parameter]) -> torch.optim.Optimizer:
         return _OPTIMIZERS[chosen.name](of, **rates, **chosen.parameters)
 
+    device = learned[0].device
     try:
-        _try_steps(make, learned[0].device)
+        _try_steps(make, device)
         return make(learned)
+    except torch.OutOfMemoryError:
+        raise
     except _WRONG as error:
         raise FusevadError(
             f"optimizer {chosen.name}: parameters {chosen.parameters}: {message_of(error)}; correct"

@@ -70,11 +70,12 @@ def _copied(
     film: OutputContainer,
 ) -> Iterator[tuple[float, Packet]]:
     target = film.add_stream_from_template(source)
-    begin = last = round(first_picture(path) / source.time_base)
+    begin = round(first_picture(path) / source.time_base)
+    last = begin - 1
     try:
         for packet in container.demux(source):
             # A film takes no packet that is not after the one before.
-            if packet.pts is None or packet.pts < begin or begin < packet.pts <= last:
+            if packet.pts is None or packet.pts <= last:
                 continue
             last = packet.pts
             start = float((packet.pts - begin) * source.time_base)

@@ -15,13 +15,21 @@ _VARIABLE = "env:"
 # Up to the last @ before a blank, as passwords may have any other character.
 _USER = re.compile(r"(?<=://)\S*@")
 # Cameras also take passwords in a query, or in a path such as /user=admin_password=1234_channel=1.
-_SECRET = r"(?:[a-z]*(?:pass?|psw|pwd|auth|token|secret|apikey|credential)[a-z]*|pw|key)"
-_WORD = re.compile(rf"(?<![a-z])({_SECRET}=)[^&\s]*", re.IGNORECASE)
+_SECRET = (
+    r"(?:login|user|admin)?(?:pas|pass|passw|passwd|password|psw|pwd|pw)"
+    r"|auth|authbasic|(?:auth|access)?_?token|secret|(?:api_?)?key"
+)
+_WORD = re.compile(rf"(?<![a-z])((?:{_SECRET})=)[^&\s]*", re.IGNORECASE)
 # Makers have ever other words for them: of a query, only what chooses pictures is shown.
+_CHOOSING = (
+    "camera|channel|channelid|id|inst|line|profile|proto|resolution|stream|streamtype|subtype"
+    "|transportmode|unicast|videocodec"
+)
 _QUERY = re.compile(
-    r"(?<=[?&])((?!(?:channel|subtype|stream|streamtype|profile|unicast|proto)=)[^=&\s]*=)[^&\s]+",
+    rf"(?<=[?&])((?!(?:{_CHOOSING})=)[^=&\s]*=)[^&\s]+",
     re.IGNORECASE,
 )
+_BARE = re.compile(r"(?<=[?&])()[^=&\s]+(?=&|\s|$)")
 _NAME = re.compile(r"(?<![a-z])((?:user|username|usr|login)=)[^&_\s]*", re.IGNORECASE)
 
 
@@ -48,7 +56,7 @@ def scrubbed(text: str) -> str:
     >>> scrubbed("rtsp://10.0.0.2/cam?user=bob&password=p@ss&channel=2")
     'rtsp://10.0.0.2/cam?user=...&password=...&channel=2'
     """
-    for hidden in (_QUERY, _WORD, _NAME):
+    for hidden in (_QUERY, _BARE, _WORD, _NAME):
         text = hidden.sub(r"\1...", text)
     return _USER.sub("", text)
 

@@ -15,7 +15,7 @@ from fusevad.errors import FusevadError
 _SECONDS = 10
 # Answers that may be others later: timeout, too early, too many.
 _LATER = (408, 425, 429)
-_MQTT = re.compile(r"(?P<host>[^:@/]+)(?::(?P<port>[0-9]{1,5}))?/(?P<topic>[^#+]+)")
+_MQTT = re.compile(r"(?P<host>[^:@/]+)(?::(?P<port>[0-9]{1,5}))?/(?P<topic>.+)")
 _MQTT_PORT = 1883
 
 
@@ -82,10 +82,11 @@ class Mqtt:
             )
         found = _MQTT.fullmatch(place)
         port = int(found["port"] or _MQTT_PORT) if found else 0
-        if found is None or not 0 < port < 1 << 16:
+        topic = unquote(found["topic"]) if found else ""
+        if found is None or not 0 < port < 1 << 16 or set("#+\0") & set(topic):
             raise FusevadError("--mqtt: give HOST[:PORT]/TOPIC, such as localhost/cameras/door")
         self._host, self._port = found["host"], port
-        self._topic = unquote(found["topic"])
+        self._topic = topic
         user, colon, password = login.partition(":")
         self._login = (unquote(user), unquote(password) if colon else None) if user else None
         self._paho = _paho()

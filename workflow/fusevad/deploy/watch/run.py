@@ -128,6 +128,7 @@ class Watch:
                     self._take(segment)
                     gc.collect()
                 elif away:
+                    self._follow_clock()
                     self._publish(self._finder.rest(time.monotonic() - self._began))
                 self._show()
         finally:
@@ -166,13 +167,12 @@ class Watch:
         self._scored += 1
         if latency is not None:
             self._latencies.append(latency)
+        self._follow_clock()
         if self._settings.scores:
-            self._follow_clock()
             self._tell(self._teller.of_score(self._moment).text)
         self._publish(changes)
 
     def _publish(self, changes: list[Change]) -> None:
-        self._follow_clock()
         for message in self._teller.of_changes(changes, self._moment):
             self._send(message)
 

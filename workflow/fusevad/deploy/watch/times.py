@@ -57,7 +57,8 @@ class Shown:
 class FileTimes:
     """Times of a file's frames, which only rise, as those of `timing_of`.
 
-    A step back, where recordings were joined, counts as one frame of the usual length.
+    A step back, where recordings were joined, counts as one frame of the usual length. So does the
+    one after a single stamp that is too late, which `timing_of` finds out by looking ahead.
     """
 
     def __init__(self) -> None:
