@@ -306,25 +306,31 @@ def test_copies_of_json_have_its_lines_in_one_order(tmp_path):
 @pytest.mark.parametrize(
     ("lists", "message"),
     [
-        (["a,0\na,1\n", ""], "line 2: video a is labelled '1', but '0' before"),
-        (["a,0\nb,1\n", "b,0\n"], "video b is labelled '1' in one list and '0' in 1.txt"),
-        (["a,0\na,0\nb,1\n", "b,yes\n"], None),
+        (
+            ["a,0\na,1\n", ""],
+            r"line 2: video a is labelled '1', but '0' in .*0\.txt: line 1;",
+        ),
+        (["a,0\nb,1\n", "b,0\n"], r"line 1: video b is labelled '0', but '1' in .*line 2;"),
+        (["b,1-2\nb,1\na,0\n", ""], "video b is labelled '1', but '1-2' in"),
+        (["a,0\na,0\nb,1-2\n", "b,2-yes\n"], None),
+        (["a,0\nb,1-2\nb,2-yes\n", ""], None),
     ],
 )
 def test_a_video_has_one_label_in_all_lists(tmp_path, lists, message):
     for number, text in enumerate(lists):
         (tmp_path / f"{number}.txt").write_text(text)
-    line = r"(?P<name>\w),(?P<label>\w+)"
+    line = r"(?P<name>\w),(?P<label>[\w-]+)"
     values = {
         "lists": [{"file": f"{number}.txt", "line": line} for number in range(len(lists))],
-        "names": {"0": "normal", "1": "fire", "yes": "fire"},
+        "names": {"0": "normal", "1": "fire", "yes": "fire", "2": "smoke"},
+        "separator": "-",
     }
     labels = parse(LabelSettings, values, "labels")
     if message is None:
         found = read_classes(Inventory.of(tmp_path), labels, ["a", "b"])
-        assert found == {"a": ("normal",), "b": ("fire",)}
+        assert found == {"a": ("normal",), "b": ("fire", "smoke")}
         return
-    with pytest.raises(FusevadError, match=re.escape(message)):
+    with pytest.raises(FusevadError, match=message):
         read_classes(Inventory.of(tmp_path), labels, ["a", "b"])
 
 
@@ -357,8 +363,8 @@ def test_lists_may_name_videos_with_or_without_folders(tmp_path):
     made = inventory(tmp_path, "training/01.avi", "testing/01.avi", "testing/02.avi")
     (tmp_path / "list.txt").write_text("training/01.avi\ntesting/02.avi\n02.avi\n")
     made = Inventory.of(tmp_path)
-    listed = made.read_list(ListSettings("list.txt", r"(?P<name>.+)\.avi"))
-    assert list(listed) == ["training_01", "testing_02", "02"]
+    listed = made.listed(ListSettings("list.txt", r"(?P<name>.+)\.avi"))
+    assert listed == ["training_01", "testing_02", "02"]
     found = made.raw_videos(AVENUE, listed)
     assert found["testing_02"].files == found["02"].files
     assert found["training_01"].files == (tmp_path / "training/01.avi",)
@@ -372,7 +378,7 @@ def test_composed_and_decomposed_letters_are_one_name(tmp_path):
     assert composed != decomposed
     made = inventory(tmp_path, f"{decomposed}.avi", "list.txt")
     (tmp_path / "list.txt").write_text(f"{composed}.avi\n")
-    listed = made.read_list(ListSettings("list.txt", r"(?P<name>.+)\.avi"))
+    listed = made.listed(ListSettings("list.txt", r"(?P<name>.+)\.avi"))
     found = made.raw_videos(AVENUE, listed)
     assert found[composed].files == (tmp_path / f"{decomposed}.avi",)
     labels = tmp_path / "labels.csv"

@@ -75,7 +75,7 @@ class Inventory:
             FusevadError: the list is missing, or is not of its form.
         """
         if settings.line is not None:
-            return list(self.read_list(settings))
+            return list(dict.fromkeys(name for _, name, _ in self.read_list(settings)))
         subsets = read_subsets(self.find(settings.file))
         return [
             listed_name(name)
@@ -83,16 +83,14 @@ class Inventory:
             if one_spelling(subset) in settings.subsets
         ]
 
-    def read_list(self, settings: ListSettings) -> dict[str, re.Match[str]]:
-        """The match of each video's first line in a list, by the video's name.
+    def read_list(self, settings: ListSettings) -> Iterator[tuple[str, str, re.Match[str]]]:
+        """The place (file and line), the video's name and the match of each line of a list.
 
         Raises:
-            FusevadError: the list is missing, or a line does not match or has another label than
-                the video's first.
+            FusevadError: the list is missing, or a line does not match.
         """
         path = self.find(settings.file)
         expression = re.compile(settings.line)
-        found: dict[str, re.Match[str]] = {}
         lines = one_spelling(list_text(path.read_bytes(), errors="replace")).splitlines()
         for number, line in enumerate(lines, start=1):
             if number <= settings.header or not line.strip():
@@ -103,14 +101,7 @@ class Inventory:
                     f"{path}: line {number} ({line[:60]!r}) does not match {settings.line}; get"
                     " the list again or correct its `line` in the data set's settings"
                 )
-            name = listed_name(match["name"])
-            first = found.setdefault(name, match)
-            if "label" in expression.groupindex and first["label"] != match["label"]:
-                raise FusevadError(
-                    f"{path}: line {number}: video {name} is labelled {match['label']!r}, but"
-                    f" {first['label']!r} before; get the list again"
-                )
-        return found
+            yield f"{path}: line {number}", listed_name(match["name"]), match
 
     def raw_videos(self, layout: LayoutSettings, listed: Iterable[str]) -> dict[str, RawVideo]:
         """All videos by name.

@@ -72,18 +72,8 @@ def read_classes(
         expression = re.compile(labels.in_name)
         matches = {name: expression.search(name) for name in names}
     else:
-        listed: dict[str, re.Match[str]] = {}
-        for settings in labels.lists:
-            for name, match in inventory.read_list(settings).items():
-                first, label = listed.setdefault(name, match)["label"], match["label"]
-                if first != label and _classes(name, first, labels) != _classes(
-                    name, label, labels
-                ):
-                    raise FusevadError(
-                        f"{inventory.folder}: video {name} is labelled {first!r} in one list and"
-                        f" {label!r} in {settings.file}; get the lists again"
-                    )
-        matches = {name: listed.get(name) for name in names}
+        labelled = _labelled(inventory, labels)
+        matches = {name: labelled.get(name) for name in names}
     without = [name for name, match in matches.items() if match is None]
     if without:
         raise FusevadError(
@@ -91,6 +81,27 @@ def read_classes(
             " get the lists again or correct `labels` in the data set's settings"
         )
     return {name: _classes(name, match["label"], labels) for name, match in matches.items()}
+
+
+def _labelled(inventory: Inventory, labels: LabelSettings) -> dict[str, re.Match[str]]:
+    """The match of each video's first line in the lists of labels.
+
+    Raises:
+        FusevadError: another line says that the video is of other classes.
+    """
+    found: dict[str, tuple[str, re.Match[str]]] = {}
+    for settings in labels.lists:
+        for where, name, match in inventory.read_list(settings):
+            there, first = found.setdefault(name, (where, match))
+            label, before = match["label"], first["label"]
+            if label == before:
+                continue
+            if set(_classes(name, label, labels)) != set(_classes(name, before, labels)):
+                raise FusevadError(
+                    f"{where}: video {name} is labelled {label!r}, but {before!r} in {there}; get"
+                    " the lists again"
+                )
+    return {name: match for name, (_, match) in found.items()}
 
 
 def class_of(label: str, labels: LabelSettings, where: str) -> str:
