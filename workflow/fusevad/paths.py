@@ -43,8 +43,17 @@ def stays_inside(path: str) -> bool:
     return plain and short and not pure.is_absolute() and ".." not in pure.parts
 
 
+def is_shown(name: str) -> bool:
+    """Whether a file or folder of this name is neither hidden nor an archiver's.
+
+    >>> is_shown("a.mp4"), is_shown(".a.mp4"), is_shown("__MACOSX")
+    (True, False, False)
+    """
+    return not name.startswith(".") and name != "__MACOSX"
+
+
 def shown_files(folder: Path) -> Iterator[Path]:
-    """Regular files below a folder, without hidden ones and those of archivers.
+    """Regular files below a folder that `is_shown`, as are the folders on the way.
 
     Links to folders are followed, after all folders have had their turn and each folder once, so
     that links in circles end and a folder's own path comes first.
@@ -53,14 +62,14 @@ def shown_files(folder: Path) -> Iterator[Path]:
     for start in places:
         for place, folders, files in os.walk(start):
             real = os.path.realpath(place)
-            folders[:] = sorted(name for name in folders if name[0] != "." and name != "__MACOSX")
+            folders[:] = sorted(filter(is_shown, folders))
             if real in seen:
                 folders.clear()
                 continue
             seen.add(real)
             inside = (os.path.join(place, name) for name in folders)
             places += [path for path in inside if os.path.islink(path)]
-            paths = (os.path.join(place, name) for name in sorted(files) if name[0] != ".")
+            paths = (os.path.join(place, name) for name in sorted(filter(is_shown, files)))
             # Reading a pipe or device, or a link to one, might never end.
             yield from (Path(path) for path in paths if os.path.isfile(path))
 

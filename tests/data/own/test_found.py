@@ -1,5 +1,6 @@
 """Labelled videos in folders and tables: names, classes, sources; errors are one line."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,26 @@ def test_linked_folders_are_searched_too_each_once_without_circles(tmp_path):
     names = {video.name for video in find_labelled(folder)}
     own = {video.name for video in find_labelled(touch(tmp_path / "own", *TREE))}
     assert names - own == {"normal_cam3_1", "normal_cam3_up_cam4_1"} and own <= names
+
+
+def test_what_an_archiver_left_among_the_classes_is_none(tmp_path):
+    folder = touch(tmp_path, *TREE, "anomalous/__MACOSX/fight/._1.mp4", "anomalous/.fight/1.mp4")
+    found = {video.classes for video in find_labelled(folder)}
+    assert found == {("normal",), ("fight",), ("fire",), ("anomaly",)}
+
+
+def test_a_class_that_only_links_to_another_has_no_videos_of_its_own(tmp_path):
+    folder = touch(tmp_path, *TREE)
+    (folder / "anomalous/brawl").symlink_to("fight")
+    with pytest.raises(FusevadError, match="brawl: no videos of its own"):
+        find_labelled(folder)
+
+
+def test_each_folder_is_listed_once(tmp_path, monkeypatch):
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+    find_labelled(touch(tmp_path, *TREE))
+    assert listed.count(str(tmp_path / "anomalous/fight/cam1")) == 1
 
 
 @pytest.mark.parametrize(
@@ -108,7 +129,7 @@ def test_paths_outside_the_table_s_folder_are_named_from_the_folder_that_has_the
         (("normal/a.mp4",), "no folder anomalous/ in it"),
         (("normal/a.mp4", "anomalous/a.txt"), "no anomalous videos"),
         (("normal/a.txt", "anomalous/a.mp4"), "no normal videos"),
-        (("normal/a.mp4", "anomalous/fight/a.txt"), "fight: no videos of this class"),
+        (("normal/a.mp4", "anomalous/fight/a.txt"), "fight: no videos of its own"),
         (("normal/a.mp4", "anomalous/normal/a.mp4"), "can't be called normal"),
         (("normal/a.mp4", "anomalous/a;;b/a.mp4"), "class 'a;;b'"),
         (("normal/a.mp4", "normal/a.avi", "anomalous/b.mp4"), "would be video normal_a"),

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,7 @@ from fusevad.data.label_tables import NORMAL, SPLITS, checked_classes
 from fusevad.data.names import listed_name
 from fusevad.data.spreadsheets import sheet_rows
 from fusevad.errors import FusevadError
-from fusevad.paths import fits_a_disk, shown_files
+from fusevad.paths import fits_a_disk, is_shown, shown_files
 from fusevad.video.settings import VIDEO_SUFFIXES
 
 ANOMALOUS, ANOMALY = "anomalous", "anomaly"  # the folder, and the class of videos right in it
@@ -88,26 +89,24 @@ def _of_folder(folder: Path) -> Iterator[Found]:
                 f" {ANOMALOUS}/CLASS/, or give a table of labels"
             )
     yield from (_in_folder(folder, path, (NORMAL,), 1) for path in _videos(folder / NORMAL))
-    for path in _videos(folder / ANOMALOUS, deep=False):
-        yield _in_folder(folder, path, (ANOMALY,), 1)
-    for inner in sorted(each for each in (folder / ANOMALOUS).iterdir() if _is_class(each)):
-        videos = list(_videos(inner))
-        if not videos:
-            raise FusevadError(f"{inner}: no videos of this class; add some, or remove the folder")
+    anomalous = folder / ANOMALOUS
+    videos: dict[Path, list[Path]] = defaultdict(list)
+    for path in _videos(anomalous):
+        videos[anomalous.joinpath(*path.relative_to(anomalous).parts[:-1][:1])].append(path)
+    yield from (_in_folder(folder, path, (ANOMALY,), 1) for path in videos[anomalous])
+    for inner in sorted(anomalous.iterdir()):
+        if not (inner.is_dir() and is_shown(inner.name)):
+            continue
+        if inner not in videos:
+            raise FusevadError(f"{inner}: no videos of its own; add some, or remove the folder")
         if inner.name == NORMAL:
             raise FusevadError(f"{inner}: an anomaly class can't be called {NORMAL}; rename it")
-        yield from (_in_folder(folder, path, (inner.name,), 2) for path in videos)
+        yield from (_in_folder(folder, path, (inner.name,), 2) for path in videos[inner])
 
 
-def _is_class(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")
-
-
-def _videos(folder: Path, deep: bool = True) -> Iterator[Path]:
-    """Files with the suffix of a video, in order; hidden ones may be copies half done."""
-    for path in sorted(shown_files(folder)):
-        if path.suffix.lower() in VIDEO_SUFFIXES and (deep or path.parent == folder):
-            yield path
+def _videos(folder: Path) -> list[Path]:
+    """Files with the suffix of a video; hidden ones may be copies half done."""
+    return [path for path in shown_files(folder) if path.suffix.lower() in VIDEO_SUFFIXES]
 
 
 def _in_folder(folder: Path, path: Path, classes: tuple[str, ...], depth: int) -> Found:
