@@ -166,10 +166,24 @@ def test_whole_segments_of_frames_are_cut_to_the_video(given):
     assert given.judge(BY_FRAME) == pytest.approx(on_frames(repeated(arrays)))
 
 
+OTHERS = dict(zip(FRAMES, reversed(FRAMES), strict=True))
 ORDERS = {
     "paths of crops": "".join(f"/home/x/{name}__{n}.npy\n" for name in FRAMES for n in range(2)),
     "annotations": "".join(f"{name}.mp4  Abuse  1  20  -1  -1  \n" for name in reversed(FRAMES)),
     "a table": "path,label\n" + "".join(f"x/{name}_i3d.npy,Normal\n" for name in FRAMES),
+    "all videos again for every crop": "".join(
+        f"x/{name}__{n}.npy\n" for n in range(3) for name in FRAMES
+    ),
+    "folders with spaces": "".join(f"my own/x, y/{name}__0.npy\n" for name in FRAMES),
+    "other videos' features, by spaces": "".join(
+        f"{name}.mp4 x/{other}.npy\n" for name, other in OTHERS.items()
+    ),
+    "other videos' features, by commas": "".join(
+        f"v/{name}.mp4,x/{other}.npy\n" for name, other in OTHERS.items()
+    ),
+    "other videos' features, by both": "".join(
+        f"v\\{name}.mp4 x\\{other}.npy,Normal\n" for name, other in OTHERS.items()
+    ),
 }
 
 
@@ -307,6 +321,26 @@ def test_a_table_whose_first_segment_is_missing_is_not_shifted(given, head):
     assert said in given.error(BY_SEGMENT)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "shifted"),
+    [((0, 1, 2), False), ((1, 2, 3), False), ((0, 0, 1), False), ((0, 1, 0), True)],
+)
+def test_only_a_video_whose_own_first_segment_may_be_missing_is_refused(given, numbers, shifted):
+    """The second has two segments of 64 frames, and here one score; the others have one."""
+    names = ["Arson007_x264", "Abuse028_x264", "Normal_Videos_003_x264"]
+    rows = [f"{name},{number},0.5" for name, number in zip(names, numbers, strict=True)]
+    given.scores.mkdir()
+    file = given.scores / "all.csv"
+    file.write_text("\n".join(["video,segment,score", *rows]))
+    (given.folder / "order.list").write_text("\n".join(names))
+    settings = ScoreSettings("per-segment", 64, order=str(given.folder / "order.list"))
+    if shifted:
+        said = "Abuse028_x264 (1 scores numbered from 1, expected 2: number 0 may be missing)"
+        assert said in given.error(settings, file)
+    else:
+        given.judge(settings, file)
+
+
 @pytest.mark.parametrize("other", ["Arson007_x264 2.mp4", "Arson007_x264__2.mp4"])
 def test_a_video_has_the_line_that_names_it_most_plainly(given, other):
     arrays = given.draw(SEGMENTS)
@@ -318,9 +352,10 @@ def test_a_video_has_the_line_that_names_it_most_plainly(given, other):
     found = given.judge(settings, given.scores / "all.npy")
     assert found == pytest.approx(on_frames(repeated(arrays)))
     shutil.rmtree(given.out)
-    file.write_text("\n".join([*FRAMES, "Abuse028_x264"]))
-    message = given.error(settings, given.scores / "all.npy")
-    assert "order.list: video Abuse028_x264 is there again after others" in message
+    for again in (["Abuse028_x264"], reversed(FRAMES)):
+        file.write_text("\n".join([*FRAMES, *again]))
+        message = given.error(settings, given.scores / "all.npy")
+        assert re.search(r"order.list: video \w+ is there again after others", message)
 
 
 def test_the_same_video_twice_is_an_error(given):

@@ -130,7 +130,7 @@ STAGES = {
         reads_videos=True,
     ),
     "import-scores": Stage(
-        "runs", source=("evaluate/imported", "evaluate/metrics.py", "data/truth.py")
+        "runs", version=2, source=("evaluate/imported", "evaluate/metrics.py", "data/truth.py")
     ),
     "import-features": Stage("embeddings", source=("embed/imported", "embed/shards.py")),
     "index": Stage("embeddings", source=("embed/index.py",)),

@@ -36,13 +36,13 @@ class Column:
         values: the scores.
         owners: the rows' names of videos, each with the number of rows that have it one after the
             other; empty if the rows name none.
-        from_one: whether rows of a video are numbered 1, 2, ...: they may count from 1, or lack
-            the first one.
+        from_one: places in `owners` of videos whose rows are numbered 1, 2, ...: they may count
+            from 1, or lack the first one. 0 is the file's only or first video.
     """
 
     values: Floats = field(default_factory=lambda: np.empty(0))
     owners: list[tuple[str, int]] = field(default_factory=list)
-    from_one: bool = False
+    from_one: set[int] = field(default_factory=set)
 
 
 def read_column(path: Path, settings: ScoreSettings) -> Column:
@@ -107,53 +107,62 @@ def _of_scores(
         for place, head in enumerate(heads)
         if head in _ORDERS
     ]
-    videos = 0
     for cells in rows:
         for count in counts:
-            count.go_on(_number(cells[count.place]), anew=len(column.owners) > videos)
-            column.from_one = column.from_one or count.from_one
-        videos = len(column.owners)
+            count.go_on(_number(cells[count.place]), max(len(column.owners) - 1, 0))
         yield cells[heads.index(_SCORE)]
+    column.from_one = set().union(*(count.from_one() for count in counts))
 
 
 @dataclass(slots=True)
 class _Count:
-    """A column that counts the rows of each video.
+    """A column that counts the rows of each video, or goes on through all of them.
 
     Attributes:
         head: its heading.
         place: its place in a row.
         widths: from one row to the next.
-        first, last: of the video so far.
-        from_one: as in `Column`.
+        video: place of the row's video in `Column.owners`.
+        last: number of the row.
+        begun: video and number of the row where the counting began.
+        ones: videos where it began with 1 and went on by 1.
+        anew: whether it began anew with a video, certainly.
     """
 
     head: str
     place: int
     widths: Set[int]
-    first: float | None = None
+    video: int = 0
     last: float | None = None
-    from_one: bool = False
+    begun: tuple[int, float] = (0, 0)
+    ones: set[int] = field(default_factory=set)
+    anew: bool = False
 
-    def go_on(self, number: float, *, anew: bool) -> None:
+    def go_on(self, number: float, video: int) -> None:
         """Check that no frame or segment is missing before this one.
 
         Args:
             number: of the row.
-            anew: whether it may be the first of another video.
+            video: of the row.
 
         Raises:
             ValueError: one is.
         """
-        if self.last is None or (anew and number in _FIRST):
+        follows = self.last is not None and number - self.last in self.widths
+        if self.last is None or (video > self.video and number in _FIRST):
             if number not in _FIRST:
                 raise ValueError(f"{self.head} {number:g} is not the first")
-            self.first = number
-        elif number - self.last not in self.widths:
+            self.begun = video, number
+            self.anew = self.anew or (self.last is not None and not follows)
+        elif not follows:
             raise ValueError(f"{self.head} {number:g} is not the one after {self.last:g}")
-        if self.first == 1 and (self.head == _SEGMENT or number == 2):
-            self.from_one = True
-        self.last = number
+        if self.begun[1] == 1 and (self.head == _SEGMENT or number == 2):
+            self.ones.add(self.begun[0])
+        self.last, self.video = number, video
+
+    def from_one(self) -> set[int]:
+        """As in `Column`; a first video of one row, 0, may be followed by 1 in one count."""
+        return self.ones if self.anew else self.ones & {0}
 
 
 def _only(rows: Iterable[list[str]]) -> Iterator[str]:

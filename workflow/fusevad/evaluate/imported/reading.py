@@ -1,10 +1,7 @@
 """Files of scores that other people's detectors gave, as one score a frame of every test video."""
 
-import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +11,11 @@ from scipy.special import expit
 from fusevad.arrays import read_npy
 from fusevad.data.truth import LabelledVideo
 from fusevad.errors import FusevadError, message_of
-from fusevad.evaluate.imported.columns import LARGEST_TEXT, Column, Floats, read_column
+from fusevad.evaluate.imported.columns import Column, Floats, read_column
+from fusevad.evaluate.imported.order import SUFFIXES, check_complete, listed_videos, video_of
 from fusevad.evaluate.imported.settings import ScoreSettings
 from fusevad.files import check_size
-from fusevad.spelling import one_spelling
 
-_SUFFIXES = (".npy", ".csv", ".txt")
-# What published lists and files have between a video's name and the suffix.
-_ENDING = re.compile(r"(_i3d|_c3d|_C|__\d+)\Z")
-# Where a line of a list may end a video's name: nowhere, at a comma, at a space.
-_CUTS = (re.compile(r"\Z"), re.compile(","), re.compile(r"[,\s]"))
 # Bytes: the scores of ten days of frames.
 _LARGEST_ARRAY = 1 << 28
 
@@ -35,7 +27,7 @@ class GivenScores:
     Attributes:
         file: that has them.
         values: a score a frame or a segment.
-        from_one: as in `Column`.
+        from_one: whether they are numbered 1, 2, ...; see `Column`.
     """
 
     file: Path
@@ -120,19 +112,19 @@ def _from_folder(
     names = {video.name for video in videos}
     files: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        name = _video(path.name, names) if path.suffix in _SUFFIXES else None
+        name = video_of(path.name, names) if path.suffix in SUFFIXES else None
         if name is None:
             continue
         if name in files:
             raise FusevadError(f"{path}: video {name} is also in {files[name]}; remove one")
         files[name] = path
-    _require_all(folder, names, files)
+    check_complete(folder, names, files)
     given, bad = {}, {}
     for name, path in files.items():
         try:
             column = _column(path, settings)
             _check_owners(column, [name], [len(column.values)])
-            given[name] = GivenScores(path, column.values, column.from_one)
+            given[name] = GivenScores(path, column.values, bool(column.from_one))
         except (ValueError, OSError) as error:
             bad[name] = message_of(error)
     if bad:
@@ -149,7 +141,7 @@ def _from_list(
     """Cut one array into videos, in the order of a list."""
     order = Path(settings.order or "")
     names = {video.name: video for video in videos}
-    listed = _listed(order, names)
+    listed = listed_videos(order, names)
     try:
         column = _column(file, settings)
     except (ValueError, OSError) as error:
@@ -170,8 +162,8 @@ def _from_list(
         raise FusevadError(f"{file}: {error}; correct the table or {order}") from error
     parts = np.split(values, np.cumsum(lengths)[:-1])
     return {
-        name: GivenScores(file, part, column.from_one)
-        for name, part in zip(listed, parts, strict=True)
+        name: GivenScores(file, part, place in column.from_one)
+        for place, (name, part) in enumerate(zip(listed, parts, strict=True))
     }
 
 
@@ -189,63 +181,6 @@ def _lengths(frames: Sequence[int], settings: ScoreSettings) -> dict[str, list[i
         for what, counts in segments.items()
     }
     return {"frames": list(frames)} | whole
-
-
-def _listed(order: Path, names: Mapping[str, object]) -> list[str]:
-    """Videos of a list, each once: its lines begin with a path or a name.
-
-    A video takes the lines that name it most plainly, so that `b 2.mp4` and `b__2.mp4`, which are
-    no test videos, are no lines of `b` where it has one of its own.
-
-    Raises:
-        FusevadError: the list is unreadable, lacks a video, or has one again after others.
-    """
-    try:
-        check_size(order, LARGEST_TEXT)
-        lines = order.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise FusevadError(f"{order}: unreadable list of videos; correct `order`") from error
-    found = [named for line in lines if (named := _named_by(line.strip(), names))]
-    plainest: dict[str, int] = {}
-    for name, rank in found:
-        plainest[name] = min(rank, plainest.get(name, rank))
-    listed = [name for name, _ in groupby(name for name, rank in found if rank == plainest[name])]
-    again = next((name for name, times in Counter(listed).items() if times > 1), None)
-    if again is not None:
-        raise FusevadError(f"{order}: video {again} is there again after others; correct `order`")
-    _require_all(order, names, listed)
-    return listed
-
-
-def _named_by(line: str, names: Mapping[str, object]) -> tuple[str, int] | None:
-    """The video that a line names, and how plainly: 0 is its name alone."""
-    for place, cut in enumerate(_CUTS):
-        for literal, name in _readings(cut.split(line)[0]):
-            if name in names:
-                return name, 2 * place + (not literal)
-    return None
-
-
-def _video(path: str, names: Mapping[str, object] | set[str]) -> str | None:
-    """The video that a path or a file's name means."""
-    return next((name for _, name in _readings(path) if name in names), None)
-
-
-def _readings(path: str) -> Iterator[tuple[bool, str]]:
-    """Names that a path may mean, and whether without leaving out more than a suffix of files."""
-    file = one_spelling(path.replace("\\", "/").rpartition("/")[2])
-    stems = [file.removesuffix(suffix) for suffix in ("", *_SUFFIXES, ".mp4", ".avi")]
-    yield from ((True, stem) for stem in stems)
-    yield from ((False, _ENDING.sub("", stem)) for stem in stems)
-
-
-def _require_all(place: Path, names: Mapping[str, object] | set[str], found: object) -> None:
-    missing = [name for name in sorted(names) if name not in found]  # type: ignore[operator]
-    if missing:
-        raise FusevadError(
-            f"{place}: no scores of {len(missing)} of {len(names)} test videos:"
-            f" {', '.join(missing)}; add them, or leave these videos out of the labels"
-        )
 
 
 def _column(path: Path, settings: ScoreSettings) -> Column:
@@ -275,7 +210,7 @@ def _check_owners(column: Column, videos: Sequence[str], lengths: Sequence[int])
     expected = iter(zip(videos, lengths, strict=True))
     for owner, length in column.owners:
         video, rows = next(expected, ("", 0))
-        found = _video(owner, known)
+        found = video_of(owner, known)
         if found != video or length != rows:
             raise ValueError(
                 f"rows {row + 1} to {row + length} are of {owner[:100]!r}, expected"
