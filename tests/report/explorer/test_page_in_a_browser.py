@@ -257,11 +257,13 @@ def test_the_keyboard_does_what_the_mouse_does(explorer, open_page):
     assert page.locator("#help-text").is_visible()
 
 
-def own_page(folder: Path, timed: bool = True) -> Path:
+def own_page(
+    folder: Path, timed: bool = True, highest: float = 0.9, threshold: float = 0.5
+) -> Path:
     """Two own videos without annotations: 60 segments of a second, one event in the first."""
     edges = np.arange(61.0)
     quiet, loud = np.full(60, 0.1), np.full(60, 0.1)
-    loud[20:30] = 0.9
+    loud[20:30] = highest
     videos = [ShownVideo(f"shop #{k} 100%", edges) for k in range(2)]
     scores = [
         VideoScores(each, each - 0.05, each + 0.05, {"image": each}) for each in (loud, quiet)
@@ -269,8 +271,18 @@ def own_page(folder: Path, timed: bool = True) -> Path:
     dataset = ShownDataset(
         "own", "Own videos", videos, [ShownMethod("model", "Model", (), scores)], timed=timed
     )
-    write_page(Page("Own videos", [dataset], AlarmSettings(smoothing=0)), folder)
+    write_page(Page("Own videos", [dataset], AlarmSettings(smoothing=0), threshold), folder)
     return folder / "index.html"
+
+
+def test_a_page_opens_at_the_threshold_of_its_model_between_two_steps_of_the_slider(
+    tmp_path, open_page
+):
+    page = open_page(own_page(tmp_path / "page", highest=0.9997, threshold=0.99953))
+    assert page.inner_text("#threshold-value") == "0.99953"
+    assert column(page, "events") == ["1", "0"]
+    page.keyboard.press("[")
+    assert page.inner_text("#threshold-value") == "0.990"
 
 
 def test_own_videos_without_annotations_have_events_and_alarms(tmp_path, open_page):
