@@ -8,8 +8,9 @@ import yaml
 
 from fusevad.artifacts.check import lineage_differences
 from fusevad.config.load import load_files
+from fusevad.plan import embedding_jobs
 from fusevad.plan.lineage import Plan
-from fusevad.plan.records import Record
+from fusevad.plan.records import Record, write_record
 from fusevad.plan.stages import plan
 
 THEIRS = {"label": "Theirs", "imported": {"form": "per-segment"}}
@@ -39,12 +40,26 @@ def tiny(*pairs: str, theirs: dict | None = None, encoder: dict | None = None) -
     return plan(load_files([Path("config/tiny.yaml")], pairs=[*pairs, "name=x"]))
 
 
+def settings_files(made: Plan) -> dict[str, str]:
+    """The settings file of each job."""
+    return {name: made.settings_file(job) for name, job in made.jobs.items()}
+
+
+def note(made: Plan) -> None:
+    """Write records of all jobs, as if they had run."""
+    for job in made.jobs.values():
+        Path(job.record).parent.mkdir(parents=True, exist_ok=True)
+        write_record(Record(job.name, job.stage, made.lineage(job), {}, {}, {}), Path(job.record))
+
+
 def encoder(weights: str) -> dict:
     tower = "config/encoders/fusevad-small/motion-cue.safetensors"
     return {"model": "ViT-B-32", "pretrained": weights, "motion_cue_weights": tower}
 
 
 FOLDER = {"scores": {"rendered-tiny": "given"}}
+CAPTIONS = ("streams={text: {captions: given}}",)
+ONLY_FEATURES = (FEATURES, "table1=[image-only]", "radar=[image-only]")
 LIST = {"scores": {"rendered-tiny": "given/a.txt"}, "order": {"rendered-tiny": "list.txt"}}
 
 
@@ -57,7 +72,7 @@ LIST = {"scores": {"rendered-tiny": "given/a.txt"}, "order": {"rendered-tiny": "
         ("list.txt", "import-scores/rendered-tiny/theirs", (), {"theirs": LIST}),
         ("given/new.npy", "manifest/rendered-tiny", (FEATURES, "table1=[image-only]"), {}),
         ("given/new.npy", "index/rendered-tiny/imported-vadclip/rgb", (FEATURES,), {}),
-        ("given/a.txt", "embed/*/*/text/0", ("streams={text: {captions: given}}",), {}),
+        ("given/a.csv", "embed/*/*/text/0", CAPTIONS, {}),
         *(
             (f"mine{suffix}", "embed/*/*/rgb/0", ("encoder=mine",), {"encoder": suffix})
             for suffix in (".pt", ".bin", ".PTH", ".safetensors")
@@ -68,7 +83,7 @@ def test_a_file_that_was_edited_is_another_input(file, changed, pairs, own):
     if "encoder" in own:
         own = {"encoder": encoder(f"mine{own['encoder']}")}
     if FEATURES in pairs:
-        pairs = (FEATURES, "table1=[image-only]", "radar=[image-only]")
+        pairs = ONLY_FEATURES
     for each in (file, "list.txt"):
         if "new" not in each:
             write(each, "before")
@@ -83,6 +98,89 @@ def test_a_file_that_was_edited_is_another_input(file, changed, pairs, own):
     write(file, "after it")
     assert found()[0] != first[0]
     assert found()[1] != first[1]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "theirs"), [((), FOLDER), (CAPTIONS, None), (ONLY_FEATURES, None)]
+)
+def test_a_file_that_is_not_read_changes_nothing(pairs, theirs):
+    for suffix in ("txt", "csv", "npy"):
+        write(f"given/a.{suffix}", "0.1")
+    first = settings_files(tiny(*pairs, theirs=theirs))
+    write("given/README.md", "how these were made")
+    write("given/model.pth", "weights")
+    assert settings_files(tiny(*pairs, theirs=theirs)) == first
+
+
+OWN = [
+    ("import-scores/rendered-tiny/theirs", (), FOLDER),
+    ("embed/rendered-tiny/*/text/0", CAPTIONS, None),
+    ("manifest/rendered-tiny", ONLY_FEATURES, None),
+]
+
+
+@pytest.mark.parametrize(("name", "pairs", "theirs"), OWN)
+@pytest.mark.parametrize(
+    ("noted", "left"),
+    [("records", "nothing"), ("settings files", "an empty folder, where nothing is mounted")],
+)
+def test_files_that_go_away_run_nothing_again(name, pairs, theirs, noted, left):
+    for suffix in ("txt", "csv", "npy"):
+        write(f"given/a.{suffix}", "0.1")
+    first = tiny(*pairs, theirs=theirs)
+    (job, *_) = [job for job in first.jobs.values() if Path(job.name).match(name)]
+    assert first.lineage(job)[job.step]["settings"]["content"]
+    if noted == "records":
+        note(first)
+    else:
+        first.write_all_settings()
+    shutil.rmtree("given")
+    if left != "nothing":
+        Path("given").mkdir()
+    assert settings_files(tiny(*pairs, theirs=theirs)) == settings_files(first)
+
+
+def test_records_count_before_settings_files_and_these_from_the_last_on():
+    plans = []
+    for text in ("0.1", "0.2", "0.3"):
+        write("given/a.txt", text)
+        plans.append(tiny(theirs=FOLDER))
+        plans[-1].write_all_settings()
+    shutil.rmtree("given")
+    assert settings_files(tiny(theirs=FOLDER)) == settings_files(plans[2])
+    note(plans[0])
+    assert settings_files(tiny(theirs=FOLDER)) == settings_files(plans[0])
+
+
+def test_fetched_results_of_absent_files_are_planned_as_their_records_say():
+    """Somebody without the scores has a result of old ones, and pulls that of new ones."""
+    name = "import-scores/rendered-tiny/theirs"
+    old = tiny(theirs=FOLDER)
+    write("given/a.txt", "0.9")
+    new = tiny(theirs=FOLDER)
+    shutil.rmtree("given")
+    note(old)
+    absent = tiny(theirs=FOLDER)
+    record = Record(name, "import-scores", new.lineage(new.jobs[name]), {}, {}, {})
+    assert not lineage_differences(absent, absent.jobs[name], record)
+    note(new)
+    assert settings_files(absent.reread()) == settings_files(new)
+
+
+def test_a_damaged_record_of_absent_files_stops_no_plan():
+    first = tiny(theirs=FOLDER)
+    shutil.rmtree("given")
+    for text in ("[]", '{"lineage": {"import', "\udc80".encode(errors="surrogateescape").hex()):
+        write(first.jobs["import-scores/rendered-tiny/theirs"].record, text)
+        tiny(theirs=FOLDER).write_all_settings()
+
+
+def test_a_folder_of_features_is_listed_once_a_plan(monkeypatch):
+    write("given/a.npy", "0.1")
+    listed = []
+    monkeypatch.setattr(embedding_jobs, "outline_of", lambda *given: listed.append(given))
+    tiny(*ONLY_FEATURES)
+    assert len(listed) == 1
 
 
 def test_results_of_files_that_are_not_here_fit_and_of_edited_ones_do_not():

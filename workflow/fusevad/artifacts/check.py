@@ -69,8 +69,9 @@ class Finding:
 
 def lineage_differences(plan: Plan, job: Job, record: Record) -> list[str]:
     """One line for each value in which a record differs from the configuration."""
-    expected = plan.lineage(job)
-    return [] if record.lineage == expected else differences(record.lineage, expected)
+    if record.lineage == plan.lineage(job):
+        return []
+    return differences(record.lineage, plan.comparable(job))
 
 
 def input_differences(

@@ -104,7 +104,7 @@ def carry_out(plan: Plan, store: "Store", pull: Pull) -> Adopted:
         os.utime(path, ns=(_OLD, _OLD))
     note(moved)  # at once, as adopting may fail
     wanted = [plan.jobs[name] for name in (*pull.planned.fetch, *pull.planned.here)]
-    adopted = adopt(plan, wanted, before=moved)
+    adopted = adopt(plan.reread(), wanted, before=moved)
     reasons = {
         name: finding.reason or "another version of it was fetched"
         for name, finding in pull.replaced.items()

@@ -1,7 +1,7 @@
 """Settings, inputs and outputs of the jobs of encoders and embeddings."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -15,6 +15,9 @@ from fusevad.plan.own_files import CONTENT, content_of, outline_of
 @dataclass(frozen=True, slots=True)
 class EmbeddingJobs(DataJobs):
     """Paths and settings of the jobs of encoders and embeddings, beside those before them."""
+
+    # Of imported features, by data set: the manifest's and all streams' jobs have the same.
+    _outlines: dict[str, str | None] = field(default_factory=dict, init=False, compare=False)
 
     def embed(self, dataset: str, stream: str) -> dict[str, Any]:
         """Settings of `fusevad embed`."""
@@ -101,13 +104,16 @@ class EmbeddingJobs(DataJobs):
 
     def features_content(self, dataset: str) -> dict[str, Any]:
         """An option: which files of imported features there are, and their sizes."""
-        values = self.config.features[dataset]
-        return {CONTENT: outline_of(values["folder"], LAYOUTS[values["layout"]].suffix)}
+        if dataset not in self._outlines:
+            values = self.config.features[dataset]
+            suffix = LAYOUTS[values["layout"]].suffix
+            self._outlines[dataset] = outline_of(values["folder"], suffix)
+        return {CONTENT: self._outlines[dataset]}
 
     def tables_content(self, dataset: str, stream: str) -> dict[str, Any]:
         """An option: what the user's tables hold that a stream is made from; none for most."""
         folder = kind_of(stream).tables(stream, self.config.given(dataset))
-        return {CONTENT: content_of(folder)} if folder else {}
+        return {CONTENT: content_of((".csv",), folder)} if folder else {}
 
     def imported(self, dataset: str) -> list[str]:
         """Option of `fusevad manifest` for features that the user already has."""

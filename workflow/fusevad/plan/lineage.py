@@ -17,7 +17,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import write_text
 from fusevad.plan.bundled_files import check_bundled
 from fusevad.plan.job import Files, Job
-from fusevad.plan.own_files import digest
+from fusevad.plan.own_files import CONTENT, digest, noted_content
 from fusevad.plan.stage import SHARED_UNITS, STAGES
 
 SETTINGS_FOLDER = "results/settings"
@@ -55,6 +55,7 @@ class Plan:
         self._given = given
         self._impossible = {job.name: job for job in every if job.name not in given}
         self._lineages: dict[str, dict[str, Any]] = {}
+        self._absent: set[str] = set()
         self._settings_files: dict[str, str] = {}
         self._step_texts: dict[str, str] = {}
         self._input_texts: dict[str, str] = {}
@@ -94,11 +95,33 @@ class Plan:
                 "stage": job.stage,
                 **_versions(job),
                 # As read back from the record: JSON has no tuples.
-                "settings": json.loads(json.dumps(job.settings | job.options)),
+                "settings": json.loads(json.dumps(job.settings | self._options(job))),
                 "sources": {path: _digest(path) for path in self._sources(job)},
             }
             self._lineages[job.step] = steps
         return self._lineages[job.step]
+
+    def _options(self, job: Job) -> dict[str, Any]:
+        """A job's options; where the user's own files are absent, with what was noted of them."""
+        if job.options.get(CONTENT, "") is not None:
+            return job.options
+        self._absent.add(job.step)
+        shares = [each for each in self._given.values() if each.step == job.step]
+        records = (each.record for each in shares)
+        return job.options | {
+            CONTENT: noted_content(job.step, records, self.settings_stem(shares[0]))
+        }
+
+    def comparable(self, job: Job) -> dict[str, Any]:
+        """The lineage for `records.differences`: absent files of the user's own fit all results."""
+        steps = dict(self.lineage(job))
+        for name in self._absent & steps.keys():
+            steps[name] = steps[name] | {"settings": steps[name]["settings"] | {CONTENT: None}}
+        return steps
+
+    def reread(self) -> "Plan":
+        """The same jobs, with what records note now of the user's own files that are absent."""
+        return Plan(self._given.values(), self.name, self._impossible.values())
 
     def _sources(self, job: Job) -> Iterator[str]:
         return (path for path in job.inputs if path not in self._producers)

@@ -4,35 +4,64 @@ Lineages have hashes of them, wherever the files lie. Imports nothing heavy: the
 at every start.
 """
 
+import contextlib
 import hashlib
+from collections.abc import Iterable, Iterator
 from functools import cache
+from glob import escape
+from itertools import chain
 from pathlib import Path
 
-from fusevad.files import sha256
+from fusevad import json_text
+from fusevad.files import read_limited, sha256
 from fusevad.hash_tables import folder_files, hashes_text
 
 # The option of a job (`Job.options`) that depends on what such files hold. It is None where they
-# are not, as for somebody who has pulled what was made from them.
+# are not, as for somebody who has pulled what was made from them, or deleted them afterwards.
 CONTENT = "content"
 
 
-def content_of(*places: str) -> str | None:
-    """One hash of what files hold, and of all files of folders; None unless all places exist."""
-    if not all(Path(place).exists() for place in places):
-        return None
-    return _hash("".join(_table(Path(place)) for place in places))
+def content_of(suffixes: tuple[str, ...], *places: str) -> str | None:
+    """One hash of what files hold, and the files of folders that end so; None if any has none."""
+    tables = [_table(Path(place), suffixes) for place in places]
+    return _hash("".join(tables)) if all(tables) else None
 
 
 def outline_of(folder: str, suffix: str) -> str | None:
-    """A hash of the names and sizes of a folder's files; None without the folder.
+    """A hash of the names and sizes of a folder's files; None without any.
 
     For features, of which nobody would read hundreds of gigabytes at every start.
     """
     place = Path(folder)
-    if not place.is_dir():
-        return None
     files = [name for name in folder_files(place) if name.endswith(suffix)]
-    return _hash("".join(f"{(place / name).stat().st_size}  {name}\n" for name in files))
+    sizes = [f"{(place / name).stat().st_size}  {name}\n" for name in files]
+    return _hash("".join(sizes)) if sizes else None
+
+
+def noted_content(step: str, records: Iterable[str], stem: str) -> str | None:
+    """`CONTENT` of a step in its jobs' records, or settings files; None if none has it.
+
+    So where the user's own files are absent, nothing that was made from them runs again.
+
+    Args:
+        step: whose own files are absent.
+        records: of its jobs.
+        stem: of the settings files of one of these, see `Plan.settings_stem`.
+    """
+    for file in chain(records, _last_first(Path(stem))):
+        # Damaged files are reported where all of their content is read.
+        with contextlib.suppress(OSError, ValueError, RecursionError, LookupError, TypeError):
+            lineage = json_text.load(read_limited(Path(file)))["lineage"]
+            content = lineage[step]["settings"][CONTENT]
+            if isinstance(content, str):
+                return content
+    return None
+
+
+def _last_first(stem: Path) -> Iterator[str]:
+    """Settings files, the last changed first; `adopt` gives them other times of writing."""
+    files = stem.parent.glob(f"{escape(stem.name)}.*.json")
+    yield from map(str, sorted(files, key=lambda file: file.lstat().st_ctime_ns, reverse=True))
 
 
 def digest(file: Path) -> str:
@@ -45,10 +74,11 @@ def _digest_at(file: Path, _time: int) -> str:
     return sha256(file)
 
 
-def _table(place: Path) -> str:
-    if not place.is_dir():
+def _table(place: Path, suffixes: tuple[str, ...]) -> str:
+    if place.is_file():
         return f"{digest(place)}\n"
-    return hashes_text({name: digest(place / name) for name in folder_files(place)})
+    files = [name for name in folder_files(place) if name.endswith(suffixes)]
+    return hashes_text({name: digest(place / name) for name in files})
 
 
 def _hash(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from fusevad.config.protocols import KEPT_PROTOCOLS, TEACHING
 from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.embed.streams.registry import kind_of, may_lack
+from fusevad.evaluate.imported.settings import SUFFIXES
 from fusevad.plan.embedding_jobs import EmbeddingJobs
 from fusevad.plan.memory import WIDEST_HERE, seed_memory_mb
 from fusevad.plan.own_files import CONTENT, content_of
@@ -65,7 +66,7 @@ class RunJobs(EmbeddingJobs):
         """An option: what imported scores, and the list of their videos, hold."""
         chosen = self.config.imported[experiment]
         order = [chosen.order[dataset]] if dataset in chosen.order else []
-        return {CONTENT: content_of(chosen.scores[dataset], *order)}
+        return {CONTENT: content_of(SUFFIXES, chosen.scores[dataset], *order)}
 
     def train_memory(self, dataset: str, experiment: str, workers: int) -> int:
         """MB that a training job requests: one process a seed, at most `workers` at a time."""

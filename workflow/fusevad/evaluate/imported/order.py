@@ -8,10 +8,10 @@ from pathlib import Path
 
 from fusevad.errors import FusevadError
 from fusevad.evaluate.imported.columns import LARGEST_TEXT
+from fusevad.evaluate.imported.settings import SUFFIXES
 from fusevad.files import check_size
 from fusevad.spelling import one_spelling
 
-SUFFIXES = (".npy", ".csv", ".txt")
 # What published lists and files have between a video's name and the suffix.
 _ENDING = re.compile(r"(_i3d|_c3d|_C|__\d+)\Z")
 # Where a line of a list may end a video's name: nowhere, at a comma, at a space.

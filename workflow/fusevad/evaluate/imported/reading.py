@@ -12,8 +12,8 @@ from fusevad.arrays import read_npy
 from fusevad.data.truth import LabelledVideo
 from fusevad.errors import FusevadError, message_of
 from fusevad.evaluate.imported.columns import Column, Floats, read_column
-from fusevad.evaluate.imported.order import SUFFIXES, check_complete, listed_videos, video_of
-from fusevad.evaluate.imported.settings import ScoreSettings
+from fusevad.evaluate.imported.order import check_complete, listed_videos, video_of
+from fusevad.evaluate.imported.settings import SUFFIXES, ScoreSettings
 from fusevad.files import check_size
 
 # Bytes: the scores of ten days of frames.

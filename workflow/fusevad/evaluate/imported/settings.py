@@ -8,6 +8,9 @@ from pydantic import Field
 from fusevad.parsing import FORBID
 from fusevad.video.settings import SEGMENT_FRAMES
 
+# Of files of scores, in a folder of them.
+SUFFIXES = (".npy", ".csv", ".txt")
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreSettings:
