@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fusevad.data.recorded import convert
 from fusevad.data.recorded.convert import check_raw_video, event_counts, to_video
 from fusevad.data.recorded.inventory import RawVideo
 from fusevad.data.recorded.settings import EventSettings, FrameSettings, LayoutSettings
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
-from fusevad.hash_tables import listed_hashes
+from fusevad.hash_tables import folder_files, listed_hashes
 from fusevad.video.decode import probe, read_frames
 
 
@@ -54,6 +55,28 @@ def test_a_video_of_images_is_made_once_and_again_when_they_change(frames, tmp_p
     assert again(frames).stat().st_mtime_ns == first
     fewer = RawVideo("clip", frames.files[:-1], "frames")
     assert probe(again(fewer)).frames == 19
+
+
+@pytest.mark.parametrize("note", [None, b"", b"\xff 0123456789ab\n"])
+def test_sources_are_read_again_only_where_size_or_time_changed(
+    frames, tmp_path, monkeypatch, note
+):
+    read = []
+    monkeypatch.setattr(convert, "sha256", lambda file: read.append(file) or sha256(file))
+
+    def again() -> int:
+        read.clear()
+        return to_video(frames, FRAMES, tmp_path / "out", {"clip.mkv"}).stat().st_mtime_ns
+
+    first = to_video(frames, FRAMES, tmp_path / "out").stat().st_mtime_ns
+    assert again() == first and not read
+    frames.files[0].touch()
+    assert again() == first and read == list(frames.files)
+    if note is not None:
+        (tmp_path / "out/.sources").write_bytes(note)
+    assert again() == first and bool(read) == (note is not None)
+    assert again() == first and not read
+    assert folder_files(tmp_path / "out") == ["clip.mkv"]
 
 
 def test_two_conversions_have_the_same_bytes(frames, tmp_path):

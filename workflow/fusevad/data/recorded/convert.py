@@ -1,5 +1,6 @@
 """Convert frame folders and event streams to lossless videos, so that one decoder reads all."""
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,10 +17,12 @@ from fusevad.data.made_videos import add_video
 from fusevad.data.recorded.inventory import RawVideo
 from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
-from fusevad.files import atomic_path, settings_hash, sha256
+from fusevad.files import atomic_path, settings_hash, sha256, write_text
 from fusevad.video.containers import MOST_PIXELS, open_container
 
 _SOURCE = "FUSEVAD_SOURCE"
+# The sources that were read, by sizes and times. Hidden, so that it is no part of the result.
+_NOTE, _NOTED = ".sources", re.compile("^([0-9a-f]{12}) ([0-9a-f]{12})$", re.MULTILINE)
 # Microseconds of a day: longer than any recording, and a file of three events may state a year.
 _LONGEST = 86_400_000_000
 _JPEG = ("JPEG",)
@@ -35,6 +38,7 @@ def to_video(
 
     JPEG files become a Motion JPEG stream unchanged, without being decoded. A frame of events has
     the number of events of each pixel (gray, at most 255), in FFV1.
+    The files of a finished video are read only if their sizes or times changed.
 
     Args:
         whole: paths in `folder` of finished and undamaged videos (`resume_videos`).
@@ -44,10 +48,32 @@ def to_video(
             not an event stream.
     """
     out = folder / f"{raw.name}.mkv"
+    note, state = folder / _NOTE, _state(raw, layout)
+    known = dict(_NOTED.findall(note.read_text(errors="replace"))) if note.is_file() else {}
+    source = known.get(state) or _source(raw, layout)
+    if out.name not in whole or _made_from(out) != source:
+        _convert(raw, layout, out, source)
+    if state not in known:
+        lines = (" ".join(each) + "\n" for each in (known | {state: source}).items())
+        write_text("".join(lines), note, durable=False)
+    return out
+
+
+def _state(raw: RawVideo, layout: LayoutSettings) -> str:
+    """Changes with the layout and with the sizes and times of a raw video's files."""
+    found = [(str(file), file.stat()) for file in raw.files]
+    # With the time of the last change, which nobody can set as archives set that of the content.
+    files = [(name, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for name, each in found]
+    return settings_hash({"layout": repr(layout), "files": files})
+
+
+def _source(raw: RawVideo, layout: LayoutSettings) -> str:
+    """Changes with the layout and the bytes of a raw video's files."""
     files = [(file.name, sha256(file)) for file in raw.files]
-    source = settings_hash({"layout": repr(layout), "files": files})
-    if out.name in whole and _made_from(out) == source:
-        return out
+    return settings_hash({"layout": repr(layout), "files": files})
+
+
+def _convert(raw: RawVideo, layout: LayoutSettings, out: Path, source: str) -> None:
     with atomic_path(out) as temporary:
         # Without the random number that Matroska gives each file.
         options = {"fflags": "+bitexact"}
@@ -57,8 +83,7 @@ def to_video(
                 _mux_images(container, raw.files, layout.frames.fps)
             else:
                 _encode_events(container, raw.files[0], layout.events)
-        add_video(folder, out, temporary)
-    return out
+        add_video(out.parent, out, temporary)
 
 
 def check_raw_video(raw: RawVideo, layout: LayoutSettings) -> None:
