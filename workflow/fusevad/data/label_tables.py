@@ -79,10 +79,11 @@ def read_intervals(path: Path) -> dict[str, list[Interval]]:
             ) from error
         video, name = one_spelling(video), one_spelling(name)
         new = Interval(video, name, first, last)
-        if each_once([new], seen) != [new]:
+        kept = [one for each in each_once([new], seen) for one in each.label.split(";")]
+        if twice := Counter(name.split(";")) - Counter(kept):
             raise FusevadError(
-                f"{path}: line {line}: interval {first}-{last} of video {video} is there twice, and"
-                " would count as two; remove one"
+                f"{path}: line {line}: class {', '.join(twice)} of interval {first}-{last} of video"
+                f" {video} is there twice, and would count as two; leave one of them"
             )
         result.setdefault(video, []).append(new)
     return result
