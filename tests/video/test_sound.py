@@ -118,6 +118,16 @@ def test_sound_of_joined_recordings_goes_on_as_their_pictures_do(tmp_path):
         assert found == pytest.approx((0.1, 0.3), abs=0.06)  # a packet of sound is 24 ms
 
 
+def test_sound_after_a_join_is_early_by_what_the_sound_before_it_is_shorter(tmp_path):
+    samples = tone_at(1.2, 48000, (0.9, 1.1))
+    once = write_sounding(tmp_path / "a.ts", FRAMES // 2, [samples], 48000, "mp2")
+    joined = tmp_path / "b.ts"
+    joined.write_bytes(2 * once.read_bytes())
+    first, second = heard(joined)[1:3]
+    assert first == pytest.approx((0.1, 0.3), abs=0.06)
+    assert second == pytest.approx((0.9 - 0.4, 1.1 - 0.4), abs=0.06)
+
+
 @pytest.mark.parametrize("wrong", [60_000, -900])
 def test_a_packet_that_is_alone_in_its_time_moves_no_other_sound(tmp_path, wrong):
     samples = tone_at(3.2, 44100, (1.8, 2.2))

@@ -30,7 +30,9 @@ def read_sound(
     """The sound of each part of a video, mixed to one channel.
 
     Where sound is missing within a part (it starts later, ends earlier, or has a gap), samples are
-    zero. Where recordings were joined and time stamps jump back, sound goes on, as pictures do.
+    zero. Where recordings were joined and time stamps jump back, pictures and sound go on, each
+    from its own end: where a recording's sound is shorter than its pictures, all later sound is
+    early by as much, and late where it is longer; this adds up with each join.
     Memory is that of a part, whatever the length of the video.
 
     Args:
