@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,23 @@ def test_videos_that_no_remote_has_stay_when_their_labels_are_fetched_again(clon
             Path(path).unlink()
     assert f"{DATA}/source/labels.csv" in move_back()
     assert Path(f"{DATA}/source/labels.csv").read_text() == "damaged"
+
+
+def of_own_files(content: str | None) -> Plan:
+    """The plan where the index is made from the user's own files; None where they are absent."""
+    jobs = made_up_plan().jobs.values()
+    own = {"content": content}
+    return Plan([replace(job, options=own) if job.stage == "index" else job for job in jobs])
+
+
+def test_pulled_results_of_absent_own_files_are_not_made_again(clones, monkeypatch):
+    there = of_own_files("a hash")
+    make(there)
+    pushed(there)
+    shutil.copy("dvc.lock", clones / "b")
+    monkeypatch.chdir(clones / "b")
+    pulled(of_own_files(None), f"{DATA}/embeddings/clip/rgb/index.csv", "results/table1.tex")
+    assert rerun(of_own_files(None)) == set()
 
 
 def test_an_older_table_stays_where_the_remote_is_gone(clone_b):
