@@ -20,6 +20,7 @@ def _name(*files: str, named: str | None = None, **over: object) -> str:
 def test_the_default_configuration_has_no_folder_of_its_own():
     whole = str(Path.cwd() / "config/config.yaml")
     assert _name() == _name("config/config.yaml") == _name(whole) == ""
+    assert _name("config/config.yaml", seeds=[5]) == _name(seeds=[5])
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_the_default_configuration_has_no_folder_of_its_own():
     ],
 )
 def test_nothing_else_writes_into_the_results_of_the_default_configuration(files, over):
-    with pytest.raises(FusevadError, match=r"rename it|correct it"):
+    with pytest.raises(FusevadError, match=r"rename it|correct it|name it first"):
         _name(*files, named=over.get("name"), **over)
     assert _name(*files, seeds=[5]) != "" != _name(*files, named="mine", name="mine", seeds=[5])
 

@@ -91,14 +91,12 @@ def configuration_name(
         name = f"{'over' if default else name}-{settings_hash(_typed(over))[:6]}"
     elif default:
         return ""
-    if named is None and files and files[-1].resolve() == _MAIN.resolve():
-        raise FusevadError(
-            f"{source}: other files are laid over it; leave it out, or name it first"
-        )
     if name in (*_SHARED, _DEFAULT):
         whose = "config/config.yaml alone" if name == _DEFAULT else "what configurations share"
+        laid_last = named is None and name == _DEFAULT and files[-1].resolve() == _MAIN.resolve()
+        advice = "name it first, or leave it out" if laid_last else "rename it"
         raise FusevadError(
-            f"{source}: configuration {name!r}: the name of {whose}; rename it, or give it a key"
+            f"{source}: configuration {name!r}: the name of {whose}; {advice}, or give it a key"
             " `name`"
         )
     return check_name(name, "configuration", source)
