@@ -99,7 +99,7 @@ STAGES = {
     ),
     "evaluate": Stage(
         "runs",
-        version=2,
+        version=3,
         source=("evaluate/history.py", "evaluate/metrics.py", "evaluate/run.py", "data/truth.py"),
     ),
     "event-clip": Stage("encoders", source=("encoders/event_clip.py",)),
