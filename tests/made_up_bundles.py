@@ -19,6 +19,7 @@ from fusevad.deploy.contents import (
     Threshold,
     weights_member,
 )
+from fusevad.deploy.score import Outcome, Task, score_videos
 from fusevad.embed.embedder import load_embedder
 from fusevad.embed.settings import EmbedSettings
 from fusevad.evaluate.scoring import About, save_weights
@@ -113,3 +114,10 @@ def make_bundle_file(folder: Path, seeds: int = 2) -> MadeUpBundle:
     file = folder / "model.fusevad"
     write_archive(members_of(about, weights), file)
     return MadeUpBundle(file, about, weights, streams)
+
+
+def scored(
+    model: Path, videos: dict[str, Path], out: Path, film: bool = True, workers: int = 1
+) -> list[Outcome]:
+    """Score videos by name as `fusevad score` does."""
+    return score_videos(videos, Task(model, out, None, film, alone=False), workers)

@@ -113,3 +113,25 @@ def write_stamped(
         if sound is not None:
             container.mux(sound.encode())
     return path
+
+
+def with_one_time(path: Path, picture: int, sound: int) -> Path:
+    """A Matroska file of 8 s; a picture and a packet of sound have the time of the one before."""
+    whole = path.with_name("whole.mkv")
+    write_stamped(
+        whole, range(0, 8000, 40), Fraction(1, 1000), codec="mjpeg", sound_seconds=8 if sound else 0
+    )
+    number = {"video": picture, "audio": sound}
+    with av.open(str(whole)) as source, av.open(str(path), "w") as target:
+        streams = {each: target.add_stream_from_template(each) for each in source.streams}
+        seen: dict[str, list[int]] = {"video": [], "audio": []}
+        for packet in source.demux():
+            kind = packet.stream.type
+            if packet.pts is None:
+                continue
+            if number[kind] and len(seen[kind]) == number[kind]:
+                packet.pts = packet.dts = seen[kind][-1]
+            seen[kind].append(packet.pts)
+            packet.stream = streams[packet.stream]
+            target.mux(packet)
+    return path
