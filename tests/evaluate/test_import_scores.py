@@ -3,102 +3,21 @@
 import os
 import re
 import shutil
-from itertools import accumulate, chain
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fusevad.config.protocols import PROTOCOLS
-from fusevad.errors import FusevadError
-from fusevad.evaluate.imported.run import import_scores
 from fusevad.evaluate.imported.settings import ScoreSettings
 from fusevad.files import sha256
-from tests.made_up_tables import write_table
-
-FRAMES = {"Abuse028_x264": 100, "Arson007_x264": 64, "Normal_Videos_003_x264": 33}
-SEGMENTS = {name: -(-frames // 16) for name, frames in FRAMES.items()}
-SPANS = [("Abuse028_x264", "Abuse", 20, 70), ("Arson007_x264", "Arson", 5, 30)]
-TRUTH = {name: np.zeros(frames, bool) for name, frames in FRAMES.items()}
-for _name, _, _start, _end in SPANS:
-    TRUTH[_name][_start:_end] = True
-BY_SEGMENT = ScoreSettings("per-segment")
-BY_FRAME = ScoreSettings("per-frame")
-
-
-class Given:
-    """A folder of made-up scores, and the tables of the data set."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.scores = folder / "scores"
-        self.out = folder / "run"
-        self.random = np.random.default_rng(0)
-        classes = {name: label for name, label, _, _ in SPANS}
-        rows = [
-            (name, f"{name}.mp4", "test", classes.get(name, "normal"), frames, 30, 320, 240, "0")
-            for name, frames in FRAMES.items()
-        ]
-        write_table(folder, "manifest", rows)
-        write_table(folder, "intervals", SPANS)
-
-    def draw(self, lengths: dict[str, int]) -> dict[str, np.ndarray]:
-        """Scores in 32nds, so that some are equal and none is rounded."""
-        return {name: self.random.integers(0, 33, n) / 32 for name, n in lengths.items()}
-
-    def save(self, arrays: dict[str, np.ndarray], form: str = "{}.npy") -> dict[str, np.ndarray]:
-        for name, array in arrays.items():
-            file = self.scores / form.format(name)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            if file.suffix == ".npy":
-                np.save(file, array)
-            else:
-                file.write_text("".join(f"{value}\n" for value in array))
-        return arrays
-
-    def judge(self, settings: ScoreSettings, place: Path | None = None) -> dict[str, float]:
-        """Import; returns the metrics."""
-        tables = self.folder / "manifest.csv", self.folder / "intervals.csv"
-        import_scores(place or self.scores, *tables, settings, "AUC", self.out)
-        seeds = pd.read_csv(self.out / "seeds.csv")
-        assert set(seeds.seed) == {0} and set(seeds.protocol) == set(PROTOCOLS)
-        assert seeds.groupby("metric").value.nunique().eq(1).all(), "no protocol chooses anything"
-        return seeds.groupby("metric").value.first().to_dict()
-
-    def error(self, settings: ScoreSettings, place: Path | None = None) -> str:
-        before = self.out.exists()
-        with pytest.raises(FusevadError) as caught:
-            self.judge(settings, place)
-        assert self.out.exists() == before
-        assert "\n" not in str(caught.value)
-        return str(caught.value)
-
-
-@pytest.fixture
-def given(tmp_path) -> Given:
-    return Given(tmp_path)
-
-
-def on_frames(scores: dict[str, np.ndarray]) -> dict[str, float]:
-    """Metrics by scikit-learn, of one score a frame."""
-
-    def pooled(names):
-        truth = np.concatenate([TRUTH[name] for name in names])
-        return truth, np.concatenate([scores[name] for name in names])
-
-    anomalous = [name for name in FRAMES if TRUTH[name].any()]
-    return {
-        "AUC": roc_auc_score(*pooled(FRAMES)),
-        "AP": average_precision_score(*pooled(FRAMES)),
-        "Ano-AUC": roc_auc_score(*pooled(anomalous)),
-        "Ano-AP": average_precision_score(*pooled(anomalous)),
-    }
-
-
-def repeated(arrays: dict[str, np.ndarray], size: int = 16) -> dict[str, np.ndarray]:
-    return {name: np.repeat(array, size)[: FRAMES[name]] for name, array in arrays.items()}
+from tests.made_up_scores import (
+    BY_FRAME,
+    BY_SEGMENT,
+    FRAMES,
+    SEGMENTS,
+    on_frames,
+    repeated,
+)
 
 
 @pytest.mark.parametrize("form", ["{}.npy", "test/{}_i3d.npy", "{}__0.npy", "{}.csv", "{}.txt"])
@@ -117,17 +36,6 @@ def test_an_axis_of_one_is_no_axis(given, shape):
     arrays = given.draw(SEGMENTS)
     given.save({name: array.reshape(shape) for name, array in arrays.items()})
     assert given.judge(BY_SEGMENT) == pytest.approx(on_frames(repeated(arrays)))
-
-
-def test_a_column_of_scores_is_found_by_its_heading(given):
-    arrays = given.draw(FRAMES)
-    given.scores.mkdir()
-    for name, array in arrays.items():
-        lines = [f"{frame}, {score}" for frame, score in enumerate(array)]
-        (given.scores / f"{name}.csv").write_text("\n".join(["frame, score", *lines]))
-    assert given.judge(BY_FRAME) == pytest.approx(on_frames(arrays))
-    (given.scores / "Abuse028_x264.csv").write_text("frame,value\n0,0.5\n")
-    assert "Abuse028_x264 (several columns, none with the heading" in given.error(BY_FRAME)
 
 
 def test_scores_of_single_frames_are_judged_frame_by_frame(given, capsys):
@@ -167,6 +75,8 @@ def test_whole_segments_of_frames_are_cut_to_the_video(given):
 
 
 OTHERS = dict(zip(FRAMES, reversed(FRAMES), strict=True))
+
+
 ORDERS = {
     "paths of crops": "".join(f"/home/x/{name}__{n}.npy\n" for name in FRAMES for n in range(2)),
     "annotations": "".join(f"{name}.mp4  Abuse  1  20  -1  -1  \n" for name in reversed(FRAMES)),
@@ -290,57 +200,6 @@ def test_a_file_that_has_no_scores_is_named(given, content, reason):
     )
 
 
-def test_a_column_frame_may_have_the_first_frames_of_segments(given):
-    given.save(given.draw(SEGMENTS))
-    file = given.scores / "Normal_Videos_003_x264.csv"
-    scores = np.load(file.with_suffix(".npy"))
-    file.with_suffix(".npy").unlink()
-    for width in (1, 16):
-        rows = [f"{width * place},{score}" for place, score in enumerate(scores)]
-        file.write_text("\n".join(["frame,score", *rows, "", ""]))
-        given.judge(BY_SEGMENT)
-
-
-@pytest.mark.parametrize("head", ["start", "segment", "frame"])
-def test_a_table_whose_first_segment_is_missing_is_not_shifted(given, head):
-    given.save(given.draw(SEGMENTS))
-    file = given.scores / "Arson007_x264.csv"
-    file.with_suffix(".npy").unlink()
-    step = 1 if head == "segment" else 16
-
-    def number(first: int, count: int) -> None:
-        rows = [f"{first + step * place},0.5" for place in range(count)]
-        file.write_text("\n".join([f"{head},score", *rows]))
-
-    for first in (0, 1):
-        number(first, 4)
-        given.judge(BY_SEGMENT)
-    shutil.rmtree(given.out)
-    number(step, 3)
-    said = "3 scores numbered from 1, expected 4" if step == 1 else f"{head} 16 is not the first"
-    assert said in given.error(BY_SEGMENT)
-
-
-@pytest.mark.parametrize(
-    ("numbers", "shifted"),
-    [((0, 1, 2), False), ((1, 2, 3), False), ((0, 0, 1), False), ((0, 1, 0), True)],
-)
-def test_only_a_video_whose_own_first_segment_may_be_missing_is_refused(given, numbers, shifted):
-    """The second has two segments of 64 frames, and here one score; the others have one."""
-    names = ["Arson007_x264", "Abuse028_x264", "Normal_Videos_003_x264"]
-    rows = [f"{name},{number},0.5" for name, number in zip(names, numbers, strict=True)]
-    given.scores.mkdir()
-    file = given.scores / "all.csv"
-    file.write_text("\n".join(["video,segment,score", *rows]))
-    (given.folder / "order.list").write_text("\n".join(names))
-    settings = ScoreSettings("per-segment", 64, order=str(given.folder / "order.list"))
-    if shifted:
-        said = "Abuse028_x264 (1 scores numbered from 1, expected 2: number 0 may be missing)"
-        assert said in given.error(settings, file)
-    else:
-        given.judge(settings, file)
-
-
 @pytest.mark.parametrize("other", ["Arson007_x264 2.mp4", "Arson007_x264__2.mp4"])
 def test_a_video_has_the_line_that_names_it_most_plainly(given, other):
     arrays = given.draw(SEGMENTS)
@@ -362,108 +221,6 @@ def test_the_same_video_twice_is_an_error(given):
     arrays = given.save(given.draw(SEGMENTS))
     given.save(arrays, "again/{}.npy")
     assert "is also in" in given.error(BY_SEGMENT)
-
-
-ROWS = [f"{frame},0.5" for frame in range(33)]
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (ROWS[::-1], "frame 32 is not the first"),
-        ([*ROWS[:-1], ROWS[-2]], "frame 31 is not the one after 31"),
-        ([*ROWS[:7], *ROWS[8:]], "frame 8 is not the one after 6"),
-        ([f"{2 * frame},0.5" for frame in range(33)], "frame 2 is not the one after 0"),
-        ([f"{frame + 100},0.5" for frame in range(33)], "frame 100 is not the first"),
-        ([*ROWS[:-1], "nan,0.5"], "frame nan is not the one after 31"),
-        ([*ROWS[:7], "", *ROWS[8:]], "an empty line between scores"),
-        ([*ROWS[:-1], "32"], "a row of 1 cells, expected 2"),
-        ([*ROWS[:-1], "32,0.5,7"], "a row of 3 cells, expected 2"),
-        ([*ROWS[:-1], "32,0_5"], "'0_5' is not a number"),
-        ([*ROWS[:-1], "32,٠.٥"], "is not a number"),
-        ([*ROWS[:-1], "32,=1+1"], "'=1\\+1' is not a number"),
-        ([*ROWS[:-1], "32," + "1" * 20_000], "a line of 20004 characters"),
-    ],
-)
-def test_a_table_of_scores_says_what_it_means_or_is_one_line(given, rows, message):
-    given.save(given.draw(FRAMES))
-    file = given.scores / "Normal_Videos_003_x264.csv"
-    file.with_suffix(".npy").unlink()
-    file.write_text("\n".join(["frame,score", *rows]) + "\n")
-    assert re.search(message, given.error(BY_FRAME))
-    file.write_text("\n".join(["frame,score", *ROWS]) + "\n")
-    given.judge(BY_FRAME)
-
-
-def _owned(name: str, rows: int, heading: str = "video") -> list[str]:
-    return [f"{heading},frame,score", *(f"{name},{frame},0.5" for frame in range(rows))]
-
-
-@pytest.mark.parametrize("heading", ["video", "Video", '"video"', "video_name", "File", "path"])
-def test_a_table_that_names_another_video_is_refused(given, heading):
-    given.save(given.draw(FRAMES))
-    file = given.scores / "Normal_Videos_003_x264.csv"
-    file.with_suffix(".npy").unlink()
-    for name in ("Normal_Videos_003_x264", "x/Normal_Videos_003_x264.mp4"):
-        file.write_text("\n".join(_owned(name, 33, heading)))
-        given.judge(BY_FRAME)
-    shutil.rmtree(given.out)
-    rows = _owned("Normal_Videos_003_x264", 33, heading)
-    for wrong in ("Abuse028_x264", ""):
-        rows[20] = f"{wrong},19,0.5"
-        file.write_text("\n".join(rows))
-        message = given.error(BY_FRAME)
-        assert "rows 1 to 19 are of 'Normal_Videos_003_x264', expected 33" in message
-
-
-def test_a_table_of_all_videos_has_them_in_the_order_of_the_list(given):
-    given.scores.mkdir()
-    (given.folder / "order.list").write_text("\n".join(FRAMES))
-    settings = ScoreSettings("per-frame", order=str(given.folder / "order.list"))
-    rows = {name: [f"{name}.mp4,0.5"] * frames for name, frames in FRAMES.items()}
-    file = given.scores / "all.csv"
-    file.write_text("\n".join(["video,score", *chain(*rows.values())]))
-    given.judge(settings, file)
-    shutil.rmtree(given.out)
-    file.write_text("\n".join(["video,score", *chain(*reversed(rows.values()))]))
-    message = given.error(settings, file)
-    assert "are of 'Normal_Videos_003_x264.mp4', expected 100 of Abuse028_x264" in message
-
-
-@pytest.mark.parametrize("anew", [True, False])
-def test_frames_in_a_table_of_all_videos_may_begin_anew_with_each(given, anew):
-    given.scores.mkdir()
-    (given.folder / "order.list").write_text("\n".join(FRAMES))
-    settings = ScoreSettings("per-frame", order=str(given.folder / "order.list"))
-    begins = dict.fromkeys(FRAMES, 0)
-    if not anew:
-        begins = dict(zip(FRAMES, accumulate(FRAMES.values(), initial=0), strict=False))
-    rows = [
-        f"{name},{begins[name] + frame},0.5"
-        for name, frames in FRAMES.items()
-        for frame in range(frames)
-    ]
-    file = given.scores / "all.csv"
-    file.write_text("\n".join(["video,frame,score", *rows]))
-    given.judge(settings, file)
-    shutil.rmtree(given.out)
-    del rows[-2]
-    file.write_text("\n".join(["video,frame,score", *rows]))
-    assert "is not the one after" in given.error(settings, file)
-
-
-@pytest.mark.parametrize("heading", ["Frame", '"frame"', "FRAME "])
-def test_the_order_of_rows_counts_however_its_heading_is_written(given, heading):
-    given.save(given.draw(FRAMES))
-    file = given.scores / "Normal_Videos_003_x264.csv"
-    file.with_suffix(".npy").unlink()
-    file.write_text("\n".join([f"{heading},Score", *ROWS]))
-    given.judge(BY_FRAME)
-    shutil.rmtree(given.out)
-    file.write_text("\n".join([f"{heading},Score", *ROWS[::-1]]))
-    assert "frame 32 is not the first" in given.error(BY_FRAME)
-    file.write_text("\n".join([f"{heading},Score", '0,"0.5', *ROWS[1:]]))
-    assert "quotes that do not end in their line" in given.error(BY_FRAME)
 
 
 def test_scores_of_gigabytes_and_pipes_are_not_read(given):
