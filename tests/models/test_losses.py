@@ -49,6 +49,12 @@ def test_a_video_is_judged_by_its_highest_sixteenth_plus_one():
     torch.testing.assert_close(top_k_mean(scores, MASK, 16), torch.stack(expected))
 
 
+def test_a_divisor_of_one_means_all_real_segments_and_no_padding():
+    scores = random_output().logits.sigmoid()
+    expected = [row[:n].mean() for row, n in zip(scores, LENGTHS.tolist(), strict=True)]
+    torch.testing.assert_close(top_k_mean(scores, MASK, 1), torch.stack(expected))
+
+
 def test_the_sum_of_the_terms_equals_a_loop_over_real_segments():
     output, settings = random_output(), FusionLoss(kl=0.3, cosine=0.7, norm=0.2)
     rgb, motion = output.distributions.values()

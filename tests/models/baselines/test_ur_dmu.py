@@ -43,6 +43,13 @@ def test_a_profiler_that_overlooks_memories_norms_and_the_variance_counts_6_16_m
 OVERLOOKED = ("memory", "_norms", "latent_log_variance")
 
 
+def test_padding_too_far_for_a_float32_changes_no_weight_of_a_short_video():
+    mask = torch.arange(512)[None] < torch.tensor([[3], [512]])
+    weights = distance_weights(mask, "rows")
+    assert weights.isfinite().all()
+    torch.testing.assert_close(weights[0, :3, :3], distance_weights(mask[:1, :3], "rows")[0])
+
+
 def test_distances_weigh_real_segments_by_a_decay_and_sum_to_one():
     rows_, released = (distance_weights(MASK, kind) for kind in ("rows", "released"))
     for video, n in enumerate(LENGTHS):

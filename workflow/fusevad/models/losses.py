@@ -8,8 +8,14 @@ from fusevad.models.output import Batch, Distribution, Output
 from fusevad.models.settings import BagLoss, FusionLoss
 
 
+def highest_count(mask: Tensor, divisor: int) -> Tensor:
+    """`n // divisor + 1` of a video's `n` real segments, at most `n`: `B x T` to `B`."""
+    lengths = mask.sum(dim=1)
+    return (lengths // divisor + 1).minimum(lengths)
+
+
 def top_k_mean(scores: Tensor, mask: Tensor, divisor: int) -> Tensor:
-    """Mean of each video's `n // divisor + 1` highest scores over its `n` real segments.
+    """Mean of the highest scores of each video, `highest_count` of them.
 
     Args:
         scores: `B x T` in [0, 1].
@@ -19,8 +25,7 @@ def top_k_mean(scores: Tensor, mask: Tensor, divisor: int) -> Tensor:
     Returns:
         `B` video scores.
     """
-    lengths = mask.sum(dim=1)
-    k = lengths // divisor + 1
+    k = highest_count(mask, divisor)
     highest = scores.masked_fill(~mask, -1.0).sort(dim=1, descending=True).values
     chosen = torch.arange(scores.shape[1], device=scores.device) < k[:, None]
     return (highest * chosen).sum(dim=1) / k

@@ -12,6 +12,7 @@ from fusevad.models.baselines.bags import highest, mean_or_zero
 from fusevad.models.baselines.distances import WIDTH, DistanceTransformer
 from fusevad.models.baselines.masked import MaskedBatchNorm
 from fusevad.models.baselines.settings import BNWVADLoss
+from fusevad.models.losses import highest_count
 from fusevad.models.output import Batch, Output
 
 _HIDDEN = (WIDTH // 16, WIDTH // 32)
@@ -106,9 +107,9 @@ def select(distances: Tensor, batch: Batch, loss: BNWVADLoss) -> Tensor:
         loss: says how many; see `BNWVADLoss.selection`.
     """
     mask, odd = batch.mask, batch.labels > 0
-    count = mask.sum(dim=1)
     if loss.selection == "sixteenth":
-        return highest(distances, mask, count // loss.top_k_divisor + 1)
+        return highest(distances, mask, highest_count(mask, loss.top_k_divisor))
+    count = mask.sum(dim=1)
     anomalous = mask & odd[:, None]
     total = anomalous.sum()
     in_batch = highest(

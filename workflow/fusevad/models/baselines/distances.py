@@ -82,7 +82,8 @@ def distance_weights(mask: Tensor, kind: str) -> Tensor:
     """
     near = decay(mask)
     if kind == "rows":
-        return near / near.sum(dim=-1, keepdim=True)
+        # Rows of padding far from all real segments have weights too small for a float32: sum 0.
+        return near / near.sum(dim=-1, keepdim=True).clamp(min=torch.finfo(near.dtype).tiny)
     columns = (near * mask[..., None]).sum(dim=-2, keepdim=True)
     return near / columns.clamp(min=1)
 

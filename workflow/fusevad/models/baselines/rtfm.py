@@ -17,6 +17,7 @@ from fusevad.models.baselines.bags import (
     smoothness,
 )
 from fusevad.models.baselines.masked import MaskedBatchNorm, SegmentConv
+from fusevad.models.losses import highest_count
 from fusevad.models.output import Batch
 
 HIDDEN = (512, 128)
@@ -77,11 +78,10 @@ class RTFM(Detector):
         """`B x T`: the segments that decide the score of each video."""
         sizes = features.detach().norm(dim=-1)
         kept = functional.dropout(torch.ones_like(sizes), self.settings.selection_dropout, True)
-        lengths = mask.sum(dim=1)
         if self.loss.selected == "tenth":
-            count = (lengths // 10).clamp(min=1)
+            count = (mask.sum(dim=1) // 10).clamp(min=1)
         else:
-            count = lengths // self.loss.top_k_divisor + 1
+            count = highest_count(mask, self.loss.top_k_divisor)
         return highest(sizes * kept, mask, count)
 
 

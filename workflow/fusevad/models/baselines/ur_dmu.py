@@ -11,7 +11,12 @@ from torch.nn import functional
 from fusevad.models.base import Blueprint, Detector
 from fusevad.models.baselines.bags import chosen_mean, highest, mean_or_zero
 from fusevad.models.baselines.distances import STEPS, WIDTH, DistanceTransformer
-from fusevad.models.losses import kl_to_standard_normal, top_k_mean, video_loss
+from fusevad.models.losses import (
+    highest_count,
+    kl_to_standard_normal,
+    top_k_mean,
+    video_loss,
+)
 from fusevad.models.output import Batch, Distribution, Output
 
 _HIDDEN = 128
@@ -155,8 +160,8 @@ class Places:
 
     @classmethod
     def of(cls, normal: Read, anomaly: Read, batch: Batch, divisor: int) -> "Places":
-        """`n // divisor + 1` of each video."""
-        count = batch.mask.sum(dim=1) // divisor + 1
+        """`highest_count` of each video."""
+        count = highest_count(batch.mask, divisor)
         found = (highest(read.attention, batch.mask, count) for read in (normal, anomaly))
         return cls(*found, batch.labels > 0)
 

@@ -12,7 +12,7 @@ from fusevad.errors import FusevadError
 from fusevad.models.base import Blueprint, Detector
 from fusevad.models.baselines.local_graphs import LocalGraphs, feed_forward
 from fusevad.models.baselines.prompts import ClassPrompts
-from fusevad.models.losses import video_loss
+from fusevad.models.losses import highest_count, video_loss
 from fusevad.models.output import Batch, Output
 
 _TEMPERATURE = 0.07
@@ -113,8 +113,8 @@ def video_prompt(x: Tensor, binary: Tensor, mask: Tensor) -> Tensor:
 
 
 def top_k_means(similar: Tensor, mask: Tensor, divisor: int) -> Tensor:
-    """For each class the mean of a video's `n // divisor + 1` highest: `B x T x C` to `B x C`."""
-    count = (mask.sum(dim=1) // divisor + 1)[:, None, None]
+    """For each class the mean of a video's `highest_count`: `B x T x C` to `B x C`."""
+    count = highest_count(mask, divisor)[:, None, None]
     highest = similar.masked_fill(~mask[..., None], -torch.inf).sort(dim=1, descending=True).values
     places = torch.arange(similar.shape[1], device=similar.device)[:, None]
     return highest.masked_fill(places >= count, 0.0).sum(dim=1) / count[:, 0]
