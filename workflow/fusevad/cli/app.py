@@ -5,7 +5,7 @@ Slow imports are inside the verbs, so that `fusevad --help` answers at once.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -15,6 +15,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from fusevad import __version__
 from fusevad.errors import FusevadError, in_one_line
+from fusevad.parsing import from_text_or_file
+from fusevad.plan.ancestry import check_input
+from fusevad.plan.records import is_settings_file
 from fusevad.system_errors import one_line_each
 
 if not sys.stderr.isatty():
@@ -68,6 +71,35 @@ Shard = Annotated[int, typer.Option(help="Number of this shard, from 0.", min=0)
 Shards = Annotated[int, typer.Option(help="Number of shards.", min=1)]
 
 
+class _Stage(TyperCommand):
+    """A stage called by hand compares its inputs with the records beside them.
+
+    With a file of `results/settings/`, the stage itself compares all that the workflow gave it.
+    """
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """See `click.Command.invoke`."""
+        given = {name: value for name, value in ctx.params.items() if not name.startswith("out")}
+        settings = given.pop("settings", None)
+        if not (settings and is_settings_file(settings)):
+            for path in _paths([given, from_text_or_file(settings) if settings else None]):
+                check_input(path, str(self.name))
+        return super().invoke(ctx)
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    """Files and folders that a value names, also as `NAME=PATH`, or that values in it name."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _paths(each)
+    elif isinstance(value, str | Path):
+        for text in (str(value), str(value).partition("=")[2]):
+            if text and os.path.exists(text):
+                yield Path(text)
+
+
 def verb(panel: str, example: str, cls: type[TyperCommand] | None = None) -> Callable[[Verb], Verb]:
     """Register a verb.
 
@@ -76,6 +108,8 @@ def verb(panel: str, example: str, cls: type[TyperCommand] | None = None) -> Cal
         example: a command, at the end of the verb's own help.
         cls: how its words are read, unless as usual.
     """
+    if cls is None and panel == STAGES:
+        cls = _Stage
     return app.command(cls=cls, rich_help_panel=panel, epilog=f"Example: {example}")
 
 

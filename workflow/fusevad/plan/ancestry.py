@@ -127,6 +127,30 @@ def check_recorded(path: Path) -> None:
         )
 
 
+def check_input(path: Path, writes: str) -> None:
+    """Compare a file, or the files of a folder such as a run's, with the records beside them.
+
+    Args:
+        path: of a job that is called by hand.
+        writes: its stage, whose own outputs in a folder are about to be written and not compared.
+
+    Raises:
+        FusevadError: see `check_recorded`.
+    """
+    if not path.is_dir():
+        check_recorded(path)
+        return
+    for record in _records_in(path):
+        outputs = [] if record.stage == writes else list(filter(stays_inside, record.outputs))
+        for output in outputs:
+            top = Path(outputs[0]).parent  # a record is beside its first output
+            if Path(output).is_relative_to(top):
+                file = path / Path(output).relative_to(top)
+                if file.exists():
+                    beside = path / Path(record_path(outputs[0])).name
+                    check_output(str(file), record.outputs[output], str(beside))
+
+
 def _recorded(path: Path) -> tuple[Record, str] | None:
     """The record beside a file that has it as an output, and the output's path, if there is one."""
     parts = Path(os.path.abspath(path)).parts

@@ -166,11 +166,15 @@ def _check_times(paths: Iterable[str]) -> None:
             )
 
 
+def is_settings_file(settings: str) -> bool:
+    """Whether settings are a file of `results/settings/`, by its name."""
+    return bool(_SETTINGS_NAME.search(settings)) and Path(settings).is_file()
+
+
 def _read_settings(settings: str) -> dict[str, Any]:
     """Read settings; a file of `results/settings/` must have its content's hash in its name."""
-    name = _SETTINGS_NAME.search(settings)
-    if name and Path(settings).is_file():
-        if settings_digest(Path(settings).read_bytes()) != name[1]:
+    if is_settings_file(settings):
+        if settings_digest(Path(settings).read_bytes()) != Path(settings).stem.split(".")[-1]:
             raise FusevadError(
                 f"{settings}: its content does not have the hash in its name; run the workflow"
                 " again, which rewrites it"
