@@ -140,6 +140,21 @@ def test_one_seed_or_one_method_supports_nothing():
     assert not one_method.supported
 
 
+def test_a_method_that_is_worse_on_the_shared_seeds_is_not_supported_by_its_other_seeds():
+    by_seed = np.linspace(0.75, 0.85, 10)
+    fewer, all_seeds = series(by_seed[5:], range(5, 10)), series(by_seed + 0.005)
+    assert fewer.mean() > all_seeds.mean()
+    assert (all_seeds[fewer.index] > fewer).all()
+    third = series(by_seed - 0.2)
+    for columns in (
+        {"fewer": fewer, "all": all_seeds, "third": third},
+        {"third": third, "all": all_seeds, "fewer": fewer},
+    ):
+        verdict = best_supported({"AUC": columns})["AUC"]
+        assert verdict.best == "fewer" and not verdict.supported
+        assert verdict.leading == {"fewer", "all"}
+
+
 def test_a_table_is_summarized_cell_by_cell_and_protocol_by_protocol():
     generator = np.random.default_rng(7)
     values = pd.DataFrame(

@@ -117,6 +117,11 @@ class Pair:
     second: str
     test: PairedTest
 
+    @property
+    def better(self) -> str:
+        """The method with the higher mean over the shared seeds."""
+        return self.first if self.test.difference > 0 else self.second
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -124,10 +129,11 @@ class Verdict:
 
     Attributes:
         best: method with the highest mean.
-        supported: the best differs from EVERY other method (corrected p below alpha).
-        leading: the best and all methods that the test cannot separate from it.
+        supported: the best is better than EVERY other method: on the shared seeds its mean is
+            higher, and corrected p is below alpha.
+        leading: the best and all methods that the test does not find worse.
         p: for each other method its corrected p-value against the best; for the best the largest
-            of these, which decides `supported` (NaN if there is no other method).
+            of these (NaN if there is no other method).
     """
 
     best: str
@@ -194,7 +200,7 @@ def best_supported(
     """
     pairs = all_pairs(columns, fixed)
     corrected = {
-        (pair.column, frozenset((pair.first, pair.second))): float(p)
+        (pair.column, frozenset((pair.first, pair.second))): (pair, float(p))
         for pair, p in zip(pairs, holm([pair.test.p for pair in pairs]), strict=True)
     }
     return {
@@ -236,13 +242,17 @@ def _compare(
 def _judge(
     column: Hashable,
     methods: Mapping[str, pd.Series],
-    corrected: Mapping[tuple[Hashable, frozenset[str]], float],
+    corrected: Mapping[tuple[Hashable, frozenset[str]], tuple[Pair, float]],
     alpha: float,
 ) -> Verdict:
     best = max(methods, key=lambda name: summarize(methods[name]).mean)
-    p = {name: corrected[column, frozenset((best, name))] for name in methods if name != best}
-    # A test that could not be made (NaN) supports nothing: the method stays among the leading.
-    tied = {name for name, value in p.items() if not value < alpha}
+    tests = {name: corrected[column, frozenset((best, name))] for name in methods if name != best}
+    p = {name: value for name, (_, value) in tests.items()}
+    # A test that could not be made (NaN) supports nothing: the method stays among the leading. So
+    # does one that is better on the shared seeds, whose mean over other seeds is lower.
+    tied = {
+        name for name, (pair, value) in tests.items() if not (value < alpha and pair.better == best)
+    }
     worst = float(np.max(list(p.values()))) if p else float("nan")
     return Verdict(
         best=best,
