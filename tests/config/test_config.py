@@ -378,6 +378,20 @@ def test_a_value_of_a_sweep_is_an_experiment_and_the_bases_own_value_is_the_base
     assert config.train_settings("rendered", "student-t.nu-4")["model"]["nu"] == 4
 
 
+def test_a_value_that_the_hyperparameters_leave_to_the_method_is_the_base_too(values, folder):
+    named = yaml.safe_load((folder / "hyperparameters/tiny.yaml").read_text())["all"]["model"]
+    assert named.keys() & {"nu", "epsilon", "refinement_rate"} == set()
+    config = load(values | {"datasets": ["rendered-tiny"]}, folder)
+    rows = {row.key: row.experiment for row in config.ablations["table8"].rows}
+    assert rows["nu-8"] == rows["epsilon-1e-08"] == rows["lambda_r-0.5"] == "student-t"
+    assert rows["N-10"] == "student-t.N-10", "tiny.yaml has two steps of refinement"
+    settings = [
+        train_settings(config.train_settings("rendered-tiny", name), name)
+        for name in dict.fromkeys(rows.values())
+    ]
+    assert all(settings.count(each) == 1 for each in settings), "no experiment is there twice"
+
+
 def test_a_grid_crosses_its_sweeps(values, folder):
     config = load(values, folder)
     table = config.ablations["table4"]

@@ -1,6 +1,6 @@
 """The resolved configuration: data sets, experiments, seeds, tables."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.models.registry import check_own, find, own, read_in_training
 from fusevad.models.settings import MethodSettings
 from fusevad.parsing import parse
+from fusevad.train.settings import train_settings
 
 ORIGINS = ("render", "recorded", "splice", "own")
 
@@ -304,7 +305,9 @@ class Config:
         if head == "motion_cue":
             return getattr(experiment.motion_cue, tail) == value
         for dataset in self.datasets:
-            found = self.train_settings(dataset, experiment.name)
+            values = self.train_settings(dataset, experiment.name)
+            # With the method's defaults for what the file of hyperparameters leaves out.
+            found: Any = asdict(train_settings(values, f"experiment '{experiment.name}'"))
             for part in key.split("."):
                 found = found.get(part) if isinstance(found, dict) else None
             if found != value:
