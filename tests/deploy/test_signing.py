@@ -82,6 +82,28 @@ def test_a_bundle_without_a_signature_is_not_trusted(made_up, keys):
 
 
 @needs_extra
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-algorithm", "RSA"],
+        ["-algorithm", "ED25519"],
+        ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp192k1"],
+        ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp224r1"],
+    ],
+)
+def test_a_key_of_another_kind_is_one_line_before_any_bundle_is_made(made_up, tmp_path, options):
+    key, out = tmp_path / "key.pem", tmp_path / "model.fusevad"
+    make = ["openssl", "genpkey", *options, "-out", str(key)]
+    subprocess.run(make, check=True, capture_output=True)
+    with pytest.raises(FusevadError, match="can't sign") as caught:
+        sign(made_up.file, key)
+    assert "\n" not in str(caught.value)
+    assert not signature_of(made_up.file).exists()
+    words = ["bundle", str(tmp_path / "run"), "-o", str(out), "--sign", str(key)]
+    assert str(CliRunner().invoke(app, words).exception) == str(caught.value)
+
+
+@needs_extra
 def test_a_key_that_cannot_sign_is_one_line(made_up, tmp_path):
     (tmp_path / "key.pem").write_text("no key")
     with pytest.raises(FusevadError, match="can't sign"):

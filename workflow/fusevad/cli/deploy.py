@@ -36,9 +36,12 @@ def bundle(
     from fusevad.deploy.card import threshold_line
     from fusevad.deploy.making import make_bundle
     from fusevad.deploy.settings import BundleSettings
+    from fusevad.deploy.signing import check_private_key
     from fusevad.deploy.signing import sign as sign_bundle
     from fusevad.plan.bundle_jobs import bundle_of_run
 
+    if sign is not None:
+        check_private_key(sign)
     with recorded(settings) as job:
         values = job.settings or bundle_of_run(configuration(configfile), run)
         about = make_bundle(run, parse(BundleSettings, values, "bundle"), out)

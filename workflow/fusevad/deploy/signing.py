@@ -3,8 +3,11 @@
 A signature lies beside its bundle, as BUNDLE.sig, and covers every byte: weights, thresholds, card.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from fusevad.errors import FusevadError, message_of
 from fusevad.files import atomic_path
@@ -17,24 +20,50 @@ def signature_of(bundle: Path) -> Path:
     return bundle.with_name(f"{bundle.name}.sig")
 
 
+def check_private_key(key: Path) -> None:
+    """Check that a key can sign, before there is anything to sign.
+
+    Raises:
+        FusevadError: as `sign`.
+    """
+    _signer(key)
+
+
 def sign(bundle: Path, key: Path) -> None:
     """Sign a bundle with a private key (elliptic curve, PEM without a password).
 
     Raises:
         FusevadError: the extra is not installed, or the key can't sign.
     """
+    signer = _signer(key)
+    with atomic_path(signature_of(bundle)) as temporary, _explained(key):
+        signer.sign(bundle, temporary)
+
+
+def _signer(key: Path) -> Any:
     signing = _module("signing")
     _check_file(key, "private key")
-    with atomic_path(signature_of(bundle)) as temporary:
-        try:
-            config = signing.Config().use_elliptic_key_signer(private_key=key)
-            config.sign(bundle, temporary)
-        except (ValueError, TypeError) as error:
-            why = message_of(error)[:_SHOWN]
-            raise FusevadError(
-                f"{key}: can't sign ({why}); make a key with: openssl ecparam -name"
-                " prime256v1 -genkey -noout -out key.pem"
-            ) from error
+    with _explained(key):
+        return signing.Config().use_elliptic_key_signer(private_key=key)
+
+
+@contextmanager
+def _explained(key: Path) -> Iterator[None]:
+    """Turn the errors of a key that can't sign into one line.
+
+    Raises:
+        FusevadError: instead of any error but an `OSError`.
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:  # the packages below raise many kinds on keys of other kinds
+        why = message_of(error)[:_SHOWN]
+        raise FusevadError(
+            f"{key}: can't sign ({why}); make a key with: openssl ecparam -name"
+            " prime256v1 -genkey -noout -out key.pem"
+        ) from error
 
 
 def check_signature(bundle: Path, key: Path) -> None:
