@@ -91,6 +91,26 @@ def test_a_message_is_tried_again_and_trouble_is_told_once(delivery, receiver, w
     assert delivery.failed == 0
 
 
+def test_newer_updates_neither_shorten_the_pauses_nor_tell_of_the_trouble_again(
+    delivery, receiver, warnings
+):
+    """An event may last for days while its receiver is away."""
+    receiver.refuses = [UndeliveredError("not reached", again=True)] * 4
+    deadline = time.monotonic() + 10
+    while not receiver.texts and time.monotonic() < deadline:
+        delivery.put(message(str(time.monotonic()), "update"))  # replaces the one being tried
+        time.sleep(0.001)
+    waits = [b - a for a, b in zip(receiver.times, receiver.times[1:], strict=False)][:4]
+    assert all(wait >= least for wait, least in zip(waits, (0.02, 0.04, 0.08, 0.16), strict=True))
+    assert warnings == ["receiver: not reached"]
+    receiver.refuses = [UndeliveredError("not reached", again=True)]
+    while len(warnings) < 2 and time.monotonic() < deadline:
+        delivery.put(message("later", "update"))
+        time.sleep(0.001)
+    close_all([delivery], 5)
+    assert warnings == 2 * ["receiver: not reached"]
+
+
 def test_a_refused_message_is_counted_and_not_tried_again(delivery, receiver, warnings):
     receiver.refuses = [UndeliveredError("answers 400", again=False)]
     delivery.put(message("bad"))

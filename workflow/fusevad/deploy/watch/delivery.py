@@ -73,6 +73,7 @@ class Delivery:
         self._waiting: list[Message] = []
         self._changed = threading.Condition()
         self._deadline: float | None = None
+        self._pause = _FIRST_PAUSE  # after the next failure; longer while the receiver is away
         self.failed = 0
         self._thread = threading.Thread(target=self._run, name=outlet.shown, daemon=True)
         self._thread.start()
@@ -119,20 +120,20 @@ class Delivery:
 
     def _deliver(self, message: Message) -> None:
         """Try until the message is taken, refused, or no longer the first."""
-        pause = _FIRST_PAUSE
         while self._is_first(message):
             try:
                 self._outlet.send(message.text)
             except UndeliveredError as error:
-                if pause == _FIRST_PAUSE or not error.again:
+                if self._pause == _FIRST_PAUSE or not error.again:
                     self._warn(f"{self._outlet.shown}: {error}")
                 if error.again:
-                    self._rest(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    self._rest(self._pause)
+                    self._pause = min(2 * self._pause, _LONGEST_PAUSE)
                     continue
                 self._lose(message)
             else:
                 self._remove(message)
+            self._pause = _FIRST_PAUSE  # it has answered
 
     def _is_first(self, message: Message) -> bool:
         with self._changed:
