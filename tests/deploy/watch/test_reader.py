@@ -3,12 +3,17 @@
 import contextlib
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 
+from fusevad.cues.settings import CueSettings
 from fusevad.deploy.watch import reader as module
 from fusevad.deploy.watch.address import Address
 from fusevad.deploy.watch.reader import Reader
+from fusevad.deploy.watch.times import Shown
 from fusevad.deploy.watch.waiting import Segment, SegmentQueue
+from fusevad.embed.image_sources import CueSource
 from fusevad.errors import FusevadError
 from fusevad.video.live import LostError
 
@@ -79,6 +84,29 @@ def test_a_camera_that_gave_pictures_is_tried_soon(monkeypatch):
 def test_segments_that_came_too_late_are_counted_over_all_connections(monkeypatch):
     reader, _ = read(monkeypatch, ["a segment", "lost", "a segment"])
     assert reader.lost == 2 * (35 // 16)
+
+
+class SteadyFeed:
+    """Pictures of a camera, 25 a second."""
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+
+    def stretch(self) -> Iterator[tuple[VideoFrame, Shown]]:
+        for number in range(self.frames):
+            picture = np.full((64, 64, 3), number, np.uint8)
+            frame = VideoFrame.from_ndarray(picture).reformat(format="yuv420p")
+            yield frame, Shown(number / 25, False)
+
+
+@pytest.mark.parametrize("window", [8, 16, 64])
+def test_a_segment_has_the_times_of_its_16_frames_however_long_the_motion_cues_window(window):
+    settings = CueSettings(definition="paper", windows=(window,), thresholds=(10,))
+    cue = CueSource((0,), 32, None, window, 10, settings)
+    found = list(module._segments(SteadyFeed(70), {"motion": cue}, stretch=1))
+    times = [(each.start, each.end) for each in found]
+    expected = [(0.0, 0.64), (0.64, 1.28), (1.28, 1.92), (1.92, 2.56), (2.56, 2.8)]
+    assert times == [pytest.approx(each) for each in expected]
 
 
 @pytest.mark.parametrize(

@@ -112,19 +112,31 @@ class Reader:
 
 
 def _segments(feed: Feed, sources: Mapping[str, LiveSource], stretch: int) -> Iterator[Segment]:
-    """Cut a stretch into segments, each as soon as all streams have it."""
+    """Cut a stretch into segments, each when it is complete and all streams have it."""
     shown: deque[Shown] = deque()
     pictures = _pictures(feed.stretch(), shown)
-    copies = tee(pictures, len(sources))
+    *copies, own_copy = tee(pictures, len(sources) + 1)
     streams = [source.segments(copy) for source, copy in zip(sources.values(), copies, strict=True)]
     step = 0.0
-    for images in zip(*streams, strict=True):
-        own = [shown.popleft().time for _ in range(min(SEGMENT_FRAMES, len(shown)))]
+    for *images, length in zip(*streams, _lengths(own_copy), strict=True):
+        own = [shown.popleft().time for _ in range(length)]
         step = (own[-1] - own[0]) / (len(own) - 1) if len(own) > 1 else step
         # Where frames are reordered, the last one comes before it is to be shown.
         arrived = min(own[-1], time.monotonic())
         pictures_of = dict(zip(sources, images, strict=True))
         yield Segment(pictures_of, stretch, own[0], own[-1] + step, arrived)
+
+
+def _lengths(pictures: Iterable[Picture]) -> Iterator[int]:
+    """How many pictures each segment has, as soon as it is complete; a short window ends before."""
+    length = 0
+    for _ in pictures:
+        length += 1
+        if length == SEGMENT_FRAMES:
+            yield length
+            length = 0
+    if length:
+        yield length
 
 
 def _pictures(frames: Iterable[tuple[VideoFrame, Shown]], noted: deque[Shown]) -> Iterator[Picture]:
