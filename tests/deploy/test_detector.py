@@ -141,6 +141,13 @@ def test_another_version_of_the_package_is_no_other_encoder(made_up, tmp_path):
     Detector.load(made_up.changed(tmp_path / "a.fusevad", streams=streams))
 
 
+def test_what_an_earlier_version_did_not_note_of_an_encoder_is_not_compared(made_up, tmp_path):
+    streams = dict(made_up.about.streams)
+    noted = {k: v for k, v in streams["rgb"].provenance.items() if k not in ("quick_gelu", "mean")}
+    streams["rgb"] = replace(streams["rgb"], provenance=noted)
+    Detector.load(made_up.changed(tmp_path / "a.fusevad", streams=streams))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
+import open_clip
 import pandas as pd
 import pytest
 import torch
@@ -20,6 +22,7 @@ from fusevad.embed.run import embed_shard
 from fusevad.embed.settings import EmbedSettings
 from fusevad.embed.store import EmbeddingStore
 from fusevad.embed.streams.registry import KINDS
+from fusevad.encoders import clip as clip_module
 from fusevad.encoders.clip import load_cue_tower, load_image_tower
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
@@ -277,6 +280,29 @@ def test_a_raised_version_of_the_code_embeds_all_videos_again(
     change(monkeypatch)
     embed(data, tmp_path, settings)
     assert done == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "tag"),
+    [
+        ("rgb", {"quick_gelu": True}),
+        ("rgb", {"mean": (0.5, 0.5, 0.5)}),
+        ("rgb", {"std": (0.5, 0.5, 0.5)}),
+        ("motion-T16-thr10", {"quick_gelu": True}),
+    ],
+)
+def test_the_same_weights_under_a_tag_of_another_build_embed_all_videos_again(
+    encoder, data, tmp_path, monkeypatch, stream, tag
+):
+    """A tag of open_clip's decides activation and normalisation, which a copy of its file lacks."""
+    settings = EmbedSettings(stream, encoder, frame_stride=16)
+    as_file = load_file(embed(data, tmp_path / "both", settings))["a"]
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "minute", {"tag": {"url": "", **tag}})
+    monkeypatch.setattr(clip_module, "weights_file", lambda *_: Path(encoder.pretrained))
+    tagged = dataclasses.replace(settings, encoder=dataclasses.replace(encoder, pretrained="tag"))
+    by_tag = embed(data, tmp_path / "both", tagged)
+    assert by_tag.read_bytes() == embed(data, tmp_path / "fresh", tagged).read_bytes()
+    assert not np.array_equal(load_file(by_tag)["a"], as_file)
 
 
 def test_progress_of_other_settings_is_not_used(encoder, data, tmp_path, monkeypatch):

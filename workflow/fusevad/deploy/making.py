@@ -118,7 +118,9 @@ def _stream(role: str, record: Record) -> StreamFacts:
         raise FusevadError(f"{index}: what the renderer knows, and other videos do not have")
     parsed = parse_settings(settings)
     embedder = load_embedder(parsed)
-    for difference in different(_provenance(index), shard_provenance(parsed, embedder)):
+    # Shards that note no version are older than all versions that do.
+    noted = {"version": ""} | _provenance(index)
+    for difference in different(noted, shard_provenance(parsed, embedder)):
         raise FusevadError(
             f"{index}: embedded otherwise than its encoder does now: {difference}; {_AGAIN}"
         )

@@ -88,9 +88,7 @@ def load_stream(
     except FusevadError as error:
         raise FusevadError(f"{bundle}: {error}") from error
     embedder = load_embedder(settings)
-    # What earlier versions did not note is not compared.
-    noted = {name: embedder.provenance.get(name, "") for name in facts.provenance}
-    for name in different(facts.provenance, noted):
+    for name in different(facts.provenance, embedder.provenance):
         raise FusevadError(
             f"{bundle}: stream {settings.stream}: the encoder here differs in {name}; get the"
             " encoder that the bundle names"

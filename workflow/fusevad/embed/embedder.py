@@ -13,14 +13,14 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import fusevad
 from fusevad.data.manifest import Video
 from fusevad.embed.image_sources import Chunk
 from fusevad.embed.settings import EmbedSettings, StreamSettings
 from fusevad.embed.streams.registry import kind_of
-from fusevad.encoders.clip import Tower
+from fusevad.encoders.clip import Tower, has_quick_gelu
 from fusevad.encoders.settings import EncoderSettings
 from fusevad.encoders.weights import local_file
 from fusevad.files import sha256
@@ -139,14 +139,26 @@ def settings_provenance(settings: StreamSettings) -> dict[str, str]:
 def clip_provenance(settings: EmbedSettings, tower: Tower) -> dict[str, str]:
     """How embeddings by a tower of the CLIP are made, whatever the stream."""
     return {
-        **model_provenance(settings.encoder, tower.weights_sha256),
+        **model_provenance(settings.encoder, tower.model, tower.weights_sha256),
+        "mean": json.dumps(tower.mean),
+        "std": json.dumps(tower.std),
         "stream": settings.stream,
         "crops": ",".join(map(str, settings.crops)),
         "fusevad_version": fusevad.__version__,
     }
 
 
-def model_provenance(encoder: EncoderSettings, weights_sha256: str) -> dict[str, str]:
-    """What a tower of the CLIP is; an architecture in a file by its hash."""
+def model_provenance(
+    encoder: EncoderSettings, clip: nn.Module, weights_sha256: str
+) -> dict[str, str]:
+    """What a tower of the CLIP is; an architecture in a file by its hash.
+
+    A tag of weights decides the activation, too, and not for a copy of them under another name.
+    """
     model = sha256(Path(encoder.model)) if encoder.model.endswith(".json") else encoder.model
-    return {"encoder": encoder.name, "model": model, "weights_sha256": weights_sha256}
+    return {
+        "encoder": encoder.name,
+        "model": model,
+        "weights_sha256": weights_sha256,
+        "quick_gelu": json.dumps(has_quick_gelu(clip)),
+    }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 
 from fusevad.encoders.open_clip_models import create_model, weights_file
@@ -163,6 +164,11 @@ def new_cue_tower(settings: EncoderSettings) -> Tower:
         FusevadError: an unknown architecture, or weights that are missing or do not fit it.
     """
     return _cue_tower(settings, *_load_image_tower(settings))
+
+
+def has_quick_gelu(clip: nn.Module) -> bool:
+    """Whether a model has OpenAI's activation, which its tensors do not tell."""
+    return any(isinstance(module, QuickGELU) for module in clip.modules())
 
 
 def round_weights(model: nn.Module, precision: torch.dtype) -> None:

@@ -33,9 +33,9 @@ def load_embedder(settings: TextSettings) -> Embedder:
     """
     encoder = settings.encoder
     weights_sha256 = sha256(weights_file(encoder.model, encoder.pretrained))
-    provenance = {"stream": settings.stream, **model_provenance(encoder, weights_sha256)}
-    read = TextEncoder(load_clip(encoder))
-    return Embedder(read, provenance, _tokens(encoder.model, ["nothing"]))
+    clip = load_clip(encoder)
+    provenance = {"stream": settings.stream, **model_provenance(encoder, clip, weights_sha256)}
+    return Embedder(TextEncoder(clip), provenance, _tokens(encoder.model, ["nothing"]))
 
 
 def open_source(settings: TextSettings, embedder: Embedder, cues: Sequence[Path]) -> Source:
