@@ -10,6 +10,7 @@ from fusevad.artifacts.check import lineage_differences
 from fusevad.config.load import load_files
 from fusevad.plan import embedding_jobs
 from fusevad.plan.lineage import Plan
+from fusevad.plan.own_files import outline_of
 from fusevad.plan.records import Record, write_record
 from fusevad.plan.stages import plan
 
@@ -173,6 +174,48 @@ def test_a_damaged_record_of_absent_files_stops_no_plan():
     for text in ("[]", '{"lineage": {"import', "\udc80".encode(errors="surrogateescape").hex()):
         write(first.jobs["import-scores/rendered-tiny/theirs"].record, text)
         tiny(theirs=FOLDER).write_all_settings()
+
+
+RELEASED = (
+    "features={rendered-tiny: {layout: released, folder: given}}",
+    *ONLY_FEATURES[1:],
+)
+ELSEWHERE = (
+    "features={rendered-tiny: {layout: vadclip, folder: given, streams: {rgb: ../disk/rgb}}}",
+    *ONLY_FEATURES[1:],
+)
+
+
+@pytest.mark.parametrize("pairs", [RELEASED, ELSEWHERE])
+def test_features_behind_a_link_or_outside_their_folder_count(pairs):
+    """They are read, and hundreds of gigabytes are rarely on the disk of the project."""
+    name = "index/rendered-tiny/imported-*/rgb"
+    write("disk/rgb/a__0.npy", "0.1")
+    write("given/event_thr_10/a__0.npy", "0.1")
+    if pairs is RELEASED:
+        Path("given/rgb").symlink_to(Path("disk/rgb").resolve())
+
+    def found() -> str:
+        made = tiny(*pairs)
+        (job, *_) = [job for job in made.jobs.values() if Path(job.name).match(name)]
+        made.write_all_settings()
+        return made.settings_file(job)
+
+    first = found()
+    write("disk/rgb/a__0.npy", "0.12")
+    changed = found()
+    assert changed != first
+    Path("disk/rgb").rename("away")
+    assert found() == changed, "an unmounted disk runs nothing again"
+
+
+def test_an_outline_is_the_same_whether_streams_are_named_or_not():
+    """Else features that were imported before streams were looked at would be imported again."""
+    write("given/rgb/a.npy", "0.1")
+    write("given/event/a.npy", "0.12")
+    expected = outline_of("given", ".npy")
+    assert expected is not None
+    assert outline_of("given", ".npy", ["./rgb", "event_thr_10", "event"]) == expected
 
 
 def test_a_folder_of_features_is_listed_once_a_plan(monkeypatch):

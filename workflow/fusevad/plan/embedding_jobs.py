@@ -106,8 +106,10 @@ class EmbeddingJobs(DataJobs):
         """An option: which files of imported features there are, and their sizes."""
         if dataset not in self._outlines:
             values = self.config.features[dataset]
-            suffix = LAYOUTS[values["layout"]].suffix
-            self._outlines[dataset] = outline_of(values["folder"], suffix)
+            layout = LAYOUTS[values["layout"]]
+            chosen = (values.get("streams") or {}).values()
+            streams = chosen or chain.from_iterable(layout.streams.values())
+            self._outlines[dataset] = outline_of(values["folder"], layout.suffix, list(streams))
         return {CONTENT: self._outlines[dataset]}
 
     def tables_content(self, dataset: str, stream: str) -> dict[str, Any]:

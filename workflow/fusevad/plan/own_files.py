@@ -6,11 +6,12 @@ at every start.
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from functools import cache
 from glob import escape
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from fusevad import json_text
 from fusevad.files import read_limited, sha256
@@ -27,15 +28,30 @@ def content_of(suffixes: tuple[str, ...], *places: str) -> str | None:
     return _hash("".join(tables)) if all(tables) else None
 
 
-def outline_of(folder: str, suffix: str) -> str | None:
+def outline_of(folder: str, suffix: str, streams: Iterable[str] = ()) -> str | None:
     """A hash of the names and sizes of a folder's files; None without any.
 
     For features, of which nobody would read hundreds of gigabytes at every start.
+
+    Args:
+        folder: of the features.
+        suffix: of the files.
+        streams: folders of the streams, which may be links or lead out of `folder`; where nothing
+            is behind one of these, as of an unmounted disk, the features are absent.
     """
-    place = Path(folder)
-    files = [name for name in folder_files(place) if name.endswith(suffix)]
-    sizes = [f"{(place / name).stat().st_size}  {name}\n" for name in files]
+    found: dict[str, Path] = {}
+    for name in (".", *streams):
+        start = Path(folder, name)
+        files = [each for each in folder_files(start) if each.endswith(suffix)]
+        if not files and not _is_inside(start, folder):
+            return None
+        found |= {PurePosixPath(name, each).as_posix(): start / each for each in files}
+    sizes = [f"{found[name].stat().st_size}  {name}\n" for name in sorted(found)]
     return _hash("".join(sizes)) if sizes else None
+
+
+def _is_inside(path: Path, folder: str) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def noted_content(step: str, records: Iterable[str], stem: str) -> str | None:
