@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from fusevad.encoders.clip import load_clip, load_image_tower
+from fusevad.encoders.clip import load_clip, load_cue_tower, load_image_tower
 from fusevad.encoders.event_clip import convert_event_clip
 from fusevad.encoders.model_file import check_model_size
 from fusevad.encoders.open_clip_models import create_model
@@ -187,6 +188,16 @@ def test_a_pickle_whose_tensors_are_compressed_is_not_unpacked(tmp_path):
     assert read_state(tmp_path / "a.pt")["a"].shape == (1 << 20,)
     with pytest.raises(FusevadError, match=r"b\.pt: unreadable weights \(compressed"):
         read_state(tmp_path / "b.pt")
+
+
+@pytest.mark.parametrize("key", ["pretrained", "motion_cue_weights"])
+def test_weights_that_the_plan_takes_for_a_tag_are_not_read(tmp_path, monkeypatch, key):
+    """Their content would count in no lineage."""
+    monkeypatch.chdir(tmp_path)
+    save(Path(), "openai")
+    load = load_cue_tower if key == "motion_cue_weights" else load_image_tower
+    with pytest.raises(FusevadError, match=r"openai: .*write \./openai"):
+        load(replace(make_encoder(Path()), **{key: "openai"}))
 
 
 def test_a_text_is_no_file_of_weights(tmp_path):

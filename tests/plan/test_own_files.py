@@ -53,11 +53,11 @@ def note(made: Plan) -> None:
         write_record(Record(job.name, job.stage, made.lineage(job), {}, {}, {}), Path(job.record))
 
 
-def encoder(weights: str) -> dict:
-    tower = "config/encoders/fusevad-small/motion-cue.safetensors"
-    return {"model": "ViT-B-32", "pretrained": weights, "motion_cue_weights": tower}
-
-
+ENCODER = {
+    "model": "ViT-B-32",
+    "pretrained": "openai",
+    "motion_cue_weights": "config/encoders/fusevad-small/motion-cue.safetensors",
+}
 FOLDER = {"scores": {"rendered-tiny": "given"}}
 CAPTIONS = ("streams={text: {captions: given}}",)
 ONLY_FEATURES = (FEATURES, "table1=[image-only]", "radar=[image-only]")
@@ -75,14 +75,15 @@ LIST = {"scores": {"rendered-tiny": "given/a.txt"}, "order": {"rendered-tiny": "
         ("given/new.npy", "index/rendered-tiny/imported-vadclip/rgb", (FEATURES,), {}),
         ("given/a.csv", "embed/*/*/text/0", CAPTIONS, {}),
         *(
-            (f"mine{suffix}", "embed/*/*/rgb/0", ("encoder=mine",), {"encoder": suffix})
-            for suffix in (".pt", ".bin", ".PTH", ".safetensors")
+            (file, f"embed/*/*/{stream}/0", ("encoder=mine",), {"encoder": {key: file}})
+            for file in ("mine.pt", "mine.bin", "mine.PTH", "my.safetensors", "my/w.pth.tar", "./w")
+            for key, stream in (("pretrained", "rgb"), ("motion_cue_weights", "motion-*"))
         ),
     ],
 )
 def test_a_file_that_was_edited_is_another_input(file, changed, pairs, own):
     if "encoder" in own:
-        own = {"encoder": encoder(f"mine{own['encoder']}")}
+        own = {"encoder": ENCODER | own["encoder"]}
     if FEATURES in pairs:
         pairs = ONLY_FEATURES
     for each in (file, "list.txt"):
@@ -242,5 +243,5 @@ def test_results_of_files_that_are_not_here_fit_and_of_edited_ones_do_not():
 
 
 def test_a_model_of_hugging_face_is_no_local_file_whatever_its_name():
-    made = tiny("encoder=mine", encoder=encoder("laion") | {"model": "hf-hub:me/clip.bin"})
+    made = tiny("encoder=mine", encoder=ENCODER | {"model": "hf-hub:me/clip.bin"})
     assert not [path for job in made.jobs.values() for path in job.inputs if "hf-hub" in path]

@@ -130,7 +130,7 @@ def weights_file(model: str, pretrained: str | None) -> Path:
         FusevadError: no such file or tag, or the download fails.
     """
     if pretrained is not None and Path(pretrained).is_file():
-        return Path(pretrained)
+        return local_file(pretrained, "weights")
     if pretrained is None:
         if not model.startswith(HUB):
             raise FusevadError(

@@ -1,5 +1,6 @@
 """Settings of encoders; imports nothing heavy."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,8 +9,25 @@ from fusevad.places import Place
 
 # How names of models on Hugging Face begin.
 HUB = "hf-hub:"
+# Of models and weights in local files; other names of files are told by a folder.
+_SUFFIXES = (".json", ".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 
 AttentionMethod = Literal["last", "rollout"]
+
+
+def local_files(values: Iterable[str | None]) -> list[str]:
+    """The values that are paths of models or weights, not names of what is downloaded.
+
+    >>> local_files(["openai", "clip.PT", "./clip.th", "hf-hub:timm/ViT-B-16-SigLIP", None])
+    ['clip.PT', './clip.th']
+    """
+    return [
+        value
+        for value in values
+        if value
+        and ("/" in value or value.casefold().endswith(_SUFFIXES))
+        and not value.startswith(HUB)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from fusevad.encoders.model_hub import one_line
+from fusevad.encoders.settings import local_files
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, check_size
 from fusevad.tensor_files import check_header
@@ -195,10 +196,12 @@ def local_file(name: str, what: str) -> Path:
     """The path of a file that the configuration names.
 
     Raises:
-        FusevadError: there is none.
+        FusevadError: there is none, or the plan takes its name for something to download.
     """
     if not Path(name).is_file():
         raise FusevadError(f"{name}: no such {what}; correct the path or put the file there")
+    if not local_files([name]):
+        raise FusevadError(f"{name}: a file, but named like a tag; write ./{name}")
     return Path(name)
 
 

@@ -11,7 +11,7 @@ from fusevad.config.model import Config, Dataset
 from fusevad.cues.settings import CAMERA
 from fusevad.embed.streams.registry import kind_of
 from fusevad.embed.streams.rgb.settings import RGB
-from fusevad.embed.streams.settings import local_files
+from fusevad.encoders.settings import local_files
 from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.plan.bundle_jobs import BundleJobs, bundles
 from fusevad.plan.explorer_stages import explorer

@@ -5,31 +5,20 @@ name.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Any
 
 from fusevad.cues.settings import MotionCue
 from fusevad.data.render.settings import RenderSettings
-from fusevad.encoders.settings import HUB
+from fusevad.encoders.settings import local_files
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID, parse
 from fusevad.places import Place
 
-# Of models and weights in local files.
-_SUFFIXES = (".json", ".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 # The encoder of what the renderer knows about its own videos.
 RENDERED = "rendered"
-
-
-def local_files(values: Iterable[str | None]) -> list[str]:
-    """The values that are paths of models or weights, not names of what is downloaded."""
-    return [
-        value
-        for value in values
-        if value and value.casefold().endswith(_SUFFIXES) and not value.startswith(HUB)
-    ]
 
 
 def configuration_of(weights: str) -> str:

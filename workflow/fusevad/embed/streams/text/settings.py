@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusevad.data.render.settings import RenderSettings
-from fusevad.embed.streams.settings import RENDERED, ChosenKind, Given, local_files
-from fusevad.encoders.settings import EncoderSettings
+from fusevad.embed.streams.settings import RENDERED, ChosenKind, Given
+from fusevad.encoders.settings import EncoderSettings, local_files
 from fusevad.parsing import FORBID
 from fusevad.places import Place
 
