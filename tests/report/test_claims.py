@@ -243,6 +243,13 @@ def test_student_t_fuses_exactly_as_gaussian_and_not_as_another(
     assert "2 seeds" in found.judged[0].finding.text
 
 
+def test_weights_of_a_seed_that_the_run_does_not_have_do_not_count(with_weights, tmp_path):
+    (tmp_path / "student-t/weights/seed-99-last.safetensors").write_bytes(b"of an earlier run")
+    test = {"kind": "fuses-differently", "experiment": "student-t", "tolerance": 1e-5}
+    found = judged(with_weights, tmp_path, test | {"method": "gaussian"})[0]
+    assert "2 seeds" in found.judged[0].finding.text
+
+
 def test_without_weights_the_exact_check_is_not_testable(world, tmp_path):
     test = {"kind": "fuses-differently", "experiment": "student-t", "tolerance": 1e-5}
     assert judged(world, tmp_path, test | {"method": "gaussian"})[0].verdict == UNTESTABLE

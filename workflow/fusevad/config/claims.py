@@ -165,6 +165,13 @@ def needed_experiments(path: Path, known: Iterable[str]) -> list[str]:
     return [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
+def compared_by_weights(path: Path) -> list[str]:
+    """Experiments whose trained weights the claims compute with."""
+    tests = [test for claim in read_claims(path).claims for test in claim.tests]
+    names = (test.experiment for test in tests if isinstance(test, FusesDifferently))
+    return list(dict.fromkeys(names))
+
+
 def needed_studies(path: Path) -> dict[str, list[str]]:
     """Studies that the claims need, by name, and the experiments that each must include."""
     needed: dict[str, list[str]] = {}

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from fusevad.config.claims import needed_experiments
+from fusevad.config.claims import compared_by_weights, needed_experiments
 from fusevad.config.paper import IEF_VAD, PAPERS
 from fusevad.plan.alarm_jobs import AlarmJobs
 from fusevad.plan.transfer_jobs import TransferTable
@@ -296,8 +296,11 @@ class StudyJobs(AlarmJobs):
     def claim_files(self, claims: str) -> list[str]:
         """Files that the verdicts on the claims need."""
         names = self.claim_experiments(claims)
+        keys = self.jobs.config.datasets
+        compared = [name for name in compared_by_weights(Path(claims)) if name in names]
+        weights = [f"weights/seed-{n}-last.safetensors" for n in self.jobs.config.seeds]
         files = ("seeds.csv", "classes.csv", "scores.parquet")
-        return self._run_files(self.jobs.config.datasets, names, files)
+        return self._run_files(keys, names, files) + self._run_files(keys, compared, weights)
 
     def claims(self, claims: str) -> dict[str, Any]:
         """Settings of `fusevad report claims`."""

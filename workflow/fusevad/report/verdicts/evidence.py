@@ -191,7 +191,11 @@ class Evidence:
         # Imports torch, which no other report needs.
         from fusevad.report.verdicts.exact import fusion_difference
 
-        paths = sorted(self.runs[test.experiment].glob("weights/seed-*-last.safetensors"))
+        of_run = self._measured[self._measured["experiment"] == test.experiment]
+        folder = self.runs[test.experiment] / "weights"
+        # Not of all files that lie there: some may be of an earlier run.
+        files = [folder / f"seed-{seed}-last.safetensors" for seed in of_run["seed"].unique()]
+        paths = [file for file in files if file.is_file()]
         if not paths:
             return Missing(f"no weights of {test.experiment}")
         found = fusion_difference(paths, test.method)
