@@ -50,3 +50,22 @@ def test_training_on_imported_features_reads_the_shards_that_the_import_declares
     shards = {path for job in imported for path in job.outputs if path.endswith(".safetensors")}
     reads = jobs.jobs["train/ucf-crime/student-t"].reads["embeddings"]
     assert reads and set(reads) <= shards
+
+
+def test_weights_that_the_claims_compare_are_inputs_of_their_job(rendered):
+    """The exact claim computes with what training learned, in every seed."""
+    read = set(rendered.jobs["report/claims"].inputs)
+    trained = rendered.jobs["train/rendered/student-t"].outputs
+    last = {path for path in trained if path.endswith("-last.safetensors")}
+    assert last and last <= read
+    others = {path for path in read if "/weights/" in path} - last
+    assert not others
+
+
+def test_studies_of_motion_cues_read_the_tower_that_embedded_them(root, tmp_path):
+    over = tmp_path / "learned.yaml"
+    over.write_text("encoder: vit-b-16\n")
+    jobs = plan(load_files([over], root / "config")).jobs
+    tower = jobs["align/rendered/vit-b-16"].outputs[0]
+    for study in ("study-noise", "study-attention"):
+        assert tower in jobs[f"{study}/rendered"].inputs

@@ -92,6 +92,10 @@ def _reads(jobs: StudyJobs, study: str, key: str) -> dict[str, Files]:
     if study == "attention":
         weights = plain.encoder_weights(key, jobs.cue_stream)
         return reads | {"weights": weights, "videos": plain.videos(key)}
+    if study == "noise":
+        # Files that no job makes are sources of the embeddings already.
+        weights = plain.encoder_weights(key, jobs.cue_stream)
+        reads["tower"] = [path for path in weights if path.startswith("results/")]
     return reads | _run_reads(jobs, key, experiment)
 
 
