@@ -11,9 +11,16 @@ import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
+from typer.testing import CliRunner
 
+from fusevad.artifacts.check import check
+from fusevad.artifacts.gc import unused
+from fusevad.cli import app
 from fusevad.embed.imported.settings import ImportSettings
 from fusevad.files import sha256
+from fusevad.plan.job import Job
+from fusevad.plan.lineage import Plan
+from fusevad.plan.records import read_record
 from tests.made_up_features import FRAMES, MOTION, SEGMENTS, Features
 from tests.made_up_tables import write_table
 
@@ -325,3 +332,25 @@ def test_features_of_a_name_with_decomposed_letters_are_found(features):
     array = features.save(f"{unicodedata.normalize('NFD', name)}__0.npy", 3, 512)
     found = features.load(ImportSettings("vadclip", crops=(0,)), shards=1)
     same(found, {name: array[:, None]})
+
+
+def test_the_list_of_imported_files_is_recorded_and_kept(features, tmp_path, monkeypatch):
+    """Nothing else says which bytes were imported: of features lineages have names and sizes."""
+    monkeypatch.chdir(tmp_path)
+    features.save_crops("{}__{}.npy", 512, crops=1)
+    folder = "results/x/embeddings/imported-vadclip/rgb"
+    job = Job(
+        "index/x/imported-vadclip/rgb",
+        "import-features",
+        {"layout": "vadclip", "crops": [0]},
+        {"manifest": "manifest.csv"},
+        (f"{folder}/index.csv", f"{folder}/shard-0.safetensors"),
+    )
+    plan = Plan([job])
+    words = ["features", "--manifest", "manifest.csv", "--stream", "rgb", "--shards", "1", folder]
+    settings = ["--settings", plan.write_settings(job)]
+    assert CliRunner().invoke(app, ["import-features", *words, *settings]).exit_code == 0
+    listed = f"{folder}/sources.csv"
+    assert read_record(Path(job.record)).outputs[listed].sha256 == sha256(Path(listed))
+    assert unused([plan]) == []
+    assert check(plan, [job])[job.name].fits

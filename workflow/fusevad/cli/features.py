@@ -236,6 +236,8 @@ def import_features(
     with recorded(settings) as job:
         parsed = parse(ImportSettings, job.settings, "features")
         import_stream(parsed, folder, manifest, stream, out, shards)
+        # Read by no later job, but nothing else says which bytes were imported.
+        job.outputs.append(str(out / "sources.csv"))
 
 
 @verb(
