@@ -70,6 +70,19 @@ def test_what_is_recorded_is_what_the_plan_expects_whatever_the_number(rate):
     assert read_record(Path(first.record)).lineage == plan.lineage(first)
 
 
+def test_a_source_that_changes_between_the_plan_and_its_job_is_refused():
+    """Else results of the new file were recorded as those of the old one, even after it is back."""
+    plan, first, _ = _jobs()
+    settings = plan.write_settings(first)
+    Path("source.csv").write_text("b\n")
+    with (
+        pytest.raises(FusevadError, match=r"source\.csv: changed since the workflow was planned"),
+        recorded(settings),
+    ):
+        pytest.fail("the job began")
+    assert not Path(first.record).exists()
+
+
 def test_an_input_made_with_other_settings_is_refused_and_both_values_named():
     plan, first, _ = _jobs(rate=0.1)
     _run(plan, first)

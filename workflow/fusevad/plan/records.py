@@ -134,6 +134,7 @@ def recorded(settings: str | None) -> Iterator[Assignment]:
         raise FusevadError(f"{settings}: outputs that are none, or outside this folder; delete it")
     _check_times([str(settings), *job.inputs])
     hashes = {path: _checked(job, path, record) for path, record in job.inputs.items()}
+    _check_sources(job, hashes)
     for folder in {Path(path).parent for path in job.outputs}:
         remove_abandoned(folder)
     record = Path(record_path(job.outputs[0]))
@@ -208,6 +209,17 @@ def _checked(job: Assignment, path: str, record: str | None) -> str:
     for difference in differences(made.lineage, expected):
         raise FusevadError(f"{path}: made otherwise than configured: {difference}; {again}")
     return check_output(path, made.outputs[path], record)
+
+
+def _check_sources(job: Assignment, hashes: Mapping[str, str]) -> None:
+    """Files that no job makes are those of which the plan took hashes, maybe hours before."""
+    own = next(reversed(job.lineage.values()), {})  # of the steps, the job's is the last
+    planned = own.get("sources", {}) if _is_step(own) else {}
+    for path, expected in planned.items():
+        if expected is not None and hashes.get(path, expected) != expected:
+            raise FusevadError(
+                f"{path}: changed since the workflow was planned; run the workflow again"
+            )
 
 
 def check_output(path: str, noted: FileRecord, record: str) -> str:
