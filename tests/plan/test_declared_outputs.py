@@ -1,5 +1,7 @@
 """Videos and imported shards: outputs of the jobs that make them, inputs of their readers."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,20 @@ def test_videos_of_the_user_are_no_output_and_converted_ones_are(paper):
     assert made["labels/shanghaitech"] == "results/shanghaitech/source/videos"
     assert made["labels/ucf-crime"] == ""
     assert paper.jobs["manifest/ucf-crime"].reads["videos"] == []
+
+
+def test_a_table_reads_the_index_of_each_stream_whose_gaps_its_footnotes_count(root, tmp_path):
+    over = tmp_path / "heard.yaml"
+    over.write_text("table1_ours: [avadclip]\n")
+    jobs = plan(load_files([over], root / "config")).jobs
+    named = {
+        name: set(re.findall(r"[^\"]*/index\.csv", json.dumps(job.settings)))
+        for name, job in jobs.items()
+        if any(path.endswith(".tex") for path in job.outputs)
+    }
+    assert any("audio" in path for path in named["report/table1"])
+    for name, indices in named.items():
+        assert indices <= set(jobs[name].inputs), name
 
 
 def test_training_on_imported_features_reads_the_shards_that_the_import_declares(root, tmp_path):

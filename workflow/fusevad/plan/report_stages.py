@@ -41,7 +41,9 @@ def table(
 
 def _partial(settings: Mapping[str, Any]) -> list[str]:
     """Indices of the streams of a table's rows that videos may lack."""
-    rows = [*settings.get("experiments", ()), *(row["run"] for row in settings.get("rows", ()))]
+    rows = [*settings.get("experiments", ()), *settings.get("ours", ())]
+    rows += [row["run"] for row in settings.get("rows", ())]
+    rows += [settings[key] for key in ("experiment", "compared_with") if key in settings]
     by_dataset = chain.from_iterable(row.get("partial", {}).values() for row in rows)
     return list(dict.fromkeys(index for own in by_dataset for index in own.values()))
 
