@@ -62,10 +62,24 @@ def test_a_repository_is_cloned_at_its_pinned_commit(repository, get, place):
 def test_the_commit_of_a_branch_is_locked(repository, get, place):
     url, first, second = repository
     folder = get(from_git(url, "main"))
-    assert lock(place) == {"code": {"commit": second}}
+    assert lock(place) == {"code": {"commit": second, "revision": "main"}}
     (place / "checksums" / "set.json").write_text(json.dumps({"code": {"commit": first}}))
     shutil.rmtree(folder)
     assert (get(from_git(url, "main")) / "code" / "labels.txt").read_text() == "one"
+
+
+def test_another_tag_is_not_taken_for_the_one_that_was_locked(repository, get, place):
+    url, first, second = repository
+    for tag, commit in (("v1", first), ("v2", second)):
+        subprocess.run(["git", "-C", str(place / "upstream"), "tag", tag, commit], check=True)
+    folder = get(from_git(url, "v1"))
+    with pytest.raises(FusevadError, match=f"is at commit {first}, cloned when .* v1.* for v2"):
+        get(from_git(url, "v2"))
+    assert get(from_git(url, "v1")) == folder, "the former revision may be wanted again"
+    shutil.rmtree(folder / "code")
+    for _ in range(2):
+        assert (get(from_git(url, "v2")) / "code" / "labels.txt").read_text() == "two"
+    assert lock(place) == {"code": {"commit": second, "revision": "v2"}}
 
 
 @pytest.mark.parametrize("revision", ["absent", "0" * 40])

@@ -162,7 +162,8 @@ def test_a_folder_of_files_comes_at_one_commit_and_only_what_is_missing_again(hu
     there = sorted(path.relative_to(place).as_posix() for path in place.rglob("*.npy"))
     wanted = [name.removeprefix("data/i3d_rgb/") for name in hub.files if name.endswith(".npy")]
     assert there == sorted(wanted)
-    assert json.loads(Path("checksums.i3d.json").read_text()) == {"owner/repo": {"commit": COMMIT}}
+    locked = {"commit": COMMIT, "revision": "main"}
+    assert json.loads(Path("checksums.i3d.json").read_text()) == {"owner/repo": locked}
     assert "crops: [0, 1, 2, 3, 4]}}" in capsys.readouterr().err
     (place / there[0]).unlink()
     before = hub.sent

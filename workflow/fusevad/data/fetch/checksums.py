@@ -1,6 +1,7 @@
 """Checksums: pinned in the configuration, or kept in a lock file since the first download."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,11 +17,15 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """Facts from a first download: a file's checksum and size, or a repository's commit."""
+    """Facts from a first download: a file's checksum and size, or a repository's commit.
+
+    revision: the branch or tag that stood for the commit; None in locks of earlier versions.
+    """
 
     sha256: str | None = None
     size: int | None = None
     commit: str | None = None
+    revision: str | None = None
 
 
 _ENTRIES = TypeAdapter(dict[str, Locked])
@@ -39,6 +44,11 @@ class LockFile:
             FusevadError: the lock file is broken.
         """
         return self._read().get(name, Locked())
+
+    def commit(self, name: str, revisions: Collection[str]) -> str | None:
+        """The locked commit of a repository; None if another than these revisions stood for it."""
+        entry = self.get(name)
+        return entry.commit if entry.revision in (None, *revisions) else None
 
     def add(self, name: str, entry: Locked) -> None:
         """Store the facts of a first download."""

@@ -67,10 +67,10 @@ def fetch_folder(source: HuggingFaceFolder, folder: Path, lock: LockFile) -> Non
 def _commit(source: HuggingFaceFolder, lock: LockFile) -> str:
     if git.is_commit(source.revision):
         return source.revision
-    commit = lock.get(source.repo).commit
+    commit = lock.commit(source.repo, [source.revision])
     if commit is None:
         commit = hugging_face.commit_of(source)
-        lock.add(source.repo, Locked(commit=commit))
+        lock.add(source.repo, Locked(commit=commit, revision=source.revision))
     return commit
 
 

@@ -38,9 +38,8 @@ class FetchJob:
 
     def commits(self, file: FileSettings) -> set[str]:
         """Commits that a repository may be at; none until a branch or tag was resolved."""
-        locked = self.lock.get(file.name).commit
-        revisions = {source.git.revision for source in file.sources if source.git}
-        pinned = {revision for revision in revisions if git.is_commit(revision)}
+        locked = self.lock.commit(file.name, file.revisions)
+        pinned = set(filter(git.is_commit, file.revisions))
         return pinned or ({locked} if locked else set())
 
     def where_expected(self, file: FileSettings) -> str:
@@ -126,5 +125,10 @@ def _repository_is_there(job: FetchJob, file: FileSettings) -> bool:
         raise FusevadError(
             f"{place}: is at commit {commit}, expected {', '.join(sorted(wanted))}; move it away"
             " and run the command again"
+        )
+    if commit and not wanted and (locked := job.lock.get(file.name).revision):
+        raise FusevadError(
+            f"{place}: is at commit {commit}, cloned when `revision` was {locked}; move it away and"
+            f" run the command again for {', '.join(sorted(file.revisions))}"
         )
     return True

@@ -96,21 +96,20 @@ def fetch_repository(job: FetchJob, file: FileSettings) -> None:
     """
     slot = job.slot(file)
 
-    def clone(source: Source) -> str:
+    def clone(source: Source) -> Locked:
         assert source.git is not None  # FileSettings checks it
         revision = source.git.revision
-        locked = job.lock.get(file.name).commit
-        return git.clone(
-            source.git,
-            slot,
-            revision if git.is_commit(revision) else locked or revision,
-            _caps(file),
+        locked = job.lock.commit(file.name, file.revisions)
+        wanted = revision if git.is_commit(revision) else locked or revision
+        return Locked(
+            commit=git.clone(source.git, slot, wanted, _caps(file)),
+            revision=revision,
         )
 
-    commit = from_first_mirror(job, file, clone)
+    cloned = from_first_mirror(job, file, clone)
     _refuse_others(job, file, slot.unpacked, file.name)
     if not job.commits(file):
-        job.lock.add(file.name, Locked(commit=commit))
+        job.lock.add(file.name, cloned)
     place = job.folder / file.name
     os.sync()  # git leaves that to the system
     settle(slot.unpacked, place)

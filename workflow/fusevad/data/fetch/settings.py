@@ -124,6 +124,11 @@ class FileSettings:
         return any(source.git for source in self.sources)
 
     @property
+    def revisions(self) -> set[str]:
+        """Commits, tags and branches of the git repositories that it may come from."""
+        return {source.git.revision for source in self.sources if source.git}
+
+    @property
     def target(self) -> str:
         """Folder, below the data folder, that the archive is unpacked into."""
         if isinstance(self.unpack, str):
