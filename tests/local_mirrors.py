@@ -18,7 +18,8 @@ class Mirror(ThreadingHTTPServer):
 
     seen: what was asked for: (method, path, Range). cut: byte after which the habit `cut` falls
     silent, None to go on. sent: bytes of bodies. raw: for the habit `raw`, name -> what gives the
-    bytes of an answer for the byte that Range asks from (None: it does not ask).
+    bytes of an answer for the byte that Range asks from (None: it does not ask). large: bytes
+    from which on the hub states the SHA-256 of a file.
     """
 
     daemon_threads = True
@@ -31,6 +32,7 @@ class Mirror(ThreadingHTTPServer):
         self.sent = 0
         self.cut = None
         self.raw = {}
+        self.large = 0
 
     @property
     def url(self):
@@ -166,18 +168,22 @@ class _Handler(BaseHTTPRequestHandler):
                     "type": "file",
                     "path": name,
                     "size": len(content),
-                    "oid": "0" * 40,
-                    "lfs": {
-                        "size": len(content),
-                        "oid": hashlib.sha256(content).hexdigest(),
-                        "pointerSize": 100,
-                    },
+                    **self._hashes(content),
                 }
                 for name, content in self.server.files.items()
                 if name.startswith("".join(folder))
             ]
         kind = {"Content-Type": "application/json"}
         return self._answer(200, json.dumps(answer).encode(), kind)
+
+    def _hashes(self, content):
+        """As the hub states them: git's of a small file, the SHA-256 of a large one."""
+        if len(content) < self.server.large:
+            blob = b"blob %d\0%b" % (len(content), content)
+            return {"oid": hashlib.sha1(blob, usedforsecurity=False).hexdigest()}
+        oid = hashlib.sha256(content).hexdigest()
+        large = {"size": len(content), "oid": oid, "pointerSize": 100}
+        return {"oid": "0" * 40, "lfs": large}
 
     def _drive_page(self):
         """Google Drive's question whether a large file may come without a scan for viruses."""

@@ -171,6 +171,47 @@ def test_a_folder_of_files_comes_at_one_commit_and_only_what_is_missing_again(hu
     assert hub.sent - before == len(hub.files[f"data/i3d_rgb/{there[0]}"])
 
 
+def test_files_of_another_commit_are_not_taken_for_those_of_this_one(hub, get):
+    """Arrays of one shape have one size."""
+    hub.files = folder_of_files()
+    small = lists("xd-violence")
+    name = f"data/i3d_rgb/1-1004/{stand_ins.XD_TRAIN[0].name}.npy"
+    corrected = hub.files[name]
+    hub.files[name] = corrected[:-1] + b"1"
+    place = get("xd-violence", "i3d", small)
+    hub.files[name] = corrected
+    with pytest.raises(FusevadError, match=r"npy: not the file of commit .*, as 1 file of 1") as no:
+        get("xd-violence", "i3d", small)
+    one_line(no)
+    file = place / name.removeprefix("data/i3d_rgb/")
+    file.unlink()
+    get("xd-violence", "i3d", small)
+    assert file.read_bytes() == corrected
+
+
+def test_small_files_of_a_folder_are_told_apart_by_git_s_hash(hub, get):
+    hub.files, hub.large = folder_of_files(), 10**9
+    small = lists("xd-violence")
+    place = get("xd-violence", "i3d", small)
+    asked = hub.sent
+    get("xd-violence", "i3d", small)
+    assert hub.sent == asked, "what is there is not downloaded again"
+    (damaged,) = place.rglob(f"{stand_ins.XD_TRAIN[0].name}.npy")
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"1")
+    with pytest.raises(FusevadError, match="not the file of commit"):
+        get("xd-violence", "i3d", small)
+
+
+def test_a_commit_counts_for_the_revision_that_it_was_locked_for(hub, get):
+    hub.files = folder_of_files()
+    small = lists("xd-violence")
+    other = {"commit": "b" * 40, "revision": "v1"}
+    Path("checksums.i3d.json").write_text(json.dumps({"owner/repo": other}))
+    get("xd-violence", "i3d", small)
+    locked = json.loads(Path("checksums.i3d.json").read_text())
+    assert locked == {"owner/repo": {"commit": COMMIT, "revision": "main"}}
+
+
 def test_an_archive_resumes_after_a_run_that_was_cut_off(hub, get):
     hub.files = archives()
     small = lists("ucf-crime")

@@ -1,35 +1,54 @@
 """A folder of many files on the Hugging Face hub, downloaded one by one and verified."""
 
+import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import huggingface_hub
+from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers
 from tqdm import tqdm
 
 from fusevad.data.fetch import git, https, hugging_face
 from fusevad.data.fetch.checksums import Locked, LockFile
 from fusevad.data.fetch.mirrors import MirrorError, MismatchError, Slot, need_room, settle
-from fusevad.data.fetch.record import HIDDEN, is_ours
+from fusevad.data.fetch.record import HIDDEN, Entry, Record, is_ours
 from fusevad.data.fetch.settings import HuggingFaceFolder
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, counted
 from fusevad.files import sha256
 from fusevad.paths import stays_inside
+
+_DIGEST = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file as the hub lists it; `place` is its destination."""
+    """A file as the hub lists it.
+
+    place: its destination.
+    digest: SHA-256 of a large file; of a small one, the SHA-1 of a blob of git.
+    """
 
     path: str
     place: Path
     size: int
-    sha256: str | None
+    digest: str
+
+    def digest_of(self, path: Path) -> str:
+        """The digest of a file on the disk, of the kind that the hub states for this one."""
+        if len(self.digest) == hashlib.sha256().digest_size * 2:
+            return sha256(path)
+        blob = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, lambda: blob).hexdigest()
 
     @property
-    def there(self) -> bool:
-        """Whether it was downloaded: only verified files get its name."""
-        return self.place.is_file() and self.place.stat().st_size == self.size
+    def entry(self) -> Entry:
+        """What the record has of it once its bytes in `place` are verified."""
+        found = self.place.stat()
+        return Entry(sha256=self.digest, size=found.st_size, changed=found.st_mtime_ns)
 
 
 def fetch_folder(source: HuggingFaceFolder, folder: Path, lock: LockFile) -> None:
@@ -39,9 +58,10 @@ def fetch_folder(source: HuggingFaceFolder, folder: Path, lock: LockFile) -> Non
     commit.
 
     Raises:
-        FusevadError: the hub refuses or lacks files, one differs from the SHA-256 that the hub
+        FusevadError: the hub refuses or lacks files, one differs from the hash that the hub
             states, or they do not fit on the disk.
     """
+    record = Record(folder)
     try:
         commit = _commit(source, lock)
         files = [
@@ -49,14 +69,16 @@ def fetch_folder(source: HuggingFaceFolder, folder: Path, lock: LockFile) -> Non
                 path=entry.path,
                 place=folder / _below(entry.path, source),
                 size=entry.size,
-                sha256=entry.lfs.sha256 if entry.lfs else None,
+                digest=_stated(entry),
             )
             for entry in hugging_face.listed(source, commit)
         ]
-        missing = [file for file in files if not file.there]
+        _check_there(files, record, commit)
+        missing = [file for file in files if not file.place.is_file()]
         need_room(folder, folder, sum(file.size for file in missing))
         for file in tqdm(missing, desc=f"fetching {folder.name}", unit="file"):
             _fetch(source, commit, file, folder / HIDDEN / "staging")
+            record.add({file.path: file.entry})
     except MirrorError as error:
         raise FusevadError(
             f"{folder}: Hugging Face {source.repo}: {error}; run the command again later, or"
@@ -72,6 +94,28 @@ def _commit(source: HuggingFaceFolder, lock: LockFile) -> str:
         commit = hugging_face.commit_of(source)
         lock.add(source.repo, Locked(commit=commit, revision=source.revision))
     return commit
+
+
+def _check_there(files: Sequence[_File], record: Record, commit: str) -> None:
+    """Raise FusevadError unless the files on the disk are those of a commit, and record them."""
+    known = record.entries()
+    new = [file for file in files if file.place.is_file() and known.get(file.path) != file.entry]
+    bar = tqdm(new, desc=f"checking {record.folder.name}", unit="file", disable=not new)
+    wrong = [file.place for file in bar if file.digest_of(file.place) != file.digest]
+    if wrong:
+        raise FusevadError(
+            f"{wrong[0]}: not the file of commit {commit}, as {counted(len(wrong), 'file')} of"
+            f" {len(files)}; move {record.folder} away, or such files, and run the command again"
+        )
+    record.add({file.path: file.entry for file in new})
+
+
+def _stated(entry: RepoFile) -> str:
+    """The hash that the hub states for a file."""
+    digest = entry.lfs.sha256 if entry.lfs else entry.blob_id
+    if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+        raise MirrorError(f"states no hash of {entry.path!r}")
+    return digest
 
 
 def _below(path: str, source: HuggingFaceFolder) -> PurePosixPath:
@@ -90,11 +134,10 @@ def _fetch(source: HuggingFaceFolder, commit: str, file: _File, staging: Path) -
     slot = Slot.of(staging, file.path, file.place)
     slot.folder.mkdir(parents=True, exist_ok=True)
     url = huggingface_hub.hf_hub_url(source.repo, file.path, repo_type="dataset", revision=commit)
-    https.download(url, slot, file.sha256 is not None, build_hf_headers())
-    if file.sha256 is not None:
-        found = sha256(slot.part)
-        if found != file.sha256:
-            slot.clear()
-            raise MismatchError(file.sha256, found)
+    https.download(url, slot, known=True, headers=build_hf_headers())
+    found = file.digest_of(slot.part)
+    if found != file.digest:
+        slot.clear()
+        raise MismatchError(file.digest, found)
     settle(slot.part, file.place)
     slot.clear()

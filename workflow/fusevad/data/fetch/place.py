@@ -38,7 +38,7 @@ def fetch_file(job: FetchJob, file: FileSettings) -> bool:
         return False
     found = path.stat()
     entry = Entry(sha256=sha256, size=found.st_size, changed=found.st_mtime_ns)
-    job.record.add(file.name, entry)
+    job.record.add({file.name: entry})
     slot.clear()
     return True
 
@@ -83,7 +83,7 @@ def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
     _bring_unpacked(job, file, slot)
     if file.keep_archive and not by_hand:
         settle(archive, own)
-    job.record.add(file.name, entry)
+    job.record.add({file.name: entry})
     slot.clear()
     return True
 

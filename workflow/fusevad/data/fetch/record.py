@@ -1,5 +1,6 @@
 """The record of what was fetched: a small hidden file in the data folder."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,8 +20,9 @@ def is_ours(name: PurePosixPath) -> bool:
 class Entry:
     """A file's state when it was fetched and verified.
 
-    For a file: its SHA-256, size and modification time (nanoseconds). For an unpacked archive: its
-    SHA-256 and size, the folder it was unpacked into and the names at its top level.
+    For a file: its SHA-256 (or, of a hub's folder, the hash that the hub states), size and
+    modification time (nanoseconds). For an unpacked archive: its SHA-256 and size, the folder it
+    was unpacked into and the names at its top level.
     """
 
     sha256: str
@@ -46,15 +48,15 @@ class Record:
 
     def get(self, name: str) -> Entry | None:
         """The entry of a file; None if it was not fetched, or the record is unreadable."""
-        return self._read().get(name)
+        return self.entries().get(name)
 
-    def add(self, name: str, entry: Entry) -> None:
-        """Record that a file is in its place."""
-        entries = self._read() | {name: entry}
+    def add(self, new: Mapping[str, Entry]) -> None:
+        """Record that files are in their places."""
+        entries = self.entries() | new
         write_json({key: asdict(value) for key, value in entries.items()}, self.path)
 
-    def _read(self) -> dict[str, Entry]:
-        """All entries; with a broken record, files are only checked again."""
+    def entries(self) -> dict[str, Entry]:
+        """All entries by name; with a broken record, files are only checked again."""
         try:
             return _ENTRIES.validate_json(self.path.read_bytes())
         except (FileNotFoundError, ValidationError):
