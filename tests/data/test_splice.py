@@ -409,6 +409,13 @@ def test_a_clip_without_source_or_a_missing_clip_is_named(clips, tmp_path):
         find_clips(folder, 1)
 
 
+def test_a_clip_of_both_classes_is_named(clips, tmp_path):
+    folder = copy_of(clips, tmp_path)
+    (folder / "noFight/fi001.mp4").symlink_to(clips / "noFight/nofi001.mp4")
+    with pytest.raises(FusevadError, match="clips fi001: in fight/ and in noFight/"):
+        find_clips(folder, 1)
+
+
 def test_a_folder_without_the_list_is_one_clear_line(tmp_path):
     with pytest.raises(FusevadError, match=r"no videos.txt here"):
         find_clips(tmp_path, 1)

@@ -1,6 +1,7 @@
 """The clips on disk: which ones decode, their lengths, and their picture and sound at one rate."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +55,13 @@ def find_clips(folder: Path, workers: int) -> list[Clip]:
     """
     folder = _repository(folder)
     sources = read_sources(folder / LIST)
-    found = {
-        path.stem: (kind, path)
+    clips = [
+        (path.stem, kind, path)
         for kind, name in FOLDERS.items()
         for path in sorted((folder / name).glob("*.mp4"))
-    }
-    _check_names(folder, set(found), set(sources))
+    ]
+    _check_names(folder, [name for name, _, _ in clips], set(sources))
+    found = {name: (kind, path) for name, kind, path in clips}
     names = sorted(found)
     outcomes = list(
         in_processes(_probe, [found[name][1] for name in names], workers, "reading clips", "clip")
@@ -143,10 +145,12 @@ def _repository(folder: Path) -> Path:
     raise FusevadError(f"{folder}: no {LIST} here or in a subfolder; {_AGAIN}")
 
 
-def _check_names(folder: Path, found: set[str], listed: set[str]) -> None:
+def _check_names(folder: Path, clips: list[str], listed: set[str]) -> None:
+    found = set(clips)
     if not found:
         raise FusevadError(f"{folder}: no clips in fight/ and noFight/; {_AGAIN}")
     for names, what in (
+        (Counter(clips) - Counter(found), "in fight/ and in noFight/; remove each from one"),
         (found - listed, "no source in videos.txt, so they can't be split; add it there"),
         (listed - found, f"listed in videos.txt but missing; {_AGAIN}"),
     ):
