@@ -3,7 +3,9 @@
 Imports nothing heavy: the Snakefile reads it at every start.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +13,8 @@ from pathlib import Path, PurePosixPath
 LONGEST_NAME = 255
 # Bytes of a path that Linux takes, without the NUL at its end.
 LONGEST_PATH = 4095
+# Not the user's: made by archivers and, in the top folder of a disk, by file systems.
+_OF_SYSTEMS = ("__MACOSX", "lost+found", "System Volume Information")
 # Depth of folders in what others made: Python's own functions call themselves for each folder.
 DEEPEST = 100
 
@@ -44,23 +48,26 @@ def stays_inside(path: str) -> bool:
 
 
 def is_shown(name: str) -> bool:
-    """Whether a file or folder of this name is neither hidden nor an archiver's.
+    """Whether a file or folder of this name is not hidden, an archiver's or a file system's.
 
     >>> is_shown("a.mp4"), is_shown(".a.mp4"), is_shown("__MACOSX")
     (True, False, False)
     """
-    return not name.startswith(".") and name != "__MACOSX"
+    return not name.startswith(".") and name not in _OF_SYSTEMS
 
 
 def shown_files(folder: Path) -> Iterator[Path]:
     """Regular files below a folder that `is_shown`, as are the folders on the way.
 
     Links to folders are followed, after all folders have had their turn and each folder once, so
-    that links in circles end and a folder's own path comes first.
+    that links in circles end and a folder's own path comes first. A missing folder has no files.
+
+    Raises:
+        OSError: a folder can't be listed, or a file can't be looked at.
     """
     seen, places = set(), [os.fspath(folder)]
     for start in places:
-        for place, folders, files in os.walk(start):
+        for place, folders, files in os.walk(start, onerror=_unless_gone):
             real = os.path.realpath(place)
             folders[:] = sorted(filter(is_shown, folders))
             if real in seen:
@@ -71,7 +78,22 @@ def shown_files(folder: Path) -> Iterator[Path]:
             places += [path for path in inside if os.path.islink(path)]
             paths = (os.path.join(place, name) for name in sorted(filter(is_shown, files)))
             # Reading a pipe or device, or a link to one, might never end.
-            yield from (Path(path) for path in paths if os.path.isfile(path))
+            yield from (Path(path) for path in paths if _is_file(path))
+
+
+def _is_file(path: str) -> bool:
+    """As `os.path.isfile`, which takes every error for a no."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError as error:
+        _unless_gone(error)
+        return False
+
+
+def _unless_gone(error: OSError) -> None:
+    """Raise an error, unless it says that there is no such file or folder."""
+    if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+        raise error
 
 
 def path_text(path: Path | str) -> str:
