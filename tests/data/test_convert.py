@@ -1,5 +1,6 @@
 """Frame folders and event streams become videos without loss."""
 
+import errno
 import io
 import os
 from pathlib import Path
@@ -17,6 +18,7 @@ from fusevad.data.recorded.settings import EventSettings, FrameSettings, LayoutS
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.hash_tables import folder_files, listed_hashes
+from fusevad.plan.stage import STAGES
 from fusevad.video.decode import probe, read_frames
 
 
@@ -77,6 +79,34 @@ def test_sources_are_read_again_only_where_size_or_time_changed(
     assert again() == first and bool(read) == (note is not None)
     assert again() == first and not read
     assert folder_files(tmp_path / "out") == ["clip.mkv"]
+
+
+def test_a_video_that_another_version_of_the_code_made_is_made_again(frames, tmp_path, monkeypatch):
+    def again() -> int:
+        return to_video(frames, FRAMES, tmp_path / "out", {"clip.mkv"}).stat().st_mtime_ns
+
+    first = to_video(frames, FRAMES, tmp_path / "out").stat().st_mtime_ns
+    monkeypatch.setattr(convert, "VERSION", STAGES["labels"].version + 1)
+    second = again()
+    assert first != second == again()
+
+
+@pytest.mark.parametrize("failing", ["stat", "open"])
+@pytest.mark.parametrize(("number", "kind"), [(errno.EIO, FusevadError), (errno.ENFILE, OSError)])
+def test_a_picture_that_cannot_be_read_is_its_video_s_alone_unless_no_file_can(
+    frames, tmp_path, monkeypatch, failing, number, kind
+):
+    real = getattr(Path, failing)
+
+    def fail(path: Path, *args, **more):
+        if path == frames.files[3]:
+            raise OSError(number, os.strerror(number))
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(Path, failing, fail)
+    with pytest.raises(kind) as caught:
+        to_video(frames, FRAMES, tmp_path / "out")
+    assert (str(frames.files[3]) in str(caught.value)) == (kind is FusevadError)
 
 
 def test_two_conversions_have_the_same_bytes(frames, tmp_path):

@@ -61,6 +61,21 @@ def one_line_each() -> Iterator[None]:
         raise explained(error) from error
 
 
+@contextlib.contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system that one file alone meets into its line.
+
+    Raises:
+        FusevadError: in place of an OSError that the next file need not meet.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in ALL_FILES:
+            raise
+        raise explained(error, path) from error
+
+
 def _in_the_way(name: str | bytes | Path) -> str | bytes | Path:
     """The file that a path has as one of its folders."""
     above = Path(os.fsdecode(name)).parents

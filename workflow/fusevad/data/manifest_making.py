@@ -25,6 +25,7 @@ from fusevad.data.manifest import Video, frame_labels, write_manifest
 from fusevad.errors import FusevadError, refuse
 from fusevad.files import sha256
 from fusevad.parallel import in_processes
+from fusevad.system_errors import about
 from fusevad.video.decode import VideoInfo, probe
 
 
@@ -160,7 +161,8 @@ def _decode(labels: Sequence[Label], workers: int, source: Path) -> list[Video |
 
 def _probe_one(path: Path) -> tuple[VideoInfo, str] | str:
     try:
-        return probe(path), sha256(path)
+        with about(path):
+            return probe(path), sha256(path)
     except FusevadError as error:
         return str(error)
 

@@ -1,5 +1,6 @@
 """Convert frame folders and event streams to lossless videos, so that one decoder reads all."""
 
+import os
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from PIL import Image
 from fusevad.arrays import read_npz
 from fusevad.data.made_videos import add_video
 from fusevad.data.recorded.inventory import RawVideo
-from fusevad.data.recorded.settings import EventSettings, LayoutSettings
+from fusevad.data.recorded.settings import VERSION, EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, settings_hash, sha256, write_text
+from fusevad.system_errors import about
 from fusevad.video.containers import MOST_PIXELS, open_container
 
 _SOURCE = "FUSEVAD_SOURCE"
@@ -44,8 +46,8 @@ def to_video(
         whole: paths in `folder` of finished and undamaged videos (`resume_videos`).
 
     Raises:
-        FusevadError: an image is not a whole JPEG or differs in size from the first, or a file is
-            not an event stream.
+        FusevadError: an image is not a whole JPEG or differs in size from the first, a file is not
+            an event stream, or it can't be read.
     """
     out = folder / f"{raw.name}.mkv"
     note, state = folder / _NOTE, _state(raw, layout)
@@ -60,17 +62,37 @@ def to_video(
 
 
 def _state(raw: RawVideo, layout: LayoutSettings) -> str:
-    """Changes with the layout and with the sizes and times of a raw video's files."""
-    found = [(str(file), file.stat()) for file in raw.files]
+    """Changes with the recipe and with the sizes and times of a raw video's files."""
+    found = [(str(file), _facts(file)) for file in raw.files]
     # With the time of the last change, which nobody can set as archives set that of the content.
     files = [(name, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for name, each in found]
-    return settings_hash({"layout": repr(layout), "files": files})
+    return settings_hash({"layout": _recipe(layout), "files": files})
 
 
 def _source(raw: RawVideo, layout: LayoutSettings) -> str:
-    """Changes with the layout and the bytes of a raw video's files."""
-    files = [(file.name, sha256(file)) for file in raw.files]
-    return settings_hash({"layout": repr(layout), "files": files})
+    """Changes with the recipe and the bytes of a raw video's files."""
+    files = [(file.name, _hashed(file)) for file in raw.files]
+    return settings_hash({"layout": _recipe(layout), "files": files})
+
+
+def _recipe(layout: LayoutSettings) -> str:
+    """What videos depend on beside their files; those of the first version name no version."""
+    return repr(layout) + (f" by version {VERSION}" if VERSION > 1 else "")
+
+
+def _facts(file: Path) -> os.stat_result:
+    with about(file):
+        return file.stat()
+
+
+def _hashed(file: Path) -> str:
+    with about(file):
+        return sha256(file)
+
+
+def _bytes(file: Path) -> bytes:
+    with about(file):
+        return file.read_bytes()
 
 
 def _convert(raw: RawVideo, layout: LayoutSettings, out: Path, source: str) -> None:
@@ -188,12 +210,12 @@ def _mux_images(
 ) -> None:
     size = _jpeg_size(images[0])
     # Its bytes, not its name: FFmpeg takes `%d` and the like in a name for a pattern of files.
-    with av.open(BytesIO(images[0].read_bytes()), format="jpeg_pipe") as first:
+    with av.open(BytesIO(_bytes(images[0])), format="jpeg_pipe") as first:
         stream = container.add_stream_from_template(first.streams.video[0])
     stream.time_base = Fraction(1, fps)
     for number, path in enumerate(images):
         _check_size(path, _jpeg_size(path), size)
-        content = path.read_bytes()
+        content = _bytes(path)
         if content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
             raise FusevadError(f"{path}: its end is missing; get it again")
         packet = av.Packet(content)
