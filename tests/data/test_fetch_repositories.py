@@ -227,6 +227,18 @@ def test_a_repository_that_cannot_be_reached_is_offline(get):
         get(from_git("http://127.0.0.1:9/code.git", "main"))
 
 
+def test_a_password_or_token_in_an_address_is_in_no_message(get, capsys):
+    address = "http://bob:S3CRET@127.0.0.1:9/a.{}?token=T0KEN#S3CRET"
+    for file in (
+        from_git(address.format("git"), "main"),
+        {"name": "a.bin", "sources": [{"url": address.format("bin")}]},
+    ):
+        with pytest.raises(FusevadError, match=r"http://127.0.0.1:9/a\..*\?\.\.\.: ") as raised:
+            get(file)
+        said = one_line(raised) + capsys.readouterr().err
+        assert "S3CRET" not in said and "T0KEN" not in said and "bob" not in said
+
+
 def test_a_repository_is_on_the_disk_before_its_name(repository, get, place, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "sync", lambda: synced.append((place / "data/set/code").exists()))

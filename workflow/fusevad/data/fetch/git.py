@@ -37,7 +37,7 @@ def clone(source: GitRepository, slot: Slot, revision: str, caps: Caps) -> str:
         FusevadError: it would unpack to more than `caps`.
     """
     remove_folder(slot.unpacked)
-    print(f"{slot.title}: cloning {source.url}", file=sys.stderr)
+    print(f"{slot.title}: cloning {source}", file=sys.stderr)
     try:
         _git("clone", "--progress", "--no-checkout", "--", source.url, str(slot.unpacked))
         commit = _commit(slot.unpacked, revision)

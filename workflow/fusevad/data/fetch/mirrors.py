@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from fusevad.files import remove_folder, rename_durably
 from fusevad.paths import LONGEST_NAME
 from fusevad.system_errors import explained
 
+# In an address: a user with a password, and a query, which may be a token.
+_USER, _QUERY = re.compile(r"(?<=://)[^/\s]*@"), re.compile(r"(?<=\?)[^\s'\"?]*=[^\s'\"]*")
+
 
 class MirrorError(Exception):
     """A mirror did not give the file; the text is the reason, in a few words.
@@ -21,7 +25,8 @@ class MirrorError(Exception):
     """
 
     def __init__(self, reason: str, unreachable: bool = False) -> None:
-        super().__init__(one_line(reason))
+        # Git and the HTTP library name whole addresses.
+        super().__init__(one_line(_QUERY.sub("...", _USER.sub("", reason))))
         self.unreachable = unreachable
 
 

@@ -49,6 +49,9 @@ class GitRepository:
         if not self.revision or self.revision.startswith("-"):
             raise ValueError(f"{self.revision!r} is not a revision")
 
+    def __str__(self) -> str:
+        return _shown(self.url)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -71,8 +74,8 @@ class Source:
         if self.huggingface is not None:
             return f"Hugging Face {self.huggingface.repo}/{self.huggingface.file}"
         if self.git is not None:
-            return f"git {self.git.url}"
-        return self.url if self.url is not None else f"Google Drive {self.drive}"
+            return f"git {self.git}"
+        return f"Google Drive {self.drive}" if self.url is None else _shown(self.url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +215,13 @@ def _check_names(files: Iterable[FileSettings]) -> None:
     names = [file.name for file in files]
     if len(set(names)) != len(names):
         raise ValueError("two files have the same name")
+
+
+def _shown(url: str) -> str:
+    """An address for messages and logs, without a password or, in a query, a token."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query="..." if parts.query else "", fragment="").geturl()
 
 
 def _check_url(url: str, schemes: tuple[str, ...]) -> None:
