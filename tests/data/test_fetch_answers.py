@@ -1,5 +1,6 @@
 """Fetching from servers that contradict themselves or answer nonsense: a whole file or one line."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -130,6 +131,23 @@ def test_a_server_that_once_went_on_with_another_file_is_asked_for_all_of_it_aga
     answers = iter([CUT, part(50, 150, 150, BYTES), answer(200, BYTES[::-1])])
     mirror.raw["new"] = lambda _: next(answers)
     assert get("new") == BYTES[::-1]
+
+
+def test_a_compressed_form_of_a_file_is_not_taken_for_the_file(mirror, get):
+    """The first download's checksum is the expected one for ever after."""
+    mirror.raw["a.bin"] = lambda _: answer(200, gzip.compress(BYTES), Content_Encoding="gzip")
+    with pytest.raises(FusevadError, match=r"sends a compressed form of the file \(gzip\)"):
+        get("a.bin")
+    assert get("a.bin", f"{mirror.url}/ok/a.bin") == BYTES
+
+
+def test_the_content_of_a_compressed_file_may_be_called_its_encoding(mirror, tmp_path):
+    packed = gzip.compress(BYTES)
+    mirror.raw["a.tgz"] = lambda _: answer(200, packed, Content_Encoding="x-gzip")
+    slot = Slot.of(tmp_path, "a.tgz", tmp_path / "a.tgz")
+    slot.folder.mkdir()
+    https.download(f"{mirror.url}/raw/a.tgz", slot, known=False)
+    assert slot.part.read_bytes() == packed
 
 
 @pytest.mark.parametrize("length", ["\xb2", "9" * 4000, MANY, "-1", "1_0", "0x64", ""])

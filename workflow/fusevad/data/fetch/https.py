@@ -28,6 +28,8 @@ _BROKEN_OFF = 5  # interruptions in a row that bring no byte beyond the furthest
 _BACKOFF_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60
 _BUSY = (408, 429, 500, 502, 503, 504)
+# Some servers call the content of such a file its encoding.
+_COMPRESSED = (".gz", ".tgz", ".z", ".bz2", ".xz", ".zst", ".br")
 _LARGE = 100_000_000  # bytes of a file whose progress stays on the screen
 
 
@@ -155,6 +157,9 @@ def _check_answer(response: requests.Response, slot: Slot, start: int, known: bo
         raise MirrorError(f"answers {response.status_code} {response.reason}")
     if response.status_code == HTTPStatus.PARTIAL_CONTENT and not start:
         raise MirrorError("sends a part when asked for the whole file")
+    form = response.headers.get("Content-Encoding", "").strip().casefold()
+    if not known and form not in ("", "identity") and slot.title.suffix.lower() not in _COMPRESSED:
+        raise MirrorError(f"sends a compressed form of the file ({form})")
     kind = response.headers.get("Content-Type", "")
     if not known and kind.startswith("text/html") and slot.title.suffix not in (".html", ".htm"):
         raise MirrorError("sends a web page instead of the file (a login or a notice?)")
