@@ -408,11 +408,23 @@ def test_captions_name_the_anomaly_where_it_happens_and_not_elsewhere():
         {"anomaly_share": [0.1, 0.96]},
         {"classes": ["earthquake"]},
         {"train_normal": -1},
+        {"seconds": [0.01, 0.02], "seconds_mode": 0.015},
+        {"seconds": [float("nan"), 3.0]},
     ],
 )
 def test_unknown_or_impossible_settings_are_errors(mapping):
     with pytest.raises(FusevadError, match=f"render: .*{next(iter(mapping))}"):
         parse(RenderSettings, mapping, "render")
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.9])
+def test_the_shortest_videos_show_their_anomalies(share):
+    short = dataclasses.replace(
+        FULL, fps=(10,), seconds=(0.5, 0.6), seconds_mode=0.5, anomaly_share=(0.05, share)
+    )
+    videos = [video for video in plan(short) if video.label != "normal"]
+    assert all(0 <= s < e <= video.frames for video in videos for s, e in video.intervals)
+    assert min(video.frames for video in videos) == 5 and all(v.intervals for v in videos)
 
 
 @pytest.mark.slow

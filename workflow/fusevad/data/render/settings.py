@@ -22,12 +22,16 @@ APPEARANCE_CLASSES = (
     "vehicle-on-pavement",
 )
 CLASSES = MOTION_CLASSES + APPEARANCE_CLASSES
+_FEWEST_FRAMES = 5
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
-    """Settings of the renderer; ranges are (low, high), sizes in pixels, times in seconds."""
+    """Settings of the renderer; ranges are (low, high), sizes in pixels, times in seconds.
+
+    The shortest video has at least five frames, so that each of two anomalies has one.
+    """
 
     __pydantic_config__ = FORBID
 
@@ -66,7 +70,8 @@ class RenderSettings:
             "fps": bool(self.fps) and min(self.fps) > 0,
             "width": self.width >= 64 and self.width % 2 == 0,
             "height": self.height >= 48 and self.height % 2 == 0,
-            "seconds": 0 < self.seconds[0] <= self.seconds_mode <= self.seconds[1],
+            "seconds": self.seconds[0] * min(self.fps, default=0) >= _FEWEST_FRAMES
+            and self.seconds[0] <= self.seconds_mode <= self.seconds[1],
             "anomaly_share": 0.05 <= self.anomaly_share[0] <= self.anomaly_share[1] <= 0.95,
             "people": 0 <= self.people[0] <= self.people[1],
             "figure_pixels": 0 < self.figure_pixels[0] <= self.figure_pixels[1],
