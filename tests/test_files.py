@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -95,6 +96,22 @@ def test_folders_of_progress_of_longer_names_and_of_patterns_stay(tmp_path):
     progress_folder(tmp_path / "[a-z]am.fusevad", {})
     progress_folder(tmp_path / "cam.fusevad", {"a": 1})
     assert [each.exists() for each in others] == [True, False]
+
+
+def test_text_is_utf_8_in_any_locale(tmp_path):
+    """Elsewhere than in UTF-8, Python writes the locale's encoding, which nobody reads."""
+    work = (
+        "from pathlib import Path; from fusevad.files import write_text;"
+        "from fusevad.data.made_videos import add_video;"
+        "write_text('caf\\u00e9', Path('a.txt')); Path('v').touch();"
+        "add_video(Path(), Path('caf\\u00e9.mkv'), Path('v'))"
+    )
+    ascii_alone = {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    subprocess.run(
+        [sys.executable, "-c", work], check=True, cwd=tmp_path, env=os.environ | ascii_alone
+    )
+    assert (tmp_path / "a.txt").read_bytes() == "caf\u00e9".encode()
+    assert (tmp_path / "SHA256SUMS").read_bytes().endswith("  caf\u00e9.mkv\n".encode())
 
 
 def test_old_files_of_other_machines_are_removed_and_new_ones_stay(tmp_path):

@@ -235,7 +235,7 @@ def _linked(source: Path, target: Path) -> bool:
 def write_text(text: str, final: Path, durable: bool = True) -> None:
     """Write a text file, as `atomic_path`."""
     with atomic_path(final, durable) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(value: Mapping[str, Any], final: Path) -> None:

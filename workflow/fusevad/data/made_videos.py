@@ -71,7 +71,7 @@ def add_video(folder: Path, file: Path, written: Path) -> None:
     Several processes may do so at the same time.
     """
     line = f"{sha256(written)}  {file.relative_to(folder).as_posix()}\n"
-    with (folder / HASHES).open("a") as table:
+    with (folder / HASHES).open("a", encoding="utf-8") as table:
         table.write(line)  # one write of a short line: lines of several processes don't mix
 
 
