@@ -67,6 +67,14 @@ def test_what_it_writes_is_a_configured_data_set_judged_by_videos(shop, reposito
     assert read_intervals(Path(dataset.settings["intervals"])) == {}
 
 
+@pytest.mark.parametrize("name", ["2024", "1e5", "null"])
+def test_a_name_that_yaml_takes_for_a_value_is_a_name_all_the_same(shop, repository, name):
+    init(shop, name=name)
+    config = load_files([Path(f"config/{name}.yaml")])
+    assert list(config.datasets) == [name]
+    assert config.datasets[name].title == name
+
+
 def test_that_nothing_tells_cameras_is_said(shop, repository):
     rows = [
         f"{path};{'normal' if 'normal' in path.parts else 'fire'};{number}"

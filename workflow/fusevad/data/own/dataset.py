@@ -33,7 +33,7 @@ _WRITTEN = "# Written by fusevad init-dataset"
 _DATASET = """\
 # yaml-language-server: $schema=../../workflow/schemas/datasets.schema.json
 {written}; edit it as you like (docs/datasets.md).
-title: {title}
+title: '{title}'
 metrics: [{metrics}] # columns of Table 1
 crops: [0, 5] # of 224x224: the centre and its mirror image; 1-4 and 6-9 are the corners
 frame_stride: 16 # one frame a segment; 1 encodes every frame, at sixteen times the cost
@@ -47,7 +47,7 @@ own:
 _CONFIG = """\
 # yaml-language-server: $schema=../workflow/schemas/config.schema.json
 {written}. Lay it over config.yaml.
-datasets: [{name}]
+datasets: ['{name}']
 {protocol}"""
 _BY_LAST_EPOCH = (
     "protocol: last # validation would choose the epoch by the videos that Video-AUC ranks\n"
