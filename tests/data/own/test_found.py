@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
@@ -131,6 +132,7 @@ def test_paths_outside_the_table_s_folder_are_named_from_the_folder_that_has_the
         (("normal/a.txt", "anomalous/a.mp4"), "no normal videos"),
         (("normal/a.mp4", "anomalous/fight/a.txt"), "fight: no videos of its own"),
         (("normal/a.mp4", "anomalous/normal/a.mp4"), "can't be called normal"),
+        (("normal/a.mp4", "anomalous/normal /a.mp4"), "can't be called normal"),
         (("normal/a.mp4", "anomalous/a;;b/a.mp4"), "class 'a;;b'"),
         (("normal/a.mp4", "normal/a.avi", "anomalous/b.mp4"), "would be video normal_a"),
     ],
@@ -159,6 +161,36 @@ def test_what_is_wrong_with_a_table_is_one_line(tmp_path, rows, message):
     with pytest.raises(FusevadError, match=message) as caught:
         find_labelled(write_table(tmp_path, *rows))
     assert "\n" not in str(caught.value)
+
+
+def test_a_class_is_spelled_as_tables_of_intervals_spell_it(tmp_path):
+    """macOS decomposes the letters of folders."""
+    composed, decomposed = (normalize(form, "Schl\u00e4gerei") for form in ("NFC", "NFD"))
+    folder = touch(tmp_path / "a", "normal/a.mp4", f"anomalous/{decomposed};fire /b.mp4")
+    assert find_labelled(folder)[0].classes == (composed, "fire")
+    table = write_table(tmp_path / "b", "video,label", "a.mp4,normal", f"b.mp4,{decomposed}")
+    assert find_labelled(table)[1].classes == (composed,)
+
+
+@pytest.mark.parametrize("name", ["normal/caf\udce9.mp4", "normal/caf\udce9/a.mp4"])
+def test_a_name_that_is_no_text_is_refused_before_any_video_is_decoded(tmp_path, name):
+    with pytest.raises(FusevadError, match=r"has bytes that are not UTF-8, .*; rename it"):
+        find_labelled(touch(tmp_path, *TREE, name))
+
+
+def test_a_source_that_a_terminal_would_obey_is_refused(tmp_path):
+    rows = ("video,label,source", "a.mp4,normal,cam\x1b]0;owned\x07", "b.mp4,fire,cam")
+    with pytest.raises(FusevadError, match=r"line 2: .* has a control character"):
+        find_labelled(write_table(tmp_path, *rows))
+
+
+def test_a_file_by_two_paths_and_classes_but_for_capitals_are_refused(tmp_path):
+    folder = touch(tmp_path / "a", *TREE)
+    (folder / "anomalous/fire/copy.mp4").symlink_to(folder / "normal/cam1/001.mp4")
+    with pytest.raises(FusevadError, match=r"file .*normal/cam1/001\.mp4 occurs 2 times"):
+        find_labelled(folder)
+    with pytest.raises(FusevadError, match="classes 'Fire' and 'fire' would be two"):
+        find_labelled(touch(tmp_path / "b", *TREE, "anomalous/Fire/1.mp4"))
 
 
 def test_a_place_that_is_not_there_is_one_line(tmp_path):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import OWN, STAGES, MaybeSettings, Workers, verb
+from fusevad.cli.app import OWN, STAGES, MaybeSettings, Workers, say, verb
 from fusevad.cli.data import CONFIG
 from fusevad.plan.records import recorded
 
@@ -29,7 +29,7 @@ def init_dataset(
 
     made = configure(place, name, CONFIG, intervals, workers, force)
     for line in summary(made):
-        print(line)
+        say(line)
     print(f"wrote {made.configuration}, {made.labels} (edit the split there), and their neighbours")
     print(
         f"next: snakemake --cores all results/{name}/table1.tex --configfile {made.configuration}"

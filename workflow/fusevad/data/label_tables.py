@@ -160,9 +160,19 @@ def read_labels(path: Path) -> list[Label]:
         labels.append(Label(name, split, names, _relative(path.parent / file)))
     if not labels:
         raise FusevadError(f"{path}: no videos in the table; add some")
+    check_together(path, labels)
+    return labels
+
+
+def check_together(path: Path, labels: list[Label]) -> None:
+    """Check the videos of a table, or of another place, against each other.
+
+    Raises:
+        FusevadError: a name or file occurs twice, in one split or, which is a leak, in both, or two
+            classes differ only in capitals.
+    """
     _check_unique(path, labels)
     _check_capitals(path, labels)
-    return labels
 
 
 def checked_classes(where: str, name: str, split: str, classes: str, file: str) -> tuple[str, ...]:
@@ -179,10 +189,7 @@ def checked_classes(where: str, name: str, split: str, classes: str, file: str) 
         FusevadError: the name can't be a file's, or a value is invalid.
     """
     for cell in (name, split, classes, file):
-        if any(unicodedata.category(character) == "Cc" for character in cell):
-            raise FusevadError(
-                f"{where}: {cell!r} has a control character, which tables don't keep; rename it"
-            )
+        check_kept(cell, where)
     if name == _RESERVED:
         raise FusevadError(
             f"{where}: a video called {name}, which is reserved in files of embeddings; rename it"
@@ -215,6 +222,14 @@ def checked_classes(where: str, name: str, split: str, classes: str, file: str) 
             )
         check_printable(each, f"{where}: the class of video {name}")
     return names
+
+
+def check_kept(cell: str, where: str) -> None:
+    """Raise `FusevadError` unless tables keep the text of a cell, which `where` names."""
+    kinds = {unicodedata.category(character) for character in cell}
+    for kind, what in (("Cc", "a control character"), ("Cs", "bytes that are not UTF-8")):
+        if kind in kinds:
+            raise FusevadError(f"{where}: {cell!r} has {what}, which tables don't keep; rename it")
 
 
 def _relative(path: Path) -> Path:

@@ -7,11 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from fusevad.data.label_tables import NORMAL, SPLITS, checked_classes
+from fusevad.data.label_tables import (
+    NORMAL,
+    SPLITS,
+    Label,
+    check_kept,
+    check_together,
+    checked_classes,
+)
 from fusevad.data.names import listed_name
 from fusevad.data.spreadsheets import sheet_rows
 from fusevad.errors import FusevadError
 from fusevad.paths import fits_a_disk, is_shown, shown_files
+from fusevad.spelling import one_spelling
 from fusevad.video.settings import VIDEO_SUFFIXES
 
 ANOMALOUS, ANOMALY = "anomalous", "anomaly"  # the folder, and the class of videos right in it
@@ -99,7 +107,7 @@ def _of_folder(folder: Path) -> Iterator[Found]:
             continue
         if inner not in videos:
             raise FusevadError(f"{inner}: no videos of its own; add some, or remove the folder")
-        if inner.name == NORMAL:
+        if inner.name.strip() == NORMAL:
             raise FusevadError(f"{inner}: an anomaly class can't be called {NORMAL}; rename it")
         yield from (_in_folder(folder, path, (inner.name,), 2) for path in videos[inner])
 
@@ -113,8 +121,9 @@ def _in_folder(folder: Path, path: Path, classes: tuple[str, ...], depth: int) -
     """A video `depth` folders below `folder`, or deeper."""
     inside = path.relative_to(folder)
     name = _name(inside.as_posix())
-    # Its class is checked as in any table of labels.
-    checked_classes(str(path), name, "train", ";".join(classes), str(path))
+    # Its class is checked and spelled as in any table of labels.
+    label = one_spelling(";".join(classes))
+    classes = checked_classes(str(path), name, "train", label, str(path))
     return Found(name, path, classes, source_of(inside.parts[depth:-1], path.stem))
 
 
@@ -145,7 +154,8 @@ def _row(
         raise FusevadError(f"{where}: {table.parent / video}: no such file; correct its path")
     # Names begin in the table's folder, unless videos are outside.
     name = _name(path.relative_to(folder if shared.is_relative_to(folder) else shared).as_posix())
-    classes = checked_classes(where, name, split or "train", label, video)
+    classes = checked_classes(where, name, split or "train", one_spelling(label), video)
+    check_kept(source, where)
     told = source_of(path.relative_to(shared).parts[:-1], path.stem)
     return Found(name, table.parent / video, classes, source or told, split or None)
 
@@ -155,7 +165,7 @@ def _name(path: str) -> str:
 
 
 def _check_names(place: Path, found: Sequence[Found]) -> None:
-    """Raise `FusevadError` if two videos have one name, or some but not all have a split."""
+    """Raise `FusevadError` if videos don't go together, or some but not all have a split."""
     named: dict[str, Path] = {}
     for video in found:
         other = named.setdefault(video.name, video.path)
@@ -163,6 +173,10 @@ def _check_names(place: Path, found: Sequence[Found]) -> None:
             raise FusevadError(
                 f"{video.path}: both this and {other} would be video {video.name}; rename one"
             )
+    check_together(
+        place,
+        [Label(video.name, video.split or "train", video.classes, video.path) for video in found],
+    )
     unsplit = [video.name for video in found if video.split is None]
     if 0 < len(unsplit) < len(found):
         raise FusevadError(
