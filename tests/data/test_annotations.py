@@ -1,5 +1,6 @@
 """Annotations, splits and labels of real data sets, in the files that their publishers give."""
 
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -176,6 +177,14 @@ def test_a_line_of_another_form_is_named(tmp_path, name, line, message):
     with pytest.raises(FusevadError, match=re.escape(message)) as caught:
         read(name, path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_annotations_of_gigabytes_are_one_line(tmp_path):
+    path = tmp_path / "annotations.txt"
+    path.touch()
+    os.truncate(path, 65 << 20)
+    with pytest.raises(FusevadError, match=r"annotations\.txt: not a readable .*68157440 bytes"):
+        read("xd-violence", path)
 
 
 # Published splits

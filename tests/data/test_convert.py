@@ -18,6 +18,7 @@ from fusevad.data.recorded.settings import EventSettings, FrameSettings, LayoutS
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.hash_tables import folder_files, listed_hashes
+from fusevad.parsing import parse
 from fusevad.plan.stage import STAGES
 from fusevad.video.decode import probe, read_frames
 
@@ -255,6 +256,20 @@ def test_frames_are_jpeg_files_of_at_most_8k(tmp_path, content):
             read()
         assert "\n" not in str(error.value)
     assert not list(tmp_path.glob("out/*"))
+
+
+@pytest.mark.parametrize(
+    ("form", "values"),
+    [
+        (FrameSettings, {"folder": "frames", "fps": 0}),
+        (EventSettings, {"frame_microseconds": 0, "width": 8, "height": 6}),
+        (EventSettings, {"frame_microseconds": -5, "width": 8, "height": 6}),
+        (EventSettings, {"frame_microseconds": 5, "width": 0, "height": 6}),
+    ],
+)
+def test_frames_without_size_or_duration_are_refused_before_any_conversion(form, values):
+    with pytest.raises(FusevadError, match="greater than or equal to 1"):
+        parse(form, values, "layout")
 
 
 def test_a_folder_whose_name_is_a_pattern_has_its_own_pictures(tmp_path):

@@ -1,5 +1,6 @@
 """Labels and verification of data sets laid out like the real ones."""
 
+import os
 import re
 import shutil
 import unicodedata
@@ -429,6 +430,36 @@ def test_a_class_in_two_forms_of_letters_is_one_class(tmp_path):
     assert {label.classes for label in read_labels(tmp_path / "labels.csv")} == {(composed,)}
     (tmp_path / "intervals.csv").write_text(f"video,class,start,end\nb,{decomposed},0,5\n")
     assert read_intervals(tmp_path / "intervals.csv")["b"][0].label == composed
+
+
+def test_a_line_without_the_name_that_may_be_left_out_is_named(tmp_path):
+    (tmp_path / "list.txt").write_text("a.avi\n# old\n")
+    settings = ListSettings("list.txt", r"(?P<name>\w+\.avi)?")
+    with pytest.raises(FusevadError, match=r"line 2 \('# old'\) does not match"):
+        Inventory.of(tmp_path).listed(settings)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"in_name": "(?P<label>Fight)?"},
+        {"lists": [{"file": "list.txt", "line": r"(?P<name>\w+) ?(?P<label>Fight)?"}]},
+    ],
+)
+def test_a_video_without_the_label_that_may_be_left_out_has_none(tmp_path, labels):
+    (tmp_path / "list.txt").write_text("Fight1 Fight\nCalm1\n")
+    settings = parse(LabelSettings, labels | {"names": {"Fight": "fight"}}, "labels")
+    with pytest.raises(FusevadError, match="1 videos have no label, the first is Calm1"):
+        read_classes(Inventory.of(tmp_path), settings, ["Fight1", "Calm1"])
+
+
+def test_a_list_of_gigabytes_is_one_line(tmp_path):
+    for name in ("list.txt", "in/list.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        os.truncate(tmp_path / name, 65 << 20)
+        with pytest.raises(FusevadError, match=r"list\.txt: not a list \(68157440 bytes"):
+            Inventory.of(tmp_path).listed(ListSettings("list.txt", r"(?P<name>\w+)"))
 
 
 def test_a_converted_video_that_was_damaged_after_a_kill_is_made_again(copy, laid_out, tmp_path):

@@ -13,6 +13,7 @@ from fusevad.data.recorded.formats.cctv_fights import read_subsets
 from fusevad.data.recorded.settings import LayoutSettings, ListSettings
 from fusevad.data.spreadsheets import list_text
 from fusevad.errors import FusevadError
+from fusevad.files import read_limited
 from fusevad.paths import shown_files
 from fusevad.spelling import one_spelling
 
@@ -91,12 +92,12 @@ class Inventory:
         """
         path = self.find(settings.file)
         expression = re.compile(settings.line)
-        lines = one_spelling(list_text(path.read_bytes(), errors="replace")).splitlines()
+        lines = one_spelling(_list_text(path)).splitlines()
         for number, line in enumerate(lines, start=1):
             if number <= settings.header or not line.strip():
                 continue
             match = expression.match(line)
-            if match is None:
+            if match is None or match["name"] is None:
                 raise FusevadError(
                     f"{path}: line {number} ({line[:60]!r}) does not match {settings.line}; get"
                     " the list again or correct its `line` in the data set's settings"
@@ -188,9 +189,16 @@ def _what_it_says(file: Path) -> frozenset[str]:
 
     JSON counts as one line: what its lines say depends on those around them.
     """
-    text = list_text(file.read_bytes(), errors="replace")
+    text = _list_text(file)
     lines = [text] if file.suffix.lower() == ".json" else text.splitlines()
     return frozenset(one_spelling(" ".join(line.split())) for line in lines if line.strip())
+
+
+def _list_text(file: Path) -> str:
+    try:
+        return list_text(read_limited(file), errors="replace")
+    except ValueError as error:
+        raise FusevadError(f"{file}: not a list ({error}); get it again") from error
 
 
 def _kind(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
@@ -20,6 +20,8 @@ VERSION = 1
 
 # Compared with names of files, videos or classes.
 Spelled = Annotated[str, AfterValidator(one_spelling)]
+# Of frames, pixels or microseconds.
+Count = Annotated[int, Field(ge=1)]
 
 SplitName = Literal["official", "released"]
 
@@ -140,7 +142,7 @@ class FrameSettings:
 
     __pydantic_config__ = FORBID
     folder: Spelled
-    fps: int
+    fps: Count
     suffixes: tuple[str, ...] = (".jpg",)
 
 
@@ -153,9 +155,9 @@ class EventSettings:
     """
 
     __pydantic_config__ = FORBID
-    frame_microseconds: int
-    width: int
-    height: int
+    frame_microseconds: Count
+    width: Count
+    height: Count
     suffix: str = ".npz"
 
 

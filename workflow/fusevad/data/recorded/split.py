@@ -74,7 +74,8 @@ def read_classes(
     else:
         labelled = _labelled(inventory, labels)
         matches = {name: labelled.get(name) for name in names}
-    without = [name for name, match in matches.items() if match is None]
+    # A part of the expression may be optional.
+    without = [name for name, match in matches.items() if match is None or match["label"] is None]
     if without:
         raise FusevadError(
             f"{inventory.folder}: {len(without)} videos have no label, the first is {without[0]};"
@@ -92,6 +93,8 @@ def _labelled(inventory: Inventory, labels: LabelSettings) -> dict[str, re.Match
     found: dict[str, tuple[str, re.Match[str]]] = {}
     for settings in labels.lists:
         for where, name, match in inventory.read_list(settings):
+            if match["label"] is None:
+                continue
             there, first = found.setdefault(name, (where, match))
             label, before = match["label"], first["label"]
             if label == before:

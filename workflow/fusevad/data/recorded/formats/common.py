@@ -8,6 +8,7 @@ from fusevad.data.names import listed_name
 from fusevad.data.numbers import whole_number
 from fusevad.data.spreadsheets import list_text
 from fusevad.errors import FusevadError
+from fusevad.files import read_limited
 from fusevad.video.settings import VIDEO_SUFFIXES
 
 _NONE = (-1, -1)
@@ -48,8 +49,8 @@ def text_lines(path: Path) -> list[str]:
         FusevadError: the file is missing or not a text file.
     """
     try:
-        return list_text(path.read_bytes()).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return list_text(read_limited(path)).splitlines()
+    except (OSError, ValueError) as error:
         raise FusevadError(f"{path}: not a readable text file ({error}); get it again") from error
 
 
