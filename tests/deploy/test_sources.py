@@ -1,5 +1,6 @@
 """The words that name videos on the command line."""
 
+import json
 import os
 
 import pytest
@@ -39,6 +40,28 @@ def test_a_file_is_called_by_its_name_whatever_its_suffix(folder):
 
 def test_a_pattern_has_what_fits_it(folder):
     assert set(find_videos([str(folder / "cam1/*.MKV")])) == {"0001"}
+
+
+@pytest.mark.parametrize("results", ["whole", "emptied by a power cut"])
+def test_films_of_results_are_no_videos_wherever_results_are_written(folder, results):
+    lobby = folder / "found/lobby"
+    lobby.mkdir(parents=True)
+    said = json.dumps({"made_with": {"model_sha256": "0" * 64}}) if results == "whole" else ""
+    (lobby / "events.json").write_text(said)
+    (lobby / "SHA256SUMS").write_text(f"{'0' * 64}  annotated.mp4\n{'0' * 64}  events.json\n")
+    (lobby / "annotated.mp4").touch()
+    (folder / "some.txt").write_text("found\nlobby.mp4\n")
+    assert set(find_videos([str(folder)])) == {"lobby", "cam1-0001", "cam2-0001"}
+    assert set(find_videos([str(folder / "**/*.mp4")])) == {"lobby"}
+    for word in (lobby / "annotated.mp4", folder / "found", folder / "some.txt"):
+        with pytest.raises(FusevadError, match="no videos there"):
+            find_videos([str(word)])
+
+
+def test_a_film_of_others_is_a_video(folder):
+    (folder / "cam1/annotated.mp4").touch()
+    (folder / "cam1/events.json").write_text('{"events": []}')
+    assert set(find_videos([str(folder / "cam1")])) == {"0001", "annotated"}
 
 
 def test_a_list_has_paths_relative_to_itself(folder):

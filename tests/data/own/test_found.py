@@ -36,6 +36,13 @@ def test_folders_are_classes_and_names_may_repeat_between_them(tmp_path):
     ]
 
 
+def test_films_that_score_wrote_among_the_videos_are_no_training_data(tmp_path):
+    folder = touch(tmp_path, *TREE, "normal/found/001/annotated.mp4")
+    events = folder / "normal/found/001/events.json"
+    events.write_text('{"made_with": {"model_sha256": "0"}}')
+    assert len(find_labelled(folder)) == len(TREE)
+
+
 def test_linked_folders_are_searched_too_each_once_without_circles(tmp_path):
     touch(tmp_path / "disk", "cam3/1.mp4", "cam4/1.mp4")
     folder = touch(tmp_path / "videos", *TREE)

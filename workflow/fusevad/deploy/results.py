@@ -12,7 +12,6 @@ from urllib.parse import quote, unquote_to_bytes
 import pandas as pd
 
 import fusevad
-from fusevad import json_text
 from fusevad.csv_tables import write_csv
 from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import Detector, ScoredVideo
@@ -26,10 +25,11 @@ from fusevad.files import (
     write_json,
     write_text,
 )
+from fusevad.found_videos import EVENTS, FILM, has_results, scored_events
 from fusevad.hash_tables import HASHES, folder_files, hashes_text
 from fusevad.paths import path_text
 
-EVENTS, TABLE, PARQUET, FILM = "events.json", "segments.csv", "segments.parquet", "annotated.mp4"
+TABLE, PARQUET = "segments.csv", "segments.parquet"
 _NAMES = {EVENTS, TABLE, PARQUET, FILM, HASHES}
 
 
@@ -54,7 +54,7 @@ def is_finished(folder: Path, made_with: Mapping[str, Any]) -> bool:
     except (OSError, ValueError):
         return False
     names = [EVENTS, TABLE, PARQUET, *([FILM] if made_with["film"] else [])]
-    if _events(folder).get("made_with") != made_with:
+    if scored_events(folder).get("made_with") != made_with:
         return False
     return folder_files(folder) == sorted(names) and listed == _hashes(folder)
 
@@ -111,35 +111,17 @@ def _is_ours(folder: Path) -> bool:
         return False
     if not all(path.name in _NAMES and path.is_file() for path in folder.iterdir()):
         return False
-    try:
-        return f"  {EVENTS}\n" in read_limited(folder / HASHES).decode() or _says_so(folder)
-    except (OSError, ValueError):
-        return _says_so(folder)
-
-
-def _says_so(folder: Path) -> bool:
-    """Whether its events are results: other programs write files of that name, too."""
-    made_with = _events(folder).get("made_with")
-    return isinstance(made_with, dict) and "model_sha256" in made_with
+    return has_results(folder)
 
 
 def _scored_video(folder: Path) -> Path | None:
     """The video that a folder's results are of, if they say so."""
-    video = _events(folder).get("video")
+    video = scored_events(folder).get("video")
     place = video.get("place") if isinstance(video, dict) else None
     if not isinstance(place, str):
         return None
     path = os.fsdecode(unquote_to_bytes(place))
     return None if "\0" in path else Path(os.path.normpath(folder.absolute() / path))
-
-
-def _events(folder: Path) -> dict[str, Any]:
-    """What `events.json` says; nothing if it is missing or damaged."""
-    try:
-        values = json_text.load(read_limited(folder / EVENTS))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return values if isinstance(values, dict) else {}
 
 
 def put_in_place(temporary: Path, final: Path) -> None:

@@ -13,7 +13,6 @@ from fusevad.deploy.choosing import recording_threshold
 from fusevad.deploy.detector import Detector
 from fusevad.deploy.film import write_film
 from fusevad.deploy.results import (
-    FILM,
     identity,
     is_finished,
     new_folder,
@@ -24,6 +23,7 @@ from fusevad.deploy.results import (
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import SECONDS_PER_HOUR
 from fusevad.files import remove_abandoned, sha256
+from fusevad.found_videos import FILM
 from fusevad.parallel import in_processes
 from fusevad.system_errors import ALL_FILES, explained
 

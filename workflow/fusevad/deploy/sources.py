@@ -8,8 +8,7 @@ from unicodedata import category
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited
-from fusevad.paths import shown_files
-from fusevad.video.settings import VIDEO_SUFFIXES
+from fusevad.found_videos import is_film, video_files
 
 _LISTS = (".txt", ".list")
 _UNPRINTABLE = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
@@ -23,9 +22,9 @@ def find_videos(words: Sequence[str]) -> dict[str, Path]:
 
     A word is a file; a folder, whose videos are found in its subfolders too; a pattern such as
     `cam*.mp4`; or a text file (.txt, .list) with a path a line, relative to itself, which names no
-    other list, and has patterns of files, not of folders. A name is the path within the folder,
-    with - in place of /, or the file's name: without its suffix, unless another video has the same
-    one.
+    other list, and has patterns of files, not of folders. The films of results are no videos. A
+    name is the path within the folder, with - in place of /, or the file's name: without its
+    suffix, unless another video has the same one.
 
     Raises:
         FusevadError: a word names no video, two videos have one name, a list names a list, or it
@@ -35,7 +34,7 @@ def find_videos(words: Sequence[str]) -> dict[str, Path]:
     for word in words:
         named = list(_of_word(word))
         if not named:
-            raise FusevadError(f"{word}: no videos there; name a file, a folder or a pattern")
+            raise FusevadError(f"{word}: no videos there (films of results are none); name others")
         for name, path in named:
             found.setdefault(path, name)
     short = Counter(Path(name).stem for name in found.values())
@@ -89,10 +88,9 @@ def _of_line(listed_in: Path, line: str) -> Iterator[tuple[str, Path]]:
 def _of_place(path: Path) -> Iterator[tuple[str, Path]]:
     """The file, or the videos of a folder, as `_of_word`."""
     if path.is_dir():
-        for each in sorted(shown_files(path)):
-            if each.suffix.lower() in VIDEO_SUFFIXES:
-                yield "-".join(each.relative_to(path).parts), each
-    else:
+        for each in sorted(video_files(path)):
+            yield "-".join(each.relative_to(path).parts), each
+    elif not is_film(path):
         # A missing file is the reader's to name.
         yield path.name, path
 

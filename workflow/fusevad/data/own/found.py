@@ -18,9 +18,9 @@ from fusevad.data.label_tables import (
 from fusevad.data.names import listed_name
 from fusevad.data.spreadsheets import sheet_rows
 from fusevad.errors import FusevadError
-from fusevad.paths import fits_a_disk, is_shown, shown_files
+from fusevad.found_videos import video_files
+from fusevad.paths import fits_a_disk, is_shown
 from fusevad.spelling import one_spelling
-from fusevad.video.settings import VIDEO_SUFFIXES
 
 ANOMALOUS, ANOMALY = "anomalous", "anomaly"  # the folder, and the class of videos right in it
 _NUMBERED = re.compile(r"(?:[_\-. ()]+\d+)+[). ]*$")
@@ -96,10 +96,10 @@ def _of_folder(folder: Path) -> Iterator[Found]:
                 f"{folder}: no folder {top}/ in it; put videos into {NORMAL}/ and into"
                 f" {ANOMALOUS}/CLASS/, or give a table of labels"
             )
-    yield from (_in_folder(folder, path, (NORMAL,), 1) for path in _videos(folder / NORMAL))
+    yield from (_in_folder(folder, path, (NORMAL,), 1) for path in video_files(folder / NORMAL))
     anomalous = folder / ANOMALOUS
     videos: dict[Path, list[Path]] = defaultdict(list)
-    for path in _videos(anomalous):
+    for path in video_files(anomalous):
         videos[anomalous.joinpath(*path.relative_to(anomalous).parts[:-1][:1])].append(path)
     yield from (_in_folder(folder, path, (ANOMALY,), 1) for path in videos[anomalous])
     for inner in sorted(anomalous.iterdir()):
@@ -110,11 +110,6 @@ def _of_folder(folder: Path) -> Iterator[Found]:
         if inner.name.strip() == NORMAL:
             raise FusevadError(f"{inner}: an anomaly class can't be called {NORMAL}; rename it")
         yield from (_in_folder(folder, path, (inner.name,), 2) for path in videos[inner])
-
-
-def _videos(folder: Path) -> list[Path]:
-    """Files with the suffix of a video; hidden ones may be copies half done."""
-    return [path for path in shown_files(folder) if path.suffix.lower() in VIDEO_SUFFIXES]
 
 
 def _in_folder(folder: Path, path: Path, classes: tuple[str, ...], depth: int) -> Found:

@@ -10,10 +10,10 @@ import pandas as pd
 from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import HIGHEST, LOWEST
 from fusevad.deploy.kept_results import read_facts, read_segments
-from fusevad.deploy.results import EVENTS, FILM
 from fusevad.embed.streams.registry import stream_title
 from fusevad.errors import FusevadError, counted
 from fusevad.evaluate.history import SCORE, WEIGHT
+from fusevad.found_videos import EVENTS, FILM
 from fusevad.report.explorer.contents import (
     Page,
     ShownDataset,
