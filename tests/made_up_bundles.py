@@ -20,6 +20,7 @@ from fusevad.deploy.contents import (
     weights_member,
 )
 from fusevad.deploy.score import Outcome, Task, score_videos
+from fusevad.deploy.versions import code_versions
 from fusevad.embed.embedder import load_embedder
 from fusevad.embed.settings import EmbedSettings
 from fusevad.evaluate.scoring import About, save_weights
@@ -110,6 +111,7 @@ def make_bundle_file(folder: Path, seeds: int = 2) -> MadeUpBundle:
         thresholds=(threshold(0.5), threshold(0.4, rate=5.0)),
         metrics={"AUC": Metric(0.8, 0.01)},
         commit="",
+        versions=code_versions("student-t", STREAMS.values()),
     )
     file = folder / "model.fusevad"
     write_archive(members_of(about, weights), file)

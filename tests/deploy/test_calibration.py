@@ -96,6 +96,12 @@ def test_a_threshold_for_recordings_stays_beside_one_of_a_camera_and_not_beside_
     assert found[2] == (film, replace(camera, window=2))
 
 
+def test_a_calibrated_bundle_notes_the_code_that_its_threshold_is_of(made_up, tmp_path):
+    old = made_up.changed(tmp_path / "old.fusevad", versions={})
+    written(old, threshold(0.3, rate=2.0), tmp_path / "new.fusevad")
+    assert bundle_facts(tmp_path / "new.fusevad").versions == made_up.about.versions
+
+
 def test_a_window_is_of_scores_that_look_back_alone(made_up, camera, monkeypatch):
     monkeypatch.setattr(Detector, "load", None)  # to look at the window loads no weights
     words = ["calibrate", "--model", str(made_up.file), "--normal", str(camera["1"])]

@@ -149,9 +149,20 @@ def test_what_an_earlier_version_did_not_note_of_an_encoder_is_not_compared(made
 
 
 @pytest.mark.parametrize(
+    "name", ["score", "embed", "pixels", "cues", "stream motion", "method student-t"]
+)
+def test_a_bundle_whose_thresholds_are_of_what_other_code_scores_is_refused(
+    made_up, tmp_path, name
+):
+    versions = made_up.about.versions | {name: 99}
+    with pytest.raises(FusevadError, match=f"made by other code: {name} has version 99 there"):
+        Detector.load(made_up.changed(tmp_path / "a.fusevad", versions=versions))
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 3}, "a bundle of form 3, and this version reads form 1 to 2"),
+        ({"format": 4}, "a bundle of form 4, and this version reads form 1 to 3"),
         ({"seeds": [7]}, "no weights of seed 7"),
         ({"thresholds": []}, "thresholds"),
         ({"unknown": 1}, "unknown"),
@@ -172,9 +183,18 @@ def test_facts_that_do_not_fit_are_one_line(made_up, tmp_path, change, said):
     assert "\n" not in str(caught.value) and str(file) in str(caught.value)
 
 
+def test_a_bundle_from_before_it_noted_versions_of_code_is_read(made_up, tmp_path):
+    content = members_of(made_up.about, made_up.weights)
+    facts = json.loads(content[ABOUT]) | {"format": 2}
+    del facts["versions"]
+    write_archive(content | {ABOUT: json.dumps(facts).encode()}, tmp_path / "old.fusevad")
+    assert Detector.load(tmp_path / "old.fusevad").about.versions == {}
+
+
 def test_a_bundle_from_before_thresholds_had_a_window_is_read(made_up, tmp_path):
     content = members_of(made_up.about, made_up.weights)
     facts = json.loads(content[ABOUT]) | {"format": 1}
+    del facts["versions"]
     for each in facts["thresholds"]:
         del each["window"]
     write_archive(content | {ABOUT: json.dumps(facts).encode()}, tmp_path / "old.fusevad")

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from fusevad.deploy.detector import Detector
 from fusevad.deploy.kept_results import read_segments
 from fusevad.evaluate.alarms import Event, Track, find_events
 from fusevad.files import temporary_path
+from fusevad.plan.stage import STAGES
 from tests.made_up_bundles import RULES, scored, threshold
 from tests.made_up_videos import with_one_time, write_video
 
@@ -78,6 +80,14 @@ def test_other_video_threshold_or_files_are_scored_again(
     assert not (outcome.kept or outcome.problem)
     assert sorted(path.name for path in (out / "a").iterdir()) == FILES
     assert [path.name for path in out.iterdir()] == ["a"]
+
+
+def test_code_of_another_version_scores_again(made_up, video, tmp_path, monkeypatch):
+    model = made_up.changed(tmp_path / "model.fusevad", versions={})  # which fits any code
+    scored(model, {"a": video}, tmp_path / "out", film=False)
+    monkeypatch.setitem(STAGES, "cues", replace(STAGES["cues"], version=99))
+    (outcome,) = scored(model, {"a": video}, tmp_path / "out", film=False)
+    assert not (outcome.kept or outcome.problem)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -104,9 +104,9 @@ def test_a_method_counts_for_those_that_build_on_it(package):
     assert changed(package) == {f"method {name}": ("models/gaussian.py",) for name in heirs}
 
 
-def test_what_all_methods_share_counts_as_training(package):
+def test_what_all_methods_share_counts_as_training_and_for_own_videos(package):
     edit(package, "models/layers.py", "from torch", "HALF = 0.5\nfrom torch")
-    assert changed(package) == dict.fromkeys(TRAINING, ("models/layers.py",))
+    assert changed(package) == dict.fromkeys((*TRAINING, "stage score"), ("models/layers.py",))
 
 
 def test_a_default_of_settings_counts_for_the_methods_that_have_it(package):

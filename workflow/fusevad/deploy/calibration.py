@@ -149,7 +149,9 @@ def write_calibrated(model: Path, model_sha256: str, threshold: Threshold, out: 
         looks_back = threshold.window is not None
         kept = [each for each in facts.thresholds if (each.window is not None) != looks_back]
         thresholds = (*kept, threshold) if looks_back else (threshold, *kept)
-        about: BundleFacts = replace(facts, format=FORMAT, thresholds=thresholds)
+        about: BundleFacts = replace(
+            facts, format=FORMAT, thresholds=thresholds, versions=facts.versions_here
+        )
         files = {
             file.relative_to(folder).as_posix(): file
             for file in folder.rglob("*")

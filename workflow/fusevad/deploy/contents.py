@@ -1,11 +1,12 @@
 """What a bundle says of itself, in its member `bundle.json`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from fusevad.deploy.versions import code_versions
 from fusevad.embed.streams.registry import kind_of
 from fusevad.evaluate.settings import AlarmSettings
 from fusevad.models.registry import find
@@ -14,9 +15,10 @@ from fusevad.parsing import FORBID
 from fusevad.places import Place
 
 ABOUT, CARD, RECORD = "bundle.json", "MODEL_CARD.md", "training.provenance.json"
-# Raised when an older version of the package can't read new bundles: 2 has `Threshold.window`.
-FORMAT = 2
-READABLE = (1, 2)
+# Raised when an older version of the package can't read new bundles: 2 has `Threshold.window`, 3
+# `BundleFacts.versions`.
+FORMAT = 3
+READABLE = (1, 2, 3)
 # What may differ: the version of the package alone does not change embeddings.
 _NOT_COMPARED = "fusevad_version"
 
@@ -69,9 +71,14 @@ class StreamFacts:
     provenance: dict[str, str]
 
     @property
+    def name(self) -> str:
+        """Name of the stream."""
+        return str(self.settings.get("stream"))
+
+    @property
     def kind(self) -> str:
         """Kind of the stream, which is its role."""
-        return kind_of(str(self.settings.get("stream"))).name
+        return kind_of(self.name).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ class BundleFacts:
             look back, ascending by window and rate.
         metrics: of the run on the test videos of its data set.
         commit: of the code that trained it; empty if unknown.
+        versions: `code_versions` of the code that its thresholds hold for; not all of them, if the
+            bundle is older than a name.
     """
 
     __pydantic_config__ = FORBID
@@ -132,6 +141,7 @@ class BundleFacts:
     thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1)]
     metrics: dict[str, Metric]
     commit: str
+    versions: dict[str, _Natural] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(set(self.seeds)) < len(self.seeds):
@@ -144,6 +154,11 @@ class BundleFacts:
         kinds = {role: each.kind for role, each in self.streams.items()}
         if kinds != {role: role for role in find(self.method).streams}:
             raise ValueError(f"its streams are not those that method {self.method} reads")
+
+    @property
+    def versions_here(self) -> dict[str, int]:
+        """`code_versions` of the code that runs."""
+        return code_versions(self.method, [each.name for each in self.streams.values()])
 
 
 def weights_member(seed: int) -> str:

@@ -86,7 +86,7 @@ class Detector:
 
         Raises:
             FusevadError: the bundle is damaged, not signed by `trust`, or needs an encoder that
-                this machine lacks.
+                this machine lacks, or its thresholds are for code of other versions.
         """
         path = Path(bundle)
         if trust is not None:
@@ -94,6 +94,7 @@ class Detector:
         # A bundle may name an encoder's file in a folder that may not be read.
         with one_line_each(), unpacked(path) as folder:
             about = read_bundle_facts(folder, path)
+            _check_code(about, path)
             streams = {
                 role: load_stream(each, about, folder, path) for role, each in about.streams.items()
             }
@@ -158,6 +159,17 @@ class Detector:
                 role: HeldEmbeddings(video.path, {video.name: torch.from_numpy(x)}, device)
                 for role, x in zip(self.streams, vectors, strict=True)
             }
+
+
+def _check_code(about: BundleFacts, bundle: Path) -> None:
+    """Refuse thresholds of what other code scores; names that the bundle lacks can't differ."""
+    for name, here in about.versions_here.items():
+        noted = about.versions.get(name, here)
+        if noted != here:
+            raise FusevadError(
+                f"{bundle}: made by other code: {name} has version {noted} there, and {here} here;"
+                " make the bundle again, or use the code that made it"
+            )
 
 
 def _check_seeds(seeds: Sequence[TrainedDetector], about: BundleFacts, bundle: Path) -> None:

@@ -25,6 +25,7 @@ from fusevad.deploy.contents import (
 )
 from fusevad.deploy.settings import BundleSettings
 from fusevad.deploy.thresholds import thresholds_of
+from fusevad.deploy.versions import check_learned, code_versions
 from fusevad.embed.embedder import load_embedder, shard_provenance
 from fusevad.embed.shards import UNREADABLE
 from fusevad.embed.streams.registry import is_made, kind_of, parse_settings
@@ -63,6 +64,8 @@ def make_bundle(run: Path, settings: BundleSettings, out: Path) -> BundleFacts:
         _check_recorded(file, record)
     method = read_about(weights[seeds[0]]).settings.method
     streams = {role: _stream(role, record) for role in find(method).streams}
+    versions = code_versions(method, [each.name for each in streams.values()])
+    check_learned(versions, record)
     files = dict(_files(streams))
     about = BundleFacts(
         format=FORMAT,
@@ -78,6 +81,7 @@ def make_bundle(run: Path, settings: BundleSettings, out: Path) -> BundleFacts:
         thresholds=thresholds_of(settings),
         metrics=_metrics(run, settings.protocol),
         commit=record.made.commit if record.made else "",
+        versions=versions,
     )
     enclosed = {each.member: Path(path) for path, each in files.items() if each.member}
     content = {

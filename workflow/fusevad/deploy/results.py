@@ -30,6 +30,8 @@ from fusevad.hash_tables import HASHES, folder_files, hashes_text
 from fusevad.paths import path_text
 
 TABLE, PARQUET = "segments.csv", "segments.parquet"
+# Raised when the same scores and events are written otherwise.
+_VERSION = 1
 _NAMES = {EVENTS, TABLE, PARQUET, FILM, HASHES}
 
 
@@ -44,6 +46,7 @@ def identity(
         "film": film,
         "window": window,
         "fusevad": fusevad.__version__,
+        "code": detector.about.versions_here | {"results": _VERSION},
     }
 
 

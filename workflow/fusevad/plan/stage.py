@@ -79,6 +79,7 @@ STAGES = {
         "pages",
         source=(
             *(f"deploy/{n}.py" for n in ("archive", "card", "contents", "making", "thresholds")),
+            "deploy/versions.py",
             "data/footage.py",
             "evaluate/alarms.py",
             "evaluate/timed_videos.py",
@@ -172,6 +173,15 @@ STAGES = {
         version=15,
     ),
     "leaderboard": Stage("pages", source=("report/leaderboard.py",)),
+    # No job: how a video's scores and alarms are computed, for `deploy.versions`.
+    "score": Stage(
+        None,
+        source=(
+            *(f"deploy/{n}.py" for n in ("detector", "looking_back", "streams")),
+            *(f"evaluate/{n}.py" for n in ("alarms", "scoring")),
+            *(f"models/{n}.py" for n in ("base", "layers", "output")),
+        ),
+    ),
     "search": Stage("runs", source=_TRAINING, runs_method=True),
     "splice": Stage(
         "data",
