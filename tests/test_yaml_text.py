@@ -52,6 +52,9 @@ def test_a_hash_or_a_name_that_begins_like_a_number_is_text(text):
         ("a: !!timestamp soon", "not of its type"),
         ("a: !!bool perhaps", "not of its type"),
         ("a: !!int ''", "not of its type"),
+        ("a: !!set {b, c}", "a value with the tag !!set; write a list"),
+        ("a: [{b: !!set {0}}]", "a value with the tag !!set; write a list"),
+        ("a: !!binary YQBi", "a value with the tag !!binary; write text"),
         ("a: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
         (f"a: {2**1023}", "line 1: a number of too many digits"),
         (f"a: [-{2**1024 - 1}]", "line 1: a number of too many digits"),
@@ -103,6 +106,9 @@ def test_aliases_of_one_long_text_are_bounded():
 def test_values_of_another_reader_are_checked_too():
     with pytest.raises(ValueError, match="aliases multiply"):
         yaml_text.check_values(yaml.safe_load(bomb("[x]", "[{}]")))
+    for text in ("a: !!set {b}", "a: !!binary YQ==", r'a: "\0"'):
+        with pytest.raises(ValueError, match=r"tag !!|NUL"):
+            yaml_text.check_values(yaml.safe_load(text))
     yaml_text.check_values(json.loads('{"a": [1, 2, {"b": 3}]}'))
 
 

@@ -99,15 +99,18 @@ def load_old(text: str | bytes) -> Any:
     return _load(text, _OldLoader)
 
 
-def _without_nul(values: Any) -> Any:
-    """The values, if no text in them has the character that ends a path in C.
+def _plain(values: Any) -> Any:
+    """The values, if settings can have them: no sets, whose order changes from process to process.
 
     Raises:
-        ValueError: one has.
+        ValueError: a set, bytes, or text with the character that ends a path in C.
     """
     waiting, seen = [values], set()
     while waiting:
         value = waiting.pop()
+        if isinstance(value, set | bytes):
+            tag, instead = ("set", "a list") if isinstance(value, set) else ("binary", "text")
+            raise ValueError(f"a value with the tag !!{tag}; write {instead}")
         if isinstance(value, str) and "\0" in value:
             raise ValueError(f"{value[:40]!r}: a NUL character; remove it")
         if isinstance(value, Mapping | list) and id(value) not in seen:
@@ -119,16 +122,16 @@ def _without_nul(values: Any) -> Any:
 def _load(text: str | bytes, loader: type[_OldLoader]) -> Any:
     _check_depth(text)
     try:
-        return _without_nul(yaml.load(text, loader))
+        return _plain(yaml.load(text, loader))
     except _UNFIT as error:
         raise ValueError(f"a value that is not of its type ({error})") from error
 
 
 def check_values(values: Any) -> None:
-    """Refuse values, from any reader of YAML, whose aliases multiply beyond all use.
+    """Refuse values, from any reader of YAML, that `load` refuses to make.
 
     Raises:
-        ValueError: they do, or something contains itself.
+        ValueError: aliases multiply beyond all use, something contains itself, or see `_plain`.
     """
 
     def children(value: Any) -> Iterable[Any]:
@@ -143,6 +146,7 @@ def check_values(values: Any) -> None:
         )
 
     check_expansion(values, children)
+    _plain(values)
 
 
 def check_expansion(root: T, children: Callable[[T], Iterable[T]]) -> None:
