@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from fusevad import Detector
+from fusevad.deploy.card import threshold_line
 
 
 def main(model: str, video: str) -> None:
@@ -16,9 +17,8 @@ def main(model: str, video: str) -> None:
     columns = ["start_seconds", "end_seconds", "score", "spread"]
     print(scored.table.nlargest(5, "score")[columns].to_string(index=False))
     threshold = detector.about.thresholds[0]
-    bound = f"at most {threshold.bound:.3g} false alarms an hour"
-    print(f"threshold {threshold.threshold:.3f}: {bound}")
-    print(f"on {threshold.footage}; calibrate it on your own camera. Events of this video:")
+    print(f"Threshold {threshold_line(threshold)}.")
+    print("Calibrate it on your own camera. Events of this video:")
     for event in detector.events(scored, threshold.threshold):
         print(f"  {event.start:.1f} s to {event.end:.1f} s, highest score {event.peak:.2f}")
 

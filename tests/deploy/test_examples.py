@@ -35,8 +35,9 @@ def test_the_script_prints_the_highest_scores_and_events(root, beside):
     assert lines[0].split() == ["start_seconds", "end_seconds", "score", "spread"]
     scores = [float(line.split()[2]) for line in lines[1:6]]
     assert scores == sorted(scores, reverse=True)
-    assert lines[6] == "threshold 0.500: at most 0.75 false alarms an hour"
-    assert lines[7].startswith("on made up; calibrate it on your own camera")
+    assert lines[6].startswith("Threshold certified for 1 false alarm an hour: 0.5000; ")
+    assert lines[6].endswith("so at most 0.75 new false events an hour (95 %).")
+    assert lines[7].startswith("Calibrate it on your own camera")
 
 
 @pytest.mark.slow

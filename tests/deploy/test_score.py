@@ -46,9 +46,9 @@ def test_events_are_those_of_the_alarm_code_in_frames_of_the_video(alarming, vid
     expected = find_events(Track(table["score"].to_numpy(), edges), limit, RULES)
     assert expected
     assert [
-        (e["start_frame"], e["end_frame"], e["peak"], e["threshold"], e["bound"])
+        (e["start_frame"], e["end_frame"], e["peak"], e["threshold"], e["bound"], e["certified"])
         for e in values["events"]
-    ] == [(round(e.start * 20), round(e.end * 20), e.peak, limit, 0.75) for e in expected]
+    ] == [(round(e.start * 20), round(e.end * 20), e.peak, limit, 0.75, True) for e in expected]
     assert values["events"][0]["id"] == "a-1"
     assert values["video"]["frames"] == 200
 

@@ -87,6 +87,7 @@ def test_without_enough_footage_held_out_videos_give_an_estimate(settings, tmp_p
         assert (each.threshold, each.bound) == (expected.threshold, expected.bound)
         assert not each.certified
         assert "only estimated" in threshold_line(each)
+        assert "at most" not in threshold_line(each)
 
 
 def test_scores_of_no_normal_video_are_one_line(settings):
@@ -100,7 +101,7 @@ def test_the_card_says_who_vouches_and_what_was_measured(made_up):
     card = model_card(made_up.about)
     assert "AUC: 80.0 ± 1.0 %" in card
     assert "certified for 1 false alarm an hour: 0.5000; 0 alarms in 4 h (made up)" in card
-    assert "at most 0.75 an hour" in card
+    assert "so at most 0.75 new false events an hour (95 %)" in card
     assert "not enclosed" not in card
 
 
@@ -108,6 +109,11 @@ def test_the_card_says_who_vouches_and_what_was_measured(made_up):
 def test_hours_are_written_out(hours, shown):
     found = replace(threshold(0.5), hours=hours)
     assert f" alarms in {shown} h (" in threshold_line(found)
+
+
+def test_a_bound_is_never_shown_below_itself():
+    found = replace(threshold(0.5), bound=39.049)
+    assert "so at most 39.1 new false events" in threshold_line(found)
 
 
 def test_the_card_says_which_videos_the_metrics_are_of(made_up):

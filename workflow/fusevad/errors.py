@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from decimal import ROUND_CEILING, Context
 from typing import NoReturn
 
 
@@ -42,6 +43,15 @@ def counted(number: int, noun: str) -> str:
     ('1 video', '3 videos')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def rounded_up(number: float, digits: int) -> str:
+    """A number that is promised to suffice or not to be exceeded: what is shown is never below it.
+
+    >>> rounded_up(39.049, 3), rounded_up(0.75, 3), rounded_up(1234.5, 3)
+    ('39.1', '0.75', '1240')
+    """
+    return f"{float(Context(digits, ROUND_CEILING).create_decimal(number)):g}"
 
 
 class DivergedError(FusevadError):

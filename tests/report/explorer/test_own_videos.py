@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +81,21 @@ def test_the_page_opens_at_the_threshold_of_the_newest_command(scored, tmp_path)
     index = read_script(tmp_path / "out/page/data/index.js")
     assert index["threshold"] == 0.4  # of 5 an hour
     first, second = index["datasets"][0]["notes"]
-    assert "for false alarms at 5/h" in first
+    assert "certified for 5 false alarms an hour: 0.4000" in first
     assert second.startswith("Films and events.json of 2 of the 3 videos")
     assert "the threshold for 1 false" in second
     score(more, scored.model, tmp_path / "out")
     again = read_script(tmp_path / "out/page/data/index.js")
     assert (again["threshold"], len(again["datasets"][0]["notes"])) == (0.5, 1)
+
+
+def test_the_page_shows_no_bound_of_a_threshold_that_is_only_estimated(scored, tmp_path):
+    shutil.copytree(scored.out, tmp_path / "out")
+    estimated = replace(threshold(0.5), certified=False)
+    make_own_explorer(tmp_path / "out", sha256(scored.model), estimated)
+    index = read_script(tmp_path / "out/page/data/index.js")
+    note = index["datasets"][0]["notes"][0]
+    assert "only estimated for 1 false alarm an hour" in note and "at most" not in note
 
 
 def test_results_of_another_model_are_not_on_the_page(scored, tmp_path):
@@ -203,5 +212,5 @@ def test_the_page_opens_in_a_browser_at_the_models_threshold(scored, open_page):
     page = open_page(scored.out / "index.html")
     assert page.title() == "Scores of 2 videos"
     assert page.locator("#threshold-value").text_content() == "0.500"
-    assert "false alarms at" in (page.locator("#notes").text_content() or "")
+    assert "false alarm an hour" in (page.locator("#notes").text_content() or "")
     assert page.locator("th").all_text_contents()[:2] == ["Video", "Length"]

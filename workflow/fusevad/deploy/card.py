@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from fusevad.deploy.contents import BundleFacts, Threshold
+from fusevad.errors import rounded_up
 from fusevad.evaluate.settings import VIDEO_AUC
 
 
@@ -32,8 +33,10 @@ def _lines(about: BundleFacts) -> Iterator[str]:
     for threshold in about.thresholds:
         yield f"- {threshold_line(threshold)}"
     yield ""
-    yield "The bound is the exact 95 % upper limit of a Poisson rate. It holds for footage like"
-    yield "the one that it came from."
+    yield "A certified threshold has a bound: the exact 95 % upper limit of how many new false"
+    yield "events begin in an hour, if they begin independently of each other. It does not cover"
+    yield "how often one event that lasts repeats its alarm, nor events that come in spells (low"
+    yield "sun, rain), and it holds for footage like the one that it came from."
     yield ""
     yield "## Streams"
     for role, stream in about.streams.items():
@@ -63,7 +66,8 @@ def threshold_line(threshold: Threshold) -> str:
     hours = f"{threshold.hours:{'.2g' if threshold.hours < 10 else '.1f'}}"
     seen = f"{threshold.alarms} alarms in {hours} h ({threshold.footage})"
     alarms = "false alarm" if threshold.rate == 1 else "false alarms"
+    promised = f"so at most {rounded_up(threshold.bound, 3)} new false events an hour (95 %)"
     return (
         f"{kind} {threshold.rate:g} {alarms} an hour{scores}: {threshold.threshold:.4f}; {seen},"
-        f" so at most {threshold.bound:.3g} an hour"
+        f" {promised if threshold.certified else 'which promises nothing for other video'}"
     )

@@ -36,7 +36,8 @@ class Threshold:
         threshold: the threshold.
         alarms: that the footage raised at it.
         hours: of footage.
-        bound: 95 % upper confidence limit of the false alarms an hour.
+        bound: 95 % upper confidence limit of the new false events an hour; it holds only if
+            `certified`.
         certified: whether `bound` is at most `rate`; else the footage was too short to tell.
         footage: which videos these were, for readers.
         window: how many segments the scores look back on, as those of `fusevad watch` do; None for

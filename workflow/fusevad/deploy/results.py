@@ -190,4 +190,5 @@ def _described(
         "alarms": event.alarms,
         "threshold": threshold.threshold,
         "bound": threshold.bound,
+        "certified": threshold.certified,
     }

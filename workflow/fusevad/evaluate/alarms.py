@@ -3,8 +3,11 @@
 One piece of code for tables, bundles and cameras. Times are seconds from the start of a video.
 
 The bound is the exact upper confidence limit of a Poisson rate (Garwood, 1936): with n alarms in T
-hours it is `chi2.ppf(confidence, 2 (n + 1)) / (2 T)`, and 3.0 / T with none. Alarms closer than
-`AlarmSettings.gap` are one, which leaves nearly independent ones, as Poisson counts are.
+hours it is `chi2.ppf(confidence, 2 (n + 1)) / (2 T)`, and 3.0 / T with none. It is a bound on how
+many new false events begin in an hour, if they begin independently of each other: alarms count with
+their repeats, so there are at least as many of them as events, and their bound is no lower. Repeats
+of one lasting event are not independent, nor are events that come in spells (low sun, rain): no
+bound covers those, unless the footage has such times.
 """
 
 import math
@@ -16,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import chi2
 
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, rounded_up
 from fusevad.evaluate.settings import AlarmSettings
 
 Floats = NDArray[np.float64]
@@ -70,9 +73,9 @@ class Calibration:
 
     Attributes:
         threshold: of smoothed scores.
-        alarms: that the footage raised at it.
+        alarms: that the footage raised at it, repeats included.
         hours: of footage.
-        bound: upper confidence limit of the false alarms an hour.
+        bound: upper confidence limit of the new false events an hour.
     """
 
     threshold: float
@@ -161,12 +164,12 @@ def calibrate(
     settings: AlarmSettings,
     confidence: float = CONFIDENCE,
 ) -> Calibration:
-    """Find the lowest threshold whose bound on false alarms an hour is at most `rate`.
+    """Find the lowest threshold whose bound on new false events an hour is at most `rate`.
 
     Thresholds are tried from the highest score down until the first one with too many alarms, and
-    the last one before it is taken. Because the true rate only falls with the threshold, this
-    search costs no confidence: it goes wrong only if the highest threshold that is truly too low
-    passes, which has a probability of at most `1 - confidence` (fixed-sequence testing).
+    the last one before it is taken. This search costs no confidence: it goes wrong only if the
+    highest threshold that is truly too low passes, which has a probability of at most
+    `1 - confidence` (fixed-sequence testing).
 
     Args:
         normal: footage without anomalies that training has not seen.
@@ -182,8 +185,8 @@ def calibrate(
     if hours < needed:
         raise FusevadError(
             f"{hours:.2f} hours of normal video can't certify {rate:g} false alarms an hour at"
-            f" {confidence:.0%}; {needed:.1f} hours without an alarm can: add"
-            f" {needed - hours:.1f} hours"
+            f" {confidence:.0%}; {rounded_up(needed, 3)} hours without an alarm can: add"
+            f" {rounded_up(needed - hours, 3)} hours"
         )
     allowed = 0
     while upper_bound(allowed + 1, hours, confidence) <= rate:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusevad.csv_tables import write_csv
+from fusevad.errors import rounded_up
 from fusevad.evaluate.alarms import hours_needed
 from fusevad.report import latex, sheet
 from fusevad.report.alarm_cells import alarm_rows
@@ -31,8 +32,9 @@ _NOTES = (
     "event, an hour of the test videos outside such events: what the promise comes to.",
     "Delay: median from the start of an event to its alarm. F1: of events matched one to one at "
     "that tIoU.",
-    "certified: the exact Poisson bound (95 %) on false alarms is at most the number in the head; "
-    "estimated: the footage itself has at most so many. Thresholds of videos that training learned "
+    "certified: the exact Poisson bound (95 %) on new false events is at most the number in the "
+    "head, if they begin independently of each other; estimated: the footage itself has at most so "
+    "many alarms. Thresholds of videos that training learned "
     "from are too low, whatever their bound says; thresholds of the test's own normal videos have "
     "seen what they are judged on.",
 )
@@ -137,7 +139,7 @@ def _hours(
         return f"{dataset.title}: {own['hours'].min():.2f} h of normal video are in the test."
     hours = {str(name): part["hours"].min() for name, part in own.groupby("threshold_from")}
     lacking = [
-        f"{hours_needed(rate):.2g} h for {rate:g}/h"
+        f"{rounded_up(hours_needed(rate), 2)} h for {rate:g}/h"
         for rate in alarms.rates
         if hours["held-out"] < hours_needed(rate)
     ]

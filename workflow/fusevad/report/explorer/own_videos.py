@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fusevad.deploy.card import threshold_line
 from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import HIGHEST, LOWEST
 from fusevad.deploy.kept_results import read_facts, read_segments
@@ -110,8 +111,4 @@ def _others(rates: Sequence[float], threshold: Threshold) -> tuple[str, ...]:
 
 
 def _vouched(threshold: Threshold) -> str:
-    return (
-        f"The page opens at the model's threshold for false alarms at {threshold.rate:g}/h; the"
-        f" 95 % bound on its footage is {threshold.bound:.3g}/h"
-        f" ({threshold.footage})."
-    )
+    return f"The page opens at the model's threshold, {threshold_line(threshold)}."
