@@ -42,6 +42,13 @@ def test_all_segments_are_heard_with_their_captions_and_as_long_as_the_shortest(
     assert np.abs(heard.sound).max() > 300
 
 
+def test_the_clip_that_gives_the_targets_is_an_input_of_the_rule(settings, root):
+    text = (root / "workflow/rules/encoder.smk").read_text()
+    rule = text.partition("rule audio_tower:")[2].partition("output:")[0]
+    assert f'"{settings.encoder.model}"' in rule
+    assert f'"{settings.encoder.pretrained}"' in rule
+
+
 @pytest.mark.slow
 def test_training_writes_a_tower_that_loads_and_a_card_with_its_numbers(settings, tmp_path):
     small = replace(settings, clips=6, held_out_clips=3, epochs=1, batch_size=8)

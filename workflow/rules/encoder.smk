@@ -55,6 +55,11 @@ rule encoder:
 rule audio_tower:
     input:
         settings="config/encoders/fusevad-small/audio.yaml",
+        # Named by the settings: its text tower gives the targets.
+        clip=[
+            "config/encoders/fusevad-small/fusevad-small.json",
+            "config/encoders/fusevad-small/clip.safetensors",
+        ],
     output:
         "results/encoder/audio.safetensors",
         "results/encoder/AUDIO_MODEL_CARD.md",

@@ -26,7 +26,9 @@ from fusevad.data.render.settings import RenderSettings
 from fusevad.files import atomic_path, settings_hash
 from fusevad.parallel import in_processes
 from fusevad.parsing import parse
+from fusevad.plan.stage import STAGES
 from fusevad.video.decode import SEGMENT_FRAMES, read_frames
+from fusevad.video.pixels import PIXELS_VERSION
 
 # Half of 340x256: a 112-pixel crop of it is a 224-pixel crop of the frame, halved.
 STORED_SIZE = (170, 128)
@@ -56,8 +58,9 @@ def make_encoder_data(settings: EncoderDataSettings, folder: Path, workers: int)
     # Another seed draws other scenes, not just other people in the same scenes.
     held_out = encoder_plans(render, settings.held_out_clips, settings.seed + 1)
     jobs = [(plan, "train") for plan in plans] + [(plan, "held-out") for plan in held_out]
-    # Clips from other settings or another renderer must not be reused.
-    digest = settings_hash(asdict(settings) | {"renderer": renderer_digest(render)})
+    # Clips from other settings, another renderer or other counts must not be reused.
+    versions = {"cues": STAGES["cues"].version, "pixels": PIXELS_VERSION}
+    digest = settings_hash(asdict(settings) | versions | {"renderer": renderer_digest(render)})
     work = partial(_make_clip, settings=settings, render=render, folder=folder / digest)
     results = in_processes(work, [plan for plan, _ in jobs], workers, "encoder clips", "clip")
     rows = []
