@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from fusevad.embed.settings import AlignSettings
 from fusevad.encoders import contrastive
 from fusevad.encoders.clip import load_cue_tower, new_cue_tower
 from fusevad.errors import FusevadError
+from fusevad.plan.stage import STAGES
 from fusevad.video.crops import crop_images
 from tests.made_up_cues import write_made_up_shard
 from tests.made_up_embeddings import write_stream
@@ -55,6 +58,22 @@ def counts_of(kind: int, window: int) -> np.ndarray:
     return counts
 
 
+def segments_of(video: int) -> int:
+    return 3 + video % 5
+
+
+def write_cues(file: Path, shift: int = 0) -> None:
+    """The cues of the training videos; those of another kind, if they are shifted."""
+    cues = {}
+    for video in range(12):
+        kinds = [kind_of(video, segment) + shift for segment in range(segments_of(video))]
+        cues[f"v{video}"] = {
+            f"T{window}-thr10": [counts_of(kind % KINDS, window) for kind in kinds]
+            for window in CUES.windows
+        }
+    write_made_up_shard(file, cues)
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Twelve training and two test videos; there are no files of pictures at all.
@@ -64,22 +83,17 @@ def data(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("data")
     targets = np.random.default_rng(0).normal(size=(KINDS, 24))
-    rows, tensors, cues = [], {}, {}
+    rows, tensors = [], {}
     for number in range(14):
         name, split = f"v{number}", "train" if number < 12 else "test"
-        segments = 3 + number % 5
+        segments = segments_of(number)
         rows.append((name, f"{name}.mp4", split, "normal", 16 * segments, 20.0, 64, 48, name))
         kinds = [kind_of(number, segment) for segment in range(segments)]
         noise = np.random.default_rng(number).normal(size=(segments, len(CROPS), 24))
         tensors[name] = (targets[kinds][:, None] + 0.1 * noise).astype(np.float16)
         if split == "test":
             tensors[name][:] = np.nan
-            continue
-        cues[name] = {
-            f"T{window}-thr10": [counts_of(kind, window) for kind in kinds]
-            for window in CUES.windows
-        }
-    write_made_up_shard(folder / "cues/shard-0.h5", cues)
+    write_cues(folder / "cues/shard-0.h5")
     write_table(folder, "manifest", rows)
     write_stream(folder, tensors)
     return folder, targets
@@ -191,6 +205,39 @@ def test_a_killed_run_goes_on_to_the_same_bytes(encoder, data, tmp_path, monkeyp
     (tmp_path / "restarted").touch()
     assert run(data, settings, tmp_path / "other/x.safetensors").read_bytes() == fresh
     assert [file.name for file in (tmp_path / "other").iterdir()] == ["x.safetensors"]
+
+
+@pytest.mark.parametrize("changed", ["version", "cues"])
+def test_a_run_of_another_version_or_on_other_cues_is_not_resumed(
+    encoder, data, tmp_path, monkeypatch, changed
+):
+    settings = settings_for(encoder)
+    folder = shutil.copytree(data[0], tmp_path / "data")
+    real = contrastive._Training.save
+
+    def die_after_two(self, file):
+        if self.epoch > 2:
+            raise KeyboardInterrupt
+        real(self, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(contrastive._Training, "save", die_after_two)
+        with pytest.raises(KeyboardInterrupt):
+            run((folder, None), settings, tmp_path / "killed/x.safetensors")
+    if changed == "cues":
+        write_cues(folder / "cues/shard-0.h5", shift=1)
+    else:
+        raised = dataclasses.replace(STAGES["align"], version=99)
+        monkeypatch.setitem(STAGES, "align", raised)
+    epochs = []
+
+    def watched(self, file):
+        epochs.append(self.epoch)
+        real(self, file)
+
+    monkeypatch.setattr(contrastive._Training, "save", watched)
+    run((folder, None), settings, tmp_path / "killed/x.safetensors")
+    assert epochs == [1, 2, 3]
 
 
 def test_another_seed_gives_other_weights(encoder, data, tmp_path):

@@ -20,6 +20,7 @@ import fusevad
 from fusevad.cues.count import normalise
 from fusevad.cues.reading import CueShards
 from fusevad.data.manifest import Video, read_manifest
+from fusevad.embed.embedder import model_provenance
 from fusevad.embed.settings import AlignSettings
 from fusevad.embed.store import EmbeddingStore
 from fusevad.encoders.clip import Tower, new_cue_tower
@@ -27,6 +28,7 @@ from fusevad.encoders.contrastive import cue_loss, optimise
 from fusevad.encoders.weights import save_halves, visual_part
 from fusevad.errors import FusevadError
 from fusevad.files import settings_hash, sha256
+from fusevad.plan.stage import STAGES
 from fusevad.video.crops import crop_images
 
 
@@ -61,7 +63,7 @@ def align(
     if len(samples) < 2:
         raise FusevadError(f"{manifest}: {len(samples)} training segments; align needs several")
     provenance = _provenance(settings, videos, tower) | {"rgb_index_sha256": sha256(rgb_index)}
-    checkpoint = _checkpoint(out, provenance)
+    checkpoint = _checkpoint(out, provenance | _started_with(settings, tower, samples))
 
     def loss(rows: NDArray[np.int64], generator: np.random.Generator) -> Tensor:
         images, target = samples.draw(rows, generator)
@@ -118,6 +120,15 @@ class _Samples:
     def __len__(self) -> int:
         return len(self._stretches)
 
+    @property
+    def cues_sha256(self) -> str:
+        """A hash that changes whenever a cue of any training video does."""
+        cues = {
+            video.name: [self._shards.digest(video, *setting) for setting in self._grid]
+            for video in self._videos
+        }
+        return settings_hash(cues)
+
     def draw(
         self, rows: NDArray[np.int64], generator: np.random.Generator
     ) -> tuple[NDArray[np.float32], Tensor]:
@@ -156,6 +167,16 @@ def _provenance(settings: AlignSettings, videos: list[Video], tower: Tower) -> d
         "training_videos": settings_hash({video.name: video.sha256 for video in videos}),
         "fusevad_version": fusevad.__version__,
     } | {name: str(value) for name, value in values.items()}
+
+
+def _started_with(settings: AlignSettings, tower: Tower, samples: _Samples) -> dict[str, str]:
+    """What else a stored run must have begun with, to be resumed: code, cues and architecture."""
+    return {
+        "version": str(STAGES["align"].version),
+        "cues_sha256": samples.cues_sha256,
+        "mean": str(tower.mean),
+        "std": str(tower.std),
+    } | model_provenance(settings.encoder, tower.model, tower.weights_sha256)
 
 
 def _checkpoint(out: Path, provenance: dict[str, str]) -> Path:
