@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from fusevad.cues.count import normalise
 from fusevad.cues.settings import CueSettings
 from fusevad.cues.store import make_cues
+from fusevad.data.manifest import read_manifest
 from fusevad.embed import embedder as embedder_module
 from fusevad.embed import run as embed_module
 from fusevad.embed.index import make_index
@@ -250,6 +251,22 @@ def test_embeddings_of_a_video_that_now_counts_more_segments_are_not_kept(
     table.to_csv(tmp_path / "manifest.csv", index=False)
     with pytest.raises(FusevadError, match=r"a\.mp4: .*the manifest's"):
         embed_shard(tmp_path / "manifest.csv", 0, 1, settings, file)
+
+
+def test_frames_that_the_manifest_did_not_count_are_no_reason_to_keep_a_video(
+    encoder, data, tmp_path
+):
+    """As after a manifest that counts the frames of the same bytes otherwise."""
+    settings = EmbedSettings("rgb", encoder, crops=(0,), frame_stride=1)
+    table = pd.read_csv(data / "manifest.csv")
+    table.loc[0, "frames"] -= 1
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    read = embed_module.open_source(settings, embed_module.load_embedder(settings), ())
+    keys = [
+        read.key(next(v for v in read_manifest(file) if v.name == "a"))
+        for file in (data / "manifest.csv", tmp_path / "manifest.csv")
+    ]
+    assert keys[0] != keys[1]
 
 
 def raise_stage(patch):

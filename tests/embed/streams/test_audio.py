@@ -135,6 +135,19 @@ def test_a_shard_is_resumed_with_videos_that_have_no_sound(tmp_path, weights, vi
     assert shard.read_bytes() == before
 
 
+def test_sound_of_other_times_in_the_manifest_is_embedded_again(tmp_path, weights, videos):
+    """As after a manifest that reads the rate of the same bytes otherwise."""
+    settings = AudioSettings("audio", "small", weights["small"])
+    table = read_csv(videos, ["fps"], text=("video",))
+    table["fps"] = table["fps"] * 2
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    shards = [tmp_path / name / "shard-0.safetensors" for name in ("kept", "fresh")]
+    embed_shard(videos, 0, 1, settings, shards[0])
+    for shard in shards:
+        embed_shard(tmp_path / "manifest.csv", 0, 1, settings, shard)
+    assert shards[0].read_bytes() == shards[1].read_bytes()
+
+
 def test_the_spectrogram_is_that_of_scipy():
     samples = np.random.default_rng(0).normal(0, 0.1, 5000)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)

@@ -11,6 +11,7 @@ from fusevad.cues.reading import Counted
 from fusevad.cues.settings import CueSettings, cue_name
 from fusevad.data.footage import open_footage
 from fusevad.data.manifest import Video
+from fusevad.files import settings_hash
 from fusevad.video.crops import crop_images
 from fusevad.video.decode import SEGMENT_FRAMES, sampled_times
 from fusevad.video.pixels import Picture
@@ -62,8 +63,8 @@ class FrameSource:
     stride: int
 
     def key(self, video: Video) -> str:
-        """A hash that changes whenever the video's bytes do."""
-        return video.sha256
+        """A hash that changes whenever the video's bytes do, or how many frames count."""
+        return settings_hash({"video": video.sha256, "frames": video.frames})
 
     def chunks(self, video: Video) -> Iterator[Chunk]:
         """Crops of all sampled frames.

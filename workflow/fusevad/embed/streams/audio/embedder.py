@@ -16,6 +16,7 @@ from fusevad.embed.store import default_device
 from fusevad.embed.streams.audio.settings import SAMPLE_RATE, AudioSettings
 from fusevad.encoders.audio import FEWEST_SAMPLES, load_audio_tower
 from fusevad.errors import FusevadError
+from fusevad.files import settings_hash
 from fusevad.video.settings import SEGMENT_FRAMES
 
 
@@ -64,8 +65,9 @@ class SoundSource:
     """The sound of each segment that has any."""
 
     def key(self, video: Video) -> str:
-        """A hash that changes whenever the video's bytes do."""
-        return video.sha256
+        """A hash that changes whenever the video's bytes do, or where its segments end."""
+        ends = {"frames": video.frames, "fps": video.fps, "variable": video.variable_rate}
+        return settings_hash({"video": video.sha256, **ends})
 
     def chunks(self, video: Video) -> Iterator[Chunk]:
         """A segment a chunk, (1, samples) float32; segments without sound are left out.
