@@ -7,7 +7,6 @@ rules take their inputs from there, lineages the version, DVC the unit.
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from fusevad.data.recorded.settings import VERSION as LABELS_VERSION
 from fusevad.data.render.settings import VERSION as RENDER_VERSION
 from fusevad.data.splice.settings import VERSION as SPLICE_VERSION
 
@@ -138,7 +137,6 @@ STAGES = {
     "index": Stage("embeddings", source=("embed/index.py",)),
     "labels": Stage(
         "data",
-        LABELS_VERSION,
         source=("data/recorded", "data/recorded/formats", "data/made_videos.py", *_TABLES),
         finds_videos=True,
     ),

@@ -228,10 +228,12 @@ def _check_url(url: str, schemes: tuple[str, ...]) -> None:
     """Raise ValueError unless `url` is a complete address with one of the schemes."""
     parts = urlsplit(url)
     if parts.scheme not in schemes:
-        raise ValueError(f"{url!r} does not begin with {', '.join(f'{s}://' for s in schemes)}")
+        raise ValueError(
+            f"{_shown(url)!r} does not begin with {', '.join(f'{s}://' for s in schemes)}"
+        )
     local = parts.scheme == "file"
     if (local and parts.netloc not in ("", "localhost")) or not (local or parts.netloc):
-        raise ValueError(f"{url!r} is not a complete address (file:// needs a full path)")
+        raise ValueError(f"{_shown(url)!r} is not a complete address (file:// needs a full path)")
 
 
 def _check_path(path: str) -> None:

@@ -16,12 +16,15 @@ from PIL import Image
 from fusevad.arrays import read_npz
 from fusevad.data.made_videos import add_video
 from fusevad.data.recorded.inventory import RawVideo
-from fusevad.data.recorded.settings import VERSION, EventSettings, LayoutSettings
+from fusevad.data.recorded.settings import EventSettings, LayoutSettings
 from fusevad.errors import FusevadError
 from fusevad.files import atomic_path, settings_hash, sha256, write_text
 from fusevad.system_errors import about
 from fusevad.video.containers import MOST_PIXELS, open_container
 
+# Raise it, with the version of the stage `labels`, when a video changes: all are then converted
+# again, also those that a killed job kept.
+_VERSION = 1
 _SOURCE = "FUSEVAD_SOURCE"
 # The sources that were read, by sizes and times. Hidden, so that it is no part of the result.
 _NOTE, _NOTED = ".sources", re.compile("^([0-9a-f]{12}) ([0-9a-f]{12})$", re.MULTILINE)
@@ -77,7 +80,7 @@ def _source(raw: RawVideo, layout: LayoutSettings) -> str:
 
 def _recipe(layout: LayoutSettings) -> str:
     """What videos depend on beside their files; those of the first version name no version."""
-    return repr(layout) + (f" by version {VERSION}" if VERSION > 1 else "")
+    return repr(layout) + (f" by version {_VERSION}" if _VERSION > 1 else "")
 
 
 def _facts(file: Path) -> os.stat_result:

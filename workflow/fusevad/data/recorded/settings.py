@@ -15,9 +15,6 @@ from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
 from fusevad.spelling import one_spelling
 
-# Raise it when a converted video or a table changes: all videos are then converted again.
-VERSION = 1
-
 # Compared with names of files, videos or classes.
 Spelled = Annotated[str, AfterValidator(one_spelling)]
 # Of frames, pixels or microseconds.
