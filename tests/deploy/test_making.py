@@ -1,6 +1,91 @@
 """What of a run goes into its bundle."""
 
-from fusevad.deploy.making import paths_in
+from pathlib import Path
+
+import pytest
+
+from fusevad.deploy.making import make_bundle, paths_in
+from fusevad.deploy.settings import BundleSettings, NormalFootage
+from fusevad.errors import FusevadError
+from fusevad.files import sha256
+from fusevad.plan.job import record_path
+from fusevad.plan.records import FileRecord, Record, write_record
+
+RUN = Path("results/tiny/runs/student-t")
+STUDIES = Path("results/tiny/studies")
+SETTINGS = BundleSettings(
+    "student-t",
+    "IEF-VAD",
+    "tiny",
+    "validation",
+    (1.0,),
+    NormalFootage("tiny", "manifest.csv", f"{STUDIES}/normal-scores/student-t.parquet"),
+    NormalFootage("shop", "manifest.csv", f"{STUDIES}/footage/student-t.parquet"),
+)
+TABLES = (RUN / "seeds.csv", Path(SETTINGS.learned.scores), Path(SETTINGS.footage.scores))
+
+
+def written(files: dict[Path, bytes], inputs: list[Path]) -> None:
+    """Write the outputs of a job, and its record."""
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    outputs = {str(path): FileRecord.of(path) for path in files}
+    read = {str(path): sha256(path) for path in inputs}
+    record = Record("job", "stage", {}, read, outputs, {})
+    write_record(record, Path(record_path(next(iter(outputs)))))
+
+
+def trained(weights: list[Path], losses: str) -> None:
+    """Write a run that has trained two seeds; its record names no embeddings."""
+    history = f"seed,loss\n0,{losses}\n1,{losses}\n".encode()
+    kept = {
+        RUN / f"weights/seed-{seed}-validation.safetensors": file.read_bytes()
+        for seed, file in enumerate(weights)
+    }
+    written({RUN / "history.csv": history} | kept, [])
+
+
+@pytest.fixture
+def run(made_up, tmp_path, monkeypatch) -> Path:
+    """A run, and what other jobs have made from it."""
+    monkeypatch.chdir(tmp_path)
+    trained(made_up.weights, "0.5")
+    for table in TABLES:
+        written({table: b"numbers"}, [RUN / "history.csv"])
+    return RUN
+
+
+def test_all_that_was_made_from_the_last_training_is_taken(run):
+    with pytest.raises(FusevadError, match="no index of stream rgb in its record"):  # comes after
+        make_bundle(run, SETTINGS, Path("a.fusevad"))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda path: path.parent.name)
+def test_metrics_and_scores_of_an_earlier_training_are_one_line(run, made_up, table):
+    trained(made_up.weights[::-1], "0.25")
+    for other in TABLES:
+        if other != table:
+            written({other: b"numbers"}, [RUN / "history.csv"])
+    with pytest.raises(FusevadError, match=f"{table}: not recorded as made from the {RUN}/history"):
+        make_bundle(run, SETTINGS, Path("a.fusevad"))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda path: path.parent.name)
+def test_scores_that_nobody_recorded_are_one_line(run, table):
+    table.write_bytes(b"numbers of other seeds")
+    with pytest.raises(FusevadError, match=f"{table}: changed since it was made"):
+        make_bundle(run, SETTINGS, Path("a.fusevad"))
+    Path(record_path(str(table))).unlink()
+    with pytest.raises(FusevadError, match=f"{table}: not recorded as made from"):
+        make_bundle(run, SETTINGS, Path("a.fusevad"))
+
+
+def test_seeds_that_were_added_by_hand_are_one_line(run):
+    with (run / "history.csv").open("a") as history:
+        history.write("0,0.125\n")
+    with pytest.raises(FusevadError, match=r"history\.csv: not the file that training recorded"):
+        make_bundle(run, SETTINGS, Path("a.fusevad"))
 
 
 def test_only_models_and_weights_are_files_that_travel(tmp_path, monkeypatch):

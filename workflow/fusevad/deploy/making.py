@@ -34,6 +34,7 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import read_about, weights_file
 from fusevad.files import sha256
 from fusevad.models.registry import find
+from fusevad.plan.ancestry import check_made_from
 from fusevad.plan.records import Record, read_record
 from fusevad.tensor_files import open_tensors
 
@@ -52,17 +53,13 @@ def make_bundle(run: Path, settings: BundleSettings, out: Path) -> BundleFacts:
         out: the bundle.
 
     Raises:
-        FusevadError: a file is missing, is not the one that the run recorded, or the run reads
-            what no video of a user's has.
+        FusevadError: a file is missing, is not the one that the run recorded, metrics or scores
+            are another run's, or the run reads what no video of a user's has.
     """
     record_file = run / "history.provenance.json"
     record = read_record(record_file)
-    history = read_csv(run / "history.csv", ["seed"])
-    seeds = tuple(sorted(int(seed) for seed in history["seed"].unique()))
-    weights = {seed: weights_file(run, seed, settings.protocol) for seed in seeds}
-    for file in weights.values():
-        _check_recorded(file, record)
-    method = read_about(weights[seeds[0]]).settings.method
+    weights = _weights(run, settings, record)
+    method = read_about(next(iter(weights.values()))).settings.method
     streams = {role: _stream(role, record) for role in find(method).streams}
     versions = code_versions(method, [each.name for each in streams.values()])
     check_learned(versions, record)
@@ -74,7 +71,7 @@ def make_bundle(run: Path, settings: BundleSettings, out: Path) -> BundleFacts:
         dataset=settings.dataset,
         protocol=settings.protocol,
         method=method,
-        seeds=seeds,
+        seeds=tuple(weights),
         streams=streams,
         files=files,
         events=settings.events,
@@ -95,13 +92,33 @@ def make_bundle(run: Path, settings: BundleSettings, out: Path) -> BundleFacts:
     return about
 
 
+def _weights(run: Path, settings: BundleSettings, record: Record) -> dict[int, Path]:
+    """The weights by seed, ascending; all that was made from a run is of its last training."""
+    history = run / "history.csv"
+    seeds = sorted(int(seed) for seed in read_csv(history, ["seed"])["seed"].unique())
+    weights = {seed: weights_file(run, seed, settings.protocol) for seed in seeds}
+    for file in (history, *weights.values()):
+        _check_recorded(file, record)
+    for table in _of_the_run(run, settings):
+        check_made_from(table, history)
+    return weights
+
+
+def _of_the_run(run: Path, settings: BundleSettings) -> Iterator[Path]:
+    """Tables that other jobs have made from a run; a missing one is left to its reader."""
+    yield run / "seeds.csv"
+    for normal in (settings.learned, settings.footage):
+        if normal is not None and Path(normal.scores).is_file():
+            yield Path(normal.scores)
+
+
 def _check_recorded(file: Path, record: Record) -> None:
-    """Check that training has written these weights."""
+    """Check that training has written this file."""
     if not file.is_file():
-        raise FusevadError(f"{file}: no such weights; {_AGAIN}")
+        raise FusevadError(f"{file}: no such file; {_AGAIN}")
     written = {Path(path).name: each for path, each in record.outputs.items()}
     if file.name not in written or written[file.name].sha256 != sha256(file):
-        raise FusevadError(f"{file}: not the weights that training recorded; {_AGAIN}")
+        raise FusevadError(f"{file}: not the file that training recorded; {_AGAIN}")
 
 
 def _stream(role: str, record: Record) -> StreamFacts:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fusevad.errors import FusevadError
+from fusevad.files import sha256
 from fusevad.paths import stays_inside
 from fusevad.plan.job import record_path
 from fusevad.plan.records import Record, check_output, read_record
@@ -124,6 +125,20 @@ def check_recorded(path: Path) -> None:
     elif Path(own := record_path(str(path))).is_file():
         raise FusevadError(
             f"{path}: its record {own} is another file's; delete both and run the workflow again"
+        )
+
+
+def check_made_from(path: Path, source: Path) -> None:
+    """Check that a result is as its record says, and was made from a file as it is now.
+
+    Raises:
+        FusevadError: it has no record, has changed since, or was made from another file.
+    """
+    check_recorded(path)
+    recorded = _recorded(path)
+    if recorded is None or sha256(source) not in recorded[0].inputs.values():
+        raise FusevadError(
+            f"{path}: not recorded as made from the {source} that is there; run the workflow again"
         )
 
 
