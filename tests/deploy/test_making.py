@@ -98,3 +98,13 @@ def test_only_models_and_weights_are_files_that_travel(tmp_path, monkeypatch):
         "encoder": encoder | {"motion_cue_weights": "none.safetensors"},
     }
     assert list(paths_in(settings)) == ["model.json", "clip.safetensors"]
+
+
+def test_weights_of_any_name_that_the_plan_takes_for_a_file_travel(tmp_path, monkeypatch):
+    """A tag beside a file of that name is no file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "towers").mkdir()
+    for name in ("openai", "towers/cue"):
+        (tmp_path / name).touch()
+    encoder = {"pretrained": "openai", "motion_cue_weights": "towers/cue"}
+    assert list(paths_in({"encoder": encoder})) == ["towers/cue"]

@@ -30,6 +30,7 @@ from fusevad.embed.embedder import load_embedder, shard_provenance
 from fusevad.embed.shards import UNREADABLE
 from fusevad.embed.streams.registry import is_made, kind_of, parse_settings
 from fusevad.embed.streams.settings import RENDERED
+from fusevad.encoders.settings import local_files
 from fusevad.errors import FusevadError
 from fusevad.evaluate.scoring import read_about, weights_file
 from fusevad.files import sha256
@@ -194,8 +195,8 @@ def paths_in(settings: Mapping[str, Any]) -> Iterator[str]:
     for key, value in settings.items():
         if isinstance(value, Mapping):
             yield from paths_in(value)
-        elif key in _FILE_KEYS and isinstance(value, str) and Path(value).suffix:
-            yield from [value] if Path(value).is_file() else []
+        elif key in _FILE_KEYS and isinstance(value, str):
+            yield from (path for path in local_files([value]) if Path(path).is_file())
 
 
 def _metrics(run: Path, protocol: str) -> dict[str, Metric]:
