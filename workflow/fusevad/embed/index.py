@@ -55,7 +55,7 @@ def make_index(manifest: Path, shards: Sequence[Path], out_csv: Path) -> None:
             if first[1:] != (provenance, tensor.shape[1:]):
                 raise FusevadError(
                     f"{file}: made with other settings, weights, crops or features than "
-                    f"{first[0]}; {AGAIN}"
+                    f"{first[0]}; delete the older one and run the workflow again"
                 )
             rows[name] = _IndexRow(name, file.name, *tensor.shape, sha256=digest)
             absent[name] = int(np.sum(~tensor.any(axis=(1, 2))))
