@@ -270,6 +270,23 @@ def test_a_number_is_known_by_what_it_is_of_not_by_what_stands_beside_it(
     assert lines(a, b)[-2:] == ["1 of 1 numbers moved", line]
 
 
+def test_of_leaks_the_numbers_of_videos_are_compared_and_rows_without_any_are_not_counted(a, b):
+    rows = [
+        "measured,shop,leaked,20,,,,,,",
+        "measured,shop,moved,3,,,,,,",
+        "measured,street,no released split,,,,,,,",
+        "measured,shop,official_common,60,x,AUC,80.5,1,3,",
+        "measured,shop,released_common,60,x,AP,,,0,",
+    ]
+    head = "block,dataset,quantity,videos,experiment,metric,mean,std,n,p"
+    for project, changes in ((a, ()), (b, ((",20,", ",25,"), (",60,", ",61,")))):
+        text = "\n".join([head, *rows, ""])
+        for old, new in changes:
+            text = text.replace(old, new)
+        project.rewrite("results/table1.csv", lambda _, text=text: text)
+    assert lines(a, b)[-2:] == ["1 of 3 numbers moved", "  shop, leaked: 20.00 -> 25.00"]
+
+
 def test_two_runs_of_one_clone_are_compared_though_their_names_differ(a):
     seeds = "results/shop/runs/student-t/seeds.csv"
     a.rewrite(seeds, lambda text: text.replace("0.81", "0.83"))
@@ -314,6 +331,14 @@ def test_results_of_different_kinds_or_without_a_record_are_one_line(a, b):
 def test_a_table_with_text_for_a_number_is_one_line(a, b, value):
     b.rewrite("results/table1.csv", lambda text: text.replace("80.5", value))
     with pytest.raises(FusevadError, match=r"b/results/table1\.csv: column mean: not all numbers"):
+        lines(a, b)
+
+
+def test_a_table_with_text_for_a_number_of_videos_is_one_line(a, b):
+    for project in (a, b):
+        text = "dataset,quantity,videos,experiment,mean\nshop,leaked,many,,\n"
+        project.rewrite("results/table1.csv", lambda _, text=text: text)
+    with pytest.raises(FusevadError, match=r"results/table1\.csv: column videos: not all numbers"):
         lines(a, b)
 
 

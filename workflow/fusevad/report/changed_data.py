@@ -90,14 +90,13 @@ def number_lines(pair: Pair) -> Iterator[str]:
         return
     b.index = b.index.map(lambda key: tuple(pair.renamed.get(part, part) for part in key))
     both = a.index.intersection(b.index)
-    moves = pd.DataFrame({"a": a[both], "b": b[both]})
-    equal = (moves["a"] == moves["b"]) | (moves["a"].isna() & moves["b"].isna())
-    moved = moves[~equal]
+    moves = pd.DataFrame({"a": a[both], "b": b[both]}).dropna(how="all")
+    moved = moves[moves["a"] != moves["b"]]
     order = (moved["b"] - moved["a"]).abs().sort_values(ascending=False, kind="stable").index
-    yield f"{len(moved)} of {len(both)} numbers moved{_unmatched(len(a), len(b), len(both))}"
+    yield f"{len(moved)} of {len(moves)} numbers moved{_unmatched(len(a), len(b), len(both))}"
     for key in order[:_MOST]:
         old, new = moved.loc[key, "a"], moved.loc[key, "b"]
-        yield f"  {', '.join(key)}: {old:.2f} -> {new:.2f}"
+        yield f"  {', '.join(filter(None, key))}: {old:.2f} -> {new:.2f}"
     if len(order) > _MOST:
         yield f"  and {len(order) - _MOST} more, by less"
 
@@ -117,24 +116,26 @@ def _table(result: Ancestry) -> Path:
 
 def _numbers(path: Path) -> pd.Series | None:
     """Measured numbers by what they are of, as tables print them: of seeds, their means."""
-    table = read_csv(path, [])
+    table = read_csv(path, [], text=("experiment", "class"))
     scale = 100  # a run has fractions
     if "block" in table:
         table, scale = table[table["block"] != "published"], 1
     value = next((name for name in ("mean", "value") if name in table), None)
     if value is None:
         return None
-    if not table.empty and table[value].dtype.kind not in "iuf":
-        raise FusevadError(f"{path}: column {value}: not all numbers; make it again")
+    for column in {value, "videos"}.intersection(table):
+        if not table.empty and table[column].dtype.kind not in "iuf":
+            raise FusevadError(f"{path}: column {column}: not all numbers; make it again")
+    numbers = scale * table[value].astype(float)
     if "experiment" in table:
         table = table.drop(columns=["method"], errors="ignore")
+        if (
+            "videos" in table
+        ):  # of rows without an experiment, as in leaks.csv, these are the number
+            numbers = numbers.where(table["experiment"].notna(), table["videos"])
     keys = [name for name in table if name not in (value, "block", *_BESIDE)]
-    texts = table[keys].astype(str)
-    means = (
-        (scale * table[value].astype(float))
-        .groupby([texts[name] for name in keys], sort=False)
-        .mean()
-    )
+    texts = table[keys].astype(str).where(table[keys].notna(), "")
+    means = numbers.groupby([texts[name] for name in keys], sort=False).mean()
     if len(keys) == 1:
         means.index = pd.MultiIndex.from_arrays([means.index])
     return means
