@@ -98,6 +98,13 @@ def test_the_label_names_the_row_as_well(world):
     assert lines_of(world, "IEF-VAD (Student-t)", "AUC") == lines_of(world, "student-t", "AUC")
 
 
+def test_a_name_is_that_of_its_own_row_though_another_rows_label_is_the_same(world):
+    row = next(row for row in world[0].rows if row.name == "student-t")
+    other = replace(row, label="student-t", name="gating", runs={})
+    for rows in ([other, row], [row, other]):
+        assert lines_of(world, "student-t", "AUC", rows=rows) == lines_of(world, "student-t", "AUC")
+
+
 def test_weights_are_followed_to_their_hash_and_a_changed_file_is_said_to_be_changed(world):
     path = RUN / "weights/seed-5-validation.safetensors"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -65,7 +65,7 @@ def why_lines(
     Args:
         table: the table; its protocol is the cell's.
         jobs: of the same configuration, for the command that trains a seed again.
-        method: experiment or label of the row.
+        method: experiment of the row, or its label if no experiment has that name.
         metric: a column's metric.
         dataset: key of the data set; without it, of all that the table shows.
 
@@ -85,10 +85,11 @@ def why_lines(
 
 
 def _row(table: NamedTable, method: str) -> TableRow:
-    for row in table.all_rows:
-        if method in (row.name, row.label):
-            return row
-    names = [row.name for row in table.all_rows]
+    rows = table.all_rows
+    found = [row for row in rows if row.name == method] or [r for r in rows if r.label == method]
+    if found:
+        return found[0]
+    names = [row.name for row in rows]
     near = get_close_matches(method, names, 1, 0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"its rows: {', '.join(names)}"
     raise FusevadError(f"{table.target}: no row {method!r}; {hint}")
