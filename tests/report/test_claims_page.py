@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from fusevad.errors import FusevadError
+from fusevad.report.statistics import PairedTest
 from fusevad.report.verdicts import make_claims
-from fusevad.report.verdicts.judge import Verdict
+from fusevad.report.verdicts.forest import forest
+from fusevad.report.verdicts.judge import Comparison, Verdict
 from tests.made_up_claims import claim_file, compare, make_world
 
 HOLDS, FAILS, OPEN, UNTESTABLE = Verdict
@@ -127,6 +129,14 @@ def test_the_drawing_has_a_row_a_comparison_with_both_intervals(report):
     assert last.count("<circle") == 2
     assert "student-t − poor, AUC of fall" in last
     assert last.count('stroke="#0072B2"') == last.count('stroke="#8a8a8a"') == 2
+
+
+def test_equal_methods_are_drawn_at_zero_though_no_margin_gives_the_scale():
+    equal = Comparison("a − b, AUC", "greater", 0.0, True, PairedTest(10, 0.0, 1.0, 0.0))
+    drawn = forest([equal], 0.05)
+    circle = float(re.search(r'<circle cx="([^"]+)"', drawn)[1])
+    zero = float(re.search(r'<text x="([^"]+)"[^>]*>0</text>', drawn)[1])
+    assert circle == zero
 
 
 def test_an_unknown_protocol_is_refused(world, tmp_path):

@@ -185,6 +185,17 @@ def test_dimensions_are_ranked_within_seeds_at_the_largest_share():
     np.testing.assert_allclose(changes[2], np.arange(-10, 10) / 100)
 
 
+def test_weights_that_never_change_are_a_flat_surface(tmp_path):
+    def unchanged(seed):
+        return [(*row[:-1], 0.0) for row in dimension_rows(seed)]
+
+    columns = ["masked", "level", "dimension", "is_masked", "weight_change"]
+    studies = study(tmp_path, "masking-dimensions", unchanged, columns)
+    files = tmp_path / "figure3.pdf", tmp_path / "figure3.png"
+    make_weight_surface(EXPERIMENT, studies, [dataset_in(tmp_path)], "validation", *files)
+    assert all(file.stat().st_size for file in files)
+
+
 def test_figure_3_has_a_surface_for_each_masked_stream(tmp_path, monkeypatch):
     drawn = []
     save = weight_surface.save_figure

@@ -51,6 +51,7 @@ def make_weight_surface(
         float(np.abs(ranked_changes(own)[1]).max())
         for _, own in values.groupby(["dataset", "masked"])
     )
+    limit = limit or 1.0  # of weights that do not change
     norm = TwoSlopeNorm(0.0, -limit, limit)
     streams = list(values["masked"].unique())
     seeds = values["seed"].nunique()

@@ -19,7 +19,8 @@ def forest(comparisons: Sequence[Comparison], alpha: float) -> str:
     unit = "points" if comparisons[0].percent else "weight"
     spans = [[scale * v for e in c.evidence() for v in e.interval(alpha)] for c in comparisons]
     margin = scale * max(c.margin for c in comparisons)
-    reach = 1.08 * max([abs(value) for span in spans for value in span] + [margin])
+    # All differences may be 0, and so may the margin.
+    reach = 1.08 * max([abs(value) for span in spans for value in span] + [margin]) or 1.0
     step = _step(reach)
 
     def x(value: float) -> float:
