@@ -132,6 +132,20 @@ def test_what_the_footage_can_not_certify_is_refused_with_the_hours_it_takes():
     assert not find_events(quiet, found.threshold, AlarmSettings())
 
 
+def test_hours_of_videos_that_are_too_short_to_raise_an_alarm_certify_nothing():
+    settings = AlarmSettings(shortest=1)
+    clips = [track([0.9] * 3, 0.32) for _ in range(11_625)]  # 3.1 hours
+    assert not any(find_events(each, 0.0, settings) for each in clips[:3])
+    with pytest.raises(FusevadError, match=r"0\.00 hours .* under 1 s.* can't certify 1 "):
+        calibrate(clips, 1.0, settings)
+    hours = [track([0.1] * 3 * 3600)]
+    found = calibrate(hours + clips, 1.0, settings)
+    assert (found.hours, found.bound) == (3, upper_bound(0, 3))
+    just = [track([0.9], 1.0) for _ in range(3600)]
+    assert all(find_events(each, 0.9, settings) for each in just[:3])
+    assert calibrate(just, 3.0, settings).hours == pytest.approx(1)
+
+
 def test_the_threshold_is_the_lowest_that_keeps_the_bound():
     # One hour, ten single peaks of 0.90 to 0.99: 20 an hour allow 12 alarms, 5 an hour allow one.
     scores = np.full(3600, 0.1)

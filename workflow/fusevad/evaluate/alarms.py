@@ -180,12 +180,14 @@ def calibrate(
     Raises:
         FusevadError: the footage is too short for `rate`, even without an alarm.
     """
-    hours = footage_hours(normal)
+    hours = footage_hours(normal, settings.shortest)
     needed = hours_needed(rate, confidence)
     if hours < needed:
+        less = hours < footage_hours(normal)
+        short = f" (without videos under {settings.shortest:g} s, which raise none)" if less else ""
         raise FusevadError(
-            f"{hours:.2f} hours of normal video can't certify {rate:g} false alarms an hour at"
-            f" {confidence:.0%}; {rounded_up(needed, 3)} hours without an alarm can: add"
+            f"{hours:.2f} hours of normal video{short} can't certify {rate:g} false alarms an hour"
+            f" at {confidence:.0%}; {rounded_up(needed, 3)} hours without an alarm can: add"
             f" {rounded_up(needed - hours, 3)} hours"
         )
     allowed = 0
@@ -205,9 +207,15 @@ def estimate(normal: Sequence[Track], rate: float, settings: AlarmSettings) -> C
     return Calibration(threshold, alarms, hours, upper_bound(alarms, hours))
 
 
-def footage_hours(tracks: Iterable[Track]) -> float:
-    """Hours of video."""
-    return sum(track.seconds for track in tracks) / SECONDS_PER_HOUR
+def footage_hours(tracks: Iterable[Track], shortest: float = 0.0) -> float:
+    """Hours of video; of what certifies alarms, without videos that are too short to raise one.
+
+    Args:
+        tracks: the videos.
+        shortest: as `AlarmSettings.shortest`.
+    """
+    lasting = (t.seconds for t in tracks if t.edges[-1] >= t.edges[0] + shortest)
+    return sum(lasting) / SECONDS_PER_HOUR
 
 
 def _lowest(normal: Sequence[Track], allowed: int, settings: AlarmSettings) -> tuple[float, int]:

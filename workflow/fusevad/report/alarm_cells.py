@@ -40,7 +40,8 @@ def _alarm_cell(
 ) -> dict[str, object]:
     """One row; empty where the footage can't certify the rate."""
     footage = [seed.footage[source.part] for seed in seeds]
-    hours = [footage_hours(tracks) for tracks in footage]
+    shortest = alarms.events.shortest if source.certified else 0.0
+    hours = [footage_hours(tracks, shortest) for tracks in footage]
     cell: dict[str, object] = {
         "threshold_from": source.name,
         "certified": source.certified,
