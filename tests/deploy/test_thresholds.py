@@ -26,7 +26,8 @@ def write_footage(folder: Path, hours: dict[str, float], part: str) -> NormalFoo
     videos, rows = [], []
     for number, (name, length) in enumerate(hours.items()):
         frames = int(length * HOUR)
-        videos.append((name, f"{name}.mp4", "train", "normal", frames, FPS, 320, 240, str(number)))
+        own_hash = f"{folder.name} {number}"
+        videos.append((name, f"{name}.mp4", "train", "normal", frames, FPS, 320, 240, own_hash))
         segments = -(-frames // 16)
         for seed in (0, 1) if part == "footage" else (number % 2,):
             for k, score in enumerate(rng.beta(2, 5, segments)):
@@ -131,3 +132,20 @@ def test_footage_that_is_there_twice_certifies_nothing(settings, tmp_path):
     table.to_csv(manifest, index=False)
     with pytest.raises(FusevadError, match="videos x and y are the same file"):
         thresholds_of(chosen)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_footage_that_training_has_seen_certifies_nothing(settings, tmp_path, split):
+    """Its scores are too low, as it was labelled as normal."""
+    chosen = with_footage(settings, tmp_path / "own", 4.0)
+    own, learned = Path(chosen.footage.manifest), Path(settings.learned.manifest)
+    seen = pd.read_csv(learned).assign(split=["train", split])
+    seen.to_csv(learned, index=False)
+    table = pd.read_csv(own)
+    table.loc[0, "sha256"] = seen["sha256"][1]
+    table.to_csv(own, index=False)
+    if split == "test":
+        assert thresholds_of(chosen)[0].certified
+    else:
+        with pytest.raises(FusevadError, match=r"video x is b of .*, which training has seen"):
+            thresholds_of(chosen)

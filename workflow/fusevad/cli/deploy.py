@@ -58,7 +58,11 @@ def bundle(
 def calibrate(
     model: Model,
     normal: Annotated[
-        list[str], typer.Option(help="Normal video of your camera: file, folder, pattern or list.")
+        list[str],
+        typer.Option(
+            help="Normal video of your camera that training has not seen: file, folder, pattern or"
+            " list."
+        ),
     ],
     alarms_per_hour: Annotated[float, typer.Option(help="False alarms an hour at most.")],
     out: Annotated[

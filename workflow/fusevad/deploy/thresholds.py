@@ -44,7 +44,8 @@ def thresholds_of(settings: BundleSettings) -> tuple[Threshold, ...]:
 
 
 def _certified(settings: BundleSettings, footage: NormalFootage) -> list[Threshold]:
-    normal = _mean_tracks(footage, FOOTAGE, footage_videos(Path(footage.manifest)))
+    videos = footage_videos(Path(footage.manifest), Path(settings.learned.manifest))
+    normal = _mean_tracks(footage, FOOTAGE, videos)
     hours = footage_hours(normal, settings.events.shortest)
     rates = [rate for rate in settings.rates if hours_needed(rate) <= hours]
     return certified(normal, rates, settings.events, footage.title)

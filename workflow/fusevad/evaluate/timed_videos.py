@@ -75,14 +75,19 @@ def timed_videos(
     return found
 
 
-def footage_videos(manifest: Path) -> list[TimedVideo]:
+def footage_videos(manifest: Path, learned: Path) -> list[TimedVideo]:
     """The videos of normal footage, whose hours vouch for a threshold.
 
+    Args:
+        manifest: `manifest.csv` of the footage.
+        learned: of the data set that was learned from.
+
     Raises:
-        FusevadError: as `timed_videos`; or two are one file, whose hours would count twice, so that
-            the bound would promise too much.
+        FusevadError: as `timed_videos`; two are one file, whose hours would count twice; or
+            training has seen one, whose scores are too low. The bound would promise too much.
     """
     found = timed_videos(manifest)
+    known = {each.sha256: each.name for each in read_manifest(learned) if each.split != "test"}
     seen: dict[str, str] = {}
     for video in read_manifest(manifest):
         other = seen.setdefault(video.sha256, video.name)
@@ -90,6 +95,11 @@ def footage_videos(manifest: Path) -> list[TimedVideo]:
             raise FusevadError(
                 f"{manifest}: videos {other} and {video.name} are the same file; leave one out of"
                 " the footage"
+            )
+        if video.sha256 in known:
+            raise FusevadError(
+                f"{manifest}: video {video.name} is {known[video.sha256]} of {learned}, which"
+                " training has seen; leave it out of the footage"
             )
     return found
 

@@ -72,7 +72,7 @@ class AlarmVideos:
         return cls(
             timed_videos(*files, "test"),
             [video for video in timed_videos(*files, "train") if video.normal],
-            footage_videos(footage.manifest) if footage else [],
+            footage_videos(footage.manifest, dataset.manifest) if footage else [],
         )
 
 
