@@ -2,10 +2,12 @@
 
 import errno
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,15 +16,22 @@ from safetensors.torch import load_file
 
 import fusevad
 from fusevad import Detector
-from fusevad.deploy.archive import write_archive
+from fusevad.deploy.archive import unpack, write_archive
 from fusevad.deploy.contents import ABOUT, EncoderFile
 from fusevad.embed.embedder import load_embedder
 from fusevad.errors import FusevadError
-from fusevad.evaluate.scoring import About, load_detector, read_about, save_weights
+from fusevad.evaluate.scoring import (
+    About,
+    TrainedDetector,
+    load_detector,
+    read_about,
+    save_weights,
+)
+from fusevad.files import sha256
 from fusevad.models.base import build
 from fusevad.video.crops import crop_images
 from fusevad.video.decode import read_frames
-from tests.made_up_bundles import members_of
+from tests.made_up_bundles import members_of, threshold
 from tests.made_up_training import small
 from tests.made_up_videos import write_stamped, write_video
 
@@ -324,6 +333,31 @@ def test_scores_that_are_no_numbers_are_refused(made_up, video, tmp_path):
     write_archive(members_of(made_up.about, [other, made_up.weights[1]]), tmp_path / "a.fusevad")
     with pytest.raises(FusevadError, match="scores that are not finite"):
         Detector.load(tmp_path / "a.fusevad").score(video)
+
+
+def test_a_bundle_that_is_replaced_while_it_is_read_is_one_line(made_up, tmp_path, monkeypatch):
+    bundle = Path(shutil.copy(made_up.file, tmp_path))
+
+    def replaced(path: Path, folder: Path) -> None:
+        unpack(path, folder)
+        made_up.changed(bundle, thresholds=(threshold(0.9),))
+
+    monkeypatch.setattr("fusevad.deploy.opening.unpack", replaced)
+    with pytest.raises(FusevadError, match=r"model\.fusevad: replaced while it was loaded"):
+        Detector.load(bundle)
+
+
+def test_the_hash_is_of_the_bundle_whose_weights_are_loaded(made_up, tmp_path, monkeypatch):
+    bundle = Path(shutil.copy(made_up.file, tmp_path))
+
+    def loaded(*given: object) -> TrainedDetector:
+        made_up.changed(bundle, thresholds=(threshold(0.9),))
+        return load_detector(*given)
+
+    monkeypatch.setattr("fusevad.deploy.detector.load_detector", loaded)
+    detector = Detector.load(bundle)
+    assert detector.about.thresholds == made_up.about.thresholds
+    assert detector.sha256 == sha256(made_up.file)
 
 
 def test_nothing_of_a_bundle_stays_behind(made_up, tmp_path, monkeypatch):

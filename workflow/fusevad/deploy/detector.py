@@ -85,25 +85,30 @@ class Detector:
             trust: public key whose signature the bundle must have; None asks for none.
 
         Raises:
-            FusevadError: the bundle is damaged, not signed by `trust`, or needs an encoder that
-                this machine lacks, or its thresholds are for code of other versions.
+            FusevadError: the bundle is damaged, not signed by `trust`, needs an encoder that this
+                machine lacks, has thresholds for code of other versions, or is replaced meanwhile.
         """
         path = Path(bundle)
-        if trust is not None:
-            check_signature(path, Path(trust))
-        # A bundle may name an encoder's file in a folder that may not be read.
-        with one_line_each(), unpacked(path) as folder:
-            about = read_bundle_facts(folder, path)
-            _check_code(about, path)
-            streams = {
-                role: load_stream(each, about, folder, path) for role, each in about.streams.items()
-            }
-            seeds = [
-                load_detector(folder / weights_member(seed), default_device())
-                for seed in about.seeds
-            ]
+        # It may be in a folder that may not be read, and so may an encoder's file that it names.
+        with one_line_each():
+            digest = sha256(path) if path.is_file() else ""  # `unpacked` says what others lack
+            if trust is not None:
+                check_signature(path, Path(trust))
+            with unpacked(path) as folder:
+                if sha256(path) != digest:
+                    raise FusevadError(f"{path}: replaced while it was loaded; load it again")
+                about = read_bundle_facts(folder, path)
+                _check_code(about, path)
+                streams = {
+                    role: load_stream(each, about, folder, path)
+                    for role, each in about.streams.items()
+                }
+                seeds = [
+                    load_detector(folder / weights_member(seed), default_device())
+                    for seed in about.seeds
+                ]
         _check_seeds(seeds, about, path)
-        return cls(about, sha256(path), *_scored_crops(streams, seeds))
+        return cls(about, digest, *_scored_crops(streams, seeds))
 
     def score(self, video: str | Path) -> pd.DataFrame:
         """Score a video; see `ScoredVideo.table`.
