@@ -106,8 +106,8 @@ def test_aliases_of_one_long_text_are_bounded():
 def test_values_of_another_reader_are_checked_too():
     with pytest.raises(ValueError, match="aliases multiply"):
         yaml_text.check_values(yaml.safe_load(bomb("[x]", "[{}]")))
-    for text in ("a: !!set {b}", "a: !!binary YQ==", r'a: "\0"'):
-        with pytest.raises(ValueError, match=r"tag !!|NUL"):
+    for text in ("a: !!set {b}", "a: !!binary YQ=="):
+        with pytest.raises(ValueError, match="a value with the tag !!"):
             yaml_text.check_values(yaml.safe_load(text))
     yaml_text.check_values(json.loads('{"a": [1, 2, {"b": 3}]}'))
 

@@ -1,7 +1,7 @@
 """YAML as the configuration needs it: numbers as people write them, unique keys, no bombs."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import yaml
@@ -99,39 +99,48 @@ def load_old(text: str | bytes) -> Any:
     return _load(text, _OldLoader)
 
 
-def _plain(values: Any) -> Any:
-    """The values, if settings can have them: no sets, whose order changes from process to process.
-
-    Raises:
-        ValueError: a set, bytes, or text with the character that ends a path in C.
-    """
-    waiting, seen = [values], set()
-    while waiting:
-        value = waiting.pop()
+def _check_kinds(values: Any) -> None:
+    """Raise `ValueError` for a set, whose order changes from process to process, or bytes."""
+    for value in _each(values):
         if isinstance(value, set | bytes):
             tag, instead = ("set", "a list") if isinstance(value, set) else ("binary", "text")
             raise ValueError(f"a value with the tag !!{tag}; write {instead}")
+
+
+def _check_texts(values: Any) -> None:
+    """Raise `ValueError` for a text with the character that ends a path in C."""
+    for value in _each(values):
         if isinstance(value, str) and "\0" in value:
             raise ValueError(f"{value[:40]!r}: a NUL character; remove it")
+
+
+def _each(values: Any) -> Iterator[Any]:
+    """All keys and values."""
+    waiting, seen = [values], set()
+    while waiting:
+        value = waiting.pop()
+        yield value
         if isinstance(value, Mapping | list) and id(value) not in seen:
             seen.add(id(value))
             waiting += [*value, *value.values()] if isinstance(value, Mapping) else value
-    return values
 
 
 def _load(text: str | bytes, loader: type[_OldLoader]) -> Any:
     _check_depth(text)
     try:
-        return _plain(yaml.load(text, loader))
+        values = yaml.load(text, loader)
     except _UNFIT as error:
         raise ValueError(f"a value that is not of its type ({error})") from error
+    _check_kinds(values)
+    _check_texts(values)
+    return values
 
 
 def check_values(values: Any) -> None:
-    """Refuse values, from any reader of YAML, that `load` refuses to make.
+    """Refuse values, from any reader of YAML, whose aliases multiply beyond all use, and sets.
 
     Raises:
-        ValueError: aliases multiply beyond all use, something contains itself, or see `_plain`.
+        ValueError: they do, something contains itself, or a value is a set or bytes.
     """
 
     def children(value: Any) -> Iterable[Any]:
@@ -146,7 +155,7 @@ def check_values(values: Any) -> None:
         )
 
     check_expansion(values, children)
-    _plain(values)
+    _check_kinds(values)
 
 
 def check_expansion(root: T, children: Callable[[T], Iterable[T]]) -> None:
