@@ -1,5 +1,6 @@
 """The configuration: complete, checked before any job, and wrong in one clear line."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -136,6 +137,22 @@ def test_a_mistake_is_one_line_with_file_key_and_remedy(values, folder, change, 
     with pytest.raises(FusevadError, match=message) as error:
         load(values | change, folder)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"studies": {"alarms": {"rates": [1, 5, 5.0]}}}, "alarms: rates: 5.0 is named twice"),
+        ({"studies": {"alarms": {"overlaps": [0.2, 0.2]}}}, "alarms: overlaps: 0.2 is named twice"),
+        ({"studies": {"masking": {"levels": [0.1, 0.1]}}}, "masking: levels: 0.1 is named twice"),
+        ({"cues": {"windows": [16, 16]}}, "motion cues: windows: 16 is named twice"),
+        ({"cues": {"thresholds": [10, 10]}}, "motion cues: thresholds: 10 is named twice"),
+        ({"table1_ours": ["student-t.local"] * 2}, "table1_ours: 'student-t.local' is named twice"),
+    ],
+)
+def test_a_value_that_makes_rows_or_columns_is_named_once(values, folder, change, message):
+    with pytest.raises(FusevadError, match=rf"config\.yaml.*: {re.escape(message)}"):
+        load(merge(values, change), folder)
 
 
 @pytest.mark.parametrize("key", ["set", "motion_cue", "hyperparameters", "teacher"])

@@ -6,7 +6,7 @@ module, and these two would take most of the time of `fusevad --help`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -75,6 +75,13 @@ def parse(kind: type[T], values: Any, source: str) -> T:
         # An unknown key says more than the missing key in its place.
         first = max(error.errors(), key=lambda e: (e["type"] in _UNKNOWN, len(e["loc"])))
         raise FusevadError(f"{source}: {_explained(kind, first)}") from error
+
+
+def check_once(name: str, values: Sequence[Hashable]) -> None:
+    """Raise FusevadError if a value of a list is there twice."""
+    twice = [value for value in values if values.count(value) > 1]
+    if twice:
+        raise FusevadError(f"{name}: {twice[0]!r} is named twice; keep one")
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from fusevad.data.recorded.settings import LayoutSettings
 from fusevad.errors import FusevadError
-from fusevad.parsing import FORBID
+from fusevad.parsing import FORBID, check_once
 
 Definition = Literal["paper", "released", "camera"]
 # Cues counted from the events of a real camera, not from differences between frames.
@@ -83,6 +83,8 @@ class CueSettings:
             raise FusevadError(
                 f"motion cues: unknown definition {self.definition!r}; use one of {known}"
             )
+        check_once("motion cues: windows", self.windows)
+        check_once("motion cues: thresholds", self.thresholds)
         for window in self.windows:
             if window % 2 or not 2 <= window <= 64:
                 raise FusevadError(

@@ -10,7 +10,7 @@ from fusevad.embed.settings import EmbedSettings
 from fusevad.encoders.settings import AttentionMethod, EncoderSettings
 from fusevad.errors import FusevadError
 from fusevad.evaluate.settings import MOST_ALARMS, AlarmSettings
-from fusevad.parsing import FORBID
+from fusevad.parsing import FORBID, check_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,9 @@ class MaskingSettings:
 
     protocol: str = "validation"
     levels: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0, 0.05, 0.1, 0.2, 0.3, 0.5)
+
+    def __post_init__(self) -> None:
+        check_once("masking: levels", self.levels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ class AlarmTableSettings:
     events: AlarmSettings = field(default_factory=AlarmSettings)
 
     def __post_init__(self) -> None:
+        check_once("alarms: rates", self.rates)
+        check_once("alarms: overlaps", self.overlaps)
         if self.judged_at not in self.rates:
             raise FusevadError(f"alarms: judged_at {self.judged_at:g} is none of the rates")
 

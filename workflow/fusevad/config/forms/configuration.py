@@ -169,7 +169,7 @@ class ConfigFile:
     only_tested: Annotated[tuple[str, ...], Once] = ()
     streams: StreamsChoice = field(default_factory=StreamsChoice)
     table1: Names
-    table1_ours: tuple[str, ...] = ()
+    table1_ours: Annotated[tuple[str, ...], Once] = ()
     radar: Names
     timelines: str
     studies: StudyChoice
