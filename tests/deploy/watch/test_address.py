@@ -119,6 +119,8 @@ def test_a_password_of_any_signs_is_not_shown(monkeypatch, password):
         "live?auth=hunter2",
         "?apikey=hunter2",
         "?key=hunter2",
+        "?passphrase=hunter2",
+        "password:hunter2/1",
     ],
 )
 def test_a_password_within_an_address_is_not_shown_nor_taken_from_the_command_line(
@@ -150,6 +152,37 @@ def test_of_a_wrong_address_only_the_place_that_has_it_is_named(monkeypatch, tmp
             find_address(source, file)
         assert str(caught.value).startswith(source or str(file))
         assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("bob:hunter2/ch1", ".../ch1"),
+        ("live/bob:hunter2", "live/..."),
+        ("id=bob:hunter2/1", ".../1"),
+        ("cam?id=bob:hunter2", "cam?id=..."),
+        ("a/:hunter2?channel=1", "a/...?channel=1"),
+    ],
+)
+def test_a_name_and_a_password_in_a_path_are_known_by_their_colon(monkeypatch, path, expected):
+    monkeypatch.setenv("CAM", f"rtsp://bob:hunter3@host:8554/{path}")
+    assert find_address("env:CAM", None).shown == f"rtsp://host:8554/{expected}"
+    text = f"[Errno 5] rtsp://host:8554/{path}: timed out"
+    assert scrubbed(text) == f"[Errno 5] rtsp://host:8554/{expected}: timed out".replace(
+        "...: timed", "... timed"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rtsp://[fe80::1]:554/cam?channel=1: timed out",
+        "/home/me/reader.py:12: wrong password: try another",
+        "'rtsp://host/cam': no answer; key: none",
+    ],
+)
+def test_other_colons_stay(text):
+    assert scrubbed(text) == text
 
 
 def test_of_a_query_only_what_chooses_pictures_is_shown(monkeypatch):

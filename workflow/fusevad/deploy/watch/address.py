@@ -16,17 +16,20 @@ _VARIABLE = "env:"
 _USER = re.compile(r"(?<=://)\S*@")
 # Cameras also take passwords in a query, or in a path such as /user=admin_password=1234_channel=1.
 _SECRET = (
-    r"(?:login|user|admin)?(?:pas|pass|passw|passwd|password|psw|pwd|pw)"
+    r"(?:login|user|admin)?(?:pas|pass|passw|passwd|password|passphrase|psw|pwd|pw)"
     r"|auth|authbasic|(?:auth|access)?_?token|secret|(?:api_?)?key"
 )
-_WORD = re.compile(rf"(?<![a-z])((?:{_SECRET})=)[^&\s]*", re.IGNORECASE)
+_WORD = re.compile(rf"(?<![a-z])((?:{_SECRET})(?:=|:(?=[^&\s])))[^&\s]*", re.IGNORECASE)
+# Or as a part of the path, such as /admin:1234/channel1, which is known by its colon.
+_PATH = re.compile(r"(?<=://)([^/\s]*)(/\S*)")
+_PAIR = re.compile(r"(?<=/)[^/?\s:]*:[^/?\s]+")
 # Makers have ever other words for them: of a query, only what chooses pictures is shown.
 _CHOOSING = (
     "camera|channel|channelid|id|inst|line|profile|proto|resolution|stream|streamtype|subtype"
     "|transportmode|unicast|videocodec"
 )
 _QUERY = re.compile(
-    rf"(?<=[?&])((?!(?:{_CHOOSING})=)[^=&\s]*=)[^&\s]+",
+    rf"(?<=[?&])((?!(?:{_CHOOSING})=(?![^&\s]*:[^&\s]))[^=&\s]*=)[^&\s]+",
     re.IGNORECASE,
 )
 _BARE = re.compile(r"(?<=[?&])()[^=&\s]+(?=&|\s|$)")
@@ -58,7 +61,8 @@ def scrubbed(text: str) -> str:
     """
     for hidden in (_QUERY, _BARE, _WORD, _NAME):
         text = hidden.sub(r"\1...", text)
-    return _USER.sub("", text)
+    # Only now is what follows a host its path: a password may have a slash.
+    return _PATH.sub(lambda url: url[1] + _PAIR.sub("...", url[2]), _USER.sub("", text))
 
 
 def secret(word: str, what: str) -> str:
