@@ -135,3 +135,14 @@ def with_one_time(path: Path, picture: int, sound: int) -> Path:
             packet.stream = streams[packet.stream]
             target.mux(packet)
     return path
+
+
+def in_another_container(path: Path, other: Path) -> Path:
+    """The packets of a video in a file of another format, at `other`."""
+    with av.open(str(path)) as source, av.open(str(other), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    return other

@@ -20,7 +20,7 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Track, calibrate
 from fusevad.files import sha256
 from tests.made_up_bundles import RULES, threshold
-from tests.made_up_videos import write_video
+from tests.made_up_videos import in_another_container, write_video
 from tests.made_up_watch import watched
 
 
@@ -161,6 +161,14 @@ def test_the_hours_of_a_copy_do_not_count_again(made_up, camera, tmp_path):
     copy.write_bytes(camera["1"].read_bytes())
     with pytest.raises(FusevadError, match=r"copy of 1\.mp4: the same video as .*/1\.mp4; name it"):
         calibrate_model(made_up.file, camera | {"copy": copy}, 500.0, None, workers=1)
+
+
+def test_the_hours_of_a_copy_do_not_count_again_whatever_its_bytes(made_up, camera, tmp_path):
+    exported = tmp_path / "camera/exported.mp4"
+    exported.write_bytes(camera["1"].read_bytes() + b"\0\0\0\x08free")  # an empty box
+    for copy in (exported, in_another_container(camera["1"], tmp_path / "camera/1.mkv")):
+        with pytest.raises(FusevadError, match=rf"{copy}: the same pictures as .*/1\.mp4; name"):
+            calibrate_model(made_up.file, camera | {"copy": copy}, 500.0, None, workers=1)
 
 
 @pytest.mark.parametrize("rate", ["inf", "nan", "1e12", "0"])

@@ -13,6 +13,7 @@ from fusevad.deploy.settings import BundleSettings, NormalFootage
 from fusevad.deploy.thresholds import thresholds_of
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Track, calibrate, estimate
+from fusevad.evaluate.timed_videos import normal_scores
 from tests.made_up_bundles import RULES, threshold
 from tests.made_up_tables import write_table
 
@@ -124,6 +125,16 @@ def test_the_card_says_which_videos_the_metrics_are_of(made_up):
     assert heading.format("the training videos that each seed held out") in model_card(ranked)
 
 
+def test_footage_with_the_same_pictures_in_two_files_certifies_nothing(settings, tmp_path):
+    chosen = with_footage(settings, tmp_path / "own", 4.0)
+    scores = pd.read_parquet(chosen.footage.scores)
+    own = scores[scores["video"] == "x"]
+    copied = pd.concat([own, own.assign(video="y")])
+    copied.to_parquet(chosen.footage.scores, index=False)
+    with pytest.raises(FusevadError, match="videos x and y have the same pictures"):
+        thresholds_of(chosen)
+
+
 def test_footage_that_is_there_twice_certifies_nothing(settings, tmp_path):
     chosen = with_footage(settings, tmp_path / "own", 4.0)
     manifest = Path(chosen.footage.manifest)
@@ -149,3 +160,11 @@ def test_footage_that_training_has_seen_certifies_nothing(settings, tmp_path, sp
     else:
         with pytest.raises(FusevadError, match=r"video x is b of .*, which training has seen"):
             thresholds_of(chosen)
+
+
+def test_scores_that_never_change_say_nothing_of_pictures(settings, tmp_path):
+    """As of a detector that learned nothing, whose row must not end a whole table."""
+    chosen = with_footage(settings, tmp_path / "own", 4.0)
+    scores = pd.read_parquet(chosen.footage.scores)
+    scores.assign(score=0.25 + 0.5 * scores["seed"]).to_parquet(chosen.footage.scores, index=False)
+    assert normal_scores(Path(chosen.footage.scores), "footage").keys() == {0, 1}

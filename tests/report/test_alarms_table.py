@@ -42,7 +42,7 @@ def test_hours_of_own_footage_certify_what_held_out_videos_cannot(folder):
     rows = [(n, f"{n}.mp4", "test", "normal", 16 * SEGMENTS, FPS, 320, 240, n) for n in names]
     write_table(footage, "manifest", rows)
     parts = [
-        frame(name, calm((0.85,) if k % 2 else ()), seed=s, part="footage")
+        frame(name, calm((0.85, 0.01 * k) if k % 2 else (0.01 * k,)), seed=s, part="footage")
         for s in (0, 1)
         for k, name in enumerate(names)
     ]

@@ -21,6 +21,7 @@ from fusevad.deploy.thresholds import certified
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Track
 from fusevad.evaluate.history import SCORE
+from fusevad.evaluate.timed_videos import twins
 from fusevad.files import progress_folder, sha256
 from fusevad.paths import path_text
 
@@ -64,13 +65,16 @@ def calibrate_model(
         alone = min(workers, len(videos)) == 1
         task = Task(model, scores, None, film=False, alone=alone, window=window, replaces=True)
         outcomes = score_videos(videos, task, workers)
-        normal = list(_tracks(outcomes, scores, digest))
+        normal = dict(_tracks(outcomes, scores, digest))
         if not normal:
             raise FusevadError(f"{model}: none of the videos can be read; name others")
+        if same := twins({name: track.scores for name, track in normal.items()}):
+            first, second = (videos[name] for name in same)
+            raise FusevadError(f"{second}: the same pictures as {first}; name one of them")
         unread = len(outcomes) - len(normal)
         number = f"{len(normal)} of {len(outcomes)}" if unread else f"{len(normal)}"
         title = f"{number} own videos, {_folders(videos.values())}"
-        (found,) = certified(normal, [rate], about.events, title)
+        (found,) = certified([*normal.values()], [rate], about.events, title)
         found = replace(found, window=window)
         if out is not None:
             write_calibrated(model, digest, found, out)
@@ -124,14 +128,18 @@ def _check_distinct(videos: Mapping[str, Path]) -> None:
                 raise FusevadError(f"{path}: the same video as {other}; name it once")
 
 
-def _tracks(outcomes: Sequence[Outcome], scores: Path, model_sha256: str) -> Iterator[Track]:
+def _tracks(
+    outcomes: Sequence[Outcome], scores: Path, model_sha256: str
+) -> Iterator[tuple[str, Track]]:
+    """The tracks of the videos that could be scored, with their names."""
     for outcome in outcomes:
         if not outcome.problem:
             if read_facts(scores / outcome.name, model_sha256) is None:
                 raise FusevadError(f"{scores / outcome.name}: {_OTHER_MODEL}")
             table = read_segments(scores / outcome.name)
             edges = np.append(table["start_seconds"], table["end_seconds"].iloc[-1])
-            yield Track(table[SCORE].to_numpy(np.float64), edges.astype(np.float64))
+            found = Track(table[SCORE].to_numpy(np.float64), edges.astype(np.float64))
+            yield outcome.name, found
 
 
 def write_calibrated(model: Path, model_sha256: str, threshold: Threshold, out: Path) -> None:

@@ -1,6 +1,6 @@
 """Scores of videos with the times of their segments, as alarms need them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from fusevad.data.truth import read_anomalies
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Floats, Track
 from fusevad.evaluate.score_table import read_score_table
+from fusevad.studies.settings import FOOTAGE
 
 _SCORE_COLUMNS = ["video", "segment", "start", "end", "score"]
 
@@ -121,9 +122,37 @@ def normal_scores(path: Path, part: str) -> dict[int, pd.DataFrame]:
     """The scores of the normal videos of a part, by seed.
 
     Raises:
-        FusevadError: there is no such file, or it is no table of scores.
+        FusevadError: there is no such file, it is no table of scores, or videos of footage have the
+            same pictures.
     """
-    return by_seed(read_score_table(path, "part", part))
+    scores = read_score_table(path, "part", part)
+    if part == FOOTAGE:
+        _check_distinct(scores, path)
+    return by_seed(scores)
+
+
+def _check_distinct(scores: pd.DataFrame, path: Path) -> None:
+    means = scores.groupby(["video", "segment"], observed=True)["score"].mean()
+    by_video = means.groupby(level="video", observed=True)
+    if same := twins({str(video): own.to_numpy() for video, own in by_video}):
+        raise FusevadError(
+            f"{path}: videos {same[0]} and {same[1]} have the same pictures, as all scores are"
+            " equal; leave one out of the footage"
+        )
+
+
+def twins(scores: Mapping[str, Floats]) -> tuple[str, str] | None:
+    """Two videos with the same pictures, whose hours would count twice, by their equal scores.
+
+    Their files may differ: a recording is exported twice, or put into another container. Scores
+    that never change within a video say nothing of its pictures.
+    """
+    seen: dict[bytes, str] = {}
+    for name, own in scores.items():
+        other = seen.setdefault(own.tobytes(), name)
+        if other != name and (own != own[0]).any():
+            return other, name
+    return None
 
 
 def by_seed(scores: pd.DataFrame) -> dict[int, pd.DataFrame]:
