@@ -1,11 +1,13 @@
 """The table and the figure of alarms in the plan: which runs score which videos."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
 from fusevad.config.load import load
+from fusevad.errors import FusevadError
 from fusevad.plan.lineage import Plan
 from fusevad.plan.stages import plan
 
@@ -14,6 +16,12 @@ from fusevad.plan.stages import plan
 def values(root, monkeypatch) -> dict:
     monkeypatch.chdir(root)
     return yaml.safe_load((root / "config" / "config.yaml").read_text())
+
+
+@pytest.fixture
+def folder(root, tmp_path) -> Path:
+    """A copy of `config/` to change."""
+    return Path(shutil.copytree(root / "config", tmp_path / "config"))
 
 
 def planned(values: dict, *datasets: str) -> Plan:
@@ -51,3 +59,87 @@ def test_the_figure_marks_the_thresholds_of_the_table(values):
     job = jobs.jobs["report/figures/alarms"]
     assert job.reads["table"] in jobs.jobs["report/alarms"].outputs
     assert job.outputs == ("results/figures/alarms.pdf", "results/figures/alarms.png")
+
+
+def scored_crops(jobs: Plan, name: str) -> set[tuple[int, ...]]:
+    """Numbers of the crops that a job scores, in each stream: those embedded at its places."""
+    job = jobs.jobs[name]
+    indices = [next(each for each in jobs.jobs.values() if path in each.outputs)
+               for path in job.reads["streams"]]  # fmt: skip
+    embeds = [jobs.jobs[index.name.replace("index/", "embed/") + "/0"] for index in indices]
+    run = next(each for each in jobs.jobs.values() if job.reads["run"] in each.outputs)
+    places = job.settings.get("test_crops", run.settings["test_crops"])
+    return {tuple(embed.settings["crops"][place] for place in places) for embed in embeds}
+
+
+@pytest.mark.parametrize("crops", [[0], [5], [5, 0], list(range(10))])
+def test_a_threshold_is_certified_on_the_crops_that_are_scored(values, crops):
+    jobs = planned(values | {"hyperparameters": {"test_crops": crops}}, "rendered")
+    assert jobs.jobs["train/rendered/gating"].settings["test_crops"] == crops  # all ten in order
+    for name in ("gating", "image-only"):
+        assert scored_crops(jobs, f"study-footage/rendered/{name}") == {tuple(crops)}
+    assert "report/alarms" in jobs.jobs
+
+
+def test_footage_is_embedded_in_more_crops_only_where_they_are_scored(values):
+    config = load(values, Path("config"))
+    assert config.crops("rendered-normal") == (0,)
+    assert "test_crops" not in plan(config).jobs["study-footage/rendered/gating"].settings
+
+
+def test_footage_is_embedded_for_its_data_sets_hyperparameters_not_its_own(values, folder):
+    own = folder / "datasets" / "rendered-normal.yaml"
+    own.write_text(own.read_text() + "hyperparameters: released\nframe_stride: 1\n")
+    jobs = plan(load(values, folder))
+    assert scored_crops(jobs, "study-footage/rendered/gating") == {(0,)}
+    rgb = [each for name, each in jobs.jobs.items() if name.endswith("/rgb/0")]
+    assert {each.settings["frame_stride"] for each in rgb} == {16}
+
+
+def test_footage_is_embedded_with_the_tower_that_its_data_set_learns(values):
+    jobs = planned(values | {"encoder": "vit-b-32"}, "rendered")
+    towers = {
+        each.settings["encoder"]["motion_cue_weights"]
+        for name, each in jobs.jobs.items()
+        if name.startswith(("embed/rendered/", "embed/rendered-normal/")) and "/motion-T16" in name
+    }
+    assert towers == {"results/rendered/encoders/vit-b-32/motion-cue.safetensors"}
+    assert "study-footage/rendered/gating" in jobs.jobs
+    assert "align/rendered-normal/vit-b-32" not in jobs.jobs
+
+
+def test_footage_of_two_data_sets_has_the_crops_of_both_but_not_two_towers(values, folder):
+    (folder / "tables" / "alarms.yaml").write_text(
+        "title: x\nstudy: alarms\nexperiments: [student-t, student-t.crop-5]\n"
+    )
+    footage = {"rendered": "rendered-normal", "rendered-tiny": "rendered-normal"}
+    over = {
+        "studies": values["studies"] | {"footage": footage},
+        "datasets": list(footage),
+        "hyperparameters": "rendered",
+    }
+    jobs = plan(load(values | over, folder))
+    for key in footage:
+        assert scored_crops(jobs, f"study-footage/{key}/student-t") == {(0,)}
+        assert scored_crops(jobs, f"study-footage/{key}/student-t.crop-5") == {(5,)}
+    with pytest.raises(FusevadError, match="both name 'rendered-normal', and are embedded diff"):
+        load(values | over | {"encoder": "vit-b-32"}, folder)
+
+
+def test_footage_is_not_tested_on(values):
+    with pytest.raises(FusevadError, match="'rendered-normal' of data set 'rendered' is among"):
+        load(values | {"only_tested": ["rendered-normal"]}, Path("config"))
+
+
+def test_a_run_is_tested_on_the_same_crops_of_another_data_set_if_it_has_them(values, folder):
+    (folder / "tables" / "alarms.yaml").write_text(
+        "title: x\nstudy: alarms\nexperiments: [student-t.crop-5, student-t.ten-crops]\n"
+    )
+    over = {"datasets": ["rendered", "rendered-tiny"], "hyperparameters": "rendered"}
+    jobs = plan(load(values | over, folder))
+    for on, learned in (("rendered", "rendered-tiny"), ("rendered-tiny", "rendered")):
+        name = f"study-alarms/{on}/{learned}/student-t.crop-5/other"
+        assert scored_crops(jobs, name) == {(5,)}
+    name = "study-alarms/rendered/rendered-tiny/student-t.crop-5/footage"
+    assert scored_crops(jobs, name) == {(5,)}
+    assert not [name for name in transferred(jobs) if "ten-crops" in name]

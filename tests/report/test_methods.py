@@ -25,6 +25,7 @@ from fusevad.studies.settings import MeasuredRun, SpeedSettings, TransferRun, Tr
 from fusevad.studies.speed import study_speed
 from fusevad.studies.transfer import study_transfer
 from fusevad.train.run import train
+from tests.made_up_embeddings import write_reversed_crops
 from tests.made_up_tables import write_table
 from tests.made_up_training import DIM, VALUES, small, write_training_data
 
@@ -132,6 +133,16 @@ def tables(made) -> SimpleNamespace:
         speeds={key: pd.read_csv(path) for key, path in speeds.items()},
         transfers={key: pd.read_csv(path) for key, path in transfers.items()},
     )
+
+
+def test_a_run_is_tested_on_its_crop_wherever_other_embeddings_have_it(made, tables, tmp_path):
+    data = made.data["rendered"]
+    streams = write_reversed_crops(tmp_path, data.streams)
+    moved = [TransferRun(**run, dataset="ucf-crime", test_crops=(1,))
+             for run in runs(made, "ucf-crime")]  # fmt: skip
+    paths = data.manifest, data.manifest.with_name("intervals.csv"), streams
+    study_transfer(*paths, TransferSettings(tuple(moved)), tmp_path / "moved.csv", 1)
+    assert pd.read_csv(tmp_path / "moved.csv").equals(tables.transfers["rendered"])
 
 
 def test_every_number_is_the_mean_of_its_run_and_says_where_it_is_from(made, tables):

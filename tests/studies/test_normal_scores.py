@@ -9,6 +9,7 @@ from fusevad.studies.alarms import score_normal_videos
 from fusevad.studies.settings import NormalScoresSettings
 from fusevad.studies.trained import RunFiles
 from fusevad.train.sampling import TrainVideo, split_validation
+from tests.made_up_embeddings import write_reversed_crops
 from tests.made_up_studies import SEEDS, VALUES, World
 
 
@@ -92,3 +93,13 @@ def test_of_another_data_set_test_videos_and_normal_training_videos_are_scored(w
     for _, own in found.groupby("seed"):
         assert set(own.loc[own["part"] == "test", "video"]) == tests
         assert set(own.loc[own["part"] == "unseen", "video"]) == normal
+
+
+def test_the_crop_of_training_is_scored_in_its_place_in_other_embeddings(world, table, tmp_path):
+    streams = write_reversed_crops(tmp_path, world.streams)
+    assert VALUES["test_crops"] == [1]
+    for places, same in (((0,), True), (None, False)):
+        settings = NormalScoresSettings("last", test_crops=places)
+        out = tmp_path / "normal.parquet"
+        score_normal_videos(world.run, world.manifest, streams, settings, out, workers=1)
+        assert pd.read_parquet(out).equals(table) == same

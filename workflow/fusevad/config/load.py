@@ -9,6 +9,7 @@ from typing import Any
 
 from fusevad.config.checks import SOURCE, check_methods, check_references
 from fusevad.config.command_line import overrides
+from fusevad.config.footage import embed_as_certified
 from fusevad.config.forms.configuration import CueChoice
 from fusevad.config.forms.encoders import EncoderFile
 from fusevad.config.model import ORIGINS, Config, Dataset
@@ -72,6 +73,7 @@ def load(values: Mapping[str, Any], folder: Path, name: str = "") -> Config:
     check_methods(config)
     _add_tables(config)
     check_references(config)
+    embed_as_certified(config)
     return config
 
 

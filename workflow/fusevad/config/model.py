@@ -239,8 +239,30 @@ class Config:
         )
 
     def learned_tower(self, dataset: str) -> str:
-        """The motion-cue tower that is trained on a data set, for an encoder without one."""
-        return f"results/{dataset}/encoders/{self.encoder}/motion-cue.safetensors"
+        """The motion-cue tower that is trained on a data set, for an encoder without one.
+
+        Footage has that of the data set whose detectors score it.
+        """
+        certified = (key for key, each in self.footage.items() if each.key == dataset)
+        learned = next(certified, dataset)
+        return f"results/{learned}/encoders/{self.encoder}/motion-cue.safetensors"
+
+    def scored_crops(self, dataset: str, experiment: str) -> tuple[int, ...]:
+        """Numbers of the crops of a data set whose scores an experiment averages.
+
+        Raises:
+            FusevadError: its embeddings lack one.
+        """
+        name, values = self._hyperparameters(dataset, experiment)
+        crops = self.crops(dataset)
+        wanted = tuple(values.get("test_crops", crops[:1]))
+        if not set(wanted) <= set(crops):
+            raise FusevadError(
+                f"hyperparameters '{name}': test_crops {list(wanted)} are not all among the crops"
+                f" {list(crops)} of data set '{dataset}'; add them to its `crops`, or to the"
+                " `crops` of imported `features`, or change test_crops"
+            )
+        return wanted
 
     def train_settings(self, dataset: str, experiment: str) -> dict[str, Any]:
         """Settings of the stage `train`: the named set, its data set's part, the overrides.
@@ -248,17 +270,11 @@ class Config:
         A method takes only its own keys of a set's sections `model` and `loss`.
         """
         chosen = self.experiments[experiment]
-        name, values = self._hyperparameters(dataset, experiment)
-        crops = self.crops(dataset)
-        wanted = values.get("test_crops", crops[:1])
-        if not set(wanted) <= set(crops):
-            raise FusevadError(
-                f"hyperparameters '{name}': test_crops {list(wanted)} are not all among the crops"
-                f" {list(crops)} of data set '{dataset}'; add them to its `crops`, or to the"
-                " `crops` of imported `features`, or change test_crops"
-            )
+        _, values = self._hyperparameters(dataset, experiment)
         # Training numbers crops by their place in the embeddings.
-        places = {"test_crops": [crops.index(crop) for crop in wanted]}
+        crops = self.crops(dataset)
+        scored = self.scored_crops(dataset, experiment)
+        places = {"test_crops": [crops.index(crop) for crop in scored]}
         sections = {
             section: own(chosen.method, section, values[section])
             for section in ("model", "loss")
@@ -283,15 +299,19 @@ class Config:
     def possible(self, dataset: str) -> list[str]:
         """Experiments whose motion cues are counted, and whose crops and data the data set has."""
         if dataset not in self._possible:
-            crops = set(self.crops(dataset))
             self._possible[dataset] = [
                 name
                 for name, experiment in self.experiments.items()
                 if self.makes(experiment.motion_cue)
                 and self.runs(dataset, name)
-                and set(self._hyperparameters(dataset, name)[1].get("test_crops", ())) <= crops
+                and self._has_crops(dataset, name)
             ]
         return self._possible[dataset]
+
+    def _has_crops(self, dataset: str, experiment: str) -> bool:
+        """Whether a data set has the crops to score; footage has its data set's, not its own."""
+        wanted = self._hyperparameters(dataset, experiment)[1].get("test_crops", ())
+        return dataset not in self.tested or set(wanted) <= set(self.crops(dataset))
 
     def makes(self, cue: MotionCue) -> bool:
         """Whether a motion cue is among `cues`; camera cues follow from experiments."""

@@ -120,13 +120,16 @@ class AlarmJobs:
             for source in keys:
                 for name in config.study_tables[table]["experiments"]:
                     possible = name in config.possible(source) and name in config.possible(target)
-                    if possible and self.jobs.same_encoders(source, target, name):
+                    if possible and self.jobs.transferable(source, target, name):
                         yield AlarmTransfer(name, source, target)
 
     def elsewhere(self, transfer: AlarmTransfer) -> list[Elsewhere]:
-        """Which videos of the other data set are scored."""
-        with_footage = transfer.tested_on in self.jobs.config.footage
-        return [videos for videos in ELSEWHERE if with_footage or videos != "footage"]
+        """Which videos of the other data set are scored: its footage where it has the crops."""
+        footage = self.jobs.config.footage.get(transfer.tested_on)
+        scored = footage is not None and self.jobs.has_scored_crops(
+            footage.key, transfer.trained_on, transfer.experiment
+        )
+        return [videos for videos in ELSEWHERE if scored or videos != "footage"]
 
     def scored_dataset(self, tested_on: str, videos: str) -> str:
         """Key of the data set that has these videos of a transfer."""

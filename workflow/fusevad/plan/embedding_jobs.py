@@ -75,6 +75,11 @@ class EmbeddingJobs(DataJobs):
             f"{folder}/shard-{shard}.safetensors" for folder in folders for shard in range(count)
         ]
 
+    def learns_tower(self, dataset: str) -> bool:
+        """Whether a data set has a motion-cue tower of its own."""
+        lacking = self.config.encoder_settings["motion_cue_weights"] is None
+        return lacking and dataset in self.config.tested
+
     def align(self, dataset: str) -> dict[str, Any]:
         """Settings of `fusevad align`."""
         values = {

@@ -126,8 +126,29 @@ class Jobs(RunJobs):
         name = self.config.ablations[table].published
         return [f"config/published/{name}"] if name else []
 
-    def same_encoders(self, first: str, second: str, experiment: str) -> bool:
-        """Whether runs on one of two data sets can be tested on the other."""
+    def transferable(self, trained_on: str, tested_on: str, experiment: str) -> bool:
+        """Whether a run on one data set can be tested on another: its encoders, and its crops."""
+        return self._same_encoders(trained_on, tested_on, experiment) and self.has_scored_crops(
+            tested_on, trained_on, experiment
+        )
+
+    def has_scored_crops(self, scored: str, trained_on: str, experiment: str) -> bool:
+        """Whether a data set's embeddings have the crops on which a run is scored."""
+        wanted = self.config.scored_crops(trained_on, experiment)
+        return set(wanted) <= set(self.config.crops(scored))
+
+    def scored_places(self, scored: str, trained_on: str, experiment: str) -> dict[str, Any]:
+        """The setting of which crops are scored of a data set that a run has not learned from.
+
+        Empty where they have the places in the embeddings that they have in the run's own.
+        """
+        own, other = self.config.crops(trained_on), self.config.crops(scored)
+        crops = self.config.scored_crops(trained_on, experiment)
+        places = [other.index(crop) for crop in crops]
+        return {"test_crops": places} if places != [own.index(crop) for crop in crops] else {}
+
+    def _same_encoders(self, first: str, second: str, experiment: str) -> bool:
+        """Whether two data sets have embeddings of one encoder, and no videos in common."""
         one, other = self.config.tested[first], self.config.tested[second]
         # Splits of the same recorded videos: one trains on what the other tests on.
         if first == second or (one.source == other.source and one.origin != "render"):
@@ -181,13 +202,13 @@ class Jobs(RunJobs):
         kept = {
             name: values[name] for name in ("key", "source", "title", "metrics", "frame_stride")
         }
-        held = self.config.crops(key)
         scored = {
-            held[place]
+            crop
             for name in self.config.table1
             if name not in self.config.imported
-            for place in self.config.train_settings(key, name)["test_crops"]
+            for crop in self.config.scored_crops(key, name)
         }
+        held = self.config.crops(key)
         crops: dict[str, Any] = {"crops": len(held), "scored_crops": sorted(scored)}
         if key in self.config.features:
             crops["features"] = self.config.features[key]["layout"]

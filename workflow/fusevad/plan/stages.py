@@ -130,7 +130,7 @@ def _embeddings(jobs: Jobs) -> Iterator[Job]:
         for stream in jobs.imported_streams(key):
             yield _imported(jobs, key, stream)
     for key in (*jobs.config.embedded, *jobs.untrained):
-        if jobs.config.encoder_settings["motion_cue_weights"] is None:
+        if jobs.learns_tower(key):
             yield _tower(jobs, key)
         for stream in jobs.embedded(key):
             yield from _embedded(jobs, key, stream)

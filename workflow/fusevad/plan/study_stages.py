@@ -65,7 +65,7 @@ def _of_dataset(jobs: StudyJobs, key: str) -> Iterator[Job]:
     for name in jobs.of_study("alarms"):
         if jobs.jobs.config.runs(key, name):
             yield _normal_scores(jobs, key, name)
-            if key in jobs.jobs.config.footage:
+            if key in jobs.jobs.config.footage and name in jobs.jobs.config.possible(key):
                 yield _footage_scores(jobs, key, name)
     for name in jobs.of_study("locality"):
         if jobs.jobs.config.runs(key, name):
@@ -130,7 +130,11 @@ def _footage_scores(jobs: StudyJobs, key: str, experiment: str) -> Job:
     return Job(
         f"study-footage/{key}/{experiment}",
         "study-alarms",
-        {**jobs.weights_settings, "videos": "footage"},
+        {
+            **jobs.weights_settings,
+            "videos": "footage",
+            **plain.scored_places(footage, key, experiment),
+        },
         {
             "manifest": plain.manifest(footage),
             **_run_reads(jobs, key, experiment),
@@ -148,7 +152,11 @@ def _transferred_scores(jobs: StudyJobs, transfer: AlarmTransfer, videos: str) -
     return Job(
         f"study-alarms/{transfer.tested_on}/{transfer.trained_on}/{transfer.experiment}/{videos}",
         "study-alarms",
-        {**jobs.weights_settings, "videos": videos},
+        {
+            **jobs.weights_settings,
+            "videos": videos,
+            **plain.scored_places(key, transfer.trained_on, transfer.experiment),
+        },
         {
             "manifest": plain.manifest(key),
             **_run_reads(jobs, transfer.trained_on, transfer.experiment),

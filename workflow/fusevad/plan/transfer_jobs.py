@@ -60,10 +60,10 @@ class TransferJobs(ABC):
     def transfers(self, target: str) -> list[dict[str, Any]]:
         """Runs on other data sets whose embeddings are of the same encoder."""
         return [
-            self.measured(key, name) | {"dataset": key}
+            self.measured(key, name) | {"dataset": key} | self.jobs.scored_places(target, key, name)
             for key in self.jobs.config.datasets
             for name in self.experiments(key)
-            if name in self.experiments(target) and self.jobs.same_encoders(key, target, name)
+            if name in self.experiments(target) and self.jobs.transferable(key, target, name)
         ]
 
     def transferred(self) -> list[str]:

@@ -25,7 +25,7 @@ from fusevad.studies.settings import (
     UNSEEN,
     NormalScoresSettings,
 )
-from fusevad.studies.trained import RunFiles, for_all_seeds, score
+from fusevad.studies.trained import RunFiles, for_all_seeds, on_crops, score
 from fusevad.train.sampling import split_validation, training_videos
 from fusevad.video.decode import SEGMENT_FRAMES
 
@@ -66,7 +66,7 @@ def score_normal_videos(
 
 def _score(files: RunFiles, settings: NormalScoresSettings, seed: int) -> pd.DataFrame:
     torch.set_num_threads(1)
-    detector = files.detector(seed, settings.protocol)
+    detector = on_crops(files.detector(seed, settings.protocol), settings.test_crops)
     videos = read_manifest(files.manifest)
     match settings.videos:
         case "training":

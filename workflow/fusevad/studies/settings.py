@@ -108,6 +108,9 @@ class AttentionSettings:
             )
 
 
+# Crops of another data set, by their place in its embeddings.
+_Crops = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
 # Parts of the scored videos: normal ones held out from a seed's training, learned from, or of other
 # footage; of another data set its normal training videos, unseen by all seeds, and its test videos.
 HELD_OUT, LEARNED, FOOTAGE, UNSEEN, TEST = "held-out", "learned", "footage", "unseen", "test"
@@ -122,12 +125,15 @@ class NormalScoresSettings:
         videos: the normal training videos of the data set that the run learned from, other footage
             that is normal throughout, or the test videos and normal training videos of another
             data set.
+        test_crops: crops that are scored, by their place in the embeddings; null: where training
+            had them.
     """
 
     __pydantic_config__ = FORBID
 
     protocol: str = "validation"
     videos: Literal["training", "footage", "other"] = "training"
+    test_crops: _Crops | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +197,11 @@ class TransferRun(MeasuredRun):
 
     Attributes:
         dataset: that it was trained on.
+        test_crops: as in `NormalScoresSettings`.
     """
 
     dataset: str
+    test_crops: _Crops | None = None
 
 
 @dataclass(frozen=True, slots=True)

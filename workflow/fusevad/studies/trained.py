@@ -1,7 +1,7 @@
 """Trained detectors and their streams, shared by all studies."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -92,6 +92,13 @@ class LabelledRun(RunFiles):
     def labelled_tests(self) -> list[LabelledVideo]:
         """The test videos with the labels of their frames, which must be known."""
         return read_test_videos(self.manifest, self.intervals, known=True)
+
+
+def on_crops(detector: TrainedDetector, places: Sequence[int] | None) -> TrainedDetector:
+    """The detector for embeddings that have its test crops in other places; None for the same."""
+    if places is None:
+        return detector
+    return replace(detector, settings=replace(detector.settings, test_crops=tuple(places)))
 
 
 def score(detector: TrainedDetector, streams: Streams, videos: list[str]) -> Scored:

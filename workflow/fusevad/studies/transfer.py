@@ -13,7 +13,7 @@ from fusevad.data.truth import read_test_videos
 from fusevad.evaluate.metrics import LabelledTest
 from fusevad.parallel import in_processes
 from fusevad.studies.settings import TransferRun, TransferSettings
-from fusevad.studies.trained import RunFiles, run_seeds, score
+from fusevad.studies.trained import RunFiles, on_crops, run_seeds, score
 
 COLUMNS = ["trained_on", "experiment", "seed", "protocol", "metric", "value"]
 
@@ -57,7 +57,7 @@ def _study(
     test = LabelledTest(read_test_videos(manifest, intervals))
     rows: list[dict[str, object]] = []
     for protocol in KEPT_PROTOCOLS:
-        detector = files.detector(seed, protocol)
+        detector = on_crops(files.detector(seed, protocol), run.test_crops)
         segments = score(detector, files.open(detector), files.tests()).segments
         key = {"trained_on": run.dataset, "experiment": run.experiment, "seed": seed}
         metrics = test.metrics(test.pooled(segments)[:, 0])
