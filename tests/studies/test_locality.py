@@ -1,10 +1,13 @@
 """The study of locality against detectors called by hand on changed embeddings."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from sklearn.metrics import roc_auc_score
 
 from fusevad.data.truth import read_test_videos
 from fusevad.embed.store import default_device, open_streams
@@ -17,7 +20,7 @@ from fusevad.studies.settings import LocalitySettings
 from fusevad.train.inputs import TrainData
 from fusevad.train.run import train
 from fusevad.train.settings import train_settings
-from tests.made_up_studies import DIM, SEEDS, TRAINING, World, training
+from tests.made_up_studies import DIM, SEEDS, TRAINING, World
 from tests.made_up_tables import write_table
 
 
@@ -38,10 +41,10 @@ def found(world, tmp_path_factory):
     return table.set_index(["seed", "quantity"])["value"]
 
 
-def scorer(world, seed):
+def scorer(run, seed, settings=TRAINING):
     """Scores of `T x D` embeddings, by role, as the trained detector gives them."""
-    model = build("student-t", training("student-t").model, {"rgb": DIM, "motion": DIM}).eval()
-    model.load_state_dict(load_file(world.run / "weights" / f"seed-{seed}-last.safetensors"))
+    model = build("student-t", settings.model, {"rgb": DIM, "motion": DIM}).eval()
+    model.load_state_dict(load_file(run / "weights" / f"seed-{seed}-last.safetensors"))
     model.to(default_device())
 
     def score(x):
@@ -67,7 +70,7 @@ def test_a_foreign_segment_moves_scores_as_when_it_is_spliced_in_by_hand(world, 
     streams = open_streams(world.streams, ("rgb", "motion"), "test")
     videos = read_test_videos(world.manifest, world.intervals)
     for seed in SEEDS:
-        score = scorer(world, seed)
+        score = scorer(world.run, seed)
         x = {v.name: {k: s[v.name] for k, s in streams.stores.items()} for v in videos}
         plain = {name: score(each) for name, each in x.items()}
         donor = max((v.name for v in videos if v.labels.any()), key=lambda n: plain[n].max())
@@ -89,13 +92,30 @@ def test_a_foreign_segment_moves_scores_as_when_it_is_spliced_in_by_hand(world, 
 def test_shuffled_segments_are_scored_as_by_hand(world, found):
     streams = open_streams(world.streams, ("rgb", "motion"), "test")
     for seed in SEEDS:
-        score, rng, moved = scorer(world, seed), np.random.default_rng(0), []
+        score, rng, moved = scorer(world.run, seed), np.random.default_rng(0), []
         for video in read_test_videos(world.manifest, world.intervals):
             x = {role: store[video.name] for role, store in streams.stores.items()}
             order = rng.permutation(len(x["rgb"]))
             shuffled = score({role: values[order] for role, values in x.items()})
             moved += [*np.abs(shuffled - score(x)[order])]
         assert found[seed, "order"] == pytest.approx(np.mean(moved), abs=1e-6)
+
+
+def test_alone_is_a_segment_without_the_state_of_those_before_it(world, tmp_path):
+    """Of a method whose state runs through the video, whatever its attention sees."""
+    settings = replace(TRAINING, model=replace(TRAINING.model, sequential_update=True))
+    run = tmp_path / "sequential"
+    train(settings, TrainData(world.manifest, world.streams), SEEDS, run, workers=1)
+    found = study(world, run, tmp_path).set_index(["seed", "quantity"])["value"]
+    streams = open_streams(world.streams, ("rgb", "motion"), "test")
+    for seed in SEEDS:
+        score, scores, labels = scorer(run, seed, settings), [], []
+        for video in read_test_videos(world.manifest, world.intervals):
+            x = {role: store[video.name] for role, store in streams.stores.items()}
+            alone = [score({k: v[[i]] for k, v in x.items()})[0] for i in range(len(x["rgb"]))]
+            scores += np.repeat(alone, 16)[: len(video.labels)].tolist()
+            labels += video.labels.tolist()
+        assert found[seed, "AUC_alone"] == pytest.approx(roc_auc_score(labels, scores), abs=1e-6)
 
 
 def test_the_metrics_are_those_of_the_run(world, found):

@@ -22,7 +22,7 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import LabelledTest, within_share
 from fusevad.evaluate.scoring import TrainedDetector
 from fusevad.models.base import build
-from fusevad.models.settings import TemporalSettings
+from fusevad.models.settings import GaussianSettings, TemporalSettings
 from fusevad.studies.settings import LocalitySettings
 from fusevad.studies.trained import ChangedStore, LabelledRun, for_all_seeds, score
 
@@ -99,14 +99,17 @@ def _scores(
 
 
 def _alone(detector: TrainedDetector) -> TrainedDetector:
-    """A detector with the same parameters, each of whose segments attends to itself alone."""
+    """A detector with the same parameters that scores each segment as if no other was there."""
     settings = detector.settings
     if not isinstance(settings.model, TemporalSettings):
         raise FusevadError(
             f"method '{settings.method}' has no attention over segments to look into; leave it out"
             " of the table of the study of locality"
         )
-    settings = replace(settings, model=replace(settings.model, window=0))
+    temporal = replace(settings.model, window=0)
+    if isinstance(temporal, GaussianSettings):
+        temporal = replace(temporal, sequential_update=False)
+    settings = replace(settings, model=temporal)
     model = build(settings.method, settings.model, detector.model.widths, settings.loss)
     model.load_state_dict(detector.model.state_dict())
     return TrainedDetector(model.to(next(detector.model.parameters()).device), settings)
