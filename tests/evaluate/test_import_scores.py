@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusevad.data.truth import LabelledVideo
+from fusevad.errors import FusevadError
+from fusevad.evaluate.imported.reading import read_scores
 from fusevad.evaluate.imported.settings import ScoreSettings
 from fusevad.files import sha256
 from tests.made_up_scores import (
@@ -123,6 +126,37 @@ def test_an_array_of_another_length_is_told_with_what_was_expected(given):
     message = given.error(settings, given.scores / "all.npy")
     assert "30 scores for the 3 videos" in message
     assert "expected 14 (with incomplete last segments), 12 (without)" in message
+
+
+def test_a_video_shorter_than_a_segment_needs_a_score_for_each_of_its_frames(given):
+    frames = FRAMES["Normal_Videos_003_x264"]
+    for scores, wrong in ((1, True), (frames - 1, True), (frames, False), (64, False)):
+        given.save(given.draw(FRAMES | {"Normal_Videos_003_x264": scores}))
+        settings = ScoreSettings("per-frame", 64)
+        if wrong:
+            message = given.error(settings)
+            assert f"Normal_Videos_003_x264 ({scores} scores, expected {frames} frames)" in message
+        else:
+            given.judge(settings)
+            shutil.rmtree(given.out)
+
+
+def test_an_array_that_fits_a_list_in_two_ways_is_cut_as_its_rows_say_or_not_at_all(tmp_path):
+    """Frames are 10 + 22; whole segments of 16 frames without the rest are 16 + 16."""
+    videos = [LabelledVideo(name, np.zeros(n, bool), ()) for name, n in (("a", 10), ("b", 22))]
+    (tmp_path / "order.list").write_text("a\nb\n")
+    settings = ScoreSettings("per-frame", order=str(tmp_path / "order.list"))
+    values = np.arange(32) / 32
+    np.save(tmp_path / "all.npy", values)
+    with pytest.raises(FusevadError, match=r"fit the list in two ways \(frames; whole segm"):
+        read_scores(tmp_path / "all.npy", videos, settings)
+    for first in (10, 16):
+        owners = ["a"] * first + ["b"] * (32 - first)
+        table = pd.DataFrame({"video": owners, "score": values})
+        table.to_csv(tmp_path / "all.csv", index=False)
+        found = read_scores(tmp_path / "all.csv", videos, settings)
+        assert found["a"].values.tolist() == values[:first].tolist()
+        assert found["b"].values.tolist() == values[first:].tolist()
 
 
 def test_every_missing_video_is_named(given):

@@ -149,13 +149,14 @@ def _from_list(
         raise FusevadError(f"{file}: unreadable scores ({reason}); export them again") from error
     values = column.values
     known = _lengths([len(names[name].labels) for name in listed], settings)
-    lengths = next((each for each in known.values() if sum(each) == len(values)), None)
-    if lengths is None:
+    fitting = {what: each for what, each in known.items() if sum(each) == len(values)}
+    if not fitting:
         expected = ", ".join(f"{sum(each)} ({what})" for what, each in known.items())
         raise FusevadError(
             f"{file}: {len(values)} scores for the {len(listed)} videos of {order}, expected"
             f" {expected}; correct `form`, `segment_frames` or the list"
         )
+    lengths = _only(fitting, column, file)
     try:
         _check_owners(column, listed, lengths)
     except ValueError as error:
@@ -165,6 +166,24 @@ def _from_list(
         name: GivenScores(file, part, place in column.from_one)
         for place, (name, part) in enumerate(zip(listed, parts, strict=True))
     }
+
+
+def _only(fitting: Mapping[str, list[int]], column: Column, file: Path) -> list[int]:
+    """Of numbers of scores that fit an array, the ones that its rows confirm, or the only ones.
+
+    Raises:
+        FusevadError: there are several, and rows name no videos.
+    """
+    found = list(fitting.values())
+    if column.owners:
+        owned = [length for _, length in column.owners]
+        return next((each for each in found if each == owned), found[0])
+    if any(each != found[0] for each in found):
+        raise FusevadError(
+            f"{file}: {len(column.values)} scores fit the list in two ways"
+            f" ({'; '.join(fitting)}); export a file for each video"
+        )
+    return found[0]
 
 
 def _lengths(frames: Sequence[int], settings: ScoreSettings) -> dict[str, list[int]]:
@@ -235,7 +254,7 @@ def _fault(given: GivenScores, frames: int, settings: ScoreSettings) -> str | No
     if settings.form == "per-segment":
         if len(values) not in (segments, segments - 1):
             return f"{len(values)} scores, expected {segments} or {segments - 1} segments"
-    elif not frames // size * size <= len(values) <= segments * size:
+    elif not min(frames, max(1, frames // size) * size) <= len(values) <= segments * size:
         return f"{len(values)} scores, expected {frames} frames"
     if not np.isfinite(values).all():
         return f"{int((~np.isfinite(values)).sum())} of {len(values)} are not finite"
