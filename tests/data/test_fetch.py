@@ -103,6 +103,13 @@ def test_mirrors_are_tried_in_order_and_the_first_good_one_counts(mirror, get, p
     assert not any(path == "/ok/a.bin" for _, path, _ in mirror.seen)
 
 
+@pytest.mark.parametrize("endless", ["/dev/zero", "pipe", "/"])
+def test_a_mirror_on_this_machine_is_a_regular_file(get, place, endless):
+    os.mkfifo(place / "pipe")
+    with pytest.raises(FusevadError, match="not a regular file"):
+        get(a_bin((place / endless).as_uri()))
+
+
 def test_without_a_good_mirror_one_line_gives_each_ones_reason(mirror, get, place):
     urls = [f"{mirror.url}/{way}" for way in ("ok/missing", "page/a.bin", "hangs-up/a.bin")]
     with pytest.raises(FusevadError) as raised:
@@ -421,7 +428,12 @@ def test_two_commands_do_not_fetch_into_one_folder(mirror, get, place):
         (a_bin(), "no sources"),
         (a_bin(NOBODY, sha256="abc"), "64 hexadecimal digits"),
         (a_bin(NOBODY, unpack="../b"), "not a path below"),
-        ({"name": "../a", "sources": [{"url": NOBODY}]}, "not a path below"),
+        *(
+            (a_bin(NOBODY) | {"name": name}, "not a path below")
+            for name in ("../a", "a\0b", "a\nb", "x/" * 1500 + "y", "n" * 256, "")
+        ),
+        *((from_hub(repo), "not a repository") for repo in ("../../x", "a/b/c", "a--b", "a\0")),
+        (from_hub(file="../../etc/passwd"), "not a path below"),
         ({"name": "a", "sources": [{"url": NOBODY, "drive": "b"}]}, "exactly one of"),
         ({"name": "a", "sources": [{}]}, "exactly one of"),
         (from_git("https://example.org/a", "main") | {"unpack": True}, "git source"),

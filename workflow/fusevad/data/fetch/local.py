@@ -20,6 +20,8 @@ def download(url: str, slot: Slot) -> None:
     """
     path = Path(url2pathname(urlsplit(url).path))
     try:
+        if path.exists() and not path.is_file():
+            raise MirrorError("not a regular file")  # a device or pipe may have no end
         stream = path.open("rb")
     except OSError as error:
         raise MirrorError(error.strerror or str(error)) from error

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 from fusevad.embed.imported.settings import LayoutName
 from fusevad.parsing import FORBID
+from fusevad.paths import stays_inside
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_REPOSITORY = re.compile(r"(?!.*(?:--|\.\.))(?:\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
 _URL_SCHEMES = ("https", "http", "file")
 _GIT_SCHEMES = ("https", "http", "ssh", "file")
 
@@ -34,6 +36,10 @@ class HuggingFaceFile:
     file: str
     revision: str = "main"
     repo_type: Literal["dataset", "model", "space"] = "dataset"
+
+    def __post_init__(self) -> None:
+        _check_repository(self.repo)
+        _check_path(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,11 @@ class HuggingFaceFolder:
     suffix: str = ".npy"
     revision: str = "main"
 
+    def __post_init__(self) -> None:
+        _check_repository(self.repo)
+        if self.folder:
+            _check_path(self.folder)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedFeatures:
@@ -238,6 +249,12 @@ def _check_url(url: str, schemes: tuple[str, ...]) -> None:
 
 def _check_path(path: str) -> None:
     """Raise ValueError unless `path` stays below the data folder and out of its hidden record."""
-    parts = PurePosixPath(path).parts
-    if not parts or PurePosixPath(path).is_absolute() or ".." in parts or parts[0] == ".fetch":
-        raise ValueError(f"{path!r} is not a path below the data folder")
+    pure = PurePosixPath(path)
+    if not (stays_inside(str(pure)) and path.isprintable()) or pure.parts[0] == ".fetch":
+        raise ValueError(f"{path!r:.200} is not a path below the data folder")
+
+
+def _check_repository(name: str) -> None:
+    """Raise ValueError unless the Hugging Face hub could have a repository of this name."""
+    if not _REPOSITORY.fullmatch(name):
+        raise ValueError(f"{name!r:.200} is not a repository of Hugging Face, such as owner/name")
