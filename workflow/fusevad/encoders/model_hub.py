@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import huggingface_hub
-from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.errors import EntryNotFoundError, HFValidationError
+from huggingface_hub.utils import validate_repo_id
 
 from fusevad.errors import FusevadError, message_of
 
@@ -22,6 +23,13 @@ def from_hub(repository: str, names: Sequence[str], revision: str | None = None)
     Raises:
         FusevadError: the repository has none of the files, or the download fails.
     """
+    try:
+        validate_repo_id(repository)
+    except HFValidationError as error:
+        raise FusevadError(
+            f"{repository}: neither a local file nor a repository that huggingface.co could have;"
+            " correct the name"
+        ) from error
     for name in names:
         cached = huggingface_hub.try_to_load_from_cache(repository, name, revision=revision)
         if isinstance(cached, str):
