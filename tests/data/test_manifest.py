@@ -1,5 +1,7 @@
 """The manifest: every kind of inconsistent label, interval or bad video is one clear error."""
 
+import errno
+import os
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -8,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusevad.data import manifest_making
 from fusevad.data.footage import edges
 from fusevad.data.label_tables import Interval, read_intervals
 from fusevad.data.manifest import frame_labels, read_manifest, shard
@@ -263,6 +266,18 @@ def test_skipped_videos_are_recorded(source):
     assert skipped.video.tolist() == ["brawl"]
     assert "brawl.mp4" in skipped.reason[0]
     assert read_intervals(source.out / "intervals.csv") == {}
+
+
+def test_a_video_on_a_bad_sector_is_skipped_as_one_that_does_not_decode(source, monkeypatch):
+    def fail(path: Path) -> str:
+        if path.name == "walk.mp4":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return sha256(path)
+
+    monkeypatch.setattr(manifest_making, "sha256", fail)
+    source.make(on_bad_video="skip")
+    (skipped,) = pd.read_csv(source.out / "skipped.csv").to_dict("records")
+    assert skipped["video"] == "walk" and "walk.mp4: the disk fails" in skipped["reason"]
 
 
 def test_no_good_video_is_an_error_even_when_skipping(source):
