@@ -40,10 +40,11 @@ def outline_of(folder: str, suffix: str, streams: Iterable[str] = ()) -> str | N
             is behind one of these, as of an unmounted disk, the features are absent.
     """
     found: dict[str, Path] = {}
-    for name in (".", *streams):
+    outside = [name for name in streams if not _is_inside(Path(folder, name), folder)]
+    for name in (".", *outside):
         start = Path(folder, name)
         files = [each for each in folder_files(start) if each.endswith(suffix)]
-        if not files and not _is_inside(start, folder):
+        if not files and name in outside:
             return None
         found |= {PurePosixPath(name, each).as_posix(): start / each for each in files}
     sizes = [f"{found[name].stat().st_size}  {name}\n" for name in sorted(found)]
