@@ -6,13 +6,16 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import yaml
 
 from fusevad.config.load import load, load_dataset, load_files
 from fusevad.config.reading import merge
 from fusevad.cues.settings import MotionCue
+from fusevad.data.truth import LabelledVideo
 from fusevad.errors import FusevadError
+from fusevad.evaluate.metrics import LabelledTest
 from fusevad.models.registry import METHODS
 from fusevad.parsing import from_text_or_file
 from fusevad.plan.jobs import Jobs
@@ -332,6 +335,17 @@ def test_crops_of_imported_features_are_known_by_number(values, folder, crops, w
     assert (shown["crops"], shown["scored_crops"]) == (len(crops), wanted)
     assert shown["features"] == "i3d"
     assert Jobs(config).features("rendered")["crops"] == crops
+
+
+@pytest.mark.parametrize("first", ["Video-AUC", "AUC", "AP", "Ano-AUC", "Ano-AP"])
+def test_classes_are_shown_in_a_metric_that_evaluation_measures_by_class(values, folder, first):
+    config = load(values, folder)
+    config.datasets["rendered"] = replace(config.datasets["rendered"], metrics=(first, "AUC"))
+    shown = Jobs(config).table_dataset("rendered")["class_metric"]
+    video = LabelledVideo("a", np.arange(32) < 9, (("fire", 0, 9),))
+    measured = LabelledTest([video]).class_metrics(np.array([0.9, 0.1]))["fire"]
+    assert shown in measured
+    assert (shown == "AP") == first.endswith("AP")
 
 
 def test_a_crop_that_was_not_imported_is_one_line_before_any_job(values, folder):
