@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fusevad.cues.settings import CueSettings
 from fusevad.cues.store import make_cues
+from fusevad.data.manifest import Video
 from fusevad.errors import FusevadError
 from fusevad.evaluate.metrics import LabelledVideo
 from fusevad.files import sha256
@@ -33,7 +35,7 @@ from tests.made_up_runs import (
     changed_run,
     make_up,
 )
-from tests.made_up_tables import with_a_changed_video
+from tests.made_up_tables import with_a_changed_video, write_table
 
 
 @pytest.fixture(scope="module")
@@ -220,13 +222,20 @@ def test_scores_that_miss_a_video_are_refused(made_up, tmp_path):
 
 
 def test_videos_are_chosen_by_class_in_the_manifests_order_and_by_nothing_else():
-    def video(name, label=None):
-        return LabelledVideo(name, np.zeros(10, bool), ((label, 0, 5),) if label else ())
+    labels = {"n1": "normal", "f1": "fire", "f2": "fire", "r1": "running", "n2": "normal"}
+    labels["t1"] = "throwing"
+    videos = {name: listed(name, label) for name, label in labels.items()}
+    anomalies = {name: ((label, 0, 5),) for name, label in labels.items() if label != "normal"}
+    unknown = [LabelledVideo(name, np.zeros(10, bool), ()) for name in labels]
+    judged = [replace(each, intervals=anomalies.get(each.name, ())) for each in unknown]
+    for truths in (judged, unknown):
+        assert [v.name for v in choose_videos(truths, videos)] == ["f1", "r1", "t1", "n1"]
+        assert [v.name for v in choose_videos(truths, videos, count=3)] == ["f1", "r1", "n1"]
 
-    videos = [video("n1"), video("f1", "fire"), video("f2", "fire"), video("r1", "running")]
-    videos += [video("n2"), video("t1", "throwing")]
-    assert [v.name for v in choose_videos(videos)] == ["f1", "r1", "t1", "n1"]
-    assert [v.name for v in choose_videos(videos, count=3)] == ["f1", "r1", "n1"]
+
+def listed(name, label):
+    """A video's row of the manifest."""
+    return Video(name, Path(f"{name}.mp4"), "test", (label,), 10, 25.0, 64, 48, "0")
 
 
 def test_the_pictures_are_even_in_time_and_one_shows_the_anomaly():
@@ -286,6 +295,19 @@ def test_the_timelines_show_scores_weights_and_truth_in_seconds(made_up, tmp_pat
     for band in steps[1::2]:
         assert low <= band.baseline.min() and band.values.max() <= high, "bands are whole"
     assert {axis.get_ylim() for axis in axes[3::4]} == {(low, high)}, "one axis for the page"
+
+
+def test_without_intervals_the_timelines_call_no_anomalous_video_normal(made_up, tmp_path, drawn):
+    cues = tmp_path / "cues/shard-0.h5"
+    make_cues(made_up.dataset.manifest, 0, 1, CueSettings(), cues)
+    write_table(tmp_path, "intervals")
+    unknown = replace(made_up.dataset, intervals=tmp_path / "intervals.csv")
+    files = tmp_path / "timelines.pdf", tmp_path / "timelines.png"
+    make_timelines(made_up.rows[-1], unknown, "last", (cues,), 16, 10, *files)
+    titles = [axis.get_title(loc="left") for axis in drawn[0].axes[::4]]
+    assert titles[0] == "abandoned object, no intervals  (test-001)"
+    assert len(titles) == len(CLASSES) + 1
+    assert [title for title in titles if "normal" in title] == ["normal  (test-000)"]
 
 
 def test_the_timelines_show_no_picture_of_a_video_that_changed(made_up, tmp_path):

@@ -321,6 +321,14 @@ def test_long_videos_are_sampled_evenly_in_both_frame_types(data, encoders, tmp_
     assert set(maps.loc[maps["class"] == "normal", "segment"]) == {1}  # the middle of three
 
 
+def test_anomalous_videos_without_intervals_have_no_types_of_frames(data, encoders, tmp_path):
+    write_table(tmp_path, "intervals")
+    inputs = data / "manifest.csv", tmp_path / "intervals.csv", [data / "cues/shard-0.h5"]
+    settings = AttentionSettings("motion-T16-thr10", encoders["residual"], CUES)
+    with pytest.raises(FusevadError, match="no intervals of the anomalous test videos"):
+        study_attention(*inputs, settings, tmp_path / "areas.csv", tmp_path / "maps.csv")
+
+
 def test_the_cues_of_another_stream_are_refused(data, encoders, tmp_path):
     settings = AttentionSettings("motion-T8-thr10", encoders["residual"], CUES)
     with pytest.raises(FusevadError, match="change the stream or the cues"):

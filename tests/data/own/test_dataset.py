@@ -1,6 +1,7 @@
 """`fusevad init-dataset`: what it writes and says, and when it writes nothing."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -73,6 +74,23 @@ def test_a_name_that_yaml_takes_for_a_value_is_a_name_all_the_same(shop, reposit
     config = load_files([Path(f"config/{name}.yaml")])
     assert list(config.datasets) == [name]
     assert config.datasets[name].title == name
+
+
+def test_without_intervals_no_job_judges_frames_and_all_others_are_there(shop, repository):
+    init(shop)
+    jobs = plan(load_files([Path("config/shop.yaml")])).jobs
+    assert {"report/table1", "report/metrics", "report/timelines-shop", "explorer"} <= set(jobs)
+    assert "bundle/shop/student-t" in jobs, "whose thresholds come from normal training videos"
+    judged = r"report/(classes|curves|claims|methods|figure\d.*)|leaderboard|book|study-(?!alarms)"
+    assert [name for name in jobs if re.match(judged, name)] == []
+
+
+def test_data_beside_one_without_intervals_keeps_what_is_its_own(shop, repository):
+    init(shop)
+    Path("config/both.yaml").write_text("datasets: [rendered, shop]\nprotocol: last\n")
+    jobs = plan(load_files([Path("config/both.yaml")])).jobs
+    assert {"study-masking/rendered", "report/figure4-rendered"} <= set(jobs)
+    assert not {"study-masking/shop", "report/figure3", "report/claims", "leaderboard"} & set(jobs)
 
 
 def test_that_nothing_tells_cameras_is_said(shop, repository):

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -15,6 +16,7 @@ import pytest
 
 from fusevad import files as files_module
 from fusevad.errors import FusevadError
+from fusevad.evaluate.settings import AlarmSettings
 from fusevad.hash_tables import HASHES
 from fusevad.report.explorer import page as module
 from fusevad.report.explorer.contents import (
@@ -28,7 +30,9 @@ from fusevad.report.explorer.encoding import encode_film
 from fusevad.report.explorer.films import film_size, make_films, read_films
 from fusevad.report.explorer.packing import pack, pack_exactly, unpack
 from fusevad.report.explorer.page import STATIC, is_page, write_page
+from fusevad.report.explorer.runs import make_explorer
 from fusevad.report.explorer.settings import FilmSettings
+from tests.made_up_tables import write_table
 
 
 def test_scores_keep_four_digits_and_missing_ones():
@@ -55,6 +59,28 @@ def test_no_file_of_the_page_asks_for_anything_outside_it():
     for file in STATIC.glob("*.*"):
         text = file.read_text()
         assert not re.search(r"https?://|\bfetch\(|XMLHttpRequest|type=.module", text), file.name
+
+
+@pytest.mark.parametrize(("known", "classes"), [(True, None), (False, None), (False, "normal")])
+def test_only_where_no_anomaly_is_possible_does_no_interval_mean_none(
+    made_up, tmp_path, known, classes
+):
+    table = pd.read_csv(made_up.dataset.manifest)
+    changed = table.assign(classes=classes or table["classes"])
+    changed.to_csv(tmp_path / "manifest.csv", index=False)
+    write_table(tmp_path, "intervals")
+    dataset = replace(made_up.dataset, manifest=tmp_path / "manifest.csv")
+    if not known:
+        dataset = replace(dataset, intervals=tmp_path / "intervals.csv")
+    rows = tuple(made_up.rows[:1])
+    page = tmp_path / "page"
+    make_explorer(rows, (dataset,), "last", AlarmSettings(), {}, {}, "", tmp_path / "i.html", page)
+    text = (page / "data/0/videos.js").read_text()
+    truths = [video["truth"] for video in json.loads(text[text.index("[") : text.rindex("]") + 1])]
+    if known:
+        assert truths[0] == [] and all(len(own) == 1 for own in truths[1:6])
+    else:
+        assert truths == [[] if classes else None] * len(table)
 
 
 def boxes(file: Path) -> list[bytes]:

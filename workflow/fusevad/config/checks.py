@@ -4,7 +4,6 @@ from fusevad.config.model import Config
 from fusevad.embed.imported.settings import LAYOUTS
 from fusevad.embed.streams.registry import is_made, kind_of
 from fusevad.errors import FusevadError
-from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.models.registry import METHODS, check_teacher, find
 from fusevad.train.settings import train_settings
 
@@ -47,7 +46,7 @@ def check_references(config: Config) -> None:
 def _check_judged_by_videos(config: Config) -> None:
     """Nothing needs a metric of frames on data sets whose test videos have no intervals."""
     for key, dataset in config.datasets.items():
-        if dataset.metrics[0] != VIDEO_AUC:
+        if dataset.frame_level:
             continue
         if config.protocol == "oracle":
             raise FusevadError(

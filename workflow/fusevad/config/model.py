@@ -50,6 +50,11 @@ class Dataset:
     fetch: dict[str, Any] | None
 
     @property
+    def frame_level(self) -> bool:
+        """Whether its test videos have intervals, so that frames are judged."""
+        return self.metrics[0] != VIDEO_AUC
+
+    @property
     def learned_from(self) -> bool:
         """Whether detectors can learn from it: unless its labels leave no normal videos."""
         return self.origin != "recorded" or has_normal_videos(self.settings["labels"])
@@ -110,8 +115,8 @@ class Config:
 
     @property
     def frame_level(self) -> bool:
-        """Whether the test videos of all data sets have intervals, so that frames are judged."""
-        return all(each.metrics[0] != VIDEO_AUC for each in self.datasets.values())
+        """Whether frames are judged on all data sets."""
+        return all(each.frame_level for each in self.datasets.values())
 
     @property
     def study_experiment(self) -> str:

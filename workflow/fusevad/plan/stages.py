@@ -12,7 +12,6 @@ from fusevad.cues.settings import CAMERA
 from fusevad.embed.streams.registry import kind_of
 from fusevad.embed.streams.rgb.settings import RGB
 from fusevad.encoders.settings import local_files
-from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.plan.bundle_jobs import BundleJobs, bundles
 from fusevad.plan.explorer_stages import explorer
 from fusevad.plan.job import Files, Job
@@ -270,7 +269,7 @@ def _run(jobs: Jobs, key: str, name: str) -> Iterator[Job]:
         tuple(f"{run}/{file}" for file in JUDGED),
         {"main_metric": jobs.config.datasets[key].metrics[0]},
     )
-    if jobs.texts(key, name) and jobs.config.datasets[key].metrics[0] != VIDEO_AUC:
+    if jobs.texts(key, name) and jobs.config.datasets[key].frame_level:
         yield Job(
             f"localise/{key}/{name}",
             "localise",

@@ -41,8 +41,9 @@ def studies(jobs: StudyJobs) -> Iterator[Job]:
         moved = jobs.transfer(name)
         for key in moved.transferred():
             yield _transfer(moved, key, f"study-transfer/{key}/{name}", moved.study)
-    yield from _methods(MethodJobs(jobs.jobs))
-    yield _claims(jobs)
+    if jobs.jobs.config.frame_level:
+        yield from _methods(MethodJobs(jobs.jobs))
+        yield _claims(jobs)
     tables, figures = book_files(jobs)
     book: dict[str, Files] = {"tables": tables, "figures": figures}
     yield Job("book", "book", {}, book, (jobs.jobs.made("all.pdf"),))
@@ -67,6 +68,8 @@ def _of_dataset(jobs: StudyJobs, key: str) -> Iterator[Job]:
             yield _normal_scores(jobs, key, name)
             if key in jobs.jobs.config.footage and name in jobs.jobs.config.possible(key):
                 yield _footage_scores(jobs, key, name)
+    if not jobs.jobs.config.datasets[key].frame_level:
+        return
     for name in jobs.of_study("locality"):
         if jobs.jobs.config.runs(key, name):
             yield _locality(jobs, key, name)

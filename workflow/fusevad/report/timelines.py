@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fusevad.cues.reading import CueShards
 from fusevad.data.footage import open_footage
+from fusevad.data.label_tables import NORMAL
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.data.truth import LabelledVideo
 from fusevad.embed.streams.registry import stream_title
@@ -66,18 +67,29 @@ class Timeline:
     weights: Mapping[str, NDArray[np.floating]]
 
 
-def choose_videos(videos: Sequence[LabelledVideo], count: int = VIDEOS) -> list[LabelledVideo]:
+def choose_videos(
+    truths: Sequence[LabelledVideo], videos: Mapping[str, Video], count: int = VIDEOS
+) -> list[LabelledVideo]:
     """The first video of each class and the first normal one, in the manifest's order.
 
     Classes are in the order of their first appearance, as many as leave room for the normal video.
     No result decides.
+
+    Args:
+        truths: all test videos, in order.
+        videos: their rows of the manifest, by name.
+        count: how many to choose at most.
     """
     first: dict[str, LabelledVideo] = {}
-    for video in videos:
-        label = video.intervals[0][0] if video.intervals else ""
-        first.setdefault(label, video)
-    normal = [first.pop("")] if "" in first else []
+    for truth in truths:
+        first.setdefault(_shown_classes(truth, videos[truth.name])[0], truth)
+    normal = [first.pop(NORMAL)] if NORMAL in first else []
     return [*list(first.values())[: count - len(normal)], *normal]
+
+
+def _shown_classes(truth: LabelledVideo, video: Video) -> tuple[str, ...]:
+    """The classes of a video's intervals, or the video's own where it has none."""
+    return tuple(dict.fromkeys(label for label, _, _ in truth.intervals)) or video.classes
 
 
 def make_timelines(
@@ -106,7 +118,7 @@ def make_timelines(
     videos = {video.name: video for video in read_manifest(dataset.manifest)}
     shards = CueShards(cues)
     lines = []
-    for truth in choose_videos(test_videos(dataset)):
+    for truth in choose_videos(test_videos(dataset), videos):
         video = videos[truth.name]
         counts = shards.counts(video, window, threshold)
         columns = ["score", *(c for c in scores if c.startswith(WEIGHT))]
@@ -134,9 +146,10 @@ def _timeline(
     segments = [k // SEGMENT_FRAMES for k in shown]
     pictures = {k: frame for k, frame in enumerate(footage.frames()) if k in set(shown)}
     cues = {k: count for k, count in enumerate(counts) if k in set(segments)}
-    names = " + ".join(dict.fromkeys(label for label, _, _ in truth.intervals)) or "normal"
+    names = " + ".join(_shown_classes(truth, video)).replace("_", " ").replace("-", " ")
+    unknown = ", no intervals" if video.anomalous and not truth.intervals else ""
     return Timeline(
-        title=f"{names.replace('_', ' ').replace('-', ' ')}  ({video.name})",
+        title=f"{names}{unknown}  ({video.name})",
         seconds=begins[-1],
         intervals=tuple((begins[start], begins[end]) for _, start, end in truth.intervals),
         frames=[pictures[k] for k in shown],

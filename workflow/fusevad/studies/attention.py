@@ -81,11 +81,12 @@ def study_attention(
         threads: of torch; with more than one, a process decodes ahead.
 
     Raises:
-        FusevadError: bad weights, videos or motion cues, or an encoder without such attention.
+        FusevadError: bad weights, videos or motion cues, an encoder without such attention, or
+            anomalous test videos without intervals.
     """
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
-    truths = read_test_videos(manifest, intervals)
+    truths = read_test_videos(manifest, intervals, known=True)
     by_name = {video.name: video for video in read_manifest(manifest)}
     videos = [by_name[truth.name] for truth in truths]
     samples = [_samples(truth, settings.segments_per_video) for truth in truths]

@@ -94,8 +94,14 @@ def _dataset(
     tests = [video for video in videos if video.split == "test"]
     timed = all(video.fps or video.variable_rate for video in tests)
     films_by_video = read_films(films) if films else {}
+    known = bool(truth) or not any(video.anomalous for video in tests)
     shown = [
-        _video(video, truth.get(video.name, []), timed, films_by_video.get(video.name))
+        _video(
+            video,
+            truth.get(video.name, []) if known else None,
+            timed,
+            films_by_video.get(video.name),
+        )
         for video in tests
     ]
     rows = [row for row in experiments if dataset.key in row.runs]
@@ -112,15 +118,18 @@ def _dataset(
 
 
 def _video(
-    video: Video, anomalies: Sequence[Interval], timed: bool, film: Path | None
+    video: Video, anomalies: Sequence[Interval] | None, timed: bool, film: Path | None
 ) -> ShownVideo:
     begins = edges(video) if timed else np.arange(video.frames + 1, dtype=np.float64)
+    truth = None
+    if anomalies is not None:
+        truth = tuple((a.label, float(begins[a.start]), float(begins[a.end])) for a in anomalies)
     return ShownVideo(
         name=video.name,
         edges=np.append(begins[:-1:SEGMENT_FRAMES], begins[-1]),
         film=film,
         classes=video.classes,
-        truth=tuple((a.label, float(begins[a.start]), float(begins[a.end])) for a in anomalies),
+        truth=truth,
     )
 
 
