@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fusevad.evaluate.timed_videos import timed_videos
+from fusevad.files import sha256
 from fusevad.report import alarms_figure
 from fusevad.report.alarm_curves import found_curve
 from fusevad.report.alarms_figure import make_alarms_figure
@@ -68,6 +69,19 @@ def drawn(folder, monkeypatch):
     make_alarms_figure(rows, datasets, files[1], ALARMS, "validation", *pictures)
     assert all(file.stat().st_size for file in pictures)
     return figures[0], pd.read_csv(files[1]), pictures
+
+
+def test_a_data_set_without_a_run_is_in_neither_table_nor_figure(folder, drawn):
+    files = [folder / f"alarms.{form}" for form in ("tex", "csv", "png")]
+    alone = [sha256(file) for file in files]
+    rows = [TableRow(*row, {"rendered": folder}) for row in ROWS]
+    datasets = [alarms_dataset(folder, "other"), alarms_dataset(folder)]
+    normals = {row.name: {"rendered": folder / "normal.parquet"} for row in rows}
+    arguments = rows, datasets, normals, {}, {}, (), ALARMS, "validation"
+    make_alarms_table("alarms", "Alarms", *arguments, *files[:2])
+    pictures = folder / "alarms.pdf", files[2]
+    make_alarms_figure(rows, datasets, files[1], ALARMS, "validation", *pictures)
+    assert [sha256(file) for file in files] == alone
 
 
 def test_every_method_has_a_panel_with_its_curve_and_the_tables_thresholds(drawn):

@@ -142,6 +142,16 @@ def test_the_caption_names_a_single_data_set_and_each_of_several_has_its_name(
         assert {"Rendered", "Other"} <= {text.get_text() for text in texts_of(figure)}
 
 
+def test_a_data_set_without_a_run_is_not_drawn(made_up, tmp_path):
+    other = replace(made_up.dataset, key="other", title="Other")
+    places = tmp_path / "alone", tmp_path / "beside"
+    alone = draw_all(made_up.rows[:2], [made_up.dataset], places[0])
+    beside = draw_all(made_up.rows[:2], [other, made_up.dataset], places[1])
+    assert [sha256(file) for file in alone] == [sha256(file) for file in beside]
+    with pytest.raises(FusevadError, match="no experiment has a run on a configured data set"):
+        draw_all(made_up.rows[:2], [other], tmp_path)
+
+
 def test_no_text_is_smaller_than_seven_points(made_up, tmp_path, drawn):
     draw_all(made_up.rows, [made_up.dataset], tmp_path)
     for figure in drawn:

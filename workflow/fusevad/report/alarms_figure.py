@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from fusevad.csv_tables import read_csv
 from fusevad.evaluate.timed_videos import timed_videos
 from fusevad.report.alarm_curves import FoundCurve, found_curve
-from fusevad.report.runs import TableDataset, TableRow, check_protocol
+from fusevad.report.runs import TableDataset, TableRow, check_protocol, with_runs
 from fusevad.report.style import (
     PAGE,
     LineStyle,
@@ -48,7 +48,7 @@ def make_alarms_figure(
 
     Args:
         experiments: panels, in order; the other methods' curves are gray in each.
-        datasets: blocks of panels, one below another.
+        datasets: blocks of panels, one below another; those without a run are left out.
         table: CSV of `make_alarms_table` for the same rows.
         alarms: rates, and how scores become alarms.
         protocol: last or validation.
@@ -57,6 +57,7 @@ def make_alarms_figure(
         FusevadError: an unknown protocol, or a file that is missing or wrong.
     """
     check_protocol(protocol)
+    datasets = with_runs(datasets, experiments)
     marks = read_csv(table, _COLUMNS, text=_TEXTS)
     marks = marks[(marks["block"] != "transfer") & marks["found"].notna()]
     rates = np.geomspace(min(alarms.rates) / 2, 3 * max(alarms.rates), _STEPS)

@@ -22,7 +22,7 @@ from fusevad.report.alarm_footage import (
 from fusevad.report.alarm_scores import test_scores
 from fusevad.report.alarm_tabular import alarm_tabular
 from fusevad.report.alarm_transfers import Transfer, transfer_parts, transfer_table
-from fusevad.report.runs import TableDataset, TableRow, check_protocol
+from fusevad.report.runs import TableDataset, TableRow, check_protocol, with_runs
 from fusevad.report.write_sheet import write_sheet
 from fusevad.studies.settings import AlarmTableSettings
 
@@ -70,7 +70,7 @@ def make_alarms_table(
         name: of the target.
         title: what the table shows.
         experiments: rows, in order.
-        datasets: a tabular each.
+        datasets: a tabular each, but for those without a run.
         normals: the scores of normal training videos, by experiment and key of the data set;
             experiments with imported scores have none.
         footage: further normal videos, by key of the data set whose alarms they certify.
@@ -85,8 +85,9 @@ def make_alarms_table(
     check_protocol(protocol)
     videos = {each.key: AlarmVideos.of(each, footage.get(each.key)) for each in datasets}
     scored = ScoredFootage(videos, normals, footage_scores)
+    shown = with_runs(datasets, experiments)
     rows = []
-    for dataset in datasets:
+    for dataset in shown:
         for row in experiments:
             if dataset.key in row.runs:
                 rows += _rows(dataset, row, scored, alarms, protocol)
@@ -95,13 +96,13 @@ def make_alarms_table(
     parts: list[sheet.Part] = [
         sheet.Caption(latex.numbered(name), f"{title}. Protocol: {protocol}.")
     ]
-    for dataset in datasets:
+    for dataset in shown:
         own = table[table["dataset"] == dataset.key]
         parts.append(alarm_tabular(dataset.title, own, alarms, SOURCES))
     notes = [
         *_NOTES,
         *([_IMPORTED] if any(row.imported for row in experiments) else []),
-        *(_hours(dataset, table, alarms, footage.get(dataset.key)) for dataset in datasets),
+        *(_hours(dataset, table, alarms, footage.get(dataset.key)) for dataset in shown),
         _rules(alarms),
     ]
     parts += [sheet.Notes(tuple(notes)), *transfer_parts(moved, datasets, alarms)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fusevad.data.truth import LabelledVideo
 from fusevad.evaluate.metrics import LabelledSegments, Ranking
-from fusevad.report.runs import TableDataset, TableRow, check_protocol
+from fusevad.report.runs import TableDataset, TableRow, check_protocol, with_runs
 from fusevad.report.scored_videos import segment_scores, test_videos
 from fusevad.report.style import (
     PAGE,
@@ -54,13 +54,14 @@ def make_curves(
 
     Args:
         experiments: methods, in the order of the panels.
-        datasets: blocks of panels, one below another.
+        datasets: blocks of panels, one below another; those without a run are left out.
         protocol: last, validation or oracle.
 
     Raises:
         FusevadError: an unknown protocol, or scores that do not cover the test videos.
     """
     check_protocol(protocol)
+    datasets = with_runs(datasets, experiments)
     styles = line_styles([row.name for row in experiments])
     titles = [dataset.title for dataset in datasets]
     caption = (

@@ -11,7 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
 
 from fusevad.errors import FusevadError
-from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_class_measurements
+from fusevad.report.runs import (
+    TableDataset,
+    TableRow,
+    check_protocol,
+    read_class_measurements,
+    with_runs,
+)
 from fusevad.report.statistics import summarize_table
 from fusevad.report.style import (
     COLUMN,
@@ -44,13 +50,14 @@ def make_radar(
 
     Args:
         experiments: the inputs to compare, usually image only, motion cue only and a fusion.
-        datasets: one chart each.
+        datasets: one chart each; those without a run are left out.
         protocol: last, validation or oracle.
 
     Raises:
         FusevadError: an unknown protocol, or a run's file that is missing or wrong.
     """
     check_protocol(protocol)
+    datasets = with_runs(datasets, experiments)
     values = read_class_measurements(experiments, datasets)
     values = values[values["protocol"] == protocol]
     if values.empty:

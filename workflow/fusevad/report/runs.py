@@ -17,6 +17,7 @@ from fusevad.evaluate.score_table import read_score_table
 from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.tensor_files import open_tensors
 
+_NO_RUN = "tables: no experiment has a run on a configured data set; add one"
 _IMPORTED_NOTE = (
     "Scores imported: one set of scores that somebody else's detector gave; nothing was trained "
     "here. No epoch was chosen, so all protocols are alike; how its authors chose theirs is not "
@@ -244,6 +245,18 @@ def undefined_notes(datasets: Sequence[TableDataset], values: pd.DataFrame) -> l
     return notes
 
 
+def with_runs(datasets: Sequence[TableDataset], rows: Sequence[TableRow]) -> list[TableDataset]:
+    """The data sets on which at least one row has a run: of the others nothing can be drawn.
+
+    Raises:
+        FusevadError: there is none.
+    """
+    found = [dataset for dataset in datasets if _with_run(rows, dataset)]
+    if not found:
+        raise FusevadError(_NO_RUN)
+    return found
+
+
 def _with_run(rows: Sequence[TableRow], dataset: TableDataset) -> list[TableRow]:
     return [row for row in rows if dataset.key in row.runs]
 
@@ -260,7 +273,7 @@ def _read_values(path: Path, keys: list[str], *beside: str) -> pd.DataFrame:
 
 def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     if not parts:
-        raise FusevadError("tables: no experiment has a run on a configured data set; add one")
+        raise FusevadError(_NO_RUN)
     return pd.concat(parts, ignore_index=True)[columns]
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fusevad.evaluate.settings import VIDEO_AUC
-from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_measurements
+from fusevad.report.runs import TableDataset, TableRow, check_protocol, read_measurements, with_runs
 from fusevad.report.statistics import interquartile_mean
 from fusevad.report.style import PAGE, block_titles, figure_style, line_styles, save_figure
 
@@ -33,7 +33,7 @@ def make_seeds_figure(
 
     Args:
         experiments: methods, from top to bottom.
-        datasets: panels, one below another.
+        datasets: panels, one below another; those without a run are left out.
         protocol: last, validation or oracle.
         ours: methods below a line.
 
@@ -42,6 +42,7 @@ def make_seeds_figure(
     """
     check_protocol(protocol)
     rows = [*experiments, *ours]
+    datasets = with_runs(datasets, rows)
     values = read_measurements(rows, datasets)
     values = values[values["protocol"] == protocol]
     shown = {d.key: [row for row in rows if d.key in row.runs] for d in datasets}
