@@ -337,6 +337,21 @@ def test_crops_of_imported_features_are_known_by_number(values, folder, crops, w
     assert Jobs(config).features("rendered")["crops"] == crops
 
 
+def test_each_table_is_told_the_crops_of_its_own_rows(values, folder):
+    config = load(values, folder)
+    gating = config.experiments["gating"]
+    config.experiments["gating"] = replace(gating, overrides={"test_crops": [5, 0]})
+    jobs = Jobs(config)
+    alone, among, others = (
+        jobs.table_dataset("rendered", rows)
+        for rows in (["gating"], ["gating", "concat", "student-t"], ["concat", "student-t"])
+    )
+    assert alone["scored_crops"] == [0, 5] and "own_crops" not in alone
+    assert among["scored_crops"] == [0] and among["own_crops"] == {"gating": [0, 5]}
+    assert others["scored_crops"] == [0] and "own_crops" not in others
+    assert jobs.table_dataset("rendered", [])["scored_crops"] == []
+
+
 @pytest.mark.parametrize("first", ["Video-AUC", "AUC", "AP", "Ano-AUC", "Ano-AP"])
 def test_classes_are_shown_in_a_metric_that_evaluation_measures_by_class(values, folder, first):
     config = load(values, folder)

@@ -201,6 +201,18 @@ def test_the_footnote_of_imported_features_claims_nothing_of_their_extraction(ma
     assert "scored on crop 4" in text and "is encoded" not in text
 
 
+def test_the_footnote_has_the_crops_of_each_row(made_up, tmp_path):
+    def note(**crops):
+        text, _ = table1(made_up, tmp_path, datasets=[replace(made_up.dataset, **crops)])
+        return text
+
+    assert "scored on crops 0, 5; no video was skipped" in note(scored_crops=(0, 5))
+    own = {"image-only": [5], "gating": [5], "concat": [0, 5], "elsewhere": [7]}
+    apart = "scored on crop 0 (Image only, Gating: crop 5; Concatenation: crops 0, 5); no"
+    assert apart in note(own_crops=own)
+    assert "1 crop a frame (0 is the centre); no video was skipped" in note(scored_crops=())
+
+
 def test_a_method_that_was_not_run_has_dashes_and_a_footnote(made_up, tmp_path):
     absent = TableRow("Not yet", "not-yet", {})
     text, _ = table1(made_up, tmp_path, rows=[*made_up.rows, absent])

@@ -23,11 +23,17 @@ class Jobs(RunJobs):
         """Path of a table, figure or page."""
         return f"{self.config.home}/{name}"
 
-    def report(self, experiments: tuple[str, ...], published: str | None = None) -> dict[str, Any]:
+    def report(
+        self,
+        experiments: tuple[str, ...],
+        published: str | None = None,
+        ours: tuple[str, ...] = (),
+    ) -> dict[str, Any]:
         """Settings of `fusevad report` for tables (with `published` numbers) and figures."""
+        rows = (*experiments, *ours)
         values = {
             "experiments": [self.row(name) for name in experiments],
-            "datasets": [self.table_dataset(key) for key in self.config.datasets],
+            "datasets": [self.table_dataset(key, rows) for key in self.config.datasets],
             "protocol": self.config.protocol,
         }
         if published:
@@ -36,7 +42,8 @@ class Jobs(RunJobs):
 
     def table1(self, published: str) -> dict[str, Any]:
         """Settings of `fusevad report table1`."""
-        return self.report(self.config.table1, published) | {"ours": self._ours()}
+        ours = self.config.table1_ours
+        return self.report(self.config.table1, published, ours) | {"ours": self._ours()}
 
     def table1_seeds(self) -> dict[str, Any]:
         """Settings of `fusevad report seeds`."""
@@ -108,7 +115,10 @@ class Jobs(RunJobs):
             "name": table,
             "title": chosen.title,
             "rows": rows,
-            "datasets": [self.table_dataset(key) for key in self.ablation_datasets(table)],
+            "datasets": [
+                self.table_dataset(key, self.ablation_experiments(table))
+                for key in self.ablation_datasets(table)
+            ],
             "protocol": self.config.protocol,
             "published": next(iter(self.published(table)), None),
             "seeds": self.config.seeds,
@@ -193,24 +203,34 @@ class Jobs(RunJobs):
         # Most rows have none, and the settings of their tables stay as they were.
         return row | ({"partial": partial} if any(partial.values()) else {})
 
-    def table_dataset(self, key: str) -> dict[str, Any]:
-        """A data set in the report's form (`report.runs.TableDataset`)."""
+    def table_dataset(self, key: str, rows: Iterable[str] | None = None) -> dict[str, Any]:
+        """A data set in the report's form (`report.runs.TableDataset`).
+
+        Args:
+            key: of the data set.
+            rows: experiments of the table; by default those of Table 1.
+        """
         dataset = self.config.tested[key]
         values = asdict(dataset)
         files = {name: f"results/{key}/{name}.csv" for name in ("manifest", "intervals", "skipped")}
         kept = {
             name: values[name] for name in ("key", "source", "title", "metrics", "frame_stride")
         }
-        scored = {
-            crop
-            for name in self.config.table1
-            if name not in self.config.imported
-            for crop in self.config.scored_crops(key, name)
-        }
-        held = self.config.crops(key)
-        crops: dict[str, Any] = {"crops": len(held), "scored_crops": sorted(scored)}
+        crops = self._crops(key, self.config.table1 if rows is None else rows)
         if key in self.config.features:
             crops["features"] = self.config.features[key]["layout"]
         # A class's videos are all anomalous, so its Ano-AUC is its AUC.
         class_metric = "AP" if dataset.metrics[0] in ("AP", "Ano-AP") else "AUC"
         return kept | files | crops | {"class_metric": class_metric}
+
+    def _crops(self, key: str, rows: Iterable[str]) -> dict[str, Any]:
+        """How many there are, which most rows are scored on, and which each other row."""
+        held, possible = self.config.crops(key), set(self.config.possible(key))
+        scored = {
+            name: sorted(self.config.scored_crops(key, name)) for name in rows if name in possible
+        }
+        most = max(scored.values(), key=[*scored.values()].count, default=[])
+        others = {name: own for name, own in scored.items() if own != most}
+        values: dict[str, Any] = {"crops": len(held), "scored_crops": most}
+        # Most tables have none, and their settings stay as they were.
+        return values | ({"own_crops": others} if others else {})

@@ -68,7 +68,10 @@ class MethodJobs(TransferJobs):
         return {
             "title": config.study_tables[name]["title"],
             "experiments": [self._row(each) for each in config.study_tables[name]["experiments"]],
-            "datasets": [self.jobs.table_dataset(key) for key in config.datasets],
+            "datasets": [
+                self.jobs.table_dataset(key, config.study_tables[name]["experiments"])
+                for key in config.datasets
+            ],
             "protocol": config.protocol,
             "published": self.published,
             "seeds": config.seeds,

@@ -128,10 +128,7 @@ class StudyJobs(AlarmJobs):
             return self._leaks_files(values["experiments"])
         if study == "transfer":
             return self.transfer(table).table_files()
-        names = values.get("experiments", ())
-        if study == "equivalence":
-            names = (self.paired, self.compared_with)
-        files = self._run_files(keys, names, _RUN_FILES.get(study, ()))
+        files = self._run_files(keys, self._rows(table), _RUN_FILES.get(study, ()))
         files += [
             f"results/{key}/{name}.csv" for key in keys for name in _DATA_FILES.get(study, ())
         ]
@@ -142,6 +139,13 @@ class StudyJobs(AlarmJobs):
         if study in _STUDY_FILES:
             files += [self.study_file(key, _STUDY_FILES[study]) for key in keys]
         return files
+
+    def _rows(self, table: str) -> tuple[str, ...]:
+        """The experiments whose runs a study's table shows."""
+        values = self.jobs.config.study_tables[table]
+        if values["study"] == "equivalence":
+            return (self.paired, self.compared_with)
+        return tuple(values.get("experiments", (self.jobs.config.study_experiment,)))
 
     def _run_files(
         self, keys: Iterable[str], experiments: Iterable[str], names: Iterable[str]
@@ -182,7 +186,7 @@ class StudyJobs(AlarmJobs):
         values = config.study_tables[table]
         study, keys = values["study"], self.table_datasets(table)
         settings: dict[str, Any] = {
-            "datasets": [self.jobs.table_dataset(key) for key in keys],
+            "datasets": [self.jobs.table_dataset(key, self._rows(table)) for key in keys],
         }
         if study not in ("alarms", "attention"):
             settings["seeds"] = config.seeds
@@ -218,7 +222,9 @@ class StudyJobs(AlarmJobs):
                 }
             case "transfer":
                 return {
-                    "datasets": [self.jobs.table_dataset(key) for key in config.tested],
+                    "datasets": [
+                        self.jobs.table_dataset(key, self._rows(table)) for key in config.tested
+                    ],
                     "transfers": self.transfer(table).moved(),
                     "published": published,
                     "protocol": self.protocol_with_weights,

@@ -37,10 +37,12 @@ class TableDataset:
             main metric.
         manifest, intervals, skipped: the CSVs of the data stage.
         crops: crops a frame.
-        scored_crops: numbers of the crops whose scores are averaged on test videos.
+        scored_crops: numbers of the crops whose scores are averaged on test videos; none if no
+            row of the table was scored here.
         frame_stride: every n-th frame is encoded.
         class_metric: AUC or AP, for the per-class table and the radar figure.
         features: layout of features that others extracted; empty if they are extracted here.
+        own_crops: likewise for the rows that are scored on other crops, by experiment.
         source: key of the data set whose videos these are, for finding published numbers; by
             default `key`.
     """
@@ -57,6 +59,7 @@ class TableDataset:
     class_metric: str = "AUC"
     features: str = ""
     source: str = ""
+    own_crops: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.source:
@@ -214,7 +217,7 @@ def footnotes(
     notes = []
     shown = values[values["protocol"] == protocol]
     for dataset in datasets:
-        notes.append(f"{dataset.title}: {_sampling(dataset)}; {_skipped(dataset)}.")
+        notes.append(f"{dataset.title}: {_sampling(dataset, rows)}; {_skipped(dataset)}.")
         for row in rows:
             own = shown[(shown["dataset"] == dataset.key) & (shown["experiment"] == row.name)]
             notes += _missing_seeds(row, dataset, own, seeds)
@@ -277,18 +280,33 @@ def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns]
 
 
-def _sampling(dataset: TableDataset) -> str:
+def _sampling(dataset: TableDataset, rows: Sequence[TableRow]) -> str:
     stride = dataset.frame_stride
     frames = "every frame is encoded" if stride == 1 else f"1 frame in {stride} is encoded"
-    scored = ", ".join(map(str, dataset.scored_crops))
     crops = counted(dataset.crops, "crop")
     if dataset.features:
         return (
-            f"imported features ({dataset.features}) of {crops}, numbered by their publisher, test"
-            f" videos are scored on crop {scored}"
+            f"imported features ({dataset.features}) of {crops}, numbered by their publisher"
+            f"{_scored_on(dataset, rows)}"
         )
-    crops = f"{crops} a frame (0 is the centre)"
-    return f"{frames}, {crops}, test videos are scored on crop {scored}"
+    return f"{frames}, {crops} a frame (0 is the centre){_scored_on(dataset, rows)}"
+
+
+def _scored_on(dataset: TableDataset, rows: Sequence[TableRow]) -> str:
+    """The crops of each row; nothing if none was scored here."""
+    if not dataset.scored_crops:
+        return ""
+    others: dict[str, list[str]] = {}
+    for row in rows:
+        if row.name in dataset.own_crops:
+            others.setdefault(_named(dataset.own_crops[row.name]), []).append(row.label)
+    apart = "; ".join(f"{', '.join(labels)}: {crops}" for crops, labels in others.items())
+    text = f", test videos are scored on {_named(dataset.scored_crops)}"
+    return f"{text} ({apart})" if apart else text
+
+
+def _named(crops: Sequence[int]) -> str:
+    return f"crop{'s' if len(crops) > 1 else ''} {', '.join(map(str, crops))}"
 
 
 def _skipped(dataset: TableDataset) -> str:
