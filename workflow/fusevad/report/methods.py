@@ -17,7 +17,7 @@ from fusevad.report.middles import interquartile_means
 from fusevad.report.origins import origins
 from fusevad.report.pair_texts import pairs_caption
 from fusevad.report.power import judge_table
-from fusevad.report.published import read_published
+from fusevad.report.published import read_published, under_configured_keys
 from fusevad.report.runs import (
     TableDataset,
     TableRow,
@@ -108,7 +108,6 @@ def make_methods(
     values = read_measurements(experiments, datasets)
     summary = summarize_table(values, ["dataset", "metric"], fixed=fixed(experiments))
     paper = read_published(published)
-    paper = paper[paper["dataset"].isin({dataset.source for dataset in datasets})]
     costs = _costs(experiments, datasets, seeds[0])
     moved = read_transfers(transfers, datasets)
     moved_summary = summarize_table(moved, ["trained_on", "dataset", "metric"])
@@ -125,7 +124,8 @@ def make_methods(
         *_transfer_parts(experiments, datasets, moved_summary, protocol),
         *origins(experiments, datasets, values, protocol, out_tex),
     ]
-    write_csv(_tidy(experiments, datasets, summary, moved_summary, paper, costs), out_csv)
+    printed = under_configured_keys(paper, datasets)
+    write_csv(_tidy(experiments, summary, moved_summary, printed, costs), out_csv)
     wide = sum(len(dataset.metrics) for dataset in datasets) > PAGE_COLUMNS
     write_sheet(parts, out_tex, wide)
 
@@ -253,7 +253,6 @@ def _transfer_parts(
 
 def _tidy(
     experiments: Sequence[TableRow],
-    datasets: Sequence[TableDataset],
     summary: pd.DataFrame,
     transfers: pd.DataFrame,
     paper: pd.DataFrame,

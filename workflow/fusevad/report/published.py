@@ -1,5 +1,6 @@
 """The numbers that the IEF-VAD paper (arXiv 2505.02393) prints, in percent; none is re-run."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from fusevad.config.paper import PAPER_DATASETS
 from fusevad.csv_tables import read_csv
 from fusevad.errors import FusevadError
+from fusevad.report.runs import TableDataset
 
 # The inputs in the paper's Table 7, and their names in the per-class table.
 PAPER_INPUTS = {"image": "Image only", "motion": "Motion cue only", "fusion": "IEF-VAD"}
@@ -19,6 +21,16 @@ def read_published(path: Path) -> pd.DataFrame:
     )
     _check(table, path, "mean", ["method", "dataset", "metric"])
     return table
+
+
+def under_configured_keys(table: pd.DataFrame, datasets: Iterable[TableDataset]) -> pd.DataFrame:
+    """The rows of the data sets that are configured, each under the key of the configuration.
+
+    Where several have the videos of one (two of its splits), each has its rows.
+    """
+    keys = pd.DataFrame([(d.source, d.key) for d in datasets], columns=["dataset", "key"])
+    found = table.merge(keys, on="dataset").drop(columns="dataset")
+    return found.rename(columns={"key": "dataset"})[table.columns]
 
 
 def read_published_classes(path: Path) -> pd.DataFrame:
