@@ -1,4 +1,4 @@
-"""Stages called by hand: inputs that have a record are compared with it before they are read."""
+"""Stages called by hand: inputs are as recorded, outputs are those of the settings' job."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,8 @@ MADE = {"train/x": "run/history.csv", "evaluate/x": "run/seeds.csv", "index/x": 
 
 
 @pytest.fixture(autouse=True)
-def _made(tmp_path, monkeypatch):
+def settings(tmp_path, monkeypatch) -> dict[str, str]:
+    """Outputs of three jobs, as recorded, in a folder of their own; files of settings by job."""
     monkeypatch.chdir(tmp_path)
     jobs = [Job(name, name.partition("/")[0], {}, {}, (path,)) for name, path in MADE.items()]
     plan = Plan(jobs)
@@ -25,6 +26,7 @@ def _made(tmp_path, monkeypatch):
             path = Path(job.outputs[0])
             path.parent.mkdir(exist_ok=True)
             path.write_text("as made\n")
+    return {job.name: str(plan.write_settings(job)) for job in jobs}
 
 
 def said(*words: str) -> str:
@@ -62,3 +64,26 @@ def test_files_without_a_record_are_read_as_they_are():
         record.unlink()
     Path("run/history.csv").write_text("not so\n")
     assert "changed since" not in said(*EVALUATE)
+
+
+TRAIN = ("train", "--manifest", "m.csv", "--stream", "rgb=rgb/index.csv", "--settings")
+
+
+@pytest.mark.parametrize("out", ["elsewhere", "rgb", ".", "run/history"])
+def test_a_file_of_settings_goes_with_the_outputs_of_its_own_job_alone(settings, out):
+    Path("run/history.csv").write_text("not so\n")
+    record = Path("run/history.provenance.json").read_bytes()
+    refusal = "settings of the job that writes run/history.csv, which this command does not"
+    assert refusal in said(*TRAIN, settings["train/x"], out)
+    assert Path("run/history.provenance.json").read_bytes() == record
+
+
+def test_the_outputs_of_a_file_of_settings_may_be_named_in_any_way(settings, tmp_path):
+    assert "method: missing" in said(*TRAIN, settings["train/x"], "run/../run")
+    assert "method: missing" in said(*TRAIN, settings["train/x"], str(tmp_path / "run"))
+
+
+def test_a_stage_that_writes_into_a_run_takes_no_other_stages_settings(settings):
+    assert "settings of the job that writes" in said(
+        *ALARMS, "--settings", settings["index/x"], "o"
+    )

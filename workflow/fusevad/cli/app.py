@@ -17,7 +17,7 @@ from fusevad import __version__
 from fusevad.errors import FusevadError, in_one_line
 from fusevad.parsing import from_text_or_file
 from fusevad.plan.ancestry import check_input
-from fusevad.plan.records import is_settings_file
+from fusevad.plan.records import check_outputs, is_settings_file
 from fusevad.system_errors import one_line_each
 
 if not sys.stderr.isatty():
@@ -71,33 +71,38 @@ Shard = Annotated[int, typer.Option(help="Number of this shard, from 0.", min=0)
 Shards = Annotated[int, typer.Option(help="Number of shards.", min=1)]
 
 
-class _Stage(TyperCommand):
-    """A stage called by hand compares its inputs with the records beside them.
+class Stage(TyperCommand):
+    """A verb with `--settings`: what it was given is compared with records before it starts.
 
-    With a file of `results/settings/`, the stage itself compares all that the workflow gave it.
+    With a file of `results/settings/`, which says what to read and write, only what it writes is
+    compared here: a record of files that this job did not write would call damage good. Called by
+    hand, all inputs are compared with the records beside them.
     """
 
     def invoke(self, ctx: typer.Context) -> Any:
         """See `click.Command.invoke`."""
-        given = {name: value for name, value in ctx.params.items() if not name.startswith("out")}
+        given = dict(ctx.params)
         settings = given.pop("settings", None)
-        if not (settings and is_settings_file(settings)):
-            for path in _paths([given, from_text_or_file(settings) if settings else None]):
-                check_input(path, str(self.name))
+        if settings and is_settings_file(settings):
+            out = [value for name, value in given.items() if name.startswith("out")]
+            check_outputs(settings, list(_texts(given)), list(_texts(out)))
+        elif "settings" in ctx.params:
+            inputs = {name: value for name, value in given.items() if not name.startswith("out")}
+            for text in _texts([inputs, from_text_or_file(settings) if settings else None]):
+                for path in filter(os.path.exists, (text, text.partition("=")[2])):
+                    check_input(Path(path), str(self.name))
         return super().invoke(ctx)
 
 
-def _paths(value: Any) -> Iterator[Path]:
-    """Files and folders that a value names, also as `NAME=PATH`, or that values in it name."""
+def _texts(value: Any) -> Iterator[str]:
+    """All texts and paths in a value."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list | tuple):
         for each in value:
-            yield from _paths(each)
-    elif isinstance(value, str | Path):
-        for text in (str(value), str(value).partition("=")[2]):
-            if text and os.path.exists(text):
-                yield Path(text)
+            yield from _texts(each)
+    elif isinstance(value, Path) or (isinstance(value, str) and value):
+        yield str(value)
 
 
 def verb(panel: str, example: str, cls: type[TyperCommand] | None = None) -> Callable[[Verb], Verb]:
@@ -108,9 +113,7 @@ def verb(panel: str, example: str, cls: type[TyperCommand] | None = None) -> Cal
         example: a command, at the end of the verb's own help.
         cls: how its words are read, unless as usual.
     """
-    if cls is None and panel == STAGES:
-        cls = _Stage
-    return app.command(cls=cls, rich_help_panel=panel, epilog=f"Example: {example}")
+    return app.command(cls=cls or Stage, rich_help_panel=panel, epilog=f"Example: {example}")
 
 
 def _say_version(wanted: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperCommand
 
+from fusevad.cli.app import Stage
 from fusevad.errors import FusevadError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ ConfigValues = Annotated[
 ]
 
 
-class Configured(TyperCommand):
+class Configured(Stage):
     """A verb that reads `--configfile A B` and `--config k=v l=w` as Snakemake does."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:

@@ -1,9 +1,10 @@
 """Records of how artifacts were made, written beside them, and checked before they are read."""
 
 import contextlib
+import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,34 @@ def _check_times(paths: Iterable[str]) -> None:
 def is_settings_file(settings: str) -> bool:
     """Whether settings are a file of `results/settings/`, by its name."""
     return bool(_SETTINGS_NAME.search(settings)) and Path(settings).is_file()
+
+
+def check_outputs(settings: str, named: Sequence[str], written: Sequence[str]) -> None:
+    """Compare the outputs that a file of `results/settings/` has with those of a command.
+
+    Args:
+        settings: the file.
+        named: all that the command names; among it is the file's first output, beside which the
+            record is written, or its folder.
+        written: paths that the command writes to, files or folders.
+
+    Raises:
+        FusevadError: the command would write other files than the record says.
+    """
+    outputs = _read_settings(settings).get("outputs", [])
+    fits = all(_is_place_of(path, outputs) for path in written)
+    if outputs and not (fits and any(_is_place_of(path, outputs[:1]) for path in named)):
+        raise FusevadError(
+            f"{settings}: settings of the job that writes {outputs[0]}, which this command does"
+            " not; give the paths of that job, or other settings"
+        )
+
+
+def _is_place_of(place: str, paths: Iterable[str]) -> bool:
+    """Whether a place is one of these paths, or the folder of one."""
+    wanted = os.path.abspath(place)
+    full = map(os.path.abspath, paths)
+    return any(wanted in (path, os.path.dirname(path)) for path in full)
 
 
 def _read_settings(settings: str) -> dict[str, Any]:
