@@ -105,6 +105,15 @@ def test_settings_files_are_one_line_a_stage_and_all_others_a_line_each():
     ]
 
 
+def test_settings_of_a_stage_that_is_called_as_a_folder_of_a_data_set_are_listed_once():
+    written = [f"results/settings/{stage}/gone/x/0.json" for stage in ("cues", "runs", "studies")]
+    for path in written:
+        write(path, "{}")
+    assert sorted(paths(made_up_plan())) == written
+    delete(unused([made_up_plan()]))
+    assert not Path("results/settings").exists()
+
+
 def test_deleting_leaves_what_is_in_use_and_no_empty_folders():
     plan = made_up_plan(runs=("ours", "theirs"))
     make(plan)

@@ -127,7 +127,8 @@ def _of_datasets(referred: set[str], unsure: set[str]) -> Iterator[str]:
         places = ["*", "*/*"] if kind in _OF_CONFIGURATIONS else ["*"]
         patterns = ["/".join([place, kind, *["*"] * depth]) for place in places]
         for path in sorted(chain.from_iterable(map(Path("results").glob, patterns))):
-            if path.parts[1].startswith("."):
+            # Settings have folders of the names of stages, such as `cues`, but are no data set.
+            if path.parts[1].startswith(".") or path.is_relative_to(SETTINGS_FOLDER):
                 continue
             if str(path) not in folders and str(path) not in referred:
                 yield str(path)
