@@ -1,6 +1,7 @@
 """The page in a real browser: what a reader sees and does."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -21,7 +22,9 @@ from fusevad.report.explorer.contents import (
 )
 from fusevad.report.explorer.packing import pack, unpack
 from fusevad.report.explorer.page import write_page
+from fusevad.report.explorer.runs import make_explorer
 from fusevad.report.scored_videos import test_videos as read_truth
+from tests.made_up_tables import write_table
 from tests.report.explorer.conftest import RULES
 
 pytestmark = pytest.mark.slow
@@ -56,6 +59,20 @@ def test_worst_misses_and_false_alarms_stand_first(explorer, open_page):
     assert errors == sorted(errors, reverse=True)
     assert len(errors) == 12
     assert page.inner_text("#video-title").startswith(column(page, "name")[0])
+
+
+def test_without_intervals_events_are_counted_and_none_is_judged(made_up, tmp_path, open_page):
+    write_table(tmp_path, "intervals")
+    dataset = replace(made_up.dataset, intervals=tmp_path / "intervals.csv")
+    index, rows = tmp_path / "index.html", tuple(made_up.rows[:2])
+    make_explorer(rows, (dataset,), "last", RULES, {}, {}, "", index, tmp_path / "page")
+    page = open_page(index)
+    counts = set_threshold(page, 0.4)
+    assert re.search(r"\d+ events?  ·  [\d.]+ alarms", counts), counts
+    assert "found" not in counts and "false" not in counts
+    assert not column(page, "error") and not column(page, "false")
+    assert len(column(page, "events")) == 12
+    assert "Image only" in page.inner_text("#metrics")
 
 
 @pytest.mark.parametrize("name", ["name", "class", "peak", "found", "false"])
