@@ -141,6 +141,12 @@ def test_a_compressed_form_of_a_file_is_not_taken_for_the_file(mirror, get):
     assert get("a.bin", f"{mirror.url}/ok/a.bin") == BYTES
 
 
+@pytest.mark.parametrize("stated", ["utf-8", "aws-chunked", "identity, binary"])
+def test_an_encoding_that_compresses_nothing_leaves_the_file_as_it_is(mirror, get, stated):
+    mirror.raw["a.bin"] = lambda _: answer(200, BYTES, Content_Encoding=stated)
+    assert get("a.bin") == BYTES
+
+
 def test_the_content_of_a_compressed_file_may_be_called_its_encoding(mirror, tmp_path):
     packed = gzip.compress(BYTES)
     mirror.raw["a.tgz"] = lambda _: answer(200, packed, Content_Encoding="x-gzip")

@@ -12,6 +12,7 @@ import pytest
 
 from fusevad.config.load import load_dataset
 from fusevad.data.fetch import https
+from fusevad.data.fetch.record import Record
 from fusevad.data.fetch.settings import FetchSettings
 from fusevad.data.recorded.settings import RecordedSettings
 from fusevad.embed.imported.fetched import fetch_features
@@ -169,6 +170,34 @@ def test_a_folder_of_files_comes_at_one_commit_and_only_what_is_missing_again(hu
     before = hub.sent
     get("xd-violence", "i3d", small)
     assert hub.sent - before == len(hub.files[f"data/i3d_rgb/{there[0]}"])
+
+
+def test_the_record_of_thousands_of_files_is_written_a_few_times(hub, get, monkeypatch):
+    """It names all of them: writing it after each file would take longer than the download."""
+    hub.files = folder_of_files()
+    written = []
+    add = Record.add
+    monkeypatch.setattr(Record, "add", lambda *each: written.append(len(each[1])) or add(*each))
+    place = get("xd-violence", "i3d", lists("xd-violence"))
+    assert len(Record(place).entries()) == len(list(place.rglob("*.npy"))) > len(written)
+
+
+def test_a_folder_that_was_cut_off_keeps_the_record_of_what_had_come(hub, get, monkeypatch):
+    hub.files = folder_of_files()
+    small = lists("xd-violence")
+    asked, download = [], https.download
+
+    def cut_off(url: str, *how, **further) -> None:
+        asked.append(url)
+        if len(asked) > 2:
+            raise KeyboardInterrupt
+        download(url, *how, **further)
+
+    monkeypatch.setattr(https, "download", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        get("xd-violence", "i3d", small)
+    place = Path("data/xd-violence/features/i3d")
+    assert len(Record(place).entries()) == len(list(place.glob("1-1004/*.npy"))) == 2
 
 
 def test_files_of_another_commit_are_not_taken_for_those_of_this_one(hub, get):

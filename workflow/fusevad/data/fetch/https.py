@@ -1,5 +1,6 @@
 """Mirrors on the web: downloads resume, even in a later run."""
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +29,8 @@ _BROKEN_OFF = 5  # interruptions in a row that bring no byte beyond the furthest
 _BACKOFF_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60
 _BUSY = (408, 429, 500, 502, 503, 504)
+# Other encodings that servers state, such as `utf-8` or `aws-chunked`, leave the bytes as they are.
+_COMPRESSIONS = {"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd"}
 # Some servers call the content of such a file its encoding.
 _COMPRESSED = (".gz", ".tgz", ".z", ".bz2", ".xz", ".zst", ".br")
 _LARGE = 100_000_000  # bytes of a file whose progress stays on the screen
@@ -157,9 +160,10 @@ def _check_answer(response: requests.Response, slot: Slot, start: int, known: bo
         raise MirrorError(f"answers {response.status_code} {response.reason}")
     if response.status_code == HTTPStatus.PARTIAL_CONTENT and not start:
         raise MirrorError("sends a part when asked for the whole file")
-    form = response.headers.get("Content-Encoding", "").strip().casefold()
-    if not known and form not in ("", "identity") and slot.title.suffix.lower() not in _COMPRESSED:
-        raise MirrorError(f"sends a compressed form of the file ({form})")
+    forms = re.findall("[a-z0-9-]+", response.headers.get("Content-Encoding", "").casefold())
+    compressed = [form for form in forms if form in _COMPRESSIONS]
+    if compressed and not known and slot.title.suffix.lower() not in _COMPRESSED:
+        raise MirrorError(f"sends a compressed form of the file ({compressed[0]})")
     kind = response.headers.get("Content-Type", "")
     if not known and kind.startswith("text/html") and slot.title.suffix not in (".html", ".htm"):
         raise MirrorError("sends a web page instead of the file (a login or a notice?)")

@@ -76,9 +76,7 @@ def fetch_folder(source: HuggingFaceFolder, folder: Path, lock: LockFile) -> Non
         _check_there(files, record, commit)
         missing = [file for file in files if not file.place.is_file()]
         need_room(folder, folder, sum(file.size for file in missing))
-        for file in tqdm(missing, desc=f"fetching {folder.name}", unit="file"):
-            _fetch(source, commit, file, folder / HIDDEN / "staging")
-            record.add({file.path: file.entry})
+        _fetch_all(missing, source, commit, record)
     except MirrorError as error:
         raise FusevadError(
             f"{folder}: Hugging Face {source.repo}: {error}; run the command again later, or"
@@ -108,6 +106,19 @@ def _check_there(files: Sequence[_File], record: Record, commit: str) -> None:
             f" {len(files)}; move {record.folder} away, or such files, and run the command again"
         )
     record.add({file.path: file.entry for file in new})
+
+
+def _fetch_all(
+    missing: Sequence[_File], source: HuggingFaceFolder, commit: str, record: Record
+) -> None:
+    """Download files; the record is written once, as it has a line for each of thousands."""
+    fetched: dict[str, Entry] = {}
+    try:
+        for file in tqdm(missing, desc=f"fetching {record.folder.name}", unit="file"):
+            _fetch(source, commit, file, record.folder / HIDDEN / "staging")
+            fetched[file.path] = file.entry
+    finally:
+        record.add(fetched)
 
 
 def _stated(entry: RepoFile) -> str:
