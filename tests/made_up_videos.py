@@ -146,3 +146,14 @@ def in_another_container(path: Path, other: Path) -> Path:
                 packet.stream = stream
                 target.mux(packet)
     return other
+
+
+def frames_of(film: Path) -> list[av.VideoFrame]:
+    """All frames of a video, decoded without the code under test."""
+    with av.open(str(film)) as container:
+        return list(container.decode(video=0))
+
+
+def shown(film: Path) -> list[bytes]:
+    """The pictures of a film: x264 may write other bytes for them on processors with AVX-512."""
+    return [frame.to_ndarray().tobytes() for frame in frames_of(film)]

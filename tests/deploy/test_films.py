@@ -10,14 +10,9 @@ import pytest
 
 from tests.made_up_bundles import scored
 from tests.made_up_sound import tone_at, write_sounding
-from tests.made_up_videos import with_one_time, write_stamped, write_video
+from tests.made_up_videos import frames_of, with_one_time, write_stamped, write_video
 
 ODD_FILES = Path(__file__).parents[3] / "shared/data/odd-files"
-
-
-def frames_of(film: Path) -> list[av.VideoFrame]:
-    with av.open(str(film)) as container:
-        return list(container.decode(video=0))
 
 
 def test_pictures_too_wide_for_a_film_are_one_line(alarming, tmp_path):

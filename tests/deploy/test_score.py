@@ -21,7 +21,7 @@ from fusevad.evaluate.alarms import Event, Track, find_events
 from fusevad.files import temporary_path
 from fusevad.plan.stage import STAGES
 from tests.made_up_bundles import RULES, scored, threshold
-from tests.made_up_videos import with_one_time, write_video
+from tests.made_up_videos import shown, with_one_time, write_video
 
 ODD_FILES = Path(__file__).parents[3] / "shared/data/odd-files"
 FILES = ["SHA256SUMS", "annotated.mp4", "events.json", "segments.csv", "segments.parquet"]
@@ -90,18 +90,25 @@ def test_code_of_another_version_scores_again(made_up, video, tmp_path, monkeypa
     assert not (outcome.kept or outcome.problem)
 
 
+def content_of(file: Path) -> list[bytes]:
+    """Its lines; of a film its pictures, and of the hashes those of all files but the film."""
+    if file.suffix == ".mp4":
+        return shown(file)
+    return [line for line in file.read_bytes().splitlines() if not line.endswith(b".mp4")]
+
+
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["a flipped bit", "emptied"])
 def test_damaged_results_are_made_again(alarming, video, tmp_path, name, damage):
     scored(alarming, {"a": video}, tmp_path / "out")
     file = tmp_path / "out/a" / name
-    whole = file.read_bytes()
+    before, whole = content_of(file), file.read_bytes()
     middle = len(whole) // 2
     flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
     file.write_bytes(b"" if damage == "emptied" else flipped)
     (outcome,) = scored(alarming, {"a": video}, tmp_path / "out")
     assert not (outcome.kept or outcome.problem)
-    assert file.read_bytes() == whole
+    assert content_of(file) == before
 
 
 def test_a_killed_run_leaves_nothing_that_looks_finished(alarming, video, tmp_path, monkeypatch):
