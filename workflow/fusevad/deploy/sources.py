@@ -22,9 +22,9 @@ def find_videos(words: Sequence[str]) -> dict[str, Path]:
 
     A word is a file; a folder, whose videos are found in its subfolders too; a pattern such as
     `cam*.mp4`; or a text file (.txt, .list) with a path a line, relative to itself, which names no
-    other list, and has patterns of files, not of folders. The films of results are no videos. A
-    name is the path within the folder, with - in place of /, or the file's name: without its
-    suffix, unless another video has the same one.
+    other list, and has patterns of files, not of folders. Films of results don't count. A name is
+    the path within the folder, with - in place of /, or the file's name: without its suffix, unless
+    another video has the same one.
 
     Raises:
         FusevadError: a word names no video, two videos have one name, a list names a list, or it
@@ -34,7 +34,9 @@ def find_videos(words: Sequence[str]) -> dict[str, Path]:
     for word in words:
         named = list(_of_word(word))
         if not named:
-            raise FusevadError(f"{word}: no videos there (films of results are none); name others")
+            raise FusevadError(
+                f"{word}: no videos there (films that fusevad score wrote don't count); name others"
+            )
         for name, path in named:
             found.setdefault(path, name)
     short = Counter(Path(name).stem for name in found.values())

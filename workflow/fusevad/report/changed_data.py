@@ -129,9 +129,8 @@ def _numbers(path: Path) -> pd.Series | None:
     numbers = scale * table[value].astype(float)
     if "experiment" in table:
         table = table.drop(columns=["method"], errors="ignore")
-        if (
-            "videos" in table
-        ):  # of rows without an experiment, as in leaks.csv, these are the number
+        # Where a row has no experiment, as in leaks.csv, its videos are the number.
+        if "videos" in table:
             numbers = numbers.where(table["experiment"].notna(), table["videos"])
     keys = [name for name in table if name not in (value, "block", *_BESIDE)]
     texts = table[keys].astype(str).where(table[keys].notna(), "")
