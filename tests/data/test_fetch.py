@@ -110,6 +110,21 @@ def test_a_mirror_on_this_machine_is_a_regular_file(get, place, endless):
         get(a_bin((place / endless).as_uri()))
 
 
+@pytest.mark.parametrize("pinned", [True, False])
+def test_a_flipped_bit_in_a_list_is_noticed_though_its_size_and_time_are_as_before(
+    get, place, pinned
+):
+    (place / "a.bin").write_bytes(BYTES)
+    file = a_bin((place / "a.bin").as_uri(), **({"sha256": sha256(BYTES)} if pinned else {}))
+    fetched = get(file) / "a.bin"
+    times = fetched.stat()
+    fetched.write_bytes(bytes([BYTES[0] ^ 1]) + BYTES[1:])
+    os.utime(fetched, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(FusevadError, match="SHA-256") as raised:
+        get(file)
+    assert str(fetched) in one_line(raised)
+
+
 def test_without_a_good_mirror_one_line_gives_each_ones_reason(mirror, get, place):
     urls = [f"{mirror.url}/{way}" for way in ("ok/missing", "page/a.bin", "hangs-up/a.bin")]
     with pytest.raises(FusevadError) as raised:
