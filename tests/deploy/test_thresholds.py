@@ -113,6 +113,11 @@ def test_hours_are_written_out(hours, shown):
     assert f" alarms in {shown} h (" in threshold_line(found)
 
 
+def test_a_single_alarm_is_one_alarm():
+    found = replace(threshold(0.5), alarms=1, hours=4.0)
+    assert " 1 alarm in 4 h (" in threshold_line(found)
+
+
 def test_a_bound_is_never_shown_below_itself():
     found = replace(threshold(0.5), bound=39.049)
     assert "so at most 39.1 new false events" in threshold_line(found)

@@ -285,6 +285,10 @@ def test_of_leaks_the_numbers_of_videos_are_compared_and_rows_without_any_are_no
             text = text.replace(old, new)
         project.rewrite("results/table1.csv", lambda _, text=text: text)
     assert lines(a, b)[-2:] == ["1 of 3 numbers moved", "  shop, leaked: 20.00 -> 25.00"]
+    b.rewrite("results/table1.csv", lambda text: text.replace("street,no rel", "lane,no rel"))
+    assert lines(a, b)[-2] == "1 of 3 numbers moved"
+    b.rewrite("results/table1.csv", lambda text: text.replace("shop,moved", "lane,moved"))
+    assert lines(a, b)[-2] == "1 of 2 numbers moved; 1 only in A, 1 only in B"
 
 
 def test_two_runs_of_one_clone_are_compared_though_their_names_differ(a):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fusevad.deploy.contents import BundleFacts, Threshold
-from fusevad.errors import rounded_up
+from fusevad.errors import counted, rounded_up
 from fusevad.evaluate.settings import VIDEO_AUC
 
 
@@ -64,7 +64,7 @@ def threshold_line(threshold: Threshold) -> str:
     kind = "certified for" if threshold.certified else "only estimated for"
     scores = "" if threshold.window is None else f" of a camera (window {threshold.window})"
     hours = f"{threshold.hours:{'.2g' if threshold.hours < 10 else '.1f'}}"
-    seen = f"{threshold.alarms} alarms in {hours} h ({threshold.footage})"
+    seen = f"{counted(threshold.alarms, 'alarm')} in {hours} h ({threshold.footage})"
     alarms = "false alarm" if threshold.rate == 1 else "false alarms"
     promised = f"so at most {rounded_up(threshold.bound, 3)} new false events an hour (95 %)"
     return (

@@ -93,7 +93,8 @@ def number_lines(pair: Pair) -> Iterator[str]:
     moves = pd.DataFrame({"a": a[both], "b": b[both]}).dropna(how="all")
     moved = moves[moves["a"] != moves["b"]]
     order = (moved["b"] - moved["a"]).abs().sort_values(ascending=False, kind="stable").index
-    yield f"{len(moved)} of {len(moves)} numbers moved{_unmatched(len(a), len(b), len(both))}"
+    alone = (int(each[~each.index.isin(both)].count()) for each in (a, b))
+    yield f"{len(moved)} of {len(moves)} numbers moved{_unmatched(*alone)}"
     for key in order[:_MOST]:
         old, new = moved.loc[key, "a"], moved.loc[key, "b"]
         yield f"  {', '.join(filter(None, key))}: {old:.2f} -> {new:.2f}"
@@ -101,10 +102,8 @@ def number_lines(pair: Pair) -> Iterator[str]:
         yield f"  and {len(order) - _MOST} more, by less"
 
 
-def _unmatched(ours: int, theirs: int, both: int) -> str:
-    return (
-        f"; {ours - both} only in A, {theirs - both} only in B" if ours + theirs > 2 * both else ""
-    )
+def _unmatched(ours: int, theirs: int) -> str:
+    return f"; {ours} only in A, {theirs} only in B" if ours or theirs else ""
 
 
 def _table(result: Ancestry) -> Path:
