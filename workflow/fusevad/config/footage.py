@@ -24,8 +24,13 @@ def embed_as_certified(config: Config) -> None:
         wanted = (*crops.get(footage.key, footage.crops), *_scored_crops(config, key))
         crops[footage.key] = tuple(dict.fromkeys(wanted))
     for key, footage in config.footage.items():
-        stride = config.datasets[key].frame_stride
-        config.footage[key] = replace(footage, crops=crops[footage.key], frame_stride=stride)
+        all_crops = crops[footage.key]
+        config.footage[key] = replace(
+            footage,
+            crops=all_crops,
+            added_crops=tuple(crop for crop in all_crops if crop not in footage.crops),
+            frame_stride=config.datasets[key].frame_stride,
+        )
 
 
 def _scored_crops(config: Config, dataset: str) -> Iterator[int]:

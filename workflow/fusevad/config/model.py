@@ -35,6 +35,7 @@ class Dataset:
         origin: where its videos come from: `render`, `recorded`, `splice` or `own`.
         settings: the section of that name.
         fetch: what is downloaded; None for rendered videos and your own.
+        added_crops: of footage, those of `crops` that its file does not name.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Dataset:
     origin: str
     settings: dict[str, Any]
     fetch: dict[str, Any] | None
+    added_crops: tuple[int, ...] = ()
 
     @property
     def frame_level(self) -> bool:
@@ -240,7 +242,14 @@ class Config:
             encoder["motion_cue_weights"] = self.learned_tower(dataset)
         render = chosen.settings if chosen.origin == "render" else None
         return Given(
-            dataset, chosen.crops, chosen.frame_stride, encoder, self.cues, self.chosen, render
+            dataset,
+            chosen.crops,
+            chosen.frame_stride,
+            encoder,
+            self.cues,
+            self.chosen,
+            render,
+            chosen.added_crops,
         )
 
     def learned_tower(self, dataset: str) -> str:

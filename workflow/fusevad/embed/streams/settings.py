@@ -38,6 +38,7 @@ class Given:
         cues: windows, thresholds and clamp of the motion cues.
         chosen: the section `streams`, by kind.
         render: settings of the renderer; None for real videos.
+        added_crops: of footage, those that this configuration adds to the data set's own.
     """
 
     dataset: str
@@ -47,6 +48,7 @@ class Given:
     cues: Mapping[str, Any]
     chosen: Mapping[str, Mapping[str, Any]]
     render: Mapping[str, Any] | None
+    added_crops: tuple[int, ...] = ()
 
 
 class StreamKind(ABC):
@@ -119,7 +121,9 @@ class ClipKind(StreamKind):
 
     def folder(self, given: Given) -> str:
         """See `StreamKind.folder`."""
-        return f"{given.encoder['name']}.stride-{given.frame_stride}"
+        # Else configurations that score other crops would embed their footage anew in turn.
+        added = "".join(f".crop-{crop}" for crop in given.added_crops)
+        return f"{given.encoder['name']}.stride-{given.frame_stride}{added}"
 
     def settings(self, stream: str, given: Given) -> dict[str, Any]:
         """See `StreamKind.settings`."""
