@@ -459,3 +459,9 @@ def test_what_makes_no_sense_in_the_configuration_is_told(get, file, complaint):
     with pytest.raises(FusevadError, match=complaint) as raised:
         get(file)
     assert one_line(raised).startswith("set.yaml: fetch: ")
+
+
+@pytest.mark.parametrize("name", ["a\u3000b.bin", "a\u200cb.bin", "a\u00a0b.bin"])
+def test_a_name_may_have_any_script_s_spaces_and_joiners(mirror, get, name):
+    folder = get(a_bin(f"{mirror.url}/ok/a.bin") | {"name": name})
+    assert (folder / name).read_bytes() == BYTES

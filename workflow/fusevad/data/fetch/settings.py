@@ -14,6 +14,7 @@ from fusevad.paths import stays_inside
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REPOSITORY = re.compile(r"(?!.*(?:--|\.\.))(?:\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _URL_SCHEMES = ("https", "http", "file")
 _GIT_SCHEMES = ("https", "http", "ssh", "file")
 
@@ -250,7 +251,7 @@ def _check_url(url: str, schemes: tuple[str, ...]) -> None:
 def _check_path(path: str) -> None:
     """Raise ValueError unless `path` stays below the data folder and out of its hidden record."""
     pure = PurePosixPath(path)
-    if not (stays_inside(str(pure)) and path.isprintable()) or pure.parts[0] == ".fetch":
+    if not stays_inside(str(pure)) or _CONTROL.search(path) or pure.parts[0] == ".fetch":
         raise ValueError(f"{path!r:.200} is not a path below the data folder")
 
 
