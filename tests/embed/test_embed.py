@@ -468,6 +468,7 @@ def test_index_lists_every_video_in_the_manifests_order(data, shards, tmp_path):
         (lambda x, _: x.update(b=x["b"][:, :1]), "shard-1.*other settings"),
         (lambda x, _: x.update(b=x["b"][..., :8]), "shard-1.*other settings"),
         (lambda _, meta: meta.update(frame_stride="2"), "shard-1.*other settings"),
+        (lambda _, meta: meta.pop("version"), "shard-1.*other settings"),
     ],
 )
 def test_wrong_shards_are_named(data, shards, tmp_path, change, message):
@@ -475,6 +476,17 @@ def test_wrong_shards_are_named(data, shards, tmp_path, change, message):
     with pytest.raises(FusevadError, match=message):
         make_index(data / "manifest.csv", shards, tmp_path / "index.csv")
     assert not (tmp_path / "index.csv").exists()
+
+
+def test_shards_from_before_an_upgrade_that_notes_more_stay_in_the_index(encoder, data, tmp_path):
+    """Else days of work would be thrown away; between shards that note it, it is compared."""
+    settings = EmbedSettings("rgb", encoder, crops=(0, 5), frame_stride=16)
+    shards = [embed(data, tmp_path, settings, shard, 3) for shard in range(3)]
+    rewrite(shards[0], lambda _, noted: [noted.pop(key) for key in ("quick_gelu", "mean", "std")])
+    make_index(data / "manifest.csv", shards, tmp_path / "index.csv")
+    rewrite(shards[2], lambda _, noted: noted.update(quick_gelu="true"))
+    with pytest.raises(FusevadError, match=r"shard-2.*other settings"):
+        make_index(data / "manifest.csv", shards, tmp_path / "index.csv")
 
 
 @pytest.mark.parametrize("kind", ["BF16", "F8_E4M3", "F4"])

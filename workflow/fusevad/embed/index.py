@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from fusevad.data.manifest import Video, read_manifest
 from fusevad.embed.shards import UNREADABLE, embeddings_sha256, stored_videos
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
+from fusevad.parsing import parse
 from fusevad.tensor_files import open_tensors
 
 AGAIN = "delete it and run the workflow again"
@@ -42,7 +43,8 @@ def make_index(manifest: Path, shards: Sequence[Path], out_csv: Path) -> None:
     videos = {video.name: video for video in read_manifest(manifest)}
     rows: dict[str, _IndexRow] = {}
     absent: dict[str, int] = {}
-    first: tuple[Path, dict[str, str], tuple[int, ...]] | None = None
+    first: tuple[Path, tuple[int, ...]] | None = None
+    noted: dict[str, Any] = {}
     for file in tqdm(shards, desc="checking embeddings", unit="shard"):
         digest = sha256(file) if file.is_file() else ""
         for name, tensor, provenance in _read_shard(file):
@@ -51,8 +53,10 @@ def make_index(manifest: Path, shards: Sequence[Path], out_csv: Path) -> None:
             if name not in videos:
                 raise FusevadError(f"{file}: video {name} is not in {manifest}; {AGAIN}")
             _check_tensor(file, videos[name], tensor)
-            first = first or (file, provenance, tensor.shape[1:])
-            if first[1:] != (provenance, tensor.shape[1:]):
+            first = first or (file, tensor.shape[1:])
+            # What earlier versions did not note is not compared.
+            same = all(noted.setdefault(key, value) == value for key, value in provenance.items())
+            if not same or first[1] != tensor.shape[1:]:
                 raise FusevadError(
                     f"{file}: made with other settings, weights, crops or features than "
                     f"{first[0]}; delete the older one and run the workflow again"
@@ -107,12 +111,14 @@ def _digest_at(file: Path, _size: int, _time: int) -> str:
     return sha256(file)
 
 
-def _read_shard(file: Path) -> Iterator[tuple[str, np.ndarray, dict[str, str]]]:
+def _read_shard(file: Path) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
     """Yield name, tensor and the shard's provenance, for each of its videos."""
     try:
         with open_tensors(file) as store:
             metadata = store.metadata() or {}
-            provenance = json_text.load(metadata.get("provenance", "{}"))
+            stated = json_text.load(metadata.get("provenance", "{}"))
+            # Shards that note no version are older than all versions that do.
+            provenance = {"version": ""} | parse(dict[str, Any], stated, str(file))
             videos = stored_videos(file, metadata)
             for name in store.keys():  # noqa: SIM118 (not a dictionary: it can't be iterated)
                 tensor = store.get_tensor(name)
