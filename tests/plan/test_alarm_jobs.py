@@ -87,19 +87,40 @@ def test_footage_is_embedded_in_more_crops_only_where_they_are_scored(values):
     assert "test_crops" not in plan(config).jobs["study-footage/rendered/gating"].settings
 
 
-def test_configurations_that_score_other_crops_do_not_embed_footage_over_each_other(values):
-    def written(**over) -> dict[str, str]:
-        jobs = planned(values | over, "rendered")
-        footage = [each for name, each in jobs.jobs.items() if "embed/rendered-normal/" in name]
-        return {path: jobs.settings_file(each) for each in footage for path in each.outputs}
+def footage_shards(jobs: Plan) -> dict[str, str]:
+    """Settings files of the embeddings of `rendered-normal`, by shard."""
+    footage = [each for name, each in jobs.jobs.items() if "embed/rendered-normal/" in name]
+    return {path: jobs.settings_file(each) for each in footage for path in each.outputs}
 
-    usual, released = written(), written(hyperparameters="released")
+
+def test_configurations_that_score_other_crops_do_not_embed_footage_over_each_other(values):
+    usual, released = (
+        footage_shards(planned(values | over, "rendered"))
+        for over in ({}, {"hyperparameters": "released"})
+    )
     assert "results/rendered-normal/embeddings/fusevad-small.stride-16/rgb/shard-0.safetensors" in (
         usual
     )
     shared = usual.keys() & released.keys()
     assert shared, "streams without crops have one folder"
     assert all(usual[path] == released[path] for path in shared)
+
+
+def test_configurations_that_learn_other_towers_do_not_embed_footage_over_each_other(values):
+    first, second = (
+        footage_shards(
+            planned(
+                values
+                | {"encoder": "vit-b-32", "hyperparameters": "rendered"}
+                | {"studies": values["studies"] | {"footage": {key: "rendered-normal"}}},
+                key,
+            )
+        )
+        for key in ("rendered", "rendered-tiny")
+    )
+    shared = first.keys() & second.keys()
+    assert shared, "streams without a tower have one folder"
+    assert all(first[path] == second[path] for path in shared)
 
 
 def test_footage_is_embedded_for_its_data_sets_hyperparameters_not_its_own(values, folder):

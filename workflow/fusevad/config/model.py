@@ -238,9 +238,11 @@ class Config:
         chosen = self.every[dataset]
         encoder = {"name": self.encoder} | self.encoder_settings
         encoder.pop("align", None)
-        if encoder["motion_cue_weights"] is None:
+        learns = encoder["motion_cue_weights"] is None
+        if learns:
             encoder["motion_cue_weights"] = self.learned_tower(dataset)
         render = chosen.settings if chosen.origin == "render" else None
+        certified = self._certified(dataset)
         return Given(
             dataset,
             chosen.crops,
@@ -250,6 +252,7 @@ class Config:
             self.chosen,
             render,
             chosen.added_crops,
+            tower_of=certified if learns and certified != dataset else None,
         )
 
     def learned_tower(self, dataset: str) -> str:
@@ -257,9 +260,11 @@ class Config:
 
         Footage has that of the data set whose detectors score it.
         """
-        certified = (key for key, each in self.footage.items() if each.key == dataset)
-        learned = next(certified, dataset)
-        return f"results/{learned}/encoders/{self.encoder}/motion-cue.safetensors"
+        return f"results/{self._certified(dataset)}/encoders/{self.encoder}/motion-cue.safetensors"
+
+    def _certified(self, dataset: str) -> str:
+        """Of footage, the data set whose alarms it certifies; of all others, themselves."""
+        return next((key for key, each in self.footage.items() if each.key == dataset), dataset)
 
     def scored_crops(self, dataset: str, experiment: str) -> tuple[int, ...]:
         """Numbers of the crops of a data set whose scores an experiment averages.

@@ -39,6 +39,8 @@ class Given:
         chosen: the section `streams`, by kind.
         render: settings of the renderer; None for real videos.
         added_crops: of footage, those that this configuration adds to the data set's own.
+        tower_of: of footage, the data set that its motion-cue tower is learned from; None if the
+            encoder has one.
     """
 
     dataset: str
@@ -49,6 +51,7 @@ class Given:
     chosen: Mapping[str, Mapping[str, Any]]
     render: Mapping[str, Any] | None
     added_crops: tuple[int, ...] = ()
+    tower_of: str | None = None
 
 
 class StreamKind(ABC):
@@ -121,9 +124,11 @@ class ClipKind(StreamKind):
 
     def folder(self, given: Given) -> str:
         """See `StreamKind.folder`."""
-        # Else configurations that score other crops would embed their footage anew in turn.
+        # Else configurations that score other crops, or whose detectors have another tower, would
+        # embed their footage anew in turn.
         added = "".join(f".crop-{crop}" for crop in given.added_crops)
-        return f"{given.encoder['name']}.stride-{given.frame_stride}{added}"
+        tower = f".tower-{given.tower_of}" if given.tower_of else ""
+        return f"{given.encoder['name']}.stride-{given.frame_stride}{added}{tower}"
 
     def settings(self, stream: str, given: Given) -> dict[str, Any]:
         """See `StreamKind.settings`."""
