@@ -144,6 +144,18 @@ def test_footage_is_embedded_with_the_tower_that_its_data_set_learns(values):
     assert "align/rendered-normal/vit-b-32" not in jobs.jobs
 
 
+def test_footage_of_imported_features_certifies_rows_without_a_learned_tower(values, folder):
+    (folder / "tables" / "alarms.yaml").write_text(
+        "title: x\nstudy: alarms\nexperiments: [image-only]\n"
+    )
+    features = {"rendered": {"layout": "vadclip", "folder": "given", "crops": [0]}}
+    rows = {"table1": ["image-only"], "radar": ["image-only"]}
+    jobs = plan(load(values | rows | {"features": features, "encoder": "vit-b-16"}, folder))
+    assert "study-footage/rendered/image-only" in jobs.jobs
+    assert "report/alarms" in jobs.jobs
+    assert not [name for name in jobs.jobs if "rendered-normal" in name and "/motion" in name]
+
+
 def test_footage_of_two_data_sets_has_the_crops_of_both_but_not_two_towers(values, folder):
     (folder / "tables" / "alarms.yaml").write_text(
         "title: x\nstudy: alarms\nexperiments: [student-t, student-t.crop-5]\n"

@@ -50,12 +50,6 @@ def _check(config: Config) -> None:
                 f"{_KEY}: '{footage.key}' of data set '{key}' is among `datasets` or `only_tested`;"
                 " remove it there, or name another one"
             )
-        if learned and key in config.features:
-            raise FusevadError(
-                f"{_KEY}: data set '{key}' has imported features, and encoder '{config.encoder}'"
-                " learns a motion-cue tower from videos; remove its footage, or choose another"
-                " encoder"
-            )
         for other, each in config.footage.items():
             differ = config.datasets[key].frame_stride != config.datasets[other].frame_stride
             if each.key == footage.key and other != key and (learned or differ):
