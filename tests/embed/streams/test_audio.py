@@ -25,7 +25,11 @@ from fusevad.encoders.audio import (
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.models.presence import present
-from fusevad.report.runs import TableDataset, TableRow, footnotes
+from fusevad.report.footnotes import footnotes
+from fusevad.report.runs import (
+    TableDataset,
+    TableRow,
+)
 from tests.made_up_sound import FPS, SIZE, tone_at, write_sounding
 from tests.made_up_tables import write_table
 

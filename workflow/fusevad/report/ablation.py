@@ -10,6 +10,7 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.csv_tables import write_csv
 from fusevad.evaluate.localise import MEAN
 from fusevad.report import latex, sheet
+from fusevad.report.footnotes import footnotes, undefined_notes
 from fusevad.report.middles import Middles, interquartile_means
 from fusevad.report.origins import anchor, origins
 from fusevad.report.pair_texts import pairs_caption
@@ -22,10 +23,8 @@ from fusevad.report.runs import (
     check_protocol,
     count_parameters,
     fixed,
-    footnotes,
     read_event_measurements,
     read_measurements,
-    undefined_notes,
 )
 from fusevad.report.statistics import Aggregate, summarize_table
 from fusevad.report.table1 import STATISTICS, main_columns

@@ -9,6 +9,7 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.csv_tables import write_csv
 from fusevad.errors import FusevadError
 from fusevad.report import sheet
+from fusevad.report.footnotes import footnotes
 from fusevad.report.pair_texts import pairs_caption
 from fusevad.report.power import PairVerdict, judge_table
 from fusevad.report.published import PAPER_INPUTS, read_published_classes
@@ -17,7 +18,6 @@ from fusevad.report.runs import (
     TableRow,
     check_protocol,
     fixed,
-    footnotes,
     read_class_measurements,
 )
 from fusevad.report.scored_videos import class_video_counts

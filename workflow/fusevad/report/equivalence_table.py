@@ -10,9 +10,15 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.csv_tables import read_csv, write_csv
 from fusevad.evaluate.history import WEIGHT
 from fusevad.report import latex, sheet
+from fusevad.report.footnotes import footnotes
 from fusevad.report.pair_texts import comparisons_note
 from fusevad.report.power import judge_tests
-from fusevad.report.runs import TableDataset, TableRow, footnotes, read_measurements, read_scores
+from fusevad.report.runs import (
+    TableDataset,
+    TableRow,
+    read_measurements,
+    read_scores,
+)
 from fusevad.report.statistics import PairedTest, holm, paired_test, summarize
 from fusevad.report.write_sheet import write_sheet
 

@@ -12,13 +12,13 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.events import COUNTINGS, IOUS
 from fusevad.evaluate.localise import MEAN
 from fusevad.report import latex, sheet
+from fusevad.report.footnotes import footnotes
 from fusevad.report.pair_texts import pairs_caption
 from fusevad.report.power import judge_table
 from fusevad.report.runs import (
     TableDataset,
     TableRow,
     check_protocol,
-    footnotes,
     read_event_measurements,
 )
 from fusevad.report.scored_videos import class_video_counts

@@ -13,6 +13,7 @@ from fusevad.evaluate.flops import flops_per_segment
 from fusevad.evaluate.scoring import load_detector, weights_file
 from fusevad.models.registry import find
 from fusevad.report import sheet
+from fusevad.report.footnotes import footnotes, undefined_notes
 from fusevad.report.middles import interquartile_means
 from fusevad.report.origins import origins
 from fusevad.report.pair_texts import pairs_caption
@@ -25,9 +26,7 @@ from fusevad.report.runs import (
     check_protocol,
     count_parameters,
     fixed,
-    footnotes,
     read_measurements,
-    undefined_notes,
 )
 from fusevad.report.statistics import summarize_table
 from fusevad.report.table1 import (

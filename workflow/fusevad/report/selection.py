@@ -10,9 +10,14 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.csv_tables import write_csv
 from fusevad.errors import FusevadError
 from fusevad.report import latex, sheet
+from fusevad.report.footnotes import footnotes
 from fusevad.report.pair_texts import comparisons_note
 from fusevad.report.power import judge_tests
-from fusevad.report.runs import TableDataset, TableRow, footnotes, read_measurements
+from fusevad.report.runs import (
+    TableDataset,
+    TableRow,
+    read_measurements,
+)
 from fusevad.report.statistics import PairedTest, holm, mean_interval, paired_test
 from fusevad.report.write_sheet import write_sheet
 

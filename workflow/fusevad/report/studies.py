@@ -9,9 +9,13 @@ import pandas as pd
 from fusevad.csv_tables import read_csv
 from fusevad.errors import FusevadError
 from fusevad.report import sheet
+from fusevad.report.footnotes import footnotes
 from fusevad.report.pair_texts import comparisons_note
 from fusevad.report.power import judge_tests
-from fusevad.report.runs import TableDataset, TableRow, footnotes
+from fusevad.report.runs import (
+    TableDataset,
+    TableRow,
+)
 from fusevad.report.statistics import ALPHA, PairedTest, holm, paired_test, summarize
 
 TEXT_COLUMNS = ("experiment", "protocol", "masked", "metric", "subset")

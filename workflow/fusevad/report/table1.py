@@ -11,6 +11,7 @@ from fusevad.csv_tables import write_csv
 from fusevad.errors import FusevadError
 from fusevad.evaluate.settings import VIDEO_AUC
 from fusevad.report import sheet
+from fusevad.report.footnotes import footnotes, undefined_notes
 from fusevad.report.middles import Middles, interquartile_means
 from fusevad.report.origins import anchor, origins
 from fusevad.report.pair_texts import against_ours, pairs_caption
@@ -22,9 +23,7 @@ from fusevad.report.runs import (
     blocks,
     check_protocol,
     fixed,
-    footnotes,
     read_measurements,
-    undefined_notes,
 )
 from fusevad.report.statistics import ALPHA, summarize_table
 from fusevad.report.write_sheet import write_sheet

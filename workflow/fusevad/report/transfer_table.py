@@ -10,7 +10,12 @@ from fusevad.config.protocols import PROTOCOLS
 from fusevad.csv_tables import read_csv, write_csv
 from fusevad.errors import FusevadError
 from fusevad.report import latex, sheet
-from fusevad.report.runs import TableDataset, TableRow, footnotes, read_measurements
+from fusevad.report.footnotes import footnotes
+from fusevad.report.runs import (
+    TableDataset,
+    TableRow,
+    read_measurements,
+)
 from fusevad.report.statistics import summarize_table
 from fusevad.report.transferred import read_transfers
 from fusevad.report.write_sheet import write_sheet
