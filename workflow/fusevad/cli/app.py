@@ -17,7 +17,7 @@ from fusevad import __version__
 from fusevad.errors import FusevadError, in_one_line
 from fusevad.parsing import from_text_or_file
 from fusevad.plan.ancestry import check_input
-from fusevad.plan.records import check_outputs, is_settings_file
+from fusevad.plan.given_settings import check_outputs, is_settings_file
 from fusevad.system_errors import one_line_each
 
 if not sys.stderr.isatty():

@@ -1,10 +1,8 @@
 """Records of how artifacts were made, written beside them, and checked before they are read."""
 
 import contextlib
-import os
-import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,10 @@ from fusevad import json_text
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited, remove_abandoned, sha256, write_json
 from fusevad.hash_tables import HASHES, folder_size
-from fusevad.parsing import FORBID, from_text_or_file, parse
+from fusevad.parsing import FORBID, parse
 from fusevad.paths import stays_inside
+from fusevad.plan.given_settings import read_settings
 from fusevad.plan.job import record_path
-from fusevad.plan.lineage import settings_digest
 from fusevad.plan.made import Made, commit, processor
 from fusevad.plan.own_files import CONTENT
 
@@ -25,8 +23,6 @@ from fusevad.plan.own_files import CONTENT
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "av", "open_clip_torch")
 # Nesting allowed in a lineage's settings: far more than any configuration has.
 _DEEPEST = 50
-# Files of `results/settings/`: `JOB.HASH.json`.
-_SETTINGS_NAME = re.compile(r"\.([0-9a-f]{12})\.json$")
 # Seconds by which clocks of a cluster's machines may differ; a job that is lost within is short.
 _SKEW = 60
 # How the keys of `differences` end that say what the user's own files hold.
@@ -124,7 +120,7 @@ def recorded(settings: str | None) -> Iterator[Assignment]:
         FusevadError: an input has no record, has changed since, or does not fit the
             configuration.
     """
-    values = _read_settings(settings) if settings else {}
+    values = read_settings(settings) if settings else {}
     if not {"job", "lineage"} <= set(values):
         yield Assignment(values)
         return
@@ -166,57 +162,6 @@ def _check_times(paths: Iterable[str]) -> None:
                 f"{path}: written in {written - now:.0f} s from now: has the clock gone back? Set"
                 " it right, or run: find results -newermt now -exec touch {} +"
             )
-
-
-def is_settings_file(settings: str) -> bool:
-    """Whether settings are a file of `results/settings/`, by its name."""
-    return bool(_SETTINGS_NAME.search(settings)) and Path(settings).is_file()
-
-
-def check_outputs(settings: str, named: Sequence[str], written: Sequence[str]) -> None:
-    """Compare the outputs that a file of `results/settings/` has with those of a command.
-
-    Args:
-        settings: the file.
-        named: all that the command names; among it is the file's first output, beside which the
-            record is written, or its folder.
-        written: paths that the command writes to, files or folders.
-
-    Raises:
-        FusevadError: the command would write other files than the record says.
-    """
-    outputs = _read_settings(settings).get("outputs", [])
-    fits = all(_is_place_of(path, outputs) for path in written)
-    if outputs and not (fits and any(_is_place_of(path, outputs[:1]) for path in named)):
-        raise FusevadError(
-            f"{settings}: settings of the job that writes {outputs[0]}, which this command does"
-            " not; give the paths of that job, or other settings"
-        )
-
-
-def _is_place_of(place: str, paths: Iterable[str]) -> bool:
-    """Whether a place is one of these paths, or the folder of one."""
-    wanted = os.path.abspath(place)
-    full = map(os.path.abspath, paths)
-    return any(wanted in (path, os.path.dirname(path)) for path in full)
-
-
-def _read_settings(settings: str) -> dict[str, Any]:
-    """Read settings; a file of `results/settings/` must have its content's hash in its name."""
-    if is_settings_file(settings):
-        if settings_digest(Path(settings).read_bytes()) != Path(settings).stem.split(".")[-1]:
-            raise FusevadError(
-                f"{settings}: its content does not have the hash in its name; run the workflow"
-                " again, which rewrites it"
-            )
-        return from_text_or_file(settings)
-    values = from_text_or_file(settings)
-    if {"job", "lineage"} <= set(values):
-        raise FusevadError(
-            f"{settings}: settings of a workflow job, but not in results/settings;"
-            " name the file there"
-        )
-    return values
 
 
 def _checked(job: Assignment, path: str, record: str | None) -> str:
