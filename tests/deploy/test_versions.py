@@ -54,3 +54,10 @@ def test_a_run_of_an_older_kind_of_stream_is_one_line(root, monkeypatch):
     line = "stream motion had version 1, and has 99; run the workflow again"
     with pytest.raises(FusevadError, match=re.escape(line)):
         check_learned(code_versions("student-t", STREAMS), record)
+
+
+@pytest.mark.parametrize("step", [{"stage": "cues"}, {"stage": "embed", "settings": {}}])
+def test_a_step_of_a_strange_record_that_lacks_its_facts_is_one_line(root, step):
+    record = replace(record_of_run(root), lineage={"x": step})
+    with pytest.raises(FusevadError, match=r"cues had version None|unknown"):
+        check_learned(code_versions("student-t", STREAMS), record)

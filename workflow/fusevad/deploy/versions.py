@@ -47,12 +47,14 @@ def check_learned(versions: Mapping[str, int], record: Record) -> None:
                 )
 
 
-def _of_step(step: Mapping[str, Any]) -> dict[str, int]:
+def _of_step(step: Mapping[str, Any]) -> dict[str, Any]:
     """Versions of the code of a step of a lineage, by the names of `code_versions`."""
-    stage, settings = step["stage"], step["settings"]
-    found = {stage: step["version"]}
-    if stage == "train":  # lineages leave out first versions of methods and streams
-        found[f"method {settings['method']}"] = step.get("method_version", 1)
-    if stage == "embed":
-        found[f"stream {kind_of(settings['stream']).name}"] = step.get("stream_version", 1)
+    settings = step.get("settings", {})  # a record of others may lack anything
+    found = {str(step.get("stage")): step.get("version")}
+    match step.get("stage"):  # lineages leave out first versions of methods and streams
+        case "train":
+            found[f"method {settings.get('method')}"] = step.get("method_version", 1)
+        case "embed":
+            kind = kind_of(str(settings.get("stream")))
+            found[f"stream {kind.name}"] = step.get("stream_version", 1)
     return found
