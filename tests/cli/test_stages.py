@@ -1,6 +1,7 @@
 """Stages called by hand: inputs are as recorded, outputs are those of the settings' job."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,13 @@ def test_a_stage_that_writes_into_a_run_takes_no_other_stages_settings(settings)
     assert "settings of the job that writes" in said(
         *ALARMS, "--settings", settings["index/x"], "o"
     )
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_copied_folder_goes_with_the_records_that_were_copied_with_it(tmp_path, changed):
+    shutil.copytree("rgb", "copy")
+    if changed:
+        Path("copy/index.csv").write_text("not so\n")
+    words = [word.replace("rgb/index.csv", "copy/index.csv") for word in ALARMS]
+    refused = "copy/index.csv: changed since" in said(*words, "--settings", "{}", "out.csv")
+    assert refused == changed

@@ -145,25 +145,28 @@ def check_made_from(path: Path, source: Path) -> None:
 def check_input(path: Path, writes: str) -> None:
     """Compare a file, or the files of a folder such as a run's, with the records beside them.
 
+    The folder may be a copy, in another place than the records say.
+
     Args:
         path: of a job that is called by hand.
         writes: its stage, whose own outputs in a folder are about to be written and not compared.
 
     Raises:
-        FusevadError: see `check_recorded`.
+        FusevadError: a file has changed since it was made, or a record is damaged.
     """
-    if not path.is_dir():
-        check_recorded(path)
-        return
-    for record in _records_in(path):
-        outputs = [] if record.stage == writes else list(filter(stays_inside, record.outputs))
+    folder = path if path.is_dir() else path.parent
+    for record in _records_in(folder):
+        if path == folder and record.stage == writes:
+            continue
+        outputs = list(filter(stays_inside, record.outputs))
         for output in outputs:
             top = Path(outputs[0]).parent  # a record is beside its first output
-            if Path(output).is_relative_to(top):
-                file = path / Path(output).relative_to(top)
-                if file.exists():
-                    beside = path / Path(record_path(outputs[0])).name
-                    check_output(str(file), record.outputs[output], str(beside))
+            if not Path(output).is_relative_to(top):
+                continue
+            file = folder / Path(output).relative_to(top)
+            if path in (folder, file) and file.exists():
+                beside = folder / Path(record_path(outputs[0])).name
+                check_output(str(file), record.outputs[output], str(beside))
 
 
 def _recorded(path: Path) -> tuple[Record, str] | None:
