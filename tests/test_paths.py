@@ -36,7 +36,7 @@ def test_what_cannot_be_listed_is_not_taken_for_empty(
     real = getattr(os, function)
 
     def fail(path, *args, **more):
-        if path == str(tmp_path / failing):
+        if str(path) == str(tmp_path / failing):
             raise OSError(number, os.strerror(number), path)
         return real(path, *args, **more)
 

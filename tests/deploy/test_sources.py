@@ -34,6 +34,14 @@ def test_a_linked_folder_is_searched_too(folder, tmp_path):
     assert set(find_videos([str(folder)])) == {"lobby", "cam1-0001", "cam2-0001", "cam0-door"}
 
 
+@pytest.mark.parametrize("target", ["nowhere.mp4", "/dev/zero", "pipe"])
+def test_a_video_in_a_folder_that_is_no_file_is_one_line(folder, target):
+    os.mkfifo(folder / "pipe")
+    (folder / "door.mp4").symlink_to(target)
+    with pytest.raises(FusevadError, match=r"door\.mp4: a link to nothing, a pipe or a device"):
+        find_videos([str(folder)])
+
+
 def test_a_file_is_called_by_its_name_whatever_its_suffix(folder):
     assert find_videos([str(folder / "notes.docx")]) == {"notes": folder / "notes.docx"}
 

@@ -1,13 +1,15 @@
 """The videos of a folder: results that `fusevad score` has written there are none of them."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fusevad import json_text
+from fusevad.errors import FusevadError
 from fusevad.files import read_limited
 from fusevad.hash_tables import HASHES
-from fusevad.paths import shown_files
+from fusevad.paths import is_regular, shown_entries
 from fusevad.video.settings import VIDEO_SUFFIXES
 
 # The results of a video that tell its folder from those of others, and its annotated film.
@@ -15,10 +17,21 @@ EVENTS, FILM = "events.json", "annotated.mp4"
 
 
 def video_files(folder: Path) -> Iterator[Path]:
-    """Files below a folder with the suffix of a video; hidden ones may be copies half done."""
-    for path in shown_files(folder):
-        if path.suffix.lower() in VIDEO_SUFFIXES and not is_film(path):
+    """Files below a folder with the suffix of a video; hidden ones may be copies half done.
+
+    Raises:
+        FusevadError: one is a link to nothing, a pipe or a device.
+        OSError: a folder can't be listed, or a file can't be looked at.
+    """
+    for path in shown_entries(folder):
+        if path.suffix.lower() not in VIDEO_SUFFIXES or is_film(path):
+            continue
+        if is_regular(path):
             yield path
+        elif os.path.lexists(path):  # else it was removed meanwhile
+            raise FusevadError(
+                f"{path}: a link to nothing, a pipe or a device; remove it, or bring its video"
+            )
 
 
 def is_film(path: Path) -> bool:

@@ -57,13 +57,22 @@ def is_shown(name: str) -> bool:
 
 
 def shown_files(folder: Path) -> Iterator[Path]:
-    """Regular files below a folder that `is_shown`, as are the folders on the way.
-
-    Links to folders are followed, after all folders have had their turn and each folder once, so
-    that links in circles end and a folder's own path comes first. A missing folder has no files.
+    """Regular files among `shown_entries`: reading a pipe or device might never end.
 
     Raises:
         OSError: a folder can't be listed, or a file can't be looked at.
+    """
+    return filter(is_regular, shown_entries(folder))
+
+
+def shown_entries(folder: Path) -> Iterator[Path]:
+    """All but folders below a folder that `is_shown`, as are the folders on the way.
+
+    Links to folders are followed, after all folders have had their turn and each folder once, so
+    that links in circles end and a folder's own path comes first. A missing folder has no entries.
+
+    Raises:
+        OSError: a folder can't be listed.
     """
     seen, places = set(), [os.fspath(folder)]
     for start in places:
@@ -76,13 +85,15 @@ def shown_files(folder: Path) -> Iterator[Path]:
             seen.add(real)
             inside = (os.path.join(place, name) for name in folders)
             places += [path for path in inside if os.path.islink(path)]
-            paths = (os.path.join(place, name) for name in sorted(filter(is_shown, files)))
-            # Reading a pipe or device, or a link to one, might never end.
-            yield from (Path(path) for path in paths if _is_file(path))
+            yield from (Path(place, name) for name in sorted(filter(is_shown, files)))
 
 
-def _is_file(path: str) -> bool:
-    """As `os.path.isfile`, which takes every error for a no."""
+def is_regular(path: Path) -> bool:
+    """As `os.path.isfile`, which takes every error for a no.
+
+    Raises:
+        OSError: the file can't be looked at.
+    """
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except OSError as error:
