@@ -111,6 +111,20 @@ def test_damaged_results_are_made_again(alarming, video, tmp_path, name, damage)
     assert content_of(file) == before
 
 
+@pytest.mark.parametrize("content", [b"", b"\0" * 500])
+def test_results_of_which_a_power_cut_left_names_alone_are_made_again(
+    alarming, video, tmp_path, content
+):
+    scored(alarming, {"a": video}, tmp_path / "out", film=False)
+    folder = tmp_path / "out/a"
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for path in folder.iterdir():
+        path.write_bytes(content)
+    (outcome,) = scored(alarming, {"a": video}, tmp_path / "out", film=False)
+    assert not (outcome.kept or outcome.problem)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
+
+
 def test_a_killed_run_leaves_nothing_that_looks_finished(alarming, video, tmp_path, monkeypatch):
     def killed(*_: object) -> None:
         raise KeyboardInterrupt

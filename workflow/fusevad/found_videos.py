@@ -12,8 +12,8 @@ from fusevad.hash_tables import HASHES
 from fusevad.paths import is_regular, shown_entries
 from fusevad.video.settings import VIDEO_SUFFIXES
 
-# The results of a video that tell its folder from those of others, and its annotated film.
-EVENTS, FILM = "events.json", "annotated.mp4"
+# The results of a video, which together tell its folder from those of others, and its film.
+EVENTS, TABLE, PARQUET, FILM = "events.json", "segments.csv", "segments.parquet", "annotated.mp4"
 
 
 def video_files(folder: Path) -> Iterator[Path]:
@@ -40,10 +40,12 @@ def is_film(path: Path) -> bool:
 
 
 def has_results(folder: Path) -> bool:
-    """Whether a folder has the results of a scored video, damaged perhaps.
+    """Whether a folder has the results of a scored video, damaged or emptied perhaps.
 
     Other programs write files called `events.json`, too.
     """
+    if all((folder / name).is_file() for name in (EVENTS, TABLE, PARQUET, HASHES)):
+        return True
     made_with = scored_events(folder).get("made_with")
     if isinstance(made_with, dict) and "model_sha256" in made_with:
         return True

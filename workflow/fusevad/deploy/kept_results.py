@@ -11,13 +11,12 @@ from pyarrow import parquet
 
 from fusevad.deploy.contents import Threshold
 from fusevad.deploy.detector import HIGHEST, LOWEST
-from fusevad.deploy.results import PARQUET
 from fusevad.errors import FusevadError
 from fusevad.evaluate.history import SCORE
 from fusevad.evaluate.score_table import check_size
 from fusevad.evaluate.settings import AlarmSettings
 from fusevad.files import sha256
-from fusevad.found_videos import EVENTS
+from fusevad.found_videos import EVENTS, PARQUET
 from fusevad.hash_tables import listed_hashes
 from fusevad.parsing import parse, read_noted
 

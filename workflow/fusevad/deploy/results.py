@@ -25,11 +25,10 @@ from fusevad.files import (
     write_json,
     write_text,
 )
-from fusevad.found_videos import EVENTS, FILM, has_results, scored_events
+from fusevad.found_videos import EVENTS, FILM, PARQUET, TABLE, has_results, scored_events
 from fusevad.hash_tables import HASHES, folder_files, hashes_text
 from fusevad.paths import path_text
 
-TABLE, PARQUET = "segments.csv", "segments.parquet"
 # Raised when the same scores and events are written otherwise.
 _VERSION = 1
 _NAMES = {EVENTS, TABLE, PARQUET, FILM, HASHES}
