@@ -1,4 +1,4 @@
-"""Stages called by hand: inputs are as recorded, outputs are those of the settings' job."""
+"""Stages called by hand: inputs must match their records, and outputs those of the settings."""
 
 import json
 import shutil

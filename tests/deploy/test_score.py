@@ -91,7 +91,7 @@ def test_code_of_another_version_scores_again(made_up, video, tmp_path, monkeypa
 
 
 def content_of(file: Path) -> list[bytes]:
-    """Its lines; of a film its pictures, and of the hashes those of all files but the film."""
+    """A film's pictures, or any other file's lines, without the film's hash in SHA256SUMS."""
     if file.suffix == ".mp4":
         return shown(file)
     return [line for line in file.read_bytes().splitlines() if not line.endswith(b".mp4")]

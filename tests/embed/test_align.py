@@ -63,7 +63,7 @@ def segments_of(video: int) -> int:
 
 
 def write_cues(file: Path, shift: int = 0) -> None:
-    """The cues of the training videos; those of another kind, if they are shifted."""
+    """Write the training videos' motion cues; with a shift, each segment has another kind."""
     cues = {}
     for video in range(12):
         kinds = [kind_of(video, segment) + shift for segment in range(segments_of(video))]

@@ -71,7 +71,7 @@ def test_what_is_recorded_is_what_the_plan_expects_whatever_the_number(rate):
 
 
 def test_a_source_that_changes_between_the_plan_and_its_job_is_refused():
-    """Else results of the new file were recorded as those of the old one, even after it is back."""
+    """Otherwise the new file's results would be recorded, and later accepted, as the old one's."""
     plan, first, _ = _jobs()
     settings = plan.write_settings(first)
     Path("source.csv").write_text("b\n")
