@@ -1,6 +1,6 @@
 """Streams of embeddings with made-up vectors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +8,13 @@ import pandas as pd
 from safetensors.numpy import load_file, save_file
 
 from fusevad.csv_tables import write_csv
+from fusevad.embed.run import embed_shard
+from fusevad.embed.settings import EmbedSettings
 from fusevad.files import sha256
 
 SHARD = "shard-0.safetensors"
+# Frames of the short videos of tests/embed, by name.
+VIDEOS = {"a": 40, "b": 16, "c": 5}
 
 
 def write_stream(folder: Path, tensors: Mapping[str, np.ndarray]) -> Path:
@@ -38,3 +42,19 @@ def write_reversed_crops(folder: Path, streams: Mapping[str, Path]) -> dict[str,
         )
         for role, index in streams.items()
     }
+
+
+def embed(
+    data: Path,
+    out: Path,
+    settings: EmbedSettings,
+    shard: int = 0,
+    shards: int = 1,
+    threads: int = 1,
+    cues: Sequence[Path] | None = None,
+) -> Path:
+    """Embed a shard of the videos in `data`, with its motion cues unless others are given."""
+    file = out / f"shard-{shard}.safetensors"
+    cues = [data / "cues/shard-0.h5"] if cues is None else cues
+    embed_shard(data / "manifest.csv", shard, shards, settings, file, cues, threads)
+    return file
