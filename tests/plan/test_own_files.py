@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from fusevad.artifacts.check import lineage_differences
+from fusevad.cli import app
 from fusevad.config.load import load_files
+from fusevad.embed.imported.settings import ImportSettings
+from fusevad.errors import FusevadError
 from fusevad.plan import embedding_jobs
+from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
-from fusevad.plan.own_files import outline_of
+from fusevad.plan.own_files import content_of, outline_of
 from fusevad.plan.records import Record, write_record
 from fusevad.plan.stages import plan
 
@@ -214,9 +219,9 @@ def test_an_outline_is_the_same_whether_streams_are_named_or_not():
     """Else features that were imported before streams were looked at would be imported again."""
     write("given/rgb/a.npy", "0.1")
     write("given/event/a.npy", "0.12")
-    expected = outline_of("given", ".npy")
+    expected = outline_of("given", ImportSettings("vadclip"))
     assert expected is not None
-    assert outline_of("given", ".npy", ["./rgb", "event_thr_10", "event"]) == expected
+    assert outline_of("given", ImportSettings("released")) == expected
 
 
 def test_a_folder_of_features_is_listed_once_a_plan(monkeypatch):
@@ -240,6 +245,64 @@ def test_results_of_files_that_are_not_here_fit_and_of_edited_ones_do_not():
     edited = tiny(theirs=FOLDER)
     (line,) = lineage_differences(edited, edited.jobs[name], record)
     assert line.startswith(f"{name}: settings: content: ")
+
+
+SHARE = ("--manifest", "m", "--shards", "1")
+IMPORT = {"layout": "vadclip"}
+CAPTIONED = {
+    "stream": "text",
+    "encoder": {"name": "a", "model": "ViT-B-32", "pretrained": "openai"},
+    "captions": "given",
+}
+
+
+@pytest.mark.parametrize(
+    ("worker", "settings", "words"),
+    [
+        (
+            "evaluate.imported.run.import_scores",
+            {"form": "per-segment", "order": "list.txt"},
+            ("import-scores", "given", "out", "--manifest", "m", "--intervals", "i"),
+        ),
+        ("embed.run.embed_shard", CAPTIONED, ("embed", *SHARE, "--shard", "0", "out/a")),
+        (
+            "embed.imported.run.import_features",
+            IMPORT,
+            ("import-features", "given", *SHARE, "--stream", "rgb", "out"),
+        ),
+        (
+            "embed.imported.manifest.manifest_from_features",
+            IMPORT,
+            ("manifest-from-features", "given", "l", "i", "out"),
+        ),
+    ],
+)
+def test_a_file_that_is_edited_while_the_workflow_runs_is_not_taken_for_the_planned_one(
+    monkeypatch, worker, settings, words
+):
+    write("list.txt", "a")
+    content = {
+        "import-scores": lambda: content_of((".npy", ".csv", ".txt"), "given", "list.txt"),
+        "embed": lambda: content_of((".csv",), "given"),
+    }.get(words[0], lambda: outline_of("given", ImportSettings("vadclip")))
+    for suffix in ("csv", "npy"):
+        write(f"given/a.{suffix}", "0.1")
+    job = Job("x", words[0], settings, {}, ("out/a",), {"content": content()})
+    file = Plan([job]).write_settings(job)
+    monkeypatch.setattr(f"fusevad.{worker}", lambda *_: write("out/a", "made"))
+
+    def run() -> str:
+        write("out/sources.csv", "")
+        error = CliRunner().invoke(app, [*words, "--settings", file]).exception
+        assert error is None or isinstance(error, FusevadError)
+        return str(error or "")
+
+    assert run() == ""
+    assert Path(job.record).is_file()
+    for suffix in ("txt", "csv", "npy"):
+        write(f"given/a.{suffix}", "other")
+    assert run() == "given: changed since the workflow was planned; run the workflow again"
+    assert not Path(job.record).exists()
 
 
 def test_a_model_of_hugging_face_is_no_local_file_whatever_its_name():

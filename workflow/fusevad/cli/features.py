@@ -75,11 +75,15 @@ def embed(
 ) -> None:
     """Embed one stream of the videos of a shard."""
     from fusevad.embed.run import embed_shard
-    from fusevad.embed.streams.registry import parse_settings
+    from fusevad.embed.streams.registry import kind_of, parse_settings
+    from fusevad.plan.own_files import TABLES, content_of
 
     with recorded(settings) as job:
         parsed = parse_settings(job.settings)
         embed_shard(manifest, shard, shards, parsed, out, cues or (), threads)
+        folder = kind_of(parsed.stream).tables(job.settings)
+        if folder:
+            job.check_content(content_of(TABLES, folder), folder)
 
 
 @verb(
@@ -232,10 +236,12 @@ def import_features(
     """Import features that somebody else extracted from FOLDER, in the same form."""
     from fusevad.embed.imported.run import import_features as import_stream
     from fusevad.embed.imported.settings import ImportSettings
+    from fusevad.plan.own_files import outline_of
 
     with recorded(settings) as job:
         parsed = parse(ImportSettings, job.settings, "features")
         import_stream(parsed, folder, manifest, stream, out, shards)
+        job.check_content(outline_of(str(folder), parsed), folder)
         # Read by no later job, but nothing else says which bytes were imported.
         job.outputs.append(str(out / "sources.csv"))
 
@@ -256,7 +262,9 @@ def manifest_from_features(
     """Write a manifest for features in FOLDER without their videos to OUT."""
     from fusevad.embed.imported.manifest import manifest_from_features as make
     from fusevad.embed.imported.settings import ImportSettings
+    from fusevad.plan.own_files import outline_of
 
     with recorded(settings) as job:
         parsed = parse(ImportSettings, job.settings, "features")
         make(parsed, folder, labels, intervals, out, on_bad_video)
+        job.check_content(outline_of(str(folder), parsed), folder)

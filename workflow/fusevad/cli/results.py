@@ -157,11 +157,14 @@ def import_scores(
 ) -> None:
     """Judge the scores that somebody else's detector gave in SCORES, and write a run to OUT."""
     from fusevad.evaluate.imported.run import import_scores as judge
-    from fusevad.evaluate.imported.settings import ScoreSettings
+    from fusevad.evaluate.imported.settings import SUFFIXES, ScoreSettings
+    from fusevad.plan.own_files import content_of
 
     with recorded(settings) as job:
         parsed = parse(ScoreSettings, job.settings, "scores")
         judge(scores, manifest, intervals, parsed, main_metric, out)
+        own = (str(scores), *filter(None, [parsed.order]))
+        job.check_content(content_of(SUFFIXES, *own), scores)
 
 
 @verb(

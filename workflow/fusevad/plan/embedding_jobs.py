@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from fusevad.embed.imported.settings import LAYOUTS
+from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
 from fusevad.embed.streams.registry import kind_of
 from fusevad.embed.streams.rgb.settings import RGB
+from fusevad.parsing import parse
 from fusevad.plan.data_jobs import DataJobs
-from fusevad.plan.own_files import CONTENT, content_of, outline_of
+from fusevad.plan.own_files import CONTENT, TABLES, content_of, outline_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +111,15 @@ class EmbeddingJobs(DataJobs):
     def features_content(self, dataset: str) -> dict[str, Any]:
         """An option: which files of imported features there are, and their sizes."""
         if dataset not in self._outlines:
-            values = self.config.features[dataset]
-            layout = LAYOUTS[values["layout"]]
-            chosen = (values.get("streams") or {}).values()
-            streams = chosen or chain.from_iterable(layout.streams.values())
-            self._outlines[dataset] = outline_of(values["folder"], layout.suffix, list(streams))
+            settings = parse(ImportSettings, self.features(dataset), dataset)
+            folder = self.config.features[dataset]["folder"]
+            self._outlines[dataset] = outline_of(folder, settings)
         return {CONTENT: self._outlines[dataset]}
 
     def tables_content(self, dataset: str, stream: str) -> dict[str, Any]:
         """An option: what the user's tables hold that a stream is made from; none for most."""
-        folder = kind_of(stream).tables(stream, self.config.given(dataset))
-        return {CONTENT: content_of((".csv",), folder)} if folder else {}
+        folder = kind_of(stream).tables(self.embed(dataset, stream))
+        return {CONTENT: content_of(TABLES, folder)} if folder else {}
 
     def imported(self, dataset: str) -> list[str]:
         """Option of `fusevad manifest` for features that the user already has."""

@@ -12,14 +12,20 @@ from functools import cache
 from glob import escape
 from itertools import chain
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from fusevad import json_text
 from fusevad.files import read_limited, sha256
 from fusevad.hash_tables import folder_files, hashes_text
 
+if TYPE_CHECKING:
+    from fusevad.embed.imported.settings import ImportSettings
+
 # The option of a job (`Job.options`) that depends on what such files hold. It is None where they
 # are not, as for somebody who has pulled what was made from them, or deleted them afterwards.
 CONTENT = "content"
+# Suffixes of the tables that streams such as captions are made from.
+TABLES = (".csv",)
 
 
 def content_of(suffixes: tuple[str, ...], *places: str) -> str | None:
@@ -28,22 +34,19 @@ def content_of(suffixes: tuple[str, ...], *places: str) -> str | None:
     return _hash("".join(tables)) if all(tables) else None
 
 
-def outline_of(folder: str, suffix: str, streams: Iterable[str] = ()) -> str | None:
-    """A hash of the names and sizes of a folder's files; None without any.
+def outline_of(folder: str, settings: "ImportSettings") -> str | None:
+    """A hash of the names and sizes of the features in a folder; None without any.
 
-    For features, of which nobody would read hundreds of gigabytes at every start.
-
-    Args:
-        folder: of the features.
-        suffix: of the files.
-        streams: folders of the streams, which may be links or lead out of `folder`; where nothing
-            is behind one of these, as of an unmounted disk, the features are absent.
+    Nobody would read hundreds of gigabytes at every start. Folders of streams may be links or lead
+    out of `folder`; where nothing is behind one of these, as of an unmounted disk, the features are
+    absent.
     """
     found: dict[str, Path] = {}
+    streams = settings.possible_folders()
     outside = [name for name in streams if not _is_inside(Path(folder, name), folder)]
     for name in (".", *outside):
         start = Path(folder, name)
-        files = [each for each in folder_files(start) if each.endswith(suffix)]
+        files = [each for each in folder_files(start) if each.endswith(settings.suffix)]
         if not files and name in outside:
             return None
         found |= {PurePosixPath(name, each).as_posix(): start / each for each in files}

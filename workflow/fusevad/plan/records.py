@@ -108,6 +108,21 @@ class Assignment:
     lineage: dict[str, Any] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)
 
+    def check_content(self, content: str | None, place: Path | str) -> None:
+        """Compare what the user's own files hold, once they are read, with what the plan saw.
+
+        Args:
+            content: as `own_files` computes it now.
+            place: where the files are.
+
+        Raises:
+            FusevadError: they changed after the plan; the record would say what they held before.
+        """
+        own = next(reversed(self.lineage.values()), {})  # of the steps, the job's is the last
+        planned = own.get("settings", {}).get(CONTENT) if _is_step(own) else None
+        if planned is not None and content != planned:
+            raise _changed(str(place))
+
 
 @contextlib.contextmanager
 def recorded(settings: str | None) -> Iterator[Assignment]:
@@ -191,9 +206,11 @@ def _check_sources(job: Assignment, hashes: Mapping[str, str]) -> None:
     planned = own.get("sources", {}) if _is_step(own) else {}
     for path, expected in planned.items():
         if expected is not None and hashes.get(path, expected) != expected:
-            raise FusevadError(
-                f"{path}: changed since the workflow was planned; run the workflow again"
-            )
+            raise _changed(path)
+
+
+def _changed(path: str) -> FusevadError:
+    return FusevadError(f"{path}: changed since the workflow was planned; run the workflow again")
 
 
 def check_output(path: str, noted: FileRecord, record: str) -> str:

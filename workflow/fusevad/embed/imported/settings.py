@@ -116,9 +116,20 @@ class ImportSettings:
         if not self.crops or min(self.crops) < 0 or len(set(self.crops)) < len(self.crops):
             raise FusevadError(f"crops {list(self.crops)}: use different numbers, from 0")
 
+    @property
+    def suffix(self) -> str:
+        """Of the files."""
+        return LAYOUTS[self.layout].suffix
+
     def stream_names(self) -> list[str]:
         """Names of the streams that the features have."""
         return list(self.streams or LAYOUTS[self.layout].streams)
+
+    def possible_folders(self) -> list[str]:
+        """Folders that streams may be in, below that of the features."""
+        return list(self.streams.values()) or [
+            name for names in LAYOUTS[self.layout].streams.values() for name in names
+        ]
 
     def stream_folder(self, folder: Path, stream: str) -> Path:
         """The folder of a stream's files.

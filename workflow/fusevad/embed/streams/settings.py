@@ -107,9 +107,9 @@ class StreamKind(ABC):
     def weights(self, stream: str, given: Given) -> list[str]:
         """Files of weights that it needs; none for downloaded ones."""
 
-    def tables(self, stream: str, given: Given) -> str | None:
-        """The user's folder of tables that it is made from; None for none."""
-        del stream, given
+    def tables(self, settings: Mapping[str, Any]) -> str | None:
+        """The user's folder of tables that a stream with these settings is made from, if any."""
+        del settings
         return None
 
 

@@ -62,9 +62,9 @@ class Text(ChosenKind):
         del stream
         return local_files(given.encoder.get(key) for key in ("model", "pretrained"))
 
-    def tables(self, stream: str, given: Given) -> str | None:
+    def tables(self, settings: Mapping[str, Any]) -> str | None:
         """See `StreamKind.tables`."""
-        return self.settings(stream, given)["captions"]
+        return settings.get("captions")
 
     def lacks(self, given: Given) -> str:
         """See `StreamKind.lacks`."""
