@@ -325,6 +325,15 @@ def test_all_features_that_are_longer_than_their_videos_are_named_at_once(featur
     assert all(f"{name} ({name}__0.npy has" in message for name in FRAMES)
 
 
+def test_features_in_hidden_folders_are_not_those_of_the_data_set(features):
+    """Of an interrupted download, a waste bin or an archiver: no lineage has them."""
+    arrays = features.save_crops("{}__{}.npy", 512, crops=1)
+    for folder in (".fetch/staging", ".Trash-1000", "__MACOSX"):
+        for name in FRAMES:
+            features.save(f"{folder}/{name}__0.npy", SEGMENTS[name], 512)
+    same(features.load(ImportSettings("vadclip", crops=(0,))), arrays)
+
+
 def test_features_of_a_name_with_decomposed_letters_are_found(features):
     name = unicodedata.normalize("NFC", "Prügelei")
     row = [name, f"{name}.mp4", "train", "normal", 40, 30.0, 320, 240, "0" * 64]

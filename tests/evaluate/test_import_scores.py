@@ -257,6 +257,12 @@ def test_the_same_video_twice_is_an_error(given):
     assert "is also in" in given.error(BY_SEGMENT)
 
 
+def test_scores_in_hidden_folders_are_not_those_of_the_detector(given):
+    arrays = given.save(given.draw(SEGMENTS))
+    given.save(given.draw(SEGMENTS), ".Trash-1000/{}.npy")
+    assert given.judge(BY_SEGMENT) == pytest.approx(on_frames(repeated(arrays)))
+
+
 def test_scores_of_gigabytes_and_pipes_are_not_read(given):
     given.save(given.draw(FRAMES))
     file = given.scores / "Normal_Videos_003_x264.npy"

@@ -215,6 +215,32 @@ def test_features_behind_a_link_or_outside_their_folder_count(pairs):
     assert found() == changed, "an unmounted disk runs nothing again"
 
 
+@pytest.mark.parametrize(
+    ("link", "streams"), [("rgb", {}), ("current", {"rgb": "current/x"}), (".x", {"rgb": ".x"})]
+)
+def test_a_link_that_leads_to_other_features_of_the_same_folder_counts(link, streams):
+    for version in ("v1", "v2"):
+        write(f"given/{version}/x/a__0.npy", "0.1" + version[-1] * (version == "v2"))
+    outlines = []
+    for version in ("v1", "v2"):
+        Path("given", link).unlink(missing_ok=True)
+        Path("given", link).symlink_to(version)
+        outlines.append(outline_of("given", ImportSettings("released", streams=streams)))
+    assert outlines[0] != outlines[1]
+
+
+def test_features_of_a_hidden_folder_count_only_where_a_stream_names_it():
+    write("given/a.npy", "0.1")
+    outlines = {}
+    for content in ("0.1", "0.12"):
+        write("given/.trash/a.npy", content)
+        for folder in (".", ".trash"):
+            settings = ImportSettings("vadclip", streams={"rgb": folder})
+            outlines[folder, content] = outline_of("given", settings)
+    assert outlines[".", "0.1"] == outlines[".", "0.12"]
+    assert outlines[".trash", "0.1"] != outlines[".trash", "0.12"]
+
+
 def test_an_outline_is_the_same_whether_streams_are_named_or_not():
     """Else features that were imported before streams were looked at would be imported again."""
     write("given/rgb/a.npy", "0.1")

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from fusevad import json_text
 from fusevad.files import read_limited, sha256
-from fusevad.hash_tables import folder_files, hashes_text
+from fusevad.hash_tables import hashes_text
+from fusevad.paths import is_shown, shown_files
 
 if TYPE_CHECKING:
     from fusevad.embed.imported.settings import ImportSettings
@@ -37,25 +38,33 @@ def content_of(suffixes: tuple[str, ...], *places: str) -> str | None:
 def outline_of(folder: str, settings: "ImportSettings") -> str | None:
     """A hash of the names and sizes of the features in a folder; None without any.
 
-    Nobody would read hundreds of gigabytes at every start. Folders of streams may be links or lead
-    out of `folder`; where nothing is behind one of these, as of an unmounted disk, the features are
-    absent.
+    Nobody would read hundreds of gigabytes at every start. Folders of streams may be hidden,
+    behind links or outside `folder`; where nothing is in one of these, as of an unmounted disk, the features
+    are absent.
     """
     found: dict[str, Path] = {}
-    streams = settings.possible_folders()
-    outside = [name for name in streams if not _is_inside(Path(folder, name), folder)]
-    for name in (".", *outside):
-        start = Path(folder, name)
-        files = [each for each in folder_files(start) if each.endswith(settings.suffix)]
-        if not files and name in outside:
+    elsewhere = [name for name in settings.possible_folders() if not _is_below(name, folder)]
+    for name in (".", *elsewhere):
+        files = _files_below(Path(folder, name), settings.suffix)
+        if not files and name in elsewhere:
             return None
-        found |= {PurePosixPath(name, each).as_posix(): start / each for each in files}
+        found |= {PurePosixPath(name, each).as_posix(): path for each, path in files.items()}
     sizes = [f"{found[name].stat().st_size}  {name}\n" for name in sorted(found)]
     return _hash("".join(sizes)) if sizes else None
 
 
-def _is_inside(path: Path, folder: str) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+def _is_below(name: str, folder: str) -> bool:
+    """Whether a path leads down from a folder, and nothing on the way is a link or hidden."""
+    above = os.path.realpath(folder)
+    plain = os.path.normpath(os.path.join(above, name))
+    way = PurePosixPath(os.path.relpath(plain, above)).parts
+    return all(map(is_shown, way)) and os.path.realpath(os.path.join(folder, name)) == plain
+
+
+def _files_below(folder: Path, suffixes: str | tuple[str, ...]) -> dict[str, Path]:
+    """Files that end so, as their readers find them, by their paths in a folder."""
+    files = (path for path in shown_files(folder) if path.name.endswith(suffixes))
+    return {path.relative_to(folder).as_posix(): path for path in files}
 
 
 def noted_content(step: str, records: Iterable[str], stem: str) -> str | None:
@@ -97,8 +106,8 @@ def _digest_at(file: Path, _time: int) -> str:
 def _table(place: Path, suffixes: tuple[str, ...]) -> str:
     if place.is_file():
         return f"{digest(place)}\n"
-    files = [name for name in folder_files(place) if name.endswith(suffixes)]
-    return hashes_text({name: digest(place / name) for name in files})
+    files = _files_below(place, suffixes)
+    return hashes_text({name: digest(path) for name, path in files.items()})
 
 
 def _hash(text: str) -> str:

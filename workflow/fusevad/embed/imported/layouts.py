@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fusevad.embed.imported.settings import Layout
 from fusevad.errors import FusevadError
+from fusevad.paths import shown_entries
 from fusevad.spelling import one_spelling
 
 
@@ -19,7 +20,7 @@ class FoundFiles:
 
 
 def find_files(folder: Path, layout: Layout, names: Iterable[str]) -> FoundFiles:
-    """Match all files below `folder` with the names of videos.
+    """Match all files below `folder` that are not hidden with the names of videos.
 
     A name is never guessed from a file: `04_0012_0.npy` is crop 0 of `04_0012` if there is such a
     video, and all crops of `04_0012_0` if there is that one.
@@ -29,7 +30,9 @@ def find_files(folder: Path, layout: Layout, names: Iterable[str]) -> FoundFiles
     """
     known = set(names)
     found = FoundFiles({}, [])
-    for path in sorted(folder.rglob(f"*{layout.suffix}")):
+    for path in sorted(shown_entries(folder)):
+        if not path.name.endswith(layout.suffix):
+            continue
         stem = one_spelling(path.name.removesuffix(layout.suffix))
         place = _video_and_crop(stem, layout, known)
         if place is None:

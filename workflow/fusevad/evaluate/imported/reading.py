@@ -15,6 +15,7 @@ from fusevad.evaluate.imported.columns import Column, Floats, read_column
 from fusevad.evaluate.imported.order import check_complete, listed_videos, video_of
 from fusevad.evaluate.imported.settings import SUFFIXES, ScoreSettings
 from fusevad.files import check_size
+from fusevad.paths import shown_entries
 
 # Bytes: the scores of ten days of frames.
 _LARGEST_ARRAY = 1 << 28
@@ -111,7 +112,7 @@ def _from_folder(
         )
     names = {video.name for video in videos}
     files: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(shown_entries(folder)):
         name = video_of(path.name, names) if path.suffix in SUFFIXES else None
         if name is None:
             continue
