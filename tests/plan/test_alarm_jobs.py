@@ -144,16 +144,29 @@ def test_footage_is_embedded_with_the_tower_that_its_data_set_learns(values):
     assert "align/rendered-normal/vit-b-32" not in jobs.jobs
 
 
-def test_footage_of_imported_features_certifies_rows_without_a_learned_tower(values, folder):
+def with_features(values: dict, folder: Path, tower: str | None) -> Plan:
+    """A plan with features of `rendered` that somebody imported, and alarms of two rows."""
     (folder / "tables" / "alarms.yaml").write_text(
-        "title: x\nstudy: alarms\nexperiments: [image-only]\n"
+        "title: x\nstudy: alarms\nexperiments: [image-only, student-t]\n"
     )
-    features = {"rendered": {"layout": "vadclip", "folder": "given", "crops": [0]}}
-    rows = {"table1": ["image-only"], "radar": ["image-only"]}
-    jobs = plan(load(values | rows | {"features": features, "encoder": "vit-b-16"}, folder))
-    assert "study-footage/rendered/image-only" in jobs.jobs
-    assert "report/alarms" in jobs.jobs
-    assert not [name for name in jobs.jobs if "rendered-normal" in name and "/motion" in name]
+    features = {"layout": "released", "folder": "given", "crops": [0], "text_tower": tower}
+    rows = {"table1": ["image-only"], "radar": ["image-only"], "features": {"rendered": features}}
+    return plan(load(values | rows | {"encoder": "vit-l-14"}, folder))
+
+
+def test_footage_certifies_rows_of_imported_features_whose_encoder_is_known(values, folder):
+    """What embeds motion cues has no name in any features."""
+    jobs = with_features(values, folder, "vit-l-14").jobs
+    assert "study-footage/rendered/image-only" in jobs
+    assert "study-footage/rendered/student-t" not in jobs
+    files = jobs["report/alarms"].reads["files"]
+    assert [Path(file).name for file in files if "/footage/" in file] == ["image-only.parquet"]
+
+
+@pytest.mark.parametrize("tower", [None, "vit-b-16"])
+def test_footage_of_imported_features_is_not_embedded_by_another_encoder(values, folder, tower):
+    with pytest.raises(FusevadError, match=r"set features\.rendered: text_tower: vit-l-14"):
+        with_features(values, folder, tower)
 
 
 def test_footage_of_two_data_sets_has_the_crops_of_both_but_not_two_towers(values, folder):

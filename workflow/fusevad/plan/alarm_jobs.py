@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fusevad.embed.streams.rgb.settings import RGB
 from fusevad.plan.jobs import Jobs
 
 STUDY = "alarms"
@@ -103,11 +104,19 @@ class AlarmJobs:
     def footage_scores(self, table: str) -> dict[str, dict[str, str]]:
         """Scores of the normal footage, by experiment and data set of a table."""
         found = self.by_experiment(table, "footage/{}.parquet")
-        with_any = self.footage(table)
         return {
-            name: {key: file for key, file in files.items() if key in with_any}
+            name: {key: file for key, file in files.items() if self.scores_footage(key, name)}
             for name, files in found.items()
         }
+
+    def scores_footage(self, dataset: str, experiment: str) -> bool:
+        """Whether the normal footage of a data set can be embedded as an experiment's streams are.
+
+        Of imported features only RGB can: the tower of motion cues that made them is not known.
+        """
+        config = self.jobs.config
+        known = dataset not in config.features or set(config.streams(experiment).values()) <= {RGB}
+        return known and dataset in config.footage and experiment in config.possible(dataset)
 
     def alarm_transfers(self) -> list[AlarmTransfer]:
         """Runs whose alarms on another data set a table shows."""
@@ -126,8 +135,11 @@ class AlarmJobs:
     def elsewhere(self, transfer: AlarmTransfer) -> list[Elsewhere]:
         """Which videos of the other data set are scored: its footage where it has the crops."""
         footage = self.jobs.config.footage.get(transfer.tested_on)
-        scored = footage is not None and self.jobs.has_scored_crops(
-            footage.key, transfer.trained_on, transfer.experiment
+        embedded = self.scores_footage(transfer.tested_on, transfer.experiment)
+        scored = (
+            footage is not None
+            and embedded
+            and self.jobs.has_scored_crops(footage.key, transfer.trained_on, transfer.experiment)
         )
         return [videos for videos in ELSEWHERE if scored or videos != "footage"]
 

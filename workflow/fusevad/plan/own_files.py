@@ -39,8 +39,8 @@ def outline_of(folder: str, settings: "ImportSettings") -> str | None:
     """A hash of the names and sizes of the features in a folder; None without any.
 
     Nobody would read hundreds of gigabytes at every start. Folders of streams may be hidden,
-    behind links or outside `folder`; where nothing is in one of these, as of an unmounted disk, the features
-    are absent.
+    behind links or outside `folder`; where nothing is in one of these, as of an unmounted disk, the
+    features are absent.
     """
     found: dict[str, Path] = {}
     elsewhere = [name for name in settings.possible_folders() if not _is_below(name, folder)]

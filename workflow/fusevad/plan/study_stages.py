@@ -66,7 +66,7 @@ def _of_dataset(jobs: StudyJobs, key: str) -> Iterator[Job]:
     for name in jobs.of_study("alarms"):
         if jobs.jobs.config.runs(key, name):
             yield _normal_scores(jobs, key, name)
-            if key in jobs.jobs.config.footage and name in jobs.jobs.config.possible(key):
+            if jobs.scores_footage(key, name):
                 yield _footage_scores(jobs, key, name)
     if not jobs.jobs.config.datasets[key].frame_level:
         return
