@@ -82,14 +82,14 @@ def get(hub, monkeypatch):
     """Fetch features of a stand-in's split from the hub on this machine, as configured for real."""
     monkeypatch.setattr(stand_ins, "write_clip", lambda *_: None)
 
-    def run(dataset: str, name: str, small: dict, **changes) -> Path:
+    def run(dataset: str, name: str, small: dict, files=(), **changes) -> Path:
         configured = load_dataset(CONFIG, dataset)
         text = json.dumps(configured.fetch["features"][name])
         for repo in ("ucf_crime_tencrop_i3d_seg32", "xd-violence", "ucf-crime-tencrop-i3d"):
             for owner in ("jinmang2", "jherng"):
                 text = text.replace(f'"{owner}/{repo}"', '"owner/repo"')
         values = json.loads(text) | changes
-        fetched = {"licence": {"text": "x"}, "files": [], "features": {name: values}}
+        fetched = {"licence": {"text": "x"}, "files": list(files), "features": {name: values}}
         fetch_features(
             dataset,
             name,
@@ -274,6 +274,22 @@ def test_a_folder_resumes_in_the_middle_of_a_file(hub, get):
     get("xd-violence", "i3d", small)
     assert whole.read_bytes() == content
     assert hub.sent - before == len(content) - 9000
+
+
+def test_what_has_come_of_the_videos_is_kept_while_features_are_fetched(hub, get):
+    """An interrupted download of a hundred gigabytes, and an archive that waits to be unpacked."""
+    hub.files = folder_of_files() | {"notes.txt": b"notes"}
+    small = lists("xd-violence")
+    staging = Path("data/xd-violence/.fetch/staging")
+    for waiting in ("videos.zip/part", "more.zip/complete"):
+        (staging / waiting).parent.mkdir(parents=True)
+        (staging / waiting).write_bytes(b"received")
+    url = f"{hub.url}/ok/notes.txt"
+    nowhere = {"unpack": True, "sources": [{"url": f"{hub.url}/ok/absent"}]}
+    videos = [{"name": name, **nowhere} for name in ("videos.zip", "more.zip")]
+    get("xd-violence", "i3d", small, [*videos, {"name": "notes.txt", "sources": [{"url": url}]}])
+    assert Path("data/xd-violence/notes.txt").read_bytes() == b"notes"
+    assert {path.name for path in staging.glob("*/*")} == {"part", "complete"}
 
 
 def test_videos_that_are_known_to_lack_features_are_named_and_no_error(hub, get, capsys):

@@ -7,7 +7,7 @@ verification. So the command can be killed anywhere; started again, it ends with
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import filelock
@@ -23,13 +23,19 @@ from fusevad.files import remove_folder
 
 
 def fetch(
-    dataset: str, settings: FetchSettings, folder: Path, lock: Path, existing: Path | None = None
+    dataset: str,
+    settings: FetchSettings,
+    folder: Path,
+    lock: Path,
+    existing: Path | None = None,
+    only: Callable[[FileSettings], bool] = lambda _: True,
 ) -> None:
-    """Bring all files of a data set to `folder`; existing files stay.
+    """Bring the files of a data set to `folder`; existing files stay.
 
     folder: `data/{dataset}`. A link to the user's data is left alone.
     lock: file with the checksums of files that the configuration does not pin.
     existing: the user's folder with the data: `folder` becomes a link to it.
+    only: which files are fetched; what has come of the others is kept for a later run.
 
     Raises:
         FusevadError: no mirror gave a file, a checksum is wrong, an archive is broken or unsafe,
@@ -43,7 +49,7 @@ def fetch(
             raise FusevadError(f"{folder}: the link leads nowhere; repair or remove it")
         return
     with alone_in(folder):
-        _fetch_all(FetchJob(dataset, settings, folder, LockFile(lock), Record(folder)))
+        _fetch_all(FetchJob(dataset, settings, folder, LockFile(lock), Record(folder)), only)
 
 
 @contextlib.contextmanager
@@ -87,11 +93,12 @@ def _link(dataset: str, folder: Path, existing: Path) -> None:
         folder.symlink_to(target)
 
 
-def _fetch_all(job: FetchJob) -> None:
+def _fetch_all(job: FetchJob, only: Callable[[FileSettings], bool]) -> None:
     """Fetch missing files; print what the user must request after all others."""
     _remove_leftovers(job.lock.path)
     _remove_leftovers(job.record.path)
-    missing = [file for file in job.settings.files if not is_done(job, file)]
+    wanted = list(filter(only, job.settings.files))
+    missing = [file for file in wanted if not is_done(job, file)]
     if any(file.sources for file in missing):
         say_licence(job.dataset, job.settings.licence)
     to_ask_for = [file.name for file in missing if not _fetch(job, file)]
@@ -101,7 +108,8 @@ def _fetch_all(job: FetchJob) -> None:
             f" {one_line(job.settings.form or '', 1000)}; put it into the folder {job.folder} and"
             " run the command again"
         )
-    remove_folder(job.folder / HIDDEN / "staging")
+    if wanted == list(job.settings.files):
+        remove_folder(job.folder / HIDDEN / "staging")
 
 
 def _remove_leftovers(final: Path) -> None:

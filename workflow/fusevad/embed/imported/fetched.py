@@ -4,7 +4,6 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from fusevad.data.fetch.checksums import LockFile
@@ -52,8 +51,7 @@ def fetch_features(
             videos of the split lack features; all of them are named.
     """
     published = _chosen(dataset, name, settings)
-    lists = tuple(file for file in settings.files if file.sources and not file.unpack)
-    fetch(dataset, replace(settings, files=lists), folder, lock)
+    fetch(dataset, settings, folder, lock, only=lambda file: bool(file.sources) and not file.unpack)
     videos, problems = read_split(
         Inventory.of(folder), recorded.chosen(recorded.split), recorded.labels
     )
