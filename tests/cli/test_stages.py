@@ -13,14 +13,18 @@ from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
 from fusevad.plan.records import recorded
 
-MADE = {"train/x": "run/history.csv", "evaluate/x": "run/seeds.csv", "index/x": "rgb/index.csv"}
+MADE = {"index/x": "rgb/index.csv", "train/x": "run/history.csv", "evaluate/x": "run/seeds.csv"}
+READ = {"train/x": {"streams": MADE["index/x"]}, "evaluate/x": {"run": MADE["train/x"]}}
 
 
 @pytest.fixture(autouse=True)
 def settings(tmp_path, monkeypatch) -> dict[str, str]:
     """Outputs of three jobs, as recorded, in a folder of their own; files of settings by job."""
     monkeypatch.chdir(tmp_path)
-    jobs = [Job(name, name.partition("/")[0], {}, {}, (path,)) for name, path in MADE.items()]
+    jobs = [
+        Job(name, name.partition("/")[0], {}, READ.get(name, {}), (path,))
+        for name, path in MADE.items()
+    ]
     plan = Plan(jobs)
     for job in jobs:
         with recorded(plan.write_settings(job)):
@@ -82,6 +86,28 @@ def test_a_file_of_settings_goes_with_the_outputs_of_its_own_job_alone(settings,
 def test_the_outputs_of_a_file_of_settings_may_be_named_in_any_way(settings, tmp_path):
     assert "method: missing" in said(*TRAIN, settings["train/x"], "run/../run")
     assert "method: missing" in said(*TRAIN, settings["train/x"], str(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("job", "words", "other"),
+    [
+        ("train/x", (*TRAIN[:4], "rgb=other.csv", "run"), "other.csv"),
+        ("evaluate/x", ("evaluate", "run", "--manifest", "other.csv", *EVALUATE[4:]), "other.csv"),
+        ("index/x", ("index", "rgb/index.csv", "run/history.csv", *TRAIN[1:3]), "run/history.csv"),
+    ],
+)
+def test_a_file_of_settings_goes_with_the_inputs_of_its_own_job_alone(settings, job, words, other):
+    """Its record would say that the outputs were made from the job's own inputs."""
+    Path("other.csv").write_text("as made\n")
+    refusal = f"{other}: not an input of the job that {settings[job]} describes"
+    assert refusal in said(*words, "--settings", settings[job])
+    assert refusal not in said(*(w.replace("other", "gone") for w in words), "--settings", "{}")
+
+
+def test_a_run_folder_that_is_no_input_of_the_job_is_refused(settings):
+    shutil.copytree("run", "copy")
+    words = ("study-alarms", "copy", *ALARMS[2:], "--settings", settings["index/x"])
+    assert "copy: not an input of the job" in said(*words, "rgb/index.csv")
 
 
 def test_a_stage_that_writes_into_a_run_takes_no_other_stages_settings(settings):

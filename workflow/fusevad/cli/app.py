@@ -17,7 +17,7 @@ from fusevad import __version__
 from fusevad.errors import FusevadError, in_one_line
 from fusevad.parsing import from_text_or_file
 from fusevad.plan.ancestry import check_input
-from fusevad.plan.given_settings import check_outputs, is_settings_file
+from fusevad.plan.given_settings import check_inputs, check_outputs, is_settings_file
 from fusevad.system_errors import one_line_each
 
 if not sys.stderr.isatty():
@@ -74,24 +74,31 @@ Shards = Annotated[int, typer.Option(help="Number of shards.", min=1)]
 class Stage(TyperCommand):
     """A verb with `--settings`: what it was given is compared with records before it starts.
 
-    With a file of `results/settings/`, which says what to read and write, only what it writes is
-    compared here: a record of files that this job did not write would call damage good. Called by
-    hand, all inputs are compared with the records beside them.
+    With a file of `results/settings/`, which says what the job reads and writes, the command must
+    name the same: a record of other files would call damage good. `plan.records` compares their
+    content. Called by hand, all inputs are compared with the records beside them.
     """
 
     def invoke(self, ctx: typer.Context) -> Any:
         """See `click.Command.invoke`."""
         given = dict(ctx.params)
         settings = given.pop("settings", None)
+        inputs = {name: value for name, value in given.items() if not name.startswith("out")}
         if settings and is_settings_file(settings):
-            out = [value for name, value in given.items() if name.startswith("out")]
+            out = [value for name, value in given.items() if name not in inputs]
             check_outputs(settings, list(_texts(given)), list(_texts(out)))
+            inputs.pop("scores", None)  # they are the user's own: `Assignment.check_content`
+            check_inputs(settings, _places(inputs))
         elif "settings" in ctx.params:
-            inputs = {name: value for name, value in given.items() if not name.startswith("out")}
-            for text in _texts([inputs, from_text_or_file(settings) if settings else None]):
-                for path in filter(os.path.exists, (text, text.partition("=")[2])):
-                    check_input(Path(path), str(self.name))
+            for path in _places([inputs, from_text_or_file(settings) if settings else None]):
+                check_input(Path(path), str(self.name))
         return super().invoke(ctx)
+
+
+def _places(value: Any) -> Iterator[str]:
+    """What exists of the paths in a value, also as NAME=PATH."""
+    for text in _texts(value):
+        yield from filter(os.path.exists, (text, text.partition("=")[2]))
 
 
 def _texts(value: Any) -> Iterator[str]:

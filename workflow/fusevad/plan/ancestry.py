@@ -9,12 +9,11 @@ from typing import Any
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.paths import stays_inside
-from fusevad.plan.job import record_path
+from fusevad.plan.job import RECORDS, record_path
 from fusevad.plan.records import Record, check_output, read_record
 
 # What stands for a folder: a run's values, or what its training wrote.
 _OF_A_RUN = ("seeds.csv", "history.csv")
-_RECORDS = "*.provenance.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +208,7 @@ def _file(given: Path) -> Path:
 
 
 def _records_in(folder: Path) -> list[Record]:
-    return [read_record(path) for path in sorted(folder.glob(_RECORDS))]
+    return [read_record(path) for path in sorted(folder.glob(RECORDS))]
 
 
 def _follow(found: Ancestry) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fusevad.errors import FusevadError
 from fusevad.parsing import from_text_or_file
+from fusevad.plan.job import RECORDS
 from fusevad.plan.lineage import settings_digest
 
 # Files of `results/settings/`: `JOB.HASH.json`.
@@ -40,6 +41,27 @@ def check_outputs(settings: str, named: Sequence[str], written: Sequence[str]) -
             f"{settings}: settings of the job that writes {outputs[0]}, which this command does"
             " not; give the paths of that job, or other settings"
         )
+
+
+def check_inputs(settings: str, given: Iterable[str]) -> None:
+    """Compare what a command reads with the inputs that a file of `results/settings/` has.
+
+    Args:
+        settings: the file.
+        given: all that the command reads; what are no files and no recorded folders is passed over.
+
+    Raises:
+        FusevadError: the record would say that the outputs were made from other files.
+    """
+    values = read_settings(settings)
+    known = [*values.get("inputs", ()), *values.get("outputs", ())]
+    for place in given:
+        recorded = os.path.isfile(place) or any(Path(place).glob(RECORDS))
+        if recorded and not _is_place_of(place, known):
+            raise FusevadError(
+                f"{place}: not an input of the job that {settings} describes; give that job's, or"
+                " other settings"
+            )
 
 
 def _is_place_of(place: str, paths: Iterable[str]) -> bool:

@@ -12,6 +12,8 @@ from typing import Any
 
 from fusevad.plan.stage import STAGES, Unit
 
+# Files of records, beside what their jobs made.
+RECORDS = "*.provenance.json"
 # One file or several files, under one name.
 Files = str | Sequence[str]
 
