@@ -13,8 +13,17 @@ from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
 from fusevad.plan.records import recorded
 
-MADE = {"index/x": "rgb/index.csv", "train/x": "run/history.csv", "evaluate/x": "run/seeds.csv"}
-READ = {"train/x": {"streams": MADE["index/x"]}, "evaluate/x": {"run": MADE["train/x"]}}
+MADE = {
+    "index/x": "rgb/index.csv",
+    "train/x": "run/history.csv",
+    "evaluate/x": "run/seeds.csv",
+    "study-alarms/x": "alarms/x.parquet",
+}
+READ = {
+    "train/x": {"streams": MADE["index/x"]},
+    "evaluate/x": {"run": MADE["train/x"]},
+    "study-alarms/x": {"run": MADE["train/x"], "streams": MADE["index/x"]},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -106,14 +115,22 @@ def test_a_file_of_settings_goes_with_the_inputs_of_its_own_job_alone(settings, 
 
 def test_a_run_folder_that_is_no_input_of_the_job_is_refused(settings):
     shutil.copytree("run", "copy")
-    words = ("study-alarms", "copy", *ALARMS[2:], "--settings", settings["index/x"])
-    assert "copy: not an input of the job" in said(*words, "rgb/index.csv")
+    words = (*ALARMS[2:], MADE["study-alarms/x"], "--settings", settings["study-alarms/x"])
+    assert "copy: not an input of the job" in said("study-alarms", "copy", *words)
+    assert "not an input" not in said("study-alarms", "run", *words)
 
 
-def test_a_stage_that_writes_into_a_run_takes_no_other_stages_settings(settings):
-    assert "settings of the job that writes" in said(
-        *ALARMS, "--settings", settings["index/x"], "o"
-    )
+@pytest.mark.parametrize(
+    ("words", "job"),
+    [((*ALARMS, "o"), "index/x"), (EVALUATE, "train/x"), ((*TRAIN[:-1], "run"), "evaluate/x")],
+)
+def test_a_stage_takes_no_other_stages_settings(settings, words, job):
+    """Else damaged weights, beside which an evaluation writes, would be recorded as trained so."""
+    Path("run/history.csv").write_text("not so\n")
+    records = {file: file.read_bytes() for file in Path("run").glob("*.provenance.json")}
+    refusal = f"settings of stage {job.partition('/')[0]}, not {words[0]}"
+    assert refusal in said(*words, "--settings", settings[job])
+    assert {file: file.read_bytes() for file in Path("run").glob("*.provenance.json")} == records
 
 
 @pytest.mark.parametrize("changed", [True, False])

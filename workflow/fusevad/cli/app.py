@@ -86,7 +86,7 @@ class Stage(TyperCommand):
         inputs = {name: value for name, value in given.items() if not name.startswith("out")}
         if settings and is_settings_file(settings):
             out = [value for name, value in given.items() if name not in inputs]
-            check_outputs(settings, list(_texts(given)), list(_texts(out)))
+            check_outputs(settings, str(self.name), list(_texts(given)), list(_texts(out)))
             inputs.pop("scores", None)  # they are the user's own: `Assignment.check_content`
             check_inputs(settings, _places(inputs))
         elif "settings" in ctx.params:

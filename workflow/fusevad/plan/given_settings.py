@@ -20,11 +20,12 @@ def is_settings_file(settings: str) -> bool:
     return bool(_SETTINGS_NAME.search(settings)) and Path(settings).is_file()
 
 
-def check_outputs(settings: str, named: Sequence[str], written: Sequence[str]) -> None:
-    """Compare the outputs that a file of `results/settings/` has with those of a command.
+def check_outputs(settings: str, verb: str, named: Sequence[str], written: Sequence[str]) -> None:
+    """Compare the stage and outputs that a file of `results/settings/` has with a command's.
 
     Args:
         settings: the file.
+        verb: of the command; it is the stage, but for `convert-event-clip` of stage `event-clip`.
         named: all that the command names; among it is the file's first output, beside which the
             record is written, or its folder.
         written: paths that the command writes to, files or folders.
@@ -32,7 +33,13 @@ def check_outputs(settings: str, named: Sequence[str], written: Sequence[str]) -
     Raises:
         FusevadError: the command would write other files than the record says.
     """
-    outputs = read_settings(settings).get("outputs")
+    values = read_settings(settings)
+    if "stage" in values and values["stage"] not in (verb, verb.removeprefix("convert-")):
+        raise FusevadError(
+            f"{settings}: settings of stage {values['stage']}, not {verb}; give that stage's, or"
+            " other settings"
+        )
+    outputs = values.get("outputs")
     if not (isinstance(outputs, list) and all(isinstance(path, str) for path in outputs)):
         return  # `recorded` says what is wrong
     fits = all(_is_place_of(path, outputs) for path in written)
