@@ -273,6 +273,14 @@ def test_null_is_no_section_of_hyperparameters(values, folder, section):
                 ("motion_cue.wndow", "[8]", r"mine\.yaml: .*set: motion_cue\.wndow is no number"),
                 ("motion_cue", "[8]", "set: motion_cue is no number of a cue"),
                 ("motion_cue.window", "[8.0]", r"values: of motion_cue\.window are whole numbers"),
+                # Else rows of the base's numbers would have the other methods' names.
+                ("method", "[gating]", r"mine\.yaml: .*method: unknown"),
+                ("test_crops", "[0, 5]", r"mine\.yaml: .*test_crops: "),
+                ("test_crops", "['05']", r"mine\.yaml: .*test_crops: "),
+                ("loss", "[1]", r"mine\.yaml: .*loss: "),
+                ("model.", "[1]", r"mine\.yaml: .*model: "),
+                ("model.nu.x", "[1]", r"mine\.yaml: .*model\.nu\.x: unknown"),
+                ("learning_rate", "[fast]", r"mine\.yaml: .*learning_rate: "),
             )
         ),
         (

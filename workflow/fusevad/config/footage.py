@@ -16,9 +16,9 @@ def embed_as_certified(config: Config) -> None:
     Otherwise thresholds would be certified on scores of other crops than those that raise alarms.
 
     Raises:
-        FusevadError: footage is also tested on, can't be embedded like its data set, or nobody says
-            that it is.
+        FusevadError: footage is also tested on, or can't be embedded like its data set.
     """
+    _drop_unlike(config)
     _check(config)
     crops: dict[str, tuple[int, ...]] = {}
     for key, footage in config.footage.items():
@@ -32,6 +32,13 @@ def embed_as_certified(config: Config) -> None:
             added_crops=tuple(crop for crop in all_crops if crop not in footage.crops),
             frame_stride=config.datasets[key].frame_stride,
         )
+
+
+def _drop_unlike(config: Config) -> None:
+    """Imported features have no footage, unless the configuration names its encoder as theirs."""
+    for key in config.footage.keys() & config.features.keys():
+        if config.features[key].get("text_tower") != config.encoder:
+            del config.footage[key]
 
 
 def _scored_crops(config: Config, dataset: str) -> Iterator[int]:
@@ -50,13 +57,6 @@ def _check(config: Config) -> None:
             raise FusevadError(
                 f"{_KEY}: '{footage.key}' of data set '{key}' is among `datasets` or `only_tested`;"
                 " remove it there, or name another one"
-            )
-        imported = config.features.get(key)
-        if imported and imported.get("text_tower") != config.encoder:
-            raise FusevadError(
-                f"{_KEY}: the features of data set '{key}' were imported, and its footage would be"
-                f" embedded by '{config.encoder}'; if that made the features, set features.{key}:"
-                f" text_tower: {config.encoder}; else remove the footage"
             )
         for other, each in config.footage.items():
             differ = config.datasets[key].frame_stride != config.datasets[other].frame_stride

@@ -112,7 +112,7 @@ class AlarmJobs:
     def scores_footage(self, dataset: str, experiment: str) -> bool:
         """Whether the normal footage of a data set can be embedded as an experiment's streams are.
 
-        Of imported features only RGB can: the tower of motion cues that made them is not known.
+        Of imported features only RGB can: which tower made their motion cues, nothing says.
         """
         config = self.jobs.config
         known = dataset not in config.features or set(config.streams(experiment).values()) <= {RGB}

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from fusevad.config.forms.hyperparameters import Hyperparameters
 from fusevad.config.forms.values import Names, Once, Some
 from fusevad.config.paper import IEF_VAD, PAPER_DATASETS, PAPERS
 from fusevad.errors import FusevadError
-from fusevad.parsing import FORBID
+from fusevad.parsing import FORBID, parse
 from fusevad.places import Place
 
 
@@ -31,13 +32,14 @@ class Sweep:
     def __post_init__(self) -> None:
         head, _, tail = self.set.partition(".")
         if head != "motion_cue":
-            return
-        if tail not in ("window", "threshold"):
+            for value in self.values:
+                parse(Hyperparameters, {head: {tail: value} if tail else value}, "set")
+        elif tail not in ("window", "threshold"):
             raise FusevadError(
                 f"set: {self.set} is no number of a cue; write motion_cue.window or"
                 " motion_cue.threshold"
             )
-        if not all(type(value) is int for value in self.values):
+        elif not all(type(value) is int for value in self.values):
             raise FusevadError(f"values: of {self.set} are whole numbers; correct them")
 
 
