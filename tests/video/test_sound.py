@@ -128,6 +128,21 @@ def test_sound_after_a_join_is_early_by_what_the_sound_before_it_is_shorter(tmp_
     assert second == pytest.approx((0.9 - 0.4, 1.1 - 0.4), abs=0.06)
 
 
+@pytest.mark.parametrize(("rate", "channels"), [(48000, 1), (32000, 2), (32000, 1)])
+def test_sound_goes_on_where_its_rate_or_its_number_of_channels_changes(tmp_path, rate, channels):
+    """As in broadcasts, and in joined recordings of two cameras."""
+    stereo = 2 * [tone_at(1.6, 48000, (0.9, 1.1))]
+    write_sounding(tmp_path / "a.ts", FRAMES // 2, stereo, 48000, "mp2")
+    other = channels * [tone_at(1.6, rate, (0.9, 1.1))]
+    write_sounding(tmp_path / "b.ts", FRAMES // 2, other, rate, "mp2")
+    joined = tmp_path / "c.ts"
+    for names in ("ab", "ba"):
+        joined.write_bytes(b"".join((tmp_path / f"{name}.ts").read_bytes() for name in names))
+        assert present(joined) == [True] * 4
+        for found in heard(joined)[1::2]:
+            assert found == pytest.approx((0.1, 0.3), abs=0.06)
+
+
 @pytest.mark.parametrize("wrong", [60_000, -900])
 def test_a_packet_that_is_alone_in_its_time_moves_no_other_sound(tmp_path, wrong):
     samples = tone_at(3.2, 44100, (1.8, 2.2))

@@ -1,14 +1,13 @@
 """The sound of a video, segment by segment, in time with its frames."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
@@ -83,22 +82,28 @@ def _pieces(
     stream = next((each for each in container.streams.audio if each.codec_context), None)
     if stream is None:
         return
-    resampler = AudioResampler(format="fltp", layout="mono", rate=rate)
-    # None at the end gives what the resampler still holds.
-    for frame in chain(_decoded(path, container, stream), [None]):
-        if frame is not None:
-            _check_length(path, frame)
-        for piece in resampler.resample(frame):
-            yield piece.time, piece.to_ndarray()[0]
-
-
-def _decoded(path: Path, container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
     try:
-        yield from container.decode(stream)
+        for piece in _resampled(path, container.decode(stream), rate):
+            yield piece.time, piece.to_ndarray()[0]
     except (av.FFmpegError, ValueError) as error:
         raise FusevadError(
             f"{path}: its sound can't be decoded ({reason(error)}); {REPLACE}, or remove the sound"
         ) from error
+
+
+def _resampled(path: Path, frames: Iterable[av.AudioFrame], rate: int) -> Iterator[av.AudioFrame]:
+    """Sound of one channel, whose form may change: broadcasts go from stereo to mono and back."""
+    resampler, form = None, None
+    for frame in frames:
+        _check_length(path, frame)
+        found = frame.format.name, frame.layout.name, frame.sample_rate
+        if resampler is None or found != form:
+            if resampler is not None:
+                yield from resampler.resample(None)  # what it still holds
+            resampler, form = AudioResampler(format="fltp", layout="mono", rate=rate), found
+        yield from resampler.resample(frame)
+    if resampler is not None:
+        yield from resampler.resample(None)
 
 
 def _check_length(path: Path, frame: av.AudioFrame) -> None:
