@@ -46,7 +46,7 @@ def test_the_threshold_is_that_of_the_alarm_code(made_up, camera, tmp_path):
     expected = calibrate(tracks, 1500.0, RULES)
     assert found.threshold == pytest.approx(expected.threshold)
     assert (found.alarms, found.bound) == (expected.alarms, expected.bound)
-    assert found.hours == pytest.approx(20 / 3600)
+    assert found.hours == pytest.approx((20 - 2 * RULES.shortest) / 3600)
     assert found.certified
     about = Detector.load(out).about
     assert about.thresholds == (found,)
@@ -131,7 +131,7 @@ def test_the_command_says_what_vouches_for_the_threshold(made_up, camera, tmp_pa
     result = CliRunner().invoke(app, [*words, "--alarms-per-hour", "1500", *out])
     assert result.exit_code == 0
     assert "certified for 1500 false alarms an hour" in result.output
-    assert "in 0.0056 h (2 own videos, camera), so at most" in result.output
+    assert "in 0.0053 h (2 own videos, camera), so at most" in result.output
     refused = CliRunner().invoke(app, [*words, "--alarms-per-hour", "0"])
     assert "give a number above 0" in str(refused.exception)
 
@@ -149,7 +149,7 @@ def test_a_video_that_cannot_be_read_counts_no_hours(made_up, camera, tmp_path, 
     videos = {"bad": tmp_path / "camera/bad.mp4", **camera}
     found, unread = calibrate_model(made_up.file, videos, 1500.0, tmp_path / "b.fusevad", workers=1)
     assert unread == 1
-    assert found.hours == pytest.approx(20 / 3600)
+    assert found.hours == pytest.approx((20 - 2 * RULES.shortest) / 3600)
     assert found.footage.startswith("2 of 3 own videos")
     assert "bad.mp4" in capsys.readouterr().err
     words = ["calibrate", "--model", str(made_up.file), "--normal", str(tmp_path / "camera")]

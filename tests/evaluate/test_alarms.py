@@ -128,7 +128,7 @@ def test_what_the_footage_can_not_certify_is_refused_with_the_hours_it_takes():
     with pytest.raises(FusevadError, match=r"1\.00 hours .* 3 hours .* add 2 hours"):
         calibrate([quiet], 1.0, AlarmSettings())
     found = calibrate([quiet], 3.0, AlarmSettings())
-    assert found.alarms == 0 and found.bound == upper_bound(0, 1.0)
+    assert found.alarms == 0 and found.bound == upper_bound(0, 3599 / 3600)
     assert not find_events(quiet, found.threshold, AlarmSettings())
 
 
@@ -136,14 +136,37 @@ def test_hours_of_videos_that_are_too_short_to_raise_an_alarm_certify_nothing():
     settings = AlarmSettings(shortest=1)
     clips = [track([0.9] * 3, 0.32) for _ in range(11_625)]  # 3.1 hours
     assert not any(find_events(each, 0.0, settings) for each in clips[:3])
-    with pytest.raises(FusevadError, match=r"0\.00 hours .* under 1 s.* can't certify 1 "):
+    with pytest.raises(FusevadError, match=r"0\.00 hours .* last 1 s .* can't certify 1 "):
         calibrate(clips, 1.0, settings)
     hours = [track([0.1] * 3 * 3600)]
     found = calibrate(hours + clips, 1.0, settings)
-    assert (found.hours, found.bound) == (3, upper_bound(0, 3))
-    just = [track([0.9], 1.0) for _ in range(3600)]
-    assert all(find_events(each, 0.9, settings) for each in just[:3])
-    assert calibrate(just, 3.0, settings).hours == pytest.approx(1)
+    assert found.hours == (3 * 3600 - 1) / 3600
+    assert found.bound == upper_bound(0, found.hours)
+
+
+@pytest.mark.parametrize("seconds", [2, 6, 60])
+def test_a_bound_holds_for_clips_in_which_an_event_may_begin_too_late_to_raise_an_alarm(seconds):
+    """Events of 1 s begin at random, truly more often than is certified."""
+    generator = np.random.default_rng(6)
+    settings, rate, draws = AlarmSettings(smoothing=0, gap=0), 1.0, 2000
+    fine = 0.25  # of a segment
+    length = round(seconds / fine)
+    clips = math.ceil(3.1 * 3600 / (seconds - 1))
+    wrong = 0
+    quiet = track([0.1] * length, fine)
+    for _ in range(draws):
+        begun = generator.integers(
+            0, length, generator.poisson(1.02 * rate * clips * seconds / 3600)
+        )
+        noisy = []
+        for begin in begun:
+            scores = np.full(length, 0.1)
+            scores[begin : begin + 4] = 0.9
+            noisy.append(track(scores.tolist(), fine))
+        raised = sum(len(find_events(each, 0.9, settings)) for each in noisy)
+        hours = footage_hours([quiet], settings.shortest) * clips
+        wrong += upper_bound(raised, hours) <= rate
+    assert 0 < wrong / draws <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / draws)
 
 
 def test_the_threshold_is_the_lowest_that_keeps_the_bound():

@@ -87,6 +87,18 @@ def test_what_the_held_out_footage_can_not_certify_is_empty_and_said(folder):
     assert cells.loc[("held-out", 20), "threshold"] == pytest.approx(0.55)
 
 
+def test_hours_are_those_of_the_seed_with_the_least_which_decide_what_is_certified(folder):
+    scores = pd.read_parquet(folder / "normal.parquet")
+    held_out = scores["seed"].eq(0) | scores["video"].lt("train5")  # 4 h and 2.5 h
+    scores = scores.assign(part=np.where(held_out, "held-out", "learned"))
+    scores.to_parquet(folder / "normal.parquet", index=False)
+    cells, text = table(folder)
+    assert cells.loc[("held-out", 1), "hours"] == 2.5
+    assert pd.isna(cells.loc[("held-out", 1), "threshold"])
+    assert "2.50 h of normal video are held out" in text
+    assert "to certify takes 3 h for 1/h" in text
+
+
 @pytest.fixture
 def moved(folder, tmp_path):
     """Two data sets, and the run on the first tested on the second."""

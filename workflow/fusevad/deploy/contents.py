@@ -35,7 +35,7 @@ class Threshold:
         rate: false alarms an hour that it was chosen for.
         threshold: the threshold.
         alarms: that the footage raised at it.
-        hours: of footage.
+        hours: of footage; where certified, in which an event may begin that raises an alarm.
         bound: 95 % upper confidence limit of the new false events an hour; it holds only if
             `certified`.
         certified: whether `bound` is at most `rate`; else the footage was too short to tell.

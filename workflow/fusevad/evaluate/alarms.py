@@ -74,7 +74,7 @@ class Calibration:
     Attributes:
         threshold: of smoothed scores.
         alarms: that the footage raised at it, repeats included.
-        hours: of footage.
+        hours: of footage, as `footage_hours` counts them.
         bound: upper confidence limit of the new false events an hour.
     """
 
@@ -183,12 +183,13 @@ def calibrate(
     hours = footage_hours(normal, settings.shortest)
     needed = hours_needed(rate, confidence)
     if hours < needed:
-        less = hours < footage_hours(normal)
-        short = f" (without videos under {settings.shortest:g} s, which raise none)" if less else ""
+        less = f"{hours:.2f}" != f"{footage_hours(normal):.2f}"
+        ends = f" (without the last {settings.shortest:g} s of each, too short to raise any)"
+        lacking = needed - hours + settings.shortest / SECONDS_PER_HOUR  # as one video
         raise FusevadError(
-            f"{hours:.2f} hours of normal video{short} can't certify {rate:g} false alarms an hour"
-            f" at {confidence:.0%}; {rounded_up(needed, 3)} hours without an alarm can: add"
-            f" {rounded_up(needed - hours, 3)} hours"
+            f"{hours:.2f} hours of normal video{ends if less else ''} can't certify {rate:g} false"
+            f" alarms an hour at {confidence:.0%}; {rounded_up(needed, 3)} hours without an alarm"
+            f" can: add {rounded_up(lacking, 3)} hours"
         )
     allowed = 0
     while upper_bound(allowed + 1, hours, confidence) <= rate:
@@ -208,14 +209,14 @@ def estimate(normal: Sequence[Track], rate: float, settings: AlarmSettings) -> C
 
 
 def footage_hours(tracks: Iterable[Track], shortest: float = 0.0) -> float:
-    """Hours of video; of what certifies alarms, without videos that are too short to raise one.
+    """Hours of video in which an event may begin that lasts `shortest` seconds before the end.
 
     Args:
         tracks: the videos.
-        shortest: as `AlarmSettings.shortest`.
+        shortest: as `AlarmSettings.shortest`, where the hours vouch for a threshold: an event that
+            begins later raises no alarm, whatever the threshold. 0: all hours.
     """
-    lasting = (t.seconds for t in tracks if t.edges[-1] >= t.edges[0] + shortest)
-    return sum(lasting) / SECONDS_PER_HOUR
+    return sum(max(0.0, track.seconds - shortest) for track in tracks) / SECONDS_PER_HOUR
 
 
 def _lowest(normal: Sequence[Track], allowed: int, settings: AlarmSettings) -> tuple[float, int]:

@@ -83,7 +83,7 @@ STAGES = {
             "evaluate/alarms.py",
             "evaluate/timed_videos.py",
         ),
-        version=3,
+        version=4,
     ),
     "camera-cues": Stage("cues", version=3, source=("cues", "data/footage.py")),
     "class-texts": Stage(
@@ -169,7 +169,7 @@ STAGES = {
             "evaluate/settings.py",
             "evaluate/timed_videos.py",
         ),
-        version=15,
+        version=16,
     ),
     "leaderboard": Stage("pages", source=("report/leaderboard.py",)),
     # No job: how a video's scores and alarms are computed, for `deploy.versions`.

@@ -46,7 +46,7 @@ def _alarm_cell(
         "threshold_from": source.name,
         "certified": source.certified,
         "rate": rate,
-        "hours": float(np.mean(hours)),
+        "hours": min(hours),
         "hours_needed": hours_needed(rate),
         "seeds": len(seeds),
         "normal_score": np.nan,

@@ -61,10 +61,10 @@ def make_alarms_table(
 
     The CSV has a row for each dataset (that is tested on), trained_on, experiment, threshold_from
     (source of the threshold) and rate, with block (measured|imported|transfer), method, certified,
-    hours (of footage; the mean over seeds), hours_needed, seeds, normal_score (mean of the
-    footage), threshold, and found (in percent), false_alarms (an hour), delay (seconds),
-    f1_OVERLAP, each with its 95 % interval as NAME_low and NAME_high. What the footage can't
-    certify is empty.
+    hours (of footage, of the seed that has the least; where certified, without the last `shortest`
+    seconds of each video), hours_needed, seeds, normal_score (mean of the footage), threshold, and
+    found (in percent), false_alarms (an hour), delay (seconds), f1_OVERLAP, each with its 95 %
+    interval as NAME_low and NAME_high. What the footage can't certify is empty.
 
     Args:
         name: of the target.
@@ -164,5 +164,6 @@ def _rules(alarms: AlarmTableSettings) -> str:
         f"Alarms: scores are averaged over {rules.smoothing:g} s; an event lasts until the score "
         f"falls below {rules.release:g} of the threshold, raises its alarm after "
         f"{rules.shortest:g} s and again every {rules.repeat:g} s, and is one with the next if less"
-        f" than {rules.gap:g} s lie between."
+        f" than {rules.gap:g} s lie between. Hours that certify are without the last "
+        f"{rules.shortest:g} s of each video: an event that begins there raises no alarm."
     )
