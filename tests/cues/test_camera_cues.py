@@ -129,6 +129,19 @@ def test_a_stream_that_changed_is_counted_again(stream):
     assert stream.cues()["T16-thr0"][:, 0, 0].tolist() == [2, 0, 1]
 
 
+def test_cues_are_counted_again_if_the_rate_of_the_same_video_turns_out_to_vary(tmp_path):
+    stamps = np.cumsum([0] + [20] * 19 + [400] * 20)
+    path = write_stamped(tmp_path / "a.mkv", stamps.tolist(), Fraction(1, 1000))
+    stream = Stream(tmp_path, 40)
+    found = []
+    for varies in (False, True):
+        row = ("a", path, "test", "normal", 40, 4.8, 64, 48, sha256(path), varies)
+        write_table(tmp_path, "manifest", [row])
+        stream.write([stamp * 1000 + 10_000 for stamp in stamps[[0, 15, 39]]], [0] * 3, [0] * 3)
+        found.append(stream.cues()["T16-thr0"][:, 0, 0].tolist())
+    assert found[0] != found[1] == [2, 0, 1]
+
+
 def test_cues_of_another_video_of_the_same_length_and_rate_are_counted_again(tmp_path):
     stamps = np.cumsum([0] + [20] * 19 + [400] * 20)
     others = stamps[-1] - stamps[::-1]

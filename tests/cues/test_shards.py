@@ -195,6 +195,33 @@ def test_a_video_that_counts_more_segments_than_before_is_counted_again(manifest
     assert found == [[10, 11, 12, 13], [20]]
 
 
+def test_a_video_that_counts_other_frames_in_as_many_segments_is_counted_again(manifest):
+    settings, out = CueSettings(windows=(16,), thresholds=(10,)), manifest.parent / "cues.h5"
+    counted = []
+
+    def counts(video):
+        counted.append((video.name, video.frames))
+        yield from video.segments * [{"T16-thr10": np.zeros((256, 340), np.uint8)}]
+
+    first, second = read_manifest(manifest)
+    for frames in (40, 41, 41):
+        videos = [dataclasses.replace(first, frames=frames), second]
+        write_cues("cues", videos, settings, lambda video: video.sha256, counts, out)
+    assert counted == [("a", 40), ("b", 16), ("a", 41)]
+
+
+def test_cues_from_before_their_frames_were_noted_are_kept(manifest, shard, monkeypatch):
+    def unnoted(store):
+        with changed_index(store) as index:
+            assert [video.pop("frames") for video in index["videos"]] == [40, 16]
+
+    rewritten(shard, unnoted)
+    expected = shard.read_bytes()
+    monkeypatch.setattr(footage_module, "read_pictures", None)
+    make_cues(manifest, 0, 1, CueSettings(), shard)
+    assert shard.read_bytes() == expected
+
+
 def test_cues_of_another_definition_are_refused(shard):
     message = r"shard-0\.h5: motion cues of definition paper, not released; name the shards"
     with pytest.raises(FusevadError, match=message):

@@ -9,7 +9,7 @@ import open_clip
 import pandas as pd
 import pytest
 from safetensors import safe_open
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from fusevad.cues.count import normalise
 from fusevad.cues.settings import CueSettings
@@ -19,6 +19,7 @@ from fusevad.embed import run as embed_module
 from fusevad.embed.index import make_index
 from fusevad.embed.run import embed_shard
 from fusevad.embed.settings import EmbedSettings
+from fusevad.embed.streams.flow.settings import FlowSettings
 from fusevad.embed.streams.registry import KINDS
 from fusevad.encoders import clip as clip_module
 from fusevad.encoders.clip import load_cue_tower, load_image_tower
@@ -234,6 +235,39 @@ def test_frames_that_the_manifest_did_not_count_are_no_reason_to_keep_a_video(
         for file in (data / "manifest.csv", tmp_path / "manifest.csv")
     ]
     assert keys[0] != keys[1]
+
+
+FLOW = FlowSettings("flow", pairs=1)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_video_that_now_counts_other_frames_is_embedded_again_whatever_the_stream(
+    data, tmp_path, monkeypatch, killed
+):
+    """Its last segment ends elsewhere, though it has as many segments and the same bytes."""
+    with monkeypatch.context() as patch:
+        if killed:
+            patch.setattr(embed_module.shutil, "rmtree", lambda _: None)
+        file = embed(data, tmp_path, FLOW)
+    if killed:
+        file.unlink()
+    table = pd.read_csv(data / "manifest.csv")
+    table.loc[0, "frames"] += 1
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    with pytest.raises(FusevadError, match=r"a\.mp4: .*the manifest's"):
+        embed_shard(tmp_path / "manifest.csv", 0, 1, FLOW, file)
+
+
+def test_embeddings_from_before_their_frames_were_noted_are_kept(data, tmp_path, monkeypatch):
+    file = embed(data, tmp_path, FLOW)
+    expected = file.read_bytes()
+    with safe_open(file, "numpy") as store:
+        metadata = store.metadata()
+    videos = json.loads(metadata["videos"])
+    assert {name: video.pop("frames") for name, video in videos.items()} == VIDEOS
+    save_file(load_file(file), file, metadata | {"videos": json.dumps(videos)})
+    monkeypatch.setattr(embed_module, "_embed_video", None)
+    assert embed(data, tmp_path, FLOW).read_bytes() == expected
 
 
 def raise_stage(patch):

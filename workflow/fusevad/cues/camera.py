@@ -65,7 +65,9 @@ def make_camera_cues(
     def source(video: Video) -> str:
         file = streams[video.name].files[0]
         layout = repr(settings.layout.events)
-        length = [video.frames, video.fps]
+        length: list[object] = [video.frames, video.fps]
+        if video.variable_rate:  # else as in shards from before it counted
+            length.append("variable")
         hashes = {"file": sha256(file), "video": video.sha256}
         return settings_hash({**hashes, "layout": layout, "length": length})
 

@@ -68,6 +68,7 @@ class VideoCues:
         source: hash of the source of its cues, such as the video's file.
         segments: number of segments.
         sha256: by cue, hash of its compressed segments.
+        frames: number of frames that were counted; None in shards from before it was noted.
     """
 
     __pydantic_config__ = FORBID
@@ -76,6 +77,7 @@ class VideoCues:
     source: str
     segments: int
     sha256: dict[str, str]
+    frames: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ def _read_index(file: Path, store: h5py.File) -> ShardIndex:
 
 @dataclass(frozen=True, slots=True)
 class NewVideo:
-    """A video to write; `video`, `source` and `segments` as in `VideoCues`.
+    """A video to write; `video`, `source`, `segments` and `frames` as in `VideoCues`.
 
     Attributes:
         compressed: its segments in order, each by cue, from `compress`.
@@ -231,6 +233,7 @@ class NewVideo:
     source: str
     segments: int
     compressed: Iterator[Mapping[str, bytes]]
+    frames: int | None = None
 
 
 def compress(counts: Mapping[str, NDArray[np.uint8]]) -> dict[str, bytes]:
@@ -291,7 +294,7 @@ def _write_video(
             f"{new.video}: not the {new.segments} segments of the manifest; make the manifest again"
         )
     sha256 = {cue: digest.hexdigest() for cue, digest in digests.items()}
-    return VideoCues(new.video, new.source, new.segments, sha256)
+    return VideoCues(new.video, new.source, new.segments, sha256, new.frames)
 
 
 def _write_index(store: h5py.File, index: ShardIndex) -> None:

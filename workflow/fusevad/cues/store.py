@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -64,28 +64,30 @@ def write_cues(
     made_with = MadeWith(PIXELS_VERSION, settings.definition, names, STAGES[stage].version)
     progress = progress_folder(out, asdict(made_with))
     keys: list[_Key] = [(video.name, source(video), video.segments) for video in videos]
-    kept = _whole_videos(out, made_with)
+    frames = {video.name: video.frames for video in videos}
+    kept = _whole_videos(out, made_with, frames)
     unchanged = bool(kept) and list(kept) == keys
     for key, video in zip(keys, tqdm(videos, desc="motion cues", unit="video"), strict=True):
         if key in kept:
             continue
         part = progress / f"{settings_hash({'video': key})}.h5"
-        if key not in _whole_videos(part, made_with):
-            new = NewVideo(*key, map(compress, counts(video)))
+        if key not in _whole_videos(part, made_with, frames):
+            new = NewVideo(*key, map(compress, counts(video)), video.frames)
             write_shard(part, made_with, [new], video.segments)
         kept[key] = part, 0
     if unchanged:
         out.touch()  # newer than its inputs
     else:
-        joined = (_copied(key, *kept[key]) for key in keys)
+        joined = (_copied(key, *kept[key], frames[key[0]]) for key in keys)
         write_shard(out, made_with, joined, sum(video.segments for video in videos))
     shutil.rmtree(progress)
 
 
-def _whole_videos(file: Path, made_with: MadeWith) -> dict[_Key, _Place]:
+def _whole_videos(file: Path, made_with: MadeWith, frames: Mapping[str, int]) -> dict[_Key, _Place]:
     """Videos of a shard that can be kept; of a damaged shard, which is named, the undamaged ones.
 
-    Each has its file and the place of its first segment.
+    Each has its file and the place of its first segment. Those of other numbers of frames than
+    `frames` are left out: as many segments may end with other frames.
     """
     if not file.is_file():
         return {}
@@ -94,6 +96,8 @@ def _whole_videos(file: Path, made_with: MadeWith) -> dict[_Key, _Place]:
         with open_shard(file) as found:
             if found.index.made_with == made_with:
                 for video, start in zip(found.index.videos, found.starts(), strict=True):
+                    if video.frames not in (None, frames.get(video.video)):
+                        continue
                     for cue in made_with.cues:
                         found.check(cue, video, start)
                     kept[video.video, video.source, video.segments] = file, start
@@ -102,7 +106,7 @@ def _whole_videos(file: Path, made_with: MadeWith) -> dict[_Key, _Place]:
     return kept
 
 
-def _copied(key: _Key, file: Path, start: int) -> NewVideo:
+def _copied(key: _Key, file: Path, start: int, frames: int) -> NewVideo:
     """A video as stored in another shard."""
 
     def compressed() -> Iterator[dict[str, bytes]]:
@@ -110,4 +114,4 @@ def _copied(key: _Key, file: Path, start: int) -> NewVideo:
             for place in range(start, start + key[2]):
                 yield {cue: found.compressed(cue, place) for cue in found.index.made_with.cues}
 
-    return NewVideo(*key, compressed())
+    return NewVideo(*key, compressed(), frames)

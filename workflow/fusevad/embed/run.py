@@ -32,6 +32,7 @@ from fusevad.embed.shards import (
 from fusevad.embed.streams.registry import kind_of
 from fusevad.errors import FusevadError
 from fusevad.files import keep, kept, progress_folder
+from fusevad.video.decode import segment_count
 
 _PART = "embeddings"  # the one tensor of a finished video
 
@@ -74,11 +75,11 @@ def embed_shard(
     encoder, provenance = embedder.encoder, shard_provenance(settings, embedder)
     progress = progress_folder(out_file, provenance)
     keys = {video.name: source.key(video) for video in videos}
-    segments = {video.name: video.segments for video in videos}
-    parts = {name: progress / f"{key}-{segments[name]}.safetensors" for name, key in keys.items()}
-    for name, key, embeddings in whole_videos(out_file, provenance):
-        whole = keys.get(name) == key and segments[name] == len(embeddings)
-        if whole and kept(parts[name]) is None:
+    frames = {video.name: video.frames for video in videos}
+    parts = {name: progress / f"{key}-of-{frames[name]}.safetensors" for name, key in keys.items()}
+    for name, found, embeddings in whole_videos(out_file, provenance):
+        whole = keys.get(name) == found.source and segment_count(frames[name]) == len(embeddings)
+        if whole and found.frames in (None, frames[name]) and kept(parts[name]) is None:
             _keep_part(parts[name], embeddings)
     # One copy of a video is enough: the parts of all copies are the same file.
     todo = {parts[video.name]: video for video in videos if kept(parts[video.name]) is None}
@@ -90,7 +91,7 @@ def embed_shard(
     ):
         for part, (video, chunks) in zip(todo, read, strict=True):
             _keep_part(part, embed_video(video, settings.stream, chunks, embedder, bar))
-    _join_parts(keys, parts, provenance, out_file)
+    _join_parts(keys, frames, parts, provenance, out_file)
     shutil.rmtree(progress)
 
 
@@ -186,13 +187,17 @@ def _join_chunks(chunks: Sequence[Chunk]) -> Chunk:
 
 
 def _join_parts(
-    keys: Mapping[str, str], parts: Mapping[str, Path], provenance: dict[str, str], out_file: Path
+    keys: Mapping[str, str],
+    frames: Mapping[str, int],
+    parts: Mapping[str, Path],
+    provenance: dict[str, str],
+    out_file: Path,
 ) -> None:
     shapes, videos = {}, {}
     for name, part in parts.items():
         embeddings = _load_part(part)
         shapes[name] = embeddings.shape
-        videos[name] = Embedded(keys[name], embeddings_sha256(embeddings))
+        videos[name] = Embedded(keys[name], embeddings_sha256(embeddings), frames[name])
     tensors = map(_load_part, parts.values())
     write_shard(out_file, shapes, tensors, shard_metadata(provenance, videos))
 

@@ -61,10 +61,14 @@ def write_shard(
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Hashes of a video's source and of its embeddings, from a shard's metadata."""
+    """Hashes of a video's source and of its embeddings, from a shard's metadata.
+
+    frames: of the video; None in shards from before it was noted.
+    """
 
     source: str
     sha256: str
+    frames: int | None = None
 
 
 def shard_metadata(
@@ -96,8 +100,8 @@ def embeddings_sha256(embeddings: NDArray[np.float16]) -> str:
 
 def whole_videos(
     file: Path, provenance: Mapping[str, str]
-) -> Iterator[tuple[str, str, NDArray[np.float16]]]:
-    """Name, source and embeddings of the videos of an earlier shard that can be kept.
+) -> Iterator[tuple[str, Embedded, NDArray[np.float16]]]:
+    """Name, notes and embeddings of the videos of an earlier shard that can be kept.
 
     None if it was made differently; damage is reported.
     """
@@ -111,7 +115,7 @@ def whole_videos(
             for name, video in stored_videos(file, metadata).items():
                 embeddings = store.get_tensor(name)
                 if embeddings_sha256(embeddings) == video.sha256:
-                    yield name, video.source, embeddings
+                    yield name, video, embeddings
                 else:
                     tqdm.write(f"{file}: video {name} is damaged; it is embedded again", sys.stderr)
     except (*UNREADABLE, FusevadError):
