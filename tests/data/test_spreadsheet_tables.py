@@ -190,6 +190,14 @@ def test_normal_in_capitals_does_not_count_as_an_anomaly(tmp_path: Path, word: s
         read_labels(write(tmp_path / "labels.csv", rows))
 
 
+@pytest.mark.parametrize("word", ["mean", "Mean", "all classes"])
+def test_a_class_is_not_called_as_an_average_over_classes(tmp_path: Path, word: str) -> None:
+    """Its row of a table would be the average's."""
+    rows = f"video,split,class,path\na,train,fire;{word},a.mp4\n"
+    with pytest.raises(FusevadError, match=rf"line 2: video a has the class '{word}'.*rename it"):
+        read_labels(write(tmp_path / "labels.csv", rows))
+
+
 def test_a_class_that_would_divide_columns_is_refused_before_training(tmp_path: Path) -> None:
     rows = 'video,split,class,path\na,train,"fire, smoke",a.mp4\n'
     with pytest.raises(FusevadError, match="'fire, smoke', whose comma"):

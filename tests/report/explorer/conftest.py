@@ -1,9 +1,10 @@
 """A real browser, and the explorer of made-up runs to open in it."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +24,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 SIZE = {"width": 1280, "height": 800}
 # The videos have six segments: with these rules some of them have events.
 RULES = AlarmSettings(smoothing=1.0, shortest=1.0, gap=1.5)
+
+
+def read_script(path: Path) -> Any:
+    """What a script of the page hands to it: its second argument, as JSON."""
+    text = path.read_text().removeprefix("Explorer.receive(").removesuffix(");\n")
+    return json.loads(json.loads(f"[{text}]")[1])
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The page of own videos, made from the results of the command."""
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from fusevad.report.explorer.own_videos import make_own_explorer
 from fusevad.report.explorer.packing import unpack
 from tests.made_up_bundles import MadeUpBundle, make_bundle_file, threshold
 from tests.made_up_videos import write_video
+from tests.report.explorer.conftest import read_script
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,6 @@ def scored(made_up, tmp_path_factory) -> Scored:
         write_video(folder / "videos" / f"{name}.mp4", frames=100)
     said = score(folder / "videos", made_up.file, folder / "out")
     return Scored(made_up.file, folder / "out", said)
-
-
-def read_script(path: Path) -> Any:
-    """What a script of the page hands to it: its second argument."""
-    text = path.read_text().removeprefix("Explorer.receive(").removesuffix(");\n")
-    return json.loads(f"[{text}]")[1]
 
 
 def score(source: Path, model: Path, out: Path, *more: str) -> str:

@@ -1,7 +1,6 @@
 """What the page consists of: its data, films, and the copies of others' files."""
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -34,6 +33,7 @@ from fusevad.report.explorer.runs import make_explorer
 from fusevad.report.explorer.settings import FilmSettings
 from tests.made_up_tables import write_table
 from tests.made_up_videos import shown
+from tests.report.explorer.conftest import read_script
 
 
 def test_scores_keep_four_digits_and_missing_ones():
@@ -76,8 +76,7 @@ def test_only_where_no_anomaly_is_possible_does_no_interval_mean_none(
     rows = tuple(made_up.rows[:1])
     page = tmp_path / "page"
     make_explorer(rows, (dataset,), "last", AlarmSettings(), {}, {}, "", tmp_path / "i.html", page)
-    text = (page / "data/0/videos.js").read_text()
-    truths = [video["truth"] for video in json.loads(text[text.index("[") : text.rindex("]") + 1])]
+    truths = [video["truth"] for video in read_script(page / "data/0/videos.js")]
     if known:
         assert truths[0] == [] and all(len(own) == 1 for own in truths[1:6])
     else:
@@ -199,8 +198,7 @@ def test_times_are_stored_exactly(tmp_path):
     video = ShownVideo("a", edges)
     method = ShownMethod("m", "Method", (), [flat(3)])
     write_page(Page("Page", [ShownDataset("d", "Data", [video], [method])]), tmp_path / "page")
-    text = (tmp_path / "page" / "data" / "0" / "videos.js").read_text()
-    (stored,) = json.loads(text.partition(",")[2].removesuffix(");\n"))
+    (stored,) = read_script(tmp_path / "page/data/0/videos.js")
     assert stored["edges"] == pack_exactly(edges)
 
 
@@ -219,7 +217,7 @@ def test_two_pages_at_once_are_each_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_write_data", interrupted)
     write_page(page_of(flat(3)), folder)
     assert is_page(folder)
-    assert '"name":"a"' in (folder / "data/0/videos.js").read_text().replace(" ", "")
+    assert [video["name"] for video in read_script(folder / "data/0/videos.js")] == ["a"]
     assert [each.name for each in tmp_path.iterdir()] == ["page"]
 
 
@@ -234,7 +232,7 @@ def test_a_page_is_whole_or_not_there_whenever_a_kill_comes(tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         write_page(page_of(flat(3)), folder)
     assert is_page(folder)
-    assert '"name":"a"' in (folder / "data/0/videos.js").read_text().replace(" ", "")
+    assert [video["name"] for video in read_script(folder / "data/0/videos.js")] == ["a"]
 
 
 def test_a_film_in_a_folder_whose_name_is_not_utf_8_is_named_by_its_bytes(tmp_path):
@@ -242,9 +240,8 @@ def test_a_film_in_a_folder_whose_name_is_not_utf_8_is_named_by_its_bytes(tmp_pa
     video = ShownVideo("caf\udce9", np.arange(4.0), film=film)
     method = ShownMethod("m", "Method", (), [flat(3)])
     write_page(Page("Page", [ShownDataset("d", "Data", [video], [method])]), tmp_path / "page")
-    text = (tmp_path / "page/data/0/videos.js").read_text()
-    assert "../caf%E9/annotated.mp4" in text
-    assert "caf\\\\xe9" in text
+    (stored,) = read_script(tmp_path / "page/data/0/videos.js")
+    assert (stored["film"], stored["name"]) == ("../caf%E9/annotated.mp4", "caf\\xe9")
 
 
 def test_films_are_made_again_when_videos_have_another_order(films, made_up, tmp_path, monkeypatch):

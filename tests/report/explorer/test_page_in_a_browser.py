@@ -15,6 +15,7 @@ from fusevad.evaluate.timed_videos import timed_videos, tracks
 from fusevad.report.alarm_scores import test_scores as read_by_seed
 from fusevad.report.explorer.contents import (
     Page,
+    Results,
     ShownDataset,
     ShownMethod,
     ShownVideo,
@@ -254,6 +255,20 @@ def test_the_results_of_the_methods_are_those_of_the_runs(explorer, made_up, ope
     line = page.locator("#metrics tr", has_text="Gating").inner_text()
     assert f"{own.mean():.1f} ± {own.std():.1f}" in line
     assert page.locator("#classes tbody tr").count() == 5
+
+
+@pytest.mark.parametrize("name", ["__proto__", "constructor", "</script>"])
+def test_a_class_may_be_called_like_a_part_of_the_language(name, tmp_path, open_page):
+    scores = VideoScores(*[np.full(3, 0.5)] * 3)
+    method = ShownMethod("m", "Method", (), [scores])
+    results = Results({"m": {"AUC": {0: 0.5}}}, "AUC", {"m": {name: {0: 0.25}, "fire": {0: 0.75}}})
+    video = ShownVideo("a", np.arange(4.0), classes=(name,), truth=((name, 0.0, 1.0),))
+    dataset = ShownDataset("d", "Data", [video], [method], results=results)
+    write_page(Page("Page", [dataset]), tmp_path / "page")
+    page = open_page(tmp_path / "page/index.html")
+    rows = page.locator("#classes tbody tr").all_inner_texts()
+    assert [row.split() for row in rows] == sorted([[name, "25.0"], ["fire", "75.0"]])
+    assert column(page, "class") == [name]
 
 
 def test_the_keyboard_does_what_the_mouse_does(explorer, open_page):

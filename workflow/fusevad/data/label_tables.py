@@ -18,6 +18,8 @@ from fusevad.printable import check_printable
 from fusevad.spelling import one_spelling
 
 NORMAL = "normal"
+# Rows of tables that average over classes; no class is called so.
+MEAN, ALL_CLASSES = "mean", "all classes"
 SPLITS = ("train", "test")
 
 PastEnd = Literal["stop", "clip"]
@@ -219,6 +221,11 @@ def checked_classes(where: str, name: str, split: str, classes: str, file: str) 
             raise FusevadError(
                 f"{where}: video {name} has the class {each!r}, which would count as an anomaly;"
                 f" write {NORMAL!r}"
+            )
+        if each.casefold() in (MEAN, ALL_CLASSES):
+            raise FusevadError(
+                f"{where}: video {name} has the class {each!r}, as tables call an average over"
+                " classes; rename it"
             )
         check_printable(each, f"{where}: the class of video {name}")
     return names

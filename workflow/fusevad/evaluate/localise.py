@@ -9,15 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusevad.csv_tables import write_csv
-from fusevad.data.label_tables import NORMAL
+from fusevad.data.label_tables import MEAN, NORMAL
 from fusevad.data.truth import LabelledVideo, read_test_videos
 from fusevad.errors import FusevadError
 from fusevad.evaluate.events import COUNTINGS, IOUS, ClassedVideo, precisions
 from fusevad.evaluate.history import CLASS, SCORE
 from fusevad.evaluate.score_table import read_score_table
-
-# The row that is not of one class.
-MEAN = "mean"
 
 
 def localise(run: Path, manifest: Path, intervals: Path, normal_events: bool) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.csv_tables import write_csv
-from fusevad.evaluate.localise import MEAN
+from fusevad.data.label_tables import MEAN
 from fusevad.report import latex, sheet
 from fusevad.report.footnotes import footnotes, undefined_notes
 from fusevad.report.middles import Middles, interquartile_means

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusevad.csv_tables import read_csv, write_csv
-from fusevad.data.label_tables import NORMAL
+from fusevad.data.label_tables import ALL_CLASSES, NORMAL
 from fusevad.errors import FusevadError
 from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset
@@ -18,7 +18,6 @@ from fusevad.report.write_sheet import write_sheet
 MODALITIES = {"image": "Image", "motion cue": "Motion cue"}
 _FRAME_TYPES = ("Anomaly", "Normal")
 _CELLS = [(modality, kind) for modality in MODALITIES for kind in _FRAME_TYPES]
-_ALL = "all classes"
 _KEYS = ["class", "modality", "frame_type"]
 _STATED = ["method", "relative_to", "threshold", "patches"]
 _METHODS = {
@@ -133,7 +132,7 @@ def _cells(areas: pd.DataFrame) -> dict[tuple[str, str, str], _Cell]:
         area=("area", "mean"), segments=("segments", "sum")
     )
     result = {}
-    for keys, own in pd.concat([areas, once.assign(**{"class": _ALL})]).groupby(_KEYS):
+    for keys, own in pd.concat([areas, once.assign(**{"class": ALL_CLASSES})]).groupby(_KEYS):
         error = own["area"].std(ddof=1) / np.sqrt(len(own))
         result[keys] = _Cell(own["area"].mean(), error, len(own), int(own["segments"].sum()))
     return result
@@ -147,10 +146,10 @@ def _tabular(cells: Mapping[tuple[str, str, str], _Cell], printed: pd.DataFrame)
     groups = [(label, _FRAME_TYPES) for label in MODALITIES.values()]
     if paper:
         groups += [(f"{label}, paper", _FRAME_TYPES) for label in MODALITIES.values()]
-    classes = sorted({key[0] for key in (*cells, *paper)} - {NORMAL, _ALL})
+    classes = sorted({key[0] for key in (*cells, *paper)} - {NORMAL, ALL_CLASSES})
     lines = [*sheet.grouped_head("Class (videos; segments)", groups), "rule"]
-    for name in (*classes, _ALL, NORMAL):
-        if name == _ALL:
+    for name in (*classes, ALL_CLASSES, NORMAL):
+        if name == ALL_CLASSES:
             lines.append("rule")
         texts = [_text(cells.get((name, *cell))) for cell in _CELLS]
         if paper:
@@ -164,7 +163,7 @@ def _label(name: str, cells: Mapping[tuple[str, str, str], _Cell]) -> str:
     own = [cells.get((name, "image", kind)) for kind in _FRAME_TYPES]
     videos = max((cell.videos for cell in own if cell), default=0)
     segments = " / ".join(str(cell.segments) if cell else "0" for cell in own)
-    title = {NORMAL: "Videos without an anomaly", _ALL: "All classes"}.get(name, name)
+    title = {NORMAL: "Videos without an anomaly", ALL_CLASSES: "All classes"}.get(name, name)
     return f"{title.replace('_', ' ').replace('-', ' ')} ({videos}; {segments})"
 
 

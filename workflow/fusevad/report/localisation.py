@@ -8,9 +8,9 @@ import pandas as pd
 from fusevad.config.paper import PAPER_DATASETS
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.csv_tables import read_csv, write_csv
+from fusevad.data.label_tables import MEAN
 from fusevad.errors import FusevadError
 from fusevad.evaluate.events import COUNTINGS, IOUS
-from fusevad.evaluate.localise import MEAN
 from fusevad.report import latex, sheet
 from fusevad.report.footnotes import footnotes
 from fusevad.report.pair_texts import pairs_caption

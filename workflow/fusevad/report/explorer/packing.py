@@ -40,12 +40,14 @@ def pack_exactly(values: NDArray[np.float64]) -> str:
 
 
 def write_script(name: str, content: Any, folder: Path) -> None:
-    """Write a script that hands `content` to the page.
+    """Write a script that hands `content` to the page, as JSON in a string.
+
+    As an object literal, `{"__proto__": ...}` would set a prototype in place of an entry.
 
     Args:
         name: path of the script in the page's folder, by which the page asks for it.
         content: anything that JSON can say.
         folder: the page's.
     """
-    said = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    said = json.dumps(json.dumps(content, separators=(",", ":"), allow_nan=False))
     write_text(f"Explorer.receive({json.dumps(name)},{said});\n", folder / name, durable=False)

@@ -6,9 +6,9 @@ var Explorer = window.Explorer || {};
   const waiting = {}, loaded = new Map();
   const KEPT = 400; // scripts of videos and scores in memory; the oldest goes
 
-  /** Called by the scripts themselves. */
-  Explorer.receive = function (name, content) {
-    if (waiting[name]) waiting[name](content);
+  /** Called by the scripts themselves, with their content as JSON. */
+  Explorer.receive = function (name, text) {
+    if (waiting[name]) waiting[name](JSON.parse(text));
   };
 
   /** The content of a script in `data/`, once. */
