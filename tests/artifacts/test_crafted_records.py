@@ -15,7 +15,8 @@ from fusevad.artifacts.store import Store
 from fusevad.artifacts.tracked import parse_tracked, read_records
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
-from fusevad.plan.records import parse_record, read_record
+from fusevad.plan.ancestry import check_recorded
+from fusevad.plan.records import FileRecord, Record, parse_record, read_record, write_record
 from tests.made_up_store import MANIFEST, RUN, clone, make, published, share, workspace
 
 DATA = "data@rendered-tiny"
@@ -238,6 +239,19 @@ def test_a_record_whose_steps_are_none_is_damaged(step: Any) -> None:
     rest = {"inputs": {}, "outputs": {}, "packages": {}}
     with pytest.raises(FusevadError, match=r"a\.json: a lineage of something else than steps"):
         parse_record(json.dumps(values | rest).encode(), "a.json")
+
+
+@pytest.mark.parametrize("first", ["", ".", "/", "//", "../x"])
+def test_outputs_that_no_job_has_do_not_hide_where_a_record_is(tmp_path: Path, first: str) -> None:
+    table = tmp_path / "results/t.tex"
+    table.parent.mkdir()
+    table.write_text("as made")
+    outputs = {first: FileRecord("0" * 64, 1), "results/t.tex": FileRecord.of(table)}
+    write_record(Record("t", "report", {}, {}, outputs, {}), table.with_suffix(".provenance.json"))
+    check_recorded(table)
+    table.write_text("changed")
+    with pytest.raises(FusevadError, match=r"t\.tex: changed .*results/t\.provenance\.json"):
+        check_recorded(table)
 
 
 def test_a_record_of_a_million_wrong_values_is_one_line_that_describes_none() -> None:

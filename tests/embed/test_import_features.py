@@ -353,7 +353,7 @@ def test_the_list_of_imported_files_is_recorded_and_kept(features, tmp_path, mon
         "import-features",
         {"layout": "vadclip", "crops": [0]},
         {"manifest": "manifest.csv"},
-        (f"{folder}/index.csv", f"{folder}/shard-0.safetensors"),
+        tuple(f"{folder}/{name}" for name in ("index.csv", "shard-0.safetensors", "sources.csv")),
     )
     plan = Plan([job])
     words = ["features", "--manifest", "manifest.csv", "--stream", "rgb", "--shards", "1", folder]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,35 @@ def test_a_table_reads_the_index_of_each_stream_whose_gaps_its_footnotes_count(r
     assert any("audio" in path for path in named["report/table1"])
     for name, indices in named.items():
         assert indices <= set(jobs[name].inputs), name
+
+
+def test_a_table_reads_the_list_of_skipped_videos_that_its_settings_name(rendered, paper):
+    without_notes = {"report/alarms", "report/leaks", "report/table6"}
+    for jobs in (rendered, paper):
+        for job in jobs.jobs.values():
+            if job.outputs[0].endswith(".tex") and job.name not in without_notes:
+                named = set(re.findall(r"[^\"]*/skipped\.csv", json.dumps(job.settings)))
+                assert named <= set(job.inputs), job.name
+
+
+def test_a_table_of_transfer_names_only_runs_that_a_job_makes(root, tmp_path):
+    config = Path(shutil.copytree(root / "config", tmp_path / "config"))
+    (config / "experiments/theirs.yaml").write_text(
+        "crop-5: {label: Crop 5, method: mil, set: {test_crops: [5]}}\n"
+    )
+    (config / "tables/moved.yaml").write_text(
+        "title: T\nstudy: transfer\nexperiments: [image-only, crop-5]\n"
+    )
+    (config / "datasets/one.yaml").write_text(
+        (config / "datasets/rendered.yaml").read_text().replace("crops:", "crops: [0] #")
+    )
+    over = tmp_path / "over.yaml"
+    over.write_text("datasets: [rendered, one]\n")
+    job = plan(load_files([over], config)).jobs["report/moved"]
+    rows = {row["name"]: row["runs"] for row in job.settings["experiments"]}
+    assert set(rows["image-only"]) == {"rendered", "one"}
+    named = {f"{run}/seeds.csv" for runs in rows.values() for run in runs.values()}
+    assert named <= set(job.inputs)
 
 
 def test_training_on_imported_features_reads_the_shards_that_the_import_declares(root, tmp_path):

@@ -106,7 +106,8 @@ def test_weights_and_record_say_which_learning_rate_was_used(tmp_path, monkeypat
     table = [{"learning_rate": rate, **row, "chosen": rate > 0.01} for rate in (0.002, 0.02)]
     pd.DataFrame(table).to_csv(RATES, index=False)
     settings = VALUES | {"method": "image-only", "epochs": 1, "learning_rate": SEARCHED}
-    reads = {"manifest": "results/manifest.csv", "learning_rates": RATES}
+    index = Path(data.streams["rgb"]).relative_to(tmp_path)
+    reads = {"manifest": "results/manifest.csv", "learning_rates": RATES, "streams": str(index)}
     job = Job("train/x/y", "train", settings, reads, ("run/history.csv",))
     words = ["train", "--manifest", str(data.manifest), "--stream", f"rgb={data.streams['rgb']}"]
     words += ["--settings", Plan([job]).write_settings(job), "run"]

@@ -64,6 +64,7 @@ for imported in CONFIG.features:
                 "results/{{dataset}}/embeddings/{{encoder}}/{{stream}}/shard-{shard}.safetensors",
                 shard=range(CONFIG.datasets[imported].shards),
             ),
+            sources="results/{dataset}/embeddings/{encoder}/{stream}/sources.csv",
         log:
             "results/{dataset}/logs/import-{encoder}-{stream}.log",
         benchmark:

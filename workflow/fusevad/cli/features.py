@@ -242,8 +242,6 @@ def import_features(
         parsed = parse(ImportSettings, job.settings, "features")
         import_stream(parsed, folder, manifest, stream, out, shards)
         job.check_content(outline_of(str(folder), parsed), folder)
-        # Read by no later job, but nothing else says which bytes were imported.
-        job.outputs.append(str(out / "sources.csv"))
 
 
 @verb(

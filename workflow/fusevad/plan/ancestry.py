@@ -179,8 +179,9 @@ def _recorded(path: Path) -> tuple[Record, str] | None:
 
 
 def _beside(path: Path, record: Record) -> Path:
-    """Where the record of an output is."""
-    return path.with_name(Path(record_path(next(iter(record.outputs)))).name)
+    """Where the record of an output is; others' records may name outputs that no job has."""
+    first = next(filter(stays_inside, record.outputs))
+    return path.with_name(Path(record_path(first)).name)
 
 
 def _check_files(result: Ancestry) -> None:

@@ -106,7 +106,7 @@ def _written(job: Job, workload: Workload) -> dict[str, float]:
     if job.stage == "embed":
         return dict.fromkeys(job.outputs, share * len(config.crops(key)) * width * 2)
     if job.stage == "import-features":
-        shards = job.outputs[1:]
+        _, *shards, _ = job.outputs
         one = size.segments * len(config.crops(key)) * width * 2 / len(shards)
         return found | dict.fromkeys(shards, one)
     if job.stage == "train":

@@ -68,6 +68,10 @@ class EmbeddingJobs(DataJobs):
         """Index of the embeddings of a stream."""
         return f"{self.embedding_folder(dataset, stream)}/index.csv"
 
+    def imported_list(self, dataset: str, stream: str) -> str:
+        """List of the files of features that a stream was imported from."""
+        return f"{self.embedding_folder(dataset, stream)}/sources.csv"
+
     def embeddings(self, dataset: str, indices: Iterable[str]) -> list[str]:
         """The shards that indices list."""
         count = self.config.every[dataset].shards

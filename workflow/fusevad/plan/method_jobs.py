@@ -28,6 +28,10 @@ class MethodJobs(TransferJobs):
         rows = [name for table in self.tables for name in config.study_tables[table]["experiments"]]
         return [name for name in rows if name in config.imported and config.runs(dataset, name)]
 
+    def compared(self, dataset: str) -> list[str]:
+        """See `TransferJobs.compared`."""
+        return [*self.experiments(dataset), *self.imported(dataset)]
+
     def texts(self, dataset: str) -> list[str]:
         """Texts of classes that rows learn with."""
         files = (self.jobs.texts(dataset, name) for name in self.experiments(dataset))
@@ -67,7 +71,7 @@ class MethodJobs(TransferJobs):
         config = self.jobs.config
         return {
             "title": config.study_tables[name]["title"],
-            "experiments": [self._row(each) for each in config.study_tables[name]["experiments"]],
+            "experiments": [self.row(each) for each in config.study_tables[name]["experiments"]],
             "datasets": [
                 self.jobs.table_dataset(key, config.study_tables[name]["experiments"])
                 for key in config.datasets
@@ -88,14 +92,6 @@ class MethodJobs(TransferJobs):
             "speeds": {key: self.file(key, SPEED) for key in config.datasets},
         }
 
-    def _row(self, experiment: str) -> dict[str, Any]:
-        runs = {
-            key: self.jobs.run(key, experiment)
-            for key in self.jobs.config.datasets
-            if experiment in (*self.experiments(key), *self.imported(key))
-        }
-        return self.jobs.row(experiment) | {"runs": runs}
-
     @property
     def published(self) -> str:
         """Numbers that papers printed."""
@@ -107,9 +103,7 @@ class MethodJobs(TransferJobs):
 
     def _table_files(self) -> Iterator[str]:
         for key in self.jobs.config.datasets:
-            for name in self.experiments(key):
-                yield f"{self.jobs.run(key, name)}/seeds.csv"
-            for name in self.imported(key):
+            for name in self.compared(key):
                 yield f"{self.jobs.run(key, name)}/seeds.csv"
             yield from self.first_weights(key)
             yield self.file(key, SPEED)

@@ -161,7 +161,7 @@ def _imported(jobs: Jobs, key: str, stream: str) -> Job:
         "import-features",
         jobs.features(key),
         {"manifest": jobs.manifest(key)},
-        (index, *jobs.embeddings(key, [index])),
+        (index, *jobs.embeddings(key, [index]), jobs.imported_list(key, stream)),
         {"stream": stream, "shards": jobs.config.datasets[key].shards} | jobs.features_content(key),
     )
 

@@ -31,6 +31,8 @@ _DATA_FILES = {
     "selection": ("skipped",),
     "localisation": ("manifest", "intervals", "skipped"),
     "locality": ("skipped",),
+    "masking": ("skipped",),
+    "noise": ("skipped",),
     "equivalence": ("skipped",),
 }
 
@@ -193,7 +195,8 @@ class StudyJobs(AlarmJobs):
         if study != "classes":
             settings |= {"name": table, "title": values["title"]}
         if "experiments" in values:
-            settings["experiments"] = [self.jobs.row(name) for name in values["experiments"]]
+            row = self.transfer(table).row if study == "transfer" else self.jobs.row
+            settings["experiments"] = [row(name) for name in values["experiments"]]
         if study in _STUDY_FILES:
             settings["studies"] = {key: self.study_file(key, _STUDY_FILES[study]) for key in keys}
         return settings | self._table_extras(study, table)

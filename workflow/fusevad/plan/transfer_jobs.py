@@ -30,6 +30,16 @@ class TransferJobs(ABC):
         possible = set(config.possible(dataset))
         return [name for name in rows if name in possible]
 
+    def compared(self, dataset: str) -> list[str]:
+        """Rows whose numbers on a data set the tables read."""
+        return self.experiments(dataset)
+
+    def row(self, experiment: str) -> dict[str, Any]:
+        """A row as `report.runs.TableRow`, with the runs that the tables read."""
+        row = self.jobs.row(experiment)
+        read = {key for key in self.jobs.config.datasets if experiment in self.compared(key)}
+        return row | {"runs": {key: run for key, run in row["runs"].items() if key in read}}
+
     def file(self, dataset: str, study: str) -> str:
         """What a study of a data set makes."""
         return f"{self.jobs.config.home}/{dataset}/studies/{study}.csv"
@@ -110,7 +120,7 @@ class TransferTable(TransferJobs):
         runs = [
             f"{self.jobs.run(key, name)}/seeds.csv"
             for key in config.datasets
-            for name in self.experiments(key)
+            for name in self.compared(key)
         ]
         skipped = [f"results/{key}/skipped.csv" for key in self.targets]
         return [*runs, *skipped, *self.moved().values()]
