@@ -70,8 +70,10 @@ def dimension_rows(seed):
                 yield masked, level, dimension, int(rank < 10), (rank - 10) / 100 * 2 * level
 
 
-def table5(folder, dataset, published=PUBLISHED / "table05.csv", seeds=SEEDS, **others):
-    studies = study(folder, "noise", noise_rows, ["level", "metric", "value"])
+def table5(
+    folder, dataset, published=PUBLISHED / "table05.csv", seeds=SEEDS, rows=noise_rows, **others
+):
+    studies = study(folder, "noise", rows, ["level", "metric", "value"])
     values = {"protocol": "validation"} | others
     files = folder / "table5.tex", folder / "table5.csv"
     make_noise_table(
@@ -129,6 +131,36 @@ def test_missing_seeds_are_told(tmp_path):
 def test_a_study_without_the_protocol_is_one_clear_line(tmp_path):
     with pytest.raises(FusevadError, match="no rows of student-t under protocol oracle"):
         table5(tmp_path, dataset_in(tmp_path), protocol="oracle")
+
+
+def undefined_rows(seed):
+    """Test videos that show their anomaly throughout: `Ano-AUC` has no normal frame to rank."""
+    yield from noise_rows(seed)
+    yield 0.0, "Ano-AUC", np.nan
+    yield 0.1, "Ano-AUC", np.nan
+
+
+def test_an_undefined_metric_is_a_dash_with_a_reason(tmp_path):
+    dataset = dataset_in(tmp_path, metrics=("AUC", "Ano-AUC"))
+    tex, table = table5(tmp_path, dataset, rows=undefined_rows)
+    (line,) = [line for line in tex.splitlines() if line.startswith("0.1 ")]
+    auc, undefined = line.split("&")[1:3]
+    assert "79.45" in auc and undefined.strip(" \\") == "--"
+    assert "Rendered: Ano-AUC undefined (–), as the test videos with an anomaly show it" in tex
+    assert set(table.loc[table["block"] == "measured", "metric"]) == {"AUC"}
+
+
+@pytest.mark.parametrize(("metrics", "value"), [(("AUC",), 0.5), (("Ano-AUC",), np.nan)])
+def test_a_metric_that_lacks_some_values_or_a_table_without_any_is_one_line(
+    tmp_path, metrics, value
+):
+    def rows(seed):
+        yield from noise_rows(seed)
+        yield 0.0, "Ano-AUC", np.nan
+        yield 0.1, "Ano-AUC", value
+
+    with pytest.raises(FusevadError, match=r"noise\.csv: (a value is empty|no value of Ano-AUC)"):
+        table5(tmp_path, dataset_in(tmp_path, metrics=metrics), rows=rows)
 
 
 def test_the_masking_table_puts_the_papers_row_below_each_measured_one(tmp_path):

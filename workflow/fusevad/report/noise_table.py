@@ -7,7 +7,9 @@ import pandas as pd
 
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.csv_tables import write_csv
+from fusevad.errors import FusevadError
 from fusevad.report import latex, sheet
+from fusevad.report.footnotes import undefined_notes
 from fusevad.report.runs import TableDataset, TableRow, check_protocol
 from fusevad.report.studies import (
     clean_tests,
@@ -63,17 +65,16 @@ def make_noise_table(
     check_protocol(protocol)
     columns = ("level", "metric", "value")
     values = read_studies(experiment, studies, datasets, protocol, columns)
-    shown = {(dataset.key, metric) for dataset in datasets for metric in dataset.metrics}
-    keep = [key in shown for key in zip(values["dataset"], values["metric"], strict=True)]
-    summary = summarize_study(values[keep], [])
-    tests = clean_tests(values[keep], []).values()
+    shown = _shown(values, datasets, studies)
+    summary = summarize_study(shown, [])
+    tests = clean_tests(shown, []).values()
     paper = read_paper(published, ["level", "metric"])
     caption = (
         f"{title}. {experiment.label}, in percent: mean ± standard deviation of {len(seeds)} "
         f"seeds. Protocol: {protocol}, {PROTOCOLS[protocol]}."
     )
     own = study_notes(experiment, datasets, values, protocol, seeds, paper, tests)
-    notes = [_DEFINITION_NOTE, *own]
+    notes = [_DEFINITION_NOTE, *own, *undefined_notes(datasets, values)]
     parts = [
         sheet.Caption(latex.numbered(name), caption),
         *(_tabular(dataset, summary, paper) for dataset in datasets),
@@ -81,6 +82,22 @@ def make_noise_table(
     ]
     write_csv(tidy(summary, paper, experiment, datasets, protocol), out_csv)
     write_sheet(parts, out_tex, wide=False)
+
+
+def _shown(
+    values: pd.DataFrame, datasets: Sequence[TableDataset], studies: Mapping[str, Path]
+) -> pd.DataFrame:
+    """The values of the metrics that the data sets list."""
+    parts = []
+    for dataset in datasets:
+        own = values[(values["dataset"] == dataset.key) & values["metric"].isin(dataset.metrics)]
+        if own.empty:
+            raise FusevadError(
+                f"{studies[dataset.key]}: no value of {', '.join(dataset.metrics)}; list a metric"
+                " that is defined on the test videos"
+            )
+        parts.append(own)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _tabular(dataset: TableDataset, summary: pd.DataFrame, paper: pd.DataFrame) -> sheet.Tabular:

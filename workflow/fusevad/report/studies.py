@@ -33,6 +33,8 @@ def read_studies(
 ) -> pd.DataFrame:
     """The rows of one experiment and protocol in the studies of all data sets.
 
+    A metric that is undefined on a data set's test videos has no rows (see `undefined_notes`).
+
     Args:
         experiment: the detector of the study.
         studies: the study's file, by key of the data set.
@@ -56,8 +58,10 @@ def read_studies(
             raise FusevadError(
                 f"{path}: no rows of {experiment.name} under protocol {protocol}; run the study"
             )
+        if "metric" in columns:
+            own = own[own.groupby("metric")[columns[-1]].transform("count") > 0]
         keys = ["seed", *columns[:-1]]
-        if own.duplicated(keys).any() or own[columns[-1]].isna().any():
+        if own.empty or own.duplicated(keys).any() or own[columns[-1]].isna().any():
             raise FusevadError(f"{path}: a value is empty or given twice; run the study again")
         parts.append(own.assign(dataset=dataset.key))
     return pd.concat(parts, ignore_index=True)
