@@ -232,15 +232,23 @@ def claimed(width: int, height: int) -> bytes:
     return bytes(content)
 
 
+def without_samples() -> bytes:
+    """A JPEG file that Pillow opens, and whose size FFmpeg does not find: 0 samples a block."""
+    content = bytearray(picture(16, "JPEG"))
+    content[content.index(b"\xff\xc0") + 11] = 0
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     "content",
     [
         claimed(60_000, 60_000),
         claimed(12_000, 12_000),
+        without_samples(),
         picture(16, "PNG"),
         picture(16, "EPS"),  # Pillow would start Ghostscript
     ],
-    ids=["bomb", "more than 8K", "PNG", "EPS"],
+    ids=["bomb", "more than 8K", "no samples", "PNG", "EPS"],
 )
 def test_frames_are_jpeg_files_of_at_most_8k(tmp_path, content):
     path = tmp_path / "001.jpg"

@@ -214,7 +214,10 @@ def _mux_images(
     size = _jpeg_size(images[0])
     # Its bytes, not its name: FFmpeg takes `%d` and the like in a name for a pattern of files.
     with av.open(BytesIO(_bytes(images[0])), format="jpeg_pipe") as first:
-        stream = container.add_stream_from_template(first.streams.video[0])
+        template = first.streams.video[0]
+        if not template.width or not template.height:
+            raise FusevadError(f"{images[0]}: FFmpeg can't read this JPEG; get it again")
+        stream = container.add_stream_from_template(template)
     stream.time_base = Fraction(1, fps)
     for number, path in enumerate(images):
         _check_size(path, _jpeg_size(path), size)
