@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from fusevad.files import (
     remove_abandoned,
     remove_folder,
     sha256,
+    write_text,
 )
 
 
@@ -122,6 +124,23 @@ def test_old_files_of_other_machines_are_removed_and_new_ones_stay(tmp_path):
     os.utime(old, (week_ago, week_ago))
     remove_abandoned(tmp_path)
     assert not old.exists() and new.exists()
+
+
+def test_a_killed_commands_file_is_removed_by_the_next_that_writes_there(tmp_path):
+    final = tmp_path / "model.fusevad"
+    program = (
+        "import os, pathlib, signal\n"
+        "from fusevad.files import atomic_path\n"
+        f"with atomic_path(pathlib.Path({str(final)!r})) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    write_text("whole", final)
+    assert not left.exists()
+    assert list(tmp_path.iterdir()) == [final]
 
 
 def test_files_of_running_processes_and_of_users_are_never_removed(tmp_path):

@@ -18,6 +18,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
     temporary = temporary_path(final)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
+        _clear(final.parent)
         yield temporary
         if durable:
             rename_durably(temporary, final)
@@ -130,6 +132,13 @@ def remove_abandoned(folder: Path) -> None:
         match = _TEMPORARY.fullmatch(path.name)
         if match and not (_runs(int(match[2])) if match[1] == _HOST else _is_new(path)):
             remove_folder(path)
+
+
+@cache
+def _clear(folder: Path) -> None:
+    """Remove from a folder, before it is first written to, what killed processes left there."""
+    with contextlib.suppress(OSError):  # a file of another user
+        remove_abandoned(folder)
 
 
 def remove_folder(path: Path) -> None:
