@@ -10,6 +10,7 @@ from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.plan.job import record_path
 from fusevad.plan.records import FileRecord, Record, write_record
+from fusevad.plan.stage import STAGES
 
 RUN = Path("results/tiny/runs/student-t")
 STUDIES = Path("results/tiny/studies")
@@ -19,20 +20,21 @@ SETTINGS = BundleSettings(
     "tiny",
     "validation",
     (1.0,),
-    NormalFootage("tiny", "manifest.csv", f"{STUDIES}/normal-scores/student-t.parquet"),
-    NormalFootage("shop", "manifest.csv", f"{STUDIES}/footage/student-t.parquet"),
+    NormalFootage("tiny", "tiny.csv", f"{STUDIES}/normal-scores/student-t.parquet"),
+    NormalFootage("shop", "shop.csv", f"{STUDIES}/footage/student-t.parquet"),
 )
+MANIFESTS = (SETTINGS.learned.manifest, SETTINGS.footage.manifest)
 TABLES = (RUN / "seeds.csv", Path(SETTINGS.learned.scores), Path(SETTINGS.footage.scores))
 
 
-def written(files: dict[Path, bytes], inputs: list[Path]) -> None:
-    """Write the outputs of a job, and its record."""
+def written(files: dict[Path, bytes], inputs: list[Path], **step: object) -> None:
+    """Write the outputs of a job, and its record with the job's own step."""
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     outputs = {str(path): FileRecord.of(path) for path in files}
     read = {str(path): sha256(path) for path in inputs}
-    record = Record("job", "stage", {}, read, outputs, {})
+    record = Record("job", "stage", {"job": {"stage": "stage", **step}}, read, outputs, {})
     write_record(record, Path(record_path(next(iter(outputs)))))
 
 
@@ -46,13 +48,25 @@ def trained(weights: list[Path], losses: str) -> None:
     written({RUN / "history.csv": history} | kept, [])
 
 
+def measured(table: Path, **other: object) -> None:
+    """Write a table that another job has made from the run, perhaps with other settings."""
+    settings = {"protocol": "validation"}
+    if table.parent.name == "footage":
+        settings["videos"] = "footage"
+    version = other.pop("version", STAGES["study-alarms"].version)
+    inputs = [RUN / "history.csv", *map(Path, MANIFESTS)]
+    written({table: b"numbers"}, inputs, version=version, settings=settings | other)
+
+
 @pytest.fixture
 def run(made_up, tmp_path, monkeypatch) -> Path:
     """A run, and what other jobs have made from it."""
     monkeypatch.chdir(tmp_path)
     trained(made_up.weights, "0.5")
+    for manifest in MANIFESTS:
+        Path(manifest).write_text(f"{manifest} lists videos")
     for table in TABLES:
-        written({table: b"numbers"}, [RUN / "history.csv"])
+        measured(table)
     return RUN
 
 
@@ -66,7 +80,7 @@ def test_metrics_and_scores_of_an_earlier_training_are_one_line(run, made_up, ta
     trained(made_up.weights[::-1], "0.25")
     for other in TABLES:
         if other != table:
-            written({other: b"numbers"}, [RUN / "history.csv"])
+            measured(other)
     with pytest.raises(FusevadError, match=f"{table}: not recorded as made from the {RUN}/history"):
         make_bundle(run, SETTINGS, Path("a.fusevad"))
 
@@ -78,6 +92,30 @@ def test_scores_that_nobody_recorded_are_one_line(run, table):
         make_bundle(run, SETTINGS, Path("a.fusevad"))
     Path(record_path(str(table))).unlink()
     with pytest.raises(FusevadError, match=f"{table}: not recorded as made from"):
+        make_bundle(run, SETTINGS, Path("a.fusevad"))
+
+
+@pytest.mark.parametrize("table", TABLES[1:], ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"protocol": "last"}, "protocol last, not validation"),
+        ({"version": 0}, f"version 0, not {STAGES['study-alarms'].version}"),
+        ({"videos": "other"}, "videos other, not"),
+    ],
+    ids=["protocol", "version", "videos"],
+)
+def test_scores_of_other_weights_videos_or_code_are_one_line(run, table, other, message):
+    measured(table, **other)
+    with pytest.raises(FusevadError, match=f"{table}: scored with {message}"):
+        make_bundle(run, SETTINGS, Path("a.fusevad"))
+
+
+@pytest.mark.parametrize("table", TABLES[1:], ids=lambda path: path.parent.name)
+def test_scores_of_footage_that_has_changed_are_one_line(run, table):
+    manifest = MANIFESTS[table.parent.name == "footage"]
+    Path(manifest).write_text("other videos")
+    with pytest.raises(FusevadError, match=f"{table}: not recorded as made from the {manifest}"):
         make_bundle(run, SETTINGS, Path("a.fusevad"))
 
 

@@ -37,6 +37,7 @@ from fusevad.files import sha256
 from fusevad.models.registry import find
 from fusevad.plan.ancestry import check_made_from
 from fusevad.plan.records import Record, read_record
+from fusevad.plan.stage import STAGES
 from fusevad.tensor_files import open_tensors
 
 # Larger encoders are named by their hash: everybody has them, or should get them once.
@@ -55,15 +56,18 @@ def make_bundle(run: Path, settings: BundleSettings, out: Path) -> BundleFacts:
 
     Raises:
         FusevadError: a file is missing, is not the one that the run recorded, metrics or scores
-            are another run's, or the run reads what no video of a user's has.
+            are another run's, other weights' or other code's, or the run reads what no video of a
+            user's has.
     """
     record_file = run / "history.provenance.json"
     record = read_record(record_file)
     weights = _weights(run, settings, record)
+    scored = list(_scored(run, settings))
     method = read_about(next(iter(weights.values()))).settings.method
     streams = {role: _stream(role, record) for role in find(method).streams}
     versions = code_versions(method, [each.name for each in streams.values()])
-    check_learned(versions, record)
+    for each in (record, *scored):
+        check_learned(versions, each)
     files = dict(_files(streams))
     about = BundleFacts(
         format=FORMAT,
@@ -94,23 +98,36 @@ def make_bundle(run: Path, settings: BundleSettings, out: Path) -> BundleFacts:
 
 
 def _weights(run: Path, settings: BundleSettings, record: Record) -> dict[int, Path]:
-    """The weights by seed, ascending; all that was made from a run is of its last training."""
+    """The weights by seed, ascending; they and the metrics are of the run's last training."""
     history = run / "history.csv"
     seeds = sorted(int(seed) for seed in read_csv(history, ["seed"])["seed"].unique())
     weights = {seed: weights_file(run, seed, settings.protocol) for seed in seeds}
     for file in (history, *weights.values()):
         _check_recorded(file, record)
-    for table in _of_the_run(run, settings):
-        check_made_from(table, history)
+    check_made_from(run / "seeds.csv", history)
     return weights
 
 
-def _of_the_run(run: Path, settings: BundleSettings) -> Iterator[Path]:
-    """Tables that other jobs have made from a run; a missing one is left to its reader."""
-    yield run / "seeds.csv"
-    for normal in (settings.learned, settings.footage):
-        if normal is not None and Path(normal.scores).is_file():
-            yield Path(normal.scores)
+def _scored(run: Path, settings: BundleSettings) -> Iterator[Record]:
+    """The records of the scores that thresholds come from; a missing one is left to its reader."""
+    for normal, videos in ((settings.learned, "training"), (settings.footage, "footage")):
+        if normal is None or not Path(normal.scores).is_file():
+            continue
+        record = check_made_from(Path(normal.scores), run / "history.csv")
+        check_made_from(Path(normal.scores), Path(normal.manifest))
+        step = next(reversed(record.lineage.values()), {})  # the last is the job's own
+        made = {"version": step.get("version"), "videos": "training"} | step.get("settings", {})
+        wanted = {
+            "version": STAGES["study-alarms"].version,
+            "protocol": settings.protocol,
+            "videos": videos,
+        }
+        for name, value in wanted.items():
+            if made.get(name) != value:
+                raise FusevadError(
+                    f"{normal.scores}: scored with {name} {made.get(name)}, not {value}; {_AGAIN}"
+                )
+        yield record
 
 
 def _check_recorded(file: Path, record: Record) -> None:

@@ -127,8 +127,11 @@ def check_recorded(path: Path) -> None:
         )
 
 
-def check_made_from(path: Path, source: Path) -> None:
+def check_made_from(path: Path, source: Path) -> Record:
     """Check that a result is as its record says, and was made from a file as it is now.
+
+    Returns:
+        The record.
 
     Raises:
         FusevadError: it has no record, has changed since, or was made from another file.
@@ -139,6 +142,7 @@ def check_made_from(path: Path, source: Path) -> None:
         raise FusevadError(
             f"{path}: not recorded as made from the {source} that is there; run the workflow again"
         )
+    return recorded[0]
 
 
 def check_input(path: Path, writes: str) -> None:
