@@ -9,10 +9,11 @@ from typing import Any
 
 from fusevad.config.checks import SOURCE, check_methods, check_references
 from fusevad.config.command_line import overrides
+from fusevad.config.datasets import ORIGINS, Dataset
 from fusevad.config.footage import embed_as_certified
 from fusevad.config.forms.configuration import CueChoice
 from fusevad.config.forms.encoders import EncoderFile
-from fusevad.config.model import ORIGINS, Config, Dataset
+from fusevad.config.model import Config
 from fusevad.config.names import check_dataset_name, check_name, configuration_name
 from fusevad.config.reading import check, filled, merge, read_named, read_unchecked
 from fusevad.config.tables import Experiment, ImportedExperiment, expand, with_searched_rates

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fusevad.config.model import Dataset
+from fusevad.config.datasets import Dataset
 from fusevad.data.label_tables import read_labels
 from fusevad.data.manifest import read_manifest
 from fusevad.data.recorded.settings import RecordedSettings, SplitSettings

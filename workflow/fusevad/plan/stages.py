@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from fusevad.config.model import Config, Dataset
+from fusevad.config.datasets import Dataset
+from fusevad.config.model import Config
 from fusevad.cues.settings import CAMERA
 from fusevad.embed.streams.registry import kind_of
 from fusevad.embed.streams.rgb.settings import RGB
