@@ -1,9 +1,12 @@
 """Fetching git repositories: the right commit within its bounds, or one line and nothing left."""
 
+import hashlib
 import json
 import os
 import shutil
+import struct
 import subprocess
+import zlib
 from functools import partial
 
 import pytest
@@ -144,6 +147,66 @@ def test_a_repository_over_a_cap_is_refused_before_it_is_unpacked(
         get(file | cap)
     assert not list((place / "data" / "set").rglob("labels.txt"))
     assert (get(file) / "code" / "in" / "zeros.bin").stat().st_size == 2_000_000
+
+
+def in_sevens(size, first=0):
+    """A size as packs have it: seven bits a byte, the last ones first, behind `first`."""
+    while size:
+        yield first | 128
+        first, size = size & 127, size >> 7
+    yield first
+
+
+def packed(kind, content, base=b""):
+    """An object of a pack."""
+    size = len(content)
+    head = bytes(in_sevens(size >> 4, kind << 4 | size & 15))
+    return head + base + zlib.compress(content)
+
+
+def git_in(folder, *words, **more):
+    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.c", *words]
+    return subprocess.run(command, check=True, capture_output=True, **more).stdout.strip().decode()
+
+
+def write_bomb(folder):
+    """A repository of 16 kB with a file of 1.1 GB, stored as 65 copies of one of 16 MB."""
+    one, copies = bytes(0xFFFF00), 65
+    base, whole = (hashlib.sha1(b"blob %d\0" % (n * len(one))) for n in (1, copies))
+    base.update(one)
+    for _ in range(copies):
+        whole.update(one)
+    sizes = b"".join(bytes(in_sevens(n * len(one) >> 7, n * len(one) & 127)) for n in (1, copies))
+    changes = packed(7, sizes + copies * b"\xe0\xff\xff", base.digest())
+    content = b"PACK" + struct.pack(">II", 2, 2) + packed(3, one) + changes
+    folder.mkdir()
+    git_in(folder, "init", "--bare", "--initial-branch=main")
+    pack = folder / "objects" / "pack" / "pack-1.pack"
+    pack.write_bytes(content + hashlib.sha1(content).digest())
+    git_in(folder, "index-pack", str(pack))
+    tree = git_in(folder, "mktree", input=b"100644 blob %b\ta\n" % whole.hexdigest().encode())
+    git_in(folder, "update-ref", "refs/heads/main", git_in(folder, "commit-tree", tree, "-m", "a"))
+    assert pack.stat().st_size < 20_000
+
+
+@pytest.mark.slow
+def test_a_repository_of_kilobytes_does_not_take_gigabytes_of_memory(get, place):
+    write_bomb(place / "bomb")
+    with pytest.raises(FusevadError, match="takes git more than 1 GB of memory; do not") as raised:
+        get(from_git((place / "bomb").as_uri(), "main"))
+    one_line(raised)
+    assert not list((place / "data" / "set").rglob("*.pack"))
+
+
+def test_what_a_server_says_in_an_encoding_of_its_own_is_one_line(get, monkeypatch, tmp_path):
+    said = tmp_path / "bin" / "git"
+    said.parent.mkdir()
+    said.write_bytes(b"#!/bin/sh\nprintf 'fatal: acc\\350s refus\\351\\n' >&2; exit 128\n")
+    said.chmod(0o755)
+    monkeypatch.setenv("PATH", str(said.parent), prepend=":")
+    with pytest.raises(FusevadError, match=r"fatal: acc\\xe8s refus\\xe9") as raised:
+        get(from_git("https://example.org/code", "main"))
+    one_line(raised)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,9 @@ from fusevad.paths import DEEPEST, LONGEST_PATH
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNREACHABLE = ("Could not resolve", "Failed to connect", "Connection refused", "timed out")
+# Git builds a file that is stored as changes to another in memory, and a few bytes of changes may
+# stand for gigabytes. It stores no file of more than 512 MB in that way.
+_MEMORY, _OVER_LIMIT = "1g", "fatal: attempting to allocate"
 # Bytes of a line of `git ls-tree`, which may quote each byte of a path as four.
 _LONGEST_LINE = 5 * LONGEST_PATH
 
@@ -142,22 +145,25 @@ def _parsed(folder: Path, revision: str, *options: str) -> str | None:
     # The folder's own .git: from within the folder, git would take a whole one further up.
     own = f"--git-dir={folder / '.git'}"
     command = ["git", *options, own, "rev-parse", "--verify", "--quiet", revision]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        command, capture_output=True, text=True, errors="backslashreplace", check=False
+    )
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 def _git(*arguments: str) -> None:
-    """Run git and show its progress; its last output becomes a MirrorError."""
+    """Run git and show its progress; its first complaint becomes a MirrorError."""
     # No prompt for a password: the command may run where nobody sees it.
-    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    environment = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_ALLOC_LIMIT": _MEMORY}
     try:
         process = subprocess.Popen(
-            ["git", *arguments],
+            ["git", "-c", "pack.threads=1", *arguments],  # each thread may take as much memory
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            errors="backslashreplace",  # the server's words are in any encoding
+            env=os.environ | environment,
         )
     except FileNotFoundError as error:
         raise MirrorError("the command git is not installed") from error
@@ -166,7 +172,9 @@ def _git(*arguments: str) -> None:
         for line in process.stderr or ():
             if sys.stderr.isatty():
                 print(line.rstrip(), end="\r", file=sys.stderr)
-            if line.startswith(("fatal:", "error:")):
+            if _OVER_LIMIT in line:
+                complaint = "has a file that takes git more than 1 GB of memory; do not use it"
+            elif line.startswith(("fatal:", "error:")):
                 complaint = complaint or line
     if process.returncode != 0:
         unreachable = any(words in complaint for words in _UNREACHABLE)
