@@ -40,8 +40,9 @@ def test_an_address_comes_from_a_variable(monkeypatch):
 
 
 def test_an_address_comes_from_a_file(tmp_path):
-    (tmp_path / "cam").write_text(f"{URL}\n")
-    assert find_address(None, tmp_path / "cam").where == URL
+    for mark in ("", "\ufeff"):  # Notepad writes one
+        (tmp_path / "cam").write_text(f"{mark}{URL}\n")
+        assert find_address(None, tmp_path / "cam").where == URL
 
 
 @pytest.mark.parametrize("text", ["", "rtsp://a/b rtsp://c/d"])
@@ -121,6 +122,10 @@ def test_a_password_of_any_signs_is_not_shown(monkeypatch, password):
         "?key=hunter2",
         "?passphrase=hunter2",
         "password:hunter2/1",
+        "password:1234hunter2",
+        "?user=bob&password=h@hunter2&channel=1",
+        "user=bob_password=h@hunter2_channel=1_stream=0.sdp",
+        "user=bob&password=h/h@hunter2:1&channel=1",
     ],
 )
 def test_a_password_within_an_address_is_not_shown_nor_taken_from_the_command_line(
@@ -131,6 +136,7 @@ def test_a_password_within_an_address_is_not_shown_nor_taken_from_the_command_li
     found = find_address("env:CAM", None)
     assert found.where == where
     assert "hunter2" not in found.shown and "bob" not in found.shown
+    assert found.shown.startswith("rtsp://host/")
     with pytest.raises(FusevadError, match="shows in the list of processes") as caught:
         find_address(where, None)
     assert "hunter2" not in str(caught.value)
@@ -152,6 +158,36 @@ def test_of_a_wrong_address_only_the_place_that_has_it_is_named(monkeypatch, tmp
             find_address(source, file)
         assert str(caught.value).startswith(source or str(file))
         assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "rtsp://bob:hun@hunter2?x=1/w@host/cam",
+        "rtsp://bob:hunter3@host/cam?password=hun@hunter2",
+        "rtsp://host/live/bob:hun@hunter2",
+        "rtsp://bob:12/hunter2@host/cam",
+    ],
+)
+def test_an_address_that_can_be_read_in_two_ways_is_not_shown(monkeypatch, where):
+    monkeypatch.setenv("CAM", where)
+    found = find_address("env:CAM", None)
+    assert (found.where, found.shown) == (where, "rtsp://...")
+
+
+@pytest.mark.parametrize("host", ["auth", "key", "api-token", "my_secret", "pw"])
+def test_a_host_that_is_called_like_a_password_is_taken_from_the_command_line(host):
+    for where in f"http://{host}:8080/hook", f"{host}:1883/cams", f"rtsp://{host}:554":
+        assert secret(where, "--webhook") == where
+    where = f"rtsp://{host}:8554/cam"
+    assert find_address(where, None).shown == where
+    assert scrubbed(f"{where}: connected") == f"{where}: connected"
+
+
+@pytest.mark.parametrize("path", ["password:1234", "cam/password:1234/1"])
+def test_a_password_of_digits_in_a_path_is_no_port(path):
+    with pytest.raises(FusevadError, match="shows in the list of processes"):
+        find_address(f"rtsp://host/{path}", None)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,13 @@ _SECRET = (
     r"(?:login|user|admin)?(?:pas|pass|passw|passwd|password|passphrase|psw|pwd|pw)"
     r"|auth|authbasic|(?:auth|access)?_?token|secret|(?:api_?)?key"
 )
-_WORD = re.compile(rf"(?<![a-z])((?:{_SECRET})(?:=|:(?=[^&\s])))[^&\s]*", re.IGNORECASE)
+# With a colon they may be a host and its port, unless they are part of a path.
+_PORT = r"\d{1,5}(?!\w)"
+_WORD = re.compile(
+    rf"(?:(?<![a-z])((?:{_SECRET})(?:=|:(?!{_PORT})(?=[^&\s])))"
+    rf"|(?<=[^:/]/)((?:{_SECRET}):)(?=[^&\s]))[^&\s]*",
+    re.IGNORECASE,
+)
 # Or as a part of the path, such as /admin:1234/channel1, which is known by its colon.
 _PATH = re.compile(r"(?<=://)([^/\s]*)(/\S*)")
 _PAIR = re.compile(r"(?<=/)[^/?\s:]*:[^/?\s]+")
@@ -59,10 +65,16 @@ def scrubbed(text: str) -> str:
     >>> scrubbed("rtsp://10.0.0.2/cam?user=bob&password=p@ss&channel=2")
     'rtsp://10.0.0.2/cam?user=...&password=...&channel=2'
     """
-    for hidden in (_QUERY, _BARE, _WORD, _NAME):
-        text = hidden.sub(r"\1...", text)
     # Only now is what follows a host its path: a password may have a slash.
-    return _PATH.sub(lambda url: url[1] + _PAIR.sub("...", url[2]), _USER.sub("", text))
+    text = _USER.sub("", _without_marked(text))
+    return _PATH.sub(lambda url: url[1] + _PAIR.sub("...", url[2]), text)
+
+
+def _without_marked(text: str) -> str:
+    """A text without what words or their place in a query mark as a user or password."""
+    for hidden in (_QUERY, _BARE, _WORD, _NAME):
+        text = hidden.sub(lambda found: f"{''.join(filter(None, found.groups()))}...", text)
+    return text
 
 
 def secret(word: str, what: str) -> str:
@@ -102,7 +114,7 @@ def find_address(source: str | None, source_file: Path | None) -> Address:
 
 def _only_line(file: Path) -> str:
     try:
-        lines = read_limited(file, 1 << 16).decode().split()
+        lines = read_limited(file, 1 << 16).decode("utf-8-sig").split()
     except ValueError as error:
         raise FusevadError(f"{file}: not a text in UTF-8; write the camera's address") from error
     if len(lines) != 1:
@@ -128,9 +140,27 @@ def _address(where: str, named: str) -> Address:
     if where.startswith("rtsp://"):
         if web_address(where) is None:
             raise FusevadError(f"{named}: not an address of a camera; write rtsp://HOST/PATH")
-        # A blank may be part of this password.
-        shown = f"rtsp://{where.removeprefix('rtsp://').rpartition('@')[2]}"
-        return Address("rtsp", where, scrubbed(shown))
+        return Address("rtsp", where, _shown(where.removeprefix("rtsp://")))
     raise FusevadError(
         f"{named}: no video file, no device /dev/videoN and no rtsp:// address; correct it"
     )
+
+
+def _shown(place: str) -> str:
+    """A camera's address for readers, from what follows its rtsp://.
+
+    An @ ends a name and password, or is part of a password: before it, as in `bob:p@s/s@host`, or
+    behind the host, where a word has to mark it. If neither is certain, nothing is shown.
+    """
+    place = re.sub(r"\s", "%20", place)  # perhaps of a password
+    authority = re.split("[/?#]", place, maxsplit=1)[0]
+    named, _, host = authority.rpartition("@")
+    behind = place[len(authority) :]
+    shown = host + behind
+    if "@" in behind:
+        marked = "@" not in _without_marked(shown)
+        if marked == bool(named):
+            return "rtsp://..."
+        if named:
+            shown = place.rpartition("@")[2]
+    return scrubbed(f"rtsp://{shown}")
