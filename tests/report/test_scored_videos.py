@@ -1,5 +1,7 @@
 """Scores of a run in the order of the test videos."""
 
+import math
+import struct
 import subprocess
 import sys
 
@@ -265,6 +267,23 @@ for place in range({start}, len(content) - 8):
             pass
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        # Each byte a list of one list.
+        b"\x19" * 5000 + b"\x00",
+        # One group of rows: no columns, no bytes, and an infinite number of rows, as a double.
+        b"\x49\x1c\x19\x0c\x16\x00\x17" + struct.pack("<d", math.inf) + b"\x00\x00",
+    ],
+    ids=["nested", "infinite"],
+)
+def test_an_end_without_end_is_one_line(tmp_path, end):
+    file = tmp_path / "scores.parquet"
+    file.write_bytes(b"PAR1" + end + len(end).to_bytes(4, "little") + b"PAR1")
+    with pytest.raises(FusevadError, match=r"scores\.parquet: not the scores of a run"):
+        read_score_table(file, "protocol")
 
 
 def test_no_damaged_end_is_waited_for(tmp_path):

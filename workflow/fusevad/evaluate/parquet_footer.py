@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 _MAGIC = b"PAR1"
-# Bytes of the footer, a thousand times as many as a run's has; structs within structs, of which it
-# has five.
+# Bytes of the footer, a thousand times as many as a run's has; structs and lists within each other,
+# of which it has seven.
 _LARGEST, _DEEPEST = 16 << 20, 10
 _TRUE, _FALSE, _BYTE, _I64, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 6, 7, 8, 9, 10, 12
 # Numbers of fields, from parquet.thrift.
@@ -44,7 +44,7 @@ def row_groups(path: Path) -> list[RowGroup]:
         content = file.read(length)
     try:
         return [_row_group(each) for each in _Reader(content).struct(0)[_GROUPS]]
-    except (IndexError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, struct.error) as error:
         raise ValueError("a damaged end") from error
 
 
@@ -63,8 +63,6 @@ class _Reader:
 
     def struct(self, depth: int) -> dict[int, Any]:
         """Fields by number."""
-        if depth > _DEEPEST:
-            raise ValueError("nested too deeply")
         fields: dict[int, Any] = {}
         number = 0
         while head := self._take(1)[0]:
@@ -74,6 +72,8 @@ class _Reader:
         return fields
 
     def _value(self, kind: int, depth: int) -> Any:
+        if depth > _DEEPEST:
+            raise ValueError("nested too deeply")
         if kind in (_TRUE, _FALSE, _BYTE):
             return self._take(1)[0]
         if kind <= _I64:
