@@ -9,6 +9,7 @@ from torch import nn
 from fusevad.models.baselines.bags import FeatureOutput
 from fusevad.models.baselines.masked import MaskedBatchNorm, SegmentConv
 from fusevad.models.baselines.rtfm import NonLocal, TemporalNetwork, score_norm
+from fusevad.models.output import Batch
 from tests.made_up_bags import (
     ANOMALOUS,
     LABELS,
@@ -133,6 +134,16 @@ def test_every_term_is_a_loop_over_the_segments_of_largest_magnitude(how, count)
         for s in rows(scores, ANOMALOUS)
     ]
     torch.testing.assert_close(found["score_steps"], 0.125 * 32 * sum(steps) / len(steps))
+
+
+def test_videos_whose_segments_all_score_1_have_losses():
+    """Scores saturate at 1 in float32, and sums of equal shares of them may exceed 1."""
+    lengths = torch.arange(1, 257)
+    mask = torch.arange(256) < lengths[:, None]
+    features = torch.randn(256, 256, 16, generator=torch.Generator().manual_seed(5))
+    output = FeatureOutput(torch.full((256, 256), 30.0), features=features)
+    batch = Batch({"rgb": features}, mask, torch.ones(256))
+    assert detector("rtfm").losses(output, batch)["classification"] == pytest.approx(0, abs=1e-6)
 
 
 def test_of_a_released_batch_the_norm_of_scores_is_that_of_one_vector():

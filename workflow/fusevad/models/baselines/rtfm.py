@@ -60,7 +60,8 @@ class RTFM(Detector):
         loss, mask, scores = self.loss, batch.mask, output.logits.sigmoid()
         anomalous = batch.labels > 0
         chosen = self._select(output.features, mask)
-        videos = chosen_mean(scores, chosen)
+        # Rounding lifts the mean of scores of 1 above 1, of which there is no cross-entropy.
+        videos = chosen_mean(scores, chosen).clamp(max=1)
         sizes = chosen_mean(output.features, chosen).norm(dim=-1)
         margin = loss.margin * math.sqrt(self.dim / _RELEASED_WIDTH)
         gaps = magnitude_gaps(sizes, anomalous, margin)
