@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fusevad.config.load import load_dataset
-from fusevad.data.fetch import https
+from fusevad.data.fetch import https, hugging_face
 from fusevad.data.fetch.record import Record
 from fusevad.data.fetch.settings import FetchSettings
 from fusevad.data.recorded.settings import RecordedSettings
@@ -239,6 +239,50 @@ def test_a_commit_counts_for_the_revision_that_it_was_locked_for(hub, get):
     get("xd-violence", "i3d", small)
     locked = json.loads(Path("checksums.i3d.json").read_text())
     assert locked == {"owner/repo": {"commit": COMMIT, "revision": "main"}}
+
+
+def test_a_revision_that_does_not_fit_the_files_leaves_the_lock_as_it_is(hub, get, monkeypatch):
+    """Or the revision from before would be asked for its newest commit."""
+    hub.files = folder_of_files()
+    small = lists("xd-violence")
+    get("xd-violence", "i3d", small)
+    locked = Path("checksums.i3d.json").read_text()
+    name = f"data/i3d_rgb/1-1004/{stand_ins.XD_TRAIN[0].name}.npy"
+    hub.files[name] = hub.files[name][:-1] + b"1"
+    other = {"repo": "owner/repo", "folder": "data/i3d_rgb", "revision": "v2"}
+    with pytest.raises(FusevadError, match="not the file of commit"):
+        get("xd-violence", "i3d", small, huggingface=other)
+    assert Path("checksums.i3d.json").read_text() == locked
+
+
+def test_files_that_a_commit_no_longer_has_are_not_left_among_the_features(hub, get):
+    """They were withdrawn, perhaps because they were wrong."""
+    hub.files = folder_of_files()
+    small = lists("xd-violence")
+    place = get("xd-violence", "i3d", small)
+    name = f"1-1004/{stand_ins.XD_TRAIN[0].name}.npy"
+    del hub.files[f"data/i3d_rgb/{name}"]
+    with pytest.raises(FusevadError, match=r"npy: fetched earlier, but commit .* as 1 file") as no:
+        get("xd-violence", "i3d", small, lacks=1)
+    one_line(no)
+    (place / name).unlink()
+    get("xd-violence", "i3d", small, lacks=1)
+
+
+@pytest.mark.parametrize("size", ["12", None, -1])
+def test_a_size_that_is_none_is_one_line(hub, get, monkeypatch, size):
+    hub.files = folder_of_files()
+    listed = hugging_face.listed
+
+    def with_size(*asked):
+        for entry in listed(*asked):
+            entry.size = size
+            yield entry
+
+    monkeypatch.setattr(hugging_face, "listed", with_size)
+    with pytest.raises(FusevadError, match="states no size of 'data/i3d_rgb/") as raised:
+        get("xd-violence", "i3d", lists("xd-violence"))
+    one_line(raised)
 
 
 def test_an_archive_resumes_after_a_run_that_was_cut_off(hub, get):

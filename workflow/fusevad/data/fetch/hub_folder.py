@@ -54,8 +54,8 @@ class _File:
 def fetch_folder(source: HuggingFaceFolder, folder: Path, lock: LockFile) -> None:
     """Download the files of a folder on the hub to `folder`; existing files stay.
 
-    The commit of the first run is locked, so that all files, also of later runs, have the same
-    commit.
+    The commit of the first run that finds no files of others is locked, so that all files, also of
+    later runs, have the same commit.
 
     Raises:
         FusevadError: the hub refuses or lacks files, one differs from the hash that the hub
@@ -63,17 +63,21 @@ def fetch_folder(source: HuggingFaceFolder, folder: Path, lock: LockFile) -> Non
     """
     record = Record(folder)
     try:
-        commit = _commit(source, lock)
+        locked = _locked_commit(source, lock)
+        commit = locked or hugging_face.commit_of(source)
         files = [
             _File(
                 path=entry.path,
                 place=folder / _below(entry.path, source),
-                size=entry.size,
+                size=_size(entry),
                 digest=_stated(entry),
             )
             for entry in hugging_face.listed(source, commit)
         ]
         _check_there(files, record, commit)
+        _refuse_withdrawn(source, files, record, commit)
+        if locked is None:
+            lock.add(source.repo, Locked(commit=commit, revision=source.revision))
         missing = [file for file in files if not file.place.is_file()]
         need_room(folder, folder, sum(file.size for file in missing))
         _fetch_all(missing, source, commit, record)
@@ -84,14 +88,10 @@ def fetch_folder(source: HuggingFaceFolder, folder: Path, lock: LockFile) -> Non
         ) from error
 
 
-def _commit(source: HuggingFaceFolder, lock: LockFile) -> str:
+def _locked_commit(source: HuggingFaceFolder, lock: LockFile) -> str | None:
     if git.is_commit(source.revision):
         return source.revision
-    commit = lock.commit(source.repo, [source.revision])
-    if commit is None:
-        commit = hugging_face.commit_of(source)
-        lock.add(source.repo, Locked(commit=commit, revision=source.revision))
-    return commit
+    return lock.commit(source.repo, [source.revision])
 
 
 def _check_there(files: Sequence[_File], record: Record, commit: str) -> None:
@@ -108,6 +108,26 @@ def _check_there(files: Sequence[_File], record: Record, commit: str) -> None:
     record.add({file.path: file.entry for file in new})
 
 
+def _refuse_withdrawn(
+    source: HuggingFaceFolder, files: Sequence[_File], record: Record, commit: str
+) -> None:
+    """Raise FusevadError for files of an earlier commit that this one no longer has."""
+    gone = record.entries().keys() - {file.path for file in files}
+    there = [
+        place
+        for path in sorted(gone)
+        if path.endswith(source.suffix)
+        and PurePosixPath(path).is_relative_to(source.folder)
+        and (place := record.folder / _below(path, source)).is_file()
+    ]
+    if there:
+        raise FusevadError(
+            f"{there[0]}: fetched earlier, but commit {commit} has no such file, as"
+            f" {counted(len(there), 'file')} here; move {record.folder} away, or such files, and"
+            " run the command again"
+        )
+
+
 def _fetch_all(
     missing: Sequence[_File], source: HuggingFaceFolder, commit: str, record: Record
 ) -> None:
@@ -119,6 +139,13 @@ def _fetch_all(
             fetched[file.path] = file.entry
     finally:
         record.add(fetched)
+
+
+def _size(entry: RepoFile) -> int:
+    """The bytes that a file has, as the hub says."""
+    if not isinstance(entry.size, int) or entry.size < 0:
+        raise MirrorError(f"states no size of {entry.path!r}")
+    return entry.size
 
 
 def _stated(entry: RepoFile) -> str:
