@@ -64,6 +64,19 @@ def test_a_finished_video_is_not_scored_again(alarming, video, tmp_path, monkeyp
     assert outcome.kept
 
 
+def test_a_film_stays_if_later_videos_are_scored_without(alarming, video, tmp_path):
+    other = write_video(tmp_path / "other.mp4", frames=60, seed=5)
+    scored(alarming, {"a": video}, tmp_path / "out")
+    film = (tmp_path / "out/a/annotated.mp4").read_bytes()
+    found = scored(alarming, {"a": video, "b": other}, tmp_path / "out", film=False)
+    assert [outcome.kept for outcome in found] == [True, False]
+    assert (tmp_path / "out/a/annotated.mp4").read_bytes() == film
+    assert not (tmp_path / "out/b/annotated.mp4").exists()
+    (tmp_path / "out/a/annotated.mp4").write_bytes(film[1:])
+    (outcome, _) = scored(alarming, {"a": video, "b": other}, tmp_path / "out", film=False)
+    assert not (outcome.kept or outcome.problem)  # damaged
+
+
 @pytest.mark.parametrize("change", ["video", "threshold", "film", "lost file"])
 def test_other_video_threshold_or_files_are_scored_again(
     made_up, alarming, video, tmp_path, change
@@ -209,6 +222,21 @@ def test_an_error_of_the_system_stops_a_video_and_a_full_disk_all(
     with pytest.raises(OSError, match="No space"):
         scored(alarming, {"a": video}, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_results_that_a_killed_process_of_the_same_number_left_are_in_nobodys_way(
+    alarming, video, tmp_path
+):
+    """A restarted container gives its processes the same numbers again."""
+    out = tmp_path / "out"
+    for name in ("a", "a.old"):
+        left = temporary_path(out / name)
+        left.mkdir(parents=True)
+        (left / "segments.csv").touch()
+    for film in (False, True):  # which replaces the first
+        (outcome,) = scored(alarming, {"a": video}, out, film=film)
+        assert not (outcome.problem or outcome.kept)
+    assert [path.name for path in out.iterdir()] == ["a"]
 
 
 def test_unfinished_results_of_a_killed_process_are_removed(alarming, video, tmp_path):

@@ -73,8 +73,10 @@ def test_a_film_of_others_is_a_video(folder):
 
 
 def test_a_list_has_paths_relative_to_itself(folder):
-    (folder / "some.txt").write_text("lobby.mp4\n\n cam2 \n")
-    assert set(find_videos([str(folder / "some.txt")])) == {"lobby", "0001"}
+    for mark in ("", "\ufeff"):  # Notepad writes one
+        (folder / "some.txt").write_text(f"{mark}lobby.mp4\n\n cam2 \n")
+        videos = find_videos([str(folder / "some.txt")])
+        assert videos["lobby"] == folder / "lobby.mp4" and set(videos) == {"lobby", "0001"}
 
 
 def test_a_word_that_is_there_twice_counts_once(folder):

@@ -104,6 +104,7 @@ def replace_folder(source: Path, final: Path) -> None:
         rename_durably(source, final)
         return
     old = temporary_path(final.with_name(f"{final.name}.old"))
+    remove_folder(old)  # of a killed process of this number, as in a restarted container
     final.rename(old)
     rename_durably(source, final)
     remove_folder(old)

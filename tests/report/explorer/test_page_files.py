@@ -16,6 +16,7 @@ import pytest
 from fusevad import files as files_module
 from fusevad.errors import FusevadError
 from fusevad.evaluate.settings import AlarmSettings
+from fusevad.files import temporary_path
 from fusevad.hash_tables import HASHES
 from fusevad.report.explorer import page as module
 from fusevad.report.explorer.contents import (
@@ -168,6 +169,19 @@ def test_every_video_has_its_scores_and_no_scores_are_left(tmp_path, count, mess
     method = ShownMethod("m", "Method", (), [flat(3)] * count)
     with pytest.raises(FusevadError, match=message):
         write_page(Page("Page", [ShownDataset("d", "Data", videos, [method])]), tmp_path / "page")
+
+
+def test_pages_that_a_killed_process_of_the_same_number_left_are_in_nobodys_way(tmp_path):
+    for name in ("page", "page.old"):
+        left = temporary_path(tmp_path / name)
+        left.mkdir()
+        (left / "index.html").touch()
+    for segments in (3, 2):  # the second page replaces the first
+        scores = flat(segments)
+        videos = [ShownVideo(name, np.arange(segments + 1.0)) for name in "ab"]
+        method = ShownMethod("m", "Method", (), [scores, scores])
+        write_page(Page("Page", [ShownDataset("d", "Data", videos, [method])]), tmp_path / "page")
+    assert [each.name for each in tmp_path.iterdir()] == ["page"]
 
 
 def test_a_page_that_fails_leaves_nothing_and_keeps_the_earlier_one(tmp_path):

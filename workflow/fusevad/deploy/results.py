@@ -19,6 +19,7 @@ from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Event
 from fusevad.files import (
     read_limited,
+    remove_folder,
     replace_folder,
     sha256,
     temporary_path,
@@ -50,14 +51,19 @@ def identity(
 
 
 def is_finished(folder: Path, made_with: Mapping[str, Any]) -> bool:
-    """Whether a folder has the results of a video, undamaged and made with the same."""
+    """Whether a folder has the results of a video, undamaged and made with the same.
+
+    They may have a film, even if `made_with` has none.
+    """
     try:
         listed = read_limited(folder / HASHES).decode()
     except (OSError, ValueError):
         return False
-    names = [EVENTS, TABLE, PARQUET, *([FILM] if made_with["film"] else [])]
-    if scored_events(folder).get("made_with") != made_with:
+    found = scored_events(folder).get("made_with")
+    filmed = found == {**made_with, "film": True}  # a film that nobody asks for now stays
+    if not filmed and found != made_with:
         return False
+    names = [EVENTS, TABLE, PARQUET, *([FILM] if filmed else [])]
     return folder_files(folder) == sorted(names) and listed == _hashes(folder)
 
 
@@ -90,6 +96,7 @@ def new_folder(final: Path) -> Iterator[Path]:
     if _is_there(final) and not _is_ours(final):
         raise FusevadError(f"{final}: not results of fusevad score; move it, or name another --out")
     temporary = temporary_path(final)
+    remove_folder(temporary)  # of a killed process of this number, as in a restarted container
     temporary.mkdir(parents=True)
     try:
         yield temporary

@@ -103,7 +103,7 @@ def _is_list(path: Path) -> bool:
 
 def _lines(path: Path) -> Iterator[str]:
     try:
-        text = read_limited(path).decode()
+        text = read_limited(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise FusevadError(f"{path}: not a list of videos in UTF-8; correct it") from error
     return (line.strip() for line in text.splitlines() if line.strip())

@@ -24,6 +24,7 @@ import numpy as np
 from fusevad.errors import FusevadError
 from fusevad.files import (
     remove_abandoned,
+    remove_folder,
     replace_folder,
     sha256,
     temporary_path,
@@ -65,6 +66,7 @@ def write_page(page: Page, folder: Path) -> None:
     """
     remove_abandoned(folder.parent)
     progress = temporary_path(folder)
+    remove_folder(progress)  # of a killed process of this number, as in a restarted container
     try:
         shutil.copytree(STATIC, progress)
         _write_data(page, progress, folder)
