@@ -199,7 +199,10 @@ STAGES = {
     ),
     "study-leaks": Stage("studies", source=("data/recorded/leaks.py",)),
     "study-locality": Stage(
-        "studies", source=("studies/locality.py", "studies/settings.py", *_STUDY), runs_method=True
+        "studies",
+        version=2,
+        source=("studies/locality.py", "studies/settings.py", *_STUDY),
+        runs_method=True,
     ),
     "study-masking": Stage(
         "studies", source=("studies/masking.py", "studies/settings.py", *_STUDY)
