@@ -98,9 +98,15 @@ def test_equal_values_are_no_aliases():
         yaml_text.check_values(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
-def test_aliases_of_one_long_text_are_bounded():
-    with pytest.raises(ValueError, match="aliases multiply"):
-        yaml_text.check_values(["x" * 1000] * 200_000)
+@pytest.mark.parametrize("item", ["k{}: *t", "k{}: {{*t : 1}}"])
+def test_aliases_of_one_long_text_are_bounded(item):
+    """Few values, but gigabytes where they are written out, as in a file of settings."""
+    items = [item.format(number) for number in range(2000)]
+    text = f"{{t: &t {'x' * 10_000}, {', '.join(items)}}}"
+    for check in (yaml_text.load, lambda each: yaml_text.check_values(yaml.safe_load(each))):
+        with pytest.raises(ValueError, match="aliases multiply"):
+            check(text)
+        check(text.replace("x" * 10_000, "x" * 10))
 
 
 def test_values_of_another_reader_are_checked_too():

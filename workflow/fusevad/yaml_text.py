@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, TypeVar
 
 import yaml
@@ -19,8 +20,9 @@ _MOST = 3_000_000
 _UNFIT = (AttributeError, IndexError, KeyError, OverflowError, TypeError, RecursionError)
 # The key `<<`, which takes over the keys of other mappings.
 _MERGE = "tag:yaml.org,2002:merge"
-# Values that aliases may add to those written out in a file.
-_COPIES = 100_000
+# Values that aliases may add to those written out in a file; a text counts as one for each so many
+# characters that it has.
+_COPIES, _PIECE = 100_000, 64
 
 
 class _OldLoader(_BASE):  # type: ignore[misc, valid-type]
@@ -28,13 +30,13 @@ class _OldLoader(_BASE):  # type: ignore[misc, valid-type]
 
     def construct_document(self, node: yaml.Node) -> Any:
         """Construct the values of a checked document."""
-        check_expansion(node, self._children)
+        check_expansion(node, self._children, lambda each: each.value)
         return super().construct_document(node)
 
     def _children(self, node: yaml.Node) -> list[yaml.Node]:
         if isinstance(node, yaml.MappingNode):
             self._check_keys(node)
-            return [value for _, value in node.value]
+            return list(chain.from_iterable(node.value))
         return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
     def _check_keys(self, node: yaml.MappingNode) -> None:
@@ -145,7 +147,8 @@ def check_values(values: Any) -> None:
 
     def children(value: Any) -> Iterable[Any]:
         if isinstance(value, Mapping):
-            return filter(is_aliased_if_shared, value.values())
+            long = (key for key in value if isinstance(key, str) and len(key) >= _PIECE)
+            return chain(long, filter(is_aliased_if_shared, value.values()))
         return filter(is_aliased_if_shared, value) if isinstance(value, list | tuple) else ()
 
     def is_aliased_if_shared(value: Any) -> bool:
@@ -154,30 +157,42 @@ def check_values(values: Any) -> None:
             isinstance(value, str) and len(value) > 1
         )
 
-    check_expansion(values, children)
+    check_expansion(values, children, lambda value: value)
     _check_kinds(values)
 
 
-def check_expansion(root: T, children: Callable[[T], Iterable[T]]) -> None:
+def check_expansion(
+    root: T, children: Callable[[T], Iterable[T]], content: Callable[[T], Any]
+) -> None:
     """Refuse a graph that would be far larger if written out without aliases.
+
+    Args:
+        root: of the graph.
+        children: what an item contains.
+        content: of an item, which may be a text.
 
     Raises:
         ValueError: it would be, or something contains itself.
     """
     sizes: dict[int, int] = {}
+    written = 0
     unfinished: set[int] = set()
 
     def size(item: T) -> int:
+        nonlocal written
         key = id(item)
         if key in unfinished:
             raise ValueError("an alias refers to what it is part of; write the values out")
         if key not in sizes:
             unfinished.add(key)
-            sizes[key] = 1 + sum(map(size, children(item)))
+            text = content(item)
+            own = 1 + (len(text) // _PIECE if isinstance(text, str) else 0)
+            written += own
+            sizes[key] = own + sum(map(size, children(item)))
             unfinished.remove(key)
         return sizes[key]
 
-    if size(root) - len(sizes) > _COPIES:
+    if size(root) - written > _COPIES:
         raise ValueError(f"aliases multiply to more than {_COPIES} values; write the values out")
 
 
