@@ -108,6 +108,12 @@ def test_weights_that_the_claims_compare_are_inputs_of_their_job(rendered):
     assert not others
 
 
+def test_the_study_of_attention_reads_the_weights_of_both_towers(rendered):
+    towers = {f"config/encoders/fusevad-small/{name}" for name in ("clip", "motion-cue")}
+    read = set(rendered.jobs["study-attention/rendered"].inputs)
+    assert {f"{tower}.safetensors" for tower in towers} <= read
+
+
 def test_studies_of_motion_cues_read_the_tower_that_embedded_them(root, tmp_path):
     over = tmp_path / "learned.yaml"
     over.write_text("encoder: vit-b-16\n")

@@ -1,7 +1,9 @@
 """Jobs of the studies of finished runs, of their tables and figures, of claims and the book."""
 
 from collections.abc import Iterator
+from itertools import chain
 
+from fusevad.embed.streams.rgb.settings import RGB
 from fusevad.plan.alarm_jobs import AlarmTransfer
 from fusevad.plan.job import Files, Job
 from fusevad.plan.method_jobs import SPEED, STUDY, TRANSFER, MethodJobs
@@ -93,7 +95,8 @@ def _reads(jobs: StudyJobs, study: str, key: str) -> dict[str, Files]:
     if study in _OF_VIDEOS:
         reads["cues"] = plain.cues_of(key, experiment)
     if study == "attention":
-        weights = plain.encoder_weights(key, jobs.cue_stream)
+        towers = (plain.encoder_weights(key, stream) for stream in (RGB, jobs.cue_stream))
+        weights = list(dict.fromkeys(chain.from_iterable(towers)))
         return reads | {"weights": weights, "videos": plain.videos(key)}
     if study == "noise":
         # Files that no job makes are sources of the embeddings already.
