@@ -10,6 +10,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from fusevad.config.forms.encoders import AlignChoice
 from fusevad.cues.reading import CueShards
 from fusevad.cues.settings import CueSettings
 from fusevad.data.manifest import read_manifest
@@ -19,6 +20,7 @@ from fusevad.embed.settings import AlignSettings
 from fusevad.encoders import contrastive
 from fusevad.encoders.clip import load_cue_tower, new_cue_tower
 from fusevad.errors import FusevadError
+from fusevad.parsing import parse
 from fusevad.plan.stage import STAGES
 from fusevad.video.crops import crop_images
 from tests.made_up_cues import write_made_up_shard
@@ -255,6 +257,24 @@ def test_embeddings_of_other_crops_or_encoders_are_named(encoder, data, tmp_path
         run(data, settings, tmp_path / "x.safetensors")
 
 
+@pytest.mark.parametrize("segments", [1, 9])
+def test_embeddings_of_other_videos_of_the_same_names_are_named(encoder, data, tmp_path, segments):
+    """Segments beyond their end, or others in silence."""
+    folder = shutil.copytree(data[0], tmp_path / "data")
+    tensors = load_file(folder / "shard-0.safetensors")
+    write_stream(folder, tensors | {"v1": np.ones((segments, len(CROPS), 24), np.float16)})
+    with pytest.raises(FusevadError, match=rf"index\.csv: {segments} segments of v1, which has 4;"):
+        run((folder, None), settings_for(encoder), tmp_path / "x.safetensors")
+
+
+def test_the_run_of_a_tower_with_a_longer_name_is_left_alone(encoder, data, tmp_path):
+    other, own = (tmp_path / f".{name}-0123456789ab.checkpoint" for name in ("vit-l", "vit"))
+    for file in (other, own):
+        file.write_bytes(b"hours")
+    run(data, settings_for(encoder, epochs=1), tmp_path / "vit.safetensors")
+    assert sorted(tmp_path.iterdir()) == [other, tmp_path / "vit.safetensors"]
+
+
 def test_missing_motion_cues_are_named(encoder, data, tmp_path):
     folder, _ = data
     shards = [tmp_path / "shard-0.h5"]
@@ -266,7 +286,29 @@ def test_missing_motion_cues_are_named(encoder, data, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("wrong", ["epochs", "batch_size", "segments_per_video"])
-def test_impossible_settings_are_refused(encoder, wrong):
-    with pytest.raises(FusevadError, match=f"{wrong} 0"):
-        settings_for(encoder, **{wrong: 0})
+@pytest.mark.parametrize(
+    ("wrong", "value"),
+    [("epochs", 0), ("batch_size", 0), ("batch_size", 1), ("segments_per_video", 0)],
+)
+def test_impossible_settings_are_refused(encoder, wrong, value):
+    with pytest.raises(FusevadError, match=f"{wrong} {value}"):
+        settings_for(encoder, **{wrong: value})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "value"),
+    [
+        ("seed", -1),
+        ("seed", 2**32),
+        ("learning_rate", 0),
+        ("learning_rate", -1.0),
+        ("weight_decay", -0.1),
+        ("batch_size", 1),
+    ],
+)
+def test_settings_that_learn_nothing_are_refused_when_the_configuration_is_read(wrong, value):
+    values = dataclasses.asdict(settings_for(None))
+    given = {name: values[name] for name in values if name not in ("encoder", "crops", "cues")}
+    parse(AlignChoice, given, "align")
+    with pytest.raises(FusevadError, match=f"align.*{wrong}"):
+        parse(AlignChoice, given | {wrong: value}, "align")

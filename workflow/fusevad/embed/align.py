@@ -7,6 +7,7 @@ stream's, so no video is decoded again; only rows of the training split are read
 
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -101,6 +102,12 @@ class _Samples:
                 f"{rgb_index}: {found[0]} crops of {found[1]} features instead of {wanted[0]} of "
                 f"{wanted[1]}; embed the RGB stream with encoder {settings.encoder.name}"
             )
+        for video in videos:
+            if (length := len(embeddings[video.name])) != video.segments:
+                raise FusevadError(
+                    f"{rgb_index}: {length} segments of {video.name}, which has {video.segments};"
+                    " name the index of the same manifest"
+                )
         self._videos = videos
         self._embeddings = embeddings
         self._shards = CueShards(cues, settings.cues.definition)
@@ -182,7 +189,8 @@ def _started_with(settings: AlignSettings, tower: Tower, samples: _Samples) -> d
 def _checkpoint(out: Path, provenance: dict[str, str]) -> Path:
     """Where the run is stored; runs with other settings are removed."""
     file = out.parent / f".{out.stem}-{settings_hash(provenance)}.checkpoint"
-    for other in out.parent.glob(f".{out.stem}-*.checkpoint"):
-        if other != file:
+    own = re.compile(rf"\.{re.escape(out.stem)}-[0-9a-f]{{12}}\.checkpoint")
+    for other in list(out.parent.glob(".*.checkpoint")):
+        if other != file and own.fullmatch(other.name):  # not a tower's whose name is longer
             other.unlink()
     return file

@@ -1,7 +1,9 @@
 """Settings of extracting embeddings and of aligning a tower; imports nothing heavy."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from pydantic import Field
 
 from fusevad.cues.settings import CueSettings
 from fusevad.encoders.settings import EncoderSettings, Optimisation
@@ -68,7 +70,8 @@ class AlignSettings:
         encoder: its image tower is the start and gave the targets.
         crops: numbers of the crops of the RGB embeddings, in order; each sample has one.
         cues: the settings of the motion cues; each sample has one of them.
-        seed, epochs, batch_size, learning_rate, weight_decay: of the optimisation.
+        seed, epochs, batch_size, learning_rate, weight_decay: of the optimisation; nothing is
+            learned from a batch of one sample, as none of the others' embeddings is a wrong answer.
         segments_per_video: at most so many a video and epoch, drawn anew, spread over the video.
     """
 
@@ -77,18 +80,18 @@ class AlignSettings:
     encoder: EncoderSettings
     crops: tuple[int, ...]
     cues: CueSettings
-    seed: int
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
     epochs: int
     batch_size: int
-    learning_rate: float
-    weight_decay: float
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
     segments_per_video: int
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch_size, self.segments_per_video) < 1:
+        if min(self.epochs, self.batch_size - 1, self.segments_per_video) < 1:
             raise FusevadError(
                 f"align: epochs {self.epochs}, batch_size {self.batch_size}, segments_per_video "
-                f"{self.segments_per_video}; use at least 1 each"
+                f"{self.segments_per_video}; use at least 1 each, and batches of at least 2"
             )
 
     @property
