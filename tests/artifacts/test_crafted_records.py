@@ -159,6 +159,8 @@ LOCKS = [
     "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
     + "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]\n" for n in range(12)),
     "\0",
+    # Where a stage of others is kept and written out again, each alias is the whole text.
+    f"stages: {{other: {{cmd: &t {'x' * 10_000}, outs: [], k: [{', '.join(['*t'] * 2000)}]}}}}",
 ]
 
 
