@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fusevad.errors import FusevadError
 from fusevad.files import (
     atomic_path,
     keep,
@@ -114,6 +115,12 @@ def test_text_is_utf_8_in_any_locale(tmp_path):
     )
     assert (tmp_path / "a.txt").read_bytes() == "caf\u00e9".encode()
     assert (tmp_path / "SHA256SUMS").read_bytes().endswith("  caf\u00e9.mkv\n".encode())
+
+
+@pytest.mark.parametrize("folder", [".", "/"])
+def test_a_folder_without_a_name_is_one_line_where_a_file_is_written(folder):
+    with pytest.raises(FusevadError, match=f"{folder}: a folder where a file belongs"):
+        write_text("text", Path(folder))
 
 
 def test_old_files_of_other_machines_are_removed_and_new_ones_stay(tmp_path):

@@ -144,6 +144,29 @@ def test_the_footage_names_all_folders_that_it_came_from(made_up, camera, tmp_pa
     assert found.footage == "5 own videos, camera, night, rain and 1 more"
 
 
+def test_names_of_folders_write_no_lines_of_their_own(made_up, camera, tmp_path):
+    folder = tmp_path / "camera/night\x1b[2J\n- certified for 0.01"
+    folder.mkdir()
+    write_video(folder / "a.mp4", frames=200, seed=3)
+    out = tmp_path / "new.fusevad"
+    words = ["calibrate", "--model", str(made_up.file), "--normal", str(folder)]
+    result = CliRunner().invoke(app, [*words, "--alarms-per-hour", "1500", "-o", str(out)])
+    assert r"night\x1b[2J\n- certified for 0.01" in result.stdout
+    assert "\x1b" not in result.stdout and len(result.stdout.splitlines()) == 1
+    assert "\n" not in bundle_facts(out).thresholds[0].footage
+
+
+@pytest.mark.parametrize("place", [".", "/", "camera"])
+def test_a_folder_as_the_new_bundle_is_refused_before_the_work(
+    made_up, camera, tmp_path, monkeypatch, place
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Detector, "scored", None)
+    with pytest.raises(FusevadError, match=f"{place}: a folder; name the file"):
+        calibrate_model(made_up.file, camera, 1500.0, Path(place), workers=1)
+    assert sorted(path.name for path in (tmp_path / "camera").iterdir()) == ["1.mp4", "2.mp4"]
+
+
 def test_a_video_that_cannot_be_read_counts_no_hours(made_up, camera, tmp_path, capsys):
     (tmp_path / "camera/bad.mp4").write_bytes(b"no video")
     videos = {"bad": tmp_path / "camera/bad.mp4", **camera}

@@ -1,5 +1,6 @@
 """What of a run goes into its bundle."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ from fusevad.deploy.making import make_bundle, paths_in
 from fusevad.deploy.settings import BundleSettings, NormalFootage
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
+from fusevad.parsing import parse
 from fusevad.plan.job import record_path
-from fusevad.plan.records import FileRecord, Record, write_record
+from fusevad.plan.records import FileRecord, Record, read_record, write_record
 from fusevad.plan.stage import STAGES
 
 RUN = Path("results/tiny/runs/student-t")
@@ -117,6 +119,29 @@ def test_scores_of_footage_that_has_changed_are_one_line(run, table):
     Path(manifest).write_text("other videos")
     with pytest.raises(FusevadError, match=f"{table}: not recorded as made from the {manifest}"):
         make_bundle(run, SETTINGS, Path("a.fusevad"))
+
+
+def test_a_record_whose_steps_lack_everything_is_one_line(run):
+    file = RUN / "history.provenance.json"
+    index = {"results/tiny/embeddings/vit-b-16/rgb/index.csv": "0" * 64}
+    record = replace(read_record(file), lineage={"a": {}, "b": {"stage": "embed"}}, inputs=index)
+    write_record(record, file)
+    with pytest.raises(FusevadError, match="features that were imported"):
+        make_bundle(run, SETTINGS, Path("a.fusevad"))
+
+
+def test_a_folder_as_the_bundle_is_one_line(run):
+    with pytest.raises(FusevadError, match=r"\.: a folder; name the file"):
+        make_bundle(run, SETTINGS, Path("."))
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [([1, 1.0], "rates: 1.0 is named twice"), ([1e9], "3600"), ([], "at least 1")],
+)
+def test_rates_that_no_bundle_can_have_are_one_line(rates, message):
+    with pytest.raises(FusevadError, match=message):
+        parse(BundleSettings, asdict(SETTINGS) | {"rates": rates}, "bundle")
 
 
 def test_seeds_that_were_added_by_hand_are_one_line(run):

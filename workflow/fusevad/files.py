@@ -51,6 +51,8 @@ def atomic_path(final: Path, durable: bool = True) -> Iterator[Path]:
         durable: whether the bytes reach the disk before the name does, so that a power cut leaves
             no empty file; not needed for many files that are cheap to make again.
     """
+    if not final.name:  # the folder `.` or `/`
+        raise FusevadError(f"{final}: a folder where a file belongs; name a file")
     temporary = temporary_path(final)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fusevad.cli.app import OWN, MaybeSettings, Workers, verb
+from fusevad.cli.app import OWN, MaybeSettings, Workers, say, verb
 from fusevad.cli.configured import ConfigFiles, Configured, configuration
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
@@ -48,7 +48,7 @@ def bundle(
     if sign is not None:
         sign_bundle(out, sign)
     for threshold in about.thresholds:
-        print(f"{out}: {threshold_line(threshold)}")
+        say(f"{out}: {threshold_line(threshold)}")
 
 
 @verb(
@@ -94,7 +94,7 @@ def calibrate(
     videos = find_videos(normal)
     looked = window_of_bundle(model, window) if causal else None
     found, unread = calibrate_model(model, videos, alarms_per_hour, out, workers, looked)
-    print(f"{out or model}: {threshold_line(found)}")
+    say(f"{out or model}: {threshold_line(found)}")
     if unread:
         raise typer.Exit(1)
 

@@ -51,6 +51,12 @@ class Entry:
     size: Annotated[int, Field(ge=0, le=_LARGEST_MEMBER)]
 
 
+def check_place(out: Path) -> None:
+    """Refuse a folder as the place of a bundle, before the work of hours."""
+    if out.is_dir():
+        raise FusevadError(f"{out}: a folder; name the file that the bundle is written to")
+
+
 def write_archive(content: Mapping[str, bytes | Path], out: Path) -> None:
     """Write members as a bundle, atomically; the same members give the same bytes.
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fusevad.deploy.archive import write_archive
+from fusevad.deploy.archive import check_place, write_archive
 from fusevad.deploy.card import model_card
 from fusevad.deploy.contents import ABOUT, CARD, FORMAT, BundleFacts, Threshold
 from fusevad.deploy.kept_results import read_facts, read_segments
 from fusevad.deploy.opening import bundle_facts, read_bundle_facts, unpacked
 from fusevad.deploy.score import Outcome, Task, score_videos
 from fusevad.deploy.thresholds import certified
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, in_one_line
 from fusevad.evaluate.alarms import Track
 from fusevad.evaluate.history import SCORE
 from fusevad.evaluate.timed_videos import twins
@@ -59,6 +59,8 @@ def calibrate_model(
         FusevadError: the video is too short to certify the rate; nothing can be read; or a video is
             there twice.
     """
+    if out is not None:
+        check_place(out)
     _check_distinct(videos)
     digest, about = sha256(model), bundle_facts(model)
     with _kept_scores(out or model) as scores:
@@ -109,7 +111,8 @@ def _kept_scores(final: Path) -> Iterator[Path]:
 
 def _folders(videos: Iterable[Path]) -> str:
     """The folders of videos, for readers."""
-    names = list(dict.fromkeys(path_text(path.parent.name) or "here" for path in videos))
+    folders = dict.fromkeys(path.parent.name or "here" for path in videos)
+    names = [in_one_line(path_text(folder)) for folder in folders]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"{', '.join(names[:_NAMED])}{more}"
 

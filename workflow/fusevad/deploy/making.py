@@ -9,7 +9,7 @@ from typing import Any
 
 from fusevad import json_text
 from fusevad.csv_tables import read_csv
-from fusevad.deploy.archive import write_archive
+from fusevad.deploy.archive import check_place, write_archive
 from fusevad.deploy.card import model_card
 from fusevad.deploy.contents import (
     ABOUT,
@@ -59,6 +59,7 @@ def make_bundle(run: Path, settings: BundleSettings, out: Path) -> BundleFacts:
             are another run's, other weights' or other code's, or the run reads what no video of a
             user's has.
     """
+    check_place(out)
     record_file = run / "history.provenance.json"
     record = read_record(record_file)
     weights = _weights(run, settings, record)
@@ -142,11 +143,9 @@ def _check_recorded(file: Path, record: Record) -> None:
 def _stream(role: str, record: Record) -> StreamFacts:
     """How the stream with a role was embedded for a run, and that it can be again."""
     index, name = _index(role, record)
-    steps = record.lineage.values()
-    settings = next(
-        (s["settings"] for s in steps if s["stage"] == "embed" and s["settings"]["stream"] == name),
-        None,
-    )
+    steps = record.lineage.values()  # a record of others may lack anything
+    embedded = (step.get("settings", {}) for step in steps if step.get("stage") == "embed")
+    settings = next((each for each in embedded if each.get("stream") == name), None)
     if settings is None:
         raise FusevadError(
             f"{index}: features that were imported; videos of others can't be embedded like them"

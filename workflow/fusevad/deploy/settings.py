@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fusevad.evaluate.settings import AlarmSettings
-from fusevad.parsing import FORBID
+from fusevad.evaluate.settings import MOST_ALARMS, AlarmSettings
+from fusevad.parsing import FORBID, check_once
 
-_Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Rate = Annotated[float, Field(gt=0, le=MOST_ALARMS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,10 @@ class BundleSettings:
     label: str
     dataset: str
     protocol: str
-    rates: tuple[_Rate, ...]
+    rates: Annotated[tuple[_Rate, ...], Field(min_length=1)]
     learned: NormalFootage
     footage: NormalFootage | None = None
     events: AlarmSettings = field(default_factory=AlarmSettings)
+
+    def __post_init__(self) -> None:
+        check_once("bundle: rates", self.rates)
