@@ -55,6 +55,20 @@ def test_linked_folders_are_searched_too_each_once_without_circles(tmp_path):
     assert names - own == {"normal_cam3_1", "normal_cam3_up_cam4_1"} and own <= names
 
 
+def test_a_camera_is_one_source_in_composed_and_decomposed_letters(tmp_path):
+    """As of folders that were typed on Linux and copied from a Mac."""
+    one, other = (normalize(form, "Tür") for form in ("NFC", "NFD"))
+    names = (
+        f"normal/{one}/1.mp4", f"anomalous/fight/{other}/2.mp4",
+        f"normal/{one}_3.mp4", f"anomalous/fight/{other}_4.mp4",
+    )  # fmt: skip
+    folder = touch(tmp_path / "videos", *names)
+    assert {video.source for video in find_labelled(folder)} == {one}
+    rows = [f"videos/{names[0]},normal,{one}", f"videos/{names[1]},fight,{other}"]
+    (tmp_path / "labels.csv").write_text("\n".join(["video,label,source", *rows]))
+    assert {video.source for video in find_labelled(tmp_path / "labels.csv")} == {one}
+
+
 def test_what_an_archiver_left_among_the_classes_is_none(tmp_path):
     folder = touch(tmp_path, *TREE, "anomalous/__MACOSX/fight/._1.mp4", "anomalous/.fight/1.mp4")
     found = {video.classes for video in find_labelled(folder)}

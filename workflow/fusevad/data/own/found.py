@@ -86,7 +86,7 @@ def source_of(parts: Sequence[str], stem: str) -> str:
     >>> source_of((), "front-door_2024-05-01"), source_of(("cam1", "May"), "001")
     ('front-door', 'cam1/May')
     """
-    return "/".join(parts) or _NUMBERED.sub("", stem) or stem
+    return one_spelling("/".join(parts) or _NUMBERED.sub("", stem) or stem)
 
 
 def _of_folder(folder: Path) -> Iterator[Found]:
@@ -152,7 +152,7 @@ def _row(
     classes = checked_classes(where, name, split or "train", one_spelling(label), video)
     check_kept(source, where)
     told = source_of(path.relative_to(shared).parts[:-1], path.stem)
-    return Found(name, table.parent / video, classes, source or told, split or None)
+    return Found(name, table.parent / video, classes, one_spelling(source) or told, split or None)
 
 
 def _name(path: str) -> str:
