@@ -18,11 +18,13 @@ MADE = {
     "train/x": "run/history.csv",
     "evaluate/x": "run/seeds.csv",
     "study-alarms/x": "alarms/x.parquet",
+    "train/y": "taught/history.csv",
 }
 READ = {
     "train/x": {"streams": MADE["index/x"]},
     "evaluate/x": {"run": MADE["train/x"]},
     "study-alarms/x": {"run": MADE["train/x"], "streams": MADE["index/x"]},
+    "train/y": {"streams": MADE["index/x"], "teacher": "run/weights/seed-0.safetensors"},
 }
 
 
@@ -30,6 +32,8 @@ READ = {
 def settings(tmp_path, monkeypatch) -> dict[str, str]:
     """Outputs of three jobs, as recorded, in a folder of their own; files of settings by job."""
     monkeypatch.chdir(tmp_path)
+    Path("run/weights").mkdir(parents=True)
+    Path("run/weights/seed-0.safetensors").write_text("a source")
     jobs = [
         Job(name, name.partition("/")[0], {}, READ.get(name, {}), (path,))
         for name, path in MADE.items()
@@ -118,6 +122,11 @@ def test_a_run_folder_that_is_no_input_of_the_job_is_refused(settings):
     words = (*ALARMS[2:], MADE["study-alarms/x"], "--settings", settings["study-alarms/x"])
     assert "copy: not an input of the job" in said("study-alarms", "copy", *words)
     assert "not an input" not in said("study-alarms", "run", *words)
+
+
+def test_a_teachers_folder_may_have_its_inputs_at_any_depth(settings):
+    words = (*TRAIN[:-1], "taught", "--teacher", "run", "--settings", settings["train/y"])
+    assert "method: missing" in said(*words)
 
 
 @pytest.mark.parametrize(

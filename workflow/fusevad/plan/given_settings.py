@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,15 @@ def check_inputs(settings: str, given: Iterable[str]) -> None:
         FusevadError: the record would say that the outputs were made from other files.
     """
     values = read_settings(settings)
-    known = [*values.get("inputs", ()), *values.get("outputs", ())]
+    parts = (values.get(name) for name in ("inputs", "outputs"))
+    # `recorded` says what is wrong with others.
+    lists = (part for part in parts if isinstance(part, Mapping | list))
+    known = [os.path.abspath(path) for part in lists for path in part if isinstance(path, str)]
     for place in given:
         recorded = os.path.isfile(place) or any(Path(place).glob(RECORDS))
-        if recorded and not _is_place_of(place, known):
+        wanted = os.path.abspath(place)
+        inside = os.path.join(wanted, "")
+        if recorded and not any(path == wanted or path.startswith(inside) for path in known):
             raise FusevadError(
                 f"{place}: not an input of the job that {settings} describes; give that job's, or"
                 " other settings"
