@@ -29,6 +29,7 @@ from fusevad.encoders.clip import (
 )
 from fusevad.encoders.open_clip_models import create_model
 from fusevad.encoders.settings import EncoderSettings
+from fusevad.encoders.weights import save_halves
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.video.crops import crop_images
@@ -242,6 +243,18 @@ def test_a_gpu_too_small_for_one_image_is_said():
     tower.forward = lambda images: (_ for _ in ()).throw(torch.OutOfMemoryError("made up"))
     with pytest.raises(FusevadError, match="GPU: out of memory"):
         BatchedTower(tower, 8).embed(np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize("value", [1e5, -np.inf, np.nan])
+def test_weights_that_float16_lacks_are_not_written(tmp_path, value):
+    """A batch norm whose variance is infinite gives a constant, and nothing says so."""
+    state = {"visual.running_var": torch.tensor([value, 1.0]), "visual.batches": torch.tensor(3)}
+    with pytest.raises(FusevadError, match=r"x\.safetensors: not written: tensor visual.running"):
+        save_halves(state, tmp_path / "x.safetensors")
+    assert not list(tmp_path.iterdir())
+    state["visual.running_var"][0] = 65504
+    save_halves(state, tmp_path / "x.safetensors")
+    assert load_file(tmp_path / "x.safetensors")["visual.running_var"].tolist() == [65504, 1]
 
 
 @pytest.mark.parametrize("which", ["pretrained", "motion_cue_weights"])

@@ -94,11 +94,21 @@ def visual_part(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def save_halves(
     state: Mapping[str, Tensor], final: Path, provenance: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors as float16 safetensors, atomically; integers keep their type."""
+    """Write tensors as float16 safetensors, atomically; integers keep their type.
+
+    Raises:
+        FusevadError: a tensor has values that float16 lacks.
+    """
     halves = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in state.items()
     }
+    for name, value in halves.items():
+        if not value.isfinite().all():
+            raise FusevadError(
+                f"{final}: not written: tensor {name} has values that are not finite in float16, as"
+                " weights have that diverged; lower the learning rate, or start from other weights"
+            )
     # One entry: safetensors writes several entries in random order.
     metadata = {"provenance": json.dumps(provenance)} if provenance else None
     with atomic_path(final) as temporary:
