@@ -47,6 +47,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+# Arguments that name scores and features of the user's own: `Assignment.check_content` has them.
+_OWN = ("scores", "folder")
+
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 Settings = Annotated[
@@ -87,8 +90,8 @@ class Stage(TyperCommand):
         if settings and is_settings_file(settings):
             out = [value for name, value in given.items() if name not in inputs]
             check_outputs(settings, str(self.name), list(_texts(given)), list(_texts(out)))
-            inputs.pop("scores", None)  # they are the user's own: `Assignment.check_content`
-            check_inputs(settings, _places(inputs))
+            planned = {name: value for name, value in inputs.items() if name not in _OWN}
+            check_inputs(settings, _places(planned))
         elif "settings" in ctx.params:
             for path in _places([inputs, from_text_or_file(settings) if settings else None]):
                 check_input(Path(path), str(self.name))
