@@ -12,7 +12,9 @@ from functools import partial
 import pytest
 
 from fusevad.data.fetch import caps
+from fusevad.data.fetch.settings import FileSettings
 from fusevad.errors import FusevadError
+from fusevad.parsing import parse
 from tests.made_up_fetches import fetch_set, from_git, lock, one_line
 
 
@@ -290,8 +292,30 @@ def test_a_repository_that_cannot_be_reached_is_offline(get):
         get(from_git("http://127.0.0.1:9/code.git", "main"))
 
 
-def test_a_password_or_token_in_an_address_is_in_no_message(get, capsys):
-    address = "http://bob:S3CRET@127.0.0.1:9/a.{}?token=T0KEN#S3CRET"
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://bob:S3CRET@example.org/a",
+        "https://S3CRET@example.org/a",
+        "https://bob:S3CRET/+@example.org/a",
+        "https://bob:S3CRET#@example.org/a",
+        "https://bob:S3CRET?@example.org/a",
+        "ssh://bob:S3CRET@example.org/a",
+    ],
+)
+def test_an_address_with_a_password_is_refused_as_records_would_show_it(get, capsys, address):
+    for file in (from_git(address, "main"), {"name": "a", "sources": [{"url": address}]}):
+        with pytest.raises(FusevadError, match=r"~/\.netrc|does not begin with") as raised:
+            get(file)
+        assert "S3CRET" not in one_line(raised) + capsys.readouterr().err
+
+
+def test_a_user_of_ssh_is_no_password():
+    parse(FileSettings, from_git("ssh://git@example.org/a.git", "main"), "file")
+
+
+def test_a_token_in_an_address_is_in_no_message(get, capsys):
+    address = "http://127.0.0.1:9/a.{}?token=T0KEN#S3CRET"
     for file in (
         from_git(address.format("git"), "main"),
         {"name": "a.bin", "sources": [{"url": address.format("bin")}]},
@@ -299,7 +323,7 @@ def test_a_password_or_token_in_an_address_is_in_no_message(get, capsys):
         with pytest.raises(FusevadError, match=r"http://127.0.0.1:9/a\..*\?\.\.\.: ") as raised:
             get(file)
         said = one_line(raised) + capsys.readouterr().err
-        assert "S3CRET" not in said and "T0KEN" not in said and "bob" not in said
+        assert "S3CRET" not in said and "T0KEN" not in said
 
 
 def test_a_repository_is_on_the_disk_before_its_name(repository, get, place, monkeypatch):

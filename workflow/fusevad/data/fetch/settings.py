@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 from pathlib import PurePosixPath
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fusevad.embed.imported.settings import LayoutName
 from fusevad.parsing import FORBID
@@ -236,9 +236,26 @@ def _shown(url: str) -> str:
     return parts._replace(netloc=host, query="..." if parts.query else "", fragment="").geturl()
 
 
+def _has_port(parts: SplitResult) -> bool:
+    """Whether the port is a number or absent, and no beginning of a password with / ? or #."""
+    try:
+        return parts.port is None or parts.port >= 0
+    except ValueError:
+        return False
+
+
 def _check_url(url: str, schemes: tuple[str, ...]) -> None:
-    """Raise ValueError unless `url` is a complete address with one of the schemes."""
+    """Raise ValueError unless `url` is a complete address with one of the schemes.
+
+    A password in it would be in the records of all results.
+    """
     parts = urlsplit(url)
+    user, at, _ = parts.netloc.rpartition("@")
+    if not _has_port(parts) or (at and (parts.scheme != "ssh" or ":" in user)):
+        raise ValueError(
+            "an address with a password, or whose port is no number; write name and password into"
+            " ~/.netrc, where no record of a result shows them"
+        )
     if parts.scheme not in schemes:
         raise ValueError(
             f"{_shown(url)!r} does not begin with {', '.join(f'{s}://' for s in schemes)}"
