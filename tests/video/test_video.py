@@ -238,7 +238,9 @@ def test_truncated_matroska_is_named(tmp_path):
 
 
 def test_pictures_that_ffmpeg_guesses_are_said(tmp_path, capsys):
-    path = write_video(tmp_path / "a.mp4", 40)
+    folder = tmp_path / "\x1b[31mred"
+    folder.mkdir()
+    path = write_video(folder / "a.mp4", 40)
     good = list(read_frames(path))
     assert probe(path).frames == 40 and not capsys.readouterr().err
     with av.open(str(path)) as container:
@@ -249,8 +251,8 @@ def test_pictures_that_ffmpeg_guesses_are_said(tmp_path, capsys):
     path.write_bytes(content)
     assert any(not np.array_equal(*pair) for pair in zip(good, read_frames(path), strict=True))
     assert probe(path).frames == 40
-    said = capsys.readouterr().err
-    assert re.fullmatch(rf"warning: {path}: \d+ of 40 frames are damaged, .*\n", said)
+    said, shown = capsys.readouterr().err, re.escape(rf"{tmp_path}/\x1b[31mred/a.mp4")
+    assert re.fullmatch(rf"warning: {shown}: \d+ of 40 frames are damaged, .*\n", said)
 
 
 def test_avi_and_mpeg4_decode_too(tmp_path):

@@ -23,11 +23,19 @@ def _shown(sign: str) -> str:
     return sign if sign.isprintable() else sign.encode("unicode_escape", "surrogatepass").decode()
 
 
+def notice(line: str) -> None:
+    """Print a line on stderr, above bars of progress, that no terminal obeys."""
+    from tqdm import tqdm  # here, as not every start needs it
+
+    tqdm.write(in_one_line(line), file=sys.stderr)
+
+
 def refuse(reasons: Sequence[str], summary: str) -> NoReturn:
     """Raise the only reason; of several, print a line each, and raise the summary."""
     if len(reasons) == 1:
         raise FusevadError(reasons[0])
-    print(*map(in_one_line, reasons), sep="\n", file=sys.stderr)
+    for reason in reasons:
+        notice(reason)
     raise FusevadError(summary)
 
 

@@ -14,7 +14,6 @@ import platform
 import re
 import shutil
 import stat
-import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -22,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.paths import LONGEST_NAME
 from fusevad.system_errors import FULL_DISK, explained
 
@@ -213,7 +212,7 @@ def kept(file: Path) -> bytes | None:
     if hashlib.sha256(content).digest() == stored[:size]:
         return content
     file.unlink()
-    print(f"{file}: damaged; this part is made again", file=sys.stderr)
+    notice(f"{file}: damaged; this part is made again")
     return None
 
 

@@ -1,14 +1,13 @@
 """The store of finished seeds: what a run that fits adds to it, and what in it a plan needs."""
 
 import re
-import sys
 from collections.abc import Container, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from fusevad.artifacts.check import Finding, believed_records
 from fusevad.config.protocols import KEPT_PROTOCOLS
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.files import sha256
 from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
@@ -38,7 +37,7 @@ def _take(job: Job, record: Record) -> None:
     try:
         settings = train_settings(job.settings | record.found, job.name)
     except FusevadError as error:
-        print(f"fusevad: {error}; its seeds are not kept for other runs", file=sys.stderr)
+        notice(f"fusevad: {error}; its seeds are not kept for other runs")
         return
     for seed, folders in _folders(job, settings, record.inputs, record.packages["torch"]):
         if any(record_file(folder, seed).is_file() for folder in folders.values()):
@@ -52,7 +51,7 @@ def _take(job: Job, record: Record) -> None:
             if device in folders:
                 KeptSeed(folders[device], seed).take(run, settings.epochs)
         except FusevadError as error:
-            print(f"fusevad: {error}; seed {seed} is not kept for other runs", file=sys.stderr)
+            notice(f"fusevad: {error}; seed {seed} is not kept for other runs")
 
 
 def _folders(

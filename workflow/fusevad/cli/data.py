@@ -1,6 +1,5 @@
 """Verbs of the stage `data`."""
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fusevad.cli.app import DATA, STAGES, MaybeSettings, OnBadVideo, Settings, Workers, verb
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.parsing import parse
 from fusevad.plan.records import recorded
 
@@ -112,7 +111,8 @@ def verify(
     parsed = _recorded(dataset)
     problems = verify_files(dataset, _data_folder(dataset), parsed, split, workers)
     if problems:
-        print(*problems, sep="\n", file=sys.stderr)
+        for problem in problems:
+            notice(problem)
         raise FusevadError(
             f"{dataset}: split {split}: {len(problems)} differences from the expected files;"
             " correct them"

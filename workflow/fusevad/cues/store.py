@@ -1,7 +1,6 @@
 """Count the motion cues of a shard: one decode of each video, finished videos are kept."""
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from fusevad.cues.settings import CueSettings, cue_name
 from fusevad.cues.shards import MadeWith, NewVideo, compress, open_shard, write_shard
 from fusevad.data.footage import open_footage
 from fusevad.data.manifest import Video, read_manifest, shard
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.files import progress_folder, settings_hash
 from fusevad.plan.stage import STAGES
 from fusevad.video.pixels import PIXELS_VERSION
@@ -102,7 +101,7 @@ def _whole_videos(file: Path, made_with: MadeWith, frames: Mapping[str, int]) ->
                         found.check(cue, video, start)
                     kept[video.video, video.source, video.segments] = file, start
     except FusevadError:
-        tqdm.write(f"{file}: damaged motion cues; they are made again", file=sys.stderr)
+        notice(f"{file}: damaged motion cues; they are made again")
     return kept
 
 

@@ -1,7 +1,6 @@
 """Read and check the two tables that every origin of videos writes: labels and intervals."""
 
 import os
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,11 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from tqdm import tqdm
-
 from fusevad.data.numbers import whole_number
 from fusevad.data.spreadsheets import sheet_rows
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.printable import check_printable
 from fusevad.spelling import one_spelling
 
@@ -329,7 +326,7 @@ def within_videos(
         if past_end == "stop":
             raise FusevadError(f"{where}: {ends}; correct it")
         inside = interval.start < count
-        tqdm.write(f"warning: {where}: {ends}, {'clipped' if inside else 'dropped'}", sys.stderr)
+        notice(f"warning: {where}: {ends}, {'clipped' if inside else 'dropped'}")
         if inside:
             kept.append(replace(interval, end=count))
     left = {interval.video for interval in kept}

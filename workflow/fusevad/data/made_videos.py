@@ -6,12 +6,11 @@ the folder says which of them are finished and undamaged.
 """
 
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.files import (
     remove_abandoned,
     remove_folder,
@@ -50,7 +49,7 @@ def resume_videos(out: Path) -> tuple[Path, set[str]]:
         if file.is_file() and sha256(file) == digest:
             whole[path] = digest
         elif file.is_file():
-            print(f"{file}: damaged; this video is made again", file=sys.stderr)
+            notice(f"{file}: damaged; this video is made again")
             file.unlink()
     write_text(hashes_text(whole), folder / HASHES)
     for parent in folder.glob("**/"):
@@ -143,5 +142,5 @@ def _noted(path: Path) -> str | None:
     try:
         return str(parse(dict[str, Any], read_noted(path), str(path)).get("digest"))
     except FusevadError:
-        print(f"{path}: damaged; its videos are made again", file=sys.stderr)
+        notice(f"{path}: damaged; its videos are made again")
         return None

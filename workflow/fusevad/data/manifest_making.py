@@ -1,13 +1,11 @@
 """Make the manifest: check the labels, decode every video once, warn of what that shows."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from tqdm import tqdm
 
 from fusevad.csv_tables import write_csv
 from fusevad.data.label_tables import (
@@ -22,7 +20,7 @@ from fusevad.data.label_tables import (
 )
 from fusevad.data.made_videos import damage, hashes_when_made
 from fusevad.data.manifest import Video, frame_labels, write_manifest
-from fusevad.errors import FusevadError, refuse
+from fusevad.errors import FusevadError, notice, refuse
 from fusevad.files import sha256
 from fusevad.parallel import in_processes
 from fusevad.system_errors import about
@@ -109,7 +107,7 @@ def _warn_of_copies(videos: list[Video]) -> None:
     for video in videos:
         if video.split == "test" and video.sha256 in train:
             message = f"warning: test video {video.name} is the same file as training video "
-            tqdm.write(message + train[video.sha256], file=sys.stderr)
+            notice(message + train[video.sha256])
 
 
 def _warn_of_undefined_metrics(
@@ -140,7 +138,7 @@ def _warn_of_undefined_metrics(
             "test videos with an anomaly show it throughout: Ano-AUC and Ano-AP are undefined, "
             "-- in tables"
         )
-    tqdm.write(f"warning: {labels}: {found}", file=sys.stderr)
+    notice(f"warning: {labels}: {found}")
 
 
 def _decode(labels: Sequence[Label], workers: int, source: Path) -> list[Video | str]:

@@ -1,13 +1,11 @@
 """Score videos with a bundle: a folder of results for each, several videos at a time."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from fusevad.deploy.choosing import recording_threshold
 from fusevad.deploy.detector import Detector
@@ -20,7 +18,7 @@ from fusevad.deploy.results import (
     refuse_other_video,
     write_tables,
 )
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.evaluate.alarms import SECONDS_PER_HOUR
 from fusevad.files import remove_abandoned, sha256
 from fusevad.found_videos import FILM
@@ -89,7 +87,7 @@ def score_videos(videos: Mapping[str, Path], task: Task, workers: int) -> list[O
     found = []
     for outcome in in_processes(partial(_score, task), items, workers, "videos", "video"):
         if outcome.problem:
-            tqdm.write(outcome.problem, file=sys.stderr)
+            notice(outcome.problem)
         found.append(outcome)
     return found
 

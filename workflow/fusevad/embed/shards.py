@@ -5,7 +5,6 @@ So a laptop never needs a whole shard in memory.
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,10 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from tqdm import tqdm
 
 from fusevad import json_text
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.files import atomic_path
 from fusevad.parsing import parse
 from fusevad.tensor_files import open_tensors
@@ -117,6 +115,6 @@ def whole_videos(
                 if embeddings_sha256(embeddings) == video.sha256:
                     yield name, video, embeddings
                 else:
-                    tqdm.write(f"{file}: video {name} is damaged; it is embedded again", sys.stderr)
+                    notice(f"{file}: video {name} is damaged; it is embedded again")
     except (*UNREADABLE, FusevadError):
-        tqdm.write(f"{file}: damaged embeddings; they are made again", sys.stderr)
+        notice(f"{file}: damaged embeddings; they are made again")

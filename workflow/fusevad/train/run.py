@@ -7,7 +7,6 @@ later.
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ from tqdm import tqdm
 from fusevad.config.protocols import KEPT_PROTOCOLS
 from fusevad.csv_tables import write_csv
 from fusevad.embed.store import default_device
-from fusevad.errors import DivergedError, FusevadError
+from fusevad.errors import DivergedError, FusevadError, notice
 from fusevad.evaluate.history import COLUMNS, EpochRecord
 from fusevad.evaluate.scoring import weights_file
 from fusevad.files import atomic_path, remove_abandoned, share
@@ -149,10 +148,9 @@ def _warn_of_collapse(inputs: RunInputs) -> None:
     for seed in inputs.seeds:
         share = inputs.kept(seed).history()[-1].within_share
         if share is not None and share < COLLAPSED:
-            print(
+            notice(
                 f"seed {seed}: only {share:.0%} of the variance of its scores of held-out videos is"
-                " within videos: it may have collapsed (docs/methods/local.md)",
-                file=sys.stderr,
+                " within videos: it may have collapsed (docs/methods/local.md)"
             )
 
 

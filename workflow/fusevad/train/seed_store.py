@@ -2,7 +2,6 @@
 
 import csv
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from fusevad.config.protocols import KEPT_PROTOCOLS
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.evaluate.history import COLUMNS, EpochRecord, check_scores
 from fusevad.evaluate.scoring import About, save_weights, weights_file
 from fusevad.files import atomic_path, settings_hash, sha256, share, write_json
@@ -140,10 +139,9 @@ class KeptSeed:
             noted, found = {}, {"": ""}
         if noted == found:
             return True
-        print(
+        notice(
             f"fusevad: {self._record}: damaged since it was written; seed {self.seed} is trained"
-            " again",
-            file=sys.stderr,
+            " again"
         )
         for file in (self._record, *self._files()):
             if file.is_dir() and not file.is_symlink():

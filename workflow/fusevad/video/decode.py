@@ -1,6 +1,5 @@
 """Decode videos: the same frames on every machine, and one clear line for a bad file."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
-from tqdm import tqdm
 
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.video.orientation import orientation_of
 from fusevad.video.reader import FrameReader
 from fusevad.video.settings import SEGMENT_FRAMES
@@ -137,10 +135,9 @@ def measure(path: Path) -> tuple[VideoInfo, np.ndarray]:
             width, height = orientation_of(frame).size(frame.width, frame.height)
         frames += 1
     if reader.damaged:
-        tqdm.write(
+        notice(
             f"warning: {path}: {reader.damaged} of {frames} frames are damaged, and shown as FFmpeg"
-            " guesses them; get the video again if you can",
-            file=sys.stderr,
+            " guesses them; get the video again if you can"
         )
     timing = reader.timing
     return VideoInfo(frames, timing.fps, timing.variable, width, height), timing.edges

@@ -6,7 +6,6 @@ verification. So the command can be killed anywhere; started again, it ends with
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from fusevad.data.fetch.mirrors import one_line, writing
 from fusevad.data.fetch.place import fetch_archive, fetch_file, fetch_repository
 from fusevad.data.fetch.record import HIDDEN, Record
 from fusevad.data.fetch.settings import FetchSettings, FileSettings, Licence
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.files import remove_folder
 
 
@@ -73,7 +72,8 @@ def alone_in(folder: Path) -> Iterator[None]:
 def say_licence(dataset: str, licence: Licence) -> None:
     """Say on stderr what the user accepts."""
     where = f" ({licence.url})" if licence.url else ""
-    print(f"{dataset}: by using it you accept: {licence.text}{where}", file=sys.stderr)
+    text = " ".join(licence.text.split())
+    notice(f"{dataset}: by using it you accept: {text}{where}")
 
 
 def _link(dataset: str, folder: Path, existing: Path) -> None:

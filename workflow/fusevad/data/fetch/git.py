@@ -13,7 +13,7 @@ from fusevad.data.fetch.caps import Caps, Tally
 from fusevad.data.fetch.member import UnsafeArchiveError
 from fusevad.data.fetch.mirrors import MirrorError, Slot
 from fusevad.data.fetch.settings import GitRepository
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, in_one_line, notice
 from fusevad.files import remove_folder
 from fusevad.paths import DEEPEST, LONGEST_PATH
 
@@ -40,7 +40,7 @@ def clone(source: GitRepository, slot: Slot, revision: str, caps: Caps) -> str:
         FusevadError: it would unpack to more than `caps`.
     """
     remove_folder(slot.unpacked)
-    print(f"{slot.title}: cloning {source}", file=sys.stderr)
+    notice(f"{slot.title}: cloning {source}")
     try:
         _git("clone", "--progress", "--no-checkout", "--", source.url, str(slot.unpacked))
         commit = _commit(slot.unpacked, revision)
@@ -171,7 +171,7 @@ def _git(*arguments: str) -> None:
     with process:
         for line in process.stderr or ():
             if sys.stderr.isatty():
-                print(line.rstrip(), end="\r", file=sys.stderr)
+                print(in_one_line(line.rstrip()), end="\r", file=sys.stderr)
             if _OVER_LIMIT in line:
                 complaint = "has a file that takes git more than 1 GB of memory; do not use it"
             elif line.startswith(("fatal:", "error:")):

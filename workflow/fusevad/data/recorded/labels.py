@@ -17,7 +17,7 @@ from fusevad.data.recorded.formats import Annotation, read_annotations
 from fusevad.data.recorded.inventory import Inventory, RawVideo
 from fusevad.data.recorded.settings import LabelSettings, LayoutSettings, RecordedSettings
 from fusevad.data.recorded.split import Listed, class_of, read_split
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 
 _INTERVAL_COLUMNS = ["video", "class", "start", "end"]
 
@@ -153,7 +153,7 @@ def _as_videos(
         except FusevadError as error:
             if on_bad_video == "stop":
                 raise
-            tqdm.write(f"warning: video {raw.name} is left out: {error}", file=sys.stderr)
+            notice(f"warning: video {raw.name} is left out: {error}")
             files[raw.name] = out_folder / raw.name
     list_videos(out_folder, converted)
     return list(files.values())

@@ -1,6 +1,5 @@
 """The parts that the released split assigns to the videos of the official split."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +8,7 @@ from fusevad.csv_tables import write_csv
 from fusevad.data.recorded.inventory import Inventory
 from fusevad.data.recorded.settings import RecordedSettings, SplitName
 from fusevad.data.recorded.split import Listed, read_split
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 
 # For a video that is not in a split, and for all videos of a split whose lists are missing.
 NOWHERE, UNKNOWN = "none", "unknown"
@@ -36,7 +35,7 @@ def study_leaks(folder: Path, settings: RecordedSettings, out_csv: Path) -> None
     try:
         listed = _read(inventory, settings, "official")
     except FusevadError as error:
-        print(f"leaks are unknown without the official split: {error}", file=sys.stderr)
+        notice(f"leaks are unknown without the official split: {error}")
         official = dict.fromkeys(released, UNKNOWN)
     else:
         official = _parts(inventory, "official", *listed)

@@ -1,7 +1,6 @@
 """`fusevad fetch --features`: download public features and check them against the split."""
 
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +20,7 @@ from fusevad.embed.imported.layouts import find_files
 from fusevad.embed.imported.reading import scan
 from fusevad.embed.imported.run import pooled_test
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 
 
 def fetch_features(
@@ -61,7 +60,7 @@ def fetch_features(
     _announce(dataset, name, published, folder)
     _download(f"{dataset}: {name}", published, place, lock.with_stem(f"{lock.stem}.{name}"))
     _compare(place, published, videos, recorded.split)
-    print(f"in a configuration: {_use(dataset, place, published)}", file=sys.stderr)
+    notice(f"in a configuration: {_use(dataset, place, published)}")
 
 
 def _chosen(dataset: str, name: str, settings: FetchSettings) -> PublishedFeatures:
@@ -77,11 +76,10 @@ def _chosen(dataset: str, name: str, settings: FetchSettings) -> PublishedFeatur
 def _announce(dataset: str, name: str, published: PublishedFeatures, folder: Path) -> None:
     most = published.most_gigabytes or published.gigabytes
     free = shutil.disk_usage(folder).free / 1e9
-    print(
-        f"{dataset}: features {name}: {published.whose}\n"
+    notice(f"{dataset}: features {name}: {published.whose}")
+    notice(
         f"{dataset}: features {name}: {published.gigabytes:g} GB to download, which need"
-        f" {most:g} GB in {folder}; {free:.1f} GB are free",
-        file=sys.stderr,
+        f" {most:g} GB in {folder}; {free:.1f} GB are free"
     )
 
 
@@ -126,12 +124,12 @@ def _compare(
     bad = looked.bad | pooled
     if found.unknown:
         names = ", ".join(str(path.relative_to(place)) for path in found.unknown)
-        _say(f"{place}: {len(found.unknown)} files belong to no video of split {split}: {names}")
+        notice(f"{place}: {len(found.unknown)} files belong to no video of split {split}: {names}")
     good = Counter(part for name, part in parts.items() if name not in bad)
     counts = ", ".join(
         f"{good[part]} of {list(parts.values()).count(part)} {part}" for part in SPLITS
     )
-    _say(f"{place}: features of {counts} videos")
+    notice(f"{place}: features of {counts} videos")
     if not bad:
         return
     named = ", ".join(f"{name} ({why})" for name, why in bad.items())
@@ -139,7 +137,7 @@ def _compare(
     if len(bad) > published.lacks:
         known = f", expected {published.lacks}" if published.lacks else ""
         raise FusevadError(f"{what}{known}: {named}; run the command again, or get them by hand")
-    _say(f"{what}, as is known: {named}; set on_bad_video: skip to do without them")
+    notice(f"{what}, as is known: {named}; set on_bad_video: skip to do without them")
 
 
 def _use(dataset: str, place: Path, published: PublishedFeatures) -> str:
@@ -147,7 +145,3 @@ def _use(dataset: str, place: Path, published: PublishedFeatures) -> str:
     if published.crops != ImportSettings(published.layout).crops:
         crops = f", crops: {list(published.crops)}"
     return f"features: {{{dataset}: {{layout: {published.layout}, folder: {place}{crops}}}}}"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

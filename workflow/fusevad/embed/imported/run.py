@@ -1,6 +1,5 @@
 """Import one stream: shards, their index, and a list of their source files."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ from fusevad.embed.imported.reading import (
 from fusevad.embed.imported.settings import LAYOUTS, ImportSettings, Layout
 from fusevad.embed.index import make_index
 from fusevad.embed.shards import shard_metadata, write_shard
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, notice
 from fusevad.files import sha256
 from fusevad.video.settings import SEGMENT_FRAMES
 
@@ -96,7 +95,7 @@ def look(
     found = find_files(where, LAYOUTS[settings.layout], names)
     if found.unknown:
         paths = {str(path.relative_to(where)): "no such video" for path in found.unknown}
-        _say(f"warning: {where}: {len(paths)} files are left out: {some(paths)}")
+        notice(f"warning: {where}: {len(paths)} files are left out: {some(paths)}")
     return scan(found, names, settings, values)
 
 
@@ -250,7 +249,7 @@ class _Import:
         if affected:
             rows = sum(source.rows_with_nan for source in affected)
             videos = len({source.video for source in affected})
-            _say(f"NaN replaced by 0 in {rows} rows of {videos} of {len(self.features)} videos")
+            notice(f"NaN replaced by 0 in {rows} rows of {videos} of {len(self.features)} videos")
 
 
 def _rows(features: VideoFeatures, segments: int, layout: Layout) -> NDArray[np.int64] | slice:
@@ -261,7 +260,3 @@ def _rows(features: VideoFeatures, segments: int, layout: Layout) -> NDArray[np.
     if features.pooled:
         return (2 * numbers + 1) * features.rows // (2 * segments)
     return np.minimum(numbers * SEGMENT_FRAMES // layout.row_frames, features.rows - 1)
-
-
-def _say(text: str) -> None:
-    tqdm.write(text, file=sys.stderr)

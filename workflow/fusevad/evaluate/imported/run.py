@@ -1,6 +1,5 @@
 """Scores of other people's detectors, judged as a run is: one set of scores, no epoch to choose."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pandas as pd
 from fusevad.config.protocols import PROTOCOLS
 from fusevad.csv_tables import write_csv
 from fusevad.data.truth import LabelledVideo, read_test_videos
+from fusevad.errors import notice
 from fusevad.evaluate.history import SCORE
 from fusevad.evaluate.imported.reading import (
     Floats,
@@ -120,9 +120,8 @@ def _say_if_finer(
     """Say how far the means of segments are from the scores of frames, where they differ."""
     exact, rough = by_frames.metric(metric, frames), by_segments.metric(metric, segments)
     if exact != rough:
-        print(
+        notice(
             f"{place}: {metric} is {100 * exact:.2f} % by the scores of frames, in all tables, and"
             f" {100 * rough:.2f} % by scores.parquet, with the mean of each segment of"
-            f" {SEGMENT_FRAMES} frames",
-            file=sys.stderr,
+            f" {SEGMENT_FRAMES} frames"
         )
