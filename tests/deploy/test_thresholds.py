@@ -138,6 +138,8 @@ def test_footage_with_the_same_pictures_in_two_files_certifies_nothing(settings,
     copied.to_parquet(chosen.footage.scores, index=False)
     with pytest.raises(FusevadError, match="videos x and y have the same pictures"):
         thresholds_of(chosen)
+    # By sound alone, all videos without sound are alike.
+    assert all(each.certified for each in thresholds_of(chosen, pictured=False))
 
 
 def test_footage_that_is_there_twice_certifies_nothing(settings, tmp_path):

@@ -8,6 +8,7 @@ import yaml
 
 from fusevad.config.load import load
 from fusevad.errors import FusevadError
+from fusevad.plan.jobs import Jobs
 from fusevad.plan.lineage import Plan
 from fusevad.plan.stages import plan
 
@@ -205,3 +206,10 @@ def test_a_run_is_tested_on_the_same_crops_of_another_data_set_if_it_has_them(va
     name = "study-alarms/rendered/rendered-tiny/student-t.crop-5/footage"
     assert scored_crops(jobs, name) == {(5,)}
     assert not [name for name in transferred(jobs) if "ten-crops" in name]
+
+
+def test_rows_of_sound_alone_are_known_as_such_and_no_others(values):
+    jobs = Jobs(load(values, Path("config")))
+    rows = {name: jobs.row(name) for name in jobs.config.experiments}
+    sound = {name for name, row in rows.items() if not row.get("pictured", True)}
+    assert sound == {"avadclip-student-sound", "avadclip-student-sound.untaught"}

@@ -22,8 +22,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def table(folder, alarms=ALARMS, footage=None):
-    rows = [TableRow("Gating", "gating", {"rendered": folder})]
+def table(folder, alarms=ALARMS, footage=None, pictured=True):
+    rows = [TableRow("Gating", "gating", {"rendered": folder}, pictured=pictured)]
     normals = {"gating": {"rendered": folder / "normal.parquet"}}
     files = folder / "alarms.tex", folder / "alarms.csv"
     own = {"rendered": footage} if footage else {}
@@ -55,6 +55,23 @@ def test_hours_of_own_footage_certify_what_held_out_videos_cannot(folder):
     assert own.loc[5, "found"] == 0
     assert pd.isna(cells.loc[("held-out", 1), "threshold"])
     assert "4.00 h are own footage (Nights)" in text
+
+
+def test_by_sound_alone_videos_without_sound_are_no_copies(folder):
+    """A detector may add to their equal embeddings what depends on the place of a segment."""
+    footage = folder / "footage"
+    footage.mkdir()
+    names = [f"night{k}" for k in range(8)]
+    rows = [(n, f"{n}.mp4", "test", "normal", 16 * SEGMENTS, FPS, 320, 240, n) for n in names]
+    write_table(footage, "manifest", rows)
+    scores = 0.3 * np.random.default_rng(0).random(SEGMENTS)
+    parts = [frame(name, scores, seed=s, part="footage") for s in (0, 1) for name in names]
+    pd.concat(parts).to_parquet(folder / "footage.parquet", index=False)
+    own = Footage("Nights", footage / "manifest.csv")
+    cells, _ = table(folder, footage=own, pictured=False)
+    assert cells.loc["footage", "hours"].tolist() == [4, 4, 4]
+    with pytest.raises(FusevadError, match="night0 and night1 have the same pictures"):
+        table(folder, footage=own)
 
 
 def test_thresholds_of_the_tests_own_normal_videos_are_the_lowest_that_their_rate_allows(folder):

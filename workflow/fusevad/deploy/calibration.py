@@ -18,6 +18,7 @@ from fusevad.deploy.kept_results import read_facts, read_segments
 from fusevad.deploy.opening import bundle_facts, read_bundle_facts, unpacked
 from fusevad.deploy.score import Outcome, Task, score_videos
 from fusevad.deploy.thresholds import certified
+from fusevad.embed.streams.registry import is_pictured
 from fusevad.errors import FusevadError, in_one_line
 from fusevad.evaluate.alarms import Track
 from fusevad.evaluate.history import SCORE
@@ -70,7 +71,8 @@ def calibrate_model(
         normal = dict(_tracks(outcomes, scores, digest))
         if not normal:
             raise FusevadError(f"{model}: none of the videos can be read; name others")
-        if same := twins({name: track.scores for name, track in normal.items()}):
+        same = twins({name: track.scores for name, track in normal.items()})
+        if same and is_pictured(about.streams):
             first, second = (videos[name] for name in same)
             raise FusevadError(f"{second}: the same pictures as {first}; name one of them")
         unread = len(outcomes) - len(normal)

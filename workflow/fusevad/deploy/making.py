@@ -28,7 +28,7 @@ from fusevad.deploy.thresholds import thresholds_of
 from fusevad.deploy.versions import check_learned, code_versions
 from fusevad.embed.embedder import load_embedder, shard_provenance
 from fusevad.embed.shards import UNREADABLE
-from fusevad.embed.streams.registry import is_made, kind_of, parse_settings
+from fusevad.embed.streams.registry import is_made, is_pictured, kind_of, parse_settings
 from fusevad.embed.streams.settings import RENDERED
 from fusevad.encoders.settings import local_files
 from fusevad.errors import FusevadError
@@ -81,7 +81,7 @@ def make_bundle(run: Path, settings: BundleSettings, out: Path) -> BundleFacts:
         streams=streams,
         files=files,
         events=settings.events,
-        thresholds=thresholds_of(settings),
+        thresholds=thresholds_of(settings, is_pictured(streams)),
         metrics=_metrics(run, settings.protocol),
         commit=record.made.commit if record.made else "",
         versions=versions,

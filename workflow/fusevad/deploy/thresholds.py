@@ -30,22 +30,26 @@ from fusevad.evaluate.timed_videos import (
 from fusevad.studies.settings import FOOTAGE, HELD_OUT
 
 
-def thresholds_of(settings: BundleSettings) -> tuple[Threshold, ...]:
+def thresholds_of(settings: BundleSettings, pictured: bool = True) -> tuple[Threshold, ...]:
     """A threshold for each rate, from the best footage that there is.
 
     Footage that no seed has seen certifies the rates that its hours can. Without one, thresholds
     are estimated: each normal training video is scored by the seeds that held it out.
 
+    Args:
+        settings: of the bundle.
+        pictured: as in `normal_scores`.
+
     Raises:
         FusevadError: scores are missing or damaged.
     """
-    found = [] if settings.footage is None else _certified(settings, settings.footage)
+    found = [] if settings.footage is None else _certified(settings, settings.footage, pictured)
     return tuple(found) or tuple(_estimated(settings))
 
 
-def _certified(settings: BundleSettings, footage: NormalFootage) -> list[Threshold]:
+def _certified(settings: BundleSettings, footage: NormalFootage, pictured: bool) -> list[Threshold]:
     videos = footage_videos(Path(footage.manifest), Path(settings.learned.manifest))
-    normal = _mean_tracks(footage, FOOTAGE, videos)
+    normal = _mean_tracks(footage, FOOTAGE, videos, pictured)
     hours = footage_hours(normal, settings.events.shortest)
     rates = [rate for rate in settings.rates if hours_needed(rate) <= hours]
     return certified(normal, rates, settings.events, footage.title)
@@ -87,9 +91,11 @@ def _threshold(rate: float, found: Calibration, title: str, certified: bool) -> 
     )
 
 
-def _mean_tracks(footage: NormalFootage, part: str, videos: Sequence[TimedVideo]) -> list[Track]:
+def _mean_tracks(
+    footage: NormalFootage, part: str, videos: Sequence[TimedVideo], pictured: bool = True
+) -> list[Track]:
     """Tracks of the videos of a part: the mean over the seeds that have scored each."""
-    by_seed = normal_scores(Path(footage.scores), part)
+    by_seed = normal_scores(Path(footage.scores), part, pictured)
     if not by_seed:
         raise FusevadError(f"{footage.scores}: no scores of part {part}; make it again")
     keys = ["video", "segment", "start", "end"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,11 @@ from fusevad.evaluate.score_table import read_score_table
 from fusevad.studies.settings import FOOTAGE
 
 _SCORE_COLUMNS = ["video", "segment", "start", "end", "score"]
-# Equal segments get scores that differ by about 1e-7 of the highest, as sums are rounded.
-_ROUNDING = 1e-4
+# Sums are rounded: scores of equal pictures differ by about 1e-7, in one video or in two.
+_SAME, _ROUNDING = 1e-5, 1e-4
+# Of neighbouring scores that differ, if they tell pictures apart. Where pictures are equal, scores
+# may still change between two windows of attention, or until the first window is full.
+_CHANGING = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +124,20 @@ def tracks(videos: Sequence[TimedVideo], scores: pd.DataFrame) -> list[Track]:
     return [video.track(by_name[video.name].sort_values("segment")) for video in videos]
 
 
-def normal_scores(path: Path, part: str) -> dict[int, pd.DataFrame]:
+def normal_scores(path: Path, part: str, pictured: bool = True) -> dict[int, pd.DataFrame]:
     """The scores of the normal videos of a part, by seed.
+
+    Args:
+        path: the table.
+        part: of the videos.
+        pictured: whether the detector reads pictures; by sound alone, videos without any are alike.
 
     Raises:
         FusevadError: there is no such file, it is no table of scores, or videos of footage have the
             same pictures.
     """
     scores = read_score_table(path, "part", part)
-    if part == FOOTAGE:
+    if part == FOOTAGE and pictured:
         _check_distinct(scores, path)
     return by_seed(scores)
 
@@ -147,15 +156,22 @@ def twins(scores: Mapping[str, Floats]) -> tuple[str, str] | None:
     """Two videos with the same pictures, whose hours would count twice, by their equal scores.
 
     Their files may differ: a recording is exported twice, or put into another container. Scores
-    that only rounding changes within a video say nothing of its pictures: all scenes without
-    motion have the same motion cues.
+    that hardly ever change within a video say nothing of its pictures: all scenes without motion
+    have the same motion cues.
     """
-    seen: dict[bytes, str] = {}
-    for name, own in scores.items():
-        other = seen.setdefault(own.tobytes(), name)
-        if other != name and np.ptp(own) > _ROUNDING * own.max():
-            return other, name
+    telling = [name for name, own in scores.items() if _changes(own)]
+    telling.sort(key=lambda name: (len(scores[name]), scores[name].mean()))
+    for pair in pairwise(telling):
+        own, other = (scores[name] for name in pair)
+        if len(own) == len(other) and np.allclose(own, other, rtol=0, atol=_SAME * own.max()):
+            return pair
     return None
+
+
+def _changes(scores: Floats) -> bool:
+    """Whether enough neighbouring scores differ by more than rounding."""
+    differ = np.abs(np.diff(scores)) > _ROUNDING * np.maximum(scores[1:], scores[:-1])
+    return bool(differ.sum() > _CHANGING * len(differ))
 
 
 def by_seed(scores: pd.DataFrame) -> dict[int, pd.DataFrame]:

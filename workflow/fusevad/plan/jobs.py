@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fusevad.config.paper import PAPER_DATASETS, PAPERS
+from fusevad.embed.streams.registry import is_pictured
+from fusevad.models.registry import find
 from fusevad.plan.run_jobs import RunJobs
 
 # The paper's numbers by class.
@@ -200,8 +202,12 @@ class Jobs(RunJobs):
         label = self.config.experiments[experiment].label
         row = {"label": label, "name": experiment, "runs": runs}
         partial = {key: self.partial_streams(key, experiment) for key in runs}
-        # Most rows have none, and the settings of their tables stay as they were.
-        return row | ({"partial": partial} if any(partial.values()) else {})
+        # Most rows need neither, and the settings of their tables stay as they were.
+        if any(partial.values()):
+            row["partial"] = partial
+        if not is_pictured(find(self.config.experiments[experiment].method).streams):
+            row["pictured"] = False
+        return row
 
     def table_dataset(self, key: str, rows: Iterable[str] | None = None) -> dict[str, Any]:
         """A data set in the report's form (`report.runs.TableDataset`).

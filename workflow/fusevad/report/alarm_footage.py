@@ -1,6 +1,6 @@
 """The footage that thresholds of alarms come from, and its smoothed tracks, seed by seed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,11 +107,13 @@ class ScoredFootage:
         normals: scores of the normal training videos, by experiment and data set; none for
             imported scores.
         footage: scores of the data sets' normal footage, by experiment and data set.
+        unpictured: experiments that read no pictures.
     """
 
     videos: Mapping[str, AlarmVideos]
     normals: Mapping[str, Mapping[str, Path]]
     footage: Mapping[str, Mapping[str, Path]]
+    unpictured: Collection[str]
 
     def of(self, experiment: str, key: str) -> dict[str, ScoredVideos]:
         """The normal videos that a run on a data set has scored, by part."""
@@ -122,8 +124,12 @@ class ScoredFootage:
             part: ScoredVideos(own.train, normal_scores(file, part)) for part in (HELD_OUT, LEARNED)
         }
         if further := self.footage.get(experiment, {}).get(key):
-            found[FOOTAGE] = ScoredVideos(own.footage, normal_scores(further, FOOTAGE))
+            found[FOOTAGE] = ScoredVideos(own.footage, self.footage_scores(experiment, further))
         return found
+
+    def footage_scores(self, experiment: str, file: Path) -> dict[int, pd.DataFrame]:
+        """The scores of footage by an experiment's runs, by seed."""
+        return normal_scores(file, FOOTAGE, experiment not in self.unpictured)
 
 
 @dataclass(frozen=True, slots=True)

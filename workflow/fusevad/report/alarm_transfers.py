@@ -79,7 +79,7 @@ def _cells(
     normal = {part: own[part] for part in (HELD_OUT, FOOTAGE) if part in own}
     normal[UNSEEN] = ScoredVideos(new.train, normal_scores(file, UNSEEN))
     if "footage" in transfer.scores:
-        scores = normal_scores(transfer.scores["footage"], FOOTAGE)
+        scores = scored.footage_scores(transfer.experiment, transfer.scores["footage"])
         normal[_NEW_FOOTAGE] = ScoredVideos(new.footage, scores)
     tests = ScoredVideos(new.tests, normal_scores(file, TEST))
     seeds = seed_tracks(tests, normal, alarms.events.smoothing)

@@ -84,7 +84,8 @@ def make_alarms_table(
     """
     check_protocol(protocol)
     videos = {each.key: AlarmVideos.of(each, footage.get(each.key)) for each in datasets}
-    scored = ScoredFootage(videos, normals, footage_scores)
+    unpictured = {row.name for row in experiments if not row.pictured}
+    scored = ScoredFootage(videos, normals, footage_scores, unpictured)
     shown = with_runs(datasets, experiments)
     rows = []
     for dataset in shown:

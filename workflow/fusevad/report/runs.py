@@ -68,6 +68,7 @@ class TableRow:
         imported: whether somebody else's detector gave the scores.
         partial: indices of the streams that it learns from and that videos may lack, by data set,
             and then by the stream's role.
+        pictured: whether it reads pictures to score a video, and not sound alone.
     """
 
     label: str
@@ -75,6 +76,7 @@ class TableRow:
     runs: Mapping[str, Path]
     imported: bool = False
     partial: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+    pictured: bool = True
 
 
 def fixed(rows: Iterable[TableRow]) -> list[str]:

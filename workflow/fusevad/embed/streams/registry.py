@@ -1,7 +1,7 @@
 """The kinds of streams; a new kind is a folder here and one line of `NAMES`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -55,6 +55,11 @@ def stream_in_role(role: str, cue: MotionCue) -> str:
 def stream_title(role: str) -> str:
     """What readers call the stream of a role."""
     return KINDS[role].title if role in KINDS else role
+
+
+def is_pictured(roles: Iterable[str]) -> bool:
+    """Whether one of the streams with these roles says something of every video's pictures."""
+    return not all(map(may_lack, roles))
 
 
 def may_lack(role: str) -> bool:
