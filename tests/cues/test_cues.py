@@ -168,8 +168,8 @@ def test_a_cue_does_not_depend_on_its_neighbours_beyond_the_window():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"windows": (5,)}, {"windows": (128,)}, {"thresholds": (300,)}, {"clamp": 0},
-     {"definition": "other"}],
+    [{"windows": ()}, {"windows": (5,)}, {"windows": (128,)}, {"thresholds": ()},
+     {"thresholds": (300,)}, {"clamp": 0}, {"definition": "other"}],
 )  # fmt: skip
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(FusevadError, match="motion cues"):

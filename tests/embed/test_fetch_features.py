@@ -358,6 +358,13 @@ def test_a_hub_that_refuses_is_one_line(hub, get):
     one_line(raised)
 
 
+def test_features_have_no_slash_in_their_name():
+    configured = load_dataset(CONFIG, "xd-violence").fetch
+    features = {"clip/v2": configured["features"]["i3d"]}
+    with pytest.raises(FusevadError, match="'clip/v2': a name of features has no /"):
+        parse(FetchSettings, configured | {"features": features}, "fetch")
+
+
 def test_features_that_nobody_publishes_are_told_with_those_that_are(hub, get):
     with pytest.raises(FusevadError, match=r"no features 'swin' .*, but i3d;"):
         fetch_features(

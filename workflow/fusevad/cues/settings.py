@@ -83,6 +83,10 @@ class CueSettings:
             raise FusevadError(
                 f"motion cues: unknown definition {self.definition!r}; use one of {known}"
             )
+        if not (self.windows and self.thresholds):
+            raise FusevadError(
+                "motion cues: no windows or no thresholds; name at least one of each"
+            )
         check_once("motion cues: windows", self.windows)
         check_once("motion cues: thresholds", self.thresholds)
         for window in self.windows:

@@ -217,6 +217,8 @@ class FetchSettings:
         _check_names(self.files)
         for name in self.features:
             _check_path(name)
+            if "/" in name:  # a lock file has it in its name
+                raise ValueError(f"{name!r:.200}: a name of features has no /")
         without = [file.name for file in self.files if not file.sources]
         if without and self.form is None:
             raise ValueError(f"{without[0]} has no sources; name one, or say in `form` how to ask")

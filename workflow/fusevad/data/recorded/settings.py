@@ -14,11 +14,16 @@ from pydantic import AfterValidator, Field
 from fusevad.errors import FusevadError
 from fusevad.parsing import FORBID
 from fusevad.spelling import one_spelling
+from fusevad.video.settings import HIGHEST_RATE
 
 # Compared with names of files, videos or classes.
 Spelled = Annotated[str, AfterValidator(one_spelling)]
-# Of frames, pixels or microseconds.
+# Of frames or pixels.
 Count = Annotated[int, Field(ge=1)]
+# Of pictures at no higher rate than cameras have: milliseconds in place of microseconds would make
+# millions of them.
+Rate = Annotated[int, Field(ge=1, le=HIGHEST_RATE)]
+Microseconds = Annotated[int, Field(ge=1_000_000 // HIGHEST_RATE)]
 
 SplitName = Literal["official", "released"]
 
@@ -139,7 +144,7 @@ class FrameSettings:
 
     __pydantic_config__ = FORBID
     folder: Spelled
-    fps: Count
+    fps: Rate
     suffixes: tuple[str, ...] = (".jpg",)
 
 
@@ -152,7 +157,7 @@ class EventSettings:
     """
 
     __pydantic_config__ = FORBID
-    frame_microseconds: Count
+    frame_microseconds: Microseconds
     width: Count
     height: Count
     suffix: str = ".npz"
