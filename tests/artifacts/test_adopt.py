@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fusevad.artifacts import snakemake_memory
 from fusevad.artifacts.adopt import adopt
 from fusevad.errors import FusevadError
 from fusevad.plan.lineage import Plan
@@ -66,6 +67,24 @@ def test_artifacts_that_fit_get_times_in_stage_order_and_in_the_past():
     assert newest_before_oldest_after(plan)
     files = [path for path in Path("results").rglob("*") if path.is_file()]
     assert max(path.stat().st_mtime for path in files) <= time.time()
+
+
+def test_marks_of_killed_jobs_go_where_their_files_fit():
+    plan = made_up_plan()
+    make(plan)
+    unfit = f"{RUN}/history.csv"
+    marks = {
+        path: snakemake_memory.INCOMPLETE.joinpath(*snakemake_memory._parts(path))
+        for job in plan.jobs.values()
+        for path in job.outputs
+    }
+    for mark in marks.values():
+        write(str(mark), '{"external_jobid": null}')
+    write(unfit, "damaged")
+    adopted = adopt(plan)
+    kept = {path for job in plan.jobs.values() if job.name in adopted.moved for path in job.outputs}
+    assert unfit in kept
+    assert {path for path, mark in marks.items() if mark.exists()} == kept
 
 
 @pytest.mark.slow

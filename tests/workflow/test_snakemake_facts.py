@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from fusevad.artifacts import snakemake_memory
-from fusevad.artifacts.snakemake_memory import forget_other_settings
+from fusevad.artifacts.snakemake_memory import forget_other_settings, forget_unfinished
 from tests.conftest import ROOT
 from tests.workflow_runs import run
 
@@ -305,12 +305,8 @@ rule shard:
 """
 
 
-def test_a_finished_output_survives_a_kill_before_snakemakes_note_where_it_is_updated(
-    tmp_path, monkeypatch
-):
-    """Other outputs are removed when the job starts again; `update` hands them to it."""
-    monkeypatch.chdir(tmp_path)
-    Path("Snakefile").write_text(UPDATED)
+def kill_once_done() -> None:
+    """Kill Snakemake, and unlock its folder, once its job has made the file `done`."""
     command = [BINARIES / "snakemake", "--cores", "1", "--config", "wait=600"]
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
     while not Path("done").exists():
@@ -319,5 +315,32 @@ def test_a_finished_output_survives_a_kill_before_snakemakes_note_where_it_is_up
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     snakemake("--unlock", "--config", "wait=0")
+
+
+def test_a_finished_output_survives_a_kill_before_snakemakes_note_where_it_is_updated(
+    tmp_path, monkeypatch
+):
+    """Other outputs are removed when the job starts again; `update` hands them to it."""
+    monkeypatch.chdir(tmp_path)
+    Path("Snakefile").write_text(UPDATED)
+    kill_once_done()
     snakemake("--rerun-incomplete", "--config", "wait=0")
     assert Path("found.txt").read_text() == "whole\n"
+
+
+def test_what_a_killed_job_has_left_is_made_again_unless_our_code_removes_its_marks(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    long = "/".join(["a-folder-of-a-long-name"] * 12) + "/out.txt"
+    Path("Snakefile").write_text(
+        f'rule killed:\n    output: "short.txt", {long!r}\n'
+        '    shell: "touch {output} done; sleep {config[wait]}"\n'
+    )
+    kill_once_done()
+    again = ("--rerun-incomplete", "--config", "wait=0")
+    assert reruns(*again, target=long) == {"killed"}
+    forget_unfinished(["short.txt"])
+    assert reruns(*again, target=long) == {"killed"}
+    forget_unfinished([long])
+    assert reruns(*again, target=long) == set()

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from fusevad.artifacts.check import Finding, check
 from fusevad.artifacts.seeds import take_seeds
-from fusevad.artifacts.snakemake_memory import forget_other_settings
+from fusevad.artifacts.snakemake_memory import forget_other_settings, forget_unfinished
 from fusevad.artifacts.times import plan_times, refuse_foreign, set_times, settings_before
 from fusevad.artifacts.trusted import refuse_linked_folders
 from fusevad.artifacts.unfit import UNFIT, move_away, note
@@ -95,6 +95,7 @@ def _carry_out(
     forget_other_settings(
         {plan.settings_file(found.job): found.hashes for found in fitting.values()}
     )
+    forget_unfinished(path for found in fitting.values() for path in found.hashes)
     take_seeds(fitting.values())  # at last, as links share their times
 
 

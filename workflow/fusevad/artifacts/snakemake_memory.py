@@ -1,7 +1,8 @@
-"""Remove Snakemake's metadata about former files of the same name.
+"""Remove what Snakemake remembers of former files of the same name.
 
 A run with other settings leaves metadata about its outputs. If these are then replaced by pulled
 files, Snakemake would compare the metadata with the configuration, and run jobs whose outputs fit.
+A killed run leaves a mark for each output of its unfinished jobs, which Snakemake would delete.
 """
 
 import json
@@ -13,6 +14,7 @@ from fusevad.paths import LONGEST_NAME
 from fusevad.plan.lineage import SETTINGS_FOLDER
 
 METADATA = Path(".snakemake/metadata")
+INCOMPLETE = Path(".snakemake/incomplete")
 
 
 def forget_other_settings(settings: Mapping[str, Iterable[str]]) -> None:
@@ -33,6 +35,12 @@ def forget_other_settings(settings: Mapping[str, Iterable[str]]) -> None:
             other.unlink()
 
 
+def forget_unfinished(outputs: Iterable[str]) -> None:
+    """Remove the marks by which Snakemake takes outputs for those of a killed job."""
+    for path in outputs:
+        INCOMPLETE.joinpath(*_parts(path)).unlink(missing_ok=True)
+
+
 def _job(settings_file: str) -> str:
     """The part before the hash in the name of a settings file."""
     return settings_file.rsplit(".", 2)[0]
@@ -51,7 +59,7 @@ def _forget(path: str, settings_file: str) -> None:
 
 
 def _parts(path: str) -> list[str]:
-    """Snakemake's path of metadata: the output's path in base 64, in folders if it is too long."""
+    """Snakemake's path of metadata and marks: the output's path in base 64, in folders if it is too long."""
     text = urlsafe_b64encode(path.encode()).decode()
     size = LONGEST_NAME - 1
     parts = [text[start : start + size] for start in range(0, len(text), size)]
