@@ -59,7 +59,7 @@ def _forget(path: str, settings_file: str) -> None:
 
 
 def _parts(path: str) -> list[str]:
-    """Snakemake's path of metadata and marks: the output's path in base 64, in folders if it is too long."""
+    """Snakemake's path of a note: the output's path in base 64, in folders if it is too long."""
     text = urlsafe_b64encode(path.encode()).decode()
     size = LONGEST_NAME - 1
     parts = [text[start : start + size] for start in range(0, len(text), size)]
