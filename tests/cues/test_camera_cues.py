@@ -122,6 +122,14 @@ def test_streams_that_do_not_fit_are_one_line(stream):
     assert not list((stream.folder / "cues").glob("*.h5"))
 
 
+def test_a_video_whose_rate_is_not_known_is_one_line(stream):
+    row = ("a", "a.npy", "test", "normal", 40, 0, 0, 0, "0" * 64)
+    write_table(stream.folder, "manifest", [row])
+    stream.write([at(39.0)], [5], [5])
+    with pytest.raises(FusevadError, match=r"a\.npy: its rate is 0 in the manifest"):
+        stream.cues()
+
+
 def test_a_stream_that_changed_is_counted_again(stream):
     stream.write([at(3.0), at(39.0)], [0, 0], [0, 0])
     assert stream.cues()["T16-thr0"][:, 0, 0].tolist() == [1, 0, 1]

@@ -55,6 +55,13 @@ def test_the_times_of_frames_are_those_that_the_file_has(video):
     np.testing.assert_allclose(edges(video)[:-1], np.array(STAMPS) / 1000, atol=1e-3)
 
 
+def test_where_features_replace_the_videos_frames_have_no_times(video):
+    unknown = replace(video, fps=0.0, variable_rate=False)
+    for times in (edges, lambda each: open_footage(each).edges()):
+        with pytest.raises(FusevadError, match=r"a\.mkv: its rate is 0 .* make the manifest"):
+            times(unknown)
+
+
 def test_a_changed_video_of_as_many_frames_has_no_times_and_no_pictures(video):
     write_stamped(video.path, OTHERS, Fraction(1, 1000))
     assert probe(video.path).frames == video.frames

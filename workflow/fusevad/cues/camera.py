@@ -18,7 +18,7 @@ import numpy as np
 from fusevad.cues.count import window_counts
 from fusevad.cues.settings import CameraCueSettings
 from fusevad.cues.store import write_cues
-from fusevad.data.footage import edges
+from fusevad.data.footage import edges, known_rate
 from fusevad.data.manifest import Video, read_manifest, shard
 from fusevad.data.recorded.convert import Events, read_events
 from fusevad.data.recorded.inventory import Inventory, RawVideo
@@ -113,7 +113,7 @@ def _streams(folder: Path, videos: Sequence[Video], layout: LayoutSettings) -> d
 
 
 def _check_length(file: Path, events: Events, video: Video) -> None:
-    expected, found = video.frames / video.fps, float(events.times[-1]) / 1e6
+    expected, found = video.frames / known_rate(video), float(events.times[-1]) / 1e6
     if abs(found - expected) > max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * expected):
         raise FusevadError(
             f"{file}: events up to {found:.1f} s of a video of {expected:.1f} s; they belong to"

@@ -47,13 +47,27 @@ def edges(video: Video) -> np.ndarray:
     then all of it.
 
     Raises:
-        FusevadError: such a video is missing, has changed or can't be decoded.
+        FusevadError: such a video is missing, has changed or can't be decoded; or no rate is known.
     """
     return open_footage(video).edges() if video.variable_rate else _even_edges(video)
 
 
+def known_rate(video: Video) -> float:
+    """Frames a second.
+
+    Raises:
+        FusevadError: features replace the videos, so no rate is known.
+    """
+    if not video.fps:
+        raise FusevadError(
+            f"{video.path}: its rate is 0 in the manifest, so the times of its frames are not"
+            " known, as of features in place of videos; make the manifest from videos"
+        )
+    return video.fps
+
+
 def _even_edges(video: Video) -> np.ndarray:
-    return np.arange(video.frames + 1) / video.fps
+    return np.arange(video.frames + 1) / known_rate(video)
 
 
 def open_footage(video: Video) -> Footage:
