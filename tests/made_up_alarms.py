@@ -43,7 +43,10 @@ def write_alarms(folder: Path) -> None:
     names = [(name, "test", "normal") for name in CALM] + [("fight0", "test", "fight")]
     names += [(f"train{k}", "train", "normal") for k in range(8)]
     frames = 16 * SEGMENTS
-    rows = [(n, f"{n}.mp4", split, c, frames, FPS, 320, 240, "0") for n, split, c in names]
+    rows = [
+        (n, f"{n}.mp4", split, c, frames, FPS, 320, 240, f"{n} in {folder}")
+        for n, split, c in names
+    ]
     write_table(folder, "manifest", rows)
     spans = [("fight0", "fight", 16 * start, 16 * end) for start, end in EVENTS]
     write_table(folder, "intervals", spans)

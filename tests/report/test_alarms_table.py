@@ -119,9 +119,23 @@ def test_hours_are_those_of_the_seed_with_the_least_which_decide_what_is_certifi
 @pytest.fixture
 def moved(folder, tmp_path):
     """Two data sets, and the run on the first tested on the second."""
+    return moved_with(folder, tmp_path, shared=0)
+
+
+def share(folder, other, count):
+    """Give the last training videos of both data sets the same files."""
+    manifest = pd.read_csv(other / "manifest.csv").set_index("video")
+    own = pd.read_csv(folder / "manifest.csv").set_index("video")
+    names = [f"train{7 - k}" for k in range(count)]
+    manifest.loc[names, "sha256"] = own.loc[names, "sha256"]
+    manifest.reset_index().to_csv(other / "manifest.csv", index=False)
+
+
+def moved_with(folder, tmp_path, shared):
     other = tmp_path / "other"
     other.mkdir()
     write_alarms(other)
+    share(folder, other, shared)
     tests = pd.read_parquet(other / "scores.parquet").drop(columns="protocol").assign(part="test")
     # Four hours of normal training videos that this run has not seen, with eight peaks of 0.7.
     unseen = [
@@ -156,6 +170,27 @@ def test_on_other_data_a_threshold_comes_from_normal_videos_of_either_data_set(m
     assert own.loc[("unseen", 1), "false_alarms"] == pytest.approx(2 / normal_hours)
     assert own.loc[("unseen", 1), "found"] == 50
     assert "On other data." in text and "Rendered $\\rightarrow$ Other" in text
+
+
+@pytest.mark.parametrize(("shared", "hours"), [(1, 3.5), (8, 0)])
+def test_videos_that_the_run_learned_from_certify_nothing_on_other_data(
+    folder, tmp_path, shared, hours
+):
+    cells, text = moved_with(folder, tmp_path, shared)
+    own = cells[cells["block"] == "transfer"].set_index(["threshold_from", "rate"])
+    assert own.loc["unseen", "hours"].eq(hours).all()
+    assert own.loc[("unseen", 1), "threshold"] > 0 or not hours
+    assert "files that are in both are left out" in text
+
+
+def test_files_that_are_there_twice_are_held_out_by_nobody(folder):
+    """A seed may have learned from one and held the other one out."""
+    manifest = pd.read_csv(folder / "manifest.csv").set_index("video")
+    manifest.loc["train7", "sha256"] = manifest.loc["train1", "sha256"]
+    manifest.reset_index().to_csv(folder / "manifest.csv", index=False)
+    cells, _ = table(folder)
+    assert cells.loc["held-out", "hours"].eq(0.5).all()  # of train0 and train1
+    assert cells.loc["learned", "hours"].eq(2.5).all()
 
 
 def test_a_run_on_its_own_data_is_judged_the_same_beside_transfers(moved, folder):

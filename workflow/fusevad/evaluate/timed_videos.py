@@ -31,12 +31,14 @@ class TimedVideo:
     Attributes:
         edges: (frames + 1,) seconds.
         intervals: start and end of each in seconds.
+        sha256: of its file.
     """
 
     name: str
     normal: bool
     edges: Floats
     intervals: tuple[tuple[float, float], ...]
+    sha256: str
 
     def track(self, scores: pd.DataFrame) -> Track:
         """The scores of this video's segments, in their order, with their times.
@@ -78,7 +80,7 @@ def timed_videos(
         begins = edges(video)
         spans = anomalies.get(video.name, ())
         times = tuple((float(begins[each.start]), float(begins[each.end])) for each in spans)
-        found.append(TimedVideo(video.name, not video.anomalous, begins, times))
+        found.append(TimedVideo(video.name, not video.anomalous, begins, times, video.sha256))
     return found
 
 

@@ -1,11 +1,13 @@
 """The footage that thresholds of alarms come from, and its smoothed tracks, seed by seed."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from fusevad.data.manifest import read_manifest
 from fusevad.evaluate.alarms import Track, smoothed
 from fusevad.evaluate.timed_videos import (
     TimedVideo,
@@ -59,21 +61,42 @@ SOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class AlarmVideos:
-    """Videos of a data set: all test videos, normal training videos and further footage."""
+    """Videos of a data set.
+
+    Attributes:
+        tests: all test videos.
+        train: normal training videos, without those that are there twice: training may have seen
+            one that a seed has held out, and their hours would count twice.
+        footage: further normal videos.
+        learned: SHA-256 of all videos that training may have seen.
+    """
 
     tests: list[TimedVideo]
     train: list[TimedVideo]
     footage: list[TimedVideo]
+    learned: Collection[str]
 
     @classmethod
     def of(cls, dataset: TableDataset, footage: Footage | None) -> "AlarmVideos":
         """Read the manifests of a data set and of its footage."""
         files = dataset.manifest, dataset.intervals
+        videos = read_manifest(dataset.manifest)
+        learned = Counter(video.sha256 for video in videos if video.split != "test")
+        train = timed_videos(*files, "train")
         return cls(
             timed_videos(*files, "test"),
-            [video for video in timed_videos(*files, "train") if video.normal],
+            [video for video in train if video.normal and learned[video.sha256] == 1],
             footage_videos(footage.manifest, dataset.manifest) if footage else [],
+            frozenset(learned),
         )
+
+    def unseen(self, learned: Collection[str]) -> "AlarmVideos":
+        """Without the normal videos that training on another data set has seen."""
+        train, footage = (
+            [video for video in part if video.sha256 not in learned]
+            for part in (self.train, self.footage)
+        )
+        return replace(self, train=train, footage=footage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,8 @@ def _cells(
     transfer: Transfer, scored: ScoredFootage, alarms: AlarmTableSettings
 ) -> list[dict[str, object]]:
     own, videos = scored.of(transfer.experiment, transfer.trained_on), scored.videos
-    new, file = videos[transfer.tested_on], transfer.scores["other"]
+    new = videos[transfer.tested_on].unseen(videos[transfer.trained_on].learned)
+    file = transfer.scores["other"]
     normal = {part: own[part] for part in (HELD_OUT, FOOTAGE) if part in own}
     normal[UNSEEN] = ScoredVideos(new.train, normal_scores(file, UNSEEN))
     if "footage" in transfer.scores:
@@ -98,7 +99,7 @@ def transfer_parts(
             "On other data.",
             "Trained on one data set → tested on another. The threshold comes from normal videos of"
             " the data set that the run was trained on, or of the one that it is tested on, of"
-            " which training has seen none.",
+            " which training has seen none: files that are in both are left out.",
         )
     ]
     notes = []
