@@ -7,8 +7,9 @@ import zipfile
 
 import pytest
 
-from fusevad.data.fetch import archives
+from fusevad.data.fetch import archives, zip_members
 from fusevad.data.fetch.dataset import fetch
+from fusevad.data.fetch.member import TooManyMembersError
 from fusevad.data.fetch.settings import FetchSettings
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
@@ -199,6 +200,31 @@ def test_a_size_that_an_archive_lies_about_does_not_count(unpack):
         content[start : start + 4] = (5).to_bytes(4, "little")
     with pytest.raises(FusevadError):
         unpack(bytes(content), max_gigabytes=1e-4)
+
+
+@pytest.fixture
+def zip64(monkeypatch):
+    """An archive with the records that one with over 65,535 members has."""
+    with monkeypatch.context() as patch:
+        patch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+        content = zipped(("a", b"a"), ("b", b"b"))
+    assert b"PK\x06\x06" in content
+    return content
+
+
+def test_an_archive_in_the_form_of_large_ones_is_unpacked(unpack, zip64):
+    assert tree(unpack(zip64)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("mark", [b"PK\x06\x06", b"PK\x05\x06"], ids=["first", "last"])
+def test_members_of_large_archives_count_whichever_record_python_finds(zip64, monkeypatch, mark):
+    """Since gh-139700, zipfile says where the first record at the end is, before: the last."""
+    end = zipfile._EndRecData(io.BytesIO(zip64))
+    end[zipfile._ECD_LOCATION] = zip64.index(mark)
+    monkeypatch.setattr(zipfile, "_EndRecData", lambda _: end)
+    zip_members._check_directory(io.BytesIO(zip64), 2)
+    with pytest.raises(TooManyMembersError):
+        zip_members._check_directory(io.BytesIO(zip64), 1)
 
 
 def broken(content, at):

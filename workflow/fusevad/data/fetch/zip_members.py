@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from fusevad.data.fetch.member import (
     LONGEST_END,
@@ -65,9 +65,7 @@ def _check_directory(stream: IO[bytes], most: int) -> None:
     end = zipfile._EndRecData(stream)
     if end is None:
         raise zipfile.BadZipFile("no list of members at its end")
-    size, place = end[zipfile._ECD_SIZE], end[zipfile._ECD_LOCATION]
-    if end[zipfile._ECD_SIGNATURE] == zipfile.stringEndArchive64:
-        place -= zipfile.sizeEndCentDir64 + zipfile.sizeEndCentDir64Locator
+    size, place = end[zipfile._ECD_SIZE], _directory_end(stream, end)
     if size > LONGEST_END:
         raise UnsafeArchiveError(f"the list of its members has {size / 1e6:.0f} MB")
     stream.seek(max(place - size, 0))
@@ -85,3 +83,14 @@ def _check_directory(stream: IO[bytes], most: int) -> None:
             raise TooManyMembersError
         stream.seek(name + extra + comment, 1)
         read += len(entry) + name + extra + comment
+
+
+def _directory_end(stream: IO[bytes], end: list[Any]) -> int:
+    """Where the list of members ends, from what zipfile found behind it."""
+    place: int = end[zipfile._ECD_LOCATION]
+    stream.seek(place)
+    found = stream.read(len(zipfile.stringEndArchive64))
+    # Of large archives, which have two records more, Python before gh-139700 finds the last one.
+    if end[zipfile._ECD_SIGNATURE] == zipfile.stringEndArchive64 != found:
+        place -= zipfile.sizeEndCentDir64 + zipfile.sizeEndCentDir64Locator
+    return place
