@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -13,6 +14,7 @@ from fusevad.data.recorded.inventory import RawVideo
 from fusevad.data.recorded.settings import FrameSettings, LayoutSettings
 from fusevad.video.decode import probe, read_frames
 from fusevad.video.orientation import UPRIGHT, orientation_of_matrix
+from fusevad.video.shown import read_shown
 from tests.made_up_videos import write_video
 
 ODD_FILES = Path(__file__).parents[3] / "shared/data/odd-files"
@@ -38,6 +40,28 @@ def with_matrix(path: Path, matrix: tuple[float, ...]) -> Path:
     data[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
     return path
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "nut"])
+def test_raw_pictures_that_are_stored_bottom_up_are_read_as_ffmpeg_turns_them(tmp_path, suffix):
+    """A word beside them says so; then FFmpeg's lines begin at the end of its memory."""
+    path = tmp_path / f"a.{suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (3, 72, 64), np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.extradata = b"BottomUp\0"
+        for number, pixels in enumerate(noise):
+            frame = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+    with av.open(str(path)) as container:
+        planes = [frame.to_ndarray() for frame in container.decode(video=0)]
+    for found, expected, stored in zip(read_shown(path), planes, noise, strict=True):
+        np.testing.assert_array_equal(found.y, stored[47::-1])
+        chroma = np.stack((found.cb, found.cr))
+        np.testing.assert_array_equal(chroma, expected[48:].reshape(2, 24, 32))
+    assert len(list(read_frames(path))) == 3
 
 
 @pytest.mark.parametrize("matrix", ORIENTATIONS)

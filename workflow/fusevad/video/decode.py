@@ -176,6 +176,8 @@ def _is_sampled(time: int, stride: int) -> bool:
 
 
 def plane_pixels(plane: VideoPlane) -> np.ndarray:
-    """A view (height, width) uint8 of a plane whose lines may be padded."""
-    lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    """A view (height, width) uint8 of a plane whose lines may be padded, or stored bottom-up."""
+    lines = np.frombuffer(plane, np.uint8).reshape(-1, abs(plane.line_size))
+    if plane.line_size < 0:
+        lines = lines[::-1]
     return lines[: plane.height, : plane.width]
