@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fusevad.deploy.making import make_bundle, paths_in
+from fusevad.deploy.making import for_others, make_bundle, paths_in
 from fusevad.deploy.settings import BundleSettings, NormalFootage
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
@@ -142,6 +142,27 @@ def test_a_folder_as_the_bundle_is_one_line(run):
 def test_rates_that_no_bundle_can_have_are_one_line(rates, message):
     with pytest.raises(FusevadError, match=message):
         parse(BundleSettings, asdict(SETTINGS) | {"rates": rates}, "bundle")
+
+
+def test_no_token_of_a_download_travels():
+    addresses = {
+        "https://bob:S3CRET@host/a.zip?token=T0KEN": "https://host/a.zip",
+        "https://host/b.zip?T0KEN#S3CRET": "https://host/b.zip",
+        "https://[T0KEN": "https://[T0KEN",  # no address
+        "https://host/c?": "https://host/c",
+    }
+    sources = [{"url": each} for each in addresses]
+    fetch = {
+        "files": [{"name": "a", "sources": sources}],
+        "licence": {"text": "What?", "url": None},
+    }
+    steps = {"fetch/d": {"stage": "fetch", "settings": fetch}, "train/d": {"stage": "train"}}
+    record = Record("train/d", "train", steps, {}, {}, {})
+    found = for_others(record)
+    (file,) = found.lineage["fetch/d"]["settings"]["files"]
+    assert file["sources"] == [{"url": each} for each in addresses.values()]
+    assert found.lineage["fetch/d"]["settings"]["licence"] == fetch["licence"]
+    assert replace(found, lineage=steps) == record
 
 
 def test_seeds_that_were_added_by_hand_are_one_line(run):

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from fusevad.deploy.contents import (
 from fusevad.deploy.settings import BundleSettings
 from fusevad.deploy.thresholds import thresholds_of
 from fusevad.deploy.versions import check_learned, code_versions
+from fusevad.deploy.watch.address import scrubbed
 from fusevad.embed.embedder import load_embedder, shard_provenance
 from fusevad.embed.shards import UNREADABLE
 from fusevad.embed.streams.registry import is_made, is_pictured, kind_of, parse_settings
@@ -90,12 +91,34 @@ def make_bundle(run: Path, settings: BundleSettings, out: Path) -> BundleFacts:
     content = {
         ABOUT: json.dumps(asdict(about), indent=1).encode() + b"\n",
         CARD: model_card(about).encode(),
-        RECORD: record_file.read_bytes(),
+        RECORD: json.dumps(asdict(for_others(record)), indent=2).encode() + b"\n",
         **{weights_member(seed): file for seed, file in weights.items()},
         **enclosed,
     }
     write_archive(content, out)
     return about
+
+
+def for_others(record: Record) -> Record:
+    """A record without what may be a token or password in the addresses of downloads."""
+    steps = {
+        name: {**step, "settings": _without_queries(step.get("settings", {}))}
+        if step.get("stage") == "fetch"
+        else step
+        for name, step in record.lineage.items()
+    }
+    return replace(record, lineage=steps)
+
+
+def _without_queries(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: scrubbed(re.split("[?#]", inner)[0])
+            if key == "url" and isinstance(inner, str)
+            else _without_queries(inner)
+            for key, inner in value.items()
+        }
+    return [_without_queries(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _weights(run: Path, settings: BundleSettings, record: Record) -> dict[int, Path]:
