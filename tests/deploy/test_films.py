@@ -66,20 +66,27 @@ def test_times_of_a_film_are_those_of_the_video(alarming, tmp_path):
         assert container.duration / 1e6 > 500 / 25
 
 
+def loud_times(film: Path) -> list[float]:
+    """Seconds at which the pieces of a film's sound that are loud begin."""
+    with av.open(str(film)) as container:
+        return [
+            frame.time
+            for frame in container.decode(audio=0)
+            if np.abs(frame.to_ndarray()).mean() > 0.1
+        ]
+
+
 @pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mkv", "pcm_s16le")])
 def test_sound_is_in_time_with_the_pictures(alarming, tmp_path, suffix, codec):
     tone = tone_at(4.0, 16000, (1.0, 2.0))
     video = write_sounding(tmp_path / f"a{suffix}", 60, [tone], codec=codec)
     scored(alarming, {"a": video}, tmp_path / "out")
-    with av.open(str(tmp_path / "out/a/annotated.mp4")) as container:
+    film = tmp_path / "out/a/annotated.mp4"
+    loud = loud_times(film)
+    assert (min(loud), max(loud)) == pytest.approx((1.0, 2.0), abs=0.1)
+    with av.open(str(film)) as container:
         sound = container.streams.audio[0]
         assert sound.codec_context.name == "aac"
-        loud = [
-            frame.time
-            for frame in container.decode(sound)
-            if np.abs(frame.to_ndarray()).mean() > 0.1
-        ]
-        assert (min(loud), max(loud)) == pytest.approx((1.0, 2.0), abs=0.1)
         assert 2.98 < sound.duration * sound.time_base < 3.1  # 60 pictures last three seconds
 
 
@@ -93,6 +100,43 @@ def test_aac_is_copied_to_the_byte(alarming, tmp_path):
 
     film = packets(tmp_path / "out/a/annotated.mp4")
     assert len(film) > 40 and set(film) <= set(packets(video))
+
+
+def flv_tags(content: bytes) -> list[bytes]:
+    """The tags of an FLV file without its header; byte 0 is 8 for sound, 4 to 6 are the time."""
+    tags, place = [], int.from_bytes(content[5:9], "big") + 4
+    while place < len(content):
+        end = place + 11 + int.from_bytes(content[place + 1 : place + 4], "big") + 4
+        tags.append(content[place:end])
+        place = end
+    return tags
+
+
+def test_copied_sound_goes_on_after_a_join_as_the_pictures_do(alarming, tmp_path):
+    once = write_sounding(
+        tmp_path / "once.flv", 60, [tone_at(3.0, 16000, (1.0, 2.0))], codec="aac"
+    ).read_bytes()
+    (tmp_path / "a.flv").write_bytes(once + b"".join(flv_tags(once)))
+    scored(alarming, {"a": tmp_path / "a.flv"}, tmp_path / "out")
+    loud = loud_times(tmp_path / "out/a/annotated.mp4")
+    for start in (0, 3):
+        part = [time for time in loud if start <= time < start + 3]
+        assert (min(part), max(part)) == pytest.approx((start + 1.0, start + 2.0), abs=0.15)
+
+
+@pytest.mark.parametrize("wrong", [0, 2700, 100_000])
+def test_a_packet_of_copied_sound_at_a_wrong_time_silences_no_other(alarming, tmp_path, wrong):
+    path = tmp_path / "a.flv"
+    content = write_sounding(path, 60, [tone_at(3.0, 16000, (1.0, 2.0))], codec="aac").read_bytes()
+    tags = flv_tags(content)
+    sound = [number for number, tag in enumerate(tags) if tag[0] == 8]
+    chosen = sound[20]
+    tags[chosen] = tags[chosen][:4] + wrong.to_bytes(3, "big") + tags[chosen][7:]
+    path.write_bytes(content[: content.index(tags[0])] + b"".join(tags))
+    scored(alarming, {"a": path}, tmp_path / "out")
+    loud = loud_times(tmp_path / "out/a/annotated.mp4")
+    assert (min(loud), max(loud)) == pytest.approx((1.0, 2.0), abs=0.1)
+    assert len(loud) * 1024 / 16000 == pytest.approx(1.0, abs=0.15)
 
 
 def test_pixels_that_are_not_square_stay_so(alarming, tmp_path):

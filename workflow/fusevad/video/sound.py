@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
@@ -16,10 +17,11 @@ from fusevad.video.containers import REPLACE, open_container, picture_stream, re
 from fusevad.video.settings import LONGEST_SEGMENT
 
 # A piece of sound that is early or late by less follows the piece before: clocks are rounded.
-_JITTER = 0.02  # seconds
+JITTER = 0.02  # seconds
 _LEAST_SHARE = 0.5
 # Pictures have places and no times: FFmpeg guesses, and is often late by one.
 _WITHOUT_STAMPS = ("avi",)
+_Piece = TypeVar("_Piece")
 _NOTHING = np.empty(0, np.float32)
 
 
@@ -58,7 +60,7 @@ def sound_parts(
     """
     begin = first_picture(path)
     with open_container(path) as container:
-        pieces = _placed(_trusted(_pieces(path, container, rate)), begin, rate)
+        pieces = _placed(trusted(_pieces(path, container, rate)), begin, rate)
         yield from _parts(pieces, limits, least_share)
 
 
@@ -116,17 +118,17 @@ def _check_length(path: Path, frame: av.AudioFrame) -> None:
         )
 
 
-def _trusted(
-    pieces: Iterator[tuple[float | None, NDArray[np.float32]]],
-) -> Iterator[tuple[float | None, NDArray[np.float32]]]:
+def trusted(
+    pieces: Iterable[tuple[float | None, _Piece]],
+) -> Iterator[tuple[float | None, _Piece]]:
     """Pieces without a stamp that is alone in being earlier or later than those around it."""
     before = -math.inf
-    for (time, samples), (after, _) in pairwise(chain(pieces, [(None, _NOTHING)])):
+    for (time, piece), (after, _) in pairwise(chain(pieces, [(None, None)])):
         around = time is not None and after is not None and before <= after
-        if around and not before - _JITTER <= time <= after + _JITTER:
+        if around and not before - JITTER <= time <= after + JITTER:
             time = None
         before = before if time is None else time
-        yield time, samples
+        yield time, piece
 
 
 def _placed(
@@ -139,10 +141,10 @@ def _placed(
     for time, samples in pieces:
         place = end if time is None else round((time - begin) * rate) + shift
         if time is not None:
-            if time < before - _JITTER:
+            if time < before - JITTER:
                 shift, place = shift + end - place, end
             before = time
-        if place is None or (end is not None and abs(place - end) <= _JITTER * rate):
+        if place is None or (end is not None and abs(place - end) <= JITTER * rate):
             place = end or 0
         if end is not None and place < end:
             samples, place = samples[end - place :], end

@@ -1,6 +1,7 @@
 """The sound of a video for a film of its pictures: AAC as it is, any other sound as new AAC."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from av.packet import Packet
 
 from fusevad.errors import FusevadError
 from fusevad.video.containers import REPLACE, open_container, reason
-from fusevad.video.sound import first_picture, sound_parts
+from fusevad.video.sound import JITTER, first_picture, sound_parts, trusted
 
 _RATE = 48000
 _BLOCK = 1024  # samples of a packet of AAC
@@ -73,21 +74,41 @@ def _copied(
     begin = round(first_picture(path) / source.time_base)
     last = begin - 1
     try:
-        for packet in container.demux(source):
+        for place, packet in _placed(source, container.demux(source)):
             # A film takes no packet that is not after the one before.
-            if packet.pts is None or packet.pts <= last:
+            if place <= last:
                 continue
-            last = packet.pts
-            start = float((packet.pts - begin) * source.time_base)
+            last = place
+            start = float((place - begin) * source.time_base)
             if start >= seconds:
                 return
-            packet.pts, packet.dts = packet.pts - begin, packet.pts - begin
+            packet.pts, packet.dts = place - begin, place - begin
             packet.stream = target
             yield start, packet
     except (av.FFmpegError, ValueError) as error:
         raise FusevadError(
             f"{path}: its sound can't be read ({reason(error)}); {REPLACE}, or remove the sound"
         ) from error
+
+
+def _placed(source: AudioStream, packets: Iterable[Packet]) -> Iterator[tuple[int, Packet]]:
+    """When each packet begins, in steps of its clock, by the rules for decoded sound."""
+    stamped = (
+        (None if packet.pts is None else float(packet.pts * source.time_base), packet)
+        for packet in packets
+        if packet.size  # the last is empty
+    )
+    end: int | None = None
+    before, shift = -math.inf, 0
+    for time, packet in trusted(stamped):
+        place = end if time is None else packet.pts + shift
+        if time is not None:
+            if time < before - JITTER:
+                shift, place = shift + end - place, end
+            before = time
+        if place is not None:
+            end = place + (packet.duration or 0)
+            yield place, packet
 
 
 def _encoded(path: Path, seconds: float, film: OutputContainer) -> Iterator[tuple[float, Packet]]:
