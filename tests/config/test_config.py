@@ -142,6 +142,13 @@ def test_a_mistake_is_one_line_with_file_key_and_remedy(values, folder, change, 
     assert "\n" not in str(error.value)
 
 
+def test_footage_of_no_data_set_is_one_line_and_of_one_that_is_not_configured_none(values, folder):
+    footage = {"rendred": "rendered-normal"}
+    with pytest.raises(FusevadError, match=r"rendred\.yaml: no such file; datasets known"):
+        load(merge(values, {"studies": {"footage": footage}}), folder)
+    assert not load(values | {"datasets": ["ucf-crime"]}, folder).footage
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

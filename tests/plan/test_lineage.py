@@ -15,6 +15,7 @@ from fusevad.errors import FusevadError
 from fusevad.models.registry import METHODS
 from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
+from fusevad.plan.stage import STAGES
 from fusevad.plan.stages import plan
 from tests.workflow_runs import copy_project, run
 
@@ -123,6 +124,12 @@ def test_a_new_version_of_a_method_changes_its_runs_and_what_hangs_on_them_alone
     assert "report/table1" in reading
     assert "report/table8" not in reading
     assert newer("gating") == reading
+
+
+def test_a_new_version_of_scoring_makes_bundles_alone_anew(values, in_root, monkeypatch):
+    first = plan(load(values, Path("config")))
+    monkeypatch.setitem(STAGES, "score", replace(STAGES["score"], version=99))
+    assert _changed(first, plan(load(values, Path("config")))) == {"bundle"}
 
 
 def test_a_method_counts_where_it_computes_with_the_parameters_of_another(newer):

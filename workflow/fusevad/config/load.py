@@ -163,7 +163,13 @@ def load_dataset(folder: Path, key: str) -> Dataset:
 
 
 def _footage(folder: Path, datasets: list[str], names: dict[str, str]) -> dict[str, Dataset]:
-    """Normal footage of the configured data sets; the default names it for all that have any."""
+    """Normal footage of the configured data sets; the default names it for all that have any.
+
+    Raises:
+        FusevadError: there is no such data set, or no such footage.
+    """
+    for key in names.keys() - set(datasets):
+        read_unchecked(folder, "datasets", key)
     return {key: load_dataset(folder, name) for key, name in names.items() if key in datasets}
 
 

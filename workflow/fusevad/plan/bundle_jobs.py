@@ -9,6 +9,7 @@ from fusevad.config.model import Config
 from fusevad.errors import FusevadError
 from fusevad.plan.job import Files, Job
 from fusevad.plan.jobs import Jobs
+from fusevad.plan.stage import STAGES
 from fusevad.plan.study_jobs import StudyJobs
 
 
@@ -87,6 +88,8 @@ def bundles(jobs: BundleJobs) -> Iterator[Job]:
                 jobs.settings(key, name),
                 jobs.reads(key, name),
                 (jobs.bundle(key, name),),
+                # Bundles state the version of the code that scores, and no other code opens them.
+                {"score": STAGES["score"].version},
             )
 
 
