@@ -1,6 +1,7 @@
 """Pose, depth and masks: what the renderer knows of its videos, and models with random weights."""
 
 import json
+import socket
 import sys
 
 import numpy as np
@@ -192,6 +193,37 @@ def test_encoders_of_transformers_give_a_mean_over_the_picture(tmp_path, stream,
     before = load_embedder(settings).provenance
     configuration.write_text(configuration.read_text() + " ")
     assert load_embedder(settings).provenance != before  # other bytes may mean another model
+
+
+@pytest.mark.parametrize(
+    ("make", "wrong"),
+    [
+        (small_sam, {"vision_config": 3}),
+        (small_sam, {"vision_config": {"hidden_size": "a"}}),
+        (small_sam, {"vision_config": {"patch_size": 0}}),
+        (small_sam, {"vision_config": {"image_size": [3]}}),
+        (small_sam, {"vision_config": {"hidden_size": 20_000, "num_hidden_layers": 500}}),
+        (small_sam, {"vision_config": {"num_hidden_layers": 10**9}}),
+        (small_depth_anything, {"backbone": "owner/model", "use_pretrained_backbone": True}),
+        (small_depth_anything, {"backbone_config": {"model_type": "timm_backbone"}}),
+    ],
+)
+def test_a_configuration_of_another_model_takes_no_memory_and_asks_no_network(
+    tmp_path, monkeypatch, make, wrong
+):
+    library = pytest.importorskip("transformers")
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("asked the network"))
+    model, _ = make(library)
+    values = json.loads(json.dumps(model.config.to_dict(), default=str))
+    for key, value in wrong.items():
+        values[key] = values[key] | value if isinstance(value, dict) else value
+    save_file({"a": torch.zeros(1)}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    stream, encoder = ("masks", "sam") if make is small_sam else ("depth", "depth-anything")
+    settings = SeenSettings(stream, encoder, str(tmp_path / "model.safetensors"))
+    with pytest.raises(FusevadError, match=r"config\.json: not a configuration of") as raised:
+        load_embedder(settings)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("stream", ["depth", "masks"])
