@@ -328,6 +328,27 @@ def test_results_of_another_camera_are_not_replaced(alarming, video, tmp_path):
     assert not outcome.problem
 
 
+def test_results_of_a_moved_video_are_of_its_new_place(alarming, video, tmp_path):
+    (tmp_path / "cam2").mkdir()
+    other = write_video(tmp_path / "cam2/a.mp4", frames=100, seed=3)
+    scored(alarming, {"a": video}, tmp_path / "out")
+    events = tmp_path / "out/a/events.json"
+    before = json.loads(events.read_text())
+    moved = video.rename(tmp_path / "archive.mp4")
+    for _ in range(2):
+        (outcome,) = scored(alarming, {"a": moved}, tmp_path / "out")
+        assert outcome.kept
+    found = json.loads(events.read_text())
+    assert (events.parent / found["video"]["place"]).samefile(moved)
+    assert found["video"].pop("path") == str(moved)
+    for name in ("path", "place"):
+        before["video"].pop(name)
+    found["video"].pop("place")
+    assert found == before
+    (outcome,) = scored(alarming, {"a": other}, tmp_path / "out")
+    assert f"results of another video of that name, {moved}" in outcome.problem
+
+
 def test_an_event_begins_with_its_segment_where_pictures_share_a_time(
     alarming, tmp_path, monkeypatch
 ):

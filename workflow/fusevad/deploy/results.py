@@ -133,6 +133,26 @@ def _scored_video(folder: Path) -> Path | None:
     return None if "\0" in path else Path(os.path.normpath(folder.absolute() / path))
 
 
+def note_place(folder: Path, path: Path) -> None:
+    """Let finished results name their video where it is now, if it was moved since."""
+    before, values = _scored_video(folder), scored_events(folder)
+    if before is None or before.is_file():
+        return
+    write_json(values | {"video": values["video"] | _place(path, folder)}, folder / EVENTS)
+    write_text(_hashes(folder), folder / HASHES)
+
+
+def _place(path: Path, folder: Path) -> dict[str, str]:
+    """Where a video is: for readers, and as seen from its results.
+
+    The latter has the form of a URL: whatever its bytes, and wherever the path was typed.
+    """
+    return {
+        "path": path_text(path),
+        "place": quote(os.fsencode(os.path.relpath(path, folder))),
+    }
+
+
 def put_in_place(temporary: Path, final: Path) -> None:
     """Give a complete folder its name, in place of older results; its hashes are written first."""
     write_text(_hashes(temporary), temporary / HASHES)
@@ -154,9 +174,7 @@ def write_tables(
     (folder / PARQUET).write_bytes(scored.table.to_parquet(index=False))
     video = scored.video
     facts = {
-        "path": path_text(video.path),
-        # As seen from the results, in the form of a URL: whatever its bytes, wherever it was typed.
-        "place": quote(os.fsencode(os.path.relpath(video.path, folder))),
+        **_place(video.path, folder),
         "frames": video.frames,
         "fps": video.fps,
         "variable_rate": video.variable_rate,

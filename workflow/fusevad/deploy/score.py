@@ -14,6 +14,7 @@ from fusevad.deploy.results import (
     identity,
     is_finished,
     new_folder,
+    note_place,
     put_in_place,
     refuse_other_video,
     write_tables,
@@ -120,6 +121,7 @@ def _scored(task: Task, name: str, path: Path) -> Outcome:
         raise FusevadError(f"{path}: no such video file; correct the path")
     made_with = identity(detector, sha256(path), threshold, task.film, task.window)
     if is_finished(final, made_with):
+        note_place(final, path)
         return Outcome(name, kept=True)
     if not task.replaces:
         refuse_other_video(final, path)
