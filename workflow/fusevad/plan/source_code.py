@@ -39,13 +39,13 @@ def imported_methods(content: bytes) -> Iterator[str]:
 
 
 def _drop_words(node: ast.AST) -> None:
-    """Drop a docstring, and the arguments of `print` and of exceptions, which are messages."""
+    """Drop a docstring, and what `print`, `notice` and exceptions say, which are messages."""
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         node.body = node.body[1:] if ast.get_docstring(node) is not None else node.body
     call = node.exc if isinstance(node, ast.Raise) else node
     if isinstance(call, ast.Call):
         called = ast.unparse(call.func)
-        if call is not node or called == "print" or called.endswith("Error"):
+        if call is not node or called in ("print", "notice") or called.endswith("Error"):
             call.args, call.keywords = [], []
 
 
