@@ -148,6 +148,29 @@ def test_a_film_plays_and_the_time_follows(explorer, open_page):
     assert page.evaluate("document.querySelector('video').paused")
 
 
+@pytest.mark.parametrize(
+    ("calm", "top", "threshold", "events"),
+    [
+        (0.99999, 0.999993, 0.999995, 0),
+        (0.99999, 0.999997, 0.999995, 1),
+        (1e-6, 6e-6, 5e-6, 1),
+        (1e-6, 4e-6, 5e-6, 0),
+    ],
+)
+def test_scores_near_0_and_1_are_on_their_own_side_of_the_threshold(
+    tmp_path, open_page, calm, top, threshold, events
+):
+    """A detector may use a thousandth of the scale, and a threshold may be any of its scores."""
+    scores = np.full(40, calm)
+    scores[10:30] = top
+    method = ShownMethod("one", "One", (), [VideoScores(scores, scores, scores)])
+    dataset = ShownDataset("own", "Own", [ShownVideo("one", np.arange(41) / 2)], [method])
+    rules = AlarmSettings(smoothing=0, release=1)
+    write_page(Page("Own", [dataset], rules, threshold), tmp_path / "page")
+    page = open_page(tmp_path / "page" / "index.html")
+    assert page.inner_text("#counts").startswith(f"One\n{events} event")
+
+
 def numbers_of_python(made_up, method: str, seed: int, threshold: float):
     """Found, all intervals, false alarms an hour, false alarms: of scores as the page has them."""
     dataset = made_up.dataset

@@ -107,7 +107,7 @@ STAGES = {
     # The page is made in seconds, and a page of others would bring its own program.
     "explorer": Stage(
         None,
-        version=2,
+        version=3,
         source=(
             "report/explorer",
             "report/explorer/static",

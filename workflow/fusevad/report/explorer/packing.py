@@ -1,6 +1,7 @@
 """Numbers as compact text in scripts: pages that are opened from disk may load nothing else.
 
-A score takes two bytes, 2.7 characters in base64: 20 minutes at 30 frames a second are 6 kB.
+A score takes two bytes, 2.7 characters in base64: 20 minutes at 30 frames a second are 6 kB. Means
+over seeds, which thresholds are compared with, take eight.
 """
 
 import base64

@@ -3,7 +3,7 @@
     FOLDER/index.html, *.js, style.css, vendor/   the program, the same for all pages
     FOLDER/data/index.js                          data sets, methods, results
     FOLDER/data/0/videos.js                       videos of data set 0
-    FOLDER/data/0/3/scores-mean.js                its method 3: mean over seeds, all videos
+    FOLDER/data/0/3/scores-mean.js                its method 3: mean over seeds, all videos, exactly
     FOLDER/data/0/3/scores-7.js                   seed 7 alone
     FOLDER/data/0/3/video-12.js                   video 12: band over seeds, weights of streams
 
@@ -165,7 +165,9 @@ def _write_method(
             own.append(_fitting(parts[name], video, method))
         write_script(f"{place}/video-{number}.js", _details(scores), progress)
     for name, own in packed.items():
-        write_script(f"{place}/scores-{name}.js", pack(np.concatenate(own)), progress)
+        # Thresholds cut the mean, and one of them may be any of its values.
+        pack_scores = pack_exactly if name == _MEAN else pack
+        write_script(f"{place}/scores-{name}.js", pack_scores(np.concatenate(own)), progress)
     return {
         "key": method.key,
         "label": method.label,

@@ -47,7 +47,7 @@ var Explorer = window.Explorer || {};
   /** Scores of all videos by one method and seed: for each video its steps, values and smoothed values. */
   Explorer.loadScores = async function (dataset, method, seed, videos, rules) {
     const name = `data/${dataset.number}/${method.number}/scores-${seed}.js`;
-    const text = await Explorer.load(name), steps = Explorer.steps(text), values = Explorer.values(steps);
+    const { steps, values } = Explorer.scores(await Explorer.load(name), seed === "mean");
     const series = videos.map((video) => {
       const from = video.first, to = from + video.segments, own = values.subarray(from, to);
       return {

@@ -21,6 +21,19 @@ var Explorer = window.Explorer || {};
     return found;
   };
 
+  const step = (value) => (Number.isNaN(value) ? MISSING : Math.round(value * LEVELS));
+
   Explorer.exactly = (text) => new Float64Array(bytes(text));
+
+  /** Scores and their steps, from the text of steps or, if `exact`, of values without loss. */
+  Explorer.scores = function (text, exact) {
+    if (exact) {
+      const values = Explorer.exactly(text);
+      return { values, steps: Uint16Array.from(values, step) };
+    }
+    const steps = Explorer.steps(text);
+    return { values: Explorer.values(steps), steps };
+  };
+
   Explorer.LEVELS = LEVELS;
 })();
