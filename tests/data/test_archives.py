@@ -101,6 +101,28 @@ def test_other_files_in_the_place_are_not_overwritten(unpack, place):
     assert (place / "data" / "set" / "a.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("member", "complaint"),
+    [("../x", "leaves its folder"), ("theirs.txt", "belongs to theirs.txt")],
+)
+def test_nothing_of_a_refused_archive_stays_and_a_mended_one_is_taken(place, member, complaint):
+    def get(content):
+        (place / "a.tar").write_bytes(content)
+        url = (place / "a.tar").as_uri()
+        theirs = {"name": "theirs.txt", "sources": [{"url": "file:///absent"}]}
+        archive = {"name": "a.tar", "sources": [{"url": url}], "unpack": True}
+        values = {"licence": {"text": "none"}, "files": [archive, theirs]}
+        settings = parse(FetchSettings, values, "set.yaml")
+        fetch("set", settings, place / "data" / "set", place / "lock.json")
+
+    with pytest.raises(FusevadError, match=complaint):
+        get(tarred(("big.bin", CONTENT), (member, b"evil")))
+    assert not [path for path in (place / "data").rglob("*") if path.stat().st_size > 5000]
+    with pytest.raises(FusevadError, match=r"theirs\.txt: no mirror"):
+        get(tarred(("good.txt", b"good")))
+    assert tree(place / "data" / "set") == ["good.txt"]
+
+
 def test_unpacked_data_is_not_taken_for_that_of_another_archive(unpack):
     unpack(zipped(("a.txt", b"a")))
     with pytest.raises(FusevadError, match="expected 0000"):

@@ -17,6 +17,7 @@ from fusevad.data.fetch.caps import Caps, Tally
 from fusevad.data.fetch.member import (
     CHUNK,
     Member,
+    RefusedArchiveError,
     TooManyMembersError,
     UnsafeArchiveError,
 )
@@ -34,7 +35,8 @@ def unpack(archive: Path, title: Path, folder: Path, caps: Caps) -> None:
     Raises:
         UnreadableArchiveError: it is broken.
         UnsupportedArchiveError: it has a form that Python does not read.
-        FusevadError: it would write outside, holds devices, is over a cap, or the disk is full.
+        RefusedArchiveError: it would write outside, or holds devices.
+        FusevadError: it is over a cap, or the disk is full.
     """
     remove_folder(folder)
     folder.mkdir(parents=True)
@@ -43,7 +45,7 @@ def unpack(archive: Path, title: Path, folder: Path, caps: Caps) -> None:
             _Unpacking(archive, title, folder, caps, bar).write_all()
     except UnsafeArchiveError as error:
         remove_folder(folder)
-        raise FusevadError(
+        raise RefusedArchiveError(
             f"{title}: not unpacked: {error}; do not use this archive, and tell whoever gave it"
         ) from error
     except TooManyMembersError as error:

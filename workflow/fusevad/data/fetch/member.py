@@ -36,6 +36,10 @@ class UnreadableArchiveError(FusevadError):
     """The archive is broken: downloading it again may help."""
 
 
+class RefusedArchiveError(FusevadError):
+    """The archive must not be used, so nothing of it is kept."""
+
+
 class UnsupportedArchiveError(Exception):
     """The archive is intact, but in a form that Python does not read; the text says which."""
 

@@ -8,7 +8,11 @@ from fusevad.data.fetch.caps import Caps
 from fusevad.data.fetch.checksums import Locked, sha256_with_progress
 from fusevad.data.fetch.download import download, from_first_mirror
 from fusevad.data.fetch.job import FetchJob, refuse_links
-from fusevad.data.fetch.member import UnreadableArchiveError, UnsupportedArchiveError
+from fusevad.data.fetch.member import (
+    RefusedArchiveError,
+    UnreadableArchiveError,
+    UnsupportedArchiveError,
+)
 from fusevad.data.fetch.mirrors import Slot, settle
 from fusevad.data.fetch.record import Entry
 from fusevad.data.fetch.settings import FileSettings, Source
@@ -65,14 +69,14 @@ def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
     sha256 = _check_by_hand(job, file) if by_hand else _complete_archive(job, file, slot)
     try:
         archives.unpack(archive, own, slot.unpacked, _caps(file))
-    except UnreadableArchiveError:
+        _refuse_others(job, file, slot.unpacked, file.target)
+    except (UnreadableArchiveError, RefusedArchiveError):
         slot.clear()
         raise
     except UnsupportedArchiveError as error:
         if not by_hand:
             settle(archive, own)
         raise _by_hand(job, file, str(error)) from error
-    _refuse_others(job, file, slot.unpacked, file.target)
     entry = Entry(
         sha256=sha256,
         size=archive.stat().st_size,
@@ -150,7 +154,7 @@ def _refuse_others(job: FetchJob, file: FileSettings, unpacked: Path, target: st
     unpacked: its content, which belongs in `target` of the data folder.
 
     Raises:
-        FusevadError: it does.
+        RefusedArchiveError: it does.
     """
     top = PurePosixPath(target)
     for other in job.settings.files:
@@ -164,7 +168,7 @@ def _refuse_others(job: FetchJob, file: FileSettings, unpacked: Path, target: st
                 if place.is_symlink() or (name == path and place.exists()):
                     what = str(path) if name == path else f"a link {name} on the way to {path}"
                     remove_folder(unpacked)
-                    raise FusevadError(
+                    raise RefusedArchiveError(
                         f"{job.folder / file.name}: not unpacked: contains {what}, which belongs"
                         f" to {other.name}; do not use it, and tell whoever gave it"
                     )
