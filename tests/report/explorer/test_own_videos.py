@@ -1,5 +1,6 @@
 """The page of own videos, made from the results of the command."""
 
+import json
 import shutil
 from base64 import b64decode
 from collections.abc import Callable
@@ -13,6 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from fusevad.cli import app
+from fusevad.deploy.opening import bundle_facts
+from fusevad.deploy.results import code_here
 from fusevad.errors import FusevadError
 from fusevad.files import sha256
 from fusevad.report.explorer.own_videos import make_own_explorer
@@ -43,6 +46,10 @@ def scored(made_up, tmp_path_factory) -> Scored:
         write_video(folder / "videos" / f"{name}.mp4", frames=100)
     said = score(folder / "videos", made_up.file, folder / "out")
     return Scored(made_up.file, folder / "out", said)
+
+
+def code(scored: Scored) -> dict[str, int]:
+    return code_here(bundle_facts(scored.model))
 
 
 def score(source: Path, model: Path, out: Path, *more: str) -> str:
@@ -88,7 +95,7 @@ def test_the_page_opens_at_the_threshold_of_the_newest_command(scored, tmp_path)
 def test_the_page_shows_no_bound_of_a_threshold_that_is_only_estimated(scored, tmp_path):
     shutil.copytree(scored.out, tmp_path / "out")
     estimated = replace(threshold(0.5), certified=False)
-    make_own_explorer(tmp_path / "out", sha256(scored.model), estimated)
+    make_own_explorer(tmp_path / "out", sha256(scored.model), estimated, code(scored))
     index = read_script(tmp_path / "out/page/data/index.js")
     note = index["datasets"][0]["notes"][0]
     assert "only estimated for 1 false alarm an hour" in note and "at most" not in note
@@ -99,16 +106,29 @@ def test_results_of_another_model_are_not_on_the_page(scored, tmp_path):
     text = (tmp_path / "out/yard/events.json").read_text()
     hash_of_model = sha256(scored.model)
     (tmp_path / "out/yard/events.json").write_text(text.replace(hash_of_model, "0" * 64))
-    make_own_explorer(tmp_path / "out", hash_of_model, threshold(0.5))
+    make_own_explorer(tmp_path / "out", hash_of_model, threshold(0.5), code(scored))
     videos = read_script(tmp_path / "out/page/data/0/videos.js")
     assert [video["name"] for video in videos] == ["door"]
+
+
+def test_results_of_older_code_are_named_and_not_on_the_page(scored, tmp_path):
+    shutil.copytree(scored.out, tmp_path / "out")
+    events = tmp_path / "out/yard/events.json"
+    values = json.loads(events.read_text())
+    values["made_with"]["code"]["score"] -= 1
+    events.write_text(json.dumps(values))
+    make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5), code(scored))
+    videos = read_script(tmp_path / "out/page/data/0/videos.js")
+    assert [video["name"] for video in videos] == ["door"]
+    index = read_script(tmp_path / "out/page/data/index.js")
+    assert "Left out: 1 video scored by another version" in index["datasets"][0]["notes"][1]
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"made_with": 3}'])
 def test_events_of_another_program_are_not_on_the_page(scored, tmp_path, text):
     shutil.copytree(scored.out, tmp_path / "out")
     (tmp_path / "out/yard/events.json").write_text(text)
-    make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5))
+    make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5), code(scored))
     videos = read_script(tmp_path / "out/page/data/0/videos.js")
     assert [video["name"] for video in videos] == ["door"]
 
@@ -121,7 +141,7 @@ def test_a_damaged_table_of_a_video_that_was_scored_before_is_one_line(scored, t
         with pytest.raises(
             FusevadError, match=r"yard/segments\.parquet: missing or damaged; delete"
         ):
-            make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5))
+            make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5), code(scored))
         table.unlink(missing_ok=True)
 
 
@@ -163,7 +183,7 @@ def test_a_table_of_others_is_one_line(scored, tmp_path, change):
     folder = tmp_path / "out/yard"
     write_table(folder, change(pd.read_parquet(folder / "segments.parquet")))
     with pytest.raises(FusevadError, match=r"yard/segments\.parquet: .*; delete"):
-        make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5))
+        make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5), code(scored))
 
 
 @pytest.mark.parametrize("change", [("label", "lable"), ("rate", "rat"), ('"rules"', '"rule"')])
@@ -172,7 +192,7 @@ def test_facts_of_another_form_are_one_line(scored, tmp_path, change):
     file = tmp_path / "out/door/events.json"
     file.write_text(file.read_text().replace(*change))
     with pytest.raises(FusevadError, match=r"door/events\.json: "):
-        make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5))
+        make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5), code(scored))
 
 
 @pytest.mark.parametrize("place", ["page/thesis.txt", "index.html", "page/index.html", "page"])
@@ -194,13 +214,13 @@ def test_files_of_others_are_not_replaced_by_the_page(scored, tmp_path, place):
 def test_an_earlier_page_is_replaced(scored, tmp_path):
     shutil.copytree(scored.out, tmp_path / "out")
     shutil.rmtree(tmp_path / "out/yard")
-    make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5))
+    make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5), code(scored))
     videos = read_script(tmp_path / "out/page/data/0/videos.js")
     assert [video["name"] for video in videos] == ["door"]
 
 
 def test_a_folder_without_results_has_no_page(tmp_path):
-    assert make_own_explorer(tmp_path, "0" * 64, threshold(0.5)) is None
+    assert make_own_explorer(tmp_path, "0" * 64, threshold(0.5), {}) is None
     assert not list(tmp_path.iterdir())
 
 

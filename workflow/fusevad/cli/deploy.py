@@ -112,6 +112,7 @@ def score(
     """Write scores, events and a film of each video, and a page of all; a killed run resumes."""
     from fusevad.deploy.choosing import recording_threshold
     from fusevad.deploy.opening import bundle_facts
+    from fusevad.deploy.results import code_here
     from fusevad.deploy.score import score_sources
     from fusevad.deploy.signing import check_signature
     from fusevad.deploy.sources import find_videos
@@ -123,8 +124,9 @@ def score(
     videos = find_videos(source)
     check_place(out)  # before hours of work
     failed = score_sources(videos, model, out, alarms_per_hour, film, workers)
-    threshold = recording_threshold(bundle_facts(model), alarms_per_hour)
-    if page := make_own_explorer(out, sha256(model), threshold):
+    about = bundle_facts(model)
+    threshold = recording_threshold(about, alarms_per_hour)
+    if page := make_own_explorer(out, sha256(model), threshold, code_here(about)):
         print(f"{page}: open it to look at all videos")
     if failed:
         raise typer.Exit(1)

@@ -1,6 +1,6 @@
 """Read the results of a video again: they may be damaged by now, or somebody else's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class MadeWith:
 
     model_sha256: str
     threshold: Threshold
+    code: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import pandas as pd
 
 import fusevad
 from fusevad.csv_tables import write_csv
-from fusevad.deploy.contents import Threshold
+from fusevad.deploy.contents import BundleFacts, Threshold
 from fusevad.deploy.detector import Detector, ScoredVideo
 from fusevad.errors import FusevadError
 from fusevad.evaluate.alarms import Event
@@ -46,8 +46,13 @@ def identity(
         "film": film,
         "window": window,
         "fusevad": fusevad.__version__,
-        "code": detector.about.versions_here | {"results": _VERSION},
+        "code": code_here(detector.about),
     }
+
+
+def code_here(about: BundleFacts) -> dict[str, int]:
+    """The versions of the code that decides a video's results, as it runs."""
+    return about.versions_here | {"results": _VERSION}
 
 
 def is_finished(folder: Path, made_with: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """The explorer of videos that `fusevad score` has scored: no annotations, so no errors."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,9 @@ INDEX, PAGE = "index.html", "page"
 _KEY = "own"
 
 
-def make_own_explorer(scored: Path, model_sha256: str, threshold: Threshold) -> Path | None:
+def make_own_explorer(
+    scored: Path, model_sha256: str, threshold: Threshold, code: Mapping[str, int]
+) -> Path | None:
     """Write the page of all videos in a folder that one model has scored.
 
     Args:
@@ -36,6 +38,7 @@ def make_own_explorer(scored: Path, model_sha256: str, threshold: Threshold) -> 
         model_sha256: hash of the bundle; results of other models are left out, as their scores
             and thresholds are others.
         threshold: at which the page opens.
+        code: `code_here`; results of other code are left out, too.
 
     Returns:
         The page to open; None without such results.
@@ -45,7 +48,8 @@ def make_own_explorer(scored: Path, model_sha256: str, threshold: Threshold) -> 
     """
     check_place(scored)
     folders = sorted(file.parent for file in scored.glob(f"[!.]*/{EVENTS}"))
-    own = [(each, facts) for each in folders if (facts := read_facts(each, model_sha256))]
+    found = [(each, facts) for each in folders if (facts := read_facts(each, model_sha256))]
+    own = [(each, facts) for each, facts in found if facts.made_with.code == code]
     if not own:
         return None
     tables = [read_segments(folder) for folder, _ in own]
@@ -60,6 +64,7 @@ def make_own_explorer(scored: Path, model_sha256: str, threshold: Threshold) -> 
         notes=(
             f"{model.label}, trained on {model.dataset}. {_vouched(threshold)}",
             *_others([each.made_with.threshold.rate for _, each in own], threshold),
+            *_left_out(len(found) - len(own)),
         ),
     )
     title = f"Scores of {counted(len(own), 'video')}"
@@ -108,6 +113,13 @@ def _others(rates: Sequence[float], threshold: Threshold) -> tuple[str, ...]:
         f"Films and events.json of {len(others)} of the {len(rates)} videos are of the threshold"
         f" for {shown} false alarms/h.",
     )
+
+
+def _left_out(count: int) -> tuple[str, ...]:
+    """A line about videos whose scores would differ by now."""
+    if not count:
+        return ()
+    return (f"Left out: {counted(count, 'video')} scored by another version of fusevad.",)
 
 
 def _vouched(threshold: Threshold) -> str:
