@@ -42,7 +42,7 @@ def random_case(seed: int) -> tuple[Track, float, AlarmSettings, list[tuple[str,
         release=float(generator.choice([0.5, 0.8, 1])),
         shortest=float(generator.choice([0, 1, 2])),
         gap=float(generator.choice([0, 1, 5])),
-        repeat=float(generator.choice([3, 60])),
+        repeat=float(generator.choice([0.01, 0.1, 0.6, 3, 60])),
     )
     threshold = float(generator.choice([scores.max(), np.median(scores), 0.5, 0]))
     cuts = np.sort(generator.uniform(0, edges[-1], 4))

@@ -34,9 +34,12 @@ var Explorer = window.Explorer || {};
       if (event) join(found, event, rules.gap);
       begin = end;
     }
-    for (const each of found) each.alarms = 1 + Math.floor((each.end - each.alarm) / rules.repeat);
+    for (const each of found) each.alarms = 1 + wholeTimes(each.end - each.alarm, rules.repeat);
     return found;
   };
+
+  /** `seconds // length` of Python, which no rounding of a quotient raises: 0.1 s fit 9 times into 1 s. */
+  const wholeTimes = (seconds, length) => Math.round((seconds - seconds % length) / length);
 
   /** The event of a stretch that stays above the lower bound; null if it raises no alarm. */
   function raised(level, edges, begin, end, threshold, rules) {
