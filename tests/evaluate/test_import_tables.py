@@ -33,12 +33,43 @@ def test_a_column_frame_may_have_the_first_frames_of_segments(given):
         given.judge(BY_SEGMENT)
 
 
-@pytest.mark.parametrize("head", ["start", "segment", "frame"])
+@pytest.mark.parametrize(
+    "head", ["frame_id", "Frame Number", "frame-index", "index", "time", "end"]
+)
+def test_rows_out_of_order_are_refused_by_any_heading_that_tells(given, head):
+    given.save(given.draw(FRAMES))
+    file = given.scores / "Normal_Videos_003_x264.csv"
+    file.with_suffix(".npy").unlink()
+    file.write_text("\n".join([f"{head},score", *ROWS]))
+    given.judge(BY_FRAME)
+    shutil.rmtree(given.out)
+    file.write_text("\n".join([f"{head},score", ROWS[0], *ROWS[:0:-1]]))
+    assert f"{head.casefold()} " in given.error(BY_FRAME)
+
+
+def test_a_column_that_says_nothing_of_the_order_is_not_taken_for_one_that_does(given):
+    given.save(given.draw(FRAMES))
+    file = given.scores / "Normal_Videos_003_x264.csv"
+    file.with_suffix(".npy").unlink()
+    rows = [f"{place % 3},{place % 2}:00,{row.split(',')[1]}" for place, row in enumerate(ROWS)]
+    file.write_text("\n".join(["label,time,score", *rows]))
+    given.judge(BY_FRAME)
+
+
+def test_segments_are_counted_in_one_width(given):
+    given.save(given.draw(SEGMENTS))
+    file = given.scores / "Arson007_x264.csv"
+    file.with_suffix(".npy").unlink()
+    file.write_text("frame,score\n0,0.5\n16,0.5\n17,0.5\n33,0.5\n")
+    assert "frame 17 is not the one after 16" in given.error(BY_SEGMENT)
+
+
+@pytest.mark.parametrize("head", ["start", "segment", "frame", "snippet_id"])
 def test_a_table_whose_first_segment_is_missing_is_not_shifted(given, head):
     given.save(given.draw(SEGMENTS))
     file = given.scores / "Arson007_x264.csv"
     file.with_suffix(".npy").unlink()
-    step = 1 if head == "segment" else 16
+    step = 1 if head in ("segment", "snippet_id") else 16
 
     def number(first: int, count: int) -> None:
         rows = [f"{first + step * place},0.5" for place in range(count)]

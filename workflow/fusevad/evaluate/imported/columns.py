@@ -15,8 +15,13 @@ from fusevad.files import check_size
 
 Floats = NDArray[np.float64]
 _SCORE = "score"
-_SEGMENT = "segment"
-_ORDERS = ("frame", _SEGMENT, "start")
+# Headings of columns that count frames or segments, and of others whose numbers ascend.
+_NUMBERED = "[ _-]?(index|idx|number|num|no|nr)"
+_SEGMENTS = re.compile(rf"(segment|snippet)([ _-]?id|{_NUMBERED})?|clip{_NUMBERED}")
+_FRAMES = re.compile(rf"frame([ _-]?id|{_NUMBERED})?|start([ _-]?frame)?")
+_RISING = re.compile(
+    r"index|idx|row|(start|end)[ _-]?(time|seconds)|end([ _-]?frame)?|time([ _-]?stamp)?"
+)
 _FIRST = (0, 1)
 # Headings of columns that say whose the score of a row is.
 _OWNERS = re.compile(r"(video|clip|file)([ _-]?(name|id|path))?|name|path")
@@ -97,21 +102,47 @@ def _of_scores(
     column: Column,
     settings: ScoreSettings,
 ) -> Iterator[str]:
-    """Cells of the column of scores; a column of `_ORDERS` says that none is missing.
+    """Cells of the column of scores; a column that counts the rows says that none is missing.
 
     It may begin anew with each video; `column.owners` grows as rows are read.
     """
     step = settings.segment_frames if settings.form == "per-segment" else 1
     counts = [
-        _Count(head, place, {1} if head == _SEGMENT else {1, step})
+        _Count(head, place, {1} if _SEGMENTS.fullmatch(head) else {1, step})
         for place, head in enumerate(heads)
-        if head in _ORDERS
+        if _SEGMENTS.fullmatch(head) or _FRAMES.fullmatch(head)
     ]
-    for cells in rows:
+    # Without names, one file of all videos does not say where they begin.
+    told = settings.order is None or any(map(_OWNERS.fullmatch, heads))
+    rising = [place for place, head in enumerate(heads) if told and _RISING.fullmatch(head)]
+    for cells in _in_order(heads, rising, rows, column.owners):
         for count in counts:
             count.go_on(_number(cells[count.place]), max(len(column.owners) - 1, 0))
         yield cells[heads.index(_SCORE)]
     column.from_one = set().union(*(count.from_one() for count in counts))
+
+
+def _in_order(
+    heads: Sequence[str],
+    rising: Sequence[int],
+    rows: Iterable[list[str]],
+    owners: Sequence[tuple[str, int]],
+) -> Iterator[list[str]]:
+    """The rows, whose numbers in some columns ascend, or begin anew with a video or its crop."""
+    began: dict[int, tuple[int, float]] = {}
+    last: dict[int, float] = {}
+    for cells in rows:
+        video = len(owners)
+        for place in rising:
+            if not _NUMBER.fullmatch(cells[place]):
+                continue  # as of a clock, 00:00:01
+            number = float(cells[place])
+            if place not in began or began[place][0] != video:
+                began[place] = video, number
+            elif number < last[place] and number != began[place][1]:
+                raise ValueError(f"{heads[place]} {number:g} comes after {last[place]:g}")
+            last[place] = number
+        yield cells
 
 
 @dataclass(slots=True)
@@ -156,7 +187,9 @@ class _Count:
             self.anew = self.anew or (self.last is not None and not follows)
         elif not follows:
             raise ValueError(f"{self.head} {number:g} is not the one after {self.last:g}")
-        if self.begun[1] == 1 and (self.head == _SEGMENT or number == 2):
+        else:
+            self.widths = {number - self.last}
+        if self.begun[1] == 1 and (_SEGMENTS.fullmatch(self.head) or number == 2):
             self.ones.add(self.begun[0])
         self.last, self.video = number, video
 
