@@ -152,20 +152,28 @@ def test_what_was_moved_comes_back_and_snakemake_believes_it() -> None:
     assert rerun(plan) == set()
 
 
-def test_what_was_moved_before_a_failure_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("failing", ["adopt", "move_back"])
+def test_what_was_moved_before_a_failure_comes_back(
+    monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
     make(made_up_plan(rate=0.001))
     before = {path: path.read_bytes() for path in files()}
     rename, renamed = Path.rename, []
 
-    def failing(path: Path, target: Path) -> Path:
+    def full(path: Path, target: Path) -> Path:
         renamed.append(path)
         if len(renamed) == 2:
             raise OSError(28, "No space left on device")
         return rename(path, target)
 
-    with monkeypatch.context() as patch, pytest.raises(OSError):
-        patch.setattr(Path, "rename", failing)
+    if failing == "move_back":
         adopt(made_up_plan(rate=0.002))
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(Path, "rename", full)
+        if failing == "move_back":
+            move_back()
+        else:
+            adopt(made_up_plan(rate=0.002))
     move_back()
     assert {path: path.read_bytes() for path in files()} == before
 

@@ -124,6 +124,15 @@ def test_a_run_folder_that_is_no_input_of_the_job_is_refused(settings):
     assert "not an input" not in said("study-alarms", "run", *words)
 
 
+def test_a_file_that_is_called_like_a_word_of_the_command_is_not_read(settings):
+    for word in ("validation", "0", "AUC"):
+        Path(word).write_text("")
+    words = ("evaluate", "run", "--main-metric", "AUC", *EVALUATE[2:])
+    assert "not an input" not in said(*words, "--settings", settings["evaluate/x"])
+    words = (*TRAIN[:-1], "run", "--seeds", "0", "--settings", settings["train/x"])
+    assert "method: missing" in said(*words)
+
+
 def test_a_teachers_folder_may_have_its_inputs_at_any_depth(settings):
     words = (*TRAIN[:-1], "taught", "--teacher", "run", "--settings", settings["train/y"])
     assert "method: missing" in said(*words)

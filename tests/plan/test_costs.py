@@ -53,6 +53,18 @@ def test_motion_cues_cost_a_reading_of_every_frame(paper):
     assert cues.read == pytest.approx(1e9)
 
 
+def test_the_cues_of_a_camera_cost_a_reading_of_every_frame(root, monkeypatch):
+    monkeypatch.chdir(root)
+    pairs = ["datasets=[ucf-crime]", "events={ucf-crime: ucf-crime-dvs}"]
+    config = load_files([Path("config/paper.yaml")], pairs=pairs)
+    jobs = [job for job in plan(config).jobs.values() if job.stage == "camera-cues"]
+    found = stage_costs(
+        jobs, Workload(config, {"ucf-crime": SIZE, "ucf-crime-dvs": SIZE}), RATES, 1
+    )
+    (cost,) = found
+    assert cost.jobs == len(jobs) > 0
+
+
 def test_embeddings_cost_crops_of_every_frame_and_of_every_segment_s_cue(paper):
     embed = costs(paper)["embed"]
     assert embed.jobs == 2 * 32

@@ -45,6 +45,13 @@ def test_a_job_of_thousands_of_inputs_is_measured_too(results):
     assert len([job for job in measured_jobs(results) if job.rule == "cues"]) == 3
 
 
+def test_a_rule_of_one_data_set_has_its_name(results):
+    file = results / "rendered" / "benchmarks" / "import.tsv"
+    file.write_text(f"{EXTENDED}30\t0:00:30\t600\t5\timport_features_ucf-crime\t1\n")
+    proposed = yaml.safe_load("\n".join(proposed_lines(measured_jobs(results))))
+    assert proposed["set-resources"]["import_features_ucf-crime"] == {"mem_mb": 900, "runtime": 10}
+
+
 def test_files_that_name_no_rule_are_no_help(tmp_path):
     folder = tmp_path / "benchmarks"
     folder.mkdir()

@@ -297,6 +297,11 @@ CAPTIONED = {
             ("import-features", "given", *SHARE, "--stream", "rgb", "out"),
         ),
         (
+            "data.manifest_making.make_manifest",
+            IMPORT,
+            ("manifest", "l", "i", "out", "--features", "given"),
+        ),
+        (
             "embed.imported.manifest.manifest_from_features",
             IMPORT,
             ("manifest-from-features", "given", "l", "i", "out"),

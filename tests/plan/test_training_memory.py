@@ -70,6 +70,11 @@ def test_a_job_asks_for_its_seeds_at_a_time_and_trains_as_many_as_fit(root):
     assert 6500 < one < 10_000  # 6.4 GB measured
     assert jobs.train_memory("rendered", "gaussian", 4) == 4 * one
     assert jobs.train_memory("rendered", "gaussian", 64) == 10 * one
+    # A search trains its own seeds, each with every learning rate.
+    trainings = len(jobs.config.learning_rates["seeds"]) * len(
+        jobs.config.learning_rates["factors"]
+    )
+    assert jobs.search_memory("rendered", "gaussian", 64) == trainings * one
     for memory, seeds in ((4 * one, 4), (3 * one + 1, 3), (one // 2, 1), (99 * one, 8)):
         assert seeds_at_a_time(8, memory, settings, 768) == seeds
 

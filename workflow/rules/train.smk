@@ -17,7 +17,7 @@ rule search:
     threads: len(CONFIG.learning_rates["seeds"]) * len(CONFIG.learning_rates["factors"])
     resources:
         mem_mb=lambda w, threads, attempt: attempt
-        * JOBS.train_memory(w.dataset, w.experiment, threads),
+        * JOBS.search_memory(w.dataset, w.experiment, threads),
         runtime=minutes(720),
         gpu=1,
     params:

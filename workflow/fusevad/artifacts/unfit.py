@@ -41,6 +41,8 @@ def note(moved: Mapping[Path, Path]) -> None:
 def move_back() -> list[str]:
     """Move the files in the note back; return their paths.
 
+    Those that an interrupted `move_back` has moved are passed over.
+
     Raises:
         FusevadError: there is no note, it names other files than `move_away` has moved, a place is
             taken by now, or a folder is a link; then nothing is moved.
@@ -54,12 +56,15 @@ def move_back() -> list[str]:
     moved = parse(dict[str, str], values, str(_LAST))
     refuse_linked_folders([str(_LAST), *moved, *moved.values()])
     _check_note(moved)
-    for old, new in moved.items():
+    left = {
+        old: new for old, new in moved.items() if os.path.lexists(new) or not os.path.lexists(old)
+    }
+    for old, new in left.items():
         if taken := _in_the_way(Path(old)):
             raise FusevadError(f"{taken}: exists again; move it away, then run the command again")
         if not os.path.lexists(new):
             raise FusevadError(f"{new}: no longer exists; nothing is moved back")
-    for old, new in moved.items():
+    for old, new in left.items():
         Path(old).parent.mkdir(parents=True, exist_ok=True)
         Path(new).rename(old)
     _LAST.unlink()

@@ -48,7 +48,7 @@ app = typer.Typer(
 )
 
 # Arguments that name scores and features of the user's own: `Assignment.check_content` has them.
-_OWN = ("scores", "folder")
+_OWN = ("scores", "folder", "features")
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -90,12 +90,22 @@ class Stage(TyperCommand):
         if settings and is_settings_file(settings):
             out = [value for name, value in given.items() if name not in inputs]
             check_outputs(settings, str(self.name), list(_texts(given)), list(_texts(out)))
-            planned = {name: value for name, value in inputs.items() if name not in _OWN}
-            check_inputs(settings, _places(planned))
+            files = [
+                value
+                for name, value in inputs.items()
+                if name not in _OWN and (name == "stream" or _is_path(value))
+            ]
+            check_inputs(settings, _places(files))
         elif "settings" in ctx.params:
             for path in _places([inputs, from_text_or_file(settings) if settings else None]):
                 check_input(Path(path), str(self.name))
         return super().invoke(ctx)
+
+
+def _is_path(value: Any) -> bool:
+    """Whether a parameter's value is a path, or paths, not plain words."""
+    values = value if isinstance(value, list | tuple) else [value]
+    return bool(values) and all(isinstance(each, Path) for each in values)
 
 
 def _places(value: Any) -> Iterator[str]:

@@ -169,12 +169,14 @@ def manifest(
             return
         from fusevad.embed.imported.manifest import without_unusable
         from fusevad.embed.imported.settings import ImportSettings
+        from fusevad.plan.own_files import outline_of
 
         parsed = parse(ImportSettings, job.settings, "features")
         check = partial(
             without_unusable, settings=parsed, folder=features, on_bad_video=on_bad_video
         )
         make_manifest(labels, intervals, out, on_bad_video, workers, past_end, check)
+        job.check_content(outline_of(str(features), parsed), features)
 
 
 @verb(STAGES, "fusevad contact-sheet results/rendered/source sheet.png")

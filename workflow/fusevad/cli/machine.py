@@ -173,7 +173,7 @@ def disk(jobs: Jobs) -> Iterator[Finding]:
     """Free space for the embeddings and motion cues of data sets that have a manifest."""
     from fusevad.data.manifest import read_manifest
 
-    free = shutil.disk_usage(Path()).free
+    free = shutil.disk_usage("results" if Path("results").is_dir() else ".").free
     wanted = 0.0
     for key in jobs.config.embedded:
         manifest = Path(jobs.manifest(key))

@@ -53,9 +53,10 @@ class BenchmarkFile:
         """A name, such as a rule's.
 
         Raises:
-            FusevadError: it has other characters than letters, digits and underscores.
+            FusevadError: it has other characters than letters, digits, `_`, `-` and `.`, of which
+                rules of a data set have some.
         """
-        if not re.fullmatch(r"\w+", row[column]):
+        if not re.fullmatch(r"\w[\w.-]*", row[column]):
             raise self._damaged(f"{column} is '{row[column]}'")
         return row[column]
 

@@ -70,12 +70,22 @@ class RunJobs(EmbeddingJobs):
 
     def train_memory(self, dataset: str, experiment: str, workers: int) -> int:
         """MB that a training job requests: one process a seed, at most `workers` at a time."""
+        return min(workers, len(self.config.seeds)) * self._seed_memory(dataset, experiment)
+
+    def search_memory(self, dataset: str, experiment: str, workers: int) -> int:
+        """MB that a search requests, which trains its own seeds with each learning rate."""
+        chosen = self.config.learning_rates
+        trainings = len(chosen["seeds"]) * len(chosen["factors"])
+        return min(workers, trainings) * self._seed_memory(dataset, experiment)
+
+    def _seed_memory(self, dataset: str, experiment: str) -> int:
+        """MB that one training takes."""
         values = self.config.train_settings(dataset, experiment)
         settings = train_settings(values, f"experiment '{experiment}'")
         width = WIDEST_HERE
         if dataset in self.config.features:
             width = max(LAYOUTS[self.config.features[dataset]["layout"]].widths)
-        return min(workers, len(self.config.seeds)) * seed_memory_mb(settings, width)
+        return seed_memory_mb(settings, width)
 
     def seed_store(self, dataset: str, experiment: str) -> str:
         """Folder of finished seeds, which an experiment shares with the one that it varies."""

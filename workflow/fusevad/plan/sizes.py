@@ -121,7 +121,7 @@ class Workload:
         return Work((job.stage,), self._size(job).frames, "frame")
 
     def _cues(self, job: Job) -> Work:
-        definition = job.settings["definition"]
+        definition = job.settings.get("cues", job.settings)["definition"]
         frames = self._size(job).frames * self.share(job)
         return Work((f"{job.stage} {definition}", job.stage), frames, "frame")
 
