@@ -17,8 +17,9 @@ from fusevad.evaluate.score_table import read_score_table
 from fusevad.studies.settings import FOOTAGE
 
 _SCORE_COLUMNS = ["video", "segment", "start", "end", "score"]
-# Sums are rounded: scores of equal pictures differ by about 1e-7, in one video or in two.
-_SAME, _ROUNDING = 1e-5, 1e-4
+# Sums are rounded: scores of equal pictures differ by less, in two videos and in one. Of two, more
+# would join different short clips; within one, what little changes tells nothing apart.
+_SAME, _ROUNDING = 3e-6, 1e-4
 # Of neighbouring scores that differ, if they tell pictures apart. Where pictures are equal, scores
 # may still change between two windows of attention, or until the first window is full.
 _CHANGING = 0.25
