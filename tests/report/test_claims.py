@@ -16,6 +16,7 @@ from fusevad.report.verdicts import judge_claims
 from fusevad.report.verdicts.judge import Verdict
 from fusevad.train.settings import train_settings
 from tests.made_up_claims import (
+    TRUTHS,
     claim_file,
     compare,
     make_world,
@@ -116,6 +117,15 @@ def test_significant_in_either_direction(world, tmp_path, against, expected):
 )
 def test_better_on_classes(world, tmp_path, against, classes, expected):
     assert verdict(world, tmp_path, **compare("classes", against, classes=classes)) == expected
+
+
+def test_a_class_with_one_test_video_is_not_judged_by_its_seeds_alone(tmp_path):
+    truths = {name: TRUTHS[name] for name in ("student-t", "poor")}
+    world = make_world(tmp_path / "rendered", truths, videos=4)
+    (judgement,) = judged(world, tmp_path, compare("classes", "poor", classes=["fire"]))
+    assert judgement.verdict == UNTESTABLE
+    (found,) = judgement.judged
+    assert "fire: fewer than two test videos" in found.finding.text
 
 
 def test_another_metric_than_the_main_one(world, tmp_path):

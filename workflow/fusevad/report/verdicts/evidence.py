@@ -174,18 +174,15 @@ class Evidence:
         metric: str,
         seeds: PairedTest,
         class_name: str | None = None,
-    ) -> Comparison:
+    ) -> Comparison | Missing:
         of_class = f" of {class_name.replace('_', ' ')}" if class_name else ""
-        return Comparison(
-            label=f"{test.experiment} − {rival}, {metric}{of_class}",
-            goal=_GOALS[test.kind],
-            margin=self._margin(test),
-            percent=True,
-            seeds=seeds,
-            videos=self._resampled.difference(test.experiment, rival, metric, class_name)
-            if seeds.n > 1
-            else None,
-        )
+        label = f"{test.experiment} − {rival}, {metric}{of_class}"
+        videos = None
+        if seeds.n > 1:
+            videos = self._resampled.difference(test.experiment, rival, metric, class_name)
+            if videos is None:
+                return Missing(f"{label}: fewer than two test videos to resample")
+        return Comparison(label, _GOALS[test.kind], self._margin(test), True, seeds, videos)
 
     def _exact(self, test: FusesDifferently) -> Finding:
         # Imports torch, which no other report needs.

@@ -118,7 +118,8 @@ def _how_to_read(file: ClaimFile) -> list[str]:
         "equal within the margin (two one-sided tests), or undecided, with the number of seeds at "
         "which one of these tests would have a power of 0.8 (report/power.py). What is undecided "
         "by the test videos alone, more seeds would not change.",
-        "not testable here: runs, studies or classes that the test needs are not there.",
+        "not testable here: runs, studies or classes that the test needs are not there, or a class "
+        "has fewer than two test videos.",
         "A p-value is the larger of two: over seeds (paired t-test: would other seeds say the "
         f"same?) and over test videos ({file.resamples} bootstrap resamples of the difference, "
         "averaged over seeds: would other videos?). A claim must survive both. Studies of noise "
