@@ -137,10 +137,12 @@ def entry(unit: Unit, config: Config, configfiles: Iterable[Path]) -> dict[str, 
         configfiles: those laid over `config/config.yaml`.
     """
     of = unit.jobs[0].step.split("/")[1:]  # `rendered`, `student-t`
-    dataset = of[0] if of and of[0] in config.datasets else next(iter(config.datasets))
+    known = unit.stage == "fetched" or (of and of[0] in config.every)
+    dataset = of[0] if known else next(iter(config.datasets))
+    source = dataset if unit.stage == "fetched" else config.every[dataset].source
     # DVC takes one parameter file for each place; a file that is named twice is read once.
     files = [str(file) for file in configfiles] or [_MAIN]
-    values = {"dataset": dataset, "source": config.datasets[dataset].source}
+    values = {"dataset": dataset, "source": source}
     values |= _of_stage(unit, config, dataset, of)
     # The commands of dvc.yaml are run by a shell.
     configured = shlex.join(files)

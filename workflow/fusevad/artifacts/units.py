@@ -13,7 +13,8 @@ from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
 
 # Stages whose units are a folder; the units of other stages are files and their records.
-_FOLDERS = {"cues", "embeddings", "runs", "studies"}
+_STUDIES = "studies"
+_FOLDERS = {"cues", "embeddings", "runs", _STUDIES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,26 @@ def units_of(plan: Plan) -> list[Unit]:
 
 
 def _key(plan: Plan, job: Job) -> str:
-    """Subject of a job's step: `rendered.student-t` for `train/rendered/student-t`."""
+    """Subject of a job's step: `rendered.student-t` for `train/rendered/student-t`.
+
+    All studies of a data set are one unit, as they are one folder.
+    """
     what = job.step.partition("/")[2] or job.step
+    if job.unit == _STUDIES:
+        what = PurePosixPath(_folder(job)).parent.name
     return "/".join(filter(None, (plan.scope(job), what))).replace("/", ".")
 
 
 def _outs(stage: str, jobs: list[Job]) -> Iterator[str]:
     for job in jobs:
         if stage in _FOLDERS:
-            yield str(PurePosixPath(job.outputs[0]).parent)
+            yield _folder(job)
         else:
             yield from (*job.kept_outputs, job.record)
+
+
+def _folder(job: Job) -> str:
+    """The folder of a job's outputs; of a study, that of all studies of its data set."""
+    folders = PurePosixPath(job.outputs[0]).parents
+    found = (each for each in folders if each.name == _STUDIES)
+    return str(next(found) if job.unit == _STUDIES else folders[0])
