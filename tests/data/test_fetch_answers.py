@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import huggingface_hub
@@ -131,6 +132,37 @@ def test_a_server_that_once_went_on_with_another_file_is_asked_for_all_of_it_aga
     answers = iter([CUT, part(50, 150, 150, BYTES), answer(200, BYTES[::-1])])
     mirror.raw["new"] = lambda _: next(answers)
     assert get("new") == BYTES[::-1]
+
+
+def test_a_file_without_end_leaves_room_on_the_disk(mirror, get, monkeypatch):
+    """As with a server that says no length and never stops."""
+    mirror.raw["endless"] = lambda _: chunked(200, bytes(1000))
+    nearly_full = shutil.disk_usage(".")._replace(free=500)
+    assert get("endless") == bytes(1000)  # small files may use what is left
+    shutil.rmtree("data")
+    Path("lock.json").unlink()
+    monkeypatch.setattr(https, "_UNKNOWN", 100)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: nearly_full)
+    assert "does not say how long the file is" in refused(get, "endless")
+    assert not list(Path("data").rglob("part"))
+    assert get("endless", f"{mirror.url}/ok/a.bin") == BYTES
+
+
+@pytest.mark.parametrize("sent", [chunked(200, BYTES), answer(200, BYTES)], ids=["open", "stated"])
+def test_a_file_longer_than_its_list_says_is_refused(mirror, tmp_path, sent):
+    mirror.raw["a.bin"] = lambda _: sent
+    slot = Slot.of(tmp_path, "a.bin", tmp_path / "a.bin")
+    slot.folder.mkdir()
+    with pytest.raises(MirrorError, match="more than the 99 bytes"):
+        https.download(f"{mirror.url}/raw/a.bin", slot, known=True, size=99)
+    https.download(f"{mirror.url}/raw/a.bin", slot, known=True, size=100)
+    assert slot.part.read_bytes() == BYTES
+
+
+@pytest.mark.parametrize("kind", ["text/html", "Text/HTML; charset=utf-8"])
+def test_a_web_page_is_not_taken_for_the_file(mirror, get, kind):
+    mirror.raw["login"] = lambda _: answer(200, b"<html>log in</html>", Content_Type=kind)
+    assert "a web page instead of the file" in refused(get, "login")
 
 
 def test_a_compressed_form_of_a_file_is_not_taken_for_the_file(mirror, get):

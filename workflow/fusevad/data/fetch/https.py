@@ -1,6 +1,7 @@
 """Mirrors on the web: downloads resume, even in a later run."""
 
 import re
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -34,6 +35,9 @@ _COMPRESSIONS = {"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "z
 # Some servers call the content of such a file its encoding.
 _COMPRESSED = (".gz", ".tgz", ".z", ".bz2", ".xz", ".zst", ".br")
 _LARGE = 100_000_000  # bytes of a file whose progress stays on the screen
+# Bytes of a file of unknown length after which the room on the disk is looked at again, and what is
+# left free, unless a hundredth of the disk is less.
+_UNKNOWN, _SPARE = 1 << 26, 1_000_000_000
 
 
 class _BrokenOffError(Exception):
@@ -60,21 +64,28 @@ class _Note:
 _NOTE = TypeAdapter(_Note)
 
 
-def download(url: str, slot: Slot, known: bool, headers: Mapping[str, str] | None = None) -> None:
+def download(
+    url: str,
+    slot: Slot,
+    known: bool,
+    headers: Mapping[str, str] | None = None,
+    size: int | None = None,
+) -> None:
     """Get `url` to `slot.part`, resuming from existing bytes if they are of the same version.
 
     known: whether the checksum is known. Then bytes from another mirror, or from a server that
         names no version, are also resumed: a wrong checksum will show.
+    size: bytes of the file, if known.
 
     Raises:
-        MirrorError: unreachable, refused, or interrupted again and again.
+        MirrorError: unreachable, refused, endless, or interrupted again and again.
         FusevadError: the disk is full.
     """
     with _session(headers or {}) as session:
         stalled, furthest, anew = 0, 0, False
         while True:
             try:
-                _go_on(session, url, slot, known)
+                _go_on(session, url, slot, known, size)
                 return
             except _OtherFileError as error:
                 slot.clear_part()
@@ -115,7 +126,7 @@ def _session(headers: Mapping[str, str]) -> requests.Session:
     return session
 
 
-def _go_on(session: requests.Session, url: str, slot: Slot, known: bool) -> None:
+def _go_on(session: requests.Session, url: str, slot: Slot, known: bool, size: int | None) -> None:
     """One request and its body, appended to `slot.part`."""
     start, note, conditions = _resume_point(url, slot, known)
     if start and start == note.length:
@@ -138,6 +149,8 @@ def _go_on(session: requests.Session, url: str, slot: Slot, known: bool) -> None
         else:
             span = whole_span(response)
             note = _Note(url, _validator(response), span.whole)
+        if size is not None:
+            span = replace(span, end=min(span.end or size, size))
         _receive(response, slot, span, note)
 
 
@@ -164,7 +177,7 @@ def _check_answer(response: requests.Response, slot: Slot, start: int, known: bo
     compressed = [form for form in forms if form in _COMPRESSIONS]
     if compressed and not known and slot.title.suffix.lower() not in _COMPRESSED:
         raise MirrorError(f"sends a compressed form of the file ({compressed[0]})")
-    kind = response.headers.get("Content-Type", "")
+    kind = response.headers.get("Content-Type", "").casefold()
     if not known and kind.startswith("text/html") and slot.title.suffix not in (".html", ".htm"):
         raise MirrorError("sends a web page instead of the file (a login or a notice?)")
 
@@ -210,10 +223,22 @@ def _receive(response: requests.Response, slot: Slot, span: Span, note: _Note) -
             at += len(chunk)
             if span.end is not None and at > span.end:
                 raise _OtherFileError(f"sends more than the {span.end} bytes that it announces")
+            if span.end is None and at // _UNKNOWN > (at - len(chunk)) // _UNKNOWN:
+                _refuse_endless(slot, at)
             part.write(chunk)
             bar.update(len(chunk))
     if span.end is not None and at < (span.whole or span.end):
         raise _BrokenOffError(f"{at} of {span.whole or span.end} bytes came")
+
+
+def _refuse_endless(slot: Slot, received: int) -> None:
+    """Raise MirrorError, and remove what came, if a file of unknown length would fill the disk."""
+    disk = shutil.disk_usage(slot.folder)
+    if disk.free < min(_SPARE, disk.total // 100):
+        slot.clear_part()
+        raise MirrorError(
+            f"does not say how long the file is, and after {received / 1e9:.2f} GB the disk is full"
+        )
 
 
 def _next(body: Iterator[bytes]) -> bytes:

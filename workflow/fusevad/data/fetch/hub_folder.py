@@ -172,7 +172,7 @@ def _fetch(source: HuggingFaceFolder, commit: str, file: _File, staging: Path) -
     slot = Slot.of(staging, file.path, file.place)
     slot.folder.mkdir(parents=True, exist_ok=True)
     url = huggingface_hub.hf_hub_url(source.repo, file.path, repo_type="dataset", revision=commit)
-    https.download(url, slot, known=True, headers=build_hf_headers())
+    https.download(url, slot, known=True, headers=build_hf_headers(), size=file.size)
     found = file.digest_of(slot.part)
     if found != file.digest:
         slot.clear()
