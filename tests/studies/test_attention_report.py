@@ -69,6 +69,49 @@ def test_the_table_gives_means_over_videos_beside_the_papers(tmp_path, root, sou
         assert len(table.loc["published"]) == 13 * 4
 
 
+def table_of(folder, areas, published):
+    """The LaTeX of the table with areas of a paper."""
+    write_csv(areas, folder / "attention.csv")
+    (folder / "paper.csv").write_text(
+        "\n".join(["dataset,class,modality,frame_type,area", *published])
+    )
+    files = folder / "table6.tex", folder / "table6.csv"
+    studies = {"made-up": folder / "attention.csv"}
+    given = [dataset(folder, "ucf-crime")], studies, folder / "paper.csv"
+    make_attention_table("table6", "Attention area", *given, *files)
+    return files[0].read_text()
+
+
+def test_a_paper_may_print_some_of_the_areas(tmp_path):
+    write_areas(tmp_path / "areas.csv")
+    areas = pd.read_csv(tmp_path / "areas.csv")
+    rows = ["ucf-crime,Abuse,image,Anomaly,0.25", "ucf-crime,Abuse,image,Normal,"]
+    text = table_of(tmp_path, areas, rows)
+    assert r"\textit{0.25}" in text and "image Anomaly 0.25." in text
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("Abuse,image,anomaly,0.2", "a frame_type is not one of Anomaly, Normal"),
+        ("Abuse,sound,Anomaly,0.2", "a modality is not one of image, motion cue"),
+        ("Abuse,image,Anomaly,12", "not a number from 0 to 1"),
+    ],
+)
+def test_areas_of_a_paper_that_none_can_be_are_one_line(tmp_path, row, said):
+    write_areas(tmp_path / "areas.csv")
+    with pytest.raises(FusevadError, match=f"paper.csv: .*{said}"):
+        table_of(tmp_path, pd.read_csv(tmp_path / "areas.csv"), [f"ucf-crime,{row}"])
+
+
+@pytest.mark.parametrize(("videos", "said"), [(["v0"], "1 video"), (["v4"], "0 videos")])
+def test_one_anomalous_video_is_not_tested(tmp_path, videos, said):
+    write_areas(tmp_path / "areas.csv")
+    areas = pd.read_csv(tmp_path / "areas.csv")
+    text = table_of(tmp_path, areas[areas["video"].isin(videos)], [])
+    assert f"image not testable with {said}" in text and "nan" not in text
+
+
 def test_a_video_of_two_classes_counts_once_among_all_classes(measured, data, tmp_path):
     files = tmp_path / "t.tex", tmp_path / "t.csv"
     values = {

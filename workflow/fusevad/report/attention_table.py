@@ -9,7 +9,7 @@ import pandas as pd
 
 from fusevad.csv_tables import read_csv, write_csv
 from fusevad.data.label_tables import ALL_CLASSES, NORMAL
-from fusevad.errors import FusevadError
+from fusevad.errors import FusevadError, counted
 from fusevad.report import latex, sheet
 from fusevad.report.runs import TableDataset
 from fusevad.report.statistics import ALPHA, holm, paired_test
@@ -103,12 +103,15 @@ def _read_paper(published: Path | None) -> pd.DataFrame:
     if published is None:
         return pd.DataFrame(columns=columns)
     paper = read_csv(published, columns, text=("dataset", *_KEYS))
-    known = set(paper["modality"]) <= set(MODALITIES)
-    if not known or paper.duplicated(["dataset", *_KEYS]).any():
+    known = paper["modality"].isin(MODALITIES) & paper["frame_type"].isin(_FRAME_TYPES)
+    if not known.all() or paper.duplicated(["dataset", *_KEYS]).any():
         raise FusevadError(
-            f"{published}: an area is given twice, or a modality is not one of "
-            f"{', '.join(MODALITIES)}; correct it"
+            f"{published}: an area is given twice, a modality is not one of"
+            f" {', '.join(MODALITIES)}, or a frame_type is not one of {', '.join(_FRAME_TYPES)};"
+            " correct it"
         )
+    if not (paper["area"].between(0, 1) | paper["area"].isna()).all():
+        raise FusevadError(f"{published}: an area is not a number from 0 to 1; correct it")
     return paper
 
 
@@ -186,17 +189,21 @@ def _notes(areas: pd.DataFrame, printed: pd.DataFrame) -> list[str]:
     found = []
     for (modality, test), p in zip(tests.items(), corrected, strict=True):
         low, high = test.interval()
-        found.append(
-            f"{MODALITIES[modality].lower()} {test.difference:+.3f} [{low:+.3f}, {high:+.3f}], "
-            f"p = {p:.2g}, {test.n} videos"
-        )
+        said = f"{test.difference:+.3f} [{low:+.3f}, {high:+.3f}], p = {p:.2g}, {test.n} videos"
+        if test.n < 2:
+            said = f"not testable with {counted(test.n, 'video')}"
+        found.append(f"{MODALITIES[modality].lower()} {said}")
     notes = [
         f"Anomaly minus Normal within an anomalous video, with its {100 * (1 - ALPHA):.0f} % "
         f"interval (paired t-test over videos, Holm's correction): {'; '.join(found)}."
     ]
     if len(printed):
         means = printed.groupby(["modality", "frame_type"])["area"].mean()
-        texts = [f"{MODALITIES[m].lower()} {kind} {means[m, kind]:.2f}" for m, kind in _CELLS]
+        texts = [
+            f"{MODALITIES[m].lower()} {kind} {means[m, kind]:.2f}"
+            for m, kind in _CELLS
+            if pd.notna(means.get((m, kind)))
+        ]
         notes.append(f"{_PAPER_NOTE}{', '.join(texts)}.")
     return notes
 
