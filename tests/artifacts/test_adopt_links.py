@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -174,6 +175,28 @@ def test_what_was_moved_before_a_failure_comes_back(
             move_back()
         else:
             adopt(made_up_plan(rate=0.002))
+    move_back()
+    assert {path: path.read_bytes() for path in files()} == before
+
+
+@pytest.mark.parametrize("killed_at", [1, 2, 3])
+def test_what_a_killed_adopt_had_moved_comes_back(killed_at: int) -> None:
+    """A killed process runs no more of its code, be it `finally`."""
+    make(made_up_plan(rate=0.001))
+    before = {path: path.read_bytes() for path in files()}
+    if not (child := os.fork()):
+        rename, renamed = Path.rename, []
+
+        def killed(path: Path, target: Path) -> Path:
+            renamed.append(path)
+            if len(renamed) == killed_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return rename(path, target)
+
+        Path.rename = killed  # type: ignore[method-assign]
+        adopt(made_up_plan(rate=0.002))
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     move_back()
     assert {path: path.read_bytes() for path in files()} == before
 

@@ -17,7 +17,7 @@ from fusevad.artifacts.seeds import take_seeds
 from fusevad.artifacts.snakemake_memory import forget_other_settings, forget_unfinished
 from fusevad.artifacts.times import plan_times, refuse_foreign, set_times, settings_before
 from fusevad.artifacts.trusted import refuse_linked_folders
-from fusevad.artifacts.unfit import UNFIT, move_away, note
+from fusevad.artifacts.unfit import UNFIT, move_away
 from fusevad.errors import FusevadError
 from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
@@ -85,11 +85,8 @@ def _carry_out(
     gone = {path for finding in unfit for path in finding.files}
     times = plan_times(plan, needed, fitting, gone)
     refuse_foreign(times)
-    try:
-        for finding in unfit:
-            move_away(finding, moved)
-    finally:
-        note(moved)
+    for finding in unfit:
+        move_away(finding, moved)
     set_times(times)
     settings_before(plan, needed.values(), fitting)
     forget_other_settings(

@@ -18,7 +18,7 @@ from fusevad.artifacts.check import Finding, believed_records, check, check_reco
 from fusevad.artifacts.dvc_errors import WrongContentError
 from fusevad.artifacts.pull_plan import Known, PullPlan, plan_pull, target_jobs, videos_needed
 from fusevad.artifacts.trusted import refuse_linked_folders
-from fusevad.artifacts.unfit import move_away, note
+from fusevad.artifacts.unfit import move_away, undone_on_failure
 from fusevad.errors import FusevadError
 from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
@@ -91,18 +91,13 @@ def carry_out(plan: Plan, store: "Store", pull: Pull) -> Adopted:
 
         store.fetch(pull.files, arrived)
     moved: dict[Path, Path] = {}
-    try:
+    with undone_on_failure(moved):
         for name, finding in pull.replaced.items():
             move_away(finding, moved, _same_videos(finding, pull.planned.fetch[name]))
         store.restore(pull.files)
-    except BaseException:
-        for path, aside in moved.items():
-            aside.replace(path)
-        raise
     for path in pull.files:
         # Older than files made from them before, so that `adopt` need not compare these.
         os.utime(path, ns=(_OLD, _OLD))
-    note(moved)  # at once, as adopting may fail
     wanted = [plan.jobs[name] for name in (*pull.planned.fetch, *pull.planned.here)]
     adopted = adopt(plan.reread(), wanted, before=moved)
     reasons = {

@@ -1,14 +1,15 @@
 """Move artifacts that do not fit to `results/.unfit/`, and back on request."""
 
+import contextlib
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from fusevad import json_text
 from fusevad.artifacts.check import Finding
 from fusevad.artifacts.trusted import in_results, refuse_linked_folders
 from fusevad.errors import FusevadError
-from fusevad.files import read_limited, write_json
+from fusevad.files import read_limited, write_json, write_text
 from fusevad.parsing import parse
 
 UNFIT = "results/.unfit"
@@ -18,30 +19,49 @@ _LAST = Path(UNFIT, "last.json")
 def move_away(finding: Finding, moved: dict[Path, Path], kept: Container[str] = ()) -> None:
     """Move a job's files, but for those `kept`, to `UNFIT`, under unused names.
 
-    Each is added to `moved`, by its old path, at once: an error further on forgets none.
+    Each is added to `moved`, by its old path, and `move_back` knows it before it is moved: neither
+    an error nor a kill further on forgets any.
     """
-    for path in finding.files:
-        if path in kept:
-            continue
-        target = Path(UNFIT, path)
-        number = 1
-        while os.path.lexists(target):
-            number += 1
-            target = Path(UNFIT, f"{path}.{number}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        moved[Path(path)] = Path(path).rename(target)
+    own = {Path(path): _unused(path) for path in finding.files if path not in kept}
+    if not own:
+        return
+    moved |= own
+    write_json({str(old): str(new) for old, new in moved.items()}, _LAST)
+    for old, new in own.items():
+        new.parent.mkdir(parents=True, exist_ok=True)
+        old.rename(new)
 
 
-def note(moved: Mapping[Path, Path]) -> None:
-    """Store what was moved last, for `move_back`; if nothing was moved, keep the last note."""
-    if moved:
-        write_json({str(old): str(new) for old, new in moved.items()}, _LAST)
+def _unused(path: str) -> Path:
+    """Where a file goes in `UNFIT`."""
+    target = Path(UNFIT, path)
+    number = 1
+    while os.path.lexists(target):
+        number += 1
+        target = Path(UNFIT, f"{path}.{number}")
+    return target
+
+
+@contextlib.contextmanager
+def undone_on_failure(moved: Mapping[Path, Path]) -> Iterator[None]:
+    """Put back what a block has moved away, and the note before it, if the block fails."""
+    before = _LAST.read_text() if _LAST.is_file() else None
+    try:
+        yield
+    except BaseException:
+        for old, new in moved.items():
+            if os.path.lexists(new):
+                new.replace(old)
+        _LAST.unlink(missing_ok=True)
+        if before is not None:
+            write_text(before, _LAST)
+        raise
 
 
 def move_back() -> list[str]:
     """Move the files in the note back; return their paths.
 
-    Those that an interrupted `move_back` has moved are passed over.
+    Those that are in their old place, as after an interrupted command, are passed over.
 
     Raises:
         FusevadError: there is no note, it names other files than `move_away` has moved, a place is
