@@ -5,12 +5,15 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 
 from fusevad.errors import FusevadError
 from fusevad.report.statistics import PairedTest
 from fusevad.report.verdicts import make_claims
+from fusevad.report.verdicts.document import Bullets, Heading, Paragraph, Table
 from fusevad.report.verdicts.forest import forest
 from fusevad.report.verdicts.judge import Comparison, Verdict
+from fusevad.report.verdicts.render import to_markdown
 from tests.made_up_claims import claim_file, compare, make_world
 
 HOLDS, FAILS, OPEN, UNTESTABLE = Verdict
@@ -137,6 +140,27 @@ def test_equal_methods_are_drawn_at_zero_though_no_margin_gives_the_scale():
     circle = float(re.search(r'<circle cx="([^"]+)"', drawn)[1])
     zero = float(re.search(r'<text x="([^"]+)"[^>]*>0</text>', drawn)[1])
     assert circle == zero
+
+
+ODD = (
+    "a_b_c *x* <i>y</i> # &amp;",
+    "`x` [a](javascript:alert(1)) ~~z~~",
+    r"x\|y and a\*b*",
+    "| two\n  lines\n",
+)
+
+
+def test_readers_of_markdown_show_names_and_claims_as_they_are():
+    """Read by another program, with raw HTML and tables on, as many viewers have them."""
+    blocks = [*(Heading(2, text) for text in ODD), Bullets(ODD), Paragraph("".join(ODD))]
+    page = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+    tokens = page.parse(to_markdown([*blocks, Table(ODD, [ODD, ODD])]))
+    inline = [token for token in tokens if token.type == "inline"]
+    parts = [part for token in inline for part in token.children]
+    assert {part.type for part in parts} == {"text"}
+    shown = ["".join(part.content for part in token.children) for token in inline]
+    plain = [" ".join(text.split()) for text in ODD]
+    assert shown == [*plain, *plain, " ".join("".join(ODD).split()), *plain * 3]
 
 
 def test_an_unknown_protocol_is_refused(world, tmp_path):

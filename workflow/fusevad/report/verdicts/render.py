@@ -1,5 +1,6 @@
 """A document as Markdown, and as one self-contained HTML file."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -12,6 +13,7 @@ _CLASSES = {
     Verdict.OPEN: "open",
     Verdict.UNTESTABLE: "untestable",
 }
+_MARKS = re.compile(r"[\\`*_\[\]<>#|~&]")
 _STYLE = """
 body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1a1a1a; background: #fff;
        max-width: 66rem; margin: 2rem auto; padding: 0 1.5rem; }
@@ -50,25 +52,21 @@ def to_html(blocks: Sequence[Block]) -> str:
 def _markdown(block: Block) -> str:
     match block:
         case Heading(level, text):
-            return f"{'#' * level} {text}"
+            return f"{'#' * level} {_plain(text)}"
         case Paragraph(text, lead):
             return f"**{lead}** {_plain(text)}" if lead else _plain(text)
         case Bullets(items):
             return "\n".join(f"- {_plain(item)}" for item in items)
         case Table(head, rows, numeric):
             rule = ["---:" if k in numeric else "---" for k in range(len(head))]
-            return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in (head, rule, *rows))
+            return "\n".join(f"| {' | '.join(map(_plain, row))} |" for row in (head, rule, *rows))
         case Drawing():
             return ""
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown shows literally: a star or an underscore marks nothing."""
-    return text.replace("*", r"\*").replace("_", r"\_")
-
-
-def _cell(text: str) -> str:
-    return _plain(text).replace("|", r"\|")
+    """Text that Markdown shows literally, in one line: nothing in it is a mark, a tag or a cell."""
+    return _MARKS.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def _html(block: Block) -> str:
