@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,20 @@ def test_fetching_leaves_the_workspace_alone(clones: tuple[Path, Path]) -> None:
     assert sorted(arrived) == sorted([HISTORY, MANIFEST])
     assert workspace(second) == {}
     assert store.read(HISTORY) == (first / HISTORY).read_bytes()
+
+
+def test_what_a_killed_process_had_received_is_removed_once_nobody_can_be_receiving_it(
+    clones: tuple[Path, Path],
+) -> None:
+    _, second = clones
+    folder = second / ".dvc/cache/files/md5/00"
+    folder.mkdir(parents=True)
+    old, new = (folder / f".{letter * 22}.tmp" for letter in "ab")
+    for path in (old, new):
+        path.write_text("half")
+    os.utime(old, (time.time() - 2 * 86400,) * 2)
+    Store(second).fetch([HISTORY])
+    assert list(folder.iterdir()) == [new]
 
 
 def test_restoring_touches_the_named_files_alone(clones: tuple[Path, Path]) -> None:

@@ -1,6 +1,8 @@
 """DVC's cache and remotes, object by object: an object is a file's content, named by its MD5."""
 
 import hashlib
+import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 # Objects in a batch: after a batch with a failure, the remote is asked for nothing more.
 _BATCH = 256
 _HASH_THREADS = 4
+# DVC's names of objects that are still being received, and the seconds after which none is.
+_RECEIVED, _OLD = re.compile(r"\.[\w-]{22}\.tmp"), 86400
 _AGAIN = "check the remote and run the command again: files that have arrived are kept"
 
 
@@ -93,11 +97,19 @@ class Objects:
             for path in waiting.pop(md5):
                 progress(path)
         missing = list(waiting)
+        if missing:
+            self._remove_abandoned()
         for start in range(0, len(missing), _BATCH):
             batch = missing[start : start + _BATCH]
             self._download(batch, waiting)
             for path in (path for md5 in batch for path in waiting[md5]):
                 progress(path)
+
+    def _remove_abandoned(self) -> None:
+        """Remove what killed processes have received of objects; DVC itself never does."""
+        for path in Path(self._cache.path).glob("??/.*.tmp"):
+            if _RECEIVED.fullmatch(path.name) and time.time() - path.lstat().st_mtime > _OLD:
+                path.unlink(missing_ok=True)
 
     def _check_cached(self, objects: list[str], waiting: dict[str, list[str]]) -> None:
         """Hash cached objects: DVC trusts read-only objects without checking."""
