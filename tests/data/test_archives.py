@@ -3,7 +3,9 @@
 import io
 import stat
 import tarfile
+import tempfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -344,6 +346,33 @@ def test_a_link_that_is_there_already_does_not_pretend_it_either(get, place, fil
     assert file[0] not in (place / "lock.json").read_text()
     (place / "data" / "set" / "labels").unlink()
     assert get(EVIL, file).joinpath("labels").is_dir()
+
+
+@pytest.mark.parametrize("target", ["videos", "videos/train"])
+def test_an_archive_is_unpacked_behind_a_link_of_the_users(get, place, target):
+    folder, goal = place / "data" / "set", place / "elsewhere"
+    goal.mkdir()
+    (folder / "videos").symlink_to(goal)
+    asked = ("a.tar", tarred(("a.txt", b"a")), {"unpack": target})
+    get(asked)
+    assert (folder / target / "a.txt").read_bytes() == b"a"
+    (place / "0.mirror").unlink()  # what is there is not fetched again
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archives, "unpack", None)
+        get(asked)
+
+
+@pytest.mark.parametrize("more", [{"unpack": "videos/train"}, {"unpack": "videos"}, {}])
+def test_a_link_of_the_users_to_another_disk_is_told_before_anything_is_fetched(get, place, more):
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == place.stat().st_dev:
+        pytest.skip("no second disk")
+    with tempfile.TemporaryDirectory(dir=shared) as other:
+        (place / "data/set/videos").symlink_to(other)
+        with pytest.raises(FusevadError, match=r"set/videos.*: a link leads to another disk"):
+            get(("videos/a.tar", tarred(("a.txt", b"a")), more))
+        assert not list(Path(other).iterdir())
+    assert not list(place.rglob("part")) and not list(place.rglob("complete"))
 
 
 def test_links_of_the_users_to_other_places_are_followed(get, place):

@@ -71,6 +71,22 @@ def refuse_links(job: FetchJob, file: FileSettings, path: str) -> None:
                 )
 
 
+def refuse_other_disks(job: FetchJob, path: str) -> None:
+    """Refuse a `path` behind the user's link to another disk, to which nothing can be moved.
+
+    Raises:
+        FusevadError: it is.
+    """
+    place = job.folder / path
+    folder = next(each for each in (place, *place.parents) if each.is_dir())
+    if folder.stat().st_dev != (job.folder / HIDDEN).stat().st_dev:
+        raise FusevadError(
+            f"{place}: a link leads to another disk than that of {job.folder}, where downloads are"
+            f" unpacked; move {job.folder} itself there, put a link to it in its place, and run the"
+            " command again"
+        )
+
+
 def is_done(job: FetchJob, file: FileSettings) -> bool:
     """Whether the record and the disk agree that a file is in its place.
 

@@ -7,7 +7,7 @@ from fusevad.data.fetch import archives, git
 from fusevad.data.fetch.caps import Caps
 from fusevad.data.fetch.checksums import Locked, sha256_with_progress
 from fusevad.data.fetch.download import download, from_first_mirror
-from fusevad.data.fetch.job import FetchJob, refuse_links
+from fusevad.data.fetch.job import FetchJob, refuse_links, refuse_other_disks
 from fusevad.data.fetch.member import (
     RefusedArchiveError,
     UnreadableArchiveError,
@@ -35,6 +35,7 @@ def fetch_file(job: FetchJob, file: FileSettings) -> bool:
         sha256 = _check_by_hand(job, file)
         job.keep_checksum(file, sha256, path.stat().st_size)
     elif file.sources:
+        refuse_other_disks(job, file.name)
         sha256 = download(job, file, slot)
         job.keep_checksum(file, sha256, slot.part.stat().st_size)
         settle(slot.part, path)
@@ -65,6 +66,9 @@ def fetch_archive(job: FetchJob, file: FileSettings) -> bool:
         return True
     if not by_hand and not file.sources:
         return False
+    _check_target(job, file)
+    if file.keep_archive and not by_hand:
+        refuse_other_disks(job, file.name)
     archive = own if by_hand else slot.complete
     sha256 = _check_by_hand(job, file) if by_hand else _complete_archive(job, file, slot)
     try:
@@ -98,6 +102,7 @@ def fetch_repository(job: FetchJob, file: FileSettings) -> None:
     Raises:
         FusevadError: no mirror gave it; it is too large; or files of others are in it.
     """
+    refuse_other_disks(job, file.name)
     slot = job.slot(file)
 
     def clone(source: Source) -> Locked:
@@ -131,7 +136,10 @@ def _bring_unpacked(job: FetchJob, file: FileSettings, slot: Slot) -> None:
     thousands.
     """
     os.sync()
-    archives.merge(slot.unpacked, job.folder / file.target, job.folder / file.name)
+    target = job.folder / file.target
+    if target.is_symlink():
+        target = target.resolve()  # the user's own, or it would have been refused
+    archives.merge(slot.unpacked, target, job.folder / file.name)
     os.sync()
 
 
@@ -172,6 +180,17 @@ def _refuse_others(job: FetchJob, file: FileSettings, unpacked: Path, target: st
                         f"{job.folder / file.name}: not unpacked: contains {what}, which belongs"
                         f" to {other.name}; do not use it, and tell whoever gave it"
                     )
+
+
+def _check_target(job: FetchJob, file: FileSettings) -> None:
+    """Refuse a folder that an archive's content can't be moved to, before the archive is fetched.
+
+    Raises:
+        FusevadError: it is on another disk, or a link to another folder of the data set.
+    """
+    if (job.folder / file.target).is_symlink():
+        refuse_links(job, file, file.target)
+    refuse_other_disks(job, file.target)
 
 
 def _check_by_hand(job: FetchJob, file: FileSettings) -> str:
