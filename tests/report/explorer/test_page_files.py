@@ -273,3 +273,17 @@ def test_films_are_made_again_when_videos_have_another_order(films, made_up, tmp
     assert list(after) == list(before)[::-1]
     for name, film in before.items():
         assert shown(after[name]) == shown(film)
+
+
+def test_films_are_made_again_when_the_frame_rate_was_corrected(films, made_up, tmp_path):
+    """The files and their cues are the same."""
+    corrected = made_up.dataset.manifest.with_name("corrected.csv")
+    table = pd.read_csv(made_up.dataset.manifest)
+    table.assign(fps=2 * table["fps"]).to_csv(corrected, index=False)
+    folder = tmp_path / "films"
+    shutil.copytree(films.parent, folder)
+    out = folder / "films.csv"
+    make_films(corrected, [folder / "shard-0.h5"], FilmSettings(16, 10), out, workers=1)
+    lasting = [av.open(file).duration for file in read_films(out).values()]
+    before = [av.open(file).duration for file in read_films(films).values()]
+    assert lasting == pytest.approx([length / 2 for length in before], rel=0.02)

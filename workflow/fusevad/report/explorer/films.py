@@ -24,9 +24,11 @@ from fusevad.data.made_videos import (
 from fusevad.data.manifest import Video, read_manifest
 from fusevad.files import atomic_path, settings_hash
 from fusevad.parallel import in_processes
+from fusevad.plan.stage import STAGES
 from fusevad.report.explorer.encoding import encode_film
 from fusevad.report.explorer.settings import FilmSettings
 from fusevad.video.decode import SEGMENT_FRAMES
+from fusevad.video.pixels import PIXELS_VERSION
 
 COLUMNS = ["video", "film", "bytes"]
 Picture = NDArray[np.uint8]
@@ -55,9 +57,17 @@ def make_films(
     shards = CueShards(cues)
     names = {video.name: f"{number:04d}.mp4" for number, video in enumerate(videos)}
     folder.mkdir(parents=True, exist_ok=True)
-    made_of = {v.name: [v.sha256, shards.digest(v, *_cue(settings))] for v in videos}
+    made_of = {
+        v.name: [
+            *(v.sha256, shards.digest(v, *_cue(settings))),
+            *(v.frames, v.fps, v.variable_rate, v.width, v.height),
+        ]
+        for v in videos
+    }
+    code = [STAGES["films"].version, PIXELS_VERSION]
     # As a list: films are named by their order, which the hash of a mapping leaves out.
-    digest = settings_hash({"settings": asdict(settings), "videos": list(made_of.items())})
+    given = {"settings": asdict(settings), "code": code, "videos": list(made_of.items())}
+    digest = settings_hash(given)
     forget_others(folder, "films.json", (out.name,), digest, asdict(settings))
     progress, whole = resume_videos(folder)
     left = [video for video in videos if names[video.name] not in whole]
