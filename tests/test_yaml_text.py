@@ -23,6 +23,19 @@ def test_what_json_or_python_takes_for_a_number_is_one(text):
     assert yaml_text.load(f"a: {text}") == {"a": float(text)}
 
 
+@pytest.mark.parametrize("text", ["010", "-007", "0_1"])
+def test_a_leading_zero_makes_no_other_number(text):
+    """In YAML 1.1 `010` is 8."""
+    with pytest.raises(ValueError, match=f"line 2: {text} is an octal number"):
+        yaml_text.load(f"seeds:\n- {text}\n")
+    assert yaml_text.load(f"'{text}'") == text
+
+
+@pytest.mark.parametrize("text", ["0", "-0", "0x1F", "10", "0.5", "00.5"])
+def test_other_numbers_with_a_zero_are_read(text):
+    assert yaml_text.load(text) == (int(text, 16) if "x" in text else float(text))
+
+
 @pytest.mark.parametrize("text", ["413033e1adbb07b", "1e", "e5", "1e5x", "12-e3", "T16-thr1e"])
 def test_a_hash_or_a_name_that_begins_like_a_number_is_text(text):
     assert yaml_text.load(f"a: {text}") == {"a": text}

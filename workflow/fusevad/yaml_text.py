@@ -18,6 +18,7 @@ _DEEPEST = 100
 _MOST = 3_000_000
 # What PyYAML raises, beside its own errors, for a value that does not fit its tag.
 _UNFIT = (AttributeError, IndexError, KeyError, OverflowError, TypeError, RecursionError)
+_OCTAL = re.compile("[-+]?0[0-7_]+")
 # The key `<<`, which takes over the keys of other mappings.
 _MERGE = "tag:yaml.org,2002:merge"
 # Values that aliases may add to those written out in a file; a text counts as one for each so many
@@ -71,6 +72,11 @@ _Loader.add_implicit_resolver(
 
 
 def _whole_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    if _OCTAL.fullmatch(node.value):
+        raise ValueError(
+            f"line {node.start_mark.line + 1}: {node.value[:40]} is an octal number in YAML; write"
+            " it without the leading 0, or in quotes"
+        )
     # Not after its value is made: the time of `1:59:59` grows with the square of its length.
     if len(node.value) <= 2 * MOST_BITS:
         value = loader.construct_yaml_int(node)
