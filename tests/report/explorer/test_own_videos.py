@@ -133,6 +133,20 @@ def test_events_of_another_program_are_not_on_the_page(scored, tmp_path, text):
     assert [video["name"] for video in videos] == ["door"]
 
 
+@pytest.mark.parametrize("text", ['{"a": 1}\n{"a": 2}\n', "caf\xe9"])
+def test_events_of_another_form_in_a_folder_of_others_are_left_alone(scored, tmp_path, text):
+    shutil.copytree(scored.out, tmp_path / "out")
+    others = tmp_path / "out/camera/events.json"
+    others.parent.mkdir()
+    others.write_text(text, encoding="latin-1")
+    make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5), code(scored))
+    videos = read_script(tmp_path / "out/page/data/0/videos.js")
+    assert [video["name"] for video in videos] == ["door", "yard"]
+    (tmp_path / "out/yard/events.json").write_text(text, encoding="latin-1")
+    with pytest.raises(FusevadError, match=r"yard/events\.json: missing or damaged"):
+        make_own_explorer(tmp_path / "out", sha256(scored.model), threshold(0.5), code(scored))
+
+
 def test_a_damaged_table_of_a_video_that_was_scored_before_is_one_line(scored, tmp_path):
     shutil.copytree(scored.out, tmp_path / "out")
     table = tmp_path / "out/yard/segments.parquet"

@@ -16,7 +16,7 @@ from fusevad.evaluate.history import SCORE
 from fusevad.evaluate.score_table import check_size
 from fusevad.evaluate.settings import AlarmSettings
 from fusevad.files import sha256
-from fusevad.found_videos import EVENTS, PARQUET
+from fusevad.found_videos import EVENTS, PARQUET, has_results
 from fusevad.hash_tables import listed_hashes
 from fusevad.parsing import parse, read_noted
 
@@ -59,6 +59,8 @@ def read_facts(folder: Path, model_sha256: str) -> Facts | None:
     Raises:
         FusevadError: they are damaged.
     """
+    if not has_results(folder):
+        return None
     values: Any = read_noted(folder / EVENTS)
     made_with = values.get("made_with") if isinstance(values, dict) else None
     if not isinstance(made_with, dict) or made_with.get("model_sha256") != model_sha256:
