@@ -145,14 +145,16 @@ def test_footage_is_embedded_with_the_tower_that_its_data_set_learns(values):
     assert "align/rendered-normal/vit-b-32" not in jobs.jobs
 
 
-def with_features(values: dict, folder: Path, tower: str | None) -> Plan:
-    """A plan with features of `rendered` that somebody imported, and alarms of two rows."""
+def with_features(
+    values: dict, folder: Path, tower: str | None, rows: str = "image-only, student-t"
+) -> Plan:
+    """A plan with features of `rendered` that somebody imported, and alarms of some rows."""
     (folder / "tables" / "alarms.yaml").write_text(
-        "title: x\nstudy: alarms\nexperiments: [image-only, student-t]\n"
+        f"title: x\nstudy: alarms\nexperiments: [{rows}]\n"
     )
     features = {"layout": "released", "folder": "given", "crops": [0], "text_tower": tower}
-    rows = {"table1": ["image-only"], "radar": ["image-only"], "features": {"rendered": features}}
-    return plan(load(values | rows | {"encoder": "vit-l-14"}, folder))
+    over = {"table1": ["image-only"], "radar": ["image-only"], "features": {"rendered": features}}
+    return plan(load(values | over | {"encoder": "vit-l-14"}, folder))
 
 
 def test_footage_certifies_rows_of_imported_features_whose_encoder_is_known(values, folder):
@@ -162,6 +164,13 @@ def test_footage_certifies_rows_of_imported_features_whose_encoder_is_known(valu
     assert "study-footage/rendered/student-t" not in jobs
     files = jobs["report/alarms"].reads["files"]
     assert [Path(file).name for file in files if "/footage/" in file] == ["image-only.parquet"]
+
+
+def test_a_table_has_footage_only_if_a_row_scores_it(values, folder):
+    """Its note tells the hours that the rows have scored."""
+    job = with_features(values, folder, "vit-l-14", rows="student-t").jobs["report/alarms"]
+    assert job.settings["footage"] == {}
+    assert not [path for path in job.inputs if "rendered-normal" in path]
 
 
 @pytest.mark.parametrize("tower", [None, "vit-b-16"])

@@ -94,11 +94,13 @@ class AlarmJobs:
         return self.by_experiment(table, "normal-scores/{}.parquet")
 
     def footage(self, table: str) -> dict[str, dict[str, str]]:
-        """Title and manifest of the normal footage of a table's data sets that have any."""
+        """Title and manifest of the normal footage of a table's data sets that any row scores."""
+        config, keys = self.jobs.config, self.table_datasets(table)
+        rows = config.study_tables[table]["experiments"]
         return {
             key: {"title": footage.title, "manifest": self.jobs.manifest(footage.key)}
-            for key, footage in self.jobs.config.footage.items()
-            if key in self.table_datasets(table)
+            for key, footage in config.footage.items()
+            if key in keys and any(self.scores_footage(key, name) for name in rows)
         }
 
     def footage_scores(self, table: str) -> dict[str, dict[str, str]]:
