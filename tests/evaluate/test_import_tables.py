@@ -47,6 +47,15 @@ def test_rows_out_of_order_are_refused_by_any_heading_that_tells(given, head):
     assert f"{head.casefold()} " in given.error(BY_FRAME)
 
 
+def test_rows_that_are_counted_need_no_other_proof_of_their_order(given):
+    given.save(given.draw(FRAMES))
+    file = given.scores / "Normal_Videos_003_x264.csv"
+    file.with_suffix(".npy").unlink()
+    rows = [f"{row},{1 / (place + 1)}" for place, row in enumerate(ROWS)]
+    file.write_text("\n".join(["frame,score,time", *rows]))
+    given.judge(BY_FRAME)
+
+
 def test_a_column_that_says_nothing_of_the_order_is_not_taken_for_one_that_does(given):
     given.save(given.draw(FRAMES))
     file = given.scores / "Normal_Videos_003_x264.csv"

@@ -104,7 +104,8 @@ def _of_scores(
 ) -> Iterator[str]:
     """Cells of the column of scores; a column that counts the rows says that none is missing.
 
-    It may begin anew with each video; `column.owners` grows as rows are read.
+    It may begin anew with each video; `column.owners` grows as rows are read. Without one, numbers
+    of other columns must ascend; beside one, they may be the time that a frame took.
     """
     step = settings.segment_frames if settings.form == "per-segment" else 1
     counts = [
@@ -113,7 +114,7 @@ def _of_scores(
         if _SEGMENTS.fullmatch(head) or _FRAMES.fullmatch(head)
     ]
     # Without names, one file of all videos does not say where they begin.
-    told = settings.order is None or any(map(_OWNERS.fullmatch, heads))
+    told = not counts and (settings.order is None or any(map(_OWNERS.fullmatch, heads)))
     rising = [place for place, head in enumerate(heads) if told and _RISING.fullmatch(head)]
     for cells in _in_order(heads, rising, rows, column.owners):
         for count in counts:
