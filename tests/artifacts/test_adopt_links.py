@@ -11,7 +11,7 @@ import pytest
 from dvc_objects.fs.local import localfs  # adopt imports it late; another user may not read it
 
 from fusevad.artifacts.adopt import adopt
-from fusevad.artifacts.unfit import move_back
+from fusevad.artifacts.unfit import move_back, undone_on_failure
 from fusevad.errors import FusevadError
 from tests.made_up_plan import (
     DATA,
@@ -184,6 +184,7 @@ def test_what_a_killed_adopt_had_moved_comes_back(killed_at: int) -> None:
     """A killed process runs no more of its code, be it `finally`."""
     make(made_up_plan(rate=0.001))
     before = {path: path.read_bytes() for path in files()}
+    there = [path for path in results() if path.is_file()]
     if not (child := os.fork()):
         rename, renamed = Path.rename, []
 
@@ -197,8 +198,19 @@ def test_what_a_killed_adopt_had_moved_comes_back(killed_at: int) -> None:
         adopt(made_up_plan(rate=0.002))
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    move_back()
+    gone = {str(path) for path in there if not path.exists()}
+    assert len(gone) == killed_at - 1
+    assert set(move_back()) == gone
     assert {path: path.read_bytes() for path in files()} == before
+
+
+def test_a_damaged_note_is_no_error_of_a_pull_that_fails() -> None:
+    note = Path("results/.unfit/last.json")
+    note.parent.mkdir(parents=True)
+    note.write_bytes(b"\xff")
+    with pytest.raises(KeyError), undone_on_failure({}):
+        raise KeyError
+    assert note.read_bytes() == b"\xff"
 
 
 def test_an_adopt_that_moves_nothing_keeps_the_way_back() -> None:

@@ -169,9 +169,12 @@ def test_what_a_killed_process_had_received_is_removed_once_nobody_can_be_receiv
     old, new = (folder / f".{letter * 22}.tmp" for letter in "ab")
     for path in (old, new):
         path.write_text("half")
-    os.utime(old, (time.time() - 2 * 86400,) * 2)
+    kept = folder / f".{'c' * 22}.tmp"
+    kept.mkdir()  # it can't be unlinked, like a file in a cache of others
+    for path in (old, kept):
+        os.utime(path, (time.time() - 2 * 86400,) * 2)
     Store(second).fetch([HISTORY])
-    assert list(folder.iterdir()) == [new]
+    assert sorted(folder.iterdir()) == [new, kept]
 
 
 def test_restoring_touches_the_named_files_alone(clones: tuple[Path, Path]) -> None:

@@ -1,5 +1,6 @@
 """DVC's cache and remotes, object by object: an object is a file's content, named by its MD5."""
 
+import contextlib
 import hashlib
 import re
 import time
@@ -108,8 +109,9 @@ class Objects:
     def _remove_abandoned(self) -> None:
         """Remove what killed processes have received of objects; DVC itself never does."""
         for path in Path(self._cache.path).glob("??/.*.tmp"):
-            if _RECEIVED.fullmatch(path.name) and time.time() - path.lstat().st_mtime > _OLD:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another pull was first, or the file is another's
+                if _RECEIVED.fullmatch(path.name) and time.time() - path.lstat().st_mtime > _OLD:
+                    path.unlink()
 
     def _check_cached(self, objects: list[str], waiting: dict[str, list[str]]) -> None:
         """Hash cached objects: DVC trusts read-only objects without checking."""

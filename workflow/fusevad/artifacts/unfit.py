@@ -9,7 +9,7 @@ from fusevad import json_text
 from fusevad.artifacts.check import Finding
 from fusevad.artifacts.trusted import in_results, refuse_linked_folders
 from fusevad.errors import FusevadError
-from fusevad.files import read_limited, write_json, write_text
+from fusevad.files import atomic_path, read_limited, write_json
 from fusevad.parsing import parse
 
 UNFIT = "results/.unfit"
@@ -45,7 +45,7 @@ def _unused(path: str) -> Path:
 @contextlib.contextmanager
 def undone_on_failure(moved: Mapping[Path, Path]) -> Iterator[None]:
     """Put back what a block has moved away, and the note before it, if the block fails."""
-    before = _LAST.read_text() if _LAST.is_file() else None
+    before = _LAST.read_bytes() if _LAST.is_file() else None
     try:
         yield
     except BaseException:
@@ -54,12 +54,13 @@ def undone_on_failure(moved: Mapping[Path, Path]) -> Iterator[None]:
                 new.replace(old)
         _LAST.unlink(missing_ok=True)
         if before is not None:
-            write_text(before, _LAST)
+            with atomic_path(_LAST) as temporary:
+                temporary.write_bytes(before)
         raise
 
 
 def move_back() -> list[str]:
-    """Move the files in the note back; return their paths.
+    """Move the files in the note back; return the paths of those that were moved.
 
     Those that are in their old place, as after an interrupted command, are passed over.
 
@@ -88,7 +89,7 @@ def move_back() -> list[str]:
         Path(old).parent.mkdir(parents=True, exist_ok=True)
         Path(new).rename(old)
     _LAST.unlink()
-    return list(moved)
+    return list(left)
 
 
 def _in_the_way(path: Path) -> Path | None:
