@@ -1,5 +1,6 @@
 """The networks of a bundle in onnxruntime; skipped without the extra `onnx`."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -84,6 +85,35 @@ def test_a_network_that_computes_something_else_is_not_kept(made_up, tmp_path, m
     with pytest.raises(FusevadError, match=r"differs by .* from torch"):
         export_onnx(detector, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@needs_extra
+@needs_cpu
+def test_an_earlier_export_stays_whole_where_a_later_network_fails(
+    exported, made_up, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    shutil.copytree(exported, out)
+    (out / "detector.onnx").write_bytes(b"an earlier one")
+    real = onnx_module._difference
+    monkeypatch.setattr(
+        onnx_module,
+        "_difference",
+        lambda network, file: real(network, file) if network.output == "score" else 1.0,
+    )
+    with pytest.raises(FusevadError, match=r"encoder-.*\.onnx: onnxruntime differs"):
+        export_onnx(Detector.load(made_up.file), out)
+    assert (out / "detector.onnx").read_bytes() == b"an earlier one"
+    assert len(list(out.iterdir())) == len(list(exported.iterdir()))
+
+
+@needs_extra
+@needs_cpu
+def test_an_encoder_of_another_bundle_is_not_left_beside_the_detector(made_up, tmp_path):
+    (tmp_path / "encoder-flow.onnx").write_bytes(b"of another bundle")
+    with pytest.raises(FusevadError, match=r"encoder-flow\.onnx: an encoder that this bundle does"):
+        export_onnx(Detector.load(made_up.file), tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["encoder-flow.onnx"]
 
 
 @needs_extra

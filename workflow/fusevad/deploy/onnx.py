@@ -86,7 +86,8 @@ def export_onnx(detector: Detector, out: Path) -> dict[str, float]:
 
     Raises:
         FusevadError: the extra is not installed, the detector scores too many segments at once, or
-            a network computes something else. Then its file is not written.
+            a network computes something else, or the folder has an encoder that is not among them.
+            Then no file is written.
     """
     _check_ready()
     out.mkdir(parents=True, exist_ok=True)
@@ -94,7 +95,17 @@ def export_onnx(detector: Detector, out: Path) -> dict[str, float]:
     for role, stream in detector.streams.items():
         if isinstance(stream.embedder.encoder, BatchedTower):
             networks[f"encoder-{role}.onnx"] = _encoder_network(stream)
-    return {name: _export(network, out / name) for name, network in networks.items()}
+    for other in out.glob("encoder-*.onnx"):
+        if other.name not in networks:
+            raise FusevadError(
+                f"{other}: an encoder that this bundle does not have; name another folder"
+            )
+    # All get their names at the end: a detector goes with its own encoders alone.
+    with contextlib.ExitStack() as written:
+        return {
+            name: _export(network, out / name, written.enter_context(atomic_path(out / name)))
+            for name, network in networks.items()
+        }
 
 
 def _check_ready() -> None:
@@ -144,8 +155,8 @@ def _encoder_network(stream: StreamEmbedder) -> _Network:
     return _Network(_Encoder(tower).eval(), inputs, "embedding")
 
 
-def _export(network: _Network, file: Path) -> float:
-    """Write a network and return its largest difference to torch, relative above 1."""
+def _export(network: _Network, file: Path, temporary: Path) -> float:
+    """Write a network as `temporary`; return its largest difference to torch, relative above 1."""
     example = network.inputs(2)
     axes = tuple({0: torch.export.Dim("count", min=1, max=65536)} for _ in example)
     first, *others = axes
@@ -160,15 +171,13 @@ def _export(network: _Network, file: Path) -> float:
             output_names=[network.output],
             dynamic_shapes=(first, tuple(others)) if variadic else axes,
         )
-    with atomic_path(file) as temporary:
-        temporary.write_bytes(program.model_proto.SerializeToString())
-        largest = _difference(network, temporary)
-        # NaN is no rounding either.
-        if not largest <= TOLERANCE:
-            raise FusevadError(
-                f"{file}: onnxruntime differs by {largest:.1e} from torch; the method can't be"
-                " exported"
-            )
+    temporary.write_bytes(program.model_proto.SerializeToString())
+    largest = _difference(network, temporary)
+    # NaN is no rounding either.
+    if not largest <= TOLERANCE:
+        raise FusevadError(
+            f"{file}: onnxruntime differs by {largest:.1e} from torch; the method can't be exported"
+        )
     return largest
 
 
