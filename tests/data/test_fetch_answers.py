@@ -137,13 +137,14 @@ def test_a_server_that_once_went_on_with_another_file_is_asked_for_all_of_it_aga
 def test_a_file_without_end_leaves_room_on_the_disk(mirror, get, monkeypatch):
     """As with a server that says no length and never stops."""
     mirror.raw["endless"] = lambda _: chunked(200, bytes(1000))
-    nearly_full = shutil.disk_usage(".")._replace(free=500)
+    nearly_full = shutil.disk_usage(".")._replace(total=10**12, free=900_000_000)
     assert get("endless") == bytes(1000)  # small files may use what is left
     shutil.rmtree("data")
     Path("lock.json").unlink()
-    monkeypatch.setattr(https, "_UNKNOWN", 100)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: nearly_full)
-    assert "does not say how long the file is" in refused(get, "endless")
+    monkeypatch.setattr(https, "_UNKNOWN", 100)
+    said = refused(get, "endless")
+    assert "does not say how long the file is" in said and "only 0.90 GB free" in said
     assert not list(Path("data").rglob("part"))
     assert get("endless", f"{mirror.url}/ok/a.bin") == BYTES
 

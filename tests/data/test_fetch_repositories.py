@@ -310,6 +310,11 @@ def test_an_address_with_a_password_is_refused_as_records_would_show_it(get, cap
         assert "S3CRET" not in one_line(raised) + capsys.readouterr().err
 
 
+def test_a_name_in_an_address_is_not_called_a_password():
+    with pytest.raises(FusevadError, match="an address with a name or password, or with a port"):
+        parse(FileSettings, from_git("https://git@example.org/a.git", "main"), "file")
+
+
 def test_a_user_of_ssh_is_no_password():
     parse(FileSettings, from_git("ssh://git@example.org/a.git", "main"), "file")
 

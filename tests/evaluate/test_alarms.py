@@ -136,7 +136,7 @@ def test_hours_of_videos_that_are_too_short_to_raise_an_alarm_certify_nothing():
     settings = AlarmSettings(shortest=1)
     clips = [track([0.9] * 3, 0.32) for _ in range(11_625)]  # 3.1 hours
     assert not any(find_events(each, 0.0, settings) for each in clips[:3])
-    with pytest.raises(FusevadError, match=r"0\.00 hours .* last 1 s .* can't certify 1 "):
+    with pytest.raises(FusevadError, match=r"0\.00 hours .* can raise no alarm\) can't certify"):
         calibrate(clips, 1.0, settings)
     hours = [track([0.1] * 3 * 3600)]
     found = calibrate(hours + clips, 1.0, settings)

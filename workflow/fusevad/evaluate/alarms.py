@@ -184,7 +184,7 @@ def calibrate(
     needed = hours_needed(rate, confidence)
     if hours < needed:
         less = f"{hours:.2f}" != f"{footage_hours(normal):.2f}"
-        ends = f" (without the last {settings.shortest:g} s of each, too short to raise any)"
+        ends = f" (without the last {settings.shortest:g} s of each, which can raise no alarm)"
         lacking = needed - hours + settings.shortest / SECONDS_PER_HOUR  # as one video
         raise FusevadError(
             f"{hours:.2f} hours of normal video{ends if less else ''} can't certify {rate:g} false"

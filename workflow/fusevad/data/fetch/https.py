@@ -237,7 +237,8 @@ def _refuse_endless(slot: Slot, received: int) -> None:
     if disk.free < min(_SPARE, disk.total // 100):
         slot.clear_part()
         raise MirrorError(
-            f"does not say how long the file is, and after {received / 1e9:.2f} GB the disk is full"
+            f"does not say how long the file is, and after {received / 1e9:.2f} GB the disk has"
+            f" only {disk.free / 1e9:.2f} GB free"
         )
 
 

@@ -255,8 +255,8 @@ def _check_url(url: str, schemes: tuple[str, ...]) -> None:
     user, at, _ = parts.netloc.rpartition("@")
     if not _has_port(parts) or (at and (parts.scheme != "ssh" or ":" in user)):
         raise ValueError(
-            "an address with a password, or whose port is no number; write name and password into"
-            " ~/.netrc, where no record of a result shows them"
+            "an address with a name or password, or with a port that is no number; write name and"
+            " password into ~/.netrc, where no record of a result shows them"
         )
     if parts.scheme not in schemes:
         raise ValueError(
