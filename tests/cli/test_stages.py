@@ -19,18 +19,21 @@ MADE = {
     "evaluate/x": "run/seeds.csv",
     "study-alarms/x": "alarms/x.parquet",
     "train/y": "taught/history.csv",
+    "bundle/x": "x.fusevad",
+    "event-clip": "event-clip.safetensors",
 }
 READ = {
     "train/x": {"streams": MADE["index/x"]},
     "evaluate/x": {"run": MADE["train/x"]},
     "study-alarms/x": {"run": MADE["train/x"], "streams": MADE["index/x"]},
     "train/y": {"streams": MADE["index/x"], "teacher": "run/weights/seed-0.safetensors"},
+    "bundle/x": {"run": MADE["train/x"]},
 }
 
 
 @pytest.fixture(autouse=True)
 def settings(tmp_path, monkeypatch) -> dict[str, str]:
-    """Outputs of three jobs, as recorded, in a folder of their own; files of settings by job."""
+    """Outputs of some jobs, as recorded, in a folder of their own; files of settings by job."""
     monkeypatch.chdir(tmp_path)
     Path("run/weights").mkdir(parents=True)
     Path("run/weights/seed-0.safetensors").write_text("a source")
@@ -131,6 +134,19 @@ def test_a_file_that_is_called_like_a_word_of_the_command_is_not_read(settings):
     assert "not an input" not in said(*words, "--settings", settings["evaluate/x"])
     words = (*TRAIN[:-1], "run", "--seeds", "0", "--settings", settings["train/x"])
     assert "method: missing" in said(*words)
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        ("bundle/x", ("bundle", "run", "-o", MADE["bundle/x"], "--sign", "mine")),
+        ("event-clip", ("convert-event-clip", MADE["event-clip"], "--checkpoint", "mine")),
+    ],
+)
+def test_a_key_and_a_download_by_hand_go_with_any_settings(settings, job, words):
+    Path("mine").write_text("")
+    error = said(*words, "--settings", settings[job])
+    assert error.startswith("mine: ") and "not an input" not in error
 
 
 def test_a_teachers_folder_may_have_its_inputs_at_any_depth(settings):

@@ -47,8 +47,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-# Arguments that name scores and features of the user's own: `Assignment.check_content` has them.
-_OWN = ("scores", "folder", "features")
+# Arguments that name no inputs: scores and features of the user's own, which
+# `Assignment.check_content` compares, and what no rule passes, such as a key to sign with.
+_NO_INPUTS = ("scores", "folder", "features", "sign", "configfile", "checkpoint")
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -93,7 +94,7 @@ class Stage(TyperCommand):
             files = [
                 value
                 for name, value in inputs.items()
-                if name not in _OWN and (name == "stream" or _is_path(value))
+                if name not in _NO_INPUTS and (name == "stream" or _is_path(value))
             ]
             check_inputs(settings, _places(files))
         elif "settings" in ctx.params:
