@@ -167,6 +167,10 @@ def test_of_a_wrong_address_only_the_place_that_has_it_is_named(monkeypatch, tmp
         "rtsp://bob:hunter3@host/cam?password=hun@hunter2",
         "rtsp://host/live/bob:hun@hunter2",
         "rtsp://bob:12/hunter2@host/cam",
+        "rtsp://bob:12?hunter2@host/cam",
+        "rtsp://bob:12?hunter2@host",
+        "rtsp://bob:12/x?hunter2@host/cam",
+        "rtsp://bob:hunter3@host?x=hun@hunter2/x",
     ],
 )
 def test_an_address_that_can_be_read_in_two_ways_is_not_shown(monkeypatch, where):

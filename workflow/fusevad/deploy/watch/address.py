@@ -150,7 +150,8 @@ def _shown(place: str) -> str:
     """A camera's address for readers, from what follows its rtsp://.
 
     An @ ends a name and password, or is part of a password: before it, as in `bob:p@s/s@host`, or
-    behind the host, where a word has to mark it. If neither is certain, nothing is shown.
+    behind the host, where a word has to mark it. If neither is certain, nothing is shown: in
+    `bob:12?s@host/cam`, `bob:12` is no host and port.
     """
     place = re.sub(r"\s", "%20", place)  # perhaps of a password
     authority = re.split("[/?#]", place, maxsplit=1)[0]
@@ -159,7 +160,8 @@ def _shown(place: str) -> str:
     shown = host + behind
     if "@" in behind:
         marked = "@" not in _without_marked(shown)
-        if marked == bool(named):
+        cut = behind.startswith("?") or "/" in behind.rpartition("@")[2]
+        if marked == bool(named) or (marked and cut):
             return "rtsp://..."
         if named:
             shown = place.rpartition("@")[2]
