@@ -92,6 +92,21 @@ def test_without_enough_footage_held_out_videos_give_an_estimate(settings, tmp_p
         assert "at most" not in threshold_line(each)
 
 
+def test_copies_that_a_seed_may_have_learned_from_give_no_estimate(settings):
+    manifest = Path(settings.learned.manifest)
+    whole = thresholds_of(settings)
+    rows = pd.read_csv(manifest)
+    copy = rows.iloc[[1]].assign(video="c", path="c.mp4")  # of b, which a seed has held out
+    pd.concat([rows, copy]).to_csv(manifest, index=False)
+    first, _ = mean_tracks(settings.learned)
+    for each in thresholds_of(settings):
+        expected = estimate([first], each.rate, RULES)
+        assert (each.threshold, each.hours) == (expected.threshold, expected.hours)
+    copies = [rows, copy, rows.iloc[[0]].assign(video="d", path="d.mp4")]
+    pd.concat(copies).to_csv(manifest, index=False)
+    assert thresholds_of(settings) == whole  # there is nothing else
+
+
 def test_scores_of_no_normal_video_are_one_line(settings):
     scores = pd.read_parquet(settings.learned.scores).assign(part="learned")
     scores.to_parquet(settings.learned.scores, index=False)

@@ -24,6 +24,7 @@ from fusevad.evaluate.timed_videos import (
     TimedVideo,
     footage_videos,
     normal_scores,
+    normal_training_videos,
     timed_videos,
     tracks,
 )
@@ -76,8 +77,10 @@ def certified(
 
 
 def _estimated(settings: BundleSettings) -> list[Threshold]:
-    learned = settings.learned
-    normal = _mean_tracks(learned, HELD_OUT, timed_videos(Path(learned.manifest)))
+    learned, manifest = settings.learned, Path(settings.learned.manifest)
+    normal = _mean_tracks(learned, HELD_OUT, normal_training_videos(manifest))
+    # Without any that is there only once, copies are all that there is.
+    normal = normal or _mean_tracks(learned, HELD_OUT, timed_videos(manifest))
     title = f"{learned.title}, normal training videos, each by the seeds that held it out"
     return [
         _threshold(rate, estimate(normal, rate, settings.events), title, certified=False)

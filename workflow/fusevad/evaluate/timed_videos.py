@@ -1,5 +1,6 @@
 """Scores of videos with the times of their segments, as alarms need them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -83,6 +84,20 @@ def timed_videos(
         times = tuple((float(begins[each.start]), float(begins[each.end])) for each in spans)
         found.append(TimedVideo(video.name, not video.anomalous, begins, times, video.sha256))
     return found
+
+
+def normal_training_videos(manifest: Path) -> list[TimedVideo]:
+    """Normal training videos, without those that are there twice.
+
+    A seed that has held one copy out may have learned from the other, and their hours would count
+    twice.
+
+    Raises:
+        FusevadError: as `timed_videos`.
+    """
+    copies = Counter(video.sha256 for video in read_manifest(manifest) if video.split != "test")
+    train = timed_videos(manifest, split="train")
+    return [video for video in train if video.normal and copies[video.sha256] == 1]
 
 
 def footage_videos(manifest: Path, learned: Path) -> list[TimedVideo]:

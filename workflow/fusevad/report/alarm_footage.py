@@ -1,6 +1,5 @@
 """The footage that thresholds of alarms come from, and its smoothed tracks, seed by seed."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from fusevad.evaluate.timed_videos import (
     TimedVideo,
     footage_videos,
     normal_scores,
+    normal_training_videos,
     timed_videos,
     tracks,
 )
@@ -65,8 +65,7 @@ class AlarmVideos:
 
     Attributes:
         tests: all test videos.
-        train: normal training videos, without those that are there twice: training may have seen
-            one that a seed has held out, and their hours would count twice.
+        train: as `normal_training_videos`.
         footage: further normal videos.
         learned: SHA-256 of all videos that training may have seen.
     """
@@ -81,13 +80,11 @@ class AlarmVideos:
         """Read the manifests of a data set and of its footage."""
         files = dataset.manifest, dataset.intervals
         videos = read_manifest(dataset.manifest)
-        learned = Counter(video.sha256 for video in videos if video.split != "test")
-        train = timed_videos(*files, "train")
         return cls(
             timed_videos(*files, "test"),
-            [video for video in train if video.normal and learned[video.sha256] == 1],
+            normal_training_videos(dataset.manifest),
             footage_videos(footage.manifest, dataset.manifest) if footage else [],
-            frozenset(learned),
+            frozenset(video.sha256 for video in videos if video.split != "test"),
         )
 
     def unseen(self, learned: Collection[str]) -> "AlarmVideos":
