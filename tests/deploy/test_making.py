@@ -150,6 +150,7 @@ def test_no_token_of_a_download_travels():
         "https://host/b.zip?T0KEN#S3CRET": "https://host/b.zip",
         "https://[T0KEN": "https://[T0KEN",  # no address
         "https://host/c?": "https://host/c",
+        "https://bob:S3@CRET@host/c@1.0/d:e?a=b@c": "https://host/c@1.0/d:e",
     }
     sources = [{"url": each} for each in addresses]
     fetch = {

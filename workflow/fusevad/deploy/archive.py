@@ -52,7 +52,7 @@ class Entry:
 
 
 def check_place(out: Path) -> None:
-    """Refuse a folder as the place of a bundle, before the work of hours."""
+    """Refuse a folder as the place of a bundle, before hours of work."""
     if out.is_dir():
         raise FusevadError(f"{out}: a folder; name the file that the bundle is written to")
 

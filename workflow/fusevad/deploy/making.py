@@ -26,7 +26,6 @@ from fusevad.deploy.contents import (
 from fusevad.deploy.settings import BundleSettings
 from fusevad.deploy.thresholds import thresholds_of
 from fusevad.deploy.versions import check_learned, code_versions
-from fusevad.deploy.watch.address import scrubbed
 from fusevad.embed.embedder import load_embedder, shard_provenance
 from fusevad.embed.shards import UNREADABLE
 from fusevad.embed.streams.registry import is_made, is_pictured, kind_of, parse_settings
@@ -113,7 +112,7 @@ def for_others(record: Record) -> Record:
 def _without_queries(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {
-            key: scrubbed(re.split("[?#]", inner)[0])
+            key: re.sub("(?<=://)[^/]*@", "", re.split("[?#]", inner)[0])
             if key == "url" and isinstance(inner, str)
             else _without_queries(inner)
             for key, inner in value.items()
