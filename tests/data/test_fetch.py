@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from fusevad import files
-from fusevad.data.fetch import drive, https
+from fusevad.data.fetch import archives, drive, https
 from fusevad.errors import FusevadError
 from tests.local_mirrors import COMMIT, running
 from tests.made_up_fetches import fetch_set, from_git, lock, one_line
@@ -289,13 +289,34 @@ def test_a_file_comes_from_google_drive_past_its_question(google, get):
     assert (folder / "a.bin").read_bytes() == BYTES
 
 
-def test_a_drive_download_that_broke_goes_on_in_the_next_run(google, get):
+def test_a_complete_archive_that_is_damaged_before_its_hash_is_locked_is_downloaded_again(
+    mirror, get, place, monkeypatch
+):
+    file = {"name": "a.zip", "sources": [{"url": f"{mirror.url}/ok/a.zip"}], "unpack": True}
+    with monkeypatch.context() as patch, pytest.raises(TypeError):
+        patch.setattr(archives, "unpack", None)  # as a kill before it
+        get(file)
+    (complete,) = place.rglob("complete")
+    damaged = bytearray(complete.read_bytes())
+    damaged[30 + len("in/a.txt")] ^= 1  # the byte of `a.txt`
+    complete.write_bytes(damaged)
+    assert (get(file) / "in/a.txt").read_bytes() == b"a"
+    assert len(mirror.seen) == 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_drive_download_that_broke_goes_on_in_the_next_run_if_its_checksum_is_known(
+    google, get, known
+):
+    """Otherwise nothing would tell that what was left is damaged."""
     google.files["dies.bin"] = BYTES * 12
     file = {"name": "a.bin", "sources": [{"drive": "dies.bin"}]}
+    file |= {"sha256": sha256(BYTES * 12)} if known else {}
     with pytest.raises(FusevadError, match="incomplete"):
         get(file)
     assert (get(file) / "a.bin").read_bytes() == BYTES * 12
-    assert google.seen[-1][2] == f"bytes={512 * 1024}-", "gdown writes pieces of 512 KiB"
+    resumed = f"bytes={512 * 1024}-"  # gdown writes pieces of 512 KiB
+    assert google.seen[-1][2] == (resumed if known else None)
 
 
 def test_what_google_drive_refuses_is_told(google, get):
@@ -394,7 +415,7 @@ def test_a_disk_that_fills_up_on_the_way_is_one_line_and_what_came_is_kept(mirro
     )
     assert "FusevadError: data/set/a.bin: larger than its file system or a limit" in result.stderr
     assert (get(a_bin(f"{mirror.url}/ok/a.bin")) / "a.bin").read_bytes() == BYTES
-    assert mirror.seen[-1][2] == f"bytes={most}-"
+    assert mirror.seen[-1][2] == f"bytes={1 << 16}-", "of the last piece only a part came"
 
 
 def test_a_files_bytes_are_on_the_disk_before_its_name_and_both_before_the_record(

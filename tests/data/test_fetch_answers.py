@@ -249,7 +249,7 @@ def test_a_redirection_of_google_drive_to_no_address_is_told(mirror, tmp_path, m
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send_here)
     mirror.raw["uc"] = lambda _: answer(302, Location="http://[")
     with pytest.raises(MirrorError, match="malformed: Invalid IPv6"):
-        drive.download("a", Slot(tmp_path, tmp_path / "a.bin"))
+        drive.download("a", Slot(tmp_path, tmp_path / "a.bin"), known=False)
 
 
 JSON = {"Content-Type": "application/json"}

@@ -98,11 +98,13 @@ def contents(top):
 
 def test_a_download_killed_again_and_again_goes_on_and_ends_with_the_same_bytes(mirror, tmp_path):
     file = {"name": "a.bin", "sources": [{"url": f"{mirror.url}/slow/a.bin"}]}
-    command = [sys.executable, "-c", FETCH + "run(sys.argv[2])", settings(file), str(tmp_path)]
-    part = tmp_path / "data" / "set" / ".fetch" / "staging" / "a.bin" / "part"
+    often = "from fusevad.data.fetch import https; https._KEEP_SECONDS = 0.0\n"
+    program = FETCH + often + "run(sys.argv[2])"
+    command = [sys.executable, "-c", program, settings(file), str(tmp_path)]
+    note = tmp_path / "data" / "set" / ".fetch" / "staging" / "a.bin" / "part.json"
     for least in (100_000, 1_500_000):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        while not (part.exists() and part.stat().st_size > least):
+        while not (note.exists() and json.loads(note.read_text())["received"] > least):
             assert process.poll() is None
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
@@ -113,6 +115,34 @@ def test_a_download_killed_again_and_again_goes_on_and_ends_with_the_same_bytes(
     starts = [int((wanted or "bytes=0-")[6:-1]) for _, _, wanted in mirror.seen]
     assert len(starts) == 3 and starts[0] == 0
     assert starts[1] > 100_000 and starts[2] > 1_500_000
+
+
+@pytest.mark.parametrize("damage", ["flipped", "zeros", "cut"])
+def test_what_a_killed_download_received_is_compared_before_it_goes_on(mirror, tmp_path, damage):
+    """Else the hash of the damaged file would be locked: nobody knows a first download's."""
+    file = {"name": "a.bin", "sources": [{"url": f"{mirror.url}/slow/a.bin"}]}
+    often = "from fusevad.data.fetch import https; https._KEEP_SECONDS = 0.0\n"
+    program = FETCH + often + "run(sys.argv[2])"
+    command = [sys.executable, "-c", program, settings(file), str(tmp_path)]
+    folder = tmp_path / "data" / "set" / ".fetch" / "staging" / "a.bin"
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    note = folder / "part.json"
+    while not (note.exists() and json.loads(note.read_text())["received"] > 100_000):
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    content = bytearray((folder / "part").read_bytes())
+    if damage == "flipped":
+        content[500] ^= 1
+    elif damage == "zeros":
+        content[50_000:] = bytes(len(content) - 50_000)
+    else:
+        del content[50_000:]
+    (folder / "part").write_bytes(content)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "a.bin: what was received is damaged; it is downloaded again" in done.stderr
+    assert (tmp_path / "data" / "set" / "a.bin").read_bytes() == BYTES
 
 
 def test_killed_before_any_change_on_the_disk_it_ends_with_the_same_files(mirror, tmp_path):

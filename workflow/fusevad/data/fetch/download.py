@@ -75,7 +75,7 @@ def _bring(source: Source, slot: Slot, expected: str | None) -> str | None:
     if source.huggingface is not None:
         return hugging_face.download(source.huggingface, slot, expected)
     if source.drive is not None:
-        drive.download(source.drive, slot)
+        drive.download(source.drive, slot, known=expected is not None)
     elif source.url is not None and source.url.startswith("file:"):
         local.download(source.url, slot)
     elif source.url is not None:

@@ -13,8 +13,11 @@ _RETRIES = 3
 _SECONDS = 60.0
 
 
-def download(file_id: str, slot: Slot) -> None:
+def download(file_id: str, slot: Slot, known: bool) -> None:
     """Get the file to `slot.part`, resuming from what an earlier run left.
+
+    known: whether the checksum is known. Otherwise nothing is resumed, as nothing would show that
+        what was left is damaged, such as by a power cut.
 
     Raises:
         MirrorError: offline, not public, or requested too often today.
@@ -22,6 +25,10 @@ def download(file_id: str, slot: Slot) -> None:
     """
     whole = slot.folder / "drive"
     left = _partial_files(slot)
+    if not known:
+        for path in left:
+            path.unlink()
+        left = []
     bytes_left = _size(left)
     try:
         _download(file_id, whole, slot.title)

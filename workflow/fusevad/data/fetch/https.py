@@ -1,11 +1,15 @@
 """Mirrors on the web: downloads resume, even in a later run."""
 
+import contextlib
+import hashlib
+import os
 import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
+from typing import BinaryIO
 
 import requests
 import urllib3
@@ -21,6 +25,7 @@ from fusevad.data.fetch.answers import (
     whole_span,
 )
 from fusevad.data.fetch.mirrors import MirrorError, Slot, need_room, one_line, writing
+from fusevad.errors import notice
 from fusevad.files import write_json
 
 _CHUNK = 1 << 16
@@ -38,6 +43,7 @@ _LARGE = 100_000_000  # bytes of a file whose progress stays on the screen
 # Bytes of a file of unknown length after which the room on the disk is looked at again, and what is
 # left free, unless a hundredth of the disk is less.
 _UNKNOWN, _SPARE = 1 << 26, 1_000_000_000
+_KEEP_SECONDS = 1.0  # what has come in these is lost by a kill
 
 
 class _BrokenOffError(Exception):
@@ -54,14 +60,66 @@ class _Note:
 
     validator: value for If-Range, a strong ETag or a date; empty where the server gives none.
     length: bytes of the whole file, if the server says so.
+    received, sha256: bytes that are on the disk, and their hash; without one in notes from before
+        it was noted.
     """
 
     url: str
     validator: str = ""
     length: int | None = None
+    received: int = 0
+    sha256: str = ""
 
 
 _NOTE = TypeAdapter(_Note)
+
+
+class _Received:
+    """The bytes in `slot.part` and their running hash, by which a later run knows them again."""
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self._read = False
+        self._hash = hashlib.sha256()
+        self.count = 0
+        self.kept = 0.0
+
+    def look(self, note: _Note, known: bool) -> None:
+        """Read what an earlier run left, once; what is not as it came is cut off.
+
+        After a power cut a file may end in zeros.
+        """
+        if self._read:
+            return
+        self._read = True
+        with self._slot.part.open("r+b") as part:
+            end = note.received if note.sha256 else _size(self._slot)
+            while chunk := part.read(min(_CHUNK, end - self.count)):
+                self.add(chunk)
+            whole = self._hash.hexdigest() == note.sha256 if note.sha256 else known
+            if not whole:
+                notice(f"{self._slot.title}: what was received is damaged; it is downloaded again")
+                self.drop()
+            else:
+                part.truncate(self.count)
+
+    def add(self, chunk: bytes) -> None:
+        """Count bytes that were written."""
+        self._hash.update(chunk)
+        self.count += len(chunk)
+
+    def drop(self) -> None:
+        """Remove all bytes: old ones must never be kept with a new note."""
+        self._slot.clear_part()
+        self._read, self._hash, self.count = True, hashlib.sha256(), 0
+
+    def keep(self, note: _Note, part: BinaryIO) -> None:
+        """Put the bytes on the disk, then the note on them."""
+        part.flush()
+        os.fsync(part.fileno())
+        found = replace(note, received=self.count, sha256=self._hash.hexdigest())
+        write_json(asdict(found), self._slot.note)
+        self.kept = time.monotonic()
 
 
 def download(
@@ -81,14 +139,15 @@ def download(
         MirrorError: unreachable, refused, endless, or interrupted again and again.
         FusevadError: the disk is full.
     """
+    received = _Received(slot)
     with _session(headers or {}) as session:
         stalled, furthest, anew = 0, 0, False
         while True:
             try:
-                _go_on(session, url, slot, known, size)
+                _go_on(session, url, slot, received, known, size)
                 return
             except _OtherFileError as error:
-                slot.clear_part()
+                received.drop()
                 if anew:
                     raise MirrorError(str(error)) from error
                 anew, furthest = True, 0
@@ -126,9 +185,16 @@ def _session(headers: Mapping[str, str]) -> requests.Session:
     return session
 
 
-def _go_on(session: requests.Session, url: str, slot: Slot, known: bool, size: int | None) -> None:
+def _go_on(
+    session: requests.Session,
+    url: str,
+    slot: Slot,
+    received: _Received,
+    known: bool,
+    size: int | None,
+) -> None:
     """One request and its body, appended to `slot.part`."""
-    start, note, conditions = _resume_point(url, slot, known)
+    start, note, conditions = _resume_point(url, slot, received, known)
     if start and start == note.length:
         return
     with http_errors():
@@ -151,14 +217,19 @@ def _go_on(session: requests.Session, url: str, slot: Slot, known: bool, size: i
             note = _Note(url, _validator(response), span.whole)
         if size is not None:
             span = replace(span, end=min(span.end or size, size))
-        _receive(response, slot, span, note)
+        _receive(response, slot, received, span, note)
 
 
-def _resume_point(url: str, slot: Slot, known: bool) -> tuple[int, _Note, dict[str, str]]:
+def _resume_point(
+    url: str, slot: Slot, received: _Received, known: bool
+) -> tuple[int, _Note, dict[str, str]]:
     """Byte to resume from, its note, and headers that ask for the rest of the same version."""
-    start = _size(slot)
     note = _read_note(slot)
-    if not start or note is None:
+    if not _size(slot) or note is None:
+        return 0, _Note(url), {}
+    received.look(note, known)
+    start = received.count
+    if not start:
         return 0, _Note(url), {}
     validator = note.validator if note.url == url else ""
     if not validator and not known:
@@ -199,7 +270,9 @@ def _rest(response: requests.Response, start: int, note: _Note, known: bool) -> 
     return replace(span, whole=whole)
 
 
-def _receive(response: requests.Response, slot: Slot, span: Span, note: _Note) -> None:
+def _receive(
+    response: requests.Response, slot: Slot, received: _Received, span: Span, note: _Note
+) -> None:
     """Write the response's body to `slot.part` from where `span` begins.
 
     Raises:
@@ -208,36 +281,49 @@ def _receive(response: requests.Response, slot: Slot, span: Span, note: _Note) -
     """
     with writing(slot.title):
         if span.start == 0:
-            # Old bytes must never be kept with a new note.
-            slot.clear_part()
-        write_json(asdict(note), slot.note)
+            received.drop()
     need_room(slot.title, slot.folder, (span.end or span.start) - span.start)
     at = span.start
     leave = span.whole is None or span.whole > _LARGE
     bar = tqdm(
         total=span.whole, initial=at, desc=slot.title.name, unit="B", unit_scale=True, leave=leave
     )
-    with bar, writing(slot.title), slot.part.open("ab") as part:
+    with bar, writing(slot.title), slot.part.open("ab") as part, _kept(received, note, part):
         body = response.raw.stream(_CHUNK, decode_content=False)
         while chunk := _next(body):
             at += len(chunk)
             if span.end is not None and at > span.end:
                 raise _OtherFileError(f"sends more than the {span.end} bytes that it announces")
-            if span.end is None and at // _UNKNOWN > (at - len(chunk)) // _UNKNOWN:
-                _refuse_endless(slot, at)
             part.write(chunk)
+            received.add(chunk)
             bar.update(len(chunk))
+            if span.end is None and at // _UNKNOWN > (at - len(chunk)) // _UNKNOWN:
+                _refuse_endless(slot, received)
+            if time.monotonic() >= received.kept + _KEEP_SECONDS:
+                received.keep(note, part)
     if span.end is not None and at < (span.whole or span.end):
         raise _BrokenOffError(f"{at} of {span.whole or span.end} bytes came")
 
 
-def _refuse_endless(slot: Slot, received: int) -> None:
+@contextlib.contextmanager
+def _kept(received: _Received, note: _Note, part: BinaryIO) -> Iterator[None]:
+    """Note what has come, however the block ends, unless it was dropped."""
+    received.keep(note, part)
+    try:
+        yield
+    finally:
+        if os.fstat(part.fileno()).st_nlink:
+            received.keep(note, part)
+
+
+def _refuse_endless(slot: Slot, received: _Received) -> None:
     """Raise MirrorError, and remove what came, if a file of unknown length would fill the disk."""
     disk = shutil.disk_usage(slot.folder)
     if disk.free < min(_SPARE, disk.total // 100):
-        slot.clear_part()
+        size = received.count
+        received.drop()
         raise MirrorError(
-            f"does not say how long the file is, and after {received / 1e9:.2f} GB the disk has"
+            f"does not say how long the file is, and after {size / 1e9:.2f} GB the disk has"
             f" only {disk.free / 1e9:.2f} GB free"
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fusevad.errors import FusevadError
-from fusevad.files import remove_folder, rename_durably
+from fusevad.files import read_limited, remove_folder, rename_durably
 from fusevad.paths import LONGEST_NAME
 from fusevad.system_errors import explained
 
@@ -73,6 +73,15 @@ class Slot:
     def complete(self) -> Path:
         """The verified archive, waiting to be unpacked."""
         return self.folder / "complete"
+
+    @property
+    def hash(self) -> Path:
+        """The SHA-256 of `complete`, as it came."""
+        return self.folder / "complete.sha256"
+
+    def noted_sha256(self) -> str | None:
+        """What `hash` says; None if there is none."""
+        return read_limited(self.hash).decode(errors="replace") if self.hash.is_file() else None
 
     @property
     def unpacked(self) -> Path:

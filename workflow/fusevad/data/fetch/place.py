@@ -17,7 +17,7 @@ from fusevad.data.fetch.mirrors import Slot, settle
 from fusevad.data.fetch.record import Entry
 from fusevad.data.fetch.settings import FileSettings, Source
 from fusevad.errors import FusevadError
-from fusevad.files import remove_folder
+from fusevad.files import remove_folder, write_text
 
 
 def fetch_file(job: FetchJob, file: FileSettings) -> bool:
@@ -236,9 +236,11 @@ def _complete_archive(job: FetchJob, file: FileSettings, slot: Slot) -> str:
     """Bring the complete archive to `slot.complete`; return its SHA-256."""
     if slot.complete.exists():
         sha256 = sha256_with_progress(slot.complete, slot.title)
-        if job.expected(file) in (None, sha256):
+        if sha256 == (job.expected(file) or slot.noted_sha256()):
             return sha256
         slot.clear()
     sha256 = download(job, file, slot)
+    # For a later run, if this one is killed before the checksum is locked.
+    write_text(sha256, slot.hash)
     settle(slot.part, slot.complete)
     return sha256
