@@ -179,8 +179,9 @@ def test_what_was_moved_before_a_failure_comes_back(
     assert {path: path.read_bytes() for path in files()} == before
 
 
+@pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("killed_at", [1, 2, 3])
-def test_what_a_killed_adopt_had_moved_comes_back(killed_at: int) -> None:
+def test_what_a_killed_adopt_had_moved_comes_back(killed_at: int, again: bool) -> None:
     """A killed process runs no more of its code, be it `finally`."""
     make(made_up_plan(rate=0.001))
     before = {path: path.read_bytes() for path in files()}
@@ -200,6 +201,9 @@ def test_what_a_killed_adopt_had_moved_comes_back(killed_at: int) -> None:
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     gone = {str(path) for path in there if not path.exists()}
     assert len(gone) == killed_at - 1
+    if again:
+        adopt(made_up_plan(rate=0.002))
+        gone = {str(path) for path in there if not path.exists()}
     assert set(move_back()) == gone
     assert {path: path.read_bytes() for path in files()} == before
 

@@ -17,7 +17,7 @@ from fusevad.artifacts.seeds import take_seeds
 from fusevad.artifacts.snakemake_memory import forget_other_settings, forget_unfinished
 from fusevad.artifacts.times import plan_times, refuse_foreign, set_times, settings_before
 from fusevad.artifacts.trusted import refuse_linked_folders
-from fusevad.artifacts.unfit import UNFIT, move_away
+from fusevad.artifacts.unfit import UNFIT, finish, move_away
 from fusevad.errors import FusevadError
 from fusevad.plan.job import Job
 from fusevad.plan.lineage import Plan
@@ -87,6 +87,8 @@ def _carry_out(
     refuse_foreign(times)
     for finding in unfit:
         move_away(finding, moved)
+    if moved:
+        finish()
     set_times(times)
     settings_before(plan, needed.values(), fitting)
     forget_other_settings(

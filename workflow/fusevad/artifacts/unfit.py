@@ -14,6 +14,8 @@ from fusevad.parsing import parse
 
 UNFIT = "results/.unfit"
 _LAST = Path(UNFIT, "last.json")
+# There while a command moves files, and if it was killed: the next one's note has its files, too.
+_UNFINISHED = Path(UNFIT, "unfinished")
 
 
 def move_away(finding: Finding, moved: dict[Path, Path], kept: Container[str] = ()) -> None:
@@ -25,11 +27,20 @@ def move_away(finding: Finding, moved: dict[Path, Path], kept: Container[str] = 
     own = {Path(path): _unused(path) for path in finding.files if path not in kept}
     if not own:
         return
+    if not moved and _UNFINISHED.exists() and _LAST.is_file():
+        moved |= {Path(old): Path(new) for old, new in _noted().items()}
     moved |= own
+    _UNFINISHED.parent.mkdir(parents=True, exist_ok=True)
+    _UNFINISHED.touch()
     write_json({str(old): str(new) for old, new in moved.items()}, _LAST)
     for old, new in own.items():
         new.parent.mkdir(parents=True, exist_ok=True)
         old.rename(new)
+
+
+def finish() -> None:
+    """Say that a command has moved away all that it had to."""
+    _UNFINISHED.unlink(missing_ok=True)
 
 
 def _unused(path: str) -> Path:
@@ -53,6 +64,7 @@ def undone_on_failure(moved: Mapping[Path, Path]) -> Iterator[None]:
             if os.path.lexists(new):
                 new.replace(old)
         _LAST.unlink(missing_ok=True)
+        finish()
         if before is not None:
             with atomic_path(_LAST) as temporary:
                 temporary.write_bytes(before)
@@ -68,13 +80,7 @@ def move_back() -> list[str]:
         FusevadError: there is no note, it names other files than `move_away` has moved, a place is
             taken by now, or a folder is a link; then nothing is moved.
     """
-    if not _LAST.is_file():
-        raise FusevadError(f"{_LAST}: no such file: nothing has been moved away")
-    try:
-        values = json_text.load(read_limited(_LAST))
-    except (ValueError, RecursionError) as error:
-        raise FusevadError(f"{_LAST}: not JSON; move the files back by hand") from error
-    moved = parse(dict[str, str], values, str(_LAST))
+    moved = _noted()
     refuse_linked_folders([str(_LAST), *moved, *moved.values()])
     _check_note(moved)
     left = {
@@ -89,7 +95,23 @@ def move_back() -> list[str]:
         Path(old).parent.mkdir(parents=True, exist_ok=True)
         Path(new).rename(old)
     _LAST.unlink()
+    finish()
     return list(left)
+
+
+def _noted() -> dict[str, str]:
+    """Where the note says that files were, and where they are.
+
+    Raises:
+        FusevadError: there is no note, or it is damaged.
+    """
+    if not _LAST.is_file():
+        raise FusevadError(f"{_LAST}: no such file: nothing has been moved away")
+    try:
+        values = json_text.load(read_limited(_LAST))
+    except (ValueError, RecursionError) as error:
+        raise FusevadError(f"{_LAST}: not JSON; move the files back by hand") from error
+    return parse(dict[str, str], values, str(_LAST))
 
 
 def _in_the_way(path: Path) -> Path | None:
