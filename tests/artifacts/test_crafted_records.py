@@ -223,6 +223,21 @@ def test_a_tracked_yaml_of_other_types_is_one_line(text: str) -> None:
         parse_tracked(text)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["config/tiny.yaml; touch PWN", "a.yaml $(touch PWN)", "a.yaml --snakefile evil.smk", "a 'b"],
+)
+def test_a_tracked_yaml_whose_values_would_run_something_is_one_line(
+    clone_of_others: Path, value: str
+) -> None:
+    text = f"data:\n  rendered: {{configfile: {json.dumps(value)}}}\n"
+    with pytest.raises(FusevadError, match=r"rendered: configfile: .* `dvc repro` would run it"):
+        parse_tracked(text)
+    (clone_of_others / ".dvc/tracked.yaml").write_text(text)
+    with pytest.raises(FusevadError, match="would run it"):
+        Store(clone_of_others)
+
+
 def test_a_record_without_end_is_damaged() -> None:
     deep = '{"a": ' * 500 + "1" + "}" * 500
     text = (

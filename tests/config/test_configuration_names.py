@@ -116,3 +116,9 @@ def test_a_file_of_another_configuration_is_refused_with_the_right_one(values):
     tiny.check_targets(["results/tiny/table1.tex", "results/rendered-tiny/manifest.csv", "all"])
     default.check_targets(["results/table1.tex", "results/rendered/runs/gating/seeds.csv"])
     default.check_targets(["results/rendered/runs/gating/"])
+
+
+def test_a_name_that_no_disk_takes_is_one_line_before_it_is_in_every_path(root):
+    with pytest.raises(FusevadError, match="a name of 1000000 characters; shorten it") as error:
+        load_files([], root / "config", pairs=[f"name={'x' * 1_000_000}"])
+    assert len(str(error.value)) < 300

@@ -18,7 +18,14 @@ from tqdm import tqdm
 from fusevad.artifacts.copies import copy_file
 from fusevad.artifacts.dvc_errors import one_line
 from fusevad.artifacts.objects import Objects, ignore
-from fusevad.artifacts.tracked import TRACKED, lock_text, read_records, records_text, with_units
+from fusevad.artifacts.tracked import (
+    TRACKED,
+    lock_text,
+    parse_tracked,
+    read_records,
+    records_text,
+    with_units,
+)
 from fusevad.artifacts.trusted import (
     LockedStage,
     in_results,
@@ -55,6 +62,7 @@ class Store:
             raise FusevadError(
                 f"{root.absolute()}: no .dvc here; run it in the repository's folder"
             )
+        parse_tracked(records_text(root / TRACKED))
         with one_line(f"{root.absolute()}", "correct .dvc/config and .dvc/config.local"):
             self._repo: Repo = _open_repo(root)
             self._objects = Objects(self._repo, remote)

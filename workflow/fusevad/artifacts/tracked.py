@@ -72,10 +72,29 @@ def parse_tracked(text: str) -> dict[str, dict[str, dict[str, Any]] | None]:
     """Entries of `.dvc/tracked.yaml`, by stage and key.
 
     Raises:
-        FusevadError: it has another form.
+        FusevadError: it has another form, or a value that a shell would not take for plain words:
+            `dvc repro` gives them to one, in the commands of `dvc.yaml`.
     """
     kind = dict[str, dict[str, dict[str, Any]] | None]
-    return parse(kind, parse_records(text, TRACKED), TRACKED)
+    stages = parse(kind, parse_records(text, TRACKED), TRACKED)
+    entries = [(key, value) for units in stages.values() for key, value in (units or {}).items()]
+    for key, values in entries:
+        for name, value in values.items():
+            if not _are_words(str(value)):
+                raise FusevadError(
+                    f"{TRACKED}: {key}: {name}: {str(value)[:80]!r} is more than names of files,"
+                    " and `dvc repro` would run it; take the file from git again"
+                )
+    return stages
+
+
+def _are_words(text: str) -> bool:
+    """Whether a text is words that no shell and no option parser takes for something else."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return False
+    return shlex.join(words) == text and not any(word.startswith("-") for word in words)
 
 
 def lock_text(stages: dict[str, Any]) -> str:

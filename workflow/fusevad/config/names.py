@@ -19,6 +19,8 @@ _SHARED = ("benchmarks", "encoder", "encoders", "fetched", "figures", "logs", "s
 # by their names.
 _FOLDERS = ("bundles", "cues", "embeddings", "explorer", "runs", "seeds", "source", "studies")
 
+# Characters of a name: files add a suffix, and hidden ones more, to what a disk takes.
+_LONGEST = 200
 _GIVEN = re.compile(r"[a-z0-9][a-z0-9.-]*")
 # Sweeps add their short names and values, as in `student-t.lambda_r-0.5`.
 _MADE = re.compile(r"[a-z0-9][A-Za-z0-9_.+-]*")
@@ -28,14 +30,24 @@ def check_name(name: str, kind: str, source: str) -> str:
     """Return the name if it can be a part of a path on any system.
 
     Raises:
-        FusevadError: it has other characters; the message names `source`, where the name is from.
+        FusevadError: it has other characters, or too many; the message names `source`, where the
+            name is from.
     """
+    _check_length(name, kind, source)
     if not _GIVEN.fullmatch(name):
         raise FusevadError(
             f"{source}: {kind} {name!r}: a name has lower-case letters, digits, dots and dashes"
             " alone, and starts with a letter or digit; rename it"
         )
     return name
+
+
+def _check_length(name: str, kind: str, source: str) -> None:
+    if len(name) > _LONGEST:
+        raise FusevadError(
+            f"{source}: {kind} {name[:40]!r}...: a name of {len(name)} characters; shorten it to"
+            f" at most {_LONGEST}"
+        )
 
 
 def check_dataset_name(name: str, source: str) -> str:
@@ -55,8 +67,9 @@ def check_swept(name: str, source: str) -> str:
     """Return the name of a swept experiment if it can be a part of a path.
 
     Raises:
-        FusevadError: a value of the sweep is no word or number.
+        FusevadError: a value of the sweep is no word or number, or is too long.
     """
+    _check_length(name, "experiment", source)
     if not _MADE.fullmatch(name):
         raise FusevadError(
             f"{source}: experiment {name!r}: a sweep's values must be numbers or single words, as"
