@@ -98,6 +98,17 @@ def test_names_that_yaml_takes_for_something_else_are_names_to_dvc_too(name: str
         assert read(text)["runs"] == {name: {"dataset": name}}
 
 
+def test_texts_of_others_with_line_breaks_can_be_read_after_a_merge(tmp_path: Path) -> None:
+    """A record in a merged branch may have any text; it must not make the list unreadable."""
+    theirs = {"a\nb": {"k\n": ["\n", {"x": "one\n\n two\n"}, 1, None, "\ttab\n"]}}
+    for name, units in (("base", {}), ("ours", {"u": {"k": "v"}}), ("theirs", theirs)):
+        (tmp_path / name).write_text(yaml.safe_dump({"data": units}))
+    merge_records(tmp_path / "base", tmp_path / "ours", tmp_path / "theirs", TRACKED)
+    text = (tmp_path / "ours").read_text()
+    for read in (parse_tracked, lambda text: parse_yaml(text, TRACKED)):
+        assert read(text)["data"] == {"u": {"k": "v"}, **theirs}
+
+
 def test_units_that_an_older_clone_lists_in_config_are_merged_into_the_list_of_today(
     tmp_path: Path,
 ) -> None:

@@ -26,6 +26,19 @@ HEAD = """\
 _MAIN = "config/config.yaml"
 
 
+class _OneLineDumper(yaml.SafeDumper):
+    """A text with a line break is in double quotes, where the break is `\\n`."""
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        """See `SafeDumper`."""
+        node = super().represent_str(text)
+        node.style = '"' if "\n" in text else node.style
+        return node
+
+
+_OneLineDumper.add_representer(str, _OneLineDumper.represent_str)
+
+
 def read_records(path: Path) -> dict[str, Any]:
     """Content of `dvc.lock` or `.dvc/tracked.yaml`; empty if there is no such file.
 
@@ -120,7 +133,8 @@ def _flow(entry: Mapping[str, Any]) -> str:
 
 def _scalar(value: Any) -> str:
     """A value on one line, quoted if it is a text that YAML takes for something else."""
-    text = yaml.safe_dump([value], default_flow_style=True, width=1e9).strip()[1:-1]
+    dumped = yaml.dump([value], Dumper=_OneLineDumper, default_flow_style=True, width=1e9)
+    text = dumped.strip()[1:-1]
     # DVC reads YAML 1.2, to which 1e3 and 0o17 are numbers, too.
     return f"'{text}'" if text == value and text[:1].isdigit() else text
 
