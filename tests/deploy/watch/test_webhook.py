@@ -4,11 +4,13 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from fusevad.deploy.watch import outlets
 from fusevad.deploy.watch.delivery import UndeliveredError
 from fusevad.deploy.watch.outlets import Webhook
 from fusevad.errors import FusevadError
@@ -82,25 +84,60 @@ def test_other_addresses_are_refused(url):
         Webhook(url)
 
 
-def test_an_answer_without_end_is_not_read():
-    """Only its status counts."""
+@contextlib.contextmanager
+def sending(head: bytes, piece: bytes, pause: float = 0.0) -> Iterator[tuple[str, threading.Event]]:
+    """A server that sends pieces until nobody takes them, but for 20 s at most.
+
+    Yields its address, and whether somebody has taken them all.
+    """
     server = socket.create_server(("127.0.0.1", 0))
-    gone = threading.Event()
+    taken = threading.Event()
 
     def answer() -> None:
         connection, _ = server.accept()
-        connection.recv(1 << 16)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
-        with contextlib.suppress(OSError):
-            while True:
-                connection.sendall(bytes(1 << 16))
-        gone.set()
+        connection.settimeout(1)
+        end = time.monotonic() + 20
+        with connection, contextlib.suppress(OSError):
+            connection.recv(1 << 16)
+            connection.sendall(head)
+            while time.monotonic() < end:
+                connection.sendall(piece)
+                time.sleep(pause)
+            taken.set()
 
     thread = threading.Thread(target=answer, daemon=True)
     thread.start()
     with server:
-        Webhook(f"http://127.0.0.1:{server.getsockname()[1]}/").send("{}")
-        assert gone.wait(30)
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/", taken
+        thread.join()
+
+
+def test_an_answer_without_end_is_not_read():
+    """Only its status counts."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+    with sending(head, bytes(1 << 16)) as (url, taken):
+        Webhook(url).send("{}")
+        assert not taken.is_set()
+
+
+def test_a_redirection_without_end_is_not_read():
+    head = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\n\r\n"
+    with sending(head, b"x", 0.01) as (url, taken):
+        with pytest.raises(UndeliveredError, match="answers 302"):
+            Webhook(url).send("{}")
+        assert not taken.is_set()
+
+
+@pytest.mark.parametrize(
+    ("piece", "pause"), [(b"HTTP/1.1 100 Continue\r\n\r\n" * 500, 0.0), (b"X", 0.01)]
+)
+def test_a_receiver_that_keeps_sending_but_never_answers_is_left(piece, pause, monkeypatch):
+    """Each read ends soon, so no timeout of a read helps."""
+    monkeypatch.setattr(outlets, "_SECONDS", 0.5)
+    with sending(b"", piece, pause) as (url, taken):
+        with pytest.raises(UndeliveredError, match="not reached") as caught:
+            Webhook(url).send("{}")
+        assert caught.value.again and not taken.is_set()
 
 
 @pytest.mark.parametrize("url", ["http://[", "https://u:hunter2\u2100@h/", "http://h:99999/"])
