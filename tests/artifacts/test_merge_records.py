@@ -93,9 +93,9 @@ def test_lists_of_units_merge_line_by_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["2024", "on", "010", "1e3", "0o17", "2026-11-27", "a, b: {c}"])
 def test_names_that_yaml_takes_for_something_else_are_names_to_dvc_too(name: str) -> None:
-    text = tracked_text({"runs": {name: {"dataset": name}}})
+    text = tracked_text({"runs": {name: {"key": name}}})
     for read in (parse_tracked, lambda text: parse_yaml(text, TRACKED)):
-        assert read(text)["runs"] == {name: {"dataset": name}}
+        assert read(text)["runs"] == {name: {"key": name}}
 
 
 def test_texts_of_others_with_line_breaks_can_be_read_after_a_merge(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fusevad.artifacts.tracked import entry
+from fusevad.artifacts.tracked import IN_COMMANDS, entry
 from fusevad.artifacts.units import units_of
 from fusevad.config.load import load_files
 from fusevad.plan.stages import plan
@@ -52,6 +52,12 @@ def test_dvc_tracks_the_files_of_a_unit_and_no_others(root, monkeypatch, pairs):
     # DVC takes no output inside another one.
     inside = {out for out in owners for other in owners if out.startswith(f"{other}/")}
     assert not inside
+
+
+def test_the_values_that_commands_have_are_known(root):
+    stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"].values()
+    commands = " ".join(stage["do"]["cmd"] for stage in stages)
+    assert set(re.findall(r"\$\{item\.(\w+)\}", commands)) == IN_COMMANDS
 
 
 def test_all_studies_of_a_data_set_are_one_unit(root, monkeypatch):

@@ -24,6 +24,11 @@ HEAD = """\
 # may be removed by hand, with its part of dvc.lock.
 """
 _MAIN = "config/config.yaml"
+# Values of a unit that the commands of `dvc.yaml` have.
+IN_COMMANDS = frozenset(
+    {"configfile", "dataset", "encoder", "experiment", "files", "home", "name", "page"}
+    | {"shards", "source", "stream", "weights"}
+)
 
 
 class _OneLineDumper(yaml.SafeDumper):
@@ -92,10 +97,11 @@ def parse_tracked(text: str) -> dict[str, dict[str, dict[str, Any]] | None]:
     stages = parse(kind, parse_records(text, TRACKED), TRACKED)
     entries = [(key, value) for units in stages.values() for key, value in (units or {}).items()]
     for key, values in entries:
-        for name, value in values.items():
-            if not _are_words(str(value)):
+        for name in IN_COMMANDS & values.keys():
+            value = str(values[name])
+            if not _are_words(value):
                 raise FusevadError(
-                    f"{TRACKED}: {key}: {name}: {str(value)[:80]!r} is more than names of files,"
+                    f"{TRACKED}: {key}: {name}: {value[:80]!r} is more than names of files,"
                     " and `dvc repro` would run it; take the file from git again"
                 )
     return stages
