@@ -1,6 +1,7 @@
 """A small plan with the shape of the real one, and made-up artifacts that fit it."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -179,3 +180,15 @@ def rerun(plan: Plan, command: str = "exit 1", dry: bool = True) -> set[str]:
 def benchmark(number: int) -> str:
     """File in which Snakemake measures the job of that number; it counts as an output's age."""
     return f"{DATA}/benchmarks/{number}.tsv"
+
+
+def make_deep(folder: str, name: str, levels: int) -> None:
+    """Make folders of a name in each other, and a file in the last."""
+    before = Path.cwd()
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    os.chdir(folder)
+    for _ in range(levels):
+        os.mkdir(name)
+        os.chdir(name)
+    Path("x").write_text("1")
+    os.chdir(before)

@@ -10,7 +10,8 @@ from fusevad.artifacts.adopt import adopt
 from fusevad.artifacts.gc import Unused, delete, listed, unused
 from fusevad.cli import app
 from fusevad.errors import FusevadError
-from tests.made_up_plan import DATA, EMBEDDINGS, made_up_plan, make, write
+from fusevad.files import remove_folder
+from tests.made_up_plan import DATA, EMBEDDINGS, made_up_plan, make, make_deep, write
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +153,27 @@ def test_a_link_is_removed_and_not_what_it_points_to(tmp_path):
     delete(unused([made_up_plan()]))
     assert Path("precious/history.csv").is_file()
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "levels"),
+    [pytest.param("d", 1100, marks=pytest.mark.slow), ("n" * 255, 40), ("d", 101)],
+)
+def test_folders_are_listed_and_removed_however_deep_they_are(name, levels):
+    """Deeper than functions may call themselves, or than the system takes as one path."""
+    plan = made_up_plan()
+    make(plan)
+    adopt(plan)
+    before = sorted(Path("results").rglob("*"))
+    make_deep("results/gone/runs/ours", name, levels)
+    make_deep(f"{DATA}/runs/ours", name, levels)
+    make_deep("results/settings", name, levels)
+    foreign, beside = sorted(paths(plan), key=len)
+    assert foreign == "results/gone/runs/ours"
+    assert beside.startswith(f"{DATA}/runs/ours/{name}/{name}/")
+    delete(unused([plan]))
+    remove_folder(Path("results/settings", name))
+    assert sorted(Path("results").rglob("*")) == before
 
 
 def test_a_name_of_several_lines_is_one_line_of_the_listing(tmp_path):

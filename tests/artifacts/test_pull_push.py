@@ -15,8 +15,9 @@ from fusevad.artifacts.push import Push, push
 from fusevad.artifacts.store import Store
 from fusevad.artifacts.unfit import move_back
 from fusevad.errors import FusevadError
+from fusevad.files import remove_folder
 from fusevad.plan.lineage import Plan
-from tests.made_up_plan import DATA, VIDEOS, made_up_plan, make, rerun, write
+from tests.made_up_plan import DATA, VIDEOS, made_up_plan, make, make_deep, rerun, write
 
 pytestmark = pytest.mark.slow
 
@@ -141,8 +142,17 @@ def test_what_dvc_ignores_hinders_no_push(clones):
 
 def test_a_pipe_in_a_folder_that_dvc_reads_is_one_line(clones):
     os.mkfifo(f"{DATA}/cues/paper/.pipe")
-    with pytest.raises(FusevadError, match=r"cues/paper/\.pipe: a pipe or device; move it away"):
+    with pytest.raises(FusevadError, match=r"cues/paper/\.pipe: a pipe, a device or a folder too"):
         pushed(made_up_plan())
+
+
+@pytest.mark.slow
+def test_a_folder_deeper_than_functions_may_call_themselves_is_one_line(clones):
+    make_deep(f"{DATA}/other", "d", 1100)
+    with pytest.raises(FusevadError, match="a folder too deep; move it away") as caught:
+        pushed(made_up_plan())
+    remove_folder(Path(DATA, "other"))
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_an_empty_clone_gets_its_table_and_snakemake_runs_nothing(clone_b):

@@ -17,6 +17,8 @@ LONGEST_PATH = 4095
 _OF_SYSTEMS = ("__MACOSX", "lost+found", "System Volume Information")
 # Depth of folders in what others made: Python's own functions call themselves for each folder.
 DEEPEST = 100
+# Bytes below a folder after which `walk` enters no folders: a dozen names must fit behind them.
+_LONG = LONGEST_PATH // 4
 
 
 def fits_a_disk(path: str) -> bool:
@@ -54,6 +56,28 @@ def is_shown(name: str) -> bool:
     (True, False, False)
     """
     return not name.startswith(".") and name not in _OF_SYSTEMS
+
+
+def walk(folder: Path | str) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As `os.walk`, which calls itself for each folder, but into any folder of others.
+
+    Folders more than `DEEPEST` below are not entered, nor those in which paths might be longer than
+    the system takes: they are among the files.
+    """
+    start = len(os.fsencode(folder))
+    for place, folders, files in os.walk(folder):
+        below = os.fsencode(place)[start:]
+        if below.count(os.sep.encode()) >= DEEPEST or len(below) > _LONG:
+            files += folders
+            folders.clear()
+        yield place, folders, files
+
+
+def inside(folder: Path) -> Iterator[Path]:
+    """All files in a folder and its folders, links, and folders too deep to `walk`."""
+    for place, folders, files in walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        yield from (Path(place, name) for name in links + files)
 
 
 def shown_files(folder: Path) -> Iterator[Path]:

@@ -1,7 +1,6 @@
 """Find files in `results/` that no configuration refers to."""
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -11,6 +10,8 @@ from fusevad.artifacts.seeds import unneeded_seeds
 from fusevad.artifacts.trusted import linked_folder
 from fusevad.artifacts.unfit import UNFIT
 from fusevad.errors import FusevadError
+from fusevad.files import remove_folder
+from fusevad.paths import inside
 from fusevad.plan.lineage import SETTINGS_FOLDER, Plan
 from fusevad.plan.records import read_record
 
@@ -72,10 +73,7 @@ def delete(found: Iterable[Unused]) -> None:
     """Remove files and folders, and folders that become empty."""
     for each in found:
         path = Path(each.path)
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        remove_folder(path)
         parent = path.parent
         while parent != Path("results") and not parent.is_symlink() and not any(parent.iterdir()):
             parent.rmdir()
@@ -116,8 +114,8 @@ def _recorded(record: Path) -> list[str]:
 
 
 def _settings(referred: set[str]) -> Iterator[str]:
-    for path in sorted(Path(SETTINGS_FOLDER).rglob("*.json")):
-        if str(path) not in referred:
+    for path in sorted(inside(Path(SETTINGS_FOLDER))):
+        if path.name.endswith(".json") and str(path) not in referred:
             yield str(path)
 
 
@@ -138,14 +136,17 @@ def _of_datasets(referred: set[str], unsure: set[str]) -> Iterator[str]:
 
 def _leftovers(folder: Path, referred: set[str]) -> Iterator[str]:
     """Files of former jobs; hidden files are progress of killed jobs."""
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(inside(folder)):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and str(path) not in referred and (path.is_symlink() or not path.is_dir()):
+        if not hidden and str(path) not in referred:
             yield str(path)
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file or of all files in a folder; links count as themselves."""
+    """Bytes of a file or of all files in a folder; links count as themselves.
+
+    Folders too deep to `walk` count as themselves, too.
+    """
     if path.is_symlink() or not path.is_dir():
         return path.lstat().st_size
-    return sum(inner.lstat().st_size for inner in path.rglob("*") if not inner.is_dir())
+    return sum(inner.lstat().st_size for inner in inside(path))

@@ -14,6 +14,7 @@ from fusevad.artifacts.gc import unused
 from fusevad.artifacts.units import Unit, units_of
 from fusevad.config.model import Config
 from fusevad.errors import FusevadError
+from fusevad.paths import walk
 from fusevad.plan.lineage import Job, Plan
 from fusevad.plan.sources import Change, owners_in
 
@@ -58,8 +59,8 @@ def push(
             source made their outputs.
 
     Raises:
-        FusevadError: Snakemake is running, a pipe or device is in `results/`, the remote fails, or
-            the disk is full.
+        FusevadError: Snakemake is running, a pipe, a device or a folder too deep is in `results/`,
+            the remote fails, or the disk is full.
     """
     refuse_while_running()
     _refuse_pipes()
@@ -82,11 +83,14 @@ def push(
 
 
 def _refuse_pipes() -> None:
-    """Refuse what DVC would wait for: it opens every file of the folders that it records."""
-    for folder, _, names in os.walk("results"):
+    """Refuse what DVC would wait for: it opens every file of the folders that it records.
+
+    It calls itself for each folder on the way, too.
+    """
+    for folder, _, names in walk("results"):
         for path in (os.path.join(folder, name) for name in names):
             if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
-                raise FusevadError(f"{path}: a pipe or device; move it away")
+                raise FusevadError(f"{path}: a pipe, a device or a folder too deep; move it away")
 
 
 def _unfit(unit: Unit, findings: Mapping[str, Finding], strays: list[str], store: "Store") -> str:

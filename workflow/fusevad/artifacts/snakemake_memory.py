@@ -10,7 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fusevad.paths import LONGEST_NAME
+from fusevad.paths import LONGEST_NAME, inside
 from fusevad.plan.lineage import SETTINGS_FOLDER
 
 METADATA = Path(".snakemake/metadata")
@@ -30,7 +30,8 @@ def forget_other_settings(settings: Mapping[str, Iterable[str]]) -> None:
         for path in outputs:
             _forget(path, file)
     current = {_job(file): file for file in settings}
-    for other in Path(SETTINGS_FOLDER).rglob("*.json"):
+    found = [path for path in inside(Path(SETTINGS_FOLDER)) if path.name.endswith(".json")]
+    for other in found:
         if current.get(_job(str(other)), str(other)) != str(other):
             other.unlink()
 
