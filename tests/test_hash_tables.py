@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from fusevad.errors import FusevadError
-from fusevad.files import sha256
+from fusevad.files import remove_folder, sha256
 from fusevad.hash_tables import HASHES, folder_files, folder_sha256, hashes_text, listed_hashes
+from fusevad.paths import shown_files
+from tests.made_up_plan import make_deep
 
 DIGEST = "0" * 64
 
@@ -82,3 +84,11 @@ def test_a_table_of_a_gigabyte_is_not_read(tmp_path: Path) -> None:
         table.truncate(1 << 30)
     with pytest.raises(FusevadError, match=r"SHA256SUMS: 1073741824 bytes.*delete it"):
         listed_hashes(tmp_path)
+
+
+@pytest.mark.parametrize("listed", [folder_files, lambda folder: list(shown_files(folder))])
+def test_files_are_listed_however_deep_folders_of_others_are(tmp_path, listed):
+    make_deep(str(tmp_path / "videos"), "d", 1500)
+    (tmp_path / "a.mp4").touch()
+    assert [str(each).removeprefix(f"{tmp_path}/") for each in listed(tmp_path)] == ["a.mp4"]
+    remove_folder(tmp_path / "videos")

@@ -198,6 +198,12 @@ def test_a_class_is_not_called_as_an_average_over_classes(tmp_path: Path, word: 
         read_labels(write(tmp_path / "labels.csv", rows))
 
 
+def test_a_class_that_takes_a_text_tower_hours_to_read_is_one_line(tmp_path: Path) -> None:
+    rows = f"video,split,class,path\na,train,{'f' * 1001},a.mp4\n"
+    with pytest.raises(FusevadError, match="line 2: video a has a class whose name has 1001 char"):
+        read_labels(write(tmp_path / "labels.csv", rows))
+
+
 def test_a_class_that_would_divide_columns_is_refused_before_training(tmp_path: Path) -> None:
     rows = 'video,split,class,path\na,train,"fire, smoke",a.mp4\n'
     with pytest.raises(FusevadError, match="'fire, smoke', whose comma"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fusevad.errors import FusevadError
 from fusevad.files import read_limited, sha256
-from fusevad.paths import stays_inside
+from fusevad.paths import inside, stays_inside
 
 HASHES = "SHA256SUMS"
 
@@ -16,7 +16,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 def folder_files(folder: Path) -> list[str]:
     """Paths of the files in a folder, sorted, without hidden files and its table of hashes."""
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    found = (path.relative_to(folder) for path in inside(folder) if path.is_file())
     shown = (path for path in found if not any(part.startswith(".") for part in path.parts))
     return sorted(path.as_posix() for path in shown if path.as_posix() != HASHES)
 

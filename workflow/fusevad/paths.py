@@ -6,7 +6,7 @@ Imports nothing heavy: the Snakefile reads it at every start.
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 # Bytes of a name, on all common file systems.
@@ -58,14 +58,16 @@ def is_shown(name: str) -> bool:
     return not name.startswith(".") and name not in _OF_SYSTEMS
 
 
-def walk(folder: Path | str) -> Iterator[tuple[str, list[str], list[str]]]:
+def walk(
+    folder: Path | str, onerror: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
     """As `os.walk`, which calls itself for each folder, but into any folder of others.
 
     Folders more than `DEEPEST` below are not entered, nor those in which paths might be longer than
     the system takes: they are among the files.
     """
     start = len(os.fsencode(folder))
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=onerror):
         below = os.fsencode(place)[start:]
         if below.count(os.sep.encode()) >= DEEPEST or len(below) > _LONG:
             files += folders
@@ -100,7 +102,7 @@ def shown_entries(folder: Path) -> Iterator[Path]:
     """
     seen, places = set(), [os.fspath(folder)]
     for start in places:
-        for place, folders, files in os.walk(start, onerror=_unless_gone):
+        for place, folders, files in walk(start, _unless_gone):
             real = os.path.realpath(place)
             folders[:] = sorted(filter(is_shown, folders))
             if real in seen:

@@ -69,6 +69,20 @@ def test_rendered_videos_have_the_renderers_sentences(tmp_path):
     np.testing.assert_allclose(found[:, 0], expected(texts), atol=2e-3, rtol=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("0,1,a\n" * 51, r"a\.csv: 51 captions, but the video has 50 frames"),
+        (f"0,9,a\n9,20,{'b' * 2001}\n", r"a\.csv: row 2: a caption of more than 2000 characters"),
+    ],
+)
+def test_captions_that_would_take_hours_or_gigabytes_are_one_line(tmp_path, rows, message):
+    (tmp_path / "a.csv").write_text(f"start,end,caption\n{rows}")
+    video = Video("a", tmp_path / "a", "train", ("normal",), 50, 20.0, 320, 240, "0" * 64)
+    with pytest.raises(FusevadError, match=message):
+        CaptionTables(tmp_path).of(video)
+
+
 def test_a_segment_has_the_caption_that_covers_most_of_it_or_none(tmp_path):
     (tmp_path / "a.csv").write_text(
         "start,end,caption\n0,10,a man walks\n10,20,a man runs\n20,31,a man falls\n"

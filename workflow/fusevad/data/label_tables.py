@@ -17,6 +17,8 @@ from fusevad.spelling import one_spelling
 NORMAL = "normal"
 # Rows of tables that average over classes; no class is called so.
 MEAN, ALL_CLASSES = "mean", "all classes"
+# Characters of a class's name, which methods with a text tower read.
+_LONGEST = 1000
 SPLITS = ("train", "test")
 
 PastEnd = Literal["stop", "clip"]
@@ -213,6 +215,11 @@ def checked_classes(where: str, name: str, split: str, classes: str, file: str) 
             raise FusevadError(
                 f"{where}: video {name} has the class {each!r}, whose comma divides columns of"
                 " scores; leave it out"
+            )
+        if len(each) > _LONGEST:
+            raise FusevadError(
+                f"{where}: video {name} has a class whose name has {len(each)} characters; shorten"
+                f" it to at most {_LONGEST}"
             )
         if each.casefold() == NORMAL != each:
             raise FusevadError(

@@ -20,6 +20,7 @@ from fusevad.files import (
 )
 from fusevad.hash_tables import HASHES, folder_files, hashes_text, listed_hashes
 from fusevad.parsing import parse, read_noted
+from fusevad.paths import inside, walk
 
 
 def videos_folder(out: Path) -> Path:
@@ -52,14 +53,14 @@ def resume_videos(out: Path) -> tuple[Path, set[str]]:
             notice(f"{file}: damaged; this video is made again")
             file.unlink()
     write_text(hashes_text(whole), folder / HASHES)
-    for parent in folder.glob("**/"):
-        remove_abandoned(parent)
+    for parent, _, _ in walk(folder):
+        remove_abandoned(Path(parent))
     return folder, set(whole)
 
 
 def _drop_links(folder: Path) -> None:
     """Remove links to folders: whatever they lead to is not made here, and is not changed."""
-    for path in (folder, *folder.rglob("*")):
+    for path in (folder, *inside(folder)):
         if path.is_symlink() and path.is_dir():
             path.unlink()
 

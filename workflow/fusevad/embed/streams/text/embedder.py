@@ -72,6 +72,11 @@ class TextEncoder:
             return self._clip.encode_text(torch.from_numpy(items).to(self.device)).float()
 
 
+# Characters of a caption. The time to read a word grows with the square of its length, and a CLIP
+# reads 77 tokens.
+_LONGEST = 2000
+
+
 @dataclass(frozen=True, slots=True)
 class RenderedCaptions:
     """What the renderer says about its own videos."""
@@ -93,23 +98,36 @@ class CaptionTables:
         """The caption that covers most of each segment; None where none does.
 
         Raises:
-            FusevadError: no table of this video, or another form; no caption in a row, or one that
-                ends before it starts.
+            FusevadError: no table of this video, or another form; more rows than frames; or a row
+                without a caption, with one that is too long, or that ends before it starts.
         """
         file = self.folder / f"{video.name}.csv"
         table = read_csv(file, ["start", "end", "caption"], text=("caption",))
+        if len(table) > video.frames:
+            raise FusevadError(
+                f"{file}: {len(table)} captions, but the video has {video.frames} frames; correct"
+                " the table"
+            )
+        long = table["caption"].str.len() > _LONGEST
+        if long.any():
+            raise FusevadError(
+                f"{file}: row {long.idxmax() + 1}: a caption of more than {_LONGEST} characters, of"
+                " which no CLIP reads so many; shorten it"
+            )
         wrong = ~(table["start"] < table["end"]) | table["caption"].isna()
         if wrong.any():
             raise FusevadError(
                 f"{file}: row {wrong.idxmax() + 1}: no caption, or no start before its end; correct"
                 " the table"
             )
-        starts = np.arange(0, video.frames, SEGMENT_FRAMES)[:, None]
-        ends = np.minimum(starts + SEGMENT_FRAMES, video.frames)
         begin, end = (table[column].to_numpy() for column in ("start", "end"))
-        covered = np.minimum(end, ends) - np.maximum(begin, starts)
         captions = table["caption"].tolist()
-        return [captions[row.argmax()] if row.max(initial=0) > 0 else None for row in covered]
+        found: list[str | None] = []
+        for start in range(0, video.frames, SEGMENT_FRAMES):
+            last = min(start + SEGMENT_FRAMES, video.frames)
+            covered = np.minimum(end, last) - np.maximum(begin, start)
+            found.append(captions[covered.argmax()] if covered.max(initial=0) > 0 else None)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
