@@ -247,6 +247,19 @@ def test_more_rows_than_bytes_are_refused_before_they_are_in_memory(tmp_path, mo
         read_score_table(file, "protocol")
 
 
+def test_columns_that_take_no_bytes_are_refused_before_they_are_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "read_table", None)
+    file = tmp_path / "scores.parquet"
+    table = text_table(100_000, "a")
+    halves = pyarrow.array([0.5] * 100_000, pyarrow.float32())
+    for number in range(400):
+        table = table.append_column(f"weight_{number}", halves)
+    parquet.write_table(table, file)
+    assert file.stat().st_size < 8_000_000
+    with pytest.raises(FusevadError, match="more columns than any run has"):
+        read_score_table(file, "protocol")
+
+
 def test_no_damaged_end_ends_the_process(tmp_path):
     """pyarrow's accessors of a footer end the process where it contradicts itself."""
     file = tmp_path / "scores.parquet"

@@ -21,10 +21,11 @@ _CODECS = ("uncompressed", "snappy", "gzip", "lzo", "brotli", "lz4", "zstd", "lz
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """A part of a Parquet file: rows, declared bytes when unpacked, and codecs of its columns."""
+    """A part of a Parquet file: rows, declared bytes when unpacked, and its columns' codecs."""
 
     rows: int
     size: int
+    columns: int
     codecs: frozenset[str]
 
 
@@ -51,7 +52,8 @@ def row_groups(path: Path) -> list[RowGroup]:
 def _row_group(fields: dict[int, Any]) -> RowGroup:
     codecs = {each[_COLUMN][_CODEC] for each in fields[_COLUMNS]}
     known = {_CODECS[code] if 0 <= code < len(_CODECS) else "another codec" for code in codecs}
-    return RowGroup(int(fields[_ROWS]), int(fields[_SIZE]), frozenset(known))
+    rows, size, columns = int(fields[_ROWS]), int(fields[_SIZE]), len(fields[_COLUMNS])
+    return RowGroup(rows, size, columns, frozenset(known))
 
 
 class _Reader:

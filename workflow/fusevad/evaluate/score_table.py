@@ -16,6 +16,8 @@ from fusevad.video.settings import SEGMENT_FRAMES
 # length, and its end may lie about both. Ten seeds of XD-Violence have 4.4 million rows, and a row
 # less than 100 bytes; their scores differ, so that many rows have at least a byte each.
 _MOST_ROWS, _FEW_ROWS, _SMALL, _ROW = 50_000_000, 2_000_000, 100 << 20, 100
+# Likewise of cells, which are numbers of 4 or 8 bytes in memory; less than half are equal ones.
+_FEW_CELLS, _CELLS_A_BYTE = 32_000_000, 4
 # Snappy, which pandas writes, unpacks a byte to 22 at most; the others unpack one to thousands.
 _CODECS = ("snappy", "uncompressed")
 _TEXTS = ("protocol", "part", "video")
@@ -132,6 +134,9 @@ def check_size(path: Path) -> None:
     rows, size = sum(group.rows for group in groups), sum(group.size for group in groups)
     if rows > min(_MOST_ROWS, max(_FEW_ROWS, bytes_of_file)):
         raise ValueError("more rows than any run has")
+    cells = sum(group.rows * group.columns for group in groups)
+    if cells > max(_FEW_CELLS, bytes_of_file * _CELLS_A_BYTE):
+        raise ValueError("more columns than any run has")
     if max(size, bytes_of_file) > max(_SMALL, rows * _ROW):
         raise ValueError("longer texts than any run has")
     for codec in frozenset[str]().union(*(group.codecs for group in groups)):
