@@ -92,7 +92,7 @@ def test_tables_and_experiments_have_names_that_are_words(root, tmp_path):
     swept = {"what": {"label": "x", "set": "model.nu", "values": [HOSTILE]}}
     table = {"title": "A", "base": "student-t", "sweeps": swept}
     (folder / "tables" / "mine.yaml").write_text(yaml.safe_dump(table))
-    with pytest.raises(FusevadError, match=r"mine\.yaml.*touch X.*numbers or single words"):
+    with pytest.raises(FusevadError, match=r"mine\.yaml.*touch X.*correct the value"):
         load(values, folder)
     (folder / "tables" / "mine.yaml").rename(folder / "tables" / f"{HOSTILE}.yaml")
     with pytest.raises(FusevadError, match="a name has lower-case letters"):

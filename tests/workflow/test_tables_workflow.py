@@ -1,5 +1,6 @@
 """Every table and figure of the paper on the tiny data set, by the real `snakemake`."""
 
+import re
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -132,7 +133,8 @@ def test_rows_of_an_ablation_are_the_means_of_their_runs(finished):
 
 
 def test_every_claim_gets_a_verdict(finished):
-    page = (finished / "results/few/claims.md").read_text()
+    # Without the backslashes before what Markdown would take for a mark.
+    page = re.sub(r"\\(?=\W)", "", (finished / "results/few/claims.md").read_text())
     claims = yaml.safe_load((finished / "config/claims.yaml").read_text())["claims"]
     for claim in claims:
         assert claim["claim"] in page

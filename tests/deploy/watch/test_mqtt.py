@@ -1,8 +1,10 @@
 """MQTT, against Debian's mosquitto; skipped without it, or without the extra `mqtt`."""
 
+import contextlib
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -175,3 +177,26 @@ def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "paho.mqtt.client", None)
     with pytest.raises(FusevadError, match="make env EXTRAS=mqtt"):
         Mqtt("host/topic")
+
+
+@needs_extra
+def test_what_a_broker_sends_unasked_is_not_kept():
+    """paho keeps messages of QoS 2 until the broker releases them: 65,535 of 256 MB."""
+    ended = threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        client, _ = server.accept()
+        client.recv(4096)
+        client.sendall(b"\x20\x02\x00\x00")  # let in
+        body = b"\x00\x01a\x00\x01" + bytes(100)  # topic, number, content
+        with contextlib.suppress(OSError):
+            while True:
+                client.sendall(bytes([0x34, len(body)]) + body)
+        ended.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        outlet = Mqtt(f"127.0.0.1:{server.getsockname()[1]}/cameras")
+        with pytest.raises(UndeliveredError):
+            outlet.send("{}")
+        assert ended.wait(10), "the connection goes on"

@@ -14,7 +14,6 @@ from typing import BinaryIO
 import requests
 import urllib3
 from pydantic import TypeAdapter, ValidationError
-from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 
 from fusevad.data.fetch.answers import (
@@ -27,6 +26,7 @@ from fusevad.data.fetch.answers import (
 from fusevad.data.fetch.mirrors import MirrorError, Slot, need_room, one_line, writing
 from fusevad.errors import notice
 from fusevad.files import write_json
+from fusevad.web import WebSession
 
 _CHUNK = 1 << 16
 _CONNECT_SECONDS = 15
@@ -176,12 +176,10 @@ def _session(headers: Mapping[str, str]) -> requests.Session:
         retry_after_max=_LONGEST_WAIT_SECONDS,
         raise_on_status=False,
     )
-    session = requests.Session()
+    session = WebSession(_READ_SECONDS, retry)
     session.headers.update(headers)
     # Ranges count the bytes of the file, not of a compressed form of it.
     session.headers["Accept-Encoding"] = "identity"
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retry))
     return session
 
 

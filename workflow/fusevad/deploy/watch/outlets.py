@@ -1,21 +1,17 @@
 """Receivers of events: a webhook, and a topic of an MQTT broker (the extra `mqtt`)."""
 
-import contextlib
 import re
-import socket
 from queue import Empty, SimpleQueue
-from threading import Timer
 from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool
 
 from fusevad.deploy.watch.address import web_address
 from fusevad.deploy.watch.delivery import UndeliveredError
 from fusevad.errors import FusevadError
+from fusevad.web import WebSession
 
 _SECONDS = 10
 # Answers that may be others later: timeout, too early, too many.
@@ -40,7 +36,7 @@ class Webhook:
         if parts is None or parts.scheme not in ("http", "https"):
             raise FusevadError("--webhook: give a URL such as https://HOST/PATH")
         self._url = url
-        self._session = _Session()
+        self._session = WebSession(_SECONDS, redirects=False)
         self.shown = f"{parts.scheme}://{parts.hostname}"  # a path may have a token
 
     def send(self, text: str) -> None:
@@ -65,55 +61,6 @@ class Webhook:
     def close(self) -> None:
         """See `Outlet.close`."""
         self._session.close()
-
-
-class _Session(requests.Session):
-    """Follows no redirection, and waits for the status of an answer for `_SECONDS` in all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        for scheme in ("https://", "http://"):
-            self.mount(scheme, _Adapter())
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: even with `allow_redirects=False`, requests reads all of a redirection's body."""
-
-
-class _Adapter(HTTPAdapter):
-    """Connects as requests does, directly or through proxies, with a `_Deadline`."""
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
-        """See `HTTPAdapter`."""
-        pool = super().get_connection_with_tls_context(*args, **kwargs)
-        kind = pool.ConnectionCls
-        if not issubclass(kind, _Deadline):
-            pool.ConnectionCls = type(kind.__name__, (_Deadline, kind), {})
-        return pool
-
-
-class _Deadline:
-    """A connection that ends if the head of an answer is not there after `_SECONDS`.
-
-    A timeout of requests bounds each read, of which there may be any number.
-    """
-
-    sock: socket.socket
-
-    def getresponse(self) -> Any:
-        """See `urllib3.connection.HTTPConnection`."""
-        timer = Timer(_SECONDS, _shut, (self.sock,))
-        timer.daemon = True  # the command's end doesn't wait for it
-        timer.start()
-        try:
-            return super().getresponse()  # type: ignore[misc]
-        finally:
-            timer.cancel()
-
-
-def _shut(connection: socket.socket) -> None:
-    """End a connection that another thread reads from."""
-    with contextlib.suppress(OSError):  # it has ended by itself
-        connection.shutdown(socket.SHUT_RDWR)
 
 
 class Mqtt:
@@ -175,6 +122,8 @@ class Mqtt:
         client.on_connect = lambda _client, _data, _flags, reason, _more: answers.put(reason)
         if self._login is not None:
             client.username_pw_set(*self._login)
+        # Nothing is subscribed to, and paho would keep what a broker sends nevertheless.
+        client._handle_publish = lambda: self._paho.MQTT_ERR_PROTOCOL
         client.connect(self._host, self._port)
         client.loop_start()
         self._client = client
