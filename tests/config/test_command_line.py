@@ -159,6 +159,15 @@ def test_aliases_that_multiply_on_the_command_line_are_one_line(project):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("option", ["--configfile", "--config", "-C"])
+@pytest.mark.parametrize("word", ["- z.yaml", "-", "-1", "-.5", "-z \n.yaml", "- a=1"])
+def test_a_value_that_looks_like_an_option_is_one_line(option, word):
+    """Snakemake takes it for a file, which nobody would have looked into."""
+    with pytest.raises(FusevadError, match="begins with a dash and is no option"):
+        values_of([option, "a.yaml", word])
+    assert values_of([option, "a=1", "--cores", "1"])[1] == ["--cores", "1"]
+
+
 def test_a_configuration_that_is_a_program_is_refused(project):
     program = "__use_yte__: true\n?open('ran', 'w').name: 1\n"
     (project / "program.yaml").write_text(program)

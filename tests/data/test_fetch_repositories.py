@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from fusevad.data.fetch import caps
+from fusevad.data.fetch import caps, git
 from fusevad.data.fetch.settings import FileSettings
 from fusevad.errors import FusevadError
 from fusevad.parsing import parse
@@ -198,6 +198,23 @@ def test_a_repository_of_kilobytes_does_not_take_gigabytes_of_memory(get, place)
         get(from_git((place / "bomb").as_uri(), "main"))
     one_line(raised)
     assert not list((place / "data" / "set").rglob("*.pack"))
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="no prlimit on this system")
+@pytest.mark.parametrize(("name", "limit"), [("_HISTORY", 0), ("_DATA", 1 << 16)])
+def test_git_has_bounds_on_what_it_writes_and_takes(
+    repository, get, place, monkeypatch, name, limit
+):
+    """A mirror may send a pack, or list branches, without end."""
+    (place / "upstream" / "noise").write_bytes(os.urandom(300_000))
+    commit_all(place)
+    source = from_git(repository[0], "main")
+    with monkeypatch.context() as patch, pytest.raises(FusevadError, match="no mirror gave it"):
+        patch.setattr(git, name, limit)
+        patch.setattr(git, "_SPARE", 0)
+        get(source)
+    assert not (place / "data" / "set" / "code").exists()
+    assert (get(source) / "code" / "noise").stat().st_size == 300_000
 
 
 def test_what_a_server_says_in_an_encoding_of_its_own_is_one_line(get, monkeypatch, tmp_path):

@@ -134,7 +134,7 @@ def test_rows_of_an_ablation_are_the_means_of_their_runs(finished):
 
 def test_every_claim_gets_a_verdict(finished):
     # Without the backslashes before what Markdown would take for a mark.
-    page = re.sub(r"\\(?=\W)", "", (finished / "results/few/claims.md").read_text())
+    page = re.sub(r"\\(?=[\W_])", "", (finished / "results/few/claims.md").read_text())
     claims = yaml.safe_load((finished / "config/claims.yaml").read_text())["claims"]
     for claim in claims:
         assert claim["claim"] in page

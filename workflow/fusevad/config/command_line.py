@@ -25,6 +25,8 @@ _OPTIONS = {
 }
 # Argparse also takes -Ckey=value, and -nC for -n -C: after options of Snakemake that take no value.
 _SHORT = re.compile(r"-([aDfFhklnpStv]*)C=?(.*)", re.DOTALL)
+# What argparse takes for a value although it begins with a dash, as no option is called so.
+_VALUE = re.compile(r"-|-\d+|-\d*\.\d+|-[^=]*\s.*", re.DOTALL)
 _SUFFIXES = (".yaml", ".yml", ".json")
 _MAIN = Path("config/config.yaml")
 # With this key a file is a template to Snakemake, which runs the Python in its keys and values.
@@ -37,6 +39,9 @@ def values_of(words: Sequence[str]) -> tuple[dict[str, list[list[str]]], list[st
     Returns:
         For `--configfile` and `--config`, the values of each occurrence, and all other words in
         order.
+
+    Raises:
+        FusevadError: a value looks like an option.
     """
     found: dict[str, list[list[str]]] = {"--configfile": [], "--config": []}
     others: list[str] = []
@@ -46,6 +51,8 @@ def values_of(words: Sequence[str]) -> tuple[dict[str, list[list[str]]], list[st
         if short := _SHORT.fullmatch(word):
             others += [f"-{short[1]}"] if short[1] else []
             name, equals, value = "-C", short[2], short[2]
+        if taking is not None and _VALUE.fullmatch(word):
+            raise FusevadError(f"{word!r}: begins with a dash and is no option; rename the file")
         if word.startswith("-") and name in _OPTIONS:
             taking = [value] if equals else []
             found[_OPTIONS[name]].append(taking)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from fusevad.errors import FusevadError, in_one_line, notice
 from fusevad.files import remove_folder
 from fusevad.paths import DEEPEST, LONGEST_PATH
 
+# Bytes of memory of a git process, and those that a pack leaves free on the disk; how many times as
+# large as what is unpacked a repository may be.
+_DATA, _SPARE, _HISTORY = 4 << 30, 1_000_000_000, 10
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNREACHABLE = ("Could not resolve", "Failed to connect", "Connection refused", "timed out")
 # Git builds a file that is stored as changes to another in memory, and a few bytes of changes may
@@ -40,9 +44,12 @@ def clone(source: GitRepository, slot: Slot, revision: str, caps: Caps) -> str:
         FusevadError: it would unpack to more than `caps`.
     """
     remove_folder(slot.unpacked)
+    slot.folder.mkdir(parents=True, exist_ok=True)
     notice(f"{slot.title}: cloning {source}")
     try:
-        _git("clone", "--progress", "--no-checkout", "--", source.url, str(slot.unpacked))
+        command = ("clone", "--progress", "--no-checkout", "--", source.url, str(slot.unpacked))
+        # Its history may be larger than the commit that is wanted.
+        _git(*command, most=min(_HISTORY * caps.size + _SPARE, _room(slot)))
         commit = _commit(slot.unpacked, revision)
         if commit is None:
             raise MirrorError(f"no revision {revision}")
@@ -151,13 +158,31 @@ def _parsed(folder: Path, revision: str, *options: str) -> str | None:
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def _git(*arguments: str) -> None:
-    """Run git and show its progress; its first complaint becomes a MirrorError."""
+def _room(slot: Slot) -> int:
+    return max(0, shutil.disk_usage(slot.folder).free - _SPARE)
+
+
+def _bounds(most: int | None) -> list[str]:
+    """A command that bounds git's memory, which lists without end would fill, and its files.
+
+    Systems without it go without.
+    """
+    if shutil.which("prlimit") is None:
+        return []
+    return ["prlimit", f"--data={_DATA}", *([] if most is None else [f"--fsize={most}"])]
+
+
+def _git(*arguments: str, most: int | None = None) -> None:
+    """Run git and show its progress; its first complaint becomes a MirrorError.
+
+    most: bytes of a file that it may write.
+    """
     # No prompt for a password: the command may run where nobody sees it.
     environment = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_ALLOC_LIMIT": _MEMORY}
     try:
         process = subprocess.Popen(
-            ["git", "-c", "pack.threads=1", *arguments],  # each thread may take as much memory
+            # Each thread may take as much memory.
+            [*_bounds(most), "git", "-c", "pack.threads=1", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

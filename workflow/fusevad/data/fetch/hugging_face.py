@@ -18,6 +18,7 @@ from fusevad.data.fetch import https
 from fusevad.data.fetch.mirrors import MirrorError, MismatchError, Slot
 from fusevad.data.fetch.settings import HuggingFaceFile, HuggingFaceFolder
 
+_MOST = 1_000_000  # files of a folder
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BUSY = (408, 429, 500, 502, 503, 504)
 # What the library raises on malformed headers and JSON, which it does not expect.
@@ -68,9 +69,12 @@ def listed(source: HuggingFaceFolder, commit: str) -> Iterator[RepoFile]:
         MirrorError: offline, gated, no such repository, revision or folder.
     """
     with _hub_errors(source.revision):
-        for entry in HfApi().list_repo_tree(
+        entries = HfApi().list_repo_tree(
             source.repo, source.folder or None, recursive=True, revision=commit, repo_type="dataset"
-        ):
+        )
+        for number, entry in enumerate(entries):
+            if number == _MOST:
+                raise MirrorError(f"lists more than {_MOST} files")
             if isinstance(entry, RepoFile) and entry.path.endswith(source.suffix):
                 yield entry
 
