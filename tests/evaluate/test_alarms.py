@@ -36,6 +36,12 @@ def spans(events: list[Event]) -> list[tuple[float, float]]:
     return [(event.start, event.end) for event in events]
 
 
+@pytest.mark.parametrize("smoothing", [-1, 3601, 1e9, float("nan")])
+def test_smoothing_that_keeps_scores_for_ever_is_refused(smoothing):
+    with pytest.raises(FusevadError, match="smoothing"):
+        parse(AlarmSettings, {"smoothing": smoothing}, "a bundle")
+
+
 def test_without_any_rule_an_event_is_a_run_at_or_above_the_threshold():
     events = find_events(track([0.1, 0.5, 0.7, 0.4, 0.5]), 0.5, PLAIN)
     assert spans(events) == [(1, 3), (4, 5)]

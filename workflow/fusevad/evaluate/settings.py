@@ -13,6 +13,8 @@ MOST_ALARMS = 3600
 # data sets whose test videos have no intervals.
 VIDEO_AUC = "Video-AUC"
 
+# Seconds: `watch` keeps the scores that it smooths.
+_LONGEST_SMOOTHING = 3600
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -33,7 +35,7 @@ class AlarmSettings:
 
     __pydantic_config__ = FORBID
 
-    smoothing: _Seconds = 2.0
+    smoothing: Annotated[float, Field(ge=0, le=_LONGEST_SMOOTHING)] = 2.0
     release: Annotated[float, Field(gt=0, le=1)] = 0.8
     shortest: _Seconds = 1.0
     gap: _Seconds = 5.0
