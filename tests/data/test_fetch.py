@@ -289,6 +289,11 @@ def test_a_file_comes_from_google_drive_past_its_question(google, get):
     assert (folder / "a.bin").read_bytes() == BYTES
 
 
+def test_an_address_of_this_machine_that_no_file_can_have_is_told(get):
+    with pytest.raises(FusevadError, match="embedded null byte"):
+        get({"name": "a.bin", "sources": [{"url": "file:///tmp/%00x"}]})
+
+
 def test_a_complete_archive_that_is_damaged_before_its_hash_is_locked_is_downloaded_again(
     mirror, get, place, monkeypatch
 ):

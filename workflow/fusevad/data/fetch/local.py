@@ -23,8 +23,8 @@ def download(url: str, slot: Slot) -> None:
         if path.exists() and not path.is_file():
             raise MirrorError("not a regular file")  # a device or pipe may have no end
         stream = path.open("rb")
-    except OSError as error:
-        raise MirrorError(error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:  # of a NUL character
+        raise MirrorError(getattr(error, "strerror", None) or str(error)) from error
     slot.note.unlink(missing_ok=True)
     size = path.stat().st_size
     need_room(slot.title, slot.folder, size)
