@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -183,3 +184,25 @@ def test_killed_before_any_change_on_the_disk_it_ends_with_the_same_files(mirror
     assert {"data/set/in/b/c.txt", "data/set/in/deep/in/link", "data/set/x/b.tar.gz"} < set(wanted)
     for top, _, _ in killed:
         assert contents(tmp_path / top) == wanted, f"killed at step {top}"
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv on this system")
+def test_git_ends_with_a_fetch_that_is_killed(tmp_path):
+    """Else it would write on, into the folder of the next fetch."""
+    fake, number = tmp_path / "bin" / "git", tmp_path / "number"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\necho $$ > {number}.new; mv {number}.new {number}\nexec sleep 60\n")
+    fake.chmod(0o755)
+    file = {"name": "r", "sources": [{"git": {"url": "https://localhost/r", "revision": "main"}}]}
+    command = [sys.executable, "-c", FETCH + "run(sys.argv[2])", settings(file), str(tmp_path)]
+    path = {"PATH": f"{fake.parent}:{os.environ['PATH']}"}
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | path)
+    while not number.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with pytest.raises(ProcessLookupError):
+        for _ in range(500):
+            os.kill(int(number.read_text()), 0)
+            time.sleep(0.01)

@@ -163,13 +163,13 @@ def _room(slot: Slot) -> int:
 
 
 def _bounds(most: int | None) -> list[str]:
-    """A command that bounds git's memory, which lists without end would fill, and its files.
+    """Commands that end git with this process, and bound its memory and the files that it writes.
 
-    Systems without it go without.
+    Lists and packs of a mirror may have no end. Systems without these commands go without.
     """
-    if shutil.which("prlimit") is None:
-        return []
-    return ["prlimit", f"--data={_DATA}", *([] if most is None else [f"--fsize={most}"])]
+    limits = [f"--data={_DATA}", *([] if most is None else [f"--fsize={most}"])]
+    commands = (["setpriv", "--pdeathsig", "KILL"], ["prlimit", *limits])
+    return [word for command in commands if shutil.which(command[0]) for word in command]
 
 
 def _git(*arguments: str, most: int | None = None) -> None:
