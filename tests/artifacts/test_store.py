@@ -1,6 +1,7 @@
 """DVC's cache and remotes, a file at a time, and what happens when they fail."""
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from dvc.utils.serialize import load_yaml
 
+from fusevad.artifacts import objects
 from fusevad.artifacts.store import Store
 from fusevad.errors import FusevadError
 from tests.made_up_store import (
@@ -158,6 +160,19 @@ def test_fetching_leaves_the_workspace_alone(clones: tuple[Path, Path]) -> None:
     assert sorted(arrived) == sorted([HISTORY, MANIFEST])
     assert workspace(second) == {}
     assert store.read(HISTORY) == (first / HISTORY).read_bytes()
+
+
+def test_an_object_that_goes_on_after_its_size_does_not_fill_the_disk(
+    clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, second = clones
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = on_remote(second, HISTORY).stat().st_size
+    monkeypatch.setattr(objects, "_SLACK", 0)
+    with pytest.raises(FusevadError, match=r"larger than .* allows"):
+        Store(second).fetch([HISTORY], largest=size - 1)
+    assert resource.getrlimit(resource.RLIMIT_FSIZE) == limits
+    Store(second).fetch([HISTORY], largest=1 << 20)
 
 
 def test_what_a_killed_process_had_received_is_removed_once_nobody_can_be_receiving_it(

@@ -3,8 +3,9 @@
 import contextlib
 import hashlib
 import re
+import resource
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -24,9 +25,23 @@ if TYPE_CHECKING:
 # Objects in a batch: after a batch with a failure, the remote is asked for nothing more.
 _BATCH = 256
 _HASH_THREADS = 4
+# Bytes by which a file may be larger than the largest object: DVC keeps databases, too.
+_SLACK = 1 << 30
 # DVC's names of objects that are still being received, and the seconds after which none is.
 _RECEIVED, _OLD = re.compile(r"\.[\w-]{22}\.tmp"), 86400
 _AGAIN = "check the remote and run the command again: files that have arrived are kept"
+
+
+@contextlib.contextmanager
+def _files_up_to(size: int) -> Iterator[None]:
+    """Bound the files that this process writes: a remote may send an object without end."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    known = [each for each in (size, soft, hard) if each != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (min(known), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def ignore(path: str) -> None:
@@ -77,12 +92,18 @@ class Objects:
         """Where the cache has an object, or would have it."""
         return Path(self._cache.oid_to_path(md5))
 
-    def obtain(self, wanted: Mapping[str, str], progress: Callable[[str], None] = ignore) -> None:
+    def obtain(
+        self,
+        wanted: Mapping[str, str],
+        progress: Callable[[str], None] = ignore,
+        largest: int = 0,
+    ) -> None:
         """Make sure that the objects of paths are in the cache and undamaged.
 
         Args:
             wanted: MD5 by path.
             progress: called with each path when its object is there.
+            largest: bytes of the largest object.
 
         Raises:
             WrongContentError: the remote has wrong objects.
@@ -102,7 +123,8 @@ class Objects:
             self._remove_abandoned()
         for start in range(0, len(missing), _BATCH):
             batch = missing[start : start + _BATCH]
-            self._download(batch, waiting)
+            with _files_up_to(largest + _SLACK):
+                self._download(batch, waiting)
             for path in (path for md5 in batch for path in waiting[md5]):
                 progress(path)
 

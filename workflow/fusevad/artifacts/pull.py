@@ -89,7 +89,7 @@ def carry_out(plan: Plan, store: "Store", pull: Pull) -> Adopted:
         def arrived(path: str) -> None:
             bar.update(pull.files[path])
 
-        store.fetch(pull.files, arrived)
+        store.fetch(pull.files, arrived, max(pull.files.values(), default=0))
     moved: dict[Path, Path] = {}
     with undone_on_failure(moved):
         for name, finding in pull.replaced.items():

@@ -125,19 +125,22 @@ class Store:
 
     # Fetching
 
-    def fetch(self, paths: Iterable[str], progress: Callable[[str], None] = ignore) -> None:
+    def fetch(
+        self, paths: Iterable[str], progress: Callable[[str], None] = ignore, largest: int = 0
+    ) -> None:
         """Fetch files into DVC's cache, verified; the workspace is unchanged.
 
         Args:
             paths: recorded files.
             progress: called with each path when its file has arrived.
+            largest: bytes of the largest of them, if records say so.
 
         Raises:
             WrongContentError: the remote has wrong files.
             FusevadError: a file isn't recorded, the remote fails, a file in the cache is damaged
                 (it is removed), or the disk is full. Trying again fetches the rest.
         """
-        self._objects.obtain(self._required(paths), progress)
+        self._objects.obtain(self._required(paths), progress, largest)
 
     def read(self, path: str) -> bytes:
         """Content of a small recorded file that has been fetched.
