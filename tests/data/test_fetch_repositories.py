@@ -332,6 +332,12 @@ def test_a_name_in_an_address_is_not_called_a_password():
         parse(FileSettings, from_git("https://git@example.org/a.git", "main"), "file")
 
 
+@pytest.mark.parametrize("given", [("https://host/\0", "main"), ("https://host/a", "ma\0in")])
+def test_a_control_character_in_an_address_or_revision_is_one_line(given):
+    with pytest.raises(FusevadError, match=r"a control character|is not a revision"):
+        parse(FileSettings, from_git(*given), "fetch")
+
+
 def test_a_user_of_ssh_is_no_password():
     parse(FileSettings, from_git("ssh://git@example.org/a.git", "main"), "file")
 

@@ -53,7 +53,7 @@ class GitRepository:
 
     def __post_init__(self) -> None:
         _check_url(self.url, _GIT_SCHEMES)
-        if not self.revision or self.revision.startswith("-"):
+        if not self.revision or self.revision.startswith("-") or _CONTROL.search(self.revision):
             raise ValueError(f"{self.revision!r} is not a revision")
 
     def __str__(self) -> str:
@@ -251,6 +251,8 @@ def _check_url(url: str, schemes: tuple[str, ...]) -> None:
 
     A password in it would be in the records of all results.
     """
+    if _CONTROL.search(url):
+        raise ValueError("an address with a control character; correct it")
     parts = urlsplit(url)
     user, at, _ = parts.netloc.rpartition("@")
     if not _has_port(parts) or (at and (parts.scheme != "ssh" or ":" in user)):
