@@ -203,22 +203,27 @@ def test_kept_embeddings_have_the_type_and_shape_that_they_were_written_with(
     assert "video a is damaged; it is embedded again" in capsys.readouterr().err
 
 
+def refuses_other_frames(data, folder, monkeypatch, settings, frames, killed):
+    """Embed, count other frames of the first video, and embed again: it is read again."""
+    with monkeypatch.context() as patch:
+        if killed:
+            patch.setattr(embed_module.shutil, "rmtree", lambda _: None)
+        file = embed(data, folder, settings)
+    if killed:
+        file.unlink()
+    table = pd.read_csv(data / "manifest.csv")
+    table.loc[0, "frames"] = frames
+    table.to_csv(folder / "manifest.csv", index=False)
+    with pytest.raises(FusevadError, match=r"a\.mp4: .*the manifest's"):
+        embed_shard(folder / "manifest.csv", 0, 1, settings, file)
+
+
 @pytest.mark.parametrize("killed", [False, True])
 def test_embeddings_of_a_video_that_now_counts_more_segments_are_not_kept(
     encoder, data, tmp_path, monkeypatch, killed
 ):
     settings = EmbedSettings("rgb", encoder, frame_stride=16)
-    with monkeypatch.context() as patch:
-        if killed:
-            patch.setattr(embed_module.shutil, "rmtree", lambda _: None)
-        file = embed(data, tmp_path, settings)
-    if killed:
-        file.unlink()
-    table = pd.read_csv(data / "manifest.csv")
-    table.loc[0, "frames"] = 50
-    table.to_csv(tmp_path / "manifest.csv", index=False)
-    with pytest.raises(FusevadError, match=r"a\.mp4: .*the manifest's"):
-        embed_shard(tmp_path / "manifest.csv", 0, 1, settings, file)
+    refuses_other_frames(data, tmp_path, monkeypatch, settings, 50, killed)
 
 
 def test_frames_that_the_manifest_did_not_count_are_no_reason_to_keep_a_video(
@@ -245,17 +250,7 @@ def test_a_video_that_now_counts_other_frames_is_embedded_again_whatever_the_str
     data, tmp_path, monkeypatch, killed
 ):
     """Its last segment ends elsewhere, though it has as many segments and the same bytes."""
-    with monkeypatch.context() as patch:
-        if killed:
-            patch.setattr(embed_module.shutil, "rmtree", lambda _: None)
-        file = embed(data, tmp_path, FLOW)
-    if killed:
-        file.unlink()
-    table = pd.read_csv(data / "manifest.csv")
-    table.loc[0, "frames"] += 1
-    table.to_csv(tmp_path / "manifest.csv", index=False)
-    with pytest.raises(FusevadError, match=r"a\.mp4: .*the manifest's"):
-        embed_shard(tmp_path / "manifest.csv", 0, 1, FLOW, file)
+    refuses_other_frames(data, tmp_path, monkeypatch, FLOW, VIDEOS["a"] + 1, killed)
 
 
 def test_embeddings_from_before_their_frames_were_noted_are_kept(data, tmp_path, monkeypatch):

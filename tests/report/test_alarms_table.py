@@ -34,13 +34,19 @@ def table(folder, alarms=ALARMS, footage=None, pictured=True):
     return cells, files[0].read_text()
 
 
-def test_hours_of_own_footage_certify_what_held_out_videos_cannot(folder):
-    """Four hours, one peak of 0.85 in each: 1 an hour takes no alarm, 5 an hour allows all four."""
+def eight_nights(folder):
+    """A folder with the manifest of eight normal videos, and their names."""
     footage = folder / "footage"
     footage.mkdir()
     names = [f"night{k}" for k in range(8)]
     rows = [(n, f"{n}.mp4", "test", "normal", 16 * SEGMENTS, FPS, 320, 240, n) for n in names]
     write_table(footage, "manifest", rows)
+    return footage, names
+
+
+def test_hours_of_own_footage_certify_what_held_out_videos_cannot(folder):
+    """Four hours, one peak of 0.85 in each: 1 an hour takes no alarm, 5 an hour allows all four."""
+    footage, names = eight_nights(folder)
     parts = [
         frame(name, calm((0.85, 0.01 * k) if k % 2 else (0.01 * k,)), seed=s, part="footage")
         for s in (0, 1)
@@ -59,11 +65,7 @@ def test_hours_of_own_footage_certify_what_held_out_videos_cannot(folder):
 
 def test_by_sound_alone_videos_without_sound_are_no_copies(folder):
     """A detector may add to their equal embeddings what depends on the place of a segment."""
-    footage = folder / "footage"
-    footage.mkdir()
-    names = [f"night{k}" for k in range(8)]
-    rows = [(n, f"{n}.mp4", "test", "normal", 16 * SEGMENTS, FPS, 320, 240, n) for n in names]
-    write_table(footage, "manifest", rows)
+    footage, names = eight_nights(folder)
     scores = 0.3 * np.random.default_rng(0).random(SEGMENTS)
     parts = [frame(name, scores, seed=s, part="footage") for s in (0, 1) for name in names]
     pd.concat(parts).to_parquet(folder / "footage.parquet", index=False)
