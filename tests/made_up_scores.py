@@ -53,6 +53,11 @@ class Given:
                 file.write_text("".join(f"{value}\n" for value in array))
         return arrays
 
+    def as_table(self, video: str) -> Path:
+        """Where a video's table goes, in place of its saved array."""
+        (self.scores / f"{video}.npy").unlink()
+        return self.scores / f"{video}.csv"
+
     def judge(self, settings: ScoreSettings, place: Path | None = None) -> dict[str, float]:
         """Import; returns the metrics."""
         tables = self.folder / "manifest.csv", self.folder / "intervals.csv"

@@ -38,8 +38,7 @@ def test_a_column_frame_may_have_the_first_frames_of_segments(given):
 )
 def test_rows_out_of_order_are_refused_by_any_heading_that_tells(given, head):
     given.save(given.draw(FRAMES))
-    file = given.scores / "Normal_Videos_003_x264.csv"
-    file.with_suffix(".npy").unlink()
+    file = given.as_table("Normal_Videos_003_x264")
     file.write_text("\n".join([f"{head},score", *ROWS]))
     given.judge(BY_FRAME)
     shutil.rmtree(given.out)
@@ -49,8 +48,7 @@ def test_rows_out_of_order_are_refused_by_any_heading_that_tells(given, head):
 
 def test_rows_that_are_counted_need_no_other_proof_of_their_order(given):
     given.save(given.draw(FRAMES))
-    file = given.scores / "Normal_Videos_003_x264.csv"
-    file.with_suffix(".npy").unlink()
+    file = given.as_table("Normal_Videos_003_x264")
     rows = [f"{row},{1 / (place + 1)}" for place, row in enumerate(ROWS)]
     file.write_text("\n".join(["frame,score,time", *rows]))
     given.judge(BY_FRAME)
@@ -58,8 +56,7 @@ def test_rows_that_are_counted_need_no_other_proof_of_their_order(given):
 
 def test_a_column_that_says_nothing_of_the_order_is_not_taken_for_one_that_does(given):
     given.save(given.draw(FRAMES))
-    file = given.scores / "Normal_Videos_003_x264.csv"
-    file.with_suffix(".npy").unlink()
+    file = given.as_table("Normal_Videos_003_x264")
     rows = [f"{place % 3},{place % 2}:00,{row.split(',')[1]}" for place, row in enumerate(ROWS)]
     file.write_text("\n".join(["label,time,score", *rows]))
     given.judge(BY_FRAME)
@@ -67,8 +64,7 @@ def test_a_column_that_says_nothing_of_the_order_is_not_taken_for_one_that_does(
 
 def test_segments_are_counted_in_one_width(given):
     given.save(given.draw(SEGMENTS))
-    file = given.scores / "Arson007_x264.csv"
-    file.with_suffix(".npy").unlink()
+    file = given.as_table("Arson007_x264")
     file.write_text("frame,score\n0,0.5\n16,0.5\n17,0.5\n33,0.5\n")
     assert "frame 17 is not the one after 16" in given.error(BY_SEGMENT)
 
@@ -76,8 +72,7 @@ def test_segments_are_counted_in_one_width(given):
 @pytest.mark.parametrize("head", ["start", "segment", "frame", "snippet_id"])
 def test_a_table_whose_first_segment_is_missing_is_not_shifted(given, head):
     given.save(given.draw(SEGMENTS))
-    file = given.scores / "Arson007_x264.csv"
-    file.with_suffix(".npy").unlink()
+    file = given.as_table("Arson007_x264")
     step = 1 if head in ("segment", "snippet_id") else 16
 
     def number(first: int, count: int) -> None:
@@ -136,8 +131,7 @@ ROWS = [f"{frame},0.5" for frame in range(33)]
 )
 def test_a_table_of_scores_says_what_it_means_or_is_one_line(given, rows, message):
     given.save(given.draw(FRAMES))
-    file = given.scores / "Normal_Videos_003_x264.csv"
-    file.with_suffix(".npy").unlink()
+    file = given.as_table("Normal_Videos_003_x264")
     file.write_text("\n".join(["frame,score", *rows]) + "\n")
     assert re.search(message, given.error(BY_FRAME))
     file.write_text("\n".join(["frame,score", *ROWS]) + "\n")
@@ -151,8 +145,7 @@ def _owned(name: str, rows: int, heading: str = "video") -> list[str]:
 @pytest.mark.parametrize("heading", ["video", "Video", '"video"', "video_name", "File", "path"])
 def test_a_table_that_names_another_video_is_refused(given, heading):
     given.save(given.draw(FRAMES))
-    file = given.scores / "Normal_Videos_003_x264.csv"
-    file.with_suffix(".npy").unlink()
+    file = given.as_table("Normal_Videos_003_x264")
     for name in ("Normal_Videos_003_x264", "x/Normal_Videos_003_x264.mp4"):
         file.write_text("\n".join(_owned(name, 33, heading)))
         given.judge(BY_FRAME)
@@ -204,8 +197,7 @@ def test_frames_in_a_table_of_all_videos_may_begin_anew_with_each(given, anew):
 @pytest.mark.parametrize("heading", ["Frame", '"frame"', "FRAME "])
 def test_the_order_of_rows_counts_however_its_heading_is_written(given, heading):
     given.save(given.draw(FRAMES))
-    file = given.scores / "Normal_Videos_003_x264.csv"
-    file.with_suffix(".npy").unlink()
+    file = given.as_table("Normal_Videos_003_x264")
     file.write_text("\n".join([f"{heading},Score", *ROWS]))
     given.judge(BY_FRAME)
     shutil.rmtree(given.out)
